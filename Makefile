@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One Makefile for the whole tree: sources are found by wildcard, everything made goes to build/.
+# `make help` lists the targets; V=1 shows the commands; CFLAGS, CLANG, DESTDIR, PREFIX as usual.
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr
+sysconfdir ?= /etc
+sbindir := $(PREFIX)/sbin
+bindir := $(PREFIX)/bin
+libdir := $(PREFIX)/lib/slotd
+unitdir := $(PREFIX)/lib/systemd/system
+includedir := $(PREFIX)/include/slotd
+mandir := $(PREFIX)/share/man
+docdir := $(PREFIX)/share/doc/slotd
+completiondir := $(PREFIX)/share/bash-completion/completions
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-print-directory
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+# --- tools and flags -----------------------------------------------------------------------
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG ?= $(firstword $(foreach c,clang-19 clang-18 clang-17 clang-16,$(shell command -v $(c))) clang)
+LLVM_STRIP ?= $(firstword $(shell command -v $(subst clang,llvm-strip,$(notdir $(CLANG))) llvm-strip))
+
+LIB_PKGS := 'libbpf >= 1.3' libxdp libelf zlib libmnl libconfuse libsodium
+SLOTD_PKGS := libmicrohttpd jansson libsystemd
+SLOTCTL_PKGS := jansson libcurl
+ALL_PKGS := $(LIB_PKGS) $(SLOTD_PKGS) $(filter-out $(SLOTD_PKGS),$(SLOTCTL_PKGS))
+pkg_libs = $(shell pkg-config --libs $(1))
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Werror=format-security
+MACHINE := $(shell uname -m)
+HARDENING := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(MACHINE)),-fcf-protection) \
+	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DSLOTD_VERSION='"$(VERSION)"' $(CPPFLAGS) $(PKG_CFLAGS)
+ALL_CFLAGS = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# The multiarch folder holds asm/types.h, which a BPF target does not find by itself.
+BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. -Wall -Wextra -Werror \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+
+# --- what is there -------------------------------------------------------------------------
+
+LIB_SRCS := $(wildcard dispatcher/*.c loader/lib/*.c)
+SLOTD_SRCS := $(wildcard loader/slotd/*.c)
+SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c)
+SUPPORT_SRCS := $(wildcard tests/support/*.c)
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+BPF_TEST_SRCS := $(wildcard tests/bpf/test_*.c)
+BENCH_SRCS := $(wildcard tests/bench/*.c)
+BENCH_PART_SRCS := $(wildcard tests/bench/parts/*.c)
+TOOL_SRCS := $(wildcard tests/support/tools/*.c)
+PROGRAM_SRCS := $(wildcard programs/*/*.bpf.c bpf/*/*.bpf.c)
+TEST_BPF_SRCS := $(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c)
+
+objects = $(patsubst %.c,$(1)/obj/%.o,$(filter-out %.bpf.c,$(2)))
+# main() stays out of the archives, so that tests can link everything else of a binary.
+parts = $(filter-out %/main.o,$(call objects,$(1),$(2)))
+
+BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),build/bin/slotctl)
+PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
+TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
+TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
+UNIT_BINS := $(patsubst %.c,build/%,$(UNIT_SRCS))
+BPF_TEST_BINS := $(patsubst %.c,build/%,$(BPF_TEST_SRCS))
+BENCH_BINS := $(patsubst %.c,build/%,$(filter-out %.bpf.c,$(BENCH_SRCS)))
+
+UNIT_TESTS := $(UNIT_BINS) $(wildcard tests/unit/test_*.sh)
+SYSTEM_TESTS := $(wildcard tests/system/test_*.sh)
+VM_TESTS := $(BPF_TEST_BINS) $(SYSTEM_TESTS)
+
+ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
+ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
+ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a).a)
+
+# --- a missing tool or library is one clear line --------------------------------------------
+
+NO_BUILD := deps lint format help clean distclean test test-all demo vm-test bench-chain
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
+missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
+clang_major := $(firstword $(subst ., ,$(shell $(CLANG) -dumpversion 2>/dev/null)) 0)
+missing += $(if $(shell [ $(clang_major) -ge 16 ] || echo no),clang >= 16)
+ifeq ($(shell pkg-config --exists $(ALL_PKGS) 2>/dev/null && echo yes),)
+missing += $(shell for p in $(ALL_PKGS); do pkg-config --exists "$$p" 2>/dev/null || echo "$$p"; done)
+endif
+ifneq ($(strip $(missing)),)
+$(error missing: $(strip $(missing)); run make deps)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(ALL_PKGS))
+endif
+
+# --- targets -------------------------------------------------------------------------------
+
+.PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
+.PHONY: bench-chain install clean distclean help FORCE
+
+all: bins programs ## build slotd, slotctl and the BPF programs (the default)
+bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
+programs: $(PROGRAMS)
+test-programs: $(TEST_PROGS) $(TOOLS)
+checks: all test-programs $(UNIT_BINS) $(BPF_TEST_BINS) ## build everything, the tests too
+
+deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
+	@tools/deps.sh
+
+lint: deps ## check format, shell scripts, headers, licences; static analysis
+	@$(MAKE) run-lint
+
+format: ## rewrite the sources in the house format
+	@tools/lint.sh --format
+
+# What needs the libraries runs in a second make, which looks for them after deps is done.
+test: deps ## install what is missing, build, run every test this machine can run
+	@$(MAKE) run-tests VM_KERNELS=6.12
+
+test-all: deps ## the same, on both VM kernels
+	@$(MAKE) run-tests VM_KERNELS='6.12 6.1'
+
+vm-test: deps ## run the BPF and system tests in a VM: make vm-test KERNEL=6.1 or 6.12
+	@$(MAKE) run-vm-tests VM_KERNELS='$(or $(KERNEL),6.12)'
+
+demo: deps ## real traffic through a chain, with 50 upgrades of the firewall under load
+	@$(MAKE) run-demo
+
+bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.json
+	@$(MAKE) run-bench-chain
+
+.PHONY: run-lint run-tests run-vm-tests run-demo run-bench-chain
+VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
+
+run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
+run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS) -DSLOT_PROGRAM_VERSION='"lint"'
+run-lint:
+	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
+
+run-tests: checks
+	$(Q)tests/run $(UNIT_TESTS) $(BPF_TEST_BINS) $(SYSTEM_TESTS) $(VM_RUNS)
+
+run-vm-tests: checks
+	$(Q)tests/run $(VM_RUNS)
+
+run-demo: all test-programs
+	$(Q)tests/demo/demo.sh
+
+run-bench-chain: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/chain.sh
+
+# --- objects, archives, binaries ------------------------------------------------------------
+
+# Two stamps, rewritten only when their text changes: everything compiled depends on the flags,
+# every archive on the list of sources, so that a removed source leaves it.
+define keep
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(1))' >$@
+endef
+
+build/flags: FORCE
+	$(call keep,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(CLANG) $(BPF_CFLAGS))
+
+build/sources: FORCE
+	$(call keep,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
+
+build/obj/%.o: %.c build/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/asan/obj/%.o: %.c build/flags
+	$(call say,ASAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+%.a: build/sources
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar qcs $@ $(filter %.o,$^)
+
+define archives
+$(1)/lib/libslot.a: $(call objects,$(1),$(LIB_SRCS))
+$(1)/lib/slotd.a: $(call parts,$(1),$(SLOTD_SRCS))
+$(1)/lib/slotctl.a: $(call parts,$(1),$(SLOTCTL_SRCS))
+$(1)/lib/libsupport.a: $(call objects,$(1),$(SUPPORT_SRCS))
+endef
+$(eval $(call archives,build))
+$(eval $(call archives,build/asan))
+
+link = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+build/bin/slotd: $(call objects,build,$(SLOTD_SRCS)) build/lib/libslot.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))
+
+build/bin/slotctl: $(call objects,build,$(SLOTCTL_SRCS)) build/lib/libslot.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTCTL_PKGS))
+
+# Unit tests run under ASan and UBSan. BPF tests and benchmarks need root and the plain build.
+$(UNIT_BINS): build/%: build/asan/obj/%.o $(ASAN_ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(SANITIZE) $(call pkg_libs,$(ALL_PKGS) cmocka)
+
+$(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
+
+$(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS))
+
+$(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link)
+
+# --- BPF objects ---------------------------------------------------------------------------
+
+# Debug information goes, BTF stays: libbpf and the registry need only the latter.
+define build_bpf
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(PROGRAM_VERSION) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
+	$(if $(LLVM_STRIP),$(Q)$(LLVM_STRIP) -g $@)
+endef
+
+define program
+build/bpf/$(patsubst %.c,%.o,$(notdir $(1))): $(1) $(wildcard $(dir $(1))VERSION) build/flags
+	$$(build_bpf)
+endef
+$(foreach s,$(PROGRAM_SRCS),$(eval $(call program,$(s))))
+quoted_version = '"$(strip $(file <$(1)))"'
+build/bpf/%.bpf.o: PROGRAM_VERSION = $(addprefix -DSLOT_PROGRAM_VERSION=,\
+	$(foreach v,$(filter %/VERSION,$^),$(call quoted_version,$(v))))
+
+$(TEST_PROGS): build/%.bpf.o: %.bpf.c build/flags
+	$(build_bpf)
+
+# --- install, clean, help -------------------------------------------------------------------
+
+CONF := $(DESTDIR)$(sysconfdir)/slotd/slots.conf
+
+install: all ## install below DESTDIR; an existing slots.conf is kept
+	install -D -m 0755 -t $(DESTDIR)$(sbindir) build/bin/slotd
+	install -D -m 0755 -t $(DESTDIR)$(bindir) build/bin/slotctl
+	install -D -m 0644 -t $(DESTDIR)$(libdir) $(PROGRAMS)
+	install -D -m 0644 slots.conf $(CONF).example
+	test -e $(CONF) || install -D -m 0644 slots.conf $(CONF)
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/sbin/slotd|$(sbindir)/slotd|' loader/slotd/slotd.service \
+		>$(DESTDIR)$(unitdir)/slotd.service
+	chmod 0644 $(DESTDIR)$(unitdir)/slotd.service
+	install -D -m 0644 -t $(DESTDIR)$(includedir)/bpf $(wildcard bpf/*.h)
+	install -D -m 0644 docs/completion/slotctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/slotctl
+	for m in $(wildcard docs/man/*.[1-8]); do \
+		install -D -m 0644 -t $(DESTDIR)$(mandir)/man$${m##*.} $$m || exit 1; \
+	done
+	for c in $(wildcard docs/completion/*); do \
+		install -D -m 0644 $$c $(DESTDIR)$(completiondir)/$$(basename $$c .bash) || exit 1; \
+	done
+	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md)
+
+clean: ## remove what was built; downloaded packages and kernels stay
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name cache ! -name vm \
+		-exec rm -rf {} +
+
+distclean: ## remove build/ altogether
+	$(Q)rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+-include $(shell [ ! -d build ] || find build -name vm -prune -o -name cache -prune -o -name '*.d' -print)

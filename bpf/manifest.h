@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Manifest of a slot program: who it is, kept in the object itself.
+ *
+ * Contract: each macro adds one NUL-terminated "key=value" string to the ELF
+ * section SLOT_MANIFEST_SECTION, as the kernel's modules do in .modinfo. The
+ * section is data: neither libbpf nor the kernel reads it, so an object with a
+ * manifest loads anywhere. Version rule: keys are only ever added; a reader
+ * ignores keys that it does not know.
+ *
+ * Keys: name (at most 31 characters), version (at most 31), hook (xdp),
+ * map_abi (decimal: raised when the meaning of a pinned map changes although
+ * its layout does not), entry (the function to run, where the object has
+ * several programs).
+ */
+#ifndef SLOT_BPF_MANIFEST_H
+#define SLOT_BPF_MANIFEST_H
+
+#define SLOT_MANIFEST_SECTION ".slotd.manifest"
+
+#define SLOT_MANIFEST_CAT2(a, b) a##b
+#define SLOT_MANIFEST_CAT(a, b) SLOT_MANIFEST_CAT2(a, b)
+#define SLOT_MANIFEST_ENTRY(key, value)                                                            \
+	static const char SLOT_MANIFEST_CAT(slot_manifest_, __COUNTER__)[]                         \
+		__attribute__((section(SLOT_MANIFEST_SECTION), used, aligned(1))) = key "=" value
+
+#define SLOT_NAME(name) SLOT_MANIFEST_ENTRY("name", name)
+#define SLOT_VERSION(version) SLOT_MANIFEST_ENTRY("version", version)
+#define SLOT_HOOK(hook) SLOT_MANIFEST_ENTRY("hook", hook)
+#define SLOT_MAP_ABI(number) SLOT_MANIFEST_ENTRY("map_abi", #number)
+#define SLOT_ENTRY(function) SLOT_MANIFEST_ENTRY("entry", function)
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dispatcher/root.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatcher/insn.h"
+
+/*
+ * What a stub returns when no extension has replaced it: no verdict, so it
+ * counts as denied, and the packet meets the reservation's denied_as rather
+ * than an open door. Every generation is linked before it is swapped in; this
+ * is for links that someone took away behind slotd's back.
+ */
+#define STUB_UNLINKED 255
+
+#define REG_CTX BPF_REG_6 /* the packet's context between calls; then the row and verdict of an exit */
+
+/* Places that jumps and calls name before they are known. */
+enum label_kind {
+	LABEL_NEXT,	/* behind the call of a slot */
+	LABEL_EXIT,	/* a verdict that ends the chain */
+	LABEL_EXIT_OK,	/* the same, known to be allowed */
+	LABEL_DENIED,	/* a verdict that the slot may not return */
+	LABEL_WENT_ON,	/* LABEL_WENT_ON + verdict: went on after a verdict other than pass */
+	LABEL_FUNC = LABEL_WENT_ON + ROOT_VERDICTS,
+	LABEL_KINDS,
+};
+
+#define LABEL_COUNT_EXIT (ROOT_SLOTS * LABEL_KINDS)
+#define LABELS (LABEL_COUNT_EXIT + 1)
+
+struct fixup {
+	size_t insn;
+	unsigned int label;
+};
+
+struct emitter {
+	const struct root_spec *spec;
+	struct root_image image;
+	size_t capacity;
+	size_t func_capacity;
+	size_t labels[LABELS];
+	struct fixup *fixups;
+	size_t fixup_count;
+	size_t fixup_capacity;
+	int err;
+};
+
+static unsigned int label_of(unsigned int slot, unsigned int kind)
+{
+	return slot * LABEL_KINDS + kind;
+}
+
+/* Make room for @need elements; the first failure stays in e->err. */
+static bool has_room(struct emitter *e, void *array, size_t *capacity, size_t need, size_t size)
+{
+	void **where = array;
+	size_t grown = *capacity ? *capacity : 256;
+	void *bigger;
+
+	if (e->err)
+		return false;
+	if (need <= *capacity)
+		return true;
+	while (grown < need)
+		grown *= 2;
+	bigger = realloc(*where, grown * size);
+	if (!bigger) {
+		e->err = -ENOMEM;
+		return false;
+	}
+	*where = bigger;
+	*capacity = grown;
+	return true;
+}
+
+static void put(struct emitter *e, struct bpf_insn insn)
+{
+	if (has_room(e, &e->image.insns, &e->capacity, e->image.count + 1, sizeof(insn)))
+		e->image.insns[e->image.count++] = insn;
+}
+
+static void put_to(struct emitter *e, struct bpf_insn insn, unsigned int label)
+{
+	if (!has_room(e, &e->fixups, &e->fixup_capacity, e->fixup_count + 1, sizeof(*e->fixups)))
+		return;
+	e->fixups[e->fixup_count++] = (struct fixup){ .insn = e->image.count, .label = label };
+	put(e, insn);
+}
+
+static void put_label(struct emitter *e, unsigned int label)
+{
+	e->labels[label] = e->image.count;
+}
+
+static void put_func(struct emitter *e, bool is_global, const char *name)
+{
+	struct root_func *func;
+
+	if (!has_room(e, &e->image.funcs, &e->func_capacity, e->image.func_count + 1,
+		      sizeof(*e->image.funcs)))
+		return;
+	func = &e->image.funcs[e->image.func_count++];
+	*func = (struct root_func){ .start = e->image.count, .is_global = is_global };
+	snprintf(func->name, sizeof(func->name), "%s", name);
+}
+
+/* r1 = this CPU's counters + @offset, leaving r1 to be incremented; uses r0. */
+static void put_counter_address(struct emitter *e, int offset)
+{
+	struct bpf_insn wide = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_VALUE,
+					 0, e->spec->counters_fd);
+
+	put(e, wide);
+	put(e, insn_make(0, 0, 0, 0, offset));
+	put(e, insn_add(BPF_REG_1, BPF_REG_0));
+}
+
+static void put_increment(struct emitter *e)
+{
+	put(e, insn_load64(BPF_REG_2, BPF_REG_1));
+	put(e, insn_alu_imm(BPF_ADD, BPF_REG_2, 1));
+	put(e, insn_store64(BPF_REG_1, BPF_REG_2));
+}
+
+static void put_cpu(struct emitter *e)
+{
+	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
+	put(e, insn_alu_imm(BPF_AND, BPF_REG_0, (__s32)(e->spec->cpu_max - 1)));
+}
+
+/* Count one packet in a counter that is known now, at @offset into struct root_counters. */
+static void put_count(struct emitter *e, size_t offset)
+{
+	if (e->spec->counters_fd < 0)
+		return;
+	put_cpu(e);
+	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT));
+	put_counter_address(e, (int)offset);
+	put_increment(e);
+}
+
+static size_t exit_offset(unsigned int row, unsigned int column)
+{
+	return offsetof(struct root_counters, exit) + (row * ROOT_COL_COUNT + column) * sizeof(__u64);
+}
+
+static size_t went_on_offset(unsigned int slot, unsigned int column)
+{
+	return offsetof(struct root_counters, went_on) +
+	       (slot * ROOT_COL_COUNT + column) * sizeof(__u64);
+}
+
+static void put_return(struct emitter *e, unsigned int verdict)
+{
+	put(e, insn_mov_imm(BPF_REG_0, (__s32)verdict));
+	put(e, insn_exit());
+}
+
+static __u8 continue_mask(const struct root_rules *rules)
+{
+	return rules->continue_on & rules->allow;
+}
+
+/* Call one slot and sort its verdict: on to the next slot, or out of line. */
+static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
+{
+	__u8 go_on = continue_mask(&e->spec->slots[slot].rules);
+	unsigned int v;
+
+	if (!is_first)
+		put(e, insn_mov(BPF_REG_1, REG_CTX));
+	put_to(e, insn_call_func(), label_of(slot, LABEL_FUNC));
+	if (go_on == 1U << ROOT_COL_PASS) {
+		put_to(e, insn_jump32(BPF_JNE, BPF_REG_0, ROOT_COL_PASS), label_of(slot, LABEL_EXIT));
+		put_label(e, label_of(slot, LABEL_NEXT));
+		return;
+	}
+	if (go_on & 1U << ROOT_COL_PASS)
+		put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, ROOT_COL_PASS), label_of(slot, LABEL_NEXT));
+	for (v = 0; v < ROOT_VERDICTS; v++)
+		if (v != ROOT_COL_PASS && go_on & 1U << v)
+			put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, (__s32)v),
+			       label_of(slot, LABEL_WENT_ON + v));
+	put_to(e, insn_goto(), label_of(slot, LABEL_EXIT));
+	put_label(e, label_of(slot, LABEL_NEXT));
+}
+
+/* Where the slot's verdict ends the chain: is it allowed, then count by slot and verdict. */
+static void put_slot_exit(struct emitter *e, unsigned int slot)
+{
+	const struct root_rules *rules = &e->spec->slots[slot].rules;
+	__u8 ends = rules->allow & (__u8)~continue_mask(rules);
+	unsigned int v;
+
+	put_label(e, label_of(slot, LABEL_EXIT));
+	if (rules->allow == ROOT_VERDICT_ALL) {
+		put_to(e, insn_jump32(BPF_JGT, BPF_REG_0, ROOT_VERDICTS - 1),
+		       label_of(slot, LABEL_DENIED));
+	} else {
+		for (v = 0; v < ROOT_VERDICTS; v++)
+			if (ends & 1U << v)
+				put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, (__s32)v),
+				       label_of(slot, LABEL_EXIT_OK));
+		put_to(e, insn_goto(), label_of(slot, LABEL_DENIED));
+		put_label(e, label_of(slot, LABEL_EXIT_OK));
+		if (!ends)
+			return;
+	}
+	if (e->spec->counters_fd < 0) {
+		put(e, insn_exit());
+		return;
+	}
+	put(e, insn_mov32(REG_CTX, BPF_REG_0));
+	put(e, insn_alu_imm(BPF_ADD, REG_CTX, (__s32)(slot * ROOT_COL_COUNT)));
+	put_to(e, insn_goto(), LABEL_COUNT_EXIT);
+}
+
+static void put_slot_denied(struct emitter *e, unsigned int slot)
+{
+	const struct root_rules *rules = &e->spec->slots[slot].rules;
+	bool goes_on = rules->denied_as == ROOT_DENIED_AS_PASS &&
+		       rules->continue_on & 1U << ROOT_COL_PASS;
+
+	put_label(e, label_of(slot, LABEL_DENIED));
+	if (!goes_on) {
+		put_count(e, exit_offset(slot, ROOT_COL_DENIED));
+		put_return(e, rules->denied_as);
+		return;
+	}
+	put_count(e, went_on_offset(slot, ROOT_COL_DENIED));
+	put_to(e, insn_goto(), label_of(slot, LABEL_NEXT));
+}
+
+static void put_slot_went_on(struct emitter *e, unsigned int slot)
+{
+	__u8 go_on = continue_mask(&e->spec->slots[slot].rules);
+	unsigned int v;
+
+	for (v = 0; v < ROOT_VERDICTS; v++) {
+		if (v == ROOT_COL_PASS || !(go_on & 1U << v))
+			continue;
+		put_label(e, label_of(slot, LABEL_WENT_ON + v));
+		put_count(e, went_on_offset(slot, v));
+		put_to(e, insn_goto(), label_of(slot, LABEL_NEXT));
+	}
+}
+
+/* The shared tail of all exits: REG_CTX holds row * ROOT_COL_COUNT + verdict. */
+static void put_count_exit(struct emitter *e)
+{
+	put_label(e, LABEL_COUNT_EXIT);
+	put_cpu(e);
+	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT - 3));
+	put(e, insn_add(BPF_REG_0, REG_CTX));
+	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, 3));
+	put_counter_address(e, offsetof(struct root_counters, exit));
+	put_increment(e);
+	put(e, insn_mov(BPF_REG_0, REG_CTX));
+	put(e, insn_alu_imm(BPF_AND, BPF_REG_0, ROOT_COL_COUNT - 1));
+	put(e, insn_exit());
+}
+
+static void put_root(struct emitter *e)
+{
+	bool is_first = true;
+	unsigned int slot;
+
+	put_func(e, true, ROOT_PROG_NAME);
+	put(e, insn_mov(REG_CTX, BPF_REG_1));
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (!e->spec->slots[slot].taken)
+			continue;
+		put_slot_call(e, slot, is_first);
+		is_first = false;
+	}
+	put_count(e, exit_offset(ROOT_ROW_END, ROOT_COL_PASS));
+	put_return(e, ROOT_COL_PASS);
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (!e->spec->slots[slot].taken)
+			continue;
+		put_slot_exit(e, slot);
+		put_slot_denied(e, slot);
+		put_slot_went_on(e, slot);
+	}
+	if (e->spec->counters_fd >= 0 && !is_first)
+		put_count_exit(e);
+}
+
+/*
+ * The target of an extension. Linux 6.13 and newer let an extension change
+ * packet data only where the function it replaces does, judged by the calls in
+ * it, so the stub makes one that changes nothing.
+ */
+static void put_stub(struct emitter *e, unsigned int slot)
+{
+	char name[8];
+
+	slot_root_stub_name(slot, name);
+	put_func(e, true, name);
+	put(e, insn_mov_imm(BPF_REG_2, 0));
+	put(e, insn_call_helper(BPF_FUNC_xdp_adjust_head));
+	put_return(e, STUB_UNLINKED);
+}
+
+static int compare_starts(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a;
+	size_t y = *(const size_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Where the functions of @body start, entry first, sorted and without
+ * duplicates: the targets of its calls and of the function addresses it takes.
+ */
+static int find_starts(const struct root_body *body, size_t **ret_starts, size_t *ret_count)
+{
+	size_t *starts = calloc(body->count + 1, sizeof(*starts));
+	size_t count = 1;
+	size_t kept = 1;
+	size_t i;
+
+	if (!starts)
+		return -ENOMEM;
+	for (i = 0; i < body->count; i++) {
+		const struct bpf_insn *insn = &body->insns[i];
+		bool is_call = insn->code == (BPF_JMP | BPF_CALL) &&
+			       insn->src_reg == BPF_PSEUDO_CALL;
+		bool is_address = is_insn_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+		long target = (long)i + 1 + insn->imm;
+
+		if (is_insn_wide(insn))
+			i++;
+		if (!is_call && !is_address)
+			continue;
+		if (target < 0 || target >= (long)body->count) {
+			free(starts);
+			return -EINVAL;
+		}
+		starts[count++] = (size_t)target;
+	}
+	qsort(starts, count, sizeof(*starts), compare_starts);
+	for (i = 1; i < count; i++)
+		if (starts[i] != starts[kept - 1])
+			starts[kept++] = starts[i];
+	*ret_starts = starts;
+	*ret_count = kept;
+	return 0;
+}
+
+/*
+ * Calls inside a body are relative, so it can be moved as it is. Its entry is a
+ * global function: verified once, on its own, not again for every state that
+ * the slots before it can leave, and with a return value that the verifier
+ * takes for unknown. (Before Linux 6.18 it believes that a static function with
+ * a tail call returns what its own last instructions return, and removes the
+ * tests of every other verdict.)
+ */
+static void put_body(struct emitter *e, unsigned int slot)
+{
+	const struct root_body *body = &e->spec->slots[slot].body;
+	size_t *starts = NULL;
+	size_t count = 0;
+	size_t next = 0;
+	char name[24];
+	size_t i;
+
+	e->err = e->err ? e->err : find_starts(body, &starts, &count);
+	if (e->err)
+		return;
+	for (i = 0; i < body->count; i++) {
+		if (next < count && starts[next] == i) {
+			if (next)
+				snprintf(name, sizeof(name), "slot_%02u_f%zu", slot, next % 100000);
+			else
+				slot_root_stub_name(slot, name);
+			put_func(e, next == 0, name);
+			next++;
+		}
+		put(e, body->insns[i]);
+	}
+	free(starts);
+}
+
+static void put_functions(struct emitter *e)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (!e->spec->slots[slot].taken)
+			continue;
+		put_label(e, label_of(slot, LABEL_FUNC));
+		if (e->spec->slots[slot].body.count)
+			put_body(e, slot);
+		else
+			put_stub(e, slot);
+	}
+}
+
+static void resolve_fixups(struct emitter *e)
+{
+	size_t i;
+
+	for (i = 0; i < e->fixup_count && !e->err; i++) {
+		struct bpf_insn *insn = &e->image.insns[e->fixups[i].insn];
+		long distance = (long)e->labels[e->fixups[i].label] - (long)e->fixups[i].insn - 1;
+
+		if (insn->code == (BPF_JMP | BPF_CALL))
+			insn->imm = (__s32)distance;
+		else
+			insn->off = (__s16)distance;
+	}
+}
+
+static bool is_spec_valid(const struct root_spec *spec)
+{
+	unsigned int slot;
+
+	if (spec->counters_fd >= 0 && (!spec->cpu_max || spec->cpu_max & (spec->cpu_max - 1)))
+		return false;
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		const struct root_slot *s = &spec->slots[slot];
+
+		if (s->taken && (!s->rules.allow || s->rules.allow & ~ROOT_VERDICT_ALL ||
+				 s->rules.denied_as > ROOT_DENIED_AS_PASS))
+			return false;
+	}
+	return true;
+}
+
+int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image)
+{
+	struct emitter e = { .spec = spec };
+
+	if (!is_spec_valid(spec))
+		return -EINVAL;
+	put_root(&e);
+	put_functions(&e);
+	resolve_fixups(&e);
+	free(e.fixups);
+	if (e.err) {
+		slot_root_image_free(&e.image);
+		return e.err;
+	}
+	*ret_image = e.image;
+	return 0;
+}
+
+void slot_root_image_free(struct root_image *image)
+{
+	free(image->insns);
+	free(image->funcs);
+	*image = (struct root_image){ 0 };
+}
+
+void slot_root_stub_name(unsigned int slot, char *ret_name)
+{
+	snprintf(ret_name, 8, "slot_%02u", slot % 100);
+}

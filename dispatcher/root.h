@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The root of a chain, emitted as instructions.
+ *
+ * A root compiled from C keeps the arithmetic of every test that its
+ * configuration switches off, and pays for twenty slots even where two are
+ * taken. So the root is generated for one exact chain: an empty slot leaves no
+ * instruction behind, and the usual rule "go on after pass" is one compare.
+ * Pure: nothing here makes a system call.
+ */
+#ifndef ROOT_H
+#define ROOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+
+#include "dispatcher/root_abi.h"
+
+struct btf;
+
+/* What becomes of a packet whose program returned what it may not return. */
+enum root_denied_as {
+	ROOT_DENIED_AS_ABORTED = ROOT_COL_ABORTED,
+	ROOT_DENIED_AS_DROP = ROOT_COL_DROP,
+	ROOT_DENIED_AS_PASS = ROOT_COL_PASS,
+};
+
+/* The return contract of one slot; masks have bit 1 << verdict. */
+struct root_rules {
+	__u8 continue_on; /* verdicts after which the chain goes on */
+	__u8 allow;	  /* verdicts that the program may return at all */
+	__u8 denied_as;	  /* enum root_denied_as, for everything else */
+};
+
+/* The default contract: everything allowed, go on after pass, abort otherwise. */
+#define ROOT_RULES_DEFAULT                                                                         \
+	((struct root_rules){                                                                      \
+		.continue_on = 1U << ROOT_COL_PASS,                                                \
+		.allow = ROOT_VERDICT_ALL,                                                         \
+		.denied_as = ROOT_DENIED_AS_ABORTED,                                               \
+	})
+
+/* One program's verified instruction stream: the entry function first. */
+struct root_body {
+	const struct bpf_insn *insns;
+	size_t count;
+};
+
+/*
+ * One slot of the chain to emit. Without a body (count 0) the root calls a
+ * global stub named slot_NN, the target of an extension program; with one, the
+ * body is placed behind the root and called directly.
+ */
+struct root_slot {
+	bool taken;
+	struct root_rules rules;
+	struct root_body body;
+};
+
+struct root_spec {
+	struct root_slot slots[ROOT_SLOTS];
+	int counters_fd;      /* map of struct root_counters; -1: count nothing */
+	unsigned int cpu_max; /* CPUs the map has room for, a power of two */
+};
+
+/* A function of the emitted program, in order of its first instruction. */
+struct root_func {
+	size_t start; /* index of the first instruction */
+	char name[24];
+	bool is_global; /* the root and the entry of each slot; functions inside a body are static */
+};
+
+struct root_image {
+	struct bpf_insn *insns;
+	size_t count;
+	struct root_func *funcs;
+	size_t func_count;
+};
+
+/*
+ * slot_root_emit - emit the root of @spec, with the bodies it names, as one
+ * instruction stream.
+ *
+ * @ret_image is owned by the caller (slot_root_image_free). Bodies are copied,
+ * but the map descriptors that they name must stay open until the image has
+ * been loaded. Returns 0, -ENOMEM, or -EINVAL for a body whose calls leave it,
+ * a cpu_max that is no power of two, or a contract that allows nothing.
+ * Rests on BPF-to-BPF calls (Linux 4.16) and direct map values (5.2).
+ */
+int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image);
+void slot_root_image_free(struct root_image *image);
+
+/*
+ * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function.
+ *
+ * @ret_btf (btf__free) is not yet loaded; @ret_info is an array of
+ * image->func_count records for bpf_prog_load, owned by the caller (free).
+ * Returns 0 or -errno from libbpf.
+ */
+int slot_root_btf(const struct root_image *image, struct btf **ret_btf,
+		  struct bpf_func_info **ret_info);
+
+/* The name of the stub of @slot, "slot_07". @ret_name holds at least 8 bytes. */
+void slot_root_stub_name(unsigned int slot, char *ret_name);
+
+#endif

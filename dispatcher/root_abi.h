@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the root of a chain and its readers agree on: slots, verdicts and the
+ * layout of the counters.
+ *
+ * Version rule: ROOT_ABI_VERSION is raised whenever the layout or the meaning
+ * of anything here changes. A generation is recorded together with the version
+ * it was built with, so a reader never has to guess.
+ */
+#ifndef ROOT_ABI_H
+#define ROOT_ABI_H
+
+#include <linux/types.h>
+
+#define ROOT_ABI_VERSION 1
+#define ROOT_PROG_NAME "slotd_root"
+#define ROOT_COUNTERS_NAME "root_counters"
+#define ROOT_TOTALS_NAME "root_totals"
+
+/* Slots 0 to 19, lower runs first. */
+#define ROOT_SLOTS 20
+/* The counter row of packets that every slot let through. */
+#define ROOT_ROW_END ROOT_SLOTS
+#define ROOT_ROWS (ROOT_SLOTS + 1)
+
+/*
+ * Columns of a row: the XDP verdicts 0 to 4 by their kernel value, then what a
+ * packet met that is no verdict. ROOT_COL_DENIED: the program returned
+ * something that its reservation does not allow (or no verdict at all).
+ */
+enum root_column {
+	ROOT_COL_ABORTED = 0,
+	ROOT_COL_DROP = 1,
+	ROOT_COL_PASS = 2,
+	ROOT_COL_TX = 3,
+	ROOT_COL_REDIRECT = 4,
+	ROOT_COL_DENIED = 5,
+	ROOT_COL_COUNT = 8, /* a power of two: the root shifts instead of multiplying */
+};
+
+#define ROOT_VERDICTS (ROOT_COL_REDIRECT + 1)
+#define ROOT_VERDICT_ALL ((1U << ROOT_VERDICTS) - 1)
+
+/* Bytes from one CPU's counters to the next: a page, so that CPUs share no cache line. */
+#define ROOT_CPU_SHIFT 12
+#define ROOT_CPU_STRIDE (1U << ROOT_CPU_SHIFT)
+
+/*
+ * One CPU's counters. In the map these stand side by side, indexed by CPU, in
+ * the one element of an ARRAY: the root addresses it directly, without a
+ * lookup. Written by the root on that CPU only (XDP does not nest), read by
+ * user space; plain 64-bit increments.
+ *
+ * exit[row][column]: packets whose way through the chain ended at slot `row`
+ * (or at its end) with that verdict: exactly one increment per packet.
+ * went_on[slot][column]: packets that the slot answered with a verdict other
+ * than pass and that went on all the same (continue_on), or that it answered
+ * with a verdict it may not return and that went on as if passed (denied).
+ */
+struct root_counters {
+	__u64 exit[ROOT_ROWS][ROOT_COL_COUNT];
+	__u64 went_on[ROOT_SLOTS][ROOT_COL_COUNT];
+	__u8 pad[ROOT_CPU_STRIDE - (ROOT_ROWS + ROOT_SLOTS) * ROOT_COL_COUNT * 8];
+};
+
+_Static_assert(sizeof(struct root_counters) == ROOT_CPU_STRIDE, "one stride per CPU");
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Types for an emitted root: the kernel links extensions by function type, and wants types for callbacks. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/btf.h>
+
+#include "dispatcher/root.h"
+
+/*
+ * int (struct xdp_md *ctx). The kernel knows the context by the name of its
+ * struct, so the struct needs no members. Returns the type id or -errno.
+ */
+static int add_prototype(struct btf *btf)
+{
+	int int_id = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+	int ctx_id = btf__add_struct(btf, "xdp_md", sizeof(struct xdp_md));
+	int ptr_id = btf__add_ptr(btf, ctx_id);
+	int proto_id = btf__add_func_proto(btf, int_id);
+	int err;
+
+	if (int_id < 0 || ctx_id < 0 || ptr_id < 0 || proto_id < 0)
+		return -ENOMEM;
+	err = btf__add_func_param(btf, "ctx", ptr_id);
+	return err ? err : proto_id;
+}
+
+static int add_functions(struct btf *btf, const struct root_image *image,
+			 struct bpf_func_info *info)
+{
+	int proto_id = add_prototype(btf);
+	size_t i;
+
+	if (proto_id < 0)
+		return proto_id;
+	for (i = 0; i < image->func_count; i++) {
+		const struct root_func *func = &image->funcs[i];
+		int id = btf__add_func(btf, func->name,
+				       func->is_global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC,
+				       proto_id);
+
+		if (id < 0)
+			return id;
+		info[i] = (struct bpf_func_info){
+			.insn_off = (__u32)func->start,
+			.type_id = (__u32)id,
+		};
+	}
+	return 0;
+}
+
+int slot_root_btf(const struct root_image *image, struct btf **ret_btf,
+		  struct bpf_func_info **ret_info)
+{
+	struct bpf_func_info *info = calloc(image->func_count, sizeof(*info));
+	struct btf *btf = btf__new_empty();
+	int err;
+
+	if (!info || !btf) {
+		free(info);
+		btf__free(btf);
+		return -ENOMEM;
+	}
+	err = add_functions(btf, image, info);
+	if (err) {
+		free(info);
+		btf__free(btf);
+		return err;
+	}
+	*ret_btf = btf;
+	*ret_info = info;
+	return 0;
+}

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion of slotctl's command line for bash.
+
+# Commands and programs, from slotctl's own usage.
+_slotctl_commands() {
+	slotctl --help 2>/dev/null | awk '/^  [a-z]/ { print $1 }'
+}
+
+_slotctl_slots() {
+	slotctl slots 2>/dev/null | awk 'NR > 2 && $2 ~ /^[0-9]+$/ { print $3 }'
+}
+
+_slotctl_chains() {
+	slotctl status 2>/dev/null | awk '$2 == "attached" || $2 == "detached" { print $1 }'
+}
+
+_slotctl() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | --chain | --socket | --map-dir) i=$((i + 1)) ;;
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	COMPREPLY=()
+	case $before in
+	-c | --chain)
+		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
+		return
+		;;
+	--socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--map-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		return
+		;;
+	esac
+	case $word in
+	-*) words='--chain --socket --json --help --version' ;;
+	esac
+	case $command:$word in
+	slots:-*) words+=' --all' ;;
+	stats:-*) words+=' --watch' ;;
+	firewall:-* | decap:-*) words+=' --map-dir' ;;
+	*:-*) ;;
+	:*) words=$(_slotctl_commands) ;;
+	show:* | undeploy:* | enable:* | disable:*) words=$(_slotctl_slots) ;;
+	deploy:*)
+		if [[ $before == deploy ]]; then
+			words=$(_slotctl_slots)
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+		fi
+		;;
+	verify:*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _slotctl slotctl

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* XDP verdicts by name, one at a time and as masks (bit 1 << verdict). */
+#ifndef SLOT_VERDICT_H
+#define SLOT_VERDICT_H
+
+#include <stddef.h>
+
+#include <linux/types.h>
+
+/* slot_verdict_name - "aborted", "drop", "pass", "tx", "redirect", "denied" for a root_column, else "?". */
+const char *slot_verdict_name(unsigned int column);
+
+/* slot_verdict_parse - the verdict named @text (any case, XDP_ prefix allowed). Returns 0..4 or -EINVAL. */
+int slot_verdict_parse(const char *text);
+
+/* slot_verdict_mask_format - "pass,tx" into @ret (size bytes, always terminated), "none" for 0. */
+void slot_verdict_mask_format(__u8 mask, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is done to a chain as a whole. */
+#include "loader/slotctl/slotctl.h"
+
+static int change_chain(struct slot_ctl *ctl, const char *verb, const char *doing)
+{
+	struct slot_request request = { .method = "POST", .doing = doing };
+	json_auto_t *result = NULL;
+	int err;
+
+	err = slot_ctl_call(ctl, &request, verb, &result);
+	return err ? err : slot_ctl_print_result(ctl, result);
+}
+
+int cmd_apply(struct slot_ctl *ctl, int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return change_chain(ctl, "apply", "applying slots.conf");
+}
+
+int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return change_chain(ctl, "rollback", "rolling back");
+}
+
+int cmd_detach(struct slot_ctl *ctl, int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return change_chain(ctl, "detach", "detaching");
+}
+
+int cmd_reload(struct slot_ctl *ctl, int argc, char **argv)
+{
+	struct slot_request request = { .method = "POST",
+					.path = "/v1/reload",
+					.doing = "reloading slots.conf" };
+	json_auto_t *answer = NULL;
+	const json_t *result;
+	size_t i;
+	int err;
+
+	(void)argc, (void)argv;
+	if (ctl->chain)
+		return slot_ctl_refuse(
+			ctl, "reload is for all chains; for '%s' alone there is apply", ctl->chain);
+	err = slot_ctl_send(ctl, &request, &answer);
+	if (err)
+		return err;
+	if (ctl->json) {
+		slot_ctl_print_json(ctl, answer);
+		return 0;
+	}
+	json_array_foreach(json_object_get(answer, "results"), i, result) {
+		err = slot_ctl_print_result(ctl, result);
+		if (err)
+			return err;
+	}
+	return 0;
+}

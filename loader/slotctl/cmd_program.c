@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/slotctl/answer.h"
+#include "loader/slotctl/cmd_program.h"
+
+static const struct program_cli *const programs[] = { &firewall_cli, &decap_cli };
+#define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
+
+const struct program_cli *slot_cli_find(const char *name)
+{
+	for (size_t i = 0; i < PROGRAMS; i++) {
+		if (!strcmp(programs[i]->name, name))
+			return programs[i];
+	}
+	return NULL;
+}
+
+void slot_cli_list(FILE *out)
+{
+	for (size_t i = 0; i < PROGRAMS; i++)
+		fprintf(out, "  %-30s %s\n", programs[i]->name, programs[i]->summary);
+}
+
+void slot_cli_print(const struct program_cli *cli, FILE *out)
+{
+	fprintf(out, "usage: slotctl [options] %s [--map-dir DIR] COMMAND [arguments]\n\n",
+		cli->name);
+	for (const struct program_command *command = cli->commands; command->name; command++) {
+		char call[64];
+
+		snprintf(call, sizeof(call), "%s %s", command->name, command->args);
+		fprintf(out, "  %-30s %s\n", call, command->summary);
+	}
+	fputs("\n      --map-dir DIR              where the program's maps are pinned; asks no slotd\n",
+	      out);
+}
+
+/* The slot reserved as @name, else the only one that runs the program @name; or NULL, and why. */
+static const json_t *find_slot(struct slot_ctl *ctl, const json_t *answer, const char *name)
+{
+	const json_t *found = NULL, *slot;
+	size_t runners = 0, i;
+
+	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
+		if (!strcmp(slot_answer_text(slot, "name"), name))
+			return slot;
+		if (!strcmp(slot_answer_text(slot, "program"), name)) {
+			found = slot;
+			runners++;
+		}
+	}
+	if (runners == 1)
+		return found;
+	if (runners)
+		slot_reason_set(
+			&ctl->failure.why, -ENOENT,
+			"%zu slots of '%s' run %s and none is reserved as that; name the map_dir of one (slotctl show SLOT) with --map-dir",
+			runners, ctl->chain, name);
+	else
+		slot_reason_set(&ctl->failure.why, -ENOENT,
+				"no slot of '%s' is reserved as '%s' or runs it", ctl->chain, name);
+	return NULL;
+}
+
+/* Owned by @answer. */
+static int find_map_dir(struct slot_ctl *ctl, const json_t *answer, const char *name,
+			const char **ret_dir)
+{
+	const json_t *slot = find_slot(ctl, answer, name);
+	const char *dir = json_string_value(json_object_get(slot, "map_dir"));
+
+	if (!slot)
+		return -ENOENT;
+	if (!dir || !*dir)
+		return slot_reason_set(&ctl->failure.why, -ENOENT,
+				       "slot '%s' of '%s' has no maps yet",
+				       slot_answer_text(slot, "name"), ctl->chain);
+	*ret_dir = dir;
+	return 0;
+}
+
+static const struct program_command *find_command(const struct program_cli *cli, const char *name)
+{
+	const struct program_command *command = cli->commands;
+
+	while (command->name && strcmp(command->name, name))
+		command++;
+	return command->name ? command : NULL;
+}
+
+static int run_command(const struct program_context *context, const struct program_cli *cli,
+		       const struct program_command *command, int argc, char **argv)
+{
+	int status = command->run(context, argc, argv);
+
+	if (status == PROGRAM_USAGE)
+		fprintf(stderr, "usage: slotctl %s %s %s\n", cli->name, command->name,
+			command->args);
+	return status;
+}
+
+int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, char **argv)
+{
+	struct program_context context = { .map_dir = ctl->map_dir,
+					   .json = ctl->json,
+					   .out = stdout };
+	const struct program_command *command;
+	json_auto_t *answer = NULL;
+	int err = 0;
+
+	if (!argc) {
+		slot_cli_print(cli, stderr);
+		return SLOTCTL_EXIT_USAGE;
+	}
+	command = find_command(cli, argv[0]);
+	if (!command)
+		return slot_ctl_refuse(ctl, "%s has no command '%s'; see slotctl %s --help",
+				       cli->name, argv[0], cli->name);
+	if (!context.map_dir) {
+		err = slot_ctl_get(ctl, "slots", &answer);
+		if (!err)
+			err = find_map_dir(ctl, answer, cli->name, &context.map_dir);
+	}
+	return err ? err : run_command(&context, cli, command, argc - 1, argv + 1);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/slotctl/slotctl.h"
+#include "loader/slotctl/view.h"
+
+int cmd_slots(struct slot_ctl *ctl, int argc, char **argv)
+{
+	json_auto_t *answer = NULL;
+	int err;
+
+	(void)argc, (void)argv;
+	err = slot_ctl_get(ctl, "slots", &answer);
+	if (err)
+		return err;
+	if (!ctl->json)
+		return slot_view_chain(answer, ctl->all, &ctl->look, stdout);
+	slot_ctl_print_json(ctl, answer);
+	return 0;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/lib/cleanup.h"
+#include "loader/lib/verify.h"
+#include "loader/slotctl/answer.h"
+#include "loader/slotctl/progress.h"
+#include "loader/slotctl/slotctl.h"
+#include "loader/slotctl/view.h"
+
+static json_t *list_maps(const struct slot_verify_report *report)
+{
+	json_t *maps = json_array();
+
+	for (unsigned int i = 0; i < report->map_count; i++) {
+		const struct slot_verify_map *map = &report->maps[i];
+
+		json_array_append_new(maps, json_pack("{s:s, s:s, s:I, s:I, s:I}", "name",
+						      map->name, "type", map->type, "key_size",
+						      (json_int_t)map->key_size, "value_size",
+						      (json_int_t)map->value_size, "max_entries",
+						      (json_int_t)map->max_entries));
+	}
+	return maps;
+}
+
+static json_t *list_helpers(const struct slot_verify_report *report)
+{
+	json_t *helpers = json_array();
+
+	for (unsigned int i = 0; i < report->helper_count; i++)
+		json_array_append_new(helpers, json_string(report->helpers[i]));
+	return helpers;
+}
+
+static json_t *describe_engine(const char *name, bool is_ok, const struct slot_reason *reason)
+{
+	return is_ok ? json_pack("{s:s, s:b}", "engine", name, "ok", 1) :
+		       json_pack("{s:s, s:b, s:s}", "engine", name, "ok", 0, "reason",
+				 reason->text);
+}
+
+static json_t *describe_report(const struct slot_verify_report *report)
+{
+	const struct slot_manifest *manifest = &report->manifest;
+	json_t *json = json_pack(
+		"{s:s, s:s, s:b, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o, s:[o, o]}",
+		"name", manifest->name, "version", manifest->version, "manifest",
+		(int)manifest->present, "hook", manifest->hook, "map_abi",
+		(json_int_t)manifest->map_abi, "entry", report->entry, "sha256", report->sha256,
+		"insns", (json_int_t)report->insns, "verified_insns",
+		(json_int_t)report->verified_insns, "jited_bytes", (json_int_t)report->jited_bytes,
+		"frags", (int)report->has_frags, "maps", list_maps(report), "helpers",
+		list_helpers(report), "engines",
+		describe_engine("freplace", report->freplace_ok, &report->freplace_reason),
+		describe_engine("fused", report->fused_ok, &report->fused_reason));
+
+	return json;
+}
+
+int cmd_verify(struct slot_ctl *ctl, int argc, char **argv)
+{
+	_cleanup_free_ struct slot_verify_report *report = calloc(1, sizeof(*report));
+	struct slot_progress progress;
+	json_auto_t *json = NULL;
+	int err;
+
+	if (!report)
+		return -ENOMEM;
+	slot_progress_open(&progress, "verifying");
+	err = slot_verify(argv[0], argc > 1 ? argv[1] : "", &ctl->failure.why, report);
+	slot_progress_close(&progress);
+	if (err)
+		return err;
+	json = describe_report(report);
+	if (!json)
+		return -ENOMEM;
+	if (ctl->json)
+		slot_ctl_print_json(ctl, json);
+	else
+		err = slot_view_verify(json, &ctl->look, stdout);
+	if (err || report->freplace_ok || report->fused_ok)
+		return err;
+	return slot_reason_set(&ctl->failure.why, -ENOTSUP,
+			       "'%s' passes the verifier, but no engine can run it here", argv[0]);
+}

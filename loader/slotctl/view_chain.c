@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/slotctl/answer.h"
+#include "loader/slotctl/text.h"
+#include "loader/slotctl/view.h"
+
+static const struct slot_column chain_columns[] = {
+	{ "", false },	      { "slot", true },	  { "name", false },	{ "owner", false },
+	{ "version", false }, { "state", false }, { "seen", true },	{ "pass", true },
+	{ "drop", true },     { "tx", true },	  { "redirect", true }, { "aborted", true },
+	{ "denied", true },
+};
+#define CHAIN_COLUMNS (sizeof(chain_columns) / sizeof(chain_columns[0]))
+
+/* The line that packets follow: through a slot, past one that does not run, out at the end. */
+struct line {
+	const char *through;
+	const char *past;
+	const char *end;
+};
+
+static const struct line line_ascii = { "|", ":", "v" };
+static const struct line line_utf8 = { "│", "┊", "▼" };
+
+const char *slot_view_state(const json_t *slot)
+{
+	if (!slot_answer_is_true(slot, "reserved"))
+		return "free";
+	if (!slot_answer_is_true(slot, "enabled"))
+		return "disabled";
+	if (slot_answer_is_true(slot, "running"))
+		return "running";
+	return json_object_get(slot, "program") ? "pending" : "empty";
+}
+
+static void print_headline(const json_t *answer, const struct slot_look *look, FILE *out)
+{
+	_cleanup_free_ char *name = slot_text_clean(slot_answer_text(answer, "interface"), NULL);
+
+	fprintf(out, "%s%s%s: ", slot_style_begin(look, SLOT_STYLE_BOLD), name ? name : "-",
+		slot_style_end(look, SLOT_STYLE_BOLD));
+	if (!slot_answer_is_true(answer, "attached")) {
+		fprintf(out, "%snot attached%s\n", slot_style_begin(look, SLOT_STYLE_BAD),
+			slot_style_end(look, SLOT_STYLE_BAD));
+		return;
+	}
+	fprintf(out, "generation %" JSON_INTEGER_FORMAT ", engine %s, %s\n",
+		slot_answer_number(answer, "generation"), slot_answer_text(answer, "engine"),
+		slot_answer_text(answer, "mode"));
+}
+
+static enum slot_style alarm_style(const json_t *packets, const char *key)
+{
+	return slot_answer_number(packets, key) > 0 ? SLOT_STYLE_BAD : SLOT_STYLE_PLAIN;
+}
+
+static void add_packets(struct slot_table *table, const json_t *packets)
+{
+	static const char *const quiet[] = { "seen", "pass", "drop", "tx", "redirect" };
+	static const char *const alarming[] = { "aborted", "denied" };
+
+	for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
+		slot_answer_add_count(table, SLOT_STYLE_PLAIN, packets, quiet[i]);
+	for (size_t i = 0; i < sizeof(alarming) / sizeof(alarming[0]); i++)
+		slot_answer_add_count(table, alarm_style(packets, alarming[i]), packets,
+				      alarming[i]);
+}
+
+static void add_slot(struct slot_table *table, const struct line *line, const json_t *slot)
+{
+	const char *state = slot_view_state(slot);
+	bool is_running = !strcmp(state, "running");
+	enum slot_style style = SLOT_STYLE_PLAIN;
+
+	slot_table_add_row(table, is_running ? SLOT_STYLE_PLAIN : SLOT_STYLE_DIM);
+	slot_table_add(table, style, "%s", is_running ? line->through : line->past);
+	slot_answer_add_count(table, style, slot, "slot");
+	slot_answer_add_text(table, slot, "name");
+	slot_answer_add_text(table, slot, "owner");
+	slot_answer_add_text(table, slot, "version");
+	if (is_running)
+		style = SLOT_STYLE_GOOD;
+	else if (!strcmp(state, "pending") || !strcmp(state, "disabled"))
+		style = SLOT_STYLE_WARN;
+	slot_table_add(table, style, "%s", state);
+	add_packets(table, json_object_get(slot, "packets"));
+}
+
+int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look, FILE *out)
+{
+	const struct line *line = look->utf8 ? &line_utf8 : &line_ascii;
+	_cleanup_(slot_table_cleanup) struct slot_table *table = NULL;
+	char passed[SLOT_COUNT_SIZE];
+	const json_t *slot;
+	size_t i;
+	int err;
+
+	err = slot_table_new(chain_columns, CHAIN_COLUMNS, &table);
+	if (err)
+		return err;
+	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
+		if (all || slot_answer_is_true(slot, "reserved"))
+			add_slot(table, line, slot);
+	}
+	slot_table_add_row(table, SLOT_STYLE_PLAIN);
+	slot_table_add(table, SLOT_STYLE_PLAIN, "%s", line->end);
+	slot_table_add_rest(table, SLOT_STYLE_PLAIN, "passed %s",
+			    slot_answer_count(answer, "passed", passed));
+	print_headline(answer, look, out);
+	return slot_table_print(table, look, out);
+}

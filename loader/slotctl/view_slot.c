@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/lib/cleanup.h"
+#include "loader/slotctl/answer.h"
+#include "loader/slotctl/pairs.h"
+#include "loader/slotctl/view.h"
+
+static void add_program(struct slot_table *table, const json_t *slot)
+{
+	if (!json_object_get(slot, "program")) {
+		slot_pairs_add(table, "program", "none: nothing is deployed");
+		return;
+	}
+	slot_pairs_add(table, "program", "%s %s", slot_answer_text(slot, "program"),
+		       slot_answer_text(slot, "version"));
+	slot_pairs_add_text(table, slot, "sha256");
+	slot_pairs_add(table, "object", "%s",
+		       slot_answer_is_true(slot, "deployed") ?
+			       "deployed, in place of slots.conf's" :
+			       "as slots.conf says");
+}
+
+static void add_settings(struct slot_table *table, const json_t *settings)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)settings, key, value)
+		slot_pairs_add(table, "setting", "%s = %s", key,
+			       json_is_string(value) ? json_string_value(value) : "-");
+}
+
+static void add_packets(struct slot_table *table, const json_t *packets)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)packets, key, value)
+		slot_pairs_add_count(table, packets, key);
+}
+
+static int add_reservation(struct slot_table *table, const json_t *slot)
+{
+	int err;
+
+	slot_pairs_add_text(table, slot, "name");
+	slot_pairs_add_text(table, slot, "owner");
+	add_program(table, slot);
+	err = slot_pairs_add_list(table, slot, "continue_on");
+	if (!err)
+		err = slot_pairs_add_list(table, slot, "allow");
+	if (err)
+		return err;
+	slot_pairs_add_text(table, slot, "denied_as");
+	add_settings(table, json_object_get(slot, "settings"));
+	slot_pairs_add_text(table, slot, "map_dir");
+	add_packets(table, json_object_get(slot, "packets"));
+	return 0;
+}
+
+int slot_view_slot(const json_t *slot, const struct slot_look *look, FILE *out)
+{
+	_cleanup_(slot_table_cleanup) struct slot_table *table = NULL;
+	int err;
+
+	err = slot_pairs_new(&table);
+	if (err)
+		return err;
+	slot_pairs_add(table, "chain", "%s", slot_answer_text(slot, "interface"));
+	slot_pairs_add_count(table, slot, "slot");
+	slot_pairs_add(table, "state", "%s", slot_view_state(slot));
+	if (slot_answer_is_true(slot, "reserved"))
+		err = add_reservation(table, slot);
+	if (!err)
+		err = slot_table_print(table, look, out);
+	return err ? err : slot_pairs_print_maps(slot, look, out);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotd/api_json.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/lib/pins.h"
+#include "loader/lib/registry.h"
+#include "loader/lib/verdict.h"
+#include "loader/lib/xdp.h"
+
+static void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static unsigned int number_of(const struct slot_generation *generation)
+{
+	return generation ? generation->number : 0;
+}
+
+/* What the interface and its chain are called and what runs on it: the head of several answers. */
+static json_t *describe_chain(const struct slot_chain *chain)
+{
+	const struct slot_engine *engine = chain->current ? chain->current->engine : chain->engine;
+	bool is_attached = slot_chain_is_attached(chain);
+
+	return json_pack("{s:s, s:i, s:b, s:s, s:s, s:s, s:i, s:i}", "interface", chain->interface,
+			 "ifindex", (int)chain->ifindex, "attached", (int)is_attached, "engine",
+			 engine->name, "engine_reason", chain->engine_reason.text, "mode",
+			 slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode),
+			 "generation", (int)number_of(chain->current), "previous",
+			 (int)number_of(chain->previous));
+}
+
+static json_t *list_warnings(const struct slot_chain *chain)
+{
+	json_t *list = json_array();
+
+	if (!chain->ifindex)
+		json_array_append_new(list, json_string("the interface is not there"));
+	else if (!slot_chain_is_attached(chain))
+		json_array_append_new(list, json_string(chain->is_detached ?
+								"detached until the next apply" :
+								"not attached"));
+	if (chain->mode == SLOT_ATTACH_GENERIC && chain->wanted_mode != SLOT_ATTACH_GENERIC)
+		json_array_append_new(list, json_string("runs in generic mode, not in the driver"));
+	return list;
+}
+
+json_t *api_status(const struct daemon *daemon)
+{
+	json_t *chains = json_array();
+	size_t i;
+
+	for (i = 0; i < daemon->config.count; i++) {
+		json_t *chain = describe_chain(daemon->chains[i]);
+
+		json_object_set_new(chain, "warnings", list_warnings(daemon->chains[i]));
+		json_array_append_new(chains, chain);
+	}
+	return json_pack("{s:s, s:i, s:s, s:o}", "version", SLOTD_VERSION, "pid", (int)getpid(),
+			 "config", daemon->options.config_path, "chains", chains);
+}
+
+static json_t *list_verdicts(__u8 mask)
+{
+	json_t *list = json_array();
+	unsigned int v;
+
+	for (v = 0; v < ROOT_VERDICTS; v++)
+		if (mask & 1U << v)
+			json_array_append_new(list, json_string(slot_verdict_name(v)));
+	return list;
+}
+
+static void add_packets(json_t *to, const struct slot_packets *packets)
+{
+	unsigned int c;
+
+	json_object_set_new(to, "seen", json_integer((json_int_t)packets->seen));
+	for (c = 0; c <= ROOT_COL_DENIED; c++)
+		json_object_set_new(to, slot_verdict_name(c),
+				    json_integer((json_int_t)packets->verdicts[c]));
+}
+
+static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
+			     const struct slot_counters *counters)
+{
+	const struct slot_state *state = &chain->current->state.slots[slot];
+	const struct slot_override *override =
+		slot_override_find(&chain->overrides, state->name);
+	char map_dir[PATH_MAX];
+	json_t *packets = json_object();
+	json_t *json;
+
+	if (slot_pin_path(map_dir, chain->dir, "maps/%s", state->name))
+		map_dir[0] = '\0';
+	add_packets(packets, &counters->slots[slot]);
+	json = json_pack("{s:i, s:b, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o}", "slot",
+			 (int)slot, "reserved", 1, "name", state->name, "owner", state->owner,
+			 "enabled", (int)state->enabled, "running",
+			 (int)slot_state_is_running(state), "deployed",
+			 override ? (int)override->has_object : 0, "continue_on",
+			 list_verdicts(state->rules.continue_on), "allow",
+			 list_verdicts(state->rules.allow), "denied_as",
+			 slot_verdict_name(state->rules.denied_as), "map_dir", map_dir, "packets",
+			 packets);
+	if (json && state->has_object) {
+		json_object_set_new(json, "program", json_string(state->object.name));
+		json_object_set_new(json, "version", json_string(state->object.version));
+		json_object_set_new(json, "sha256", json_string(state->object.sha256));
+	}
+	return json;
+}
+
+json_t *api_slots(const struct slot_chain *chain)
+{
+	struct slot_counters counters = { 0 };
+	json_t *slots = json_array();
+	json_t *json = describe_chain(chain);
+	unsigned int slot;
+
+	slot_chain_counters(chain, &counters);
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		bool is_reserved = chain->current && chain->current->state.slots[slot].reserved;
+
+		json_array_append_new(slots, is_reserved ?
+						     describe_slot(chain, slot, &counters) :
+						     json_pack("{s:i, s:b}", "slot", (int)slot,
+							       "reserved", 0));
+	}
+	if (chain->current) {
+		json_object_set_new(json, "root_abi", json_integer(chain->current->root_abi));
+		json_object_set_new(json, "counters",
+				    json_boolean(chain->current->counters_fd >= 0));
+	}
+	json_object_set_new(json, "passed", json_integer((json_int_t)counters.passed));
+	json_object_set_new(json, "slots", slots);
+	return json;
+}
+
+static json_t *describe_map(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = slot_pin_open(dir, name);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	const char *type;
+
+	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
+		return json_pack("{s:s}", "name", name);
+	type = libbpf_bpf_map_type_str(info.type);
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "name", name, "type",
+			 type ? type : "unknown", "id", (int)info.id, "key_size",
+			 (int)info.key_size, "value_size", (int)info.value_size, "max_entries",
+			 (int)info.max_entries);
+}
+
+static json_t *list_maps(const char *map_dir)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(map_dir);
+	const struct dirent *entry;
+	json_t *list = json_array();
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			json_array_append_new(list, describe_map(map_dir, entry->d_name));
+	return list;
+}
+
+static json_t *list_settings(const struct slot_settings *settings)
+{
+	json_t *json = json_object();
+	size_t i;
+
+	for (i = 0; i < settings->count; i++)
+		json_object_set_new(json, settings->items[i].key,
+				    json_string(settings->items[i].value));
+	return json;
+}
+
+json_t *api_slot(const struct slot_chain *chain, unsigned int slot)
+{
+	struct slot_counters counters = { 0 };
+	json_t *json;
+
+	if (!chain->current || !chain->current->state.slots[slot].reserved)
+		return json_pack("{s:s, s:i, s:b}", "interface", chain->interface, "slot",
+				 (int)slot, "reserved", 0);
+	slot_chain_counters(chain, &counters);
+	json = describe_slot(chain, slot, &counters);
+	json_object_set_new(json, "interface", json_string(chain->interface));
+	json_object_set_new(json, "settings",
+			    list_settings(&chain->current->state.slots[slot].settings));
+	json_object_set_new(json, "maps",
+			    list_maps(json_string_value(json_object_get(json, "map_dir"))));
+	return json;
+}
+
+static json_t *describe_generation(const struct slot_generation *generation, bool is_active)
+{
+	json_t *slots = json_array();
+	unsigned int i;
+
+	for (i = 0; i < ROOT_SLOTS; i++) {
+		const struct slot_state *slot = &generation->state.slots[i];
+
+		if (slot_state_is_running(slot))
+			json_array_append_new(
+				slots, json_pack("{s:i, s:s, s:s, s:s, s:s}", "slot", (int)i,
+						 "name", slot->name, "program", slot->object.name,
+						 "version", slot->object.version, "sha256",
+						 slot->object.sha256));
+	}
+	return json_pack("{s:i, s:b, s:s, s:i, s:I, s:s, s:o}", "number", (int)generation->number,
+			 "active", (int)is_active, "engine", generation->engine->name, "root_abi",
+			 (int)generation->root_abi, "created", (json_int_t)generation->created,
+			 "reason", generation->reason, "slots", slots);
+}
+
+json_t *api_generations(const struct slot_chain *chain)
+{
+	json_t *list = json_array();
+	bool is_attached = slot_chain_is_attached(chain);
+	const struct slot_generation *first = chain->current;
+	const struct slot_generation *second = chain->previous;
+
+	/* After a rollback the newer one is not the one that runs. */
+	if (first && second && second->number > first->number) {
+		first = chain->previous;
+		second = chain->current;
+	}
+	if (first)
+		json_array_append_new(
+			list, describe_generation(first, is_attached && first == chain->current));
+	if (second)
+		json_array_append_new(
+			list, describe_generation(second, is_attached && second == chain->current));
+	return json_pack("{s:s, s:o}", "interface", chain->interface, "generations", list);
+}
+
+json_t *api_stats(const struct slot_chain *chain)
+{
+	struct slot_counters counters = { 0 };
+	json_t *slots = json_array();
+	struct timespec ts;
+	unsigned int i;
+
+	slot_chain_counters(chain, &counters);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	for (i = 0; chain->current && i < ROOT_SLOTS; i++) {
+		const struct slot_state *slot = &chain->current->state.slots[i];
+		json_t *json;
+
+		if (!slot_state_is_running(slot))
+			continue;
+		json = json_pack("{s:i, s:s}", "slot", (int)i, "name", slot->name);
+		add_packets(json, &counters.slots[i]);
+		json_array_append_new(slots, json);
+	}
+	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:o}", "interface", chain->interface,
+			 "generation", (int)number_of(chain->current), "time_ns",
+			 (json_int_t)(ts.tv_sec * 1000000000LL + ts.tv_nsec), "packets",
+			 (json_int_t)counters.packets, "passed", (json_int_t)counters.passed,
+			 "slots", slots);
+}
+
+json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan)
+{
+	json_t *json = slot_plan_to_json(plan);
+
+	if (json)
+		json_object_set_new(json, "interface", json_string(chain->interface));
+	return json;
+}
+
+json_t *api_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome)
+{
+	const struct slot_timing *t = &outcome->timing;
+	json_t *json = api_plan(chain, &outcome->plan);
+	json_t *warnings = json_array();
+
+	if (!json)
+		return NULL;
+	json_object_del(json, "has_changes");
+	if (outcome->warning.text[0])
+		json_array_append_new(warnings, json_string(outcome->warning.text));
+	json_object_set_new(json, "changed", json_boolean(outcome->is_changed));
+	json_object_set_new(json, "generation", json_integer(number_of(chain->current)));
+	json_object_set_new(json, "previous", json_integer(number_of(chain->previous)));
+	json_object_set_new(json, "timing_us",
+			    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "open", t->open_us, "build",
+				      t->build_us, "preflight", t->preflight_us, "swap", t->swap_us,
+				      "record", t->record_us, "total", t->total_us));
+	json_object_set_new(json, "warnings", warnings);
+	return json;
+}

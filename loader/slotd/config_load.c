@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotd/config_load.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <net/if.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/lib/manifest.h"
+
+/* An interface that a chain was once recorded for may be away for a while. */
+static bool has_interface(const char *name, void *data)
+{
+	const struct daemon *daemon = data;
+
+	return if_nametoindex(name) || slot_store_has_chain(&daemon->host.store, name);
+}
+
+static bool has_owner(const char *owner, void *data)
+{
+	(void)data;
+	return owner[0] == '@' ? getgrnam(owner + 1) != NULL : getpwnam(owner) != NULL;
+}
+
+/* A name without a slash is looked up in the object folder. */
+static int find_object(const struct daemon *daemon, const char *object, char *ret_path)
+{
+	const char *dir = daemon->options.object_dir;
+	int n;
+
+	if (strchr(object, '/'))
+		n = snprintf(ret_path, PATH_MAX, "%s", object);
+	else
+		n = snprintf(ret_path, PATH_MAX, "%s/%s", dir, object);
+	return n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static bool has_object(const char *object, void *data)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return !find_object(data, object, path) && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+static int read_text(const char *path, struct slot_reasons *errors, char **ret_text, size_t *ret_len)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = malloc(SLOT_CONFIG_SIZE_MAX + 2);
+	size_t len;
+
+	if (!file) {
+		slot_reasons_add(errors, "%s: cannot read it: %s", path, strerror(errno));
+		return -errno;
+	}
+	if (!text)
+		return -ENOMEM;
+	/* One byte more than is allowed is enough for the parser to refuse it. */
+	len = fread(text, 1, SLOT_CONFIG_SIZE_MAX + 1, file);
+	if (ferror(file)) {
+		slot_reasons_add(errors, "%s: cannot read it: %s", path, strerror(errno));
+		return -EIO;
+	}
+	text[len] = '\0';
+	*ret_len = len;
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+int config_load(const struct daemon *daemon, struct slot_reasons *errors,
+		struct slot_config *ret_config)
+{
+	const char *path = daemon->options.config_path;
+	struct slot_config_world world = {
+		.has_interface = has_interface,
+		.has_owner = has_owner,
+		.has_object = has_object,
+		.data = (void *)daemon,
+	};
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int err = read_text(path, errors, &text, &len);
+
+	return err ? err : slot_config_parse(path, text, len, &world, errors, ret_config);
+}
+
+int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
+		    struct slot_reason *why, struct slot_object_id *ret_id)
+{
+	struct slot_object_id id = { 0 };
+	struct slot_manifest manifest;
+	int err;
+
+	err = slot_manifest_read(blob->bytes, blob->size, blob->name, blob->sha256, why, &manifest);
+	if (!err)
+		err = slot_store_put(&daemon->host.store, blob, why);
+	if (err)
+		return err;
+	memcpy(id.sha256, blob->sha256, sizeof(id.sha256));
+	memcpy(id.name, manifest.name, sizeof(id.name));
+	memcpy(id.version, manifest.version, sizeof(id.version));
+	*ret_id = id;
+	return 0;
+}
+
+int config_import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
+		       struct slot_reason *why, struct slot_object_id *ret_id)
+{
+	struct slot_blob blob = { 0 };
+	char path[PATH_MAX];
+	int err;
+
+	if (!reservation->present || !reservation->object) {
+		*ret_id = (struct slot_object_id){ 0 };
+		return 0;
+	}
+	err = find_object(daemon, reservation->object, path);
+	if (err)
+		return slot_reason_set(why, err, "object path too long: '%s'", reservation->object);
+	err = slot_blob_read(path, why, &blob);
+	if (!err)
+		err = config_identify(daemon, &blob, why, ret_id);
+	slot_blob_free(&blob);
+	return err;
+}
+
+int config_resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
+		   const struct slot_overrides *overrides, struct slot_reasons *errors,
+		   struct slot_chain_state *ret_state)
+{
+	struct slot_object_id ids[ROOT_SLOTS] = { 0 };
+	struct slot_reason why;
+	unsigned int slot;
+	int err = 0;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		int failed = config_import_slot(daemon, &chain->slots[slot], &why, &ids[slot]);
+
+		if (failed) {
+			slot_reasons_add(errors, "%s:%u: slot %u: %s", daemon->options.config_path,
+					 chain->slots[slot].line, slot, why.text);
+			err = failed;
+		}
+	}
+	return err ? err : slot_registry_resolve(chain, ids, overrides, ret_state);
+}

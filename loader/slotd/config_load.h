@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slots.conf and the objects it names, from files into the registry's terms. */
+#ifndef SLOTD_CONFIG_LOAD_H
+#define SLOTD_CONFIG_LOAD_H
+
+#include "loader/slotd/daemon.h"
+
+/*
+ * config_load - read and judge slots.conf. All errors are added to @errors.
+ * Returns 0 or -errno; @ret_config: slot_config_free.
+ */
+int config_load(const struct daemon *daemon, struct slot_reasons *errors,
+		struct slot_config *ret_config);
+
+/*
+ * config_import_slot - bring the object that @reservation names into the store.
+ * @ret_id is empty where it names none. Returns 0 or -errno, says why.
+ */
+int config_import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
+		       struct slot_reason *why, struct slot_object_id *ret_id);
+
+/*
+ * config_resolve - the desired state of one chain: reservations, the objects
+ * they name, and @overrides. Errors are added to @errors. @ret_state: slot_chain_state_free.
+ */
+int config_resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
+		   const struct slot_overrides *overrides, struct slot_reasons *errors,
+		   struct slot_chain_state *ret_state);
+
+/* config_identify - judge @blob, keep it in the store, and say what it is. Returns 0 or -errno, says why. */
+int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
+		    struct slot_reason *why, struct slot_object_id *ret_id);
+
+#endif

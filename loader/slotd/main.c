@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotd: keeps chains as slots.conf and their owners want them. It is not in the packets' way. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <sodium.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/lib/pins.h"
+#include "loader/slotd/config_load.h"
+#include "loader/slotd/http.h"
+#include "loader/slotd/links.h"
+#include "loader/slotd/log.h"
+#include "loader/slotd/ops.h"
+#include "loader/slotd/routes.h"
+
+struct service {
+	struct daemon daemon;
+	sd_event *event;
+	sd_event_source *http_timer;
+	struct http_server *http;
+	struct mnl_socket *links;
+};
+
+static void arm_http_timer(struct service *service)
+{
+	int timeout_ms = http_timeout_ms(service->http);
+
+	if (timeout_ms < 0) {
+		sd_event_source_set_enabled(service->http_timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time_relative(service->http_timer, (uint64_t)timeout_ms * 1000);
+	sd_event_source_set_enabled(service->http_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)usec;
+	http_run(service->http);
+	arm_http_timer(service);
+	return 0;
+}
+
+static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	http_run(service->http);
+	arm_http_timer(service);
+	return 0;
+}
+
+static int on_links(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	links_drain(service->links);
+	daemon_follow_links(&service->daemon);
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	const struct service *service = data;
+
+	log_info("%s: stopping; chains %s", strsignal((int)info->ssi_signo),
+		 service->daemon.options.detach_on_exit ? "are taken off" : "run on");
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct service *service = data;
+	struct slot_outcome *outcomes = NULL;
+	struct op_error error = { 0 };
+	struct timespec ts;
+
+	(void)source;
+	(void)info;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   ts.tv_sec * 1000000LL + ts.tv_nsec / 1000);
+	op_reload(&service->daemon, "SIGHUP", &error, &outcomes);
+	free(outcomes);
+	op_error_free(&error);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int add_signals(struct service *service)
+{
+	sigset_t set;
+	int err;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	err = sd_event_add_signal(service->event, NULL, SIGTERM, on_stop, service);
+	if (err >= 0)
+		err = sd_event_add_signal(service->event, NULL, SIGINT, on_stop, service);
+	if (err >= 0)
+		err = sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service);
+	return err < 0 ? err : 0;
+}
+
+static int add_http(struct service *service)
+{
+	char path[PATH_MAX];
+	int err = slot_pin_path(path, service->daemon.options.run_dir, "slotd.sock");
+
+	if (!err && mkdir(service->daemon.options.run_dir, 0755) && errno != EEXIST)
+		err = -errno;
+	if (!err)
+		err = http_start(path, routes_handle, &service->daemon, &service->http);
+	if (err) {
+		log_error("cannot serve '%s': %s", path, strerror(-err));
+		return err;
+	}
+	err = sd_event_add_io(service->event, NULL, http_fd(service->http), EPOLLIN, on_http,
+			      service);
+	if (err >= 0)
+		err = sd_event_add_time_relative(service->event, &service->http_timer,
+						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_http_timer,
+						 service);
+	if (err >= 0)
+		arm_http_timer(service);
+	return err < 0 ? err : 0;
+}
+
+static int add_links(struct service *service)
+{
+	int err = links_open(&service->links);
+
+	if (!err)
+		err = sd_event_add_io(service->event, NULL, links_fd(service->links), EPOLLIN,
+				      on_links, service);
+	if (err < 0)
+		log_error("cannot watch interfaces: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+static int run_service(struct service *service)
+{
+	int err = sd_event_new(&service->event);
+
+	if (err >= 0)
+		err = add_signals(service);
+	/* Watched before the start, so that nothing that happens meanwhile is missed. */
+	if (err >= 0)
+		err = add_links(service);
+	if (err >= 0)
+		err = daemon_start(&service->daemon);
+	if (err >= 0)
+		err = add_http(service);
+	if (err < 0)
+		return err;
+	sd_notify(0, "READY=1");
+	log_info("ready: slotd " SLOTD_VERSION ", %zu chain%s", service->daemon.config.count,
+		 service->daemon.config.count == 1 ? "" : "s");
+	err = sd_event_loop(service->event);
+	sd_notify(0, "STOPPING=1");
+	return err;
+}
+
+static void stop_service(struct service *service)
+{
+	http_stop(service->http);
+	links_close(service->links);
+	daemon_stop(&service->daemon);
+	sd_event_source_unref(service->http_timer);
+	sd_event_unref(service->event);
+}
+
+/* Judge slots.conf and say what is wrong with it, without touching anything. */
+static int check_config(struct daemon *daemon)
+{
+	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
+	int err = config_load(daemon, &errors, &daemon->config);
+	size_t i;
+
+	for (i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s\n", errors.lines[i]);
+	if (!err)
+		printf("%s: %zu chain%s, no errors\n", daemon->options.config_path,
+		       daemon->config.count, daemon->config.count == 1 ? "" : "s");
+	slot_config_free(&daemon->config);
+	return err;
+}
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: slotd [OPTION]...\n"
+	      "Keep the XDP chains of this host as slots.conf wants them.\n\n"
+	      "  --config FILE      reservations (default /etc/slotd/slots.conf)\n"
+	      "  --object-dir DIR   objects named without a slash (default /usr/lib/slotd)\n"
+	      "  --state-dir DIR    records and deployed objects (default " SLOT_STATE_DIR_DEFAULT
+	      ")\n"
+	      "  --run-dir DIR      control socket (default /run/slotd)\n"
+	      "  --bpffs DIR        where to pin (default " SLOT_BPFFS_DEFAULT ")\n"
+	      "  --detach-on-exit   take the chains off when stopped; they run on otherwise\n"
+	      "  --check            judge slots.conf and exit\n"
+	      "  --version, --help\n",
+	      to);
+}
+
+/* Returns 0 to go on, 1 to exit with success, 2 for a usage error. */
+static int parse_options(int argc, char **argv, struct options *ret_options)
+{
+	enum { OPT_CONFIG = 256, OPT_OBJECTS, OPT_STATE, OPT_RUN, OPT_BPFFS, OPT_DETACH, OPT_CHECK };
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, OPT_CONFIG },
+		{ "object-dir", required_argument, NULL, OPT_OBJECTS },
+		{ "state-dir", required_argument, NULL, OPT_STATE },
+		{ "run-dir", required_argument, NULL, OPT_RUN },
+		{ "bpffs", required_argument, NULL, OPT_BPFFS },
+		{ "detach-on-exit", no_argument, NULL, OPT_DETACH },
+		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "hV", known, NULL)) >= 0) {
+		switch (opt) {
+		case OPT_CONFIG:
+			ret_options->config_path = optarg;
+			break;
+		case OPT_OBJECTS:
+			ret_options->object_dir = optarg;
+			break;
+		case OPT_STATE:
+			ret_options->state_dir = optarg;
+			break;
+		case OPT_RUN:
+			ret_options->run_dir = optarg;
+			break;
+		case OPT_BPFFS:
+			ret_options->bpffs = optarg;
+			break;
+		case OPT_DETACH:
+			ret_options->detach_on_exit = true;
+			break;
+		case OPT_CHECK:
+			ret_options->check_only = true;
+			break;
+		case 'V':
+			puts("slotd " SLOTD_VERSION);
+			return 1;
+		case 'h':
+			print_usage(stdout);
+			return 1;
+		default:
+			print_usage(stderr);
+			return 2;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "slotd: unexpected argument '%s'\n", argv[optind]);
+	print_usage(stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct service service = {
+		.daemon = {
+			.options = {
+				.config_path = "/etc/slotd/slots.conf",
+				.object_dir = "/usr/lib/slotd",
+				.state_dir = SLOT_STATE_DIR_DEFAULT,
+				.run_dir = "/run/slotd",
+				.bpffs = SLOT_BPFFS_DEFAULT,
+			},
+			.lock_fd = -1,
+		},
+	};
+	int err = parse_options(argc, argv, &service.daemon.options);
+
+	if (err)
+		return err == 1 ? EXIT_SUCCESS : 2;
+	if (sodium_init() < 0) {
+		log_error("cannot start libsodium");
+		return EXIT_FAILURE;
+	}
+	if (service.daemon.options.check_only)
+		return check_config(&service.daemon) ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (geteuid() != 0) {
+		log_error("must run as root: loading XDP programs needs CAP_BPF and CAP_NET_ADMIN");
+		return EXIT_FAILURE;
+	}
+	err = run_service(&service);
+	stop_service(&service);
+	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the operations share with each other and with nobody else. */
+#ifndef SLOTD_OPS_INTERNAL_H
+#define SLOTD_OPS_INTERNAL_H
+
+#include "loader/slotd/ops.h"
+
+/*
+ * op_fail - one failure, one line: what error->why says and what that leaves of
+ * @chain (NULL: nothing is said), for the caller and for the log. Returns @err.
+ */
+int op_fail(struct op_error *error, int err, const struct slot_chain *chain);
+
+/* op_fail_config - the same for what is wrong with slots.conf: error->details. */
+int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
+		   const struct slot_chain *chain);
+
+/* op_change_chain - one transaction on one chain, logged; @what is for the record. */
+int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
+		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,
+		    const char *what, struct op_error *error, struct slot_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotd/routes.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/slotd/api_json.h"
+#include "loader/slotd/log.h"
+#include "loader/slotd/ops.h"
+
+/* One request on its way: what was asked, of which chain and slot, by whom. */
+struct call {
+	struct daemon *daemon;
+	const struct http_request *request;
+	struct slot_chain *chain;
+	unsigned int slot;
+	char who[64];
+	struct op_error error;
+	json_t *answer;
+};
+
+/* Who may ask: everyone, the owner of the slot, or root. */
+enum need {
+	NEED_NOTHING,
+	NEED_OWNER,
+	NEED_ADMIN,
+};
+
+struct route {
+	const char *method;
+	const char *path; /* {chain} and {slot} stand for themselves */
+	enum need need;
+	int (*run)(struct call *call);
+};
+
+static int run_status(struct call *call)
+{
+	call->answer = api_status(call->daemon);
+	return 0;
+}
+
+static int run_slots(struct call *call)
+{
+	call->answer = api_slots(call->chain);
+	return 0;
+}
+
+static int run_slot(struct call *call)
+{
+	call->answer = api_slot(call->chain, call->slot);
+	return 0;
+}
+
+static int run_generations(struct call *call)
+{
+	call->answer = api_generations(call->chain);
+	return 0;
+}
+
+static int run_stats(struct call *call)
+{
+	call->answer = api_stats(call->chain);
+	return 0;
+}
+
+static int run_plan(struct call *call)
+{
+	struct slot_plan plan;
+	int err = op_plan(call->daemon, call->chain, &call->error, &plan);
+
+	if (!err)
+		call->answer = api_plan(call->chain, &plan);
+	return err;
+}
+
+static int run_reload(struct call *call)
+{
+	struct slot_outcome *outcomes = NULL;
+	json_t *results = json_array();
+	size_t i;
+	int err = op_reload(call->daemon, call->who, &call->error, &outcomes);
+
+	for (i = 0; !err && i < call->daemon->config.count; i++)
+		json_array_append_new(results,
+				      api_outcome(call->daemon->chains[i], &outcomes[i]));
+	free(outcomes);
+	if (err)
+		json_decref(results);
+	else
+		call->answer = json_pack("{s:o}", "results", results);
+	return err;
+}
+
+/* Common end of the changes of one chain. */
+static int answer_outcome(struct call *call, int err, const struct slot_outcome *outcome)
+{
+	if (!err)
+		call->answer = api_outcome(call->chain, outcome);
+	return err;
+}
+
+static int run_apply(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(call,
+			      op_apply(call->daemon, call->chain->interface, call->who,
+				       &call->error, &outcome),
+			      &outcome);
+}
+
+static int run_rollback(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(
+		call, op_rollback(call->daemon, call->chain, &call->error, &outcome), &outcome);
+}
+
+static int run_detach(struct call *call)
+{
+	struct slot_outcome outcome = { .is_changed = true };
+
+	return answer_outcome(call, op_detach(call->chain, &call->error), &outcome);
+}
+
+static int run_deploy(struct call *call)
+{
+	const struct http_request *request = call->request;
+	struct slot_outcome outcome = { 0 };
+	struct slot_blob blob = { 0 };
+	int err;
+
+	err = slot_blob_copy(request->body ? request->body : "", request->body_size,
+			     request->name ? request->name : "object", &blob);
+	if (err) {
+		slot_reason_set(&call->error.why, err, "cannot take the object: %s",
+				strerror(-err));
+		return err;
+	}
+	err = op_deploy(call->daemon, call->chain, call->slot, &blob, call->who, &call->error,
+			&outcome);
+	slot_blob_free(&blob);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int run_undeploy(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(call,
+			      op_undeploy(call->daemon, call->chain, call->slot, call->who,
+					  &call->error, &outcome),
+			      &outcome);
+}
+
+static int set_enabled(struct call *call, bool is_enabled)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(call,
+			      op_enable(call->daemon, call->chain, call->slot, is_enabled,
+					call->who, &call->error, &outcome),
+			      &outcome);
+}
+
+static int run_enable(struct call *call)
+{
+	return set_enabled(call, true);
+}
+
+static int run_disable(struct call *call)
+{
+	return set_enabled(call, false);
+}
+
+static const struct route routes[] = {
+	{ "GET", "/v1/status", NEED_NOTHING, run_status },
+	{ "POST", "/v1/reload", NEED_ADMIN, run_reload },
+	{ "GET", "/v1/chains/{chain}/slots", NEED_NOTHING, run_slots },
+	{ "GET", "/v1/chains/{chain}/slots/{slot}", NEED_NOTHING, run_slot },
+	{ "GET", "/v1/chains/{chain}/plan", NEED_NOTHING, run_plan },
+	{ "GET", "/v1/chains/{chain}/generations", NEED_NOTHING, run_generations },
+	{ "GET", "/v1/chains/{chain}/stats", NEED_NOTHING, run_stats },
+	{ "POST", "/v1/chains/{chain}/apply", NEED_ADMIN, run_apply },
+	{ "POST", "/v1/chains/{chain}/rollback", NEED_ADMIN, run_rollback },
+	{ "POST", "/v1/chains/{chain}/detach", NEED_ADMIN, run_detach },
+	{ "PUT", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_deploy },
+	{ "DELETE", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_undeploy },
+	{ "POST", "/v1/chains/{chain}/slots/{slot}/enable", NEED_OWNER, run_enable },
+	{ "POST", "/v1/chains/{chain}/slots/{slot}/disable", NEED_OWNER, run_disable },
+};
+
+/* What stood where the path has {chain} and {slot}. */
+struct match {
+	char chain[64];
+	char slot[8];
+};
+
+/* Copy one path segment to @ret (@size bytes). Returns its length, or 0 if it is empty or too long. */
+static size_t copy_segment(const char *path, char *ret, size_t size)
+{
+	size_t len = strcspn(path, "/");
+
+	if (!len || len >= size)
+		return 0;
+	memcpy(ret, path, len);
+	ret[len] = '\0';
+	return len;
+}
+
+static bool is_path_match(const char *pattern, const char *path, struct match *ret_match)
+{
+	size_t len;
+
+	while (*pattern) {
+		if (!strncmp(pattern, "{chain}", 7)) {
+			len = copy_segment(path, ret_match->chain, sizeof(ret_match->chain));
+			pattern += 7;
+		} else if (!strncmp(pattern, "{slot}", 6)) {
+			len = copy_segment(path, ret_match->slot, sizeof(ret_match->slot));
+			pattern += 6;
+		} else {
+			len = *path == *pattern++;
+		}
+		if (!len)
+			return false;
+		path += len;
+	}
+	return !*path;
+}
+
+static const struct route *find_route(const struct http_request *request, struct match *ret_match,
+				      unsigned int *ret_status)
+{
+	size_t i;
+
+	*ret_status = 404;
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		*ret_match = (struct match){ 0 };
+		if (!is_path_match(routes[i].path, request->path, ret_match))
+			continue;
+		if (!strcmp(routes[i].method, request->method))
+			return &routes[i];
+		*ret_status = 405;
+	}
+	return NULL;
+}
+
+static unsigned int fail(struct call *call, unsigned int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static unsigned int fail(struct call *call, unsigned int status, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	call->answer = json_pack("{s:s}", "error", text);
+	return status;
+}
+
+static unsigned int find_target(struct call *call, const struct match *match)
+{
+	char *end;
+
+	if (!match->chain[0])
+		return 200;
+	call->chain = daemon_find_chain(call->daemon, match->chain, NULL);
+	if (!call->chain)
+		return fail(call, 404, "slots.conf names no chain of '%s'", match->chain);
+	if (!match->slot[0])
+		return 200;
+	call->slot = (unsigned int)strtoul(match->slot, &end, 10);
+	if (*end || match->slot[0] < '0' || match->slot[0] > '9' || call->slot >= ROOT_SLOTS)
+		return fail(call, 404, "no slot '%s': slots are 0 to %d", match->slot,
+			    ROOT_SLOTS - 1);
+	return 200;
+}
+
+static bool is_owner(const struct call *call)
+{
+	const struct slot_generation *current = call->chain->current;
+	const struct slot_state *slot = current ? &current->state.slots[call->slot] : NULL;
+
+	return access_is_owner(&call->request->peer,
+			       slot && slot->reserved ? slot->owner : "root");
+}
+
+static unsigned int check_access(struct call *call, enum need need)
+{
+	const struct peer *peer = &call->request->peer;
+
+	if (need == NEED_NOTHING || access_is_admin(peer))
+		return 200;
+	if (need == NEED_OWNER && is_owner(call))
+		return 200;
+	log_warning("%s was refused: %s %s", call->who, call->request->method, call->request->path);
+	if (need == NEED_OWNER)
+		return fail(call, 403, "%s does not own slot %u of '%s'; nothing was changed",
+			    call->who, call->slot, call->chain->interface);
+	return fail(call, 403, "only root may do this, not %s; nothing was changed", call->who);
+}
+
+static unsigned int status_of(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case EINVAL:
+	case EEXIST:
+	case ENOTSUP:
+	case EACCES:
+	case EPROTO:
+	case EFBIG:
+	case E2BIG:
+		return 422;
+	case ENODEV:
+	case EBUSY:
+	case EPERM:
+	case ENOTCONN:
+		return 409;
+	default:
+		return 500;
+	}
+}
+
+static unsigned int answer_error(struct call *call, int err)
+{
+	json_t *details = json_array();
+	size_t i;
+
+	for (i = 0; call->error.details.count > 1 && i < call->error.details.count; i++)
+		json_array_append_new(details, json_string(call->error.details.lines[i]));
+	call->answer = json_pack("{s:s, s:o}", "error", call->error.why.text, "details", details);
+	return status_of(err);
+}
+
+unsigned int routes_handle(void *data, const struct http_request *request, json_t **ret_answer)
+{
+	struct call call = { .daemon = data, .request = request };
+	const struct route *route;
+	struct match match;
+	unsigned int status;
+	int err;
+
+	access_name(&request->peer, call.who, sizeof(call.who));
+	route = find_route(request, &match, &status);
+	if (!route)
+		status = fail(&call, status, status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
+			      request->method, request->path);
+	else
+		status = find_target(&call, &match);
+	if (status == 200)
+		status = check_access(&call, route->need);
+	if (status == 200) {
+		err = route->run(&call);
+		status = err ? answer_error(&call, err) : 200;
+	}
+	op_error_free(&call.error);
+	*ret_answer = call.answer;
+	return status;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A program's counters (per-CPU array of struct slot_count), summed up and shown. */
+#ifndef PROGRAM_COUNTS_H
+#define PROGRAM_COUNTS_H
+
+#include <stddef.h>
+
+#include "bpf/count_abi.h"
+#include "loader/lib/reason.h"
+#include "programs/cli.h"
+#include "programs/shared/maps.h"
+
+/* One element of the array in words. */
+struct program_counter {
+	const char *name; /* NULL: the element is not in use */
+	const char *verdict; /* what became of the packets */
+};
+
+/* program_counts_map - the shape of such an array of @count counters. */
+struct program_map program_counts_map(const char *name, size_t count);
+
+/* program_counts_get - the sums over all CPUs. Returns 0 or -errno, and says why. */
+int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
+		       struct slot_count *ret_counts);
+
+/* program_counts_show - the command that prints the counters in map @map_name of the context. */
+int program_counts_show(const struct program_context *ctx, const char *map_name,
+			const struct program_counter *counters, size_t count);
+
+#endif

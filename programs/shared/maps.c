@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/shared/maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include <bpf/bpf.h>
+
+#include "loader/lib/cleanup.h"
+
+static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
+{
+	return info->type == map->type && info->key_size == map->key_size &&
+	       info->value_size == map->value_size && info->max_entries == map->max_entries;
+}
+
+int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
+		     struct slot_reason *why, int *ret_fd)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = is_writer ? 0 : BPF_F_RDONLY);
+	_cleanup_close_ int fd = -1;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[PATH_MAX];
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s/%s", map_dir, map->name) >= (int)sizeof(path))
+		return slot_reason_set(why, -ENAMETOOLONG, "map folder '%.64s...': name too long",
+				       map_dir);
+	fd = bpf_obj_get_opts(path, &opts);
+	if (fd < 0)
+		return slot_reason_set(why, fd, "cannot open map '%s': %s%s", path, strerror(-fd),
+				       fd == -ENOENT ? "; does the program run in this slot?" : "");
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (err)
+		return slot_reason_set(why, err, "cannot read what map '%s' is: %s", path,
+				       strerror(-err));
+	if (!has_shape(&info, map))
+		return slot_reason_set(why, -EEXIST,
+				       "map '%s' has another layout than this command knows; "
+				       "it belongs to another program or version",
+				       path);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
+{
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
+				       strerror(errno));
+	if (flock(fd, LOCK_EX))
+		return slot_reason_set(why, -errno, "cannot lock map folder '%s': %s", map_dir,
+				       strerror(errno));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

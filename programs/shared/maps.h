@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The pinned maps of a slot, opened by a program's control plane. */
+#ifndef PROGRAM_MAPS_H
+#define PROGRAM_MAPS_H
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+
+#include "loader/lib/reason.h"
+
+/* A map as the program's ABI header describes it. */
+struct program_map {
+	const char *name;
+	enum bpf_map_type type;
+	__u32 key_size;
+	__u32 value_size;
+	__u32 max_entries;
+};
+
+/*
+ * program_map_open - open the map @map, pinned under its name in @map_dir.
+ *
+ * Reading needs no more than read permission on the pin. @ret_fd is the
+ * caller's to close. Returns 0, -EEXIST for a map of another shape than
+ * @map, -errno from the kernel; says why.
+ */
+int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
+		     struct slot_reason *why, int *ret_fd);
+
+/*
+ * program_maps_lock - wait until no other command changes the maps in @map_dir.
+ *
+ * The lock is on the folder and goes away with @ret_fd. Returns 0 or -errno;
+ * says why.
+ */
+int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a packet pays for a chain: every root attached to a veth, then run on one
+ * packet many times with BPF_PROG_TEST_RUN. One JSON object on stdout; see
+ * docs/benchmarks.md.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <jansson.h>
+
+#include "loader/lib/engine.h"
+#include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/roots.h"
+
+#define ROOTS_MAX 64
+#define FIRST(n) ((1U << (n)) - 1) /* slots 0 to n - 1 */
+#define SPREAD (1U << 0 | 1U << (ROOT_SLOTS - 1))
+
+struct settings {
+	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
+	unsigned int repeat;
+	unsigned int trials;
+};
+
+struct bench {
+	struct settings settings;
+	unsigned int ifindex;
+	int link_fd;
+	struct bench_root roots[ROOTS_MAX];
+	double *samples[ROOTS_MAX]; /* settings.trials each */
+	size_t count;
+	json_t *left_out;
+};
+
+static void add_root(struct bench *b, const char *engine, __u32 slots, bool counters)
+{
+	if (b->count < ROOTS_MAX)
+		b->roots[b->count++] = (struct bench_root){
+			.engine = engine,
+			.slots = slots,
+			.counters = counters,
+			.fd = -1,
+		};
+}
+
+static void add_engine(struct bench *b, const char *engine)
+{
+	static const unsigned int sizes[] = { 0, 1, 2, 5, 10, 20 };
+	unsigned int counters;
+	size_t i;
+
+	for (counters = 0; counters < 2; counters++) {
+		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+			add_root(b, engine, FIRST(sizes[i]), counters);
+		add_root(b, engine, SPREAD, counters);
+	}
+}
+
+static void leave_out(struct bench *b, const char *engine, const char *reason)
+{
+	json_array_append_new(b->left_out, json_pack("{s:s, s:s}", "engine", engine, "reason", reason));
+}
+
+static void choose_roots(struct bench *b)
+{
+	static const unsigned int sizes[] = { 1, 2, 5, 10, 20 };
+	struct slot_reason refused = { 0 };
+	bool has_freplace = !slot_engine_freplace.probe(&refused);
+	size_t i;
+
+	add_root(b, "alone", FIRST(1), false);
+	add_engine(b, "fused");
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		add_root(b, "tailcall", FIRST(sizes[i]), false);
+	if (!has_freplace) {
+		leave_out(b, "freplace", refused.text);
+		leave_out(b, "libxdp", refused.text);
+		return;
+	}
+	add_engine(b, "freplace");
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		if (sizes[i] <= BENCH_LIBXDP_MAX)
+			add_root(b, "libxdp", FIRST(sizes[i]), false);
+}
+
+static int load_roots(struct bench *b)
+{
+	struct slot_reason why = { 0 };
+	size_t i;
+
+	for (i = 0; i < b->count; i++) {
+		int err = bench_root_load(&b->roots[i], b->ifindex, &why);
+
+		if (err) {
+			fprintf(stderr, "chain: %s, %u programs: %s\n", b->roots[i].engine,
+				bench_root_programs(&b->roots[i]), why.text);
+			return err;
+		}
+		b->samples[i] = calloc(b->settings.trials, sizeof(**b->samples));
+		if (!b->samples[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* One link that moves from root to root, so that each is measured as the only one attached. */
+static int attach_root(struct bench *b, int fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+
+	if (b->link_fd >= 0)
+		return bpf_link_update(b->link_fd, fd, NULL);
+	b->link_fd = bpf_link_create(fd, (int)b->ifindex, BPF_XDP, &opts);
+	return b->link_fd < 0 ? b->link_fd : 0;
+}
+
+static double clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/*
+ * The kernel reports whole nanoseconds per run: exact where these are
+ * instructions, too coarse for real time, which is taken around the call.
+ */
+static int run_root(const struct bench *b, int fd, unsigned int repeat, double *ret_cost)
+{
+	unsigned char packet[64] = { [12] = 0x08, [14] = 0x45 };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
+		    .repeat = (int)repeat);
+	double start = clock_ns();
+	int err = bpf_prog_test_run_opts(fd, &opts);
+	double took = clock_ns() - start;
+
+	if (err)
+		return err;
+	if (opts.retval != XDP_PASS)
+		return -EBADMSG;
+	*ret_cost = b->settings.has_instruction_clock ? opts.duration : took / repeat;
+	return 0;
+}
+
+/* A round goes through all roots once, so that a slow moment of the machine hits all alike. */
+static int measure(struct bench *b)
+{
+	unsigned int warm_up = b->settings.repeat / 10 + 1;
+	double ignored;
+	unsigned int trial;
+	size_t i;
+
+	for (trial = 0; trial < b->settings.trials; trial++) {
+		for (i = 0; i < b->count; i++) {
+			int fd = b->roots[i].fd;
+			int err = attach_root(b, fd);
+
+			if (!err)
+				err = run_root(b, fd, warm_up, &ignored);
+			if (!err)
+				err = run_root(b, fd, b->settings.repeat, &b->samples[i][trial]);
+			if (err) {
+				fprintf(stderr, "chain: cannot run %s with %u programs: %s\n",
+					b->roots[i].engine, bench_root_programs(&b->roots[i]),
+					strerror(-err));
+				return err;
+			}
+		}
+	}
+	return 0;
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static json_t *make_number(double value)
+{
+	return json_real((double)(long)(value * 100 + 0.5) / 100);
+}
+
+static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
+{
+	const struct bench_root *root = &b->roots[i];
+	double *samples = b->samples[i];
+	json_t *row = json_pack("{s:s, s:i, s:b, s:n, s:n, s:s}", "engine", root->engine, "programs",
+				(int)bench_root_programs(root), "counters", root->counters,
+				"instructions", "ns", "kernel", kernel);
+
+	qsort(samples, b->settings.trials, sizeof(*samples), compare_samples);
+	if (b->settings.has_instruction_clock) {
+		json_object_set_new(row, "instructions", json_integer((json_int_t)samples[0]));
+		return row;
+	}
+	json_object_set_new(row, "ns", make_number(samples[b->settings.trials / 2]));
+	json_object_set_new(row, "ns_min", make_number(samples[0]));
+	return row;
+}
+
+static int print_results(struct bench *b)
+{
+	json_t *rows = json_array();
+	json_t *spread = json_array();
+	struct utsname host;
+	json_t *all;
+	size_t i;
+
+	uname(&host);
+	for (i = 0; i < b->count; i++)
+		json_array_append_new(b->roots[i].slots == SPREAD ? spread : rows,
+				      make_row(b, i, host.release));
+	all = json_pack("{s:s, s:i, s:i, s:o, s:o, s:O}", "kernel", host.release, "repeat",
+			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows", rows,
+			"spread", spread, "left_out", b->left_out);
+	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
+		return -EIO;
+	json_decref(all);
+	return 0;
+}
+
+static int parse_settings(int argc, char **argv, struct settings *ret_settings)
+{
+	static const struct option options[] = {
+		{ "instructions", no_argument, NULL, 'i' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "trials", required_argument, NULL, 't' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'i')
+			ret_settings->has_instruction_clock = true;
+		else if (option == 'r')
+			ret_settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (option == 't')
+			ret_settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
+		else
+			return -EINVAL;
+	}
+	return optind == argc && ret_settings->repeat && ret_settings->trials ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b = { .settings = { .repeat = 500000, .trials = 21 }, .link_fd = -1 };
+	int err;
+
+	if (parse_settings(argc, argv, &b.settings)) {
+		fprintf(stderr, "usage: chain [--instructions] [--repeat N] [--trials N]\n");
+		return 2;
+	}
+	b.left_out = json_array();
+	err = bench_bed_open(&b.ifindex);
+	if (!err)
+		err = bench_cpu_pin();
+	if (err)
+		return 1;
+	choose_roots(&b);
+	err = load_roots(&b);
+	if (!err)
+		err = measure(&b);
+	if (!err)
+		err = print_results(&b);
+	return err ? 1 : 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotd's chains, made by the engines that slotd uses, of programs loaded once per engine. */
+#include "tests/bench/parts/roots.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/lib/blob.h"
+#include "loader/lib/counters.h"
+#include "loader/lib/engine.h"
+#include "loader/lib/pins.h"
+
+#define PIN_DIR SLOT_BPFFS_DEFAULT "/bench"
+
+/* The programs of one engine, shared by all its roots as generations share them. */
+struct program_set {
+	const char *engine;
+	struct slot_program *programs[ROOT_SLOTS];
+};
+
+static struct program_set sets[] = { { .engine = "freplace" }, { .engine = "fused" } };
+static struct slot_chain_state state;
+static unsigned int built;
+
+const char *bench_object_path(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *build = getenv("SLOTD_BUILD");
+
+	snprintf(path, sizeof(path), "%s/tests/bench/progs/%s", build ? build : "build", name);
+	return path;
+}
+
+unsigned int bench_root_programs(const struct bench_root *root)
+{
+	return (unsigned int)__builtin_popcount(root->slots);
+}
+
+static int open_trivial(struct slot_reason *why, struct slot_program **ret_program)
+{
+	static const struct slot_settings none;
+	struct slot_blob blob = { 0 };
+	int err = slot_blob_read(bench_object_path("trivial.bpf.o"), why, &blob);
+
+	if (err)
+		return err;
+	err = slot_program_open(&blob, "", &none, why, ret_program);
+	slot_blob_free(&blob);
+	return err;
+}
+
+static int open_set(struct program_set *set, struct slot_reason *why)
+{
+	unsigned int slot;
+	int err = 0;
+
+	for (slot = 0; slot < ROOT_SLOTS && !set->programs[slot] && !err; slot++) {
+		snprintf(state.slots[slot].name, sizeof(state.slots[slot].name), "slot%u", slot);
+		state.slots[slot].rules = ROOT_RULES_DEFAULT;
+		err = open_trivial(why, &set->programs[slot]);
+	}
+	return err;
+}
+
+static int load_chain(struct bench_root *root, struct slot_reason *why)
+{
+	struct program_set *set = &sets[!strcmp(root->engine, sets[1].engine)];
+	struct slot_build build = { .state = &state, .map_dir = PIN_DIR "/maps", .counters_fd = -1 };
+	char dir[PATH_MAX];
+	unsigned int slot;
+	int err = open_set(set, why);
+
+	if (err)
+		return err;
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		build.programs[slot] = root->slots & 1U << slot ? set->programs[slot] : NULL;
+	if (root->counters) {
+		build.counters_fd = slot_counters_new(&build.cpu_max);
+		if (build.counters_fd < 0)
+			return slot_reason_set(why, build.counters_fd, "cannot make counters");
+	}
+	snprintf(dir, sizeof(dir), PIN_DIR "/%u", built++);
+	build.dir = dir;
+	err = slot_pin_mkdir(dir);
+	if (err)
+		return slot_reason_set(why, err, "cannot make '%s'", dir);
+	return slot_engine_find(root->engine)->build(&build, why, &root->fd);
+}
+
+static int load_alone(struct slot_reason *why)
+{
+	static const struct slot_program_place nowhere;
+	struct slot_program *program;
+	int err = open_trivial(why, &program);
+
+	if (!err)
+		err = slot_program_load_xdp(program, &nowhere, why);
+	return err ? err : program->fd;
+}
+
+int bench_root_load(struct bench_root *root, unsigned int ifindex, struct slot_reason *why)
+{
+	unsigned int programs = bench_root_programs(root);
+
+	if (slot_engine_find(root->engine))
+		return load_chain(root, why);
+	if (!strcmp(root->engine, "libxdp"))
+		root->fd = bench_libxdp_load(programs, ifindex, why);
+	else if (!strcmp(root->engine, "tailcall"))
+		root->fd = bench_tailcall_load(programs, why);
+	else
+		root->fd = load_alone(why);
+	return root->fd < 0 ? root->fd : 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* decap: every kind of tunnel that it takes apart, byte for byte. */
+#include <netinet/in.h>
+
+#include "tests/support/decap_case.h"
+#include "tests/support/tap.h"
+
+#define ECT1 1
+#define ECT0 2
+#define CE 3
+
+static void plain4(struct packet *p)
+{
+	decap_start4(p);
+	packet_eth(p);
+}
+
+static void plain6(struct packet *p)
+{
+	decap_start6(p);
+	packet_eth(p);
+}
+
+static void ip4_in_ip4(struct packet *p)
+{
+	decap_start4(p);
+	decap_finish4(p);
+}
+
+static void ip6_in_ip6(struct packet *p)
+{
+	decap_start6(p);
+	decap_finish6(p);
+}
+
+static void ip4_in_ip6(struct packet *p)
+{
+	decap_start4(p);
+	decap_finish6(p);
+}
+
+static void ip6_in_ip4(struct packet *p)
+{
+	decap_start6(p);
+	decap_finish4(p);
+}
+
+/* Link layers. */
+
+static void tag_once(struct packet *p)
+{
+	packet_vlan(p, 0x2064, 0x8100);
+	packet_eth(p);
+}
+
+static void tag_twice(struct packet *p)
+{
+	packet_vlan(p, 0x2064, 0x8100);
+	packet_vlan(p, 200, 0x88a8);
+	packet_eth(p);
+}
+
+static void tagged_ip4_in_ip4(struct packet *p)
+{
+	decap_start4(p);
+	packet_ip4(p, &decap_outer4);
+	tag_once(p);
+}
+
+static void tagged_ip6_in_ip4(struct packet *p)
+{
+	decap_start6(p);
+	packet_ip4(p, &decap_outer4);
+	tag_once(p);
+}
+
+static void double_tagged_ip4_in_ip4(struct packet *p)
+{
+	decap_start4(p);
+	packet_ip4(p, &decap_outer4);
+	tag_twice(p);
+}
+
+static void double_tagged_ip4_in_ip6(struct packet *p)
+{
+	decap_start4(p);
+	packet_ip6(p, &decap_outer6);
+	tag_twice(p);
+}
+
+static void tagged_plain4(struct packet *p)
+{
+	decap_start4(p);
+	tag_once(p);
+}
+
+static void tagged_plain6(struct packet *p)
+{
+	decap_start6(p);
+	tag_once(p);
+}
+
+static void double_tagged_plain4(struct packet *p)
+{
+	decap_start4(p);
+	tag_twice(p);
+}
+
+/* What may be inside, or around it. */
+
+static void bare_header(struct packet *p)
+{
+	packet_start(p, "", 0);
+	p->proto = IPPROTO_NONE;
+	packet_ip4(p, &decap_inner4);
+}
+
+static void bare_header_in_two_tags(struct packet *p)
+{
+	bare_header(p);
+	packet_ip4(p, &decap_outer4);
+	tag_twice(p);
+}
+
+static void plain_bare_header_in_two_tags(struct packet *p)
+{
+	bare_header(p);
+	tag_twice(p);
+}
+
+static void large_payload(struct packet *p)
+{
+	static unsigned char payload[1300];
+	size_t i;
+
+	for (i = 0; i < sizeof(payload); i++)
+		payload[i] = (unsigned char)(i * 7);
+	packet_start(p, payload, sizeof(payload));
+	packet_udp(p, 40000, 80);
+	packet_ip6(p, &decap_inner6);
+}
+
+static void large_ip6_in_ip6(struct packet *p)
+{
+	large_payload(p);
+	decap_finish6(p);
+}
+
+static void large_plain6(struct packet *p)
+{
+	large_payload(p);
+	packet_eth(p);
+}
+
+/* What Linux's ip6_tunnel sends by default: a tunnel encapsulation limit (RFC 2473). */
+static void ip6_in_ip6_with_limit(struct packet *p)
+{
+	decap_start6(p);
+	packet_ip6_ext(p, IPPROTO_DSTOPTS, 8);
+	decap_finish6(p);
+}
+
+static void inner_fragment(struct packet *p)
+{
+	struct packet_ip4 ip = decap_inner4;
+
+	ip.fragment = 0x2000 | 5;
+	packet_start(p, "somewhere in the middle!", 24);
+	p->proto = IPPROTO_UDP;
+	packet_ip4(p, &ip);
+}
+
+static void tunnelled_fragment(struct packet *p)
+{
+	inner_fragment(p);
+	decap_finish4(p);
+}
+
+static void plain_fragment(struct packet *p)
+{
+	inner_fragment(p);
+	packet_eth(p);
+}
+
+static void inner_options(struct packet *p)
+{
+	struct packet_ip4 ip = decap_inner4;
+
+	ip.options_len = 8;
+	packet_start(p, "hello", 5);
+	packet_tcp(p, 40000, 80, 2);
+	packet_ip4(p, &ip);
+}
+
+static void tunnelled_options(struct packet *p)
+{
+	inner_options(p);
+	decap_finish6(p);
+}
+
+static void plain_options(struct packet *p)
+{
+	inner_options(p);
+	packet_eth(p);
+}
+
+static void padded_ip4_in_ip4(struct packet *p)
+{
+	bare_header(p);
+	decap_finish4(p);
+	packet_pad(p, 60);
+}
+
+static void padded_bare_header(struct packet *p)
+{
+	bare_header(p);
+	packet_eth(p);
+	packet_pad(p, 40);
+}
+
+/* Congestion marks. */
+
+static void start_marked4(struct packet *p, uint8_t tos)
+{
+	struct packet_ip4 ip = decap_inner4;
+
+	ip.tos = tos;
+	packet_start(p, "hello", 5);
+	packet_tcp(p, 40000, 80, 2);
+	packet_ip4(p, &ip);
+}
+
+static void start_marked6(struct packet *p, uint8_t traffic_class)
+{
+	struct packet_ip6 ip = decap_inner6;
+
+	ip.traffic_class = traffic_class;
+	packet_start(p, "hello", 5);
+	packet_udp(p, 40000, 53);
+	packet_ip6(p, &ip);
+}
+
+static void finish_marked4(struct packet *p, uint8_t tos)
+{
+	struct packet_ip4 ip = decap_outer4;
+
+	ip.tos = tos;
+	packet_ip4(p, &ip);
+	packet_eth(p);
+}
+
+static void finish_marked6(struct packet *p, uint8_t traffic_class)
+{
+	struct packet_ip6 ip = decap_outer6;
+
+	ip.traffic_class = traffic_class;
+	packet_ip6(p, &ip);
+	packet_eth(p);
+}
+
+static void congested_ip4_in_ip6(struct packet *p)
+{
+	start_marked4(p, 0xb8 | ECT0);
+	finish_marked6(p, CE);
+}
+
+static void congested_plain4(struct packet *p)
+{
+	start_marked4(p, 0xb8 | CE);
+	packet_eth(p);
+}
+
+static void congested_ip6_in_ip4(struct packet *p)
+{
+	start_marked6(p, 0xb8 | ECT1);
+	finish_marked4(p, 0x20 | CE);
+}
+
+static void congested_plain6(struct packet *p)
+{
+	start_marked6(p, 0xb8 | CE);
+	packet_eth(p);
+}
+
+static void marked_twice(struct packet *p)
+{
+	start_marked4(p, 0xb8 | CE);
+	finish_marked4(p, CE);
+}
+
+static void capable_outer(struct packet *p)
+{
+	start_marked6(p, 0xb8 | CE);
+	finish_marked6(p, ECT1);
+}
+
+static void congested_around_incapable4(struct packet *p)
+{
+	start_marked4(p, 0xb8);
+	finish_marked4(p, CE);
+}
+
+static void congested_around_incapable6(struct packet *p)
+{
+	start_marked6(p, 0xb8);
+	finish_marked6(p, CE);
+}
+
+#define CASE(sentence, ...) { .name = #sentence, __VA_ARGS__ }
+
+static const struct decap_case cases[] = {
+	CASE(takes_ip4_out_of_ip4, ip4_in_ip4, plain4, DECAP_IP4_IN_IP4),
+	CASE(takes_ip6_out_of_ip6, ip6_in_ip6, plain6, DECAP_IP6_IN_IP6),
+	CASE(takes_ip4_out_of_ip6, ip4_in_ip6, plain4, DECAP_IP4_IN_IP6),
+	CASE(takes_ip6_out_of_ip4, ip6_in_ip4, plain6, DECAP_IP6_IN_IP4),
+	CASE(keeps_a_tag, tagged_ip4_in_ip4, tagged_plain4, DECAP_IP4_IN_IP4),
+	CASE(changes_the_ethertype_behind_a_tag, tagged_ip6_in_ip4, tagged_plain6,
+	     DECAP_IP6_IN_IP4),
+	CASE(keeps_two_tags, double_tagged_ip4_in_ip4, double_tagged_plain4, DECAP_IP4_IN_IP4),
+	CASE(changes_the_ethertype_behind_two_tags, double_tagged_ip4_in_ip6, double_tagged_plain4,
+	     DECAP_IP4_IN_IP6),
+	CASE(takes_out_a_packet_that_is_one_header, bare_header_in_two_tags,
+	     plain_bare_header_in_two_tags, DECAP_IP4_IN_IP4),
+	CASE(takes_out_a_large_packet, large_ip6_in_ip6, large_plain6, DECAP_IP6_IN_IP6),
+	CASE(takes_off_an_encapsulation_limit, ip6_in_ip6_with_limit, plain6, DECAP_IP6_IN_IP6),
+	CASE(takes_out_a_fragment, tunnelled_fragment, plain_fragment, DECAP_IP4_IN_IP4),
+	CASE(takes_out_a_packet_with_options, tunnelled_options, plain_options, DECAP_IP4_IN_IP6),
+	CASE(leaves_padding_where_it_was, padded_ip4_in_ip4, padded_bare_header, DECAP_IP4_IN_IP4),
+
+	CASE(hands_congestion_on_to_ip4, congested_ip4_in_ip6, congested_plain4, DECAP_IP4_IN_IP6),
+	CASE(hands_congestion_on_to_ip6, congested_ip6_in_ip4, congested_plain6, DECAP_IP6_IN_IP4),
+	CASE(keeps_congestion_that_both_know_of, marked_twice, congested_plain4, DECAP_IP4_IN_IP4),
+	CASE(keeps_the_inner_mark_where_the_outer_has_none, capable_outer, congested_plain6,
+	     DECAP_IP6_IN_IP6),
+	CASE(drops_congested_ip4_that_cannot_say_so, congested_around_incapable4, NULL,
+	     DECAP_CONGESTED),
+	CASE(drops_congested_ip6_that_cannot_say_so, congested_around_incapable6, NULL,
+	     DECAP_CONGESTED),
+};
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD_TABLE(&plan, decap_case_run, cases);
+	return tap_run(&plan, "decap", 1);
+}

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The bed of system tests and of the demo: client - edge - server, three network
+# namespaces joined by veth pairs, slotd at the edge, traffic from the client to the
+# server. Source it first of all: it runs the script again in a mount namespace of its own,
+# in which the network namespaces, bpffs and all files of the bed live, so that they end
+# with the script whatever happens to it.
+#
+#   client c0 192.0.2.2, 2001:db8:1::2      eth0 edge eth1      s0 198.51.100.2, 2001:db8:2::2 server
+#
+# The client also has 203.0.113.66 and 2001:db8:66::66, for sources that a firewall denies.
+
+if [[ ${BED_OWNER:-} != "$$" ]]; then
+	[[ $EUID -eq 0 ]] || {
+		echo "1..0 # SKIP needs root for network namespaces and XDP"
+		exit 0
+	}
+	export BED_OWNER=$$
+	exec unshare --mount --propagation private -- "$BASH" "$0" "$@"
+fi
+
+BED_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/support/tap.sh
+. "$BED_ROOT/tests/support/tap.sh"
+# shellcheck source=tests/support/traffic.sh
+. "$BED_ROOT/tests/support/traffic.sh"
+
+BED=/tmp/slotd-$$-$RANDOM
+BED_BIN=$BED_ROOT/build/bin
+BED_TOOLS=$BED_ROOT/build/tests/tools
+BED_OBJECTS=$BED_ROOT/build/bpf
+BED_PROGS=$BED_ROOT/build/tests
+BED_CTL_SOCKET=$BED/run/slotd.sock
+BED_SLOTD=
+BED_SPAWNED=
+
+in_ns() {
+	nsenter --net="$BED/ns/$1" -- "${@:2}"
+}
+
+# spawn NS FILE COMMAND...: in the background, words to FILE, ended with this script.
+# Its process is $BED_SPAWNED.
+spawn() {
+	setpriv --pdeathsig KILL nsenter --net="$BED/ns/$1" -- "${@:3}" \
+		</dev/null >>"$2" 2>&1 &
+	BED_SPAWNED=$!
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# stop PID [SIGNAL]: end what spawn started, within a deadline; its status is the result
+stop() {
+	kill -"${2:-TERM}" "$1" 2>/dev/null
+	wait_for 10 is_gone "$1" || kill -KILL "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
+# Processes of the bed: those in its mount namespace.
+list_processes() {
+	local own link
+
+	own=$(readlink /proc/self/ns/mnt)
+	for link in /proc/[0-9]*/ns/mnt; do
+		[[ $(readlink "$link" 2>/dev/null) == "$own" ]] || continue
+		link=${link#/proc/}
+		[[ ${link%%/*} == "$$" || ${link%%/*} == "$BASHPID" ]] || echo "${link%%/*}"
+	done
+}
+
+end_processes() {
+	local pids
+
+	mapfile -t pids < <(list_processes)
+	[[ ${#pids[@]} -eq 0 ]] || kill -"$1" "${pids[@]}" 2>/dev/null
+}
+
+has_no_processes() {
+	# the subshell that lists is one itself, and gone when looked at
+	local pid
+
+	for pid in $(list_processes); do
+		[[ ! -e /proc/$pid ]] || return 1
+	done
+}
+
+# Ends what was started and removes the rest, once, at any moment.
+bed_stop() {
+	trap '' INT TERM
+	trap - EXIT
+	end_processes TERM
+	wait_for 3 has_no_processes || end_processes KILL
+	if [[ -d $BED ]]; then
+		umount -l "$BED" 2>/dev/null
+		rmdir "$BED" 2>/dev/null || echo "bed: '$BED' remains" >&2
+	fi
+}
+
+trap bed_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+make_namespaces() {
+	local ns
+
+	mkdir -m 0755 "$BED" && mount -t tmpfs -o mode=0755 slotd-bed "$BED" || return 1
+	mkdir "$BED"/{ns,bpf,run,state,www,log}
+	mount -t bpf bpf "$BED/bpf" || return 1
+	for ns in client edge server; do
+		: >"$BED/ns/$ns"
+		unshare --net="$BED/ns/$ns" true || return 1
+		in_ns "$ns" ip link set lo up
+		# a tunnel's packets come in where no route of theirs leads back
+		in_ns "$ns" sh -c 'cd /proc/sys/net &&
+			for f in ipv4/conf/*/rp_filter ipv6/conf/*/accept_dad; do echo 0 >$f; done &&
+			echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding'
+	done
+}
+
+# XDP sends and takes frames without a pending checksum: senders fill it in.
+# make_wire NS IFACE EDGE_IFACE
+make_wire() {
+	in_ns edge ip link add "$3" type veth peer name "$2" netns "$BED/ns/$1" || return 1
+	in_ns "$1" ethtool -K "$2" tx off >/dev/null || return 1
+	in_ns edge ethtool -K "$3" tx off >/dev/null || return 1
+	in_ns "$1" ip link set "$2" up
+	in_ns edge ip link set "$3" up
+}
+
+make_client_wire() {
+	make_wire client c0 eth0 || return 1
+	in_ns client ip -batch - <<-'END' || return 1
+		address add 192.0.2.2/24 dev c0
+		address add 203.0.113.66/32 dev c0
+		address add 2001:db8:1::2/64 dev c0 nodad
+		address add 2001:db8:66::66/128 dev c0 nodad
+		route add 198.51.100.0/24 via 192.0.2.1
+		route add 2001:db8:2::/64 via 2001:db8:1::1
+	END
+	in_ns edge ip -batch - <<-'END'
+		address add 192.0.2.1/24 dev eth0
+		address add 2001:db8:1::1/64 dev eth0 nodad
+		route add 203.0.113.66/32 via 192.0.2.2
+		route add 2001:db8:66::/64 via 2001:db8:1::2
+	END
+}
+
+make_server_wire() {
+	make_wire server s0 eth1 || return 1
+	in_ns edge ip -batch - <<-'END' || return 1
+		address add 198.51.100.1/24 dev eth1
+		address add 2001:db8:2::1/64 dev eth1 nodad
+	END
+	in_ns server ip -batch - <<-'END'
+		address add 198.51.100.2/24 dev s0
+		address add 2001:db8:2::2/64 dev s0 nodad
+		route add default via 198.51.100.1
+		route add default via 2001:db8:2::1
+	END
+}
+
+bed_start() {
+	[[ -x $BED_BIN/slotd && -x $BED_TOOLS/udp_flood ]] ||
+		bail "the bed is there" "run make checks first"
+	make_namespaces && make_client_wire && make_server_wire || bail "the bed is there"
+	wait_for 10 in_ns client ping -c 1 -W 1 198.51.100.2 &&
+		wait_for 10 in_ns client ping -c 1 -W 1 2001:db8:2::2 ||
+		bail "client and server reach each other"
+}
+
+# --- slotd ---------------------------------------------------------------------------------
+
+bed_ctl() {
+	"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" "$@"
+}
+
+# bed_get COMMAND JQ_FILTER: one value out of what slotctl reads
+bed_get() {
+	bed_ctl "$1" --json 2>/dev/null | jq -r "$2"
+}
+
+is_slotd_settled() {
+	is_gone "$BED_SLOTD" || bed_ctl status
+}
+
+# Start slotd without waiting for it.
+bed_slotd_spawn() {
+	spawn edge "$BED/log/slotd" "$BED_BIN/slotd" --config "$BED/slots.conf" \
+		--object-dir "$BED_OBJECTS" --state-dir "$BED/state" --run-dir "$BED/run" \
+		--bpffs "$BED/bpf" "$@"
+	BED_SLOTD=$BED_SPAWNED
+}
+
+# bed_slotd [OPTION...]: returns 0 when slotd serves, 1 when it ended or is not ready in time
+bed_slotd() {
+	bed_slotd_spawn "$@"
+	wait_for 20 is_slotd_settled && ! is_gone "$BED_SLOTD"
+}
+
+# bed_slotd_stop [SIGNAL]: its exit status is the result
+bed_slotd_stop() {
+	local status=0
+
+	[[ -n $BED_SLOTD ]] || return 0
+	stop "$BED_SLOTD" "${1:-TERM}" || status=$?
+	BED_SLOTD=
+	return "$status"
+}
+
+# A chain and a slotd as on the first day: nothing known, nothing pinned.
+bed_slotd_fresh() {
+	bed_slotd_stop KILL
+	umount "$BED/bpf" 2>/dev/null
+	rm -rf "$BED/state" "$BED/run" "$BED/log/slotd"
+	mkdir "$BED/state" "$BED/run"
+	mount -t bpf bpf "$BED/bpf" || bail "a fresh bpffs"
+	wait_for 10 is_bare eth0 || bail "nothing runs on eth0 before the test"
+	bed_slotd "$@" || bail "slotd starts" "$(cat "$BED/log/slotd")"
+}
+
+# What slotd said since the given line count.
+bed_log() {
+	tail -n "+$((${1:-0} + 1))" "$BED/log/slotd"
+}
+
+bed_log_lines() {
+	wc -l <"$BED/log/slotd"
+}
+
+# bed_conf [INTERFACE] <SLOTS: slots.conf with one chain, for the engine under test
+bed_conf() {
+	{
+		printf 'chain "%s" {\n\tengine = "%s"\n' "${1:-eth0}" "$BED_ENGINE"
+		cat
+		echo '}'
+	} >"$BED/slots.conf"
+}
+
+# --- what the kernel has ---------------------------------------------------------------------
+
+# The id of the XDP program that an interface of the edge runs; empty for none.
+xdp_id() {
+	in_ns edge ip -j link show dev "$1" 2>/dev/null | jq -r '.[0].xdp.prog.id // empty'
+}
+
+is_bare() {
+	[[ -z $(xdp_id "$1") ]]
+}
+
+# What must not change when something is refused: generation and program.
+chain_state() {
+	echo "$(bed_get slots .generation) $(xdp_id eth0)"
+}
+
+# Ids of all programs, maps and links of the machine; others may use BPF as well.
+list_objects() {
+	local kind
+
+	for kind in prog map link; do
+		bpftool -j "$kind" list | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id)"'
+	done | sort
+}
+
+# have_gone FILE: none of the objects listed in FILE is there any more
+have_gone() {
+	[[ -z $(comm -12 "$1" <(list_objects)) ]]
+}
+
+# bed_objects_since FILE: objects that were not there when FILE was listed
+bed_objects_since() {
+	comm -13 "$1" <(list_objects)
+}
+
+# --- engines -------------------------------------------------------------------------------
+
+# The engines that this kernel lets work, or the one that SLOTD_TEST_ENGINE names.
+bed_engines() {
+	if [[ ${SLOTD_TEST_ENGINE:-auto} != auto ]]; then
+		echo "$SLOTD_TEST_ENGINE"
+		return
+	fi
+	"$BED_BIN/slotctl" verify --json "$BED_OBJECTS/pass.bpf.o" |
+		jq -r '.engines[] | select(.ok) | .engine'
+}
+
+# bed_run: every function of the script named test_*, once for each engine, on a fresh slotd
+# where the function setup_NAME or setup writes a slots.conf for it.
+bed_run() {
+	local engines tests test
+
+	bed_start
+	mapfile -t engines < <(bed_engines)
+	[[ ${#engines[@]} -gt 0 ]] || bail "an engine works on this kernel"
+	mapfile -t tests < <(compgen -A function test_)
+	for BED_ENGINE in "${engines[@]}"; do
+		TAP_PREFIX="[$BED_ENGINE] "
+		for test in "${tests[@]}"; do
+			[[ ${SLOTD_TEST_ONLY:-$test} == "$test" ]] || continue
+			setup
+			"$test"
+			end_traffic
+		done
+		bed_slotd_stop KILL
+	done
+	done_testing
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One packet through a freshly loaded decap, and what it must come to. */
+#ifndef TEST_DECAP_CASE_H
+#define TEST_DECAP_CASE_H
+
+#include "programs/decap/decap_abi.h"
+#include "tests/support/packet.h"
+
+/* The addresses whose tunnels end here in every case. */
+#define DECAP_LOCAL4 "192.0.2.1"
+#define DECAP_LOCAL6 "2001:db8::1"
+#define DECAP_UNCOUNTED -1
+
+struct decap_case {
+	const char *name;
+	void (*build)(struct packet *p);
+	void (*expect)(struct packet *p); /* what it turns into; NULL: it stays as it is */
+	int counter;			  /* enum decap_counter, or DECAP_UNCOUNTED */
+};
+
+/* The headers that cases put around and into tunnels. */
+extern const struct packet_ip4 decap_outer4, decap_inner4;
+extern const struct packet_ip6 decap_outer6, decap_inner6;
+
+/* decap_start4 - an inner packet, TCP on IPv4; decap_start6 - UDP on IPv6. */
+void decap_start4(struct packet *p);
+void decap_start6(struct packet *p);
+/* decap_finish4 - put an outer IPv4 header and Ethernet around what is there; 6: IPv6. */
+void decap_finish4(struct packet *p);
+void decap_finish6(struct packet *p);
+
+/* decap_case_run - a cmocka test; its row is a struct decap_case. */
+void decap_case_run(void **state);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One packet through a freshly loaded firewall, and what it must come to. */
+#ifndef TEST_FIREWALL_CASE_H
+#define TEST_FIREWALL_CASE_H
+
+#include "programs/firewall/firewall.h"
+#include "tests/support/packet.h"
+
+struct bpf_object;
+
+struct firewall_case {
+	const char *name;
+	void (*build)(struct packet *p);
+	const char *rules; /* as `slotctl firewall load` takes them; NULL: none */
+	struct firewall_config config;
+	enum firewall_counter counter; /* the only one that counts the packet */
+};
+
+/* firewall_case_open - the firewall with @config written into it, not yet loaded. */
+struct bpf_object *firewall_case_open(const struct firewall_config *config);
+
+/* firewall_case_maps - the maps of the loaded @object as the control plane knows them; not owned. */
+struct firewall firewall_case_maps(struct bpf_object *object);
+
+/* firewall_case_set_rules - make @rules, in the words of a file, the rules in force. */
+void firewall_case_set_rules(const struct firewall *firewall, const char *rules);
+
+/* firewall_case_count - packets counted by @counter so far. */
+__u64 firewall_case_count(struct bpf_object *object, enum firewall_counter counter);
+
+/* firewall_case_run - a cmocka test; its row is a struct firewall_case. */
+void firewall_case_run(void **state);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "tests/support/progrun.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* What libbpf finds remarkable but goes on with would drown the test's own words. */
+static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+struct bpf_object *progrun_open(const char *name)
+{
+	const char *build = getenv("SLOTD_BUILD");
+	char path[PATH_MAX];
+
+	libbpf_set_print(print_warnings);
+	snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
+	return bpf_object__open_file(path, NULL);
+}
+
+int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run)
+{
+	struct progrun run = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet_bytes(p),
+		    .data_size_in = (__u32)p->len, .data_out = run.bytes,
+		    .data_size_out = sizeof(run.bytes), .repeat = 1);
+	int err = bpf_prog_test_run_opts(prog_fd, &opts);
+
+	if (err)
+		return err;
+	run.verdict = opts.retval;
+	run.len = opts.data_size_out;
+	*ret_run = run;
+	return 0;
+}
+
+int progrun_fd(const struct bpf_object *object, const char *name)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(object, name);
+
+	return prog ? bpf_program__fd(prog) : -1;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Running a loaded program on one packet, with BPF_PROG_TEST_RUN. */
+#ifndef TEST_PROGRUN_H
+#define TEST_PROGRUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/support/packet.h"
+
+struct bpf_object;
+
+struct progrun {
+	uint32_t verdict; /* what the program returned */
+	unsigned char bytes[PACKET_SIZE_MAX];
+	size_t len;
+};
+
+/* progrun_open - open the object @name of the build folder, such as "bpf/pass.bpf.o"; NULL if it cannot. */
+struct bpf_object *progrun_open(const char *name);
+
+/* progrun_packet - run @prog_fd on @p once. Returns 0 or -errno. */
+int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run);
+
+/* progrun_fd - the loaded program @name of @object, or a negative number; owned by @object. */
+int progrun_fd(const struct bpf_object *object, const char *name);
+
+#endif

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Traffic through the bed: HTTP, ICMP and numbered UDP, and what arrived of it. Sourced by
+# bed.sh.
+
+CLIENT4=192.0.2.2
+CLIENT6=2001:db8:1::2
+DENIED4=203.0.113.66
+DENIED6=2001:db8:66::66
+SERVER4=198.51.100.2
+SERVER6=2001:db8:2::2
+NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
+TRAFFIC=()
+
+# nginx_start: at the server, port 80, both families; also the port 8080
+nginx_start() {
+	echo 'through the chain' >"$BED/www/index.html"
+	cat >"$BED/nginx.conf" <<-END
+		worker_processes 1;
+		daemon off;
+		pid $BED/nginx.pid;
+		error_log $BED/log/nginx warn;
+		events { worker_connections 512; }
+		http {
+			access_log off;
+			client_body_temp_path $BED/www/t1;
+			proxy_temp_path $BED/www/t2;
+			fastcgi_temp_path $BED/www/t3;
+			uwsgi_temp_path $BED/www/t4;
+			scgi_temp_path $BED/www/t5;
+			keepalive_requests 1000000;
+			server {
+				listen 80;
+				listen [::]:80;
+				listen 8080;
+				listen [::]:8080;
+				root $BED/www;
+			}
+		}
+	END
+	spawn server "$BED/log/nginx" "$NGINX" -p "$BED" -c "$BED/nginx.conf" -e "$BED/log/nginx"
+	wait_for 10 in_ns server curl -fsS "http://$SERVER4/" ||
+		bail "nginx serves" "$(cat "$BED/log/nginx")"
+}
+
+# fetch URL [CURL_OPTION...]: the client asks once; prints the HTTP status, 000 for none
+fetch() {
+	in_ns client curl -gsS -o /dev/null -w '%{http_code}' --noproxy '*' \
+		-m $((2 * TAP_SCALE)) "${@:2}" "$1" 2>/dev/null
+}
+
+# ping_once ADDRESS [SOURCE]
+ping_once() {
+	in_ns client ping -c 1 -W "$TAP_SCALE" ${2:+-I "$2"} "$1" >/dev/null
+}
+
+# sink_start PORT: counts at the server what arrives there
+sink_start() {
+	spawn server "$BED/log/sink" "$BED_TOOLS/udp_sink" "$1" "$BED/sink.$1"
+	TRAFFIC+=("$BED_SPAWNED")
+	wait_for 10 test -s "$BED/sink.$1" || bail "a sink on port $1" "$(cat "$BED/log/sink")"
+}
+
+sink_count() {
+	local count
+
+	read -r count <"$BED/sink.$1"
+	echo "$count"
+}
+
+sink_has() {
+	[[ $(sink_count "$1") -ge $2 ]]
+}
+
+# send_udp COUNT SOURCE ADDRESS PORT [OPTION...]: and wait until it is sent
+send_udp() {
+	in_ns client "$BED_TOOLS/udp_flood" -n "$1" -s "$2" "${@:5}" "$3" "$4"
+}
+
+# flood_start NAME RATE SOURCE ADDRESS PORT: goes on until flood_stop NAME
+flood_start() {
+	: >"$BED/flood.$1"
+	spawn client "$BED/flood.$1" "$BED_TOOLS/udp_flood" -r "$2" -s "$3" "$4" "$5"
+	TRAFFIC+=("$BED_SPAWNED")
+	printf -v "FLOOD_$1" %s "$BED_SPAWNED"
+}
+
+# flood_stop NAME: prints how many were sent
+flood_stop() {
+	local pid=FLOOD_$1
+
+	stop "${!pid}"
+	cat "$BED/flood.$1"
+}
+
+# load_start SECONDS [WRK_OPTION...]: HTTP requests without a pause
+load_start() {
+	: >"$BED/wrk"
+	spawn client "$BED/wrk" wrk -t 1 -c 8 -d "$1" --timeout 2s "${@:2}" "http://$SERVER4/"
+	LOAD=$BED_SPAWNED
+	TRAFFIC+=("$LOAD")
+}
+
+# load_stop: prints requests done and requests failed
+load_stop() {
+	kill -INT "$LOAD" 2>/dev/null
+	wait "$LOAD" 2>/dev/null
+	awk '/requests in/ { done_ = $1 }
+		/Socket errors/ { gsub(",", ""); failed += $4 + $6 + $8 + $10 }
+		/Non-2xx/ { failed += $NF }
+		END { print done_ + 0, failed + 0 }' "$BED/wrk"
+}
+
+end_traffic() {
+	local pid
+
+	for pid in "${TRAFFIC[@]}"; do
+		is_gone "$pid" || stop "$pid" KILL
+	done
+	TRAFFIC=()
+}

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Checks the tree: format, shell scripts, licence lines, file length, headers that compile alone,
+# static analysis. Run it as `make lint`, which hands it the compilers and flags of the build.
+#
+#   tools/lint.sh            check, print what was run, exit 1 on any finding
+#   tools/lint.sh --format   rewrite the C sources in the house format
+
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+MAX_LINES=500
+failed=0
+since=$SECONDS
+c_flags=()
+bpf_flags=()
+
+# files GLOB...: the tree's files of these names, without what is built or fetched.
+files() {
+	local args=() glob
+	for glob; do
+		args+=(-o -name "$glob")
+	done
+	find . \( -path ./build -o -path ./.git \) -prune -o -type f \( "${args[@]:1}" \) -print |
+		sed 's|^\./||' | LC_ALL=C sort
+}
+
+# Scripts by name, and those without a suffix by their first line.
+scripts() {
+	{
+		files '*.sh'
+		find . \( -path ./build -o -path ./.git \) -prune -o \
+			-type f ! -name '*.*' -perm -u+x -print | sed 's|^\./||' |
+			while read -r file; do
+				head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh\b' && printf '%s\n' "$file"
+			done
+	} | LC_ALL=C sort -u
+}
+
+# report NAME COUNT STATUS: says what was checked, and how it went.
+report() {
+	local word=ok
+	if (($3)); then
+		word=FAIL
+		failed=1
+	fi
+	printf 'lint: %-5s %s (%s files, %d s)\n' "$word" "$1" "$2" $((SECONDS - since))
+	since=$SECONDS
+}
+
+licence_of() {
+	case $1 in
+	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
+	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
+	*) echo 'GPL-2.0-only' ;;
+	esac
+}
+
+check_licences() {
+	local file line want bad=0
+	for file; do
+		line=1
+		[[ $(head -c 2 "$file") != '#!' ]] || line=2
+		want="SPDX-License-Identifier: $(licence_of "$file")"
+		sed -n "${line}p" "$file" | grep -qF "$want" && continue
+		printf '%s:%d: expected %s\n' "$file" "$line" "$want"
+		bad=1
+	done
+	return "$bad"
+}
+
+check_length() {
+	local file lines bad=0
+	for file; do
+		lines=$(wc -l <"$file")
+		((lines >= MAX_LINES)) || continue
+		printf '%s: %d lines, a file has fewer than %d\n' "$file" "$lines" "$MAX_LINES"
+		bad=1
+	done
+	return "$bad"
+}
+
+# A *_abi.h is included by both sides, bpf/ and *.bpf.h by BPF code, the rest by user space.
+check_headers() {
+	local header bad=0
+	for header; do
+		case $header in
+		*.bpf.h | bpf/* | *_abi.h)
+			echo "#include \"$header\"" | "$CLANG" "${bpf_flags[@]}" -fsyntax-only -x c - || bad=1
+			;;
+		esac
+		case $header in
+		*.bpf.h | bpf/*) ;;
+		*) echo "#include \"$header\"" | "$CC" "${c_flags[@]}" -fsyntax-only -x c - || bad=1 ;;
+		esac
+	done
+	return "$bad"
+}
+
+tidy_file() {
+	local flags=("${c_flags[@]}") out
+	[[ $1 != *.bpf.c ]] || flags=("${bpf_flags[@]}")
+	out=$("$TIDY" --quiet "$1" -- "${flags[@]}" 2>&1) && return
+	printf '%s\n' "$out" | grep -vE '^[0-9]+ (warning|error)s?.* generated|^Suppressed '
+	return 1
+}
+
+# One process a file: in a second file clang-tidy 16 takes every va_list for uninitialized.
+check_tidy() {
+	printf '%s\0' "$@" | xargs -0 -r -n 1 -P "$(nproc)" tools/lint.sh --tidy
+}
+
+first_of() {
+	local tool
+	for tool; do
+		command -v "$tool" && return
+	done
+	printf 'lint: none of %s is here: run make deps\n' "$*" >&2
+	exit 1
+}
+
+FORMAT=$(first_of clang-format-19) || exit 1
+TIDY=$(first_of clang-tidy-16 clang-tidy-19) || exit 1
+
+mapfile -t sources < <(files '*.c' '*.h')
+mapfile -t headers < <(files '*.h')
+mapfile -t bpf_sources < <(files '*.bpf.c')
+mapfile -t c_sources < <(files '*.c' | grep -v '\.bpf\.c$')
+mapfile -t shell < <(scripts)
+mapfile -t others < <(files Makefile '*.mk' '*.service' '*.conf' '.clang-*')
+
+case ${1-} in
+--format)
+	"$FORMAT" -i "${sources[@]}"
+	exit
+	;;
+--tidy | '') ;;
+*)
+	printf 'usage: tools/lint.sh [--format]\n' >&2
+	exit 2
+	;;
+esac
+
+[[ ${LINT_C_FLAGS-} ]] || exec make lint
+eval "c_flags=($LINT_C_FLAGS) bpf_flags=($LINT_BPF_FLAGS)"
+
+if [[ ${1-} == --tidy ]]; then
+	tidy_file "$2"
+	exit
+fi
+
+"$FORMAT" --dry-run -Werror "${sources[@]}"
+report "clang-format" ${#sources[@]} $?
+
+shellcheck "${shell[@]}"
+report "shellcheck" ${#shell[@]} $?
+
+check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"
+report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
+
+check_length "${sources[@]}" "${shell[@]}"
+report "file length" $((${#sources[@]} + ${#shell[@]})) $?
+
+check_headers "${headers[@]}"
+report "headers compile alone" ${#headers[@]} $?
+
+check_tidy "${c_sources[@]}"
+report "${TIDY##*/}, user space" ${#c_sources[@]} $?
+
+check_tidy "${bpf_sources[@]}"
+report "${TIDY##*/}, BPF" ${#bpf_sources[@]} $?
+
+exit $failed
