@@ -145,7 +145,7 @@ bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.jso
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
-run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS) -DSLOT_PROGRAM_VERSION='"lint"'
+run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
 run-lint:
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
 

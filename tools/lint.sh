@@ -29,7 +29,7 @@ files() {
 # Scripts by name, and those without a suffix by their first line.
 scripts() {
 	{
-		files '*.sh'
+		files '*.sh' '*.bash'
 		find . \( -path ./build -o -path ./.git \) -prune -o \
 			-type f ! -name '*.*' -perm -u+x -print | sed 's|^\./||' |
 			while read -r file; do
@@ -47,6 +47,18 @@ report() {
 	fi
 	printf 'lint: %-5s %s (%s files, %d s)\n' "$word" "$1" "$2" $((SECONDS - since))
 	since=$SECONDS
+}
+
+# A script that is sourced is not executable, and sets variables that others use.
+check_shell() {
+	local file programs=() sourced=() bad=0
+	for file; do
+		if [[ -x $file ]]; then programs+=("$file"); else sourced+=("$file"); fi
+	done
+	shellcheck -x -P SCRIPTDIR -S warning "${programs[@]}" || bad=1
+	[[ ${#sourced[@]} -eq 0 ]] ||
+		shellcheck -x -P SCRIPTDIR -S warning -e SC2034 "${sourced[@]}" || bad=1
+	return "$bad"
 }
 
 licence_of() {
@@ -100,7 +112,10 @@ check_headers() {
 
 tidy_file() {
 	local flags=("${c_flags[@]}") out
-	[[ $1 != *.bpf.c ]] || flags=("${bpf_flags[@]}")
+	case $1 in
+	programs/*.bpf.c | bpf/*.bpf.c) flags=("${bpf_flags[@]}" '-DSLOT_PROGRAM_VERSION="0"') ;;
+	*.bpf.c) flags=("${bpf_flags[@]}") ;;
+	esac
 	out=$("$TIDY" --quiet "$1" -- "${flags[@]}" 2>&1) && return
 	printf '%s\n' "$out" | grep -vE '^[0-9]+ (warning|error)s?.* generated|^Suppressed '
 	return 1
@@ -128,7 +143,7 @@ mapfile -t headers < <(files '*.h')
 mapfile -t bpf_sources < <(files '*.bpf.c')
 mapfile -t c_sources < <(files '*.c' | grep -v '\.bpf\.c$')
 mapfile -t shell < <(scripts)
-mapfile -t others < <(files Makefile '*.mk' '*.service' '*.conf' '.clang-*')
+mapfile -t others < <(files Makefile '*.mk' '*.service' '.clang-*')
 
 case ${1-} in
 --format)
@@ -153,7 +168,7 @@ fi
 "$FORMAT" --dry-run -Werror "${sources[@]}"
 report "clang-format" ${#sources[@]} $?
 
-shellcheck "${shell[@]}"
+check_shell "${shell[@]}"
 report "shellcheck" ${#shell[@]} $?
 
 check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"

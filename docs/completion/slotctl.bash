@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Completion of slotctl's command line for bash.
 
 # Commands and programs, from slotctl's own usage.

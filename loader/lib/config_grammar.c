@@ -87,7 +87,7 @@ static void note_syntax(struct slot_config_reader *reader, const cfg_t *cfg, con
 {
 	char shown[SLOT_CONFIG_SHOWN_MAX];
 
-	if (!strstr(text, SLOT_CONFIG_END_KEY) && !strstr(text, "premature end of file")) {
+	if ((unsigned int)cfg->line <= reader->text->lines) {
 		slot_config_escape(text, shown);
 		slot_config_errors_add(reader->errors, cfg->line, "syntax", shown, NOT_READ);
 	} else if (!reader->text->is_cut) {

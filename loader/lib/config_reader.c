@@ -76,9 +76,10 @@ static bool has_opened(struct slot_config_reader *reader, enum slot_config_level
 	if (known < SLOT_LEVEL_COUNT || !reader->open[level - 1])
 		return false;
 	reader->open[level] = cfg;
-	reader->open_line[level] = cfg->line;
+	/* a section that opens again (settings) still has the line where it closed */
+	reader->open_line[level] = reader->open[level - 1]->line;
 	if (strcmp(cfg->name, slot_config_section_names[level]) != 0)
-		slot_config_unknown_add(reader, level - 1, cfg->line, cfg->name);
+		slot_config_unknown_add(reader, level - 1, reader->open_line[level], cfg->name);
 	return true;
 }
 
@@ -155,8 +156,9 @@ static int open_settings_section(cfg_t *cfg, cfg_opt_t *opt, const char *text, v
 		return 0;
 	reader->setting_count = 0;
 	if (earlier)
-		slot_config_errors_add(reader->errors, cfg->line, "settings", "given twice",
-				       "one section (line %u has it)", earlier);
+		slot_config_errors_add(reader->errors, reader->open_line[SLOT_LEVEL_SETTINGS],
+				       "settings", "given twice", "one section (line %u has it)",
+				       earlier);
 	return 0;
 }
 
@@ -176,8 +178,8 @@ static int close_chain_section(cfg_t *cfg, cfg_opt_t *opt)
 	(void)opt;
 	reader->open[SLOT_LEVEL_CHAIN] = NULL;
 	if (reader->config->count > SLOT_CONFIG_CHAINS_MAX) {
-		slot_config_errors_add(reader->errors, reader->open_line[SLOT_LEVEL_CHAIN],
-				       "chain", "too many", "at most %d", SLOT_CONFIG_CHAINS_MAX);
+		slot_config_errors_add(reader->errors, reader->open_line[SLOT_LEVEL_CHAIN], "chain",
+				       "too many", "at most %d", SLOT_CONFIG_CHAINS_MAX);
 		stop(reader);
 	}
 	return is_over(reader) ? -1 : 0;
@@ -265,6 +267,9 @@ int slot_config_read_key(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *res
 	enum slot_config_key end = is_in_slot ? SLOT_KEY_COUNT : SLOT_KEY_NAME;
 	struct slot_config_value value;
 
+	*(const char **)result = text;
+	if ((unsigned int)cfg->line > reader->text->lines) /* its "=" is the next to be refused */
+		return 0;
 	while (key < end && strcmp(slot_config_key_name(key), opt->name) != 0)
 		key++;
 	if (is_over(reader) || key == end || !reader->open[SLOT_LEVEL_CHAIN])
@@ -277,7 +282,6 @@ int slot_config_read_key(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *res
 	if (slot_config_value_set(&value, key))
 		reader->no_memory = true;
 	reader->lines[key] = cfg->line;
-	*(const char **)result = text;
 	return is_over(reader) ? -1 : 0;
 }
 

@@ -46,8 +46,8 @@ struct slot_config_reader {
 
 	cfg_t *open[SLOT_LEVEL_COUNT]; /* the open section of each level, or NULL */
 	unsigned int open_line[SLOT_LEVEL_COUNT];
-	struct slot_reservation *slot;	  /* of the open slot */
-	struct slot_reservation refused;  /* what a slot of no use is judged in */
+	struct slot_reservation *slot;	    /* of the open slot */
+	struct slot_reservation refused;    /* what a slot of no use is judged in */
 	unsigned int lines[SLOT_KEY_COUNT]; /* where the keys of the open sections were given */
 	unsigned int setting_lines[SLOT_CONFIG_SETTINGS_MAX];
 	size_t setting_count;

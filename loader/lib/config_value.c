@@ -125,7 +125,8 @@ static int set_name(const struct slot_config_value *value, const char *key)
 	for (unsigned int i = 0; i < ROOT_SLOTS; i++) {
 		const struct slot_reservation *other = &value->chain->slots[i];
 
-		if (other == value->slot || !other->present || strcmp(other->name, value->text) != 0)
+		if (other == value->slot || !other->present ||
+		    strcmp(other->name, value->text) != 0)
 			continue;
 		slot_config_errors_add_value(value->errors, value->line, key, value->text,
 					     "a name that slot %u (line %u) does not have", i,

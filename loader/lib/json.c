@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const type_names[] = {
-	[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",	   [JSON_STRING] = "a string",
+	[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",	    [JSON_STRING] = "a string",
 	[JSON_INTEGER] = "a number", [JSON_TRUE] = "true or false", [JSON_FALSE] = "true or false",
 };
 
@@ -52,8 +52,8 @@ int slot_json_get_number(const json_t *object, const char *name, unsigned int en
 	return 0;
 }
 
-int slot_json_get_text(const json_t *object, const char *name, size_t size,
-		       struct slot_reason *why, char *ret_text)
+int slot_json_get_text(const json_t *object, const char *name, size_t size, struct slot_reason *why,
+		       char *ret_text)
 {
 	json_t *member;
 	const char *text;

@@ -25,7 +25,7 @@ int slot_json_get_number(const json_t *object, const char *name, unsigned int en
 			 struct slot_reason *why, unsigned int *ret_number);
 
 /* slot_json_get_text - a string without NUL bytes into @size bytes at @ret_text. */
-int slot_json_get_text(const json_t *object, const char *name, size_t size,
-		       struct slot_reason *why, char *ret_text);
+int slot_json_get_text(const json_t *object, const char *name, size_t size, struct slot_reason *why,
+		       char *ret_text);
 
 #endif

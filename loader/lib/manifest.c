@@ -144,8 +144,8 @@ static int refuse_entry(const struct object *object, enum entry_key key, const c
 			       object->shown, entry_names[key], accepted);
 }
 
-static int set_word(struct object *object, enum entry_key key, const char *value,
-		    const char *chars, size_t size)
+static int set_word(struct object *object, enum entry_key key, const char *value, const char *chars,
+		    size_t size)
 {
 	struct slot_manifest *manifest = &object->manifest;
 	char *ret = key == ENTRY_NAME	 ? manifest->name :
@@ -244,8 +244,7 @@ static int visit_section(struct object *object, const GElf_Shdr *header, const c
 {
 	if (header->sh_type == SHT_NOBITS || header->sh_type == SHT_NULL)
 		return 0;
-	if (header->sh_offset > object->size ||
-	    header->sh_size > object->size - header->sh_offset)
+	if (header->sh_offset > object->size || header->sh_size > object->size - header->sh_offset)
 		return refuse_truncated(object);
 	if (header->sh_type != SHT_PROGBITS)
 		return 0;

@@ -36,7 +36,8 @@ static bool is_same_object(const struct slot_state *a, const struct slot_state *
 static bool is_same_program(const struct slot_state *a, const struct slot_state *b)
 {
 	return is_same_object(a, b) && !strcmp(a->name, b->name) &&
-	       !strcmp(a->program, b->program) && slot_settings_is_equal(&a->settings, &b->settings);
+	       !strcmp(a->program, b->program) &&
+	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
 static bool is_same_rules(const struct root_rules *a, const struct root_rules *b)

@@ -192,6 +192,10 @@ static int load_object(struct slot_program *program, const struct slot_program_p
 	if (*log)
 		return slot_verifier_log_reason(log, program->manifest.name, place->log_dir, err,
 						why);
+	if (err == -EPERM)
+		return slot_reason_set(why, err,
+				       "cannot load '%s': %s: this needs CAP_BPF and CAP_NET_ADMIN",
+				       program->manifest.name, strerror(-err));
 	return slot_reason_set(why, err, "cannot load '%s': %s%s%s", program->manifest.name,
 			       strerror(-err), *slot_libbpf_log_first() ? ": " : "",
 			       slot_libbpf_log_first());

@@ -14,8 +14,8 @@ static void set_object(struct slot_state *slot, const struct slot_object_id *obj
 }
 
 static int resolve_slot(const struct slot_reservation *reservation,
-			const struct slot_object_id *object,
-			const struct slot_override *override, struct slot_state *ret_slot)
+			const struct slot_object_id *object, const struct slot_override *override,
+			struct slot_state *ret_slot)
 {
 	struct slot_state slot = {
 		.reserved = true,

@@ -102,7 +102,8 @@ static int rules_from_json(const json_t *json, struct slot_reason *why,
 	if (err)
 		return err;
 	if (!rules.allow || rules.continue_on & ~rules.allow)
-		return slot_reason_set(why, -EINVAL, "'allow': a verdict, and all of continue_on, expected");
+		return slot_reason_set(why, -EINVAL,
+				       "'allow': a verdict, and all of continue_on, expected");
 	verdict = slot_verdict_parse(denied_as);
 	if (verdict < 0 || verdict > ROOT_DENIED_AS_PASS)
 		return slot_reason_set(why, -EINVAL, "'denied_as': aborted, drop or pass expected");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,17 +111,21 @@ static int try_engine(const struct slot_engine *engine, const struct slot_blob *
 static int load_alone(const struct slot_blob *blob, const char *function, struct slot_reason *why,
 		      struct slot_verify_report *report)
 {
+	/* Of its own, so that nobody can plant a link where the log goes; stays if it holds one. */
+	char log_dir[] = "/tmp/slotd-verify-XXXXXX";
 	struct slot_settings none = { 0 };
-	struct slot_program_place place = { .log_dir = "/tmp" };
+	struct slot_program_place place = { 0 };
 	struct slot_program *program = NULL;
 	int err = slot_program_open(blob, function, &none, why, &program);
 
 	if (err)
 		return err;
+	place.log_dir = mkdtemp(log_dir);
 	place.has_frags = program->has_frags;
 	err = slot_program_load_xdp(program, &place, why);
 	if (!err)
 		describe(program, report);
+	rmdir(log_dir);
 	slot_program_free(program);
 	return err;
 }

@@ -143,7 +143,7 @@ int slot_ctl_call_slot(struct slot_ctl *ctl, const struct slot_request *request,
 		       const char *noun, json_t **ret_answer)
 {
 	_cleanup_free_ char *path = NULL;
-	unsigned int slot;
+	unsigned int slot = 0;
 	int err;
 
 	err = find_slot(ctl, text, &slot);

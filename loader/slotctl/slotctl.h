@@ -35,7 +35,8 @@ struct slot_ctl {
 
 /* slot_ctl_refuse - fail for what stands on the command line, printf-like: exit status 2. */
 #define slot_ctl_refuse(ctl, ...)                                                                  \
-	((ctl)->is_usage = true, slot_reason_set(&(ctl)->failure.why, -EINVAL, __VA_ARGS__))
+	((ctl)->is_usage = true, slot_reason_set(&(ctl)->failure.why, -EINVAL, __VA_ARGS__),       \
+	 -EINVAL)
 
 /* slot_ctl_send - slot_client_send() to the socket and with the failure of @ctl. */
 int slot_ctl_send(struct slot_ctl *ctl, const struct slot_request *request, json_t **ret_answer);

@@ -54,9 +54,9 @@ struct {
 /* Written by the control plane, read here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FIREWALL_PORTS_SIZE);
+	__uint(max_entries, FIREWALL_PORT_GROUPS);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct firewall_ports);
 } fw_ports SEC(".maps");
 
 /* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
@@ -91,6 +91,15 @@ static __always_inline enum firewall_counter judge_default(const struct parse_cu
 	return FIREWALL_DENY_DEFAULT;
 }
 
+/* The lists that a port is on. */
+static __always_inline __u8 get_port_lists(bool is_udp, __u16 port)
+{
+	__u32 index = FIREWALL_PORT_INDEX(is_udp, port), group = index / FIREWALL_PORT_GROUP;
+	struct firewall_ports *ports = bpf_map_lookup_elem(&fw_ports, &group);
+
+	return ports ? ports->lists[index % FIREWALL_PORT_GROUP] : 0;
+}
+
 static __always_inline bool is_static_deny(__u8 proto, __u16 port)
 {
 	return firewall_config.static_deny_port && firewall_config.static_deny_port == port &&
@@ -102,8 +111,8 @@ static __always_inline enum firewall_counter judge_port(const struct parse_curso
 							const struct parse_payload *payload,
 							__u8 hop_limit)
 {
-	__u32 index, *lists;
 	__u16 port;
+	__u8 lists;
 
 	if (is_later_part(payload) && firewall_config.drop_fragments)
 		return FIREWALL_FRAGMENT;
@@ -113,11 +122,10 @@ static __always_inline enum firewall_counter judge_port(const struct parse_curso
 
 	if (parse_port(cursor, payload, &port))
 		return FIREWALL_BAD_L4;
-	index = FIREWALL_PORT_INDEX(payload->proto == IPPROTO_UDP, port);
-	lists = bpf_map_lookup_elem(&fw_ports, &index);
-	if (lists && *lists & FIREWALL_ALLOW)
+	lists = get_port_lists(payload->proto == IPPROTO_UDP, port);
+	if (lists & FIREWALL_ALLOW)
 		return FIREWALL_ALLOW_PORT;
-	if (lists && *lists & FIREWALL_DENY)
+	if (lists & FIREWALL_DENY)
 		return FIREWALL_DENY_PORT;
 	if (is_static_deny(payload->proto, port))
 		return FIREWALL_DENY_STATIC;

@@ -30,8 +30,8 @@ static const struct program_map maps[] = {
 		.name = FIREWALL_PORTS_NAME,
 		.type = BPF_MAP_TYPE_ARRAY,
 		.key_size = sizeof(__u32),
-		.value_size = sizeof(__u32),
-		.max_entries = FIREWALL_PORTS_SIZE,
+		.value_size = sizeof(struct firewall_ports),
+		.max_entries = FIREWALL_PORT_GROUPS,
 	},
 };
 
@@ -68,51 +68,65 @@ int firewall_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 	return 0;
 }
 
-/* The key of @rule's map within @rule: the union, whichever member is meant. */
-static void *get_key(const struct firewall_rule *rule)
+/* The key of @rule's trie within @rule: the union, whichever member is meant. */
+static void *get_key(struct firewall_rule *rule)
 {
-	return (void *)&rule->source4;
+	return &rule->source4;
 }
 
-static int add_entries(enum firewall_kind kind, const unsigned char *keys, const __u32 *values,
-		       __u32 count, struct firewall_rules *rules)
+/* A whole map: @keys and @values hold as much as it can. */
+static int read_map(int fd, enum firewall_kind kind, void *keys, void *values,
+		    struct slot_reason *why, __u32 *ret_count)
 {
-	struct firewall_rule rule = { .kind = kind };
-	__u32 i;
+	struct firewall_source6 next; /* the largest of keys */
+	__u32 count = maps[kind].max_entries;
 	int err;
 
-	for (i = 0; i < count; i++) {
-		if (!values[i])
-			continue; /* a port that no rule names */
-		memcpy(get_key(&rule), keys + (size_t)i * maps[kind].key_size, maps[kind].key_size);
-		rule.lists = values[i];
-		err = firewall_rules_add(rules, &rule);
-		if (err)
-			return err;
-	}
+	err = bpf_map_lookup_batch(fd, NULL, &next, keys, values, &count, NULL);
+	if (err && err != -ENOENT) /* which means: no more than these */
+		return slot_reason_set(why, err, "cannot read map '%s': %s", maps[kind].name,
+				       strerror(-err));
+	*ret_count = count;
 	return 0;
 }
 
-/* The whole map by one call; there is nobody but us to change it meanwhile. */
-static int get_map(int fd, enum firewall_kind kind, struct slot_reason *why,
-		   struct firewall_rules *rules)
+static int get_sources(int fd, enum firewall_kind kind, struct slot_reason *why,
+		       struct firewall_rules *rules)
 {
 	const struct program_map *map = &maps[kind];
 	_cleanup_free_ unsigned char *keys = calloc(map->max_entries, map->key_size);
-	_cleanup_free_ __u32 *values = calloc(map->max_entries, sizeof(*values));
-	struct firewall_source6 next; /* the largest of keys */
-	__u32 count = map->max_entries;
+	_cleanup_free_ __u32 *values = calloc(map->max_entries, map->value_size);
+	struct firewall_rule rule = { .kind = kind };
+	__u32 i, count = 0;
 	int err;
 
 	if (!keys || !values)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = bpf_map_lookup_batch(fd, NULL, &next, keys, values, &count, NULL);
-	if (err && err != -ENOENT) /* which means: no more than these */
-		return slot_reason_set(why, err, "cannot read map '%s': %s", map->name,
-				       strerror(-err));
-	if (add_entries(kind, keys, values, count, rules))
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	return 0;
+	err = read_map(fd, kind, keys, values, why, &count);
+	for (i = 0; !err && i < count; i++) {
+		memcpy(get_key(&rule), keys + (size_t)i * map->key_size, map->key_size);
+		rule.lists = values[i];
+		if (firewall_rules_add(rules, &rule))
+			err = slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	return err;
+}
+
+static int get_ports(int fd, struct slot_reason *why, struct firewall_rules *rules)
+{
+	struct firewall_rule rule = { .kind = FIREWALL_KIND_PORT };
+	struct firewall_ports groups[FIREWALL_PORT_GROUPS];
+	__u32 i, count = 0, keys[FIREWALL_PORT_GROUPS];
+	int err;
+
+	err = read_map(fd, FIREWALL_KIND_PORT, keys, groups, why, &count);
+	for (i = 0; !err && i < FIREWALL_PORT_INDEXES; i++) {
+		rule.port_index = i;
+		rule.lists = groups[i / FIREWALL_PORT_GROUP].lists[i % FIREWALL_PORT_GROUP];
+		if (rule.lists && firewall_rules_add(rules, &rule))
+			err = slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	return err;
 }
 
 int firewall_get(const struct firewall *firewall, struct slot_reason *why,
@@ -122,27 +136,40 @@ int firewall_get(const struct firewall *firewall, struct slot_reason *why,
 	enum firewall_kind kind;
 	int err;
 
-	for (kind = 0; kind < FIREWALL_KIND_COUNT; kind++) {
-		err = get_map(firewall->fds[kind], kind, why, &rules);
-		if (err)
-			return err;
-	}
+	err = get_ports(firewall->fds[FIREWALL_KIND_PORT], why, &rules);
+	for (kind = FIREWALL_KIND_SOURCE4; !err && kind <= FIREWALL_KIND_SOURCE6; kind++)
+		err = get_sources(firewall->fds[kind], kind, why, &rules);
+	if (err)
+		return err;
 	firewall_rules_sort(&rules);
 	*ret_rules = rules;
 	rules = (struct firewall_rules){};
 	return 0;
 }
 
-/* Elements of an array cannot be deleted; a port on no list is one that no rule names. */
-static int apply_rule(const struct firewall *firewall, const struct firewall_rule *rule,
-		      bool is_deleted)
+/* One byte of a group changes, the others are written as they are. */
+static int set_port(int fd, __u32 index, __u8 lists)
+{
+	__u32 group = index / FIREWALL_PORT_GROUP;
+	struct firewall_ports ports;
+	int err;
+
+	err = bpf_map_lookup_elem(fd, &group, &ports);
+	if (err)
+		return err;
+	ports.lists[index % FIREWALL_PORT_GROUP] = lists;
+	return bpf_map_update_elem(fd, &group, &ports, BPF_ANY);
+}
+
+static int apply_rule(const struct firewall *firewall, struct firewall_rule *rule, bool is_deleted)
 {
 	int fd = firewall->fds[rule->kind];
-	__u32 lists = is_deleted ? 0 : rule->lists;
 
-	if (is_deleted && rule->kind != FIREWALL_KIND_PORT)
+	if (rule->kind == FIREWALL_KIND_PORT)
+		return set_port(fd, rule->port_index, is_deleted ? 0 : (__u8)rule->lists);
+	if (is_deleted)
 		return bpf_map_delete_elem(fd, get_key(rule));
-	return bpf_map_update_elem(fd, get_key(rule), &lists, BPF_ANY);
+	return bpf_map_update_elem(fd, get_key(rule), &rule->lists, BPF_ANY);
 }
 
 static int apply_rules(const struct firewall *firewall, const struct firewall_rules *rules,

@@ -46,13 +46,23 @@ struct firewall_source6 {
 };
 
 /*
- * fw_ports is an array, since every TCP and UDP packet looks into it: index by
- * protocol and destination port (host byte order); value __u32, a mask of enum
- * firewall_list, 0 where no rule names the port.
+ * A port by protocol: 0 to 65535 for TCP, the same again behind it for UDP; the
+ * destination's, host byte order.
  */
-#define FIREWALL_PORTS 65536
-#define FIREWALL_PORTS_SIZE (2 * FIREWALL_PORTS)
-#define FIREWALL_PORT_INDEX(is_udp, port) ((is_udp) ? FIREWALL_PORTS + (port) : (port))
+#define FIREWALL_PORT_INDEX(is_udp, port) ((is_udp) ? 65536 + (port) : (port))
+#define FIREWALL_PORT_INDEXES (2 * 65536)
+
+/*
+ * Element of fw_ports, an array, since every TCP and UDP packet looks into it:
+ * what is listed of 256 ports in a row, at FIREWALL_PORT_INDEX / 256. In groups,
+ * so that reading all of them takes few calls.
+ */
+#define FIREWALL_PORT_GROUP 256
+#define FIREWALL_PORT_GROUPS (FIREWALL_PORT_INDEXES / FIREWALL_PORT_GROUP)
+
+struct firewall_ports {
+	__u8 lists[FIREWALL_PORT_GROUP]; /* masks of enum firewall_list, 0: no rule names it */
+};
 
 #define FIREWALL_COUNTS_SIZE 32
 /* Counters from here on are of dropped packets. */
@@ -95,6 +105,7 @@ struct firewall_config {
 
 _Static_assert(sizeof(struct firewall_source4) == 8, "key of fw_sources4");
 _Static_assert(sizeof(struct firewall_source6) == 20, "key of fw_sources6");
+_Static_assert(sizeof(struct firewall_ports) == FIREWALL_PORT_GROUP, "value of fw_ports");
 _Static_assert(sizeof(struct firewall_config) == 6, "layout of firewall_config");
 
 #endif

@@ -136,8 +136,8 @@ void firewall_rule_format(const struct firewall_rule *rule, char ret_text[FIREWA
 		return;
 	default:
 		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u",
-			 rule->port_index < FIREWALL_PORTS ? "tcp" : "udp",
-			 rule->port_index % FIREWALL_PORTS);
+			 rule->port_index > PORT_MAX ? "udp" : "tcp",
+			 rule->port_index % (PORT_MAX + 1));
 	}
 }
 

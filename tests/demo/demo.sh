@@ -92,25 +92,150 @@ show_traffic() {
 		"$(answer_of "http://$SERVER4:8080/" -m 0.5)" "no answer"
 }
 
+# decap_count KIND: packets that decap took out of a tunnel of that kind
+decap_count() {
+	bed_ctl decap stats --json | jq --arg kind "$1" '.counters[] | select(.name == $kind) | .packets'
+}
+
+add_vips() {
+	in_ns server ip address add "$VIP4/32" dev s0
+	in_ns server ip address add "$VIP6/128" dev s0 nodad
+}
+
+# tunnel_start NAME SOURCE DESTINATION MTU: what the client routes into NAME leaves in a tunnel
+tunnel_start() {
+	spawn client "$BED/log/$1" "$BED_TOOLS/tun_encap" "$1" "$2" "$3"
+	wait_for 5 in_ns client ip link set "$1" up mtu "$4" ||
+		bail "no tunnel" "$(cat "$BED/log/$1")"
+}
+
 show_tunnels() {
-	local in4 in6
-
-	in4=$(bed_ctl decap stats --json | jq '[.. | objects | select(.counter == "ip4_in_ip4") | .packets] | add')
-	in6=$(bed_ctl decap stats --json | jq '[.. | objects | select(.counter == "ip6_in_ip6") | .packets] | add')
-	say "$in4 $in6"
+	add_vips
+	tunnel_start t4 "$CLIENT4" "$SERVER4" 1480
+	tunnel_start t6 "$CLIENT6" "$SERVER6" 1460
+	in_ns client ip route add "$VIP4" dev t4 src "$CLIENT4"
+	in_ns client ip route add "$VIP6" dev t6 src "$CLIENT6"
+	check "HTTP inside IPIP" "$(answer_of "http://$VIP4/")" 200
+	check "ping inside IPIP" "$(ping_of "$VIP4")" answer
+	check "HTTP inside IP6IP6" "$(answer_of "http://[$VIP6]/")" 200
+	check "ping inside IP6IP6" "$(ping_of "$VIP6")" answer
+	say "        decap took $(decap_count ip4_in_ip4) IPIP and $(decap_count ip6_in_ip6) IP6IP6" \
+		"packets out of their tunnel"
 }
 
-run_demo() {
-	title "client $CLIENT4 ---- eth0 [ edge: slotd ] eth1 ---- server $SERVER4"
-	start_edge
-	title "Traffic through the chain"
-	show_traffic
-	title "The chain"
-	bed_ctl slots
+deploy() {
+	bed_ctl deploy firewall "$1" --json >"$BED/result.json" 2>"$BED/log/deploy" ||
+		bail "the firewall cannot be deployed" "$(cat "$BED/log/deploy")"
 }
 
+show_rule() {
+	check "HTTP to port $NEXT_PORT, firewall 1.0.0" "$(answer_of "http://$SERVER4:$NEXT_PORT/")" 200
+	deploy "$NEXT"
+	check "HTTP to port $NEXT_PORT, firewall 1.1.0, which has a rule more" \
+		"$(answer_of "http://$SERVER4:$NEXT_PORT/" -m 0.5)" "no answer"
+	check "HTTP to port 80, firewall 1.1.0" "$(answer_of "http://$SERVER4/")" 200
+}
+
+# Without the rule the same packets arrive: the sink does count.
+show_control() {
+	sink_start 7001
+	bed_ctl firewall deny del "$DENIED4/32" >/dev/null
+	send_udp 100 "$DENIED4" "$SERVER4" 7001 -r 2000 >/dev/null
+	wait_for 3 sink_has 7001 100
+	CONTROL=$(sink_count 7001)
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+	check "100 packets from $DENIED4 with its rule off, counted behind the firewall" "$CONTROL" 100
+}
+
+upgrade() {
+	local i object
+
+	: >"$BED/times"
+	for ((i = 1; i <= UPGRADES; i++)); do
+		object=$BED_OBJECTS/firewall.bpf.o
+		((i % 2)) || object=$NEXT
+		deploy "$object"
+		jq -r '"\(.changed) \(.timing_us.total) \(.timing_us.swap)"' "$BED/result.json" >>"$BED/times"
+		[[ ! -t 1 ]] || printf '\r  upgrade %d of %d ' "$i" "$UPGRADES"
+		sleep 0.1
+	done
+	[[ ! -t 1 ]] || printf '\r\e[K'
+}
+
+# rank FIELD N: the Nth smallest of a field of the times, in milliseconds
+rank() {
+	cut -d' ' -f"$1" "$BED/times" | sort -n | sed -n "$2p" | awk '{ printf "%.1f", $1 / 1000 }'
+}
+
+measure() {
+	local before passed
+
+	before=$(sink_count 7001)
+	sink_start 7002
+	load_start 60
+	flood_start denied 5000 "$DENIED4" "$SERVER4" 7001
+	flood_start allowed 1000 "$CLIENT4" "$SERVER4" 7002
+	wait_for 5 sink_has 7002 100 || bail "the allowed packets do not arrive"
+	upgrade
+	DENIED_SENT=$(flood_stop denied)
+	ALLOWED_SENT=$(flood_stop allowed)
+	read -r REQUESTS REQUESTS_FAILED < <(load_stop)
+	wait_for 2 sink_has 7002 "$ALLOWED_SENT"
+	passed=$(sink_count 7001)
+	UNFILTERED=$((passed - before))
+	ALLOWED_LOST=$((ALLOWED_SENT - $(sink_count 7002)))
+	CHANGED=$(grep -c ^true "$BED/times")
+}
+
+write_figures() {
+	jq -n --arg engine "$ENGINE" --arg reason "$REASON" --arg kernel "$(uname -r)" \
+		--argjson control "$CONTROL" --argjson denied "$DENIED_SENT" \
+		--argjson unfiltered "$UNFILTERED" --argjson allowed "$ALLOWED_SENT" \
+		--argjson lost "$ALLOWED_LOST" --argjson requests "$REQUESTS" \
+		--argjson failed "$REQUESTS_FAILED" --argjson upgrades "$CHANGED" \
+		--argjson median "$(rank 2 $((UPGRADES / 2)))" --argjson max "$(rank 2 '$')" \
+		--argjson swap_median "$(rank 3 $((UPGRADES / 2)))" \
+		--argjson swap_max "$(rank 3 '$')" '{
+			$engine, engine_reason: $reason, $kernel, $upgrades,
+			upgrade_ms: {$median, $max},
+			swap_ms: {median: $swap_median, max: $swap_max},
+			requests: {sent: $requests, $failed},
+			must_be_dropped: {sent: $denied, passed: $unfiltered, passed_without_rule: $control},
+			allowed: {sent: $allowed, $lost}
+		}' >"$BED_ROOT/build/demo.json"
+}
+
+show_figures() {
+	check "versions that took over" "$CHANGED" "$UPGRADES"
+	check "requests failed" "$REQUESTS_FAILED" 0
+	check "packets that passed unfiltered" "$UNFILTERED" 0
+	[[ $REQUESTS -gt 0 && $DENIED_SENT -gt 0 ]] || FAILED=1
+	title "Figures"
+	printf '  %-38s %10s\n' \
+		"HTTP requests sent" "$REQUESTS" "HTTP requests failed" "$REQUESTS_FAILED" \
+		"packets to be dropped, sent" "$DENIED_SENT" "packets that passed unfiltered" "$UNFILTERED" \
+		"packets to be passed, sent" "$ALLOWED_SENT" "packets to be passed, lost" "$ALLOWED_LOST" \
+		"upgrade, median" "$(rank 2 $((UPGRADES / 2))) ms" "upgrade, maximum" "$(rank 2 '$') ms" \
+		"of it the swap, median" "$(rank 3 $((UPGRADES / 2))) ms"
+	say "  (also in build/demo.json; nothing is left behind in the system)"
+}
+
+NEXT=$BED_PROGS/demo/firewall_next.bpf.o
+title "client $CLIENT4 ---- eth0 [ edge: slotd ] eth1 ---- server $SERVER4"
 bed_start
 nginx_start
-run_demo
-bed_ctl decap stats --json
-bed_ctl decap stats
+start_edge
+title "Traffic through the chain"
+show_traffic
+title "Tunnels"
+show_tunnels
+title "The chain, as slotctl slots shows it"
+bed_ctl slots
+title "A new version of the firewall"
+show_rule
+title "$UPGRADES upgrades under load"
+show_control
+measure
+write_figures
+show_figures
+exit "$FAILED"

@@ -33,7 +33,8 @@ static void check_errors(const struct slot_reasons *errors)
 		unsigned long number;
 		char *end;
 
-		require(!strncmp(line, FILE_NAME ":", sizeof(FILE_NAME)), "an error names the file");
+		require(!strncmp(line, FILE_NAME ":", sizeof(FILE_NAME)),
+			"an error names the file");
 		number = strtoul(line + sizeof(FILE_NAME), &end, 10);
 		require(*end == ':' && number >= earlier, "errors come in the order of lines");
 		for (; *line; line++)

@@ -51,11 +51,19 @@ is_gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-# stop PID [SIGNAL]: end what spawn started, within a deadline; its status is the result
+# stop PID [SIGNAL]: end what spawn started, within a deadline. In the shell that started it
+# its exit status is the result.
 stop() {
+	# a shell would tell of a death that it asked for
+	[[ ${2:-} != KILL ]] || disown "$1" 2>/dev/null
 	kill -"${2:-TERM}" "$1" 2>/dev/null
-	wait_for 10 is_gone "$1" || kill -KILL "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
+	wait_for 10 is_gone "$1" || {
+		disown "$1" 2>/dev/null
+		kill -KILL "$1" 2>/dev/null
+		wait_for 10 is_gone "$1"
+		return 1
+	}
+	[[ ${2:-} == KILL ]] || wait "$1" 2>/dev/null
 }
 
 # Processes of the bed: those in its mount namespace.

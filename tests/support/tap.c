@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void add_test(struct tap_plan *plan, const struct CMUnitTest *test)
+void tap_add(struct tap_plan *plan, const struct CMUnitTest *test)
 {
 	struct CMUnitTest *tests = reallocarray(plan->tests, plan->count + 1, sizeof(*tests));
 
@@ -14,11 +14,6 @@ static void add_test(struct tap_plan *plan, const struct CMUnitTest *test)
 		abort();
 	tests[plan->count++] = *test;
 	plan->tests = tests;
-}
-
-void tap_add(struct tap_plan *plan, const char *name, CMUnitTestFunction fn)
-{
-	add_test(plan, &(struct CMUnitTest){ .name = name, .test_func = fn });
 }
 
 void tap_add_table(struct tap_plan *plan, CMUnitTestFunction fn, const void *rows, size_t count,
@@ -31,9 +26,9 @@ void tap_add_table(struct tap_plan *plan, CMUnitTestFunction fn, const void *row
 		const char *name;
 
 		memcpy(&name, row, sizeof(name));
-		add_test(plan, &(struct CMUnitTest){ .name = name,
-						     .test_func = fn,
-						     .initial_state = (void *)row });
+		tap_add(plan, &(struct CMUnitTest){ .name = name,
+						    .test_func = fn,
+						    .initial_state = (void *)row });
 	}
 }
 

@@ -18,8 +18,8 @@ struct tap_plan {
 	size_t count;
 };
 
-/* tap_add - one case; its name is the sentence that the test point says. */
-void tap_add(struct tap_plan *plan, const char *name, CMUnitTestFunction fn);
+/* tap_add - one case, as cmocka_unit_test() and its kin make them. */
+void tap_add(struct tap_plan *plan, const struct CMUnitTest *test);
 
 /*
  * tap_add_table - a case for each of the @count rows of @size bytes at @rows. A
@@ -34,7 +34,9 @@ void tap_add_table(struct tap_plan *plan, CMUnitTestFunction fn, const void *row
  */
 int tap_run(struct tap_plan *plan, const char *group, int needs_root);
 
-#define TAP_ADD(plan, fn) tap_add(plan, #fn, fn)
+/* TAP_ADD - one case with what to do before and after it, each of which may be NULL. */
+#define TAP_ADD(plan, fn, set_up, tear_down)                                                       \
+	tap_add(plan, &(struct CMUnitTest)cmocka_unit_test_setup_teardown(fn, set_up, tear_down))
 #define TAP_ADD_TABLE(plan, fn, rows)                                                              \
 	tap_add_table(plan, fn, rows, sizeof(rows) / sizeof((rows)[0]), sizeof((rows)[0]))
 

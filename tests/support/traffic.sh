@@ -13,7 +13,7 @@ SERVER6=2001:db8:2::2
 NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
 TRAFFIC=()
 
-# nginx_start: at the server, port 80, both families; also the port 8080
+# nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {
 	echo 'through the chain' >"$BED/www/index.html"
 	cat >"$BED/nginx.conf" <<-END
@@ -35,6 +35,8 @@ nginx_start() {
 				listen [::]:80;
 				listen 8080;
 				listen [::]:8080;
+				listen 8081;
+				listen [::]:8081;
 				root $BED/www;
 			}
 		}
@@ -104,8 +106,7 @@ load_start() {
 
 # load_stop: prints requests done and requests failed
 load_stop() {
-	kill -INT "$LOAD" 2>/dev/null
-	wait "$LOAD" 2>/dev/null
+	stop "$LOAD" INT
 	awk '/requests in/ { done_ = $1 }
 		/Socket errors/ { gsub(",", ""); failed += $4 + $6 + $8 + $10 }
 		/Non-2xx/ { failed += $NF }

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A version of state that makes its map's value larger, so that the old entries do not fit. */
+#define STATE_VERSION "2.0.0"
+#define STATE_VALUES 2
+
+#include "tests/system/progs/state.bpf.c"

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The exact words about a bad slots.conf. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "loader/lib/cleanup.h"
+#include "tests/support/config_case.h"
+
+#define VERDICTS "aborted, drop, pass, tx, redirect"
+#define CHAIN_KEYS "one of hook, mode, engine, counters, slot"
+#define SLOT_KEYS                                                                                  \
+	"one of name, owner, object, program, continue_on, allow, denied_as, enabled, settings"
+#define NOT_READ "key = value, or key { ... } (the rest was not read)"
+
+#define CHARS_16 "abcdefghijklmnop"
+#define CHARS_32 CHARS_16 CHARS_16
+#define CHARS_64 CHARS_32 CHARS_32
+
+struct bad_config {
+	const char *name;
+	const char *text;
+	const char *errors; /* a line each */
+};
+
+static const struct bad_config bad_configs[] = {
+	{ "parse_refuses_no_chain", "# nothing\n",
+	  "slots.conf:1: chain: missing: at least one chain \"INTERFACE\" { ... }\n" },
+	{ "parse_refuses_empty_text", "",
+	  "slots.conf:1: chain: missing: at least one chain \"INTERFACE\" { ... }\n" },
+	{ "parse_refuses_unknown_interface", "chain wlan0 { }\n",
+	  "slots.conf:1: chain: \"wlan0\": an interface of this machine\n" },
+	{ "parse_refuses_interface_too_long", "\nchain \"eth" CHARS_16 "\" { }\n",
+	  "slots.conf:2: chain: \"eth" CHARS_16
+	  "\": the name of an interface, 1 to 15 characters\n" },
+	{ "parse_refuses_interface_without_name", "chain \"\" { }\n",
+	  "slots.conf:1: chain: \"\": the name of an interface, 1 to 15 characters\n" },
+	{ "parse_refuses_interface_that_is_a_path", "chain \"eth/0\" { }\n",
+	  "slots.conf:1: chain: \"eth/0\": the name of an interface, 1 to 15 characters\n" },
+	{ "parse_refuses_duplicate_chain", "chain eth0 { }\n\nchain eth0 { }\n",
+	  "slots.conf:3: chain: \"eth0\": an interface other than that of line 1\n" },
+	{ "parse_refuses_unknown_hook", IN_CHAIN("hook = tc-ingress\n"),
+	  "slots.conf:2: hook: \"tc-ingress\": xdp\n" },
+	{ "parse_refuses_unknown_mode", IN_CHAIN("mode = offload\n"),
+	  "slots.conf:2: mode: \"offload\": one of auto, native, generic\n" },
+	{ "parse_refuses_unknown_engine", IN_CHAIN("engine = \"\"\n"),
+	  "slots.conf:2: engine: \"\": one of auto, freplace, fused\n" },
+	{ "parse_refuses_counters_that_are_no_bool", IN_CHAIN("counters = 1\n"),
+	  "slots.conf:2: counters: \"1\": true or false\n" },
+	{ "parse_refuses_chain_key_twice", IN_CHAIN("mode = auto\nmode = native\n"),
+	  "slots.conf:3: mode: \"native\": given once (line 2 has it)\n" },
+	{ "parse_refuses_unknown_key_in_chain", IN_CHAIN("modes = auto\n"),
+	  "slots.conf:2: modes: unknown key: " CHAIN_KEYS "\n" },
+	{ "parse_refuses_unknown_key_outside_a_chain", "hook = xdp\nchain eth0 { }\n",
+	  "slots.conf:1: hook: unknown key: chain\n" },
+
+	{ "parse_refuses_slot_above_19", IN_CHAIN("slot 20 { name = a }\n"),
+	  "slots.conf:2: slot: \"20\": a number from 0 to 19\n" },
+	{ "parse_refuses_slot_below_0", IN_CHAIN("slot -1 { name = a }\n"),
+	  "slots.conf:2: slot: \"-1\": a number from 0 to 19\n" },
+	{ "parse_refuses_slot_that_is_no_number", IN_CHAIN("slot two { name = a }\n"),
+	  "slots.conf:2: slot: \"two\": a number from 0 to 19\n" },
+	{ "parse_refuses_slot_with_a_number_far_too_long",
+	  IN_CHAIN("slot 4294967298 { name = a }\n"),
+	  "slots.conf:2: slot: \"4294967298\": a number from 0 to 19\n" },
+	{ "parse_refuses_duplicate_slot", IN_CHAIN("slot 2 { name = a }\nslot 2 { name = b }\n"),
+	  "slots.conf:3: slot: \"2\": a slot other than that of line 2\n" },
+	{ "parse_refuses_duplicate_slot_written_otherwise",
+	  IN_CHAIN("slot 2 { name = a }\nslot 02 { name = b }\n"),
+	  "slots.conf:3: slot: \"02\": a slot other than that of line 2\n" },
+	{ "parse_refuses_duplicate_name", IN_CHAIN("slot 2 { name = a }\nslot 3 {\nname = a\n}\n"),
+	  "slots.conf:4: name: \"a\": a name that slot 2 (line 2) does not have\n" },
+	{ "parse_refuses_slot_without_name", IN_CHAIN("slot 2 {\nowner = netsec\n}\n"),
+	  "slots.conf:2: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_empty_slot", IN_CHAIN("slot 2 { }\n"),
+	  "slots.conf:2: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_empty_name", IN_CHAIN("slot 2 { name = \"\" }\n"),
+	  "slots.conf:2: name: \"\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_name_in_capitals", IN_CHAIN("slot 2 {\n\nname = Firewall }\n"),
+	  "slots.conf:4: name: \"Firewall\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_name_too_long", IN_CHAIN("slot 2 { name = " CHARS_32 " }\n"),
+	  "slots.conf:2: name: \"" CHARS_32 "\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_name_with_a_control_character",
+	  IN_CHAIN("slot 2 { name = \"a\\x1b[1m\" }\n"),
+	  "slots.conf:2: name: \"a\\x1b[1m\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	{ "parse_refuses_name_twice", IN_SLOT("name = other\n"),
+	  "slots.conf:4: name: \"other\": given once (line 3 has it)\n" },
+	{ "parse_refuses_unknown_user", IN_SLOT("owner = mallory\n"),
+	  "slots.conf:4: owner: \"mallory\": a user of this machine\n" },
+	{ "parse_refuses_unknown_group", IN_SLOT("owner = \"@mallory\"\n"),
+	  "slots.conf:4: owner: \"@mallory\": a group of this machine\n" },
+	{ "parse_refuses_group_without_name", IN_SLOT("owner = \"@\"\n"),
+	  "slots.conf:4: owner: \"@\": a user, or @group, of at most 63 characters\n" },
+	{ "parse_refuses_owner_too_long", IN_SLOT("owner = " CHARS_64 "\n"),
+	  "slots.conf:4: owner: \"" CHARS_32 CHARS_16 "abcdefghi"
+	  "...\": a user, or @group, of at most 63 characters\n" },
+	{ "parse_refuses_missing_object", IN_SLOT("object = \"/usr/missing.bpf.o\"\n"),
+	  "slots.conf:4: object: \"/usr/missing.bpf.o\": a file that can be read\n" },
+	{ "parse_refuses_empty_object", IN_SLOT("object = \"\"\n"),
+	  "slots.conf:4: object: \"\": the path of a BPF object\n" },
+	{ "parse_refuses_object_that_is_not_utf8", IN_SLOT("object = \"/a\xff\"\n"),
+	  "slots.conf:4: object: \"/a\\xff\": the path of a BPF object\n" },
+	{ "parse_refuses_program_that_is_no_function", IN_SLOT("program = \"2nd\"\n"),
+	  "slots.conf:4: program: \"2nd\": the name of a function, of at most 63 characters\n" },
+	{ "parse_refuses_program_too_long", IN_SLOT("program = " CHARS_64 "\n"),
+	  "slots.conf:4: program: \"" CHARS_32 CHARS_16 "abcdefghi"
+	  "...\": the name of a function, of at most 63 characters\n" },
+	{ "parse_refuses_unknown_verdict_in_continue_on",
+	  IN_SLOT("continue_on = { pass,\n\"forward\" }\n"),
+	  "slots.conf:5: continue_on: \"forward\": one of " VERDICTS "\n" },
+	{ "parse_refuses_unknown_verdict_in_allow", IN_SLOT("allow = { \"2\" }\n"),
+	  "slots.conf:4: allow: \"2\": one of " VERDICTS "\n" },
+	{ "parse_refuses_verdict_twice", IN_SLOT("allow = { pass, XDP_PASS }\n"),
+	  "slots.conf:4: allow: \"XDP_PASS\": each verdict once\n" },
+	{ "parse_refuses_allow_without_a_verdict", IN_SLOT("allow = { }\n"),
+	  "slots.conf:2: allow: empty: at least one of " VERDICTS "\n" },
+	{ "parse_refuses_allow_twice", IN_SLOT("allow = { pass }\nallow = { pass, drop }\n"),
+	  "slots.conf:5: allow: \"pass\": given once (line 4 has it)\n" },
+	{ "parse_refuses_continue_on_outside_allow",
+	  IN_SLOT("allow = { drop, pass }\ncontinue_on = { tx }\n"),
+	  "slots.conf:5: continue_on: \"tx\": only what allow names: drop,pass\n" },
+	{ "parse_refuses_denied_as_that_is_a_way_out", IN_SLOT("denied_as = tx\n"),
+	  "slots.conf:4: denied_as: \"tx\": one of aborted, drop, pass\n" },
+	{ "parse_refuses_enabled_that_is_no_bool", IN_SLOT("enabled = maybe\n"),
+	  "slots.conf:4: enabled: \"maybe\": true or false\n" },
+	{ "parse_refuses_unknown_key_in_slot", IN_SLOT("onwer = netsec\n"),
+	  "slots.conf:4: onwer: unknown key: " SLOT_KEYS "\n" },
+	{ "parse_refuses_unknown_key_each_time",
+	  IN_CHAIN(
+		  "slot 2 {\nname = a\nvip = x\n}\nslot 3 {\nvip = { y, z }\nvip = y\nname = b\n}\n"),
+	  "slots.conf:4: vip: unknown key: " SLOT_KEYS "\n"
+	  "slots.conf:7: vip: unknown key: " SLOT_KEYS "\n"
+	  "slots.conf:8: vip: unknown key: " SLOT_KEYS "\n" },
+	{ "parse_refuses_unknown_key_with_an_empty_list", IN_SLOT("vips = { }\n"),
+	  "slots.conf:4: vips: unknown key: " SLOT_KEYS "\n" },
+	{ "parse_refuses_unknown_section_judged_as_what_it_stands_for",
+	  IN_CHAIN("slots 2 {\nname = Bad\n}\nslot 3 {\nname = b\nsetting { a = 1 }\n}\n"),
+	  "slots.conf:2: slots: unknown key: " CHAIN_KEYS "\n"
+	  "slots.conf:3: name: \"Bad\": 1 to 31 of a-z, 0-9, _ and -\n"
+	  "slots.conf:7: setting: unknown key: " SLOT_KEYS "\n" },
+	{ "parse_refuses_unknown_section_of_the_name_root", "root eth0 { }\n",
+	  "slots.conf:1: root: unknown key: chain\n"
+	  "slots.conf:1: syntax: missing equal sign after option 'root': " NOT_READ "\n" },
+	{ "parse_refuses_settings_twice", IN_SLOT("settings { a = 1 }\nsettings { b = 2 }\n"),
+	  "slots.conf:5: settings: given twice: one section (line 4 has it)\n" },
+	{ "parse_refuses_setting_with_a_bad_key", IN_SLOT("settings {\na-b = 1\n}\n"),
+	  "slots.conf:5: settings: \"a-b\": a key of letters, digits, _ and .\n" },
+	{ "parse_refuses_setting_with_a_control_character",
+	  IN_SLOT("settings {\na = 1\nb = \"\\n\" }\n"),
+	  "slots.conf:6: b: \"\\x0a\": at most 1023 bytes of UTF-8 without control characters\n" },
+	{ "parse_refuses_path_for_a_key", IN_CHAIN("slot 2 { name = a }\n\"slot=2|name\" = b\n"),
+	  "slots.conf:3: syntax: a key that cannot be read: " NOT_READ "\n" },
+	{ "parse_refuses_empty_key", IN_CHAIN("\"\" = b\n"),
+	  "slots.conf:2: syntax: a key that cannot be read: " NOT_READ "\n" },
+
+	{ "parse_refuses_value_missing", IN_SLOT("owner =\n"),
+	  "slots.conf:5: syntax: unexpected token '}': " NOT_READ "\n" },
+	{ "parse_refuses_equals_missing", IN_SLOT("owner netsec\n"),
+	  "slots.conf:4: syntax: missing equal sign after option 'owner': " NOT_READ "\n" },
+	{ "parse_refuses_list_where_one_value_belongs", IN_SLOT("owner = { netsec }\n"),
+	  "slots.conf:4: syntax: unexpected token '{': " NOT_READ "\n" },
+	{ "parse_refuses_slot_without_number", IN_CHAIN("slot { name = a }\n"),
+	  "slots.conf:2: syntax: missing title for section 'slot': " NOT_READ "\n" },
+	{ "parse_refuses_slot_without_brace", IN_CHAIN("slot 2 name = a\n"),
+	  "slots.conf:2: syntax: missing opening brace for section 'slot': " NOT_READ "\n" },
+	{ "parse_refuses_brace_too_many", IN_CHAIN("slot 2 { name = a }\n}\n"),
+	  "slots.conf:4: syntax: unexpected closing brace: " NOT_READ "\n" },
+	{ "parse_refuses_chain_without_end", "\nchain eth0 {\nslot 2 { name = a }\n",
+	  "slots.conf:2: chain: a section without end: \"}\"\n" },
+	{ "parse_refuses_slot_without_end", "chain eth0 {\nslot 2 { name = a\n}\n\n",
+	  "slots.conf:1: chain: a section without end: \"}\"\n" },
+	{ "parse_refuses_settings_without_end",
+	  "chain eth0 {\nslot 2 { name = a\nsettings {\nb = 1\n",
+	  "slots.conf:3: settings: a section without end: \"}\"\n" },
+	{ "parse_refuses_list_without_end", "chain eth0 {\nslot 2 { name = a\nallow = { drop\n",
+	  "slots.conf:4: syntax: the text ends too early: " NOT_READ "\n" },
+	{ "parse_refuses_text_that_ends_before_the_value", "chain eth0 {\nmode =\n",
+	  "slots.conf:3: syntax: the text ends too early: " NOT_READ "\n" },
+	{ "parse_refuses_string_without_end", IN_SLOT("owner = \"netsec\nenabled = perhaps\n"),
+	  "slots.conf:4: text: a string without end: a closing \" on the same line\n"
+	  "slots.conf:5: enabled: \"perhaps\": true or false\n" },
+	{ "parse_refuses_string_without_end_in_the_last_line", "chain eth0 { }\nmode = 'native",
+	  "slots.conf:2: text: a string without end: a closing ' on the same line\n"
+	  "slots.conf:2: mode: unknown key: chain\n" },
+	{ "parse_refuses_comment_without_end", "chain eth0 {\nmode = fast\n/* the\nrest\n}\n",
+	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
+	  "slots.conf:3: text: a comment without end: \"*/\"\n" },
+	{ "parse_refuses_bad_escape", IN_SLOT("object = \"\\9\"\n"),
+	  "slots.conf:4: syntax: bad escape sequence '\\9': " NOT_READ "\n" },
+	{ "parse_refuses_control_character", IN_SLOT("object = \"/a\aa\"\n"),
+	  "slots.conf:4: text: \"\\x07\": text without control characters\n" },
+	{ "parse_refuses_append", IN_SLOT("allow += { drop }\n"),
+	  "slots.conf:4: text: \"+=\": \"=\"\n" },
+	{ "parse_refuses_star_without_quotes", IN_SLOT("settings {\na = *\n}\n"),
+	  "slots.conf:5: text: \"*\": quotes around the value\n" },
+	{ "parse_refuses_variable_without_quotes", IN_SLOT("owner = ${USER}\n"),
+	  "slots.conf:4: owner: \"$\": a user of this machine\n"
+	  "slots.conf:4: syntax: unexpected token '{': " NOT_READ "\n" },
+
+	{ "parse_refuses_several_errors_in_the_order_of_their_lines",
+	  "chain eth0 {\n"
+	  "	mode = fast\n"
+	  "	slot 2 {\n"
+	  "		name = firewall\n"
+	  "		owner = mallory\n"
+	  "		object = \"/missing/firewall.bpf.o\"\n"
+	  "		continue_on = { pass, go }\n"
+	  "		colour = red\n"
+	  "	}\n"
+	  "	slot 99 {\n"
+	  "		name = firewall\n"
+	  "	}\n"
+	  "	slot 3 {\n"
+	  "		enabled = sometimes\n"
+	  "	}\n"
+	  "}\n"
+	  "chain wlan0 {\n"
+	  "	color = blue\n"
+	  "}\n",
+	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
+	  "slots.conf:5: owner: \"mallory\": a user of this machine\n"
+	  "slots.conf:6: object: \"/missing/firewall.bpf.o\": a file that can be read\n"
+	  "slots.conf:7: continue_on: \"go\": one of " VERDICTS "\n"
+	  "slots.conf:8: colour: unknown key: " SLOT_KEYS "\n"
+	  "slots.conf:10: slot: \"99\": a number from 0 to 19\n"
+	  "slots.conf:11: name: \"firewall\": a name that slot 2 (line 3) does not have\n"
+	  "slots.conf:13: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n"
+	  "slots.conf:14: enabled: \"sometimes\": true or false\n"
+	  "slots.conf:17: chain: \"wlan0\": an interface of this machine\n"
+	  "slots.conf:18: color: unknown key: " CHAIN_KEYS "\n" },
+	{ "parse_refuses_what_was_found_before_a_syntax_error",
+	  "chain eth0 {\nmode = fast\nslot 20 { name = a }\n= 3\nengine = none\n}\n",
+	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
+	  "slots.conf:3: slot: \"20\": a number from 0 to 19\n"
+	  "slots.conf:4: syntax: unexpected token '=': " NOT_READ "\n" },
+};
+
+static void parse_refuses_bad_config(void **state)
+{
+	const struct bad_config *bad = *state;
+	_cleanup_free_ char *errors = config_case_bad(bad->text, strlen(bad->text), -EINVAL);
+
+	assert_string_equal(errors, bad->errors);
+}
+
+static void parse_refuses_nul_bytes_wherever_they_are(void **state)
+{
+	static const char text[] = "chain eth0 {\n# a\0b\nslot 2 { name = \"a\0\" }\n\0}\n";
+	_cleanup_free_ char *errors = config_case_bad(text, sizeof(text) - 1, -EINVAL);
+
+	(void)state;
+	assert_string_equal(errors, "slots.conf:2: text: a NUL byte: text without NUL bytes\n"
+				    "slots.conf:3: text: a NUL byte: text without NUL bytes\n"
+				    "slots.conf:3: name: \"a \": 1 to 31 of a-z, 0-9, _ and -\n"
+				    "slots.conf:4: text: a NUL byte: text without NUL bytes\n");
+}
+
+static void parse_writes_nothing_to_the_terminal(void **state)
+{
+	char path[] = "/tmp/slotd-test-config-XXXXXX";
+	int file = mkstemp(path);
+	int out = dup(STDOUT_FILENO);
+	int err = dup(STDERR_FILENO);
+	off_t written;
+
+	(void)state;
+	assert_true(file >= 0);
+	unlink(path);
+	fflush(stdout);
+	dup2(file, STDOUT_FILENO);
+	dup2(file, STDERR_FILENO);
+	for (size_t i = 0; i < sizeof(bad_configs) / sizeof(bad_configs[0]); i++)
+		free(config_case_bad(bad_configs[i].text, strlen(bad_configs[i].text), -EINVAL));
+	fflush(stdout);
+	written = lseek(file, 0, SEEK_END);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(file);
+	close(out);
+	close(err);
+	assert_int_equal(written, 0);
+}
+
+#define ROWS (sizeof(bad_configs) / sizeof(bad_configs[0]))
+
+int main(void)
+{
+	static struct CMUnitTest tests[ROWS + 2] = {
+		[ROWS] = cmocka_unit_test(parse_refuses_nul_bytes_wherever_they_are),
+		[ROWS + 1] = cmocka_unit_test(parse_writes_nothing_to_the_terminal),
+	};
+
+	for (size_t i = 0; i < ROWS; i++)
+		tests[i] = (struct CMUnitTest){
+			.name = bad_configs[i].name,
+			.test_func = parse_refuses_bad_config,
+			.initial_state = (void *)&bad_configs[i],
+		};
+	return cmocka_run_group_tests_name("config_errors", tests, NULL, NULL);
+}

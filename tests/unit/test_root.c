@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The emitted root as instructions; what it does with packets is tested in tests/bpf/test_chain.c. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/btf.h>
+
+#include "dispatcher/insn.h"
+#include "dispatcher/root.h"
+#include "tests/support/tap.h"
+
+static struct root_spec spec_with(const unsigned int *slots, size_t count)
+{
+	struct root_spec spec = { .counters_fd = 7, .cpu_max = 4 };
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		spec.slots[slots[i]] =
+			(struct root_slot){ .taken = true, .rules = ROOT_RULES_DEFAULT };
+	return spec;
+}
+
+static size_t emitted_size(const struct root_spec *spec)
+{
+	struct root_image image;
+	size_t count;
+
+	assert_int_equal(slot_root_emit(spec, &image), 0);
+	count = image.count;
+	slot_root_image_free(&image);
+	return count;
+}
+
+static void an_empty_slot_leaves_no_instruction(void **state)
+{
+	struct root_spec near = spec_with((unsigned int[]){ 0, 1 }, 2);
+	struct root_spec far = spec_with((unsigned int[]){ 0, 19 }, 2);
+
+	(void)state;
+	assert_int_equal(emitted_size(&near), emitted_size(&far));
+}
+
+static void going_on_after_pass_is_one_compare(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 3 }, 1);
+	struct root_image image;
+
+	(void)state;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(image.insns[1].code, BPF_JMP | BPF_CALL);
+	assert_int_equal(image.insns[2].code, BPF_JMP32 | BPF_JNE | BPF_K);
+	assert_int_equal(image.insns[2].imm, ROOT_COL_PASS);
+	slot_root_image_free(&image);
+}
+
+static void every_taken_slot_has_a_global_stub_of_its_name(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 2, 12 }, 2);
+	struct root_image image;
+
+	(void)state;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(image.func_count, 3);
+	assert_string_equal(image.funcs[0].name, ROOT_PROG_NAME);
+	assert_string_equal(image.funcs[1].name, "slot_02");
+	assert_string_equal(image.funcs[2].name, "slot_12");
+	assert_true(image.funcs[1].is_global && image.funcs[2].is_global);
+	slot_root_image_free(&image);
+}
+
+/* A body with a function of its own and one whose address it takes. */
+static void a_body_keeps_its_inner_calls_and_functions(void **state)
+{
+	struct bpf_insn body[] = {
+		[0] = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_2, BPF_PSEUDO_FUNC, 0, 6),
+		[1] = insn_make(0, 0, 0, 0, 0),
+		[2] = insn_make(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 2),
+		[3] = insn_mov_imm(BPF_REG_0, 2),
+		[4] = insn_exit(),
+		[5] = insn_mov_imm(BPF_REG_0, 1),
+		[6] = insn_exit(),
+		[7] = insn_mov_imm(BPF_REG_0, 0),
+		[8] = insn_exit(),
+	};
+	struct root_spec spec = spec_with((unsigned int[]){ 4 }, 1);
+	struct root_image image;
+	size_t start;
+
+	(void)state;
+	spec.slots[4].body = (struct root_body){ .insns = body, .count = 9 };
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(image.func_count, 4);
+	start = image.funcs[1].start;
+	assert_string_equal(image.funcs[1].name, "slot_04");
+	assert_true(image.funcs[1].is_global);
+	assert_int_equal(image.funcs[2].start, start + 5);
+	assert_int_equal(image.funcs[3].start, start + 7);
+	assert_false(image.funcs[2].is_global);
+	assert_memory_equal(&image.insns[start], body, sizeof(body));
+	/* The root's call, its second instruction, lands on the body. */
+	assert_int_equal(image.insns[1].imm, (int)start - 2);
+	slot_root_image_free(&image);
+}
+
+static void a_body_that_calls_out_of_itself_is_refused(void **state)
+{
+	struct bpf_insn body[] = {
+		insn_make(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 5),
+		insn_exit(),
+	};
+	struct root_spec spec = spec_with((unsigned int[]){ 4 }, 1);
+	struct root_image image;
+
+	(void)state;
+	spec.slots[4].body = (struct root_body){ .insns = body, .count = 2 };
+	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+	body[0].imm = -3;
+	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+}
+
+static void a_contract_that_makes_no_sense_is_refused(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 4 }, 1);
+	struct root_image image;
+
+	(void)state;
+	spec.slots[4].rules.allow = 0;
+	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+	spec.slots[4].rules.allow = 1 << ROOT_VERDICTS;
+	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+	spec.slots[4].rules = ROOT_RULES_DEFAULT;
+	spec.cpu_max = 3;
+	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+}
+
+static void types_name_every_function_where_it_starts(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 0, 7, 19 }, 3);
+	struct bpf_func_info *info;
+	struct root_image image;
+	struct btf *btf;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(slot_root_btf(&image, &btf, &info), 0);
+	for (i = 0; i < image.func_count; i++) {
+		const struct btf_type *t = btf__type_by_id(btf, info[i].type_id);
+
+		assert_int_equal(info[i].insn_off, image.funcs[i].start);
+		assert_string_equal(btf__name_by_offset(btf, t->name_off), image.funcs[i].name);
+		assert_int_equal(btf_vlen(t), BTF_FUNC_GLOBAL);
+	}
+	free(info);
+	btf__free(btf);
+	slot_root_image_free(&image);
+}
+
+static void every_jump_stays_in_its_function(void **state)
+{
+	struct root_spec spec = { .counters_fd = 7, .cpu_max = 4 };
+	struct root_image image;
+	unsigned int slot;
+	size_t i;
+
+	(void)state;
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		spec.slots[slot] = (struct root_slot){
+			.taken = true,
+			.rules = { .continue_on = (__u8)(slot * 7 + 4) & ROOT_VERDICT_ALL,
+				   .allow = (__u8)(slot | 4) & ROOT_VERDICT_ALL,
+				   .denied_as = slot % 3 },
+		};
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	for (i = 0; i < image.funcs[1].start; i++) {
+		const struct bpf_insn *insn = &image.insns[i];
+		long target = (long)i + 1 + insn->off;
+
+		if (BPF_CLASS(insn->code) != BPF_JMP && BPF_CLASS(insn->code) != BPF_JMP32)
+			continue;
+		if (BPF_OP(insn->code) == BPF_CALL || BPF_OP(insn->code) == BPF_EXIT)
+			continue;
+		assert_in_range(target, 1, image.funcs[1].start - 1);
+	}
+	slot_root_image_free(&image);
+}
+
+int main(void)
+{
+	struct tap_plan plan = { 0 };
+
+	TAP_ADD(&plan, an_empty_slot_leaves_no_instruction, NULL, NULL);
+	TAP_ADD(&plan, going_on_after_pass_is_one_compare, NULL, NULL);
+	TAP_ADD(&plan, every_taken_slot_has_a_global_stub_of_its_name, NULL, NULL);
+	TAP_ADD(&plan, a_body_keeps_its_inner_calls_and_functions, NULL, NULL);
+	TAP_ADD(&plan, a_body_that_calls_out_of_itself_is_refused, NULL, NULL);
+	TAP_ADD(&plan, a_contract_that_makes_no_sense_is_refused, NULL, NULL);
+	TAP_ADD(&plan, types_name_every_function_where_it_starts, NULL, NULL);
+	TAP_ADD(&plan, every_jump_stays_in_its_function, NULL, NULL);
+	return tap_run(&plan, "root", 0);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Objects and records on disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "loader/lib/chain_record.h"
+#include "loader/lib/pins.h"
+#include "loader/lib/store.h"
+#include "tests/support/tap.h"
+
+struct place {
+	char dir[64];
+	struct slot_store store;
+	struct slot_reason why;
+};
+
+static void place_start(struct place *place)
+{
+	snprintf(place->dir, sizeof(place->dir), "/tmp/slotd-store-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	assert_int_equal(slot_store_open(place->dir, &place->why, &place->store), 0);
+}
+
+static void place_end(struct place *place)
+{
+	assert_int_equal(slot_pin_remove_all(place->dir), 0);
+}
+
+static void an_object_comes_back_by_its_hash(void **state)
+{
+	struct slot_blob blob;
+	struct slot_blob back;
+	struct place place;
+
+	(void)state;
+	place_start(&place);
+	assert_int_equal(slot_blob_copy("abc", 3, "dir/a.o", &blob), 0);
+	assert_string_equal(blob.name, "a.o");
+	/* FIPS 180-2, appendix B.1 */
+	assert_string_equal(blob.sha256,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_int_equal(slot_store_put(&place.store, &blob, &place.why), 0);
+	assert_int_equal(slot_store_put(&place.store, &blob, &place.why), 0);
+	assert_int_equal(slot_store_get(&place.store, blob.sha256, "fw", &place.why, &back), 0);
+	assert_int_equal(back.size, 3);
+	assert_memory_equal(back.bytes, "abc", 3);
+	slot_blob_free(&back);
+	slot_blob_free(&blob);
+	place_end(&place);
+}
+
+static void a_damaged_object_is_refused(void **state)
+{
+	char path[256];
+	struct slot_blob blob;
+	struct slot_blob back;
+	struct place place;
+	int fd;
+
+	(void)state;
+	place_start(&place);
+	slot_blob_copy("abc", 3, "a.o", &blob);
+	slot_store_put(&place.store, &blob, &place.why);
+	snprintf(path, sizeof(path), "%s/objects/%s", place.dir, blob.sha256);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+	assert_int_equal(slot_store_get(&place.store, blob.sha256, "fw", &place.why, &back),
+			 -EBADMSG);
+	assert_non_null(strstr(place.why.text, "is damaged"));
+	slot_blob_free(&blob);
+	place_end(&place);
+}
+
+static bool is_wanted(const char *sha256, void *data)
+{
+	return !strcmp(sha256, data);
+}
+
+static void a_sweep_keeps_what_is_wanted_and_nothing_half_written(void **state)
+{
+	struct slot_blob kept;
+	struct slot_blob gone;
+	struct slot_blob back;
+	char path[256];
+	struct place place;
+	int fd;
+
+	(void)state;
+	place_start(&place);
+	slot_blob_copy("kept", 4, "a.o", &kept);
+	slot_blob_copy("gone", 4, "b.o", &gone);
+	slot_store_put(&place.store, &kept, &place.why);
+	slot_store_put(&place.store, &gone, &place.why);
+	snprintf(path, sizeof(path), "%s/objects/.new-half", place.dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0644);
+	assert_true(fd >= 0);
+	close(fd);
+	slot_store_sweep(&place.store, is_wanted, kept.sha256);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(slot_store_get(&place.store, gone.sha256, "b", &place.why, &back),
+			 -ENOENT);
+	assert_int_equal(slot_store_get(&place.store, kept.sha256, "a", &place.why, &back), 0);
+	slot_blob_free(&back);
+	slot_blob_free(&kept);
+	slot_blob_free(&gone);
+	place_end(&place);
+}
+
+static void a_chain_without_a_record_starts_from_nothing(void **state)
+{
+	struct slot_chain_record record;
+	struct place place;
+
+	(void)state;
+	place_start(&place);
+	assert_false(slot_store_has_chain(&place.store, "eth0"));
+	assert_int_equal(slot_chain_record_read(&place.store, "eth0", &place.why, &record), 0);
+	assert_int_equal(record.current, 0);
+	assert_int_equal(record.next, 1);
+	place_end(&place);
+}
+
+static void a_record_comes_back_as_written(void **state)
+{
+	struct slot_chain_record record = {
+		.current = 41, .previous = 40, .next = 43, .is_detached = true
+	};
+	struct slot_object_id id = { .name = "fw", .version = "2" };
+	struct slot_chain_record back;
+	struct place place;
+
+	(void)state;
+	place_start(&place);
+	memset(id.sha256, 'a', SLOT_SHA256_SIZE - 1);
+	slot_override_set_object(&record.overrides, "firewall", &id);
+	slot_override_set_enabled(&record.overrides, "decap", 0);
+	assert_int_equal(slot_chain_record_write(&record, &place.store, "eth0", &place.why), 0);
+	assert_true(slot_store_has_chain(&place.store, "eth0"));
+	assert_int_equal(slot_chain_record_read(&place.store, "eth0", &place.why, &back), 0);
+	assert_int_equal(back.current, 41);
+	assert_int_equal(back.previous, 40);
+	assert_int_equal(back.next, 43);
+	assert_true(back.is_detached);
+	assert_string_equal(slot_override_find(&back.overrides, "firewall")->object.sha256,
+			    id.sha256);
+	assert_int_equal(slot_override_find(&back.overrides, "decap")->enabled, 0);
+	place_end(&place);
+}
+
+static void a_damaged_record_is_refused_with_its_place(void **state)
+{
+	struct slot_chain_record record = { .next = 1 };
+	char path[256];
+	struct place place;
+	FILE *file;
+
+	(void)state;
+	place_start(&place);
+	slot_chain_record_write(&record, &place.store, "eth0", &place.why);
+	snprintf(path, sizeof(path), "%s/chains/eth0/desired.json", place.dir);
+	file = fopen(path, "w");
+	fputs("{\"current\": ", file);
+	fclose(file);
+	assert_int_equal(slot_chain_record_read(&place.store, "eth0", &place.why, &record),
+			 -EBADMSG);
+	assert_non_null(strstr(place.why.text, "desired.json' is damaged: line 1"));
+	place_end(&place);
+}
+
+static void what_is_no_regular_file_is_no_object(void **state)
+{
+	struct slot_reason why;
+	struct slot_blob blob;
+	char path[64] = "/tmp/slotd-fifo-XXXXXX";
+
+	(void)state;
+	assert_int_equal(slot_blob_read("/nonexistent/x.o", &why, &blob), -ENOENT);
+	assert_int_equal(slot_blob_read("/tmp", &why, &blob), -EINVAL);
+	close(mkstemp(path));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(slot_blob_read(path, &why, &blob), -EINVAL);
+	assert_non_null(strstr(why.text, "not a regular file"));
+	unlink(path);
+}
+
+static void pins_of_maps_carry_no_dots(void **state)
+{
+	char name[16];
+
+	(void)state;
+	slot_pin_map_name("fw_counts", name, sizeof(name));
+	assert_string_equal(name, "fw_counts");
+	slot_pin_map_name("firewall.bss", name, sizeof(name));
+	assert_string_equal(name, "_bss");
+	slot_pin_map_name("fw.data.hot", name, sizeof(name));
+	assert_string_equal(name, "_data_hot");
+}
+
+int main(void)
+{
+	struct tap_plan plan = { 0 };
+
+	TAP_ADD(&plan, an_object_comes_back_by_its_hash, NULL, NULL);
+	TAP_ADD(&plan, a_damaged_object_is_refused, NULL, NULL);
+	TAP_ADD(&plan, a_sweep_keeps_what_is_wanted_and_nothing_half_written, NULL, NULL);
+	TAP_ADD(&plan, a_chain_without_a_record_starts_from_nothing, NULL, NULL);
+	TAP_ADD(&plan, a_record_comes_back_as_written, NULL, NULL);
+	TAP_ADD(&plan, a_damaged_record_is_refused_with_its_place, NULL, NULL);
+	TAP_ADD(&plan, what_is_no_regular_file_is_no_object, NULL, NULL);
+	TAP_ADD(&plan, pins_of_maps_carry_no_dots, NULL, NULL);
+	return tap_run(&plan, "store", 0);
+}
