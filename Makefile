@@ -281,6 +281,7 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 		install -D -m 0644 $$c $(DESTDIR)$(completiondir)/$$(basename $$c .bash) || exit 1; \
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md)
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/LICENSES $(wildcard LICENSES/*)
 
 clean: ## remove what was built; downloaded packages and kernels stay
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name cache ! -name vm \

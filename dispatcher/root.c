@@ -16,21 +16,20 @@
  */
 #define STUB_UNLINKED 255
 
-#define REG_CTX BPF_REG_6 /* the packet's context between calls; then the row and verdict of an exit */
+/* Where the packet's context waits between calls: see put_ctx_save(). */
+#define REG_CTX BPF_REG_6
+#define STACK_CTX (-8)
 
 /* Places that jumps and calls name before they are known. */
 enum label_kind {
 	LABEL_NEXT,	/* behind the call of a slot */
-	LABEL_EXIT,	/* a verdict that ends the chain */
-	LABEL_EXIT_OK,	/* the same, known to be allowed */
-	LABEL_DENIED,	/* a verdict that the slot may not return */
+	LABEL_EXIT,	/* a verdict that ends the chain, or that the slot may not return */
 	LABEL_WENT_ON,	/* LABEL_WENT_ON + verdict: went on after a verdict other than pass */
 	LABEL_FUNC = LABEL_WENT_ON + ROOT_VERDICTS,
 	LABEL_KINDS,
 };
 
-#define LABEL_COUNT_EXIT (ROOT_SLOTS * LABEL_KINDS)
-#define LABELS (LABEL_COUNT_EXIT + 1)
+#define LABELS (ROOT_SLOTS * LABEL_KINDS)
 
 struct fixup {
 	size_t insn;
@@ -39,6 +38,7 @@ struct fixup {
 
 struct emitter {
 	const struct root_spec *spec;
+	bool has_stubs;
 	struct root_image image;
 	size_t capacity;
 	size_t func_capacity;
@@ -108,39 +108,44 @@ static void put_func(struct emitter *e, bool is_global, const char *name)
 	snprintf(func->name, sizeof(func->name), "%s", name);
 }
 
-/* r1 = this CPU's counters + @offset, leaving r1 to be incremented; uses r0. */
-static void put_counter_address(struct emitter *e, int offset)
+/* A jump over what is put before the matching put_skip_end(). */
+static size_t put_skip(struct emitter *e, struct bpf_insn jump)
 {
-	struct bpf_insn wide = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_VALUE,
-					 0, e->spec->counters_fd);
-
-	put(e, wide);
-	put(e, insn_make(0, 0, 0, 0, offset));
-	put(e, insn_add(BPF_REG_1, BPF_REG_0));
+	put(e, jump);
+	return e->image.count - 1;
 }
 
-static void put_increment(struct emitter *e)
+static void put_skip_end(struct emitter *e, size_t jump)
 {
+	if (!e->err)
+		e->image.insns[jump].off = (__s16)(e->image.count - jump - 1);
+}
+
+/*
+ * Count one packet in this CPU's counter at @offset into struct root_counters.
+ *
+ * A CPU that the map has no room for is not counted; there is none. Verifiers
+ * that know the range of the helper (Linux 6.7 and newer) see that and drop
+ * the test; older ones need it to accept the address.
+ */
+static void put_count(struct emitter *e, size_t offset)
+{
+	struct bpf_insn counters = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1,
+					     BPF_PSEUDO_MAP_VALUE, 0, e->spec->counters_fd);
+	size_t skip;
+
+	if (e->spec->counters_fd < 0)
+		return;
+	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
+	skip = put_skip(e, insn_jump32(BPF_JGT, BPF_REG_0, (__s32)(e->spec->cpu_max - 1)));
+	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT));
+	put(e, counters);
+	put(e, insn_make(0, 0, 0, 0, (__s32)offset));
+	put(e, insn_add(BPF_REG_1, BPF_REG_0));
 	put(e, insn_load64(BPF_REG_2, BPF_REG_1));
 	put(e, insn_alu_imm(BPF_ADD, BPF_REG_2, 1));
 	put(e, insn_store64(BPF_REG_1, BPF_REG_2));
-}
-
-static void put_cpu(struct emitter *e)
-{
-	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
-	put(e, insn_alu_imm(BPF_AND, BPF_REG_0, (__s32)(e->spec->cpu_max - 1)));
-}
-
-/* Count one packet in a counter that is known now, at @offset into struct root_counters. */
-static void put_count(struct emitter *e, size_t offset)
-{
-	if (e->spec->counters_fd < 0)
-		return;
-	put_cpu(e);
-	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT));
-	put_counter_address(e, (int)offset);
-	put_increment(e);
+	put_skip_end(e, skip);
 }
 
 static size_t exit_offset(unsigned int row, unsigned int column)
@@ -165,14 +170,39 @@ static __u8 continue_mask(const struct root_rules *rules)
 	return rules->continue_on & rules->allow;
 }
 
+/*
+ * Keep the context for the slots that follow. A fused program may need all 512
+ * bytes of the stack, which root and program then share, so its root keeps the
+ * context in a register; an extension has a stack of its own, and storing the
+ * context there costs one instruction less than a register that the kernel
+ * saves and restores.
+ */
+static void put_ctx_save(struct emitter *e)
+{
+	if (e->has_stubs)
+		put(e, insn_make(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, BPF_REG_1, STACK_CTX, 0));
+	else
+		put(e, insn_mov(REG_CTX, BPF_REG_1));
+}
+
+static void put_ctx_load(struct emitter *e)
+{
+	if (e->has_stubs)
+		put(e, insn_make(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_10, STACK_CTX, 0));
+	else
+		put(e, insn_mov(BPF_REG_1, REG_CTX));
+}
+
 /* Call one slot and sort its verdict: on to the next slot, or out of line. */
 static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 {
 	__u8 go_on = continue_mask(&e->spec->slots[slot].rules);
 	unsigned int v;
 
-	if (!is_first)
-		put(e, insn_mov(BPF_REG_1, REG_CTX));
+	if (is_first)
+		put_ctx_save(e);
+	else
+		put_ctx_load(e);
 	put_to(e, insn_call_func(), label_of(slot, LABEL_FUNC));
 	if (go_on == 1U << ROOT_COL_PASS) {
 		put_to(e, insn_jump32(BPF_JNE, BPF_REG_0, ROOT_COL_PASS), label_of(slot, LABEL_EXIT));
@@ -189,43 +219,39 @@ static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 	put_label(e, label_of(slot, LABEL_NEXT));
 }
 
-/* Where the slot's verdict ends the chain: is it allowed, then count by slot and verdict. */
+/*
+ * Where the slot's verdict does not lead on: count by slot and verdict, each in
+ * a place of its own, and return it. What is left is not allowed: put_slot_denied()
+ * comes next.
+ */
 static void put_slot_exit(struct emitter *e, unsigned int slot)
 {
+	static const __u8 order[] = { ROOT_COL_DROP, ROOT_COL_TX, ROOT_COL_REDIRECT, ROOT_COL_PASS,
+				      ROOT_COL_ABORTED };
 	const struct root_rules *rules = &e->spec->slots[slot].rules;
 	__u8 ends = rules->allow & (__u8)~continue_mask(rules);
-	unsigned int v;
+	size_t i;
 
 	put_label(e, label_of(slot, LABEL_EXIT));
-	if (rules->allow == ROOT_VERDICT_ALL) {
-		put_to(e, insn_jump32(BPF_JGT, BPF_REG_0, ROOT_VERDICTS - 1),
-		       label_of(slot, LABEL_DENIED));
-	} else {
-		for (v = 0; v < ROOT_VERDICTS; v++)
-			if (ends & 1U << v)
-				put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, (__s32)v),
-				       label_of(slot, LABEL_EXIT_OK));
-		put_to(e, insn_goto(), label_of(slot, LABEL_DENIED));
-		put_label(e, label_of(slot, LABEL_EXIT_OK));
-		if (!ends)
-			return;
+	for (i = 0; i < sizeof(order); i++) {
+		size_t skip;
+
+		if (!(ends & 1U << order[i]))
+			continue;
+		skip = put_skip(e, insn_jump32(BPF_JNE, BPF_REG_0, order[i]));
+		put_count(e, exit_offset(slot, order[i]));
+		put_return(e, order[i]);
+		put_skip_end(e, skip);
 	}
-	if (e->spec->counters_fd < 0) {
-		put(e, insn_exit());
-		return;
-	}
-	put(e, insn_mov32(REG_CTX, BPF_REG_0));
-	put(e, insn_alu_imm(BPF_ADD, REG_CTX, (__s32)(slot * ROOT_COL_COUNT)));
-	put_to(e, insn_goto(), LABEL_COUNT_EXIT);
 }
 
+/* What becomes of a packet whose program returned what it may not; follows put_slot_exit(). */
 static void put_slot_denied(struct emitter *e, unsigned int slot)
 {
 	const struct root_rules *rules = &e->spec->slots[slot].rules;
 	bool goes_on = rules->denied_as == ROOT_DENIED_AS_PASS &&
 		       rules->continue_on & 1U << ROOT_COL_PASS;
 
-	put_label(e, label_of(slot, LABEL_DENIED));
 	if (!goes_on) {
 		put_count(e, exit_offset(slot, ROOT_COL_DENIED));
 		put_return(e, rules->denied_as);
@@ -249,28 +275,12 @@ static void put_slot_went_on(struct emitter *e, unsigned int slot)
 	}
 }
 
-/* The shared tail of all exits: REG_CTX holds row * ROOT_COL_COUNT + verdict. */
-static void put_count_exit(struct emitter *e)
-{
-	put_label(e, LABEL_COUNT_EXIT);
-	put_cpu(e);
-	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT - 3));
-	put(e, insn_add(BPF_REG_0, REG_CTX));
-	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, 3));
-	put_counter_address(e, offsetof(struct root_counters, exit));
-	put_increment(e);
-	put(e, insn_mov(BPF_REG_0, REG_CTX));
-	put(e, insn_alu_imm(BPF_AND, BPF_REG_0, ROOT_COL_COUNT - 1));
-	put(e, insn_exit());
-}
-
 static void put_root(struct emitter *e)
 {
 	bool is_first = true;
 	unsigned int slot;
 
 	put_func(e, true, ROOT_PROG_NAME);
-	put(e, insn_mov(REG_CTX, BPF_REG_1));
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		if (!e->spec->slots[slot].taken)
 			continue;
@@ -287,8 +297,6 @@ static void put_root(struct emitter *e)
 		put_slot_denied(e, slot);
 		put_slot_went_on(e, slot);
 	}
-	if (e->spec->counters_fd >= 0 && !is_first)
-		put_count_exit(e);
 }
 
 /*

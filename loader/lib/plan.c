@@ -70,9 +70,12 @@ static void format_replace(const struct slot_state *before, const struct slot_st
 	format_object(after, new_text);
 	if (!is_same_object(before, after))
 		snprintf(step->text, sizeof(step->text), "replace %s by %s", old_text, new_text);
-	else if (strcmp(before->program, after->program) != 0)
+	else if (strcmp(before->program, after->program) != 0 && after->program[0])
 		snprintf(step->text, sizeof(step->text), "replace %s: runs '%s' from now on",
-			 old_text, after->program[0] ? after->program : "its own choice");
+			 old_text, after->program);
+	else if (strcmp(before->program, after->program) != 0)
+		snprintf(step->text, sizeof(step->text),
+			 "replace %s: runs the object's own choice from now on", old_text);
 	else if (strcmp(before->name, after->name) != 0)
 		snprintf(step->text, sizeof(step->text), "replace %s: '%s' is now called '%s'",
 			 old_text, before->name, after->name);

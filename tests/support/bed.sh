@@ -246,6 +246,36 @@ bed_conf() {
 	} >"$BED/slots.conf"
 }
 
+# changes SENTENCE COMMAND...: slotctl with these words succeeds and another generation runs
+changes() {
+	local sentence=$1 before out status=0
+	shift
+	before=$(bed_get slots .generation)
+	out=$(bed_ctl "$@" 2>&1) || status=$?
+	if [[ $status -eq 0 && $(bed_get slots .generation) != "$before" ]]; then
+		ok "$sentence"
+	else
+		not_ok "$sentence" "exit status $status, generation before: $before" "$out"
+	fi
+}
+
+# refuses SENTENCE PATTERN COMMAND...: it fails with one line that matches, and what runs goes
+# on running: same generation, same program, packets pass.
+refuses() {
+	local sentence=$1 pattern=$2 before after out status=0
+	shift 2
+	before=$(chain_state)
+	out=$("$@" 2>&1 >/dev/null) || status=$?
+	after=$(chain_state)
+	if [[ $status -eq 1 && $out =~ $pattern && $out != *$'\n'* && $after == "$before" ]] &&
+		ping_once "$SERVER4"; then
+		ok "$sentence"
+	else
+		not_ok "$sentence" "exit status $status" "got:     $out" "pattern: $pattern" \
+			"generation and program before: $before, after: $after"
+	fi
+}
+
 # --- what the kernel has ---------------------------------------------------------------------
 
 # The id of the XDP program that an interface of the edge runs; empty for none.

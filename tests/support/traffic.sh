@@ -12,6 +12,9 @@ SERVER4=198.51.100.2
 SERVER6=2001:db8:2::2
 NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
 TRAFFIC=()
+# Packets per second that the machine carries without a loss of its own.
+RATE=2000
+[[ ${SLOTD_TIER:-} != vm ]] || RATE=200
 
 # nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Changing a chain that carries traffic: deploy, undeploy, rollback, enable, disable; and what
+# the counters say.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+FIREWALL=$BED_OBJECTS/firewall.bpf.o
+NEXT=$BED_PROGS/demo/firewall_next.bpf.o
+STATE=$BED_PROGS/system/progs/state
+
+setup() {
+	bed_conf <<-END
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "guest" }
+		slot 12 { name = "decap" object = "decap.bpf.o" }
+		slot 19 { name = "state" object = "$STATE.bpf.o" }
+	END
+	bed_slotd_fresh
+}
+
+slot_is() {
+	bed_get slots ".slots[$1] | \"\(.program) \(.version) \(.running) \(.deployed)\""
+}
+
+# Ten rounds of every kind of change, the firewall in force in each of their generations.
+change_all() {
+	local i failed=0
+
+	for i in 1 2 3 4 5; do
+		bed_ctl deploy firewall "$NEXT" || failed=1
+		bed_ctl deploy guest "$BED_OBJECTS/pass.bpf.o" || failed=1
+		bed_ctl disable guest || failed=1
+		bed_ctl rollback || failed=1
+		bed_ctl undeploy guest || failed=1
+		bed_ctl disable decap || failed=1
+		bed_ctl undeploy firewall || failed=1
+		bed_ctl enable decap || failed=1
+		bed_ctl rollback || failed=1
+		bed_ctl enable decap || failed=1
+	done
+	return "$failed"
+}
+
+test_changes_under_traffic() {
+	local sent requests failed
+
+	is_gone "${NGINX_PID:-0}" && nginx_start && NGINX_PID=$BED_SPAWNED
+	sink_start 7001
+	sink_start 7002
+	send_udp 50 "$DENIED4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	in_time "without a rule, packets of the source arrive (control)" 3 sink_has 7001 50
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+	send_udp 50 "$DENIED4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	load_start 600
+	in_time "allowed packets arrive" 5 sink_has 7002 50
+	succeeds "50 changes are carried out under traffic" change_all
+	matches "the flood of denied packets was one" "$(flood_stop denied)" '^[1-9][0-9]{2,}$'
+	sent=$(flood_stop allowed)
+	read -r requests failed < <(load_stop)
+	in_time "no allowed packet is lost over 50 changes ($sent sent)" 3 sink_has 7002 "$sent"
+	is "no packet passes unfiltered over 50 changes" "$(sink_count 7001)" 50
+	matches "HTTP requests were answered" "$requests" '^[1-9]'
+	is "no HTTP request fails over 50 changes" "$failed" 0
+}
+
+test_disable_and_enable() {
+	sink_start 7001
+	bed_ctl firewall deny add udp/7001 >/dev/null
+	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
+	changes "a slot is disabled" disable firewall
+	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
+	in_time "packets go past a disabled slot" 3 sink_has 7001 20
+	is "what was sent before was dropped" "$(sink_count 7001)" 20
+	is "a disabled slot is shown as such" \
+		"$(bed_get slots '.slots[2] | "\(.enabled) \(.running)"')" "false false"
+	changes "a slot is enabled" enable 2
+	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
+	send_udp 5 "$CLIENT4" "$SERVER4" 7002 >/dev/null
+	is "packets meet an enabled slot again, with the rules it had" "$(sink_count 7001)" 20
+	is "enabling what is enabled changes nothing" \
+		"$(bed_ctl enable firewall --json | jq .changed)" false
+}
+
+test_versions() {
+	is "slots.conf's object runs at first" "$(slot_is 2)" "firewall 1.0.0 true false"
+	changes "a version is deployed" deploy firewall "$NEXT"
+	is "the deployed version runs" "$(slot_is 2)" "firewall 1.1.0 true true"
+	is "deploying it again changes nothing" \
+		"$(bed_ctl deploy firewall "$NEXT" --json | jq .changed)" false
+	changes "rollback swaps back" rollback
+	is "the version before runs after a rollback" "$(slot_is 2 | cut -d' ' -f1-3)" \
+		"firewall 1.0.0 true"
+	is "after a rollback there is nothing to apply" "$(bed_get plan .has_changes)" false
+	changes "a rollback is rolled back" rollback
+	is "the version deployed runs again" "$(slot_is 2)" "firewall 1.1.0 true true"
+	changes "a deployment is taken back" undeploy firewall
+	is "slots.conf's object runs at last" "$(slot_is 2)" "firewall 1.0.0 true false"
+	changes "a reserved slot without an object takes one" deploy guest "$BED_OBJECTS/pass.bpf.o"
+	changes "and gives it back" undeploy guest
+	is "then it is empty again" "$(bed_get slots '.slots[5] | "\(.program) \(.running)"')" \
+		"null false"
+	matches "generations name what they are and why" \
+		"$(bed_get generations '[.generations[] | "\(.active) \(.reason)"] | join(",")')" \
+		'^true undeploy slot 5 by uid 0 \(root\),false deploy slot 5 by uid 0 \(root\)$'
+}
+
+test_state_survives() {
+	local rules before
+
+	printf '%s\n' "deny $DENIED4/32" "deny $DENIED6/128" "allow udp/53" "deny tcp/8080" \
+		>"$BED/rules"
+	succeeds "rules are loaded from a file" bed_ctl firewall load "$BED/rules"
+	rules=$(bed_ctl firewall list)
+	before=$(bed_get slots '.slots[2].packets.seen')
+	ping_once "$SERVER4"
+	changes "the firewall is upgraded" deploy firewall "$NEXT"
+	is "its rules survive the upgrade" "$(bed_ctl firewall list)" "$rules"
+	ping_once "$SERVER4" "$DENIED4"
+	is "and act" $? 1
+	[[ $(bed_get slots '.slots[2].packets.seen') -gt $before ]]
+	is "the chain's counters only grow" $? 0
+
+	before=$(bed_ctl show state --json | jq -c '.maps[] | select(.name == "state_seen") | .id')
+	changes "a program with a map of the same layout takes over" \
+		deploy state "$STATE"_next.bpf.o
+	is "it is the same map" \
+		"$(bed_ctl show state --json | jq -c '.maps[] | select(.name == "state_seen") | .id')" "$before"
+	refuses "a map whose layout changed is refused" \
+		"state_seen.* changed its value size from 8 to 16.*generation [0-9]+ stays active" \
+		bed_ctl deploy state "$STATE"_wide.bpf.o
+	is "the version before runs on" "$(slot_is 19)" "state 1.1.0 true true"
+}
+
+# slot_count SLOT COLUMN
+slot_count() {
+	bed_get slots ".slots[$1].packets.$2"
+}
+
+test_counters_add_up() {
+	local dropped
+
+	sink_start 7002
+	bed_ctl firewall deny add udp/7001 >/dev/null
+	dropped=$(slot_count 2 drop)
+	send_udp 300 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	send_udp 500 "$CLIENT4" "$SERVER4" 7002 -r "$RATE" >/dev/null
+	send_udp 200 "$CLIENT6" "$SERVER6" 7002 -r "$RATE" >/dev/null
+	in_time "what is allowed arrives" 3 sink_has 7002 700
+	is "every dropped packet is counted, once" $(($(slot_count 2 drop) - dropped)) 300
+	changes "a new generation takes over" deploy guest "$BED_OBJECTS/pass.bpf.o"
+	changes "and another one" deploy firewall "$NEXT"
+	is "their counts are kept" $(($(slot_count 2 drop) - dropped)) 300
+	bed_ctl slots --json >"$BED/slots.json"
+	is "in every slot the verdicts add up to the packets seen" \
+		"$(jq '[.slots[] | select(.packets) | .packets |
+			.seen == .aborted + .drop + .pass + .tx + .redirect + .denied] | all' \
+			"$BED/slots.json")" true
+	is "a slot sees what the one before passed" \
+		"$(jq '.slots[12].packets.seen == .slots[2].packets.pass' "$BED/slots.json")" true
+	is "what the last slot passed came through" \
+		"$(jq '.passed == .slots[19].packets.pass' "$BED/slots.json")" true
+	is "stats tell the same, with all that entered" \
+		"$(bed_ctl stats --json |
+			jq '.packets == .passed + ([.slots[] | .drop + .aborted + .tx + .redirect + .denied] | add)')" \
+		true
+}
+
+bed_run
