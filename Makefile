@@ -272,8 +272,6 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 		>$(DESTDIR)$(unitdir)/slotd.service
 	chmod 0644 $(DESTDIR)$(unitdir)/slotd.service
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/bpf $(wildcard bpf/*.h)
-	install -D -m 0644 docs/completion/slotctl.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/slotctl
 	for m in $(wildcard docs/man/*.[1-8]); do \
 		install -D -m 0644 -t $(DESTDIR)$(mandir)/man$${m##*.} $$m || exit 1; \
 	done

@@ -137,7 +137,8 @@ static void put_count(struct emitter *e, size_t offset)
 	if (e->spec->counters_fd < 0)
 		return;
 	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
-	skip = put_skip(e, insn_jump32(BPF_JGT, BPF_REG_0, (__s32)(e->spec->cpu_max - 1)));
+	skip = put_skip(e, insn_make(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0,
+				     (__s32)(e->spec->cpu_max - 1)));
 	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT));
 	put(e, counters);
 	put(e, insn_make(0, 0, 0, 0, (__s32)offset));
@@ -226,14 +227,14 @@ static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
  */
 static void put_slot_exit(struct emitter *e, unsigned int slot)
 {
-	static const __u8 order[] = { ROOT_COL_DROP, ROOT_COL_TX, ROOT_COL_REDIRECT, ROOT_COL_PASS,
-				      ROOT_COL_ABORTED };
+	static const __u8 order[ROOT_VERDICTS] = { ROOT_COL_DROP, ROOT_COL_TX, ROOT_COL_REDIRECT,
+						   ROOT_COL_PASS, ROOT_COL_ABORTED };
 	const struct root_rules *rules = &e->spec->slots[slot].rules;
 	__u8 ends = rules->allow & (__u8)~continue_mask(rules);
 	size_t i;
 
 	put_label(e, label_of(slot, LABEL_EXIT));
-	for (i = 0; i < sizeof(order); i++) {
+	for (i = 0; i < ROOT_VERDICTS; i++) {
 		size_t skip;
 
 		if (!(ends & 1U << order[i]))
@@ -442,9 +443,19 @@ static bool is_spec_valid(const struct root_spec *spec)
 	return true;
 }
 
+static bool has_stubs(const struct root_spec *spec)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		if (spec->slots[slot].taken && !spec->slots[slot].body.count)
+			return true;
+	return false;
+}
+
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image)
 {
-	struct emitter e = { .spec = spec };
+	struct emitter e = { .spec = spec, .has_stubs = has_stubs(spec) };
 
 	if (!is_spec_valid(spec))
 		return -EINVAL;

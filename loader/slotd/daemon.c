@@ -10,6 +10,8 @@
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops.h"
 
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
 				     const struct slot_chain_config **ret_config)
 {
@@ -83,11 +85,24 @@ static int start_chains(struct daemon *daemon)
 	return err;
 }
 
+/* Functions are verified and linked by their types, for which the kernel wants its own. */
+static int check_kernel(void)
+{
+	if (!access(KERNEL_BTF, R_OK))
+		return 0;
+	log_error("this kernel has no BTF ('%s': %s), which slotd needs: run one built with "
+		  "CONFIG_DEBUG_INFO_BTF=y",
+		  KERNEL_BTF, strerror(errno));
+	return -ENOTSUP;
+}
+
 int daemon_start(struct daemon *daemon)
 {
 	struct slot_reason why;
-	int err;
+	int err = check_kernel();
 
+	if (err)
+		return err;
 	err = slot_store_open(daemon->options.state_dir, &why, &daemon->host.store);
 	if (!err)
 		err = slot_pins_open(daemon->options.bpffs, &why, &daemon->lock_fd,

@@ -97,29 +97,30 @@ int decap_addresses_get(int map_fd, struct slot_reason *why, struct decap_addres
 	return 0;
 }
 
-static int refuse(const char *verb, const struct decap_address *address, int err,
-		  struct slot_reason *why)
-{
-	char text[DECAP_ADDRESS_TEXT_MAX];
-
-	decap_address_format(address, text);
-	return slot_reason_set(why, err, "cannot %s '%s': %s", verb, text, strerror(-err));
-}
-
 int decap_address_add(int map_fd, const struct decap_address *address, struct slot_reason *why)
 {
+	char text[DECAP_ADDRESS_TEXT_MAX];
 	__u32 value = 1;
 	int err = bpf_map_update_elem(map_fd, address, &value, BPF_ANY);
 
+	if (!err)
+		return 0;
 	if (err == -E2BIG)
 		return slot_reason_set(why, err, "%d tunnel addresses are all that fit",
 				       DECAP_ADDRESSES_MAX);
-	return err ? refuse("add", address, err, why) : 0;
+	decap_address_format(address, text);
+	return slot_reason_set(why, err, "cannot add '%s': %s", text, strerror(-err));
 }
 
 int decap_address_del(int map_fd, const struct decap_address *address, struct slot_reason *why)
 {
+	char text[DECAP_ADDRESS_TEXT_MAX];
 	int err = bpf_map_delete_elem(map_fd, address);
 
-	return err ? refuse("delete", address, err, why) : 0;
+	if (!err)
+		return 0;
+	decap_address_format(address, text);
+	if (err == -ENOENT)
+		return slot_reason_set(why, err, "'%s' is not one of the tunnel addresses", text);
+	return slot_reason_set(why, err, "cannot delete '%s': %s", text, strerror(-err));
 }

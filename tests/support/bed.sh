@@ -27,6 +27,7 @@ BED_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$BED_ROOT/tests/support/traffic.sh"
 
 BED=/tmp/slotd-$$-$RANDOM
+TAP_OUT=$BED/out
 BED_BIN=$BED_ROOT/build/bin
 BED_TOOLS=$BED_ROOT/build/tests/tools
 BED_OBJECTS=$BED_ROOT/build/bpf

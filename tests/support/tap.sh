@@ -7,6 +7,8 @@ TAP_COUNT=0
 TAP_FAILED=0
 # Says which engine or machine a point is about; part of every name.
 TAP_PREFIX=
+# Where a command's words are kept until it is known whether they matter.
+TAP_OUT=/dev/null
 # Emulated machines are that much slower; deadlines grow by it.
 TAP_SCALE=1
 [[ ${SLOTD_TIER:-} != vm ]] || TAP_SCALE=12
@@ -53,15 +55,15 @@ matches() {
 	fi
 }
 
-# succeeds SENTENCE COMMAND...
+# succeeds SENTENCE COMMAND...: in this shell, so that COMMAND may set variables of it
 succeeds() {
-	local sentence=$1 out status=0
+	local sentence=$1 status=0
 	shift
-	out=$("$@" 2>&1) || status=$?
+	"$@" >"$TAP_OUT" 2>&1 || status=$?
 	if [[ $status -eq 0 ]]; then
 		ok "$sentence"
 	else
-		not_ok "$sentence" "exit status $status of: $*" "$out"
+		not_ok "$sentence" "exit status $status of: $*" "$(<"$TAP_OUT")"
 	fi
 }
 

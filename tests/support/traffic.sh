@@ -11,6 +11,7 @@ DENIED6=2001:db8:66::66
 SERVER4=198.51.100.2
 SERVER6=2001:db8:2::2
 NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
+NGINX_PID=
 TRAFFIC=()
 # Packets per second that the machine carries without a loss of its own.
 RATE=2000
@@ -18,6 +19,7 @@ RATE=2000
 
 # nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {
+	[[ -z $NGINX_PID ]] || return 0
 	echo 'through the chain' >"$BED/www/index.html"
 	cat >"$BED/nginx.conf" <<-END
 		worker_processes 1;
@@ -45,6 +47,7 @@ nginx_start() {
 		}
 	END
 	spawn server "$BED/log/nginx" "$NGINX" -p "$BED" -c "$BED/nginx.conf" -e "$BED/log/nginx"
+	NGINX_PID=$BED_SPAWNED
 	wait_for 10 in_ns server curl -fsS "http://$SERVER4/" ||
 		bail "nginx serves" "$(cat "$BED/log/nginx")"
 }

@@ -47,7 +47,7 @@ change_all() {
 test_changes_under_traffic() {
 	local sent requests failed
 
-	is_gone "${NGINX_PID:-0}" && nginx_start && NGINX_PID=$BED_SPAWNED
+	nginx_start
 	sink_start 7001
 	sink_start 7002
 	send_udp 50 "$DENIED4" "$SERVER4" 7001 -r "$RATE" >/dev/null
@@ -70,6 +70,7 @@ test_changes_under_traffic() {
 
 test_disable_and_enable() {
 	sink_start 7001
+	sink_start 7002
 	bed_ctl firewall deny add udp/7001 >/dev/null
 	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
 	changes "a slot is disabled" disable firewall
@@ -81,6 +82,7 @@ test_disable_and_enable() {
 	changes "a slot is enabled" enable 2
 	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
 	send_udp 5 "$CLIENT4" "$SERVER4" 7002 >/dev/null
+	wait_for 3 sink_has 7002 5
 	is "packets meet an enabled slot again, with the rules it had" "$(sink_count 7001)" 20
 	is "enabling what is enabled changes nothing" \
 		"$(bed_ctl enable firewall --json | jq .changed)" false
