@@ -50,10 +50,10 @@ struct parse_vlan {
 
 /* What follows an IP header. */
 struct parse_payload {
-	__u32 len;	 /* bytes that the IP header claims, all of them in the frame */
-	__u16 fragment;	 /* as in IPv6's fragment header: offset in bytes, bit 0: more follow */
-	__u8 proto;	 /* IPPROTO_*, behind the extension headers */
-	__u8 extra;	 /* not 0: IPv4 options, or extension headers but destination options */
+	__u32 len;	/* bytes that the IP header claims, all of them in the frame */
+	__u16 fragment; /* as in IPv6's fragment header: offset in bytes, bit 0: more follow */
+	__u8 proto;	/* IPPROTO_*, behind the extension headers */
+	__u8 extra;	/* not 0: IPv4 options, or extension headers but destination options */
 };
 
 static __always_inline struct parse_cursor parse_start(const struct xdp_md *ctx)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dispatcher/insn.h"
+#include "dispatcher/root_body.h"
 
 /*
  * What a stub returns when no extension has replaced it: no verdict, so it
@@ -121,21 +122,13 @@ static void put_skip_end(struct emitter *e, size_t jump)
 		e->image.insns[jump].off = (__s16)(e->image.count - jump - 1);
 }
 
-/*
- * Count one packet in this CPU's counter at @offset into struct root_counters.
- *
- * A CPU that the map has no room for is not counted; there is none. Verifiers
- * that know the range of the helper (Linux 6.7 and newer) see that and drop
- * the test; older ones need it to accept the address.
- */
-static void put_count(struct emitter *e, size_t offset)
+/* Count one packet in this CPU's counter at @offset into struct root_counters. */
+static size_t put_count(struct emitter *e, size_t offset)
 {
 	struct bpf_insn counters = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1,
 					     BPF_PSEUDO_MAP_VALUE, 0, e->spec->counters_fd);
 	size_t skip;
 
-	if (e->spec->counters_fd < 0)
-		return;
 	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
 	skip = put_skip(e, insn_make(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0,
 				     (__s32)(e->spec->cpu_max - 1)));
@@ -146,7 +139,7 @@ static void put_count(struct emitter *e, size_t offset)
 	put(e, insn_load64(BPF_REG_2, BPF_REG_1));
 	put(e, insn_alu_imm(BPF_ADD, BPF_REG_2, 1));
 	put(e, insn_store64(BPF_REG_1, BPF_REG_2));
-	put_skip_end(e, skip);
+	return skip;
 }
 
 static size_t exit_offset(unsigned int row, unsigned int column)
@@ -164,6 +157,37 @@ static void put_return(struct emitter *e, unsigned int verdict)
 {
 	put(e, insn_mov_imm(BPF_REG_0, (__s32)verdict));
 	put(e, insn_exit());
+}
+
+/*
+ * Count, where this chain counts, then return @verdict or go to @label.
+ *
+ * A CPU that the map has no room for, and there is none, takes a way of its
+ * own: verifiers that know the range of CPU numbers (6.12 does, 6.1 does not)
+ * see that nothing leads there, and remove it together with the test.
+ */
+static void put_counted_return(struct emitter *e, size_t offset, unsigned int verdict)
+{
+	size_t skip;
+
+	if (e->spec->counters_fd >= 0) {
+		skip = put_count(e, offset);
+		put_return(e, verdict);
+		put_skip_end(e, skip);
+	}
+	put_return(e, verdict);
+}
+
+static void put_counted_goto(struct emitter *e, size_t offset, unsigned int label)
+{
+	size_t skip;
+
+	if (e->spec->counters_fd >= 0) {
+		skip = put_count(e, offset);
+		put_to(e, insn_goto(), label);
+		put_skip_end(e, skip);
+	}
+	put_to(e, insn_goto(), label);
 }
 
 static __u8 continue_mask(const struct root_rules *rules)
@@ -240,8 +264,7 @@ static void put_slot_exit(struct emitter *e, unsigned int slot)
 		if (!(ends & 1U << order[i]))
 			continue;
 		skip = put_skip(e, insn_jump32(BPF_JNE, BPF_REG_0, order[i]));
-		put_count(e, exit_offset(slot, order[i]));
-		put_return(e, order[i]);
+		put_counted_return(e, exit_offset(slot, order[i]), order[i]);
 		put_skip_end(e, skip);
 	}
 }
@@ -253,13 +276,11 @@ static void put_slot_denied(struct emitter *e, unsigned int slot)
 	bool goes_on = rules->denied_as == ROOT_DENIED_AS_PASS &&
 		       rules->continue_on & 1U << ROOT_COL_PASS;
 
-	if (!goes_on) {
-		put_count(e, exit_offset(slot, ROOT_COL_DENIED));
-		put_return(e, rules->denied_as);
-		return;
-	}
-	put_count(e, went_on_offset(slot, ROOT_COL_DENIED));
-	put_to(e, insn_goto(), label_of(slot, LABEL_NEXT));
+	if (goes_on)
+		put_counted_goto(e, went_on_offset(slot, ROOT_COL_DENIED),
+				 label_of(slot, LABEL_NEXT));
+	else
+		put_counted_return(e, exit_offset(slot, ROOT_COL_DENIED), rules->denied_as);
 }
 
 static void put_slot_went_on(struct emitter *e, unsigned int slot)
@@ -271,8 +292,7 @@ static void put_slot_went_on(struct emitter *e, unsigned int slot)
 		if (v == ROOT_COL_PASS || !(go_on & 1U << v))
 			continue;
 		put_label(e, label_of(slot, LABEL_WENT_ON + v));
-		put_count(e, went_on_offset(slot, v));
-		put_to(e, insn_goto(), label_of(slot, LABEL_NEXT));
+		put_counted_goto(e, went_on_offset(slot, v), label_of(slot, LABEL_NEXT));
 	}
 }
 
@@ -288,8 +308,7 @@ static void put_root(struct emitter *e)
 		put_slot_call(e, slot, is_first);
 		is_first = false;
 	}
-	put_count(e, exit_offset(ROOT_ROW_END, ROOT_COL_PASS));
-	put_return(e, ROOT_COL_PASS);
+	put_counted_return(e, exit_offset(ROOT_ROW_END, ROOT_COL_PASS), ROOT_COL_PASS);
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		if (!e->spec->slots[slot].taken)
@@ -316,71 +335,25 @@ static void put_stub(struct emitter *e, unsigned int slot)
 	put_return(e, STUB_UNLINKED);
 }
 
-static int compare_starts(const void *a, const void *b)
-{
-	size_t x = *(const size_t *)a;
-	size_t y = *(const size_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/*
- * Where the functions of @body start, entry first, sorted and without
- * duplicates: the targets of its calls and of the function addresses it takes.
- */
-static int find_starts(const struct root_body *body, size_t **ret_starts, size_t *ret_count)
-{
-	size_t *starts = calloc(body->count + 1, sizeof(*starts));
-	size_t count = 1;
-	size_t kept = 1;
-	size_t i;
-
-	if (!starts)
-		return -ENOMEM;
-	for (i = 0; i < body->count; i++) {
-		const struct bpf_insn *insn = &body->insns[i];
-		bool is_call = insn->code == (BPF_JMP | BPF_CALL) &&
-			       insn->src_reg == BPF_PSEUDO_CALL;
-		bool is_address = is_insn_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
-		long target = (long)i + 1 + insn->imm;
-
-		if (is_insn_wide(insn))
-			i++;
-		if (!is_call && !is_address)
-			continue;
-		if (target < 0 || target >= (long)body->count) {
-			free(starts);
-			return -EINVAL;
-		}
-		starts[count++] = (size_t)target;
-	}
-	qsort(starts, count, sizeof(*starts), compare_starts);
-	for (i = 1; i < count; i++)
-		if (starts[i] != starts[kept - 1])
-			starts[kept++] = starts[i];
-	*ret_starts = starts;
-	*ret_count = kept;
-	return 0;
-}
-
 /*
  * Calls inside a body are relative, so it can be moved as it is. Its entry is a
- * global function: verified once, on its own, not again for every state that
- * the slots before it can leave, and with a return value that the verifier
- * takes for unknown. (Before Linux 6.18 it believes that a static function with
- * a tail call returns what its own last instructions return, and removes the
- * tests of every other verdict.)
+ * static function, whose possible verdicts the verifier knows: tests and exits
+ * for others leave nothing behind. With a tail call it is a global one, whose
+ * verdict is unknown: before Linux 6.18 the verifier believes that a static
+ * function returns what its own last instructions return, whatever a tail call
+ * in it does, and would remove the tests of every other verdict.
  */
 static void put_body(struct emitter *e, unsigned int slot)
 {
 	const struct root_body *body = &e->spec->slots[slot].body;
+	bool is_opaque = slot_root_body_has_tail_call(body);
 	size_t *starts = NULL;
 	size_t count = 0;
 	size_t next = 0;
 	char name[24];
 	size_t i;
 
-	e->err = e->err ? e->err : find_starts(body, &starts, &count);
+	e->err = e->err ? e->err : slot_root_body_starts(body, &starts, &count);
 	if (e->err)
 		return;
 	for (i = 0; i < body->count; i++) {
@@ -389,7 +362,7 @@ static void put_body(struct emitter *e, unsigned int slot)
 				snprintf(name, sizeof(name), "slot_%02u_f%zu", slot, next % 100000);
 			else
 				slot_root_stub_name(slot, name);
-			put_func(e, next == 0, name);
+			put_func(e, is_opaque && !next, name);
 			next++;
 		}
 		put(e, body->insns[i]);

@@ -158,7 +158,7 @@ static int save_overrides(struct slot_chain *chain, const struct slot_overrides 
 	struct slot_overrides before = chain->overrides;
 	int err;
 
-	if (!memcmp(&before, overrides, sizeof(before)))
+	if (slot_overrides_is_equal(&before, overrides))
 		return 0;
 	chain->overrides = *overrides;
 	err = slot_chain_save(chain, why);

@@ -22,8 +22,8 @@
 #include "dispatcher/root.h"
 #include "loader/lib/reason.h"
 
-#define SLOT_NAME_MAX 32   /* of a reservation or a program, with its NUL */
-#define SLOT_OWNER_MAX 64  /* user, or @group, with its NUL */
+#define SLOT_NAME_MAX 32  /* of a reservation or a program, with its NUL */
+#define SLOT_OWNER_MAX 64 /* user, or @group, with its NUL */
 #define SLOT_CONFIG_SIZE_MAX (1U << 20)
 
 enum slot_hook {

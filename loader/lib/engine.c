@@ -48,21 +48,34 @@ const struct slot_engine *slot_engine_find(const char *name)
 	return NULL;
 }
 
-int slot_build_place(const struct slot_build *build, unsigned int slot, char *map_dir,
-		     char *stage_dir, struct slot_program_place *ret_place)
+int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
+		    struct slot_reason *why)
 {
+	struct slot_program *program = build->programs[slot];
 	const char *name = build->state->slots[slot].name;
-	int err = 0;
-
-	if (build->map_dir)
-		err = slot_pin_path(map_dir, build->map_dir, "%s", name);
-	if (!err && build->stage_dir)
-		err = slot_pin_path(stage_dir, build->stage_dir, "%s", name);
-	*ret_place = (struct slot_program_place){
-		.map_dir = build->map_dir ? map_dir : NULL,
-		.stage_dir = build->stage_dir ? stage_dir : NULL,
+	struct slot_program_place place = {
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};
-	return err;
+	char map_dir[PATH_MAX];
+	char stage_dir[PATH_MAX];
+	char stub[8];
+	int err = 0;
+
+	if (program->fd >= 0)
+		return 0;
+	if (build->map_dir) {
+		err = slot_pin_path(map_dir, build->map_dir, "%s", name);
+		place.map_dir = map_dir;
+	}
+	if (!err && build->stage_dir) {
+		err = slot_pin_path(stage_dir, build->stage_dir, "%s", name);
+		place.stage_dir = stage_dir;
+	}
+	if (err)
+		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
+	if (root_fd < 0)
+		return slot_program_load_xdp(program, &place, why);
+	slot_root_stub_name(slot, stub);
+	return slot_program_load_ext(program, &place, root_fd, stub, why);
 }

@@ -66,8 +66,13 @@ int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
 /* slot_engine_find - by the name that a record gives, or NULL. */
 const struct slot_engine *slot_engine_find(const char *name);
 
-/* For engines: the place of one slot's maps and log. Buffers are PATH_MAX. Returns 0 or -errno. */
-int slot_build_place(const struct slot_build *build, unsigned int slot, char *map_dir,
-		     char *stage_dir, struct slot_program_place *ret_place);
+/*
+ * slot_build_load - for engines: load the program of @slot if it is not loaded
+ * yet, with its maps where the build has them: as the extension of its stub in
+ * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
+ * root. Returns 0 or -errno, says why.
+ */
+int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
+		    struct slot_reason *why);
 
 #endif

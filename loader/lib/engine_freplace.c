@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The freplace engine: programs linked into the root's stubs as extensions. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,26 +37,6 @@ static int load_root(const struct slot_build *build, struct slot_reason *why, in
 	if (err)
 		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
 	return slot_root_load(&image, &kind, why, ret_fd);
-}
-
-/* Load what is new against this root; a program that is loaded fits any root. */
-static int load_slot(const struct slot_build *build, unsigned int slot, int root_fd,
-		     struct slot_reason *why)
-{
-	struct slot_program *program = build->programs[slot];
-	struct slot_program_place place;
-	char map_dir[PATH_MAX];
-	char stage_dir[PATH_MAX];
-	char stub[8];
-	int err;
-
-	if (program->fd >= 0)
-		return 0;
-	err = slot_build_place(build, slot, map_dir, stage_dir, &place);
-	if (err)
-		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
-	slot_root_stub_name(slot, stub);
-	return slot_program_load_ext(program, &place, root_fd, stub, why);
 }
 
 static int link_slot(const struct slot_build *build, unsigned int slot, int root_fd,
@@ -103,7 +82,7 @@ static int build_freplace(const struct slot_build *build, struct slot_reason *wh
 	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
 		if (!build->programs[slot])
 			continue;
-		err = load_slot(build, slot, root_fd, why);
+		err = slot_build_load(build, slot, root_fd, why);
 		if (!err)
 			err = link_slot(build, slot, root_fd, why);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The fused engine: verified instruction streams joined behind a generated root. */
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -33,22 +32,6 @@ static const char *find_unfusable(const struct bpf_insn *insns, size_t count)
 		i++;
 	}
 	return NULL;
-}
-
-static int load_slot(const struct slot_build *build, unsigned int slot, struct slot_reason *why)
-{
-	struct slot_program *program = build->programs[slot];
-	struct slot_program_place place;
-	char map_dir[PATH_MAX];
-	char stage_dir[PATH_MAX];
-	int err;
-
-	if (program->fd >= 0)
-		return 0;
-	err = slot_build_place(build, slot, map_dir, stage_dir, &place);
-	if (err)
-		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
-	return slot_program_load_xdp(program, &place, why);
 }
 
 static int take_body(const struct slot_build *build, unsigned int slot, struct root_slot *ret_slot,
@@ -105,7 +88,7 @@ static int build_fused(const struct slot_build *build, struct slot_reason *why, 
 	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
 		if (!build->programs[slot])
 			continue;
-		err = load_slot(build, slot, why);
+		err = slot_build_load(build, slot, -1, why);
 		if (!err)
 			err = take_body(build, slot, &spec.slots[slot], why);
 	}

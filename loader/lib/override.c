@@ -95,6 +95,23 @@ void slot_overrides_del_stale(struct slot_overrides *overrides,
 	}
 }
 
+static bool is_override_equal(const struct slot_override *a, const struct slot_override *b)
+{
+	return !strcmp(a->name, b->name) && a->has_object == b->has_object &&
+	       a->enabled == b->enabled && !strcmp(a->object.sha256, b->object.sha256) &&
+	       !strcmp(a->object.name, b->object.name) &&
+	       !strcmp(a->object.version, b->object.version);
+}
+
+bool slot_overrides_is_equal(const struct slot_overrides *a, const struct slot_overrides *b)
+{
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++) {
+		if (!is_override_equal(&a->slots[i], &b->slots[i]))
+			return false;
+	}
+	return true;
+}
+
 /* --- JSON ---------------------------------------------------------------------------------- */
 
 static json_t *override_to_json(const struct slot_override *override)

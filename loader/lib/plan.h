@@ -8,9 +8,9 @@
 enum slot_action {
 	SLOT_ACTION_LOAD,    /* nothing ran there: load and link */
 	SLOT_ACTION_REPLACE, /* other object, entry function or settings: load and link in its place */
-	SLOT_ACTION_RELINK,  /* same program under other rules: link again, not reloaded */
-	SLOT_ACTION_UNLINK,  /* ran, shall no longer */
-	SLOT_ACTION_KEEP,    /* same program, same rules: link again, not reloaded */
+	SLOT_ACTION_RELINK, /* same program under other rules: link again, not reloaded */
+	SLOT_ACTION_UNLINK, /* ran, shall no longer */
+	SLOT_ACTION_KEEP,   /* same program, same rules: link again, not reloaded */
 	SLOT_ACTION_COUNT,
 };
 

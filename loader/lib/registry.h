@@ -31,6 +31,9 @@ int slot_override_set_enabled(struct slot_overrides *overrides, const char *name
 void slot_overrides_del_stale(struct slot_overrides *overrides,
 			      const struct slot_chain_state *state);
 
+/* slot_overrides_is_equal - the same overrides in the same places. */
+bool slot_overrides_is_equal(const struct slot_overrides *a, const struct slot_overrides *b);
+
 /*
  * slot_registry_resolve - the desired state of one chain.
  *

@@ -19,7 +19,7 @@ json_t *slot_object_id_to_json(const struct slot_object_id *object)
 int slot_object_id_from_json(const json_t *json, struct slot_reason *why, bool *ret_has_object,
 			     struct slot_object_id *ret_object)
 {
-	struct slot_object_id object;
+	struct slot_object_id object = { 0 };
 	json_t *member;
 	int err;
 

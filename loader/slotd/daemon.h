@@ -26,15 +26,6 @@ struct daemon {
 	struct slot_chain **chains; /* one for each of config.chains, by the same index */
 };
 
-/* daemon_start - open the pins and the store, read slots.conf, adopt or build every chain. Logs; returns 0 or -errno. */
-int daemon_start(struct daemon *daemon);
-
-/* daemon_stop - let go of everything; the chains run on unless options say otherwise. */
-void daemon_stop(struct daemon *daemon);
-
-/* daemon_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
-void daemon_follow_links(struct daemon *daemon);
-
 /* daemon_find_chain - the chain of @interface and its configuration, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
 				     const struct slot_chain_config **ret_config);

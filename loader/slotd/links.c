@@ -8,7 +8,7 @@
 
 #include <libmnl/libmnl.h>
 
-int links_open(struct mnl_socket **ret_socket)
+int links_open(struct mnl_socket **ret_nl)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -20,7 +20,7 @@ int links_open(struct mnl_socket **ret_socket)
 		mnl_socket_close(nl);
 		return err;
 	}
-	*ret_socket = nl;
+	*ret_nl = nl;
 	return 0;
 }
 

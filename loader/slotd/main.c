@@ -18,6 +18,7 @@
 #include "loader/lib/pins.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/http.h"
+#include "loader/slotd/lifecycle.h"
 #include "loader/slotd/links.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops.h"
@@ -74,7 +75,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *data
 	(void)fd;
 	(void)events;
 	links_drain(service->links);
-	daemon_follow_links(&service->daemon);
+	lifecycle_follow_links(&service->daemon);
 	return 0;
 }
 
@@ -171,7 +172,7 @@ static int run_service(struct service *service)
 	if (err >= 0)
 		err = add_links(service);
 	if (err >= 0)
-		err = daemon_start(&service->daemon);
+		err = lifecycle_start(&service->daemon);
 	if (err >= 0)
 		err = add_http(service);
 	if (err < 0)
@@ -188,7 +189,7 @@ static void stop_service(struct service *service)
 {
 	http_stop(service->http);
 	links_close(service->links);
-	daemon_stop(&service->daemon);
+	lifecycle_stop(&service->daemon);
 	sd_event_source_unref(service->http_timer);
 	sd_event_unref(service->event);
 }

@@ -148,6 +148,7 @@ static int edit_start(const struct slot_chain *chain, unsigned int slot, struct 
 		return op_fail(error, err, chain);
 	}
 	ret_edit->overrides = chain->overrides;
+	slot_overrides_del_stale(&ret_edit->overrides, &ret_edit->state);
 	ret_edit->slot = &ret_edit->state.slots[slot];
 	return 0;
 }

@@ -101,7 +101,7 @@ static __always_inline int judge_outer(const struct outer *outer)
 	return 0;
 }
 
-/* Hands the outer header's congestion mark on to @ip. Returns DECAP_CONGESTED if it has no room for it. */
+/* Hands the outer congestion mark on to @ip; DECAP_CONGESTED if that cannot carry it. */
 static __always_inline int mark_inner4(struct iphdr *ip)
 {
 	__be16 *word = (__be16 *)ip, before = *word;

@@ -25,8 +25,7 @@ void decap_address_format(const struct decap_address *address,
 			  char ret_text[DECAP_ADDRESS_TEXT_MAX]);
 
 /* decap_addresses_open - the map pinned in @map_dir. Returns 0 or -errno, and says why. */
-int decap_addresses_open(const char *map_dir, bool is_writer, struct slot_reason *why,
-			 int *ret_fd);
+int decap_addresses_open(const char *map_dir, bool is_writer, struct slot_reason *why, int *ret_fd);
 
 /*
  * decap_addresses_get - all @ret_count of them, sorted; @ret_addresses is

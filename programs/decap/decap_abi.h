@@ -48,13 +48,14 @@ enum decap_counter {
 	DECAP_NOT_LOCAL = DECAP_FIRST_LEFT, /* tunnel to an address that is not in decap_addrs */
 	DECAP_BAD_OUTER, /* outer header wrong or cut short; may not be a tunnel at all */
 	DECAP_BAD_INNER, /* inner version, header or length wrong, or longer than the outer payload */
-	DECAP_FRAGMENT,	 /* outer packet is a part of a fragmented one */
-	DECAP_OPTIONS,	 /* outer IPv4 options, or extension headers but destination options */
-	DECAP_NESTED,	 /* what is inside is a tunnel again */
+	DECAP_FRAGMENT, /* outer packet is a part of a fragmented one */
+	DECAP_OPTIONS,	/* outer IPv4 options, or extension headers but destination options */
+	DECAP_NESTED,	/* what is inside is a tunnel again */
 
 	/* Dropped. */
-	DECAP_CONGESTED = DECAP_FIRST_DROP, /* outer says congestion experienced, inner cannot carry it (RFC 6040) */
-	DECAP_REFUSED,	 /* the kernel would not move the packet's head */
+	DECAP_CONGESTED =
+		DECAP_FIRST_DROP, /* outer says congestion experienced, inner cannot carry it (RFC 6040) */
+	DECAP_REFUSED,		  /* the kernel would not move the packet's head */
 	DECAP_COUNTER_COUNT,
 };
 

@@ -64,8 +64,8 @@ static int cmd_addr(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_FAILED;
 	err = decap_addresses_open(ctx->map_dir, true, &why, &fd);
 	for (i = 0; !err && i < argc - 1; i++)
-		err = is_add ? decap_address_add(fd, &addresses[i], &why)
-			     : decap_address_del(fd, &addresses[i], &why);
+		err = is_add ? decap_address_add(fd, &addresses[i], &why) :
+			       decap_address_del(fd, &addresses[i], &why);
 	return err ? fail(&why) : PROGRAM_OK;
 }
 
@@ -83,8 +83,8 @@ static int print_addresses(const struct program_context *ctx, const struct decap
 		else
 			fprintf(ctx->out, "%s\n", text);
 	}
-	return ctx->json ? program_json_print(ctx, json_pack("{s:o}", "addresses", list))
-			 : PROGRAM_OK;
+	return ctx->json ? program_json_print(ctx, json_pack("{s:o}", "addresses", list)) :
+			   PROGRAM_OK;
 }
 
 static int cmd_list(const struct program_context *ctx, int argc, char **argv)

@@ -107,9 +107,8 @@ static __always_inline bool is_static_deny(__u8 proto, __u16 port)
 }
 
 /* What is left when the source decided nothing. @hop_limit is IPv6's, 0 for IPv4. */
-static __always_inline enum firewall_counter judge_port(const struct parse_cursor *cursor,
-							const struct parse_payload *payload,
-							__u8 hop_limit)
+static __always_inline enum firewall_counter
+judge_port(const struct parse_cursor *cursor, const struct parse_payload *payload, __u8 hop_limit)
 {
 	__u16 port;
 	__u8 lists;

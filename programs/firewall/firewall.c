@@ -184,7 +184,8 @@ static int apply_rules(const struct firewall *firewall, const struct firewall_ru
 		if (!err)
 			continue;
 		firewall_rule_format(&rules->items[i], text);
-		return slot_reason_set(why, err, "cannot %s '%s': %s; the %zu rules before it are %s",
+		return slot_reason_set(why, err,
+				       "cannot %s '%s': %s; the %zu rules before it are %s",
 				       is_deleted ? "delete" : "set", text, strerror(-err), i,
 				       is_deleted ? "deleted" : "set");
 	}

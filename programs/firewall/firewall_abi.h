@@ -96,8 +96,8 @@ _Static_assert(FIREWALL_COUNTER_COUNT <= FIREWALL_COUNTS_SIZE, "counters fit the
 
 /* Load-time settings, by these names in `settings { }` of slots.conf. */
 struct firewall_config {
-	bool default_deny;	/* drop what no rule allows; false: pass what no rule denies */
-	bool drop_fragments;	/* drop fragments that carry no ports, unless their source is allowed */
+	bool default_deny;   /* drop what no rule allows; false: pass what no rule denies */
+	bool drop_fragments; /* drop fragments that carry no ports, unless their source is allowed */
 	__u8 static_deny_proto; /* 6 (TCP) or 17 (UDP), see static_deny_port */
 	__u8 pad;
 	__u16 static_deny_port; /* a denied destination port, host byte order; 0: none */

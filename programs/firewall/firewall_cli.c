@@ -150,8 +150,8 @@ static int edit_list(const struct program_context *ctx, __u32 list, bool is_add,
 	if (!err && firewall_rules_copy(&current, &wanted))
 		err = slot_reason_set(&why, -ENOMEM, "out of memory");
 	if (!err)
-		err = is_add ? add_to_list(&wanted, rules, list, &why)
-			     : del_from_list(&wanted, rules, list, &why);
+		err = is_add ? add_to_list(&wanted, rules, list, &why) :
+			       del_from_list(&wanted, rules, list, &why);
 	if (err)
 		return fail(&why);
 	return change_rules(ctx, &firewall, &current, &wanted);

@@ -11,10 +11,11 @@
 
 static int refuse_text(const char *text, struct slot_reason *why)
 {
-	return slot_reason_set(why, -EINVAL,
-			       "'%.80s': expected a source such as 192.0.2.0/24 or 2001:db8::/32, or "
-			       "a port such as tcp/80 or udp/53",
-			       text);
+	return slot_reason_set(
+		why, -EINVAL,
+		"'%.80s': expected a source such as 192.0.2.0/24 or 2001:db8::/32, or "
+		"a port such as tcp/80 or udp/53",
+		text);
 }
 
 /* Decimal digits only, no more than @max; strtoul() takes signs and blanks as well. */
@@ -108,8 +109,9 @@ static int parse_source(const char *text, struct slot_reason *why, struct firewa
 	}
 	set_source(&rule, family, addr, prefix_len);
 	firewall_rule_format(&rule, right);
-	return slot_reason_set(why, -EINVAL, "'%.80s': has bits set behind its prefix; the prefix is %s",
-			       text, right);
+	return slot_reason_set(why, -EINVAL,
+			       "'%.80s': has bits set behind its prefix; the prefix is %s", text,
+			       right);
 }
 
 int firewall_rule_parse(const char *text, struct slot_reason *why, struct firewall_rule *ret_rule)
@@ -126,13 +128,11 @@ void firewall_rule_format(const struct firewall_rule *rule, char ret_text[FIREWA
 	switch (rule->kind) {
 	case FIREWALL_KIND_SOURCE4:
 		inet_ntop(AF_INET, rule->source4.addr, addr, sizeof(addr));
-		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u", addr,
-			 rule->source4.prefix_len);
+		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u", addr, rule->source4.prefix_len);
 		return;
 	case FIREWALL_KIND_SOURCE6:
 		inet_ntop(AF_INET6, rule->source6.addr, addr, sizeof(addr));
-		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u", addr,
-			 rule->source6.prefix_len);
+		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u", addr, rule->source6.prefix_len);
 		return;
 	default:
 		snprintf(ret_text, FIREWALL_RULE_TEXT_MAX, "%s/%u",
@@ -155,12 +155,10 @@ int firewall_rule_compare(const struct firewall_rule *a, const struct firewall_r
 	switch (a->kind) {
 	case FIREWALL_KIND_SOURCE4:
 		order = memcmp(a->source4.addr, b->source4.addr, sizeof(a->source4.addr));
-		return order ? order
-			     : compare_number(a->source4.prefix_len, b->source4.prefix_len);
+		return order ? order : compare_number(a->source4.prefix_len, b->source4.prefix_len);
 	case FIREWALL_KIND_SOURCE6:
 		order = memcmp(a->source6.addr, b->source6.addr, sizeof(a->source6.addr));
-		return order ? order
-			     : compare_number(a->source6.prefix_len, b->source6.prefix_len);
+		return order ? order : compare_number(a->source6.prefix_len, b->source6.prefix_len);
 	default:
 		return compare_number(a->port_index, b->port_index);
 	}

@@ -90,8 +90,7 @@ int firewall_rules_check(const struct firewall_rules *rules, struct slot_reason 
 		if (counts[kind] > FIREWALL_PREFIXES_MAX)
 			return slot_reason_set(why, -E2BIG,
 					       "%zu IPv%d prefixes are more than the %d that fit",
-					       counts[kind],
-					       kind == FIREWALL_KIND_SOURCE4 ? 4 : 6,
+					       counts[kind], kind == FIREWALL_KIND_SOURCE4 ? 4 : 6,
 					       FIREWALL_PREFIXES_MAX);
 	return 0;
 }
@@ -108,10 +107,11 @@ static int parse_words(char *line, struct slot_reason *why, struct firewall_rule
 	if (!is_allow && strcmp(list, "deny") != 0)
 		return slot_reason_set(why, -EINVAL, "'%.80s': expected allow or deny", list);
 	if (!text)
-		return slot_reason_set(why, -EINVAL,
-				       "'%s': expected a source or a port behind it", list);
+		return slot_reason_set(why, -EINVAL, "'%s': expected a source or a port behind it",
+				       list);
 	if (extra)
-		return slot_reason_set(why, -EINVAL, "'%.80s': expected the end of the line", extra);
+		return slot_reason_set(why, -EINVAL, "'%.80s': expected the end of the line",
+				       extra);
 	err = firewall_rule_parse(text, why, ret_rule);
 	if (!err)
 		ret_rule->lists = is_allow ? FIREWALL_ALLOW : FIREWALL_DENY;

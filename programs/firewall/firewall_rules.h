@@ -27,7 +27,7 @@ int firewall_rules_add(struct firewall_rules *rules, const struct firewall_rule 
 /* firewall_rules_copy - @ret_to: firewall_rules_free. Returns 0 or -ENOMEM. */
 int firewall_rules_copy(const struct firewall_rules *from, struct firewall_rules *ret_to);
 
-/* firewall_rules_sort - put into firewall_rule_compare() order, each rule once, on all its lists. */
+/* firewall_rules_sort - into firewall_rule_compare() order, each rule once, on all its lists. */
 void firewall_rules_sort(struct firewall_rules *rules);
 
 /* firewall_rules_find - the rule that compares equal to @rule in @rules, sorted, or NULL. */

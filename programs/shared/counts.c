@@ -59,8 +59,8 @@ static json_t *to_json(const struct program_counter *counter, const struct slot_
 			 "packets", (json_int_t)count->packets, "bytes", (json_int_t)count->bytes);
 }
 
-static json_t *list_to_json(const struct program_counter *counters,
-			    const struct slot_count *counts, size_t count)
+static json_t *list_to_json(const struct program_counter *counters, const struct slot_count *counts,
+			    size_t count)
 {
 	json_t *list = json_array();
 	size_t i;

@@ -12,7 +12,7 @@
 
 /* One element of the array in words. */
 struct program_counter {
-	const char *name; /* NULL: the element is not in use */
+	const char *name;    /* NULL: the element is not in use */
 	const char *verdict; /* what became of the packets */
 };
 

@@ -18,7 +18,7 @@ static struct program_bed bed;
 static int set_up(void **state)
 {
 	(void)state;
-	program_bed_open(&bed, progrun_open("bpf/decap.bpf.o"));
+	program_bed_open(&bed, &decap_cli, progrun_open("bpf/decap.bpf.o"));
 	return 0;
 }
 
@@ -27,27 +27,6 @@ static int tear_down(void **state)
 	(void)state;
 	program_bed_close(&bed);
 	return 0;
-}
-
-static int run(const char *line)
-{
-	return program_bed_run(&bed, &decap_cli, line);
-}
-
-static void assert_runs(const char *line, const char *out)
-{
-	int ret = run(line);
-
-	program_bed_assert_said(&bed, out, "");
-	assert_int_equal(ret, PROGRAM_OK);
-}
-
-static void assert_fails(const char *line, const char *err)
-{
-	int ret = run(line);
-
-	program_bed_assert_said(&bed, "", err);
-	assert_int_equal(ret, PROGRAM_FAILED);
 }
 
 static void run_tunnel_packet(int prog_fd)
@@ -63,32 +42,34 @@ static void run_tunnel_packet(int prog_fd)
 static void list_is_empty_at_first(void **state)
 {
 	(void)state;
-	assert_runs("list", "");
+	program_bed_assert_runs(&bed, "list", "");
 }
 
 static void list_shows_what_was_added(void **state)
 {
 	(void)state;
-	assert_runs("addr add 2001:db8::1 192.0.2.1 2001:db8::2", "");
-	assert_runs("addr add 192.0.2.1", "");
-	assert_runs("list", "192.0.2.1\n2001:db8::1\n2001:db8::2\n");
-	assert_runs("addr del 2001:db8::1 ::ffff:192.0.2.1", "");
-	assert_runs("list", "2001:db8::2\n");
+	program_bed_assert_runs(&bed, "addr add 2001:db8::1 192.0.2.1 2001:db8::2", "");
+	program_bed_assert_runs(&bed, "addr add 192.0.2.1", "");
+	program_bed_assert_runs(&bed, "list", "192.0.2.1\n2001:db8::1\n2001:db8::2\n");
+	program_bed_assert_runs(&bed, "addr del 2001:db8::1 ::ffff:192.0.2.1", "");
+	program_bed_assert_runs(&bed, "list", "2001:db8::2\n");
 }
 
 static void deleting_an_unknown_address_fails(void **state)
 {
 	(void)state;
-	assert_fails("addr del 192.0.2.1", "'192.0.2.1' is not one of the tunnel addresses\n");
+	program_bed_assert_fails(&bed, "addr del 192.0.2.1",
+				 "'192.0.2.1' is not one of the tunnel addresses\n");
 }
 
 static void every_wrong_address_is_told_and_none_is_added(void **state)
 {
 	(void)state;
-	assert_fails("addr add 192.0.2.1 localhost ff02::1",
-		     "'localhost': expected an address such as 192.0.2.1 or 2001:db8::1\n"
-		     "'ff02::1': no tunnel ends there, expected a unicast address\n");
-	assert_runs("list", "");
+	program_bed_assert_fails(
+		&bed, "addr add 192.0.2.1 localhost ff02::1",
+		"'localhost': expected an address such as 192.0.2.1 or 2001:db8::1\n"
+		"'ff02::1': no tunnel ends there, expected a unicast address\n");
+	program_bed_assert_runs(&bed, "list", "");
 }
 
 static void commands_that_make_no_sense_ask_for_usage(void **state)
@@ -99,7 +80,7 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		assert_int_equal(run(lines[i]), PROGRAM_USAGE);
+		assert_int_equal(program_bed_run(&bed, lines[i]), PROGRAM_USAGE);
 }
 
 static void no_more_addresses_are_added_than_fit(void **state)
@@ -115,30 +96,32 @@ static void no_more_addresses_are_added_than_fit(void **state)
 		address.addr[15] = (__u8)i;
 		assert_int_equal(decap_address_add(fd, &address, &why), 0);
 	}
-	assert_fails("addr add 192.0.2.1", "4096 tunnel addresses are all that fit\n");
-	assert_int_equal(run("list"), PROGRAM_OK);
+	program_bed_assert_fails(&bed, "addr add 192.0.2.1",
+				 "4096 tunnel addresses are all that fit\n");
+	assert_int_equal(program_bed_run(&bed, "list"), PROGRAM_OK);
 }
 
 static void an_address_takes_effect_at_once(void **state)
 {
 	(void)state;
 	run_tunnel_packet(progrun_fd(bed.object, "decap"));
-	assert_runs("addr add " DECAP_LOCAL4, "");
+	program_bed_assert_runs(&bed, "addr add " DECAP_LOCAL4, "");
 	run_tunnel_packet(progrun_fd(bed.object, "decap"));
 	run_tunnel_packet(progrun_fd(bed.object, "decap"));
-	assert_runs("stats", "counter           verdict       packets            bytes\n"
-			     "ip4_in_ip4        pass                2              158\n"
-			     "ip6_in_ip6        pass                0                0\n"
-			     "ip4_in_ip6        pass                0                0\n"
-			     "ip6_in_ip4        pass                0                0\n"
-			     "not_local         left                1               79\n"
-			     "bad_outer         left                0                0\n"
-			     "bad_inner         left                0                0\n"
-			     "fragment          left                0                0\n"
-			     "options           left                0                0\n"
-			     "nested            left                0                0\n"
-			     "congested         drop                0                0\n"
-			     "refused           drop                0                0\n");
+	program_bed_assert_runs(&bed, "stats",
+				"counter           verdict       packets            bytes\n"
+				"ip4_in_ip4        pass                2              158\n"
+				"ip6_in_ip6        pass                0                0\n"
+				"ip4_in_ip6        pass                0                0\n"
+				"ip6_in_ip4        pass                0                0\n"
+				"not_local         left                1               79\n"
+				"bad_outer         left                0                0\n"
+				"bad_inner         left                0                0\n"
+				"fragment          left                0                0\n"
+				"options           left                0                0\n"
+				"nested            left                0                0\n"
+				"congested         drop                0                0\n"
+				"refused           drop                0                0\n");
 }
 
 static void json_of_list_and_stats(void **state)
@@ -146,11 +129,11 @@ static void json_of_list_and_stats(void **state)
 	json_t *root;
 
 	(void)state;
-	assert_runs("addr add ::1 192.0.2.1", "");
-	assert_int_equal(program_bed_run_json(&bed, &decap_cli, "list"), PROGRAM_OK);
+	program_bed_assert_runs(&bed, "addr add ::1 192.0.2.1", "");
+	assert_int_equal(program_bed_run_json(&bed, "list"), PROGRAM_OK);
 	program_bed_assert_said(
 		&bed, "{\n  \"addresses\": [\n    \"::1\",\n    \"192.0.2.1\"\n  ]\n}\n", "");
-	assert_int_equal(program_bed_run_json(&bed, &decap_cli, "stats"), PROGRAM_OK);
+	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
 	assert_int_equal(json_array_size(json_object_get(root, "counters")), 12);
 	json_decref(root);
@@ -163,7 +146,7 @@ static void a_new_version_goes_on_with_addresses_and_counters(void **state)
 
 	(void)state;
 	assert_non_null(next);
-	assert_runs("addr add " DECAP_LOCAL4, "");
+	program_bed_assert_runs(&bed, "addr add " DECAP_LOCAL4, "");
 	run_tunnel_packet(progrun_fd(bed.object, "decap"));
 	bpf_object__for_each_map(map, next) {
 		old = bpf_object__find_map_by_name(bed.object, bpf_map__name(map));
@@ -172,7 +155,7 @@ static void a_new_version_goes_on_with_addresses_and_counters(void **state)
 	assert_int_equal(bpf_object__load(next), 0);
 	run_tunnel_packet(progrun_fd(next, "decap"));
 	bpf_object__close(next);
-	assert_int_equal(run("stats"), PROGRAM_OK);
+	assert_int_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
 	assert_non_null(strstr(bed.out, "ip4_in_ip4        pass                2 "));
 }
 

@@ -231,11 +231,9 @@ static const struct firewall_case cases[] = {
 	CASE(a_denied_source_is_denied_neighbour_discovery_too, router_solicitation,
 	     "deny 2001:db8:1::7", deny_all, FIREWALL_DENY_SOURCE),
 
-	CASE(passes_frames_that_are_not_ip, llc, "deny 0.0.0.0/0\ndeny ::/0", {},
-	     FIREWALL_NOT_IP),
+	CASE(passes_frames_that_are_not_ip, llc, "deny 0.0.0.0/0\ndeny ::/0", {}, FIREWALL_NOT_IP),
 	CASE(looks_behind_a_vlan_tag, tcp4_one_tag, "deny 203.0.113.7", {}, FIREWALL_DENY_SOURCE),
-	CASE(finds_the_port_behind_a_vlan_tag, tcp4_one_tag, "deny tcp/80", {},
-	     FIREWALL_DENY_PORT),
+	CASE(finds_the_port_behind_a_vlan_tag, tcp4_one_tag, "deny tcp/80", {}, FIREWALL_DENY_PORT),
 	CASE(looks_behind_two_vlan_tags, tcp6_two_tags, "deny 2001:db8:1::/48", {},
 	     FIREWALL_DENY_SOURCE),
 	CASE(finds_the_port_behind_two_vlan_tags, tcp6_two_tags, "deny tcp/80", {},

@@ -34,6 +34,7 @@ BED_OBJECTS=$BED_ROOT/build/bpf
 BED_PROGS=$BED_ROOT/build/tests
 BED_CTL_SOCKET=$BED/run/slotd.sock
 BED_SLOTD=
+BED_SLOTD_STATUS=
 BED_SPAWNED=
 
 in_ns() {
@@ -202,10 +203,16 @@ bed_slotd_spawn() {
 	BED_SLOTD=$BED_SPAWNED
 }
 
-# bed_slotd [OPTION...]: returns 0 when slotd serves, 1 when it ended or is not ready in time
+# bed_slotd [OPTION...]: returns 0 when slotd serves; when it ended, $BED_SLOTD_STATUS is how
 bed_slotd() {
+	BED_SLOTD_STATUS=
 	bed_slotd_spawn "$@"
-	wait_for 20 is_slotd_settled && ! is_gone "$BED_SLOTD"
+	wait_for 20 is_slotd_settled || return 1
+	is_gone "$BED_SLOTD" || return 0
+	wait "$BED_SLOTD"
+	BED_SLOTD_STATUS=$?
+	BED_SLOTD=
+	return 1
 }
 
 # bed_slotd_stop [SIGNAL]: its exit status is the result

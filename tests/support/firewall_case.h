@@ -19,7 +19,7 @@ struct firewall_case {
 /* firewall_case_open - the firewall with @config written into it, not yet loaded. */
 struct bpf_object *firewall_case_open(const struct firewall_config *config);
 
-/* firewall_case_maps - the maps of the loaded @object as the control plane knows them; not owned. */
+/* firewall_case_maps - the maps of the loaded @object for the control plane; not owned. */
 struct firewall firewall_case_maps(struct bpf_object *object);
 
 /* firewall_case_set_rules - make @rules, in the words of a file, the rules in force. */

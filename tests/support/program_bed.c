@@ -53,13 +53,14 @@ static void unpin_maps(struct bpf_object *object)
 	}
 }
 
-void program_bed_open(struct program_bed *bed, struct bpf_object *object)
+void program_bed_open(struct program_bed *bed, const struct program_cli *cli,
+		      struct bpf_object *object)
 {
 	assert_non_null(object);
 	mount_bpffs();
 	assert_int_equal(bpf_object__load(object), 0);
 	pin_maps(object);
-	*bed = (struct program_bed){ .object = object };
+	*bed = (struct program_bed){ .cli = cli, .object = object };
 }
 
 void program_bed_close(struct program_bed *bed)
@@ -108,10 +109,9 @@ static int split_words(char *line, char **words)
 }
 
 /* Catches both streams in files: a command may say more than a pipe holds. */
-static int run_words(struct program_bed *bed, const struct program_cli *cli, bool is_json,
-		     char **words, int count)
+static int run_words(struct program_bed *bed, bool is_json, char **words, int count)
 {
-	const struct program_command *command = find_command(cli, words[0]);
+	const struct program_command *command = find_command(bed->cli, words[0]);
 	FILE *out = tmpfile(), *err = tmpfile();
 	struct program_context ctx = { .map_dir = PROGRAM_BED_DIR, .json = is_json, .out = out };
 	int saved = dup(STDERR_FILENO), ret;
@@ -135,30 +135,45 @@ static int run_words(struct program_bed *bed, const struct program_cli *cli, boo
 	return ret;
 }
 
-static int run_line(struct program_bed *bed, const struct program_cli *cli, bool is_json,
-		    const char *line)
+static int run_line(struct program_bed *bed, bool is_json, const char *line)
 {
 	char *words[WORDS_MAX], *copy = strdup(line);
 	int ret;
 
 	assert_non_null(copy);
-	ret = run_words(bed, cli, is_json, words, split_words(copy, words));
+	ret = run_words(bed, is_json, words, split_words(copy, words));
 	free(copy);
 	return ret;
 }
 
-int program_bed_run(struct program_bed *bed, const struct program_cli *cli, const char *line)
+int program_bed_run(struct program_bed *bed, const char *line)
 {
-	return run_line(bed, cli, false, line);
+	return run_line(bed, false, line);
 }
 
-int program_bed_run_json(struct program_bed *bed, const struct program_cli *cli, const char *line)
+int program_bed_run_json(struct program_bed *bed, const char *line)
 {
-	return run_line(bed, cli, true, line);
+	return run_line(bed, true, line);
 }
 
 void program_bed_assert_said(const struct program_bed *bed, const char *out, const char *err)
 {
 	assert_string_equal(bed->err, err);
 	assert_string_equal(bed->out, out);
+}
+
+void program_bed_assert_runs(struct program_bed *bed, const char *line, const char *out)
+{
+	int ret = program_bed_run(bed, line);
+
+	program_bed_assert_said(bed, out, "");
+	assert_int_equal(ret, PROGRAM_OK);
+}
+
+void program_bed_assert_fails(struct program_bed *bed, const char *line, const char *err)
+{
+	int ret = program_bed_run(bed, line);
+
+	program_bed_assert_said(bed, "", err);
+	assert_int_equal(ret, PROGRAM_FAILED);
 }

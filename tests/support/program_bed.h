@@ -17,18 +17,24 @@ struct bpf_object;
 #define PROGRAM_BED_DIR "/sys/fs/bpf/maps"
 
 struct program_bed {
+	const struct program_cli *cli;
 	struct bpf_object *object;
 	char *out; /* what the last command said, and wrote to stderr */
 	char *err;
 };
 
-/* program_bed_open - load @object, which it takes over, and pin its maps. */
-void program_bed_open(struct program_bed *bed, struct bpf_object *object);
+/* program_bed_open - load @object, which it takes over, and pin its maps for @cli to work on. */
+void program_bed_open(struct program_bed *bed, const struct program_cli *cli,
+		      struct bpf_object *object);
 void program_bed_close(struct program_bed *bed);
 
-/* program_bed_run - run @line, words with single blanks between, of @cli. Returns its exit status. */
-int program_bed_run(struct program_bed *bed, const struct program_cli *cli, const char *line);
-int program_bed_run_json(struct program_bed *bed, const struct program_cli *cli, const char *line);
+/* program_bed_run - run a command, words with blanks between. Returns its exit status. */
+int program_bed_run(struct program_bed *bed, const char *line);
+int program_bed_run_json(struct program_bed *bed, const char *line);
+
+/* Asserts that the command @line succeeds, or fails, and says just that. */
+void program_bed_assert_runs(struct program_bed *bed, const char *line, const char *out);
+void program_bed_assert_fails(struct program_bed *bed, const char *line, const char *err);
 
 /* Asserts what the last command said, both streams. */
 void program_bed_assert_said(const struct program_bed *bed, const char *out, const char *err);

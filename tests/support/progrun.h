@@ -16,7 +16,7 @@ struct progrun {
 	size_t len;
 };
 
-/* progrun_open - open the object @name of the build folder, such as "bpf/pass.bpf.o"; NULL if it cannot. */
+/* progrun_open - open an object of the build folder, "bpf/pass.bpf.o"; NULL if it cannot. */
 struct bpf_object *progrun_open(const char *name);
 
 /* progrun_packet - run @prog_fd on @p once. Returns 0 or -errno. */

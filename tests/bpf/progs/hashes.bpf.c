@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Per-CPU and LRU hashes: counts packets by source MAC, and drops a source's third packet and those after it. */
+/* Per-CPU and LRU hashes: counts packets by source MAC, and drops all but a source's first two. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 

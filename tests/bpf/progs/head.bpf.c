@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Changes the packet's size at its head: takes HEAD_BYTES bytes off after the addresses and the ethertype. */
+/* Changes the packet's size at its head: takes HEAD_BYTES bytes out behind the Ethernet header. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A static and a global subprogram: drops frames whose first byte is odd (multicast), passes the rest. */
+/* A static and a global subprogram: drops multicast frames, whose first byte is odd. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotd/lifecycle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "loader/lib/cleanup.h"
+#include "loader/lib/pins.h"
+#include "loader/slotd/config_load.h"
+#include "loader/slotd/log.h"
+#include "loader/slotd/ops.h"
+
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+
+static int load_config(struct daemon *daemon)
+{
+	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
+	int err = config_load(daemon, &errors, &daemon->config);
+	size_t i;
+
+	for (i = 0; i < errors.count; i++)
+		log_error("%s", errors.lines[i]);
+	return err;
+}
+
+/* A chain that runs is left exactly as it is; one that does not is attached or built. */
+static int start_chain(struct daemon *daemon, size_t i, struct op_error *error)
+{
+	const struct slot_chain_config *config = &daemon->config.chains[i];
+	struct slot_outcome outcome = { 0 };
+	struct slot_chain *chain;
+	int err = slot_chain_open(&daemon->host, config, &error->why, &daemon->chains[i]);
+
+	if (err) {
+		log_error("%s", error->why.text);
+		return err;
+	}
+	chain = daemon->chains[i];
+	if (slot_chain_is_attached(chain)) {
+		log_info("%s: adopted generation %u as it runs (engine %s)", chain->interface,
+			 chain->current->number, chain->current->engine->name);
+		return 0;
+	}
+	if (chain->is_detached) {
+		log_warning("%s: was detached and stays so until the next apply", chain->interface);
+		return 0;
+	}
+	if (!chain->ifindex) {
+		log_warning("%s: the interface is not there; its chain waits for it",
+			    chain->interface);
+		return 0;
+	}
+	log_info("%s: engine %s: %s", chain->interface, chain->engine->name,
+		 chain->engine_reason.text);
+	return op_apply(daemon, chain->interface, "slotd at start", error, &outcome);
+}
+
+static int start_chains(struct daemon *daemon)
+{
+	struct op_error error = { 0 };
+	size_t i;
+	int err = 0;
+
+	daemon->chains = calloc(daemon->config.count, sizeof(struct slot_chain *));
+	if (!daemon->chains)
+		return -ENOMEM;
+	for (i = 0; i < daemon->config.count && !err; i++)
+		err = start_chain(daemon, i, &error);
+	op_error_free(&error);
+	return err;
+}
+
+/* Functions are verified and linked by their types, for which the kernel wants its own. */
+static int check_kernel(void)
+{
+	if (!access(KERNEL_BTF, R_OK))
+		return 0;
+	log_error("this kernel has no BTF ('%s': %s), which slotd needs: run one built with "
+		  "CONFIG_DEBUG_INFO_BTF=y",
+		  KERNEL_BTF, strerror(errno));
+	return -ENOTSUP;
+}
+
+int lifecycle_start(struct daemon *daemon)
+{
+	struct slot_reason why;
+	int err = check_kernel();
+
+	if (err)
+		return err;
+	err = slot_store_open(daemon->options.state_dir, &why, &daemon->host.store);
+	if (!err)
+		err = slot_pins_open(daemon->options.bpffs, &why, &daemon->lock_fd,
+				     daemon->host.root);
+	if (err) {
+		log_error("%s", why.text);
+		return err;
+	}
+	err = load_config(daemon);
+	return err ? err : start_chains(daemon);
+}
+
+static void detach_all(struct daemon *daemon)
+{
+	struct slot_reason why;
+	size_t i;
+
+	for (i = 0; i < daemon->config.count; i++)
+		if (daemon->chains[i] && slot_chain_detach(daemon->chains[i], false, &why))
+			log_error("%s", why.text);
+}
+
+void lifecycle_stop(struct daemon *daemon)
+{
+	size_t i;
+
+	if (daemon->options.detach_on_exit && daemon->chains)
+		detach_all(daemon);
+	for (i = 0; daemon->chains && i < daemon->config.count; i++)
+		slot_chain_free(daemon->chains[i]);
+	free(daemon->chains);
+	slot_config_free(&daemon->config);
+	if (daemon->lock_fd >= 0)
+		close(daemon->lock_fd);
+}
+
+static void follow_link(struct daemon *daemon, struct slot_chain *chain)
+{
+	bool was_there = chain->ifindex != 0;
+	struct slot_outcome outcome = { 0 };
+	struct op_error error = { 0 };
+	struct slot_reason why;
+
+	if (slot_chain_is_attached(chain) || chain->is_detached)
+		return;
+	if (slot_chain_follow(chain, &why)) {
+		log_error("%s", why.text);
+		return;
+	}
+	if (slot_chain_is_attached(chain))
+		log_info("%s: the interface is back; generation %u runs on it again",
+			 chain->interface, chain->current->number);
+	else if (was_there && !chain->ifindex)
+		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
+	else if (!was_there && chain->ifindex)
+		op_apply(daemon, chain->interface, "slotd, interface came", &error, &outcome);
+	op_error_free(&error);
+}
+
+void lifecycle_follow_links(struct daemon *daemon)
+{
+	size_t i;
+
+	/* An apply may replace the array, but never the number or order of what is in force. */
+	for (i = 0; i < daemon->config.count; i++)
+		if (daemon->chains[i])
+			follow_link(daemon, daemon->chains[i]);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What happens to all chains at once: the start, the stop, and interfaces that come and go. */
+#ifndef SLOTD_LIFECYCLE_H
+#define SLOTD_LIFECYCLE_H
+
+#include "loader/slotd/daemon.h"
+
+/* lifecycle_start - open the pins and the store, read slots.conf, adopt or build every chain. Logs; returns 0 or -errno. */
+int lifecycle_start(struct daemon *daemon);
+
+/* lifecycle_stop - let go of everything; the chains run on unless options say otherwise. */
+void lifecycle_stop(struct daemon *daemon);
+
+/* lifecycle_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
+void lifecycle_follow_links(struct daemon *daemon);
+
+#endif
