@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The errors of one slots.conf while it is read: each with its line, shown in the order of lines. */
+/* The errors of one slots.conf while it is read, each with its line. */
 #ifndef SLOT_CONFIG_ERRORS_H
 #define SLOT_CONFIG_ERRORS_H
 
@@ -8,7 +8,7 @@
 
 #include "loader/lib/reason.h"
 
-/* Whoever has this many to mend is not helped by more; it also bounds the work for a hostile file. */
+/* Nobody who has this many to mend is helped by more; it also bounds the work. */
 #define SLOT_CONFIG_ERRORS_MAX 100
 
 /* Room for a value in a message: longer ones end in "...". */
@@ -33,7 +33,7 @@ void slot_config_errors_add(struct slot_config_errors *errors, unsigned int line
 			    const char *state, const char *accepted, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* slot_config_errors_add_value - the same about a value, which is shown in quotes, made printable. */
+/* slot_config_errors_add_value - the same about a value, which is quoted and made printable. */
 void slot_config_errors_add_value(struct slot_config_errors *errors, unsigned int line,
 				  const char *key, const char *value, const char *accepted, ...)
 	__attribute__((format(printf, 5, 6)));
@@ -45,7 +45,7 @@ void slot_config_errors_free(struct slot_config_errors *errors);
 /* slot_config_errors_format - append them to @list, sorted, each once. Returns 0 or -ENOMEM. */
 int slot_config_errors_format(struct slot_config_errors *errors, struct slot_reasons *list);
 
-/* slot_config_escape - @text made printable ("\x1b"), cut to SLOT_CONFIG_SHOWN_MAX bytes of @ret. */
+/* slot_config_escape - @text made printable ("\x1b"), cut to fit. */
 void slot_config_escape(const char *text, char ret[SLOT_CONFIG_SHOWN_MAX]);
 
 #endif

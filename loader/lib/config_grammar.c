@@ -39,7 +39,7 @@ static void note_unknown(struct slot_config_reader *reader, enum slot_config_lev
 
 	reader->is_told = true;
 	slot_config_unknown_add(reader, level, line, name);
-	/* libconfuse takes a key with these for a path, and may call its end unknown again and again */
+	/* libconfuse takes a key with these for a path, and may call its end unknown forever */
 	if (reader->unknown_count == SLOT_CONFIG_UNKNOWN_MAX || strpbrk(name, "|=") ||
 	    find_unknown(reader, level, name)) {
 		slot_config_errors_add(reader->errors, line, "syntax",

@@ -73,6 +73,52 @@ static const char *choose_license(const struct slot_build *build)
 	return "GPL";
 }
 
+/* Maps that @image names: one program may name MAPS_MAX (kernel: MAX_USED_MAPS). */
+#define MAPS_MAX 64
+
+static bool has_fd(const __s32 *fds, unsigned int count, __s32 fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
+}
+
+static unsigned int count_maps(const struct root_image *image)
+{
+	_cleanup_free_ __s32 *fds = calloc(image->count, sizeof(*fds));
+	unsigned int count = 0;
+	size_t i;
+
+	for (i = 0; fds && i < image->count; i++) {
+		const struct bpf_insn *insn = &image->insns[i];
+
+		if (!is_insn_wide(insn))
+			continue;
+		i++;
+		if (insn->src_reg != BPF_PSEUDO_MAP_FD && insn->src_reg != BPF_PSEUDO_MAP_VALUE)
+			continue;
+		if (!has_fd(fds, count, insn->imm))
+			fds[count++] = insn->imm;
+	}
+	return count;
+}
+
+static int explain_refusal(const struct root_image *image, int err, struct slot_reason *why)
+{
+	unsigned int maps = count_maps(image);
+
+	if (err == -E2BIG && maps > MAPS_MAX)
+		return slot_reason_set(why, err,
+				       "the programs of this chain use %u maps together, and one "
+				       "fused program may use %d: disable a slot, or use a kernel "
+				       "that takes freplace",
+				       maps, MAPS_MAX);
+	return slot_reason_prefix(why, err, "the fused chain was refused: ");
+}
+
 static int build_fused(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
 {
 	_cleanup_(slot_root_image_free) struct root_image image = { 0 };
@@ -99,7 +145,7 @@ static int build_fused(const struct slot_build *build, struct slot_reason *why, 
 		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
 	kind.license = choose_license(build);
 	err = slot_root_load(&image, &kind, why, ret_root_fd);
-	return err ? slot_reason_prefix(why, err, "the fused chain was refused: ") : 0;
+	return err ? explain_refusal(&image, err, why) : 0;
 }
 
 static int reopen_fused(const char *dir, unsigned int slot, struct slot_program **ret_program)

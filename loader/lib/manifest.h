@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The manifest of an object (bpf/manifest.h), read from its ELF file. Pure: works on bytes in memory. */
+/* The manifest of an object (bpf/manifest.h), read from the bytes of its ELF file. Pure. */
 #ifndef SLOT_MANIFEST_H
 #define SLOT_MANIFEST_H
 

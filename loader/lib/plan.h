@@ -7,17 +7,17 @@
 
 enum slot_action {
 	SLOT_ACTION_LOAD,    /* nothing ran there: load and link */
-	SLOT_ACTION_REPLACE, /* other object, entry function or settings: load and link in its place */
-	SLOT_ACTION_RELINK, /* same program under other rules: link again, not reloaded */
-	SLOT_ACTION_UNLINK, /* ran, shall no longer */
-	SLOT_ACTION_KEEP,   /* same program, same rules: link again, not reloaded */
+	SLOT_ACTION_REPLACE, /* other object, function, settings or name: load, link in its place */
+	SLOT_ACTION_RELINK,  /* same program, other rules or owner: link again, not reloaded */
+	SLOT_ACTION_UNLINK,  /* ran, shall no longer */
+	SLOT_ACTION_KEEP,    /* same program, same rules: link again, not reloaded */
 	SLOT_ACTION_COUNT,
 };
 
 struct slot_step {
 	unsigned int slot;
 	enum slot_action action;
-	char text[192]; /* in words: "replace firewall 1.0.0 (ab12cd34) by firewall 1.1.0 (99aa00ff)" */
+	char text[192]; /* "replace firewall 1.0.0 (ab12cd34) by firewall 1.1.0 (99aa00ff)" */
 };
 
 struct slot_plan {

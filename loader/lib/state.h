@@ -55,7 +55,7 @@ void slot_chain_state_free(struct slot_chain_state *state);
 /* slot_chain_state_copy - a deep copy (slot_chain_state_free). Returns 0 or -ENOMEM. */
 int slot_chain_state_copy(const struct slot_chain_state *from, struct slot_chain_state *ret_to);
 
-/* slot_state_is_running - whether the chain calls this slot: reserved, enabled and with an object. */
+/* slot_state_is_running - whether the chain calls it: reserved, enabled, with an object. */
 bool slot_state_is_running(const struct slot_state *slot);
 
 /*

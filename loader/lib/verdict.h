@@ -7,10 +7,10 @@
 
 #include <linux/types.h>
 
-/* slot_verdict_name - "aborted", "drop", "pass", "tx", "redirect", "denied" for a root_column, else "?". */
+/* slot_verdict_name - "drop", "pass", ... or "denied" for an enum root_column, else "?". */
 const char *slot_verdict_name(unsigned int column);
 
-/* slot_verdict_parse - the verdict named @text (any case, XDP_ prefix allowed). Returns 0..4 or -EINVAL. */
+/* slot_verdict_parse - the verdict @text ("pass", "XDP_PASS"). Returns 0 to 4, or -EINVAL. */
 int slot_verdict_parse(const char *text);
 
 /* slot_verdict_mask_format - "pass,tx" into @ret (size bytes, always terminated), "none" for 0. */

@@ -225,9 +225,21 @@ int http_fd(const struct http_server *server)
 	return MHD_get_daemon_info(server->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+static unsigned int count_clients(const struct http_server *server)
+{
+	return MHD_get_daemon_info(server->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+		->num_connections;
+}
+
 void http_run(struct http_server *server)
 {
-	MHD_run(server->mhd);
+	unsigned int before;
+
+	/* When it is full, the run after the one that made room is the first that listens again. */
+	do {
+		before = count_clients(server);
+		MHD_run(server->mhd);
+	} while (count_clients(server) < before);
 }
 
 int http_timeout_ms(const struct http_server *server)

@@ -27,6 +27,9 @@ int op_fail(struct op_error *error, int err, const struct slot_chain *chain)
 	else if (chain)
 		snprintf(error->why.text + used, sizeof(error->why.text) - used,
 			 "; nothing runs on '%s'", chain->interface);
+	else
+		snprintf(error->why.text + used, sizeof(error->why.text) - used,
+			 "; nothing was changed");
 	log_error("%s", error->why.text);
 	return err;
 }

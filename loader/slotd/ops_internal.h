@@ -7,7 +7,7 @@
 
 /*
  * op_fail - one failure, one line: what error->why says and what that leaves of
- * @chain (NULL: nothing is said), for the caller and for the log. Returns @err.
+ * @chain (NULL: of all chains, as they were), for the caller and for the log. Returns @err.
  */
 int op_fail(struct op_error *error, int err, const struct slot_chain *chain);
 

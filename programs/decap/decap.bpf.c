@@ -26,7 +26,7 @@ SLOT_MAP_ABI(1);
 #define ECN_CONGESTED 3
 
 /* Not a tunnel packet: passes, and no counter knows of it. */
-#define NOT_A_TUNNEL -1
+#define NOT_A_TUNNEL (-1)
 
 /* Written by the control plane, read here, for tunnel packets only. */
 struct {

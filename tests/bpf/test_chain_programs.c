@@ -206,7 +206,27 @@ static void a_loaded_program_is_linked_again_and_keeps_its_data(void **state)
 	chainrun_end(&chain);
 }
 
+/* One program of the kernel's may use 64 maps, and a fused chain is one program. */
+static void a_chain_of_too_many_maps_says_so_where_it_does_not_fit(void **state)
+{
+	struct chainrun chain;
+	unsigned int slot;
+
+	chain_start(&chain, state);
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		chain_add(&chain, slot, "manymaps", NULL);
+	if (chain.engine == &slot_engine_freplace) {
+		chain_build(&chain);
+		chain_assert_verdict(&chain, XDP_PASS);
+	} else {
+		assert_int_equal(chainrun_build(&chain), -E2BIG);
+		assert_non_null(strstr(chain.why.text, "use 81 maps together"));
+	}
+	chainrun_end(&chain);
+}
+
 static const struct chain_case cases[] = {
+	CHAIN_CASE(a_chain_of_too_many_maps_says_so_where_it_does_not_fit),
 	CHAIN_CASE(global_data_of_two_instances_stays_apart),
 	CHAIN_CASE(tail_calls_work),
 	CHAIN_CASE(subprograms_work),

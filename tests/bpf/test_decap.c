@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* decap: every kind of tunnel that it takes apart, byte for byte. */
+#include <arpa/inet.h>
+#include <net/ethernet.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+
+#include <bpf/libbpf.h>
 
 #include "tests/support/decap_case.h"
+#include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
 #define ECT1 1
@@ -288,10 +295,28 @@ static void marked_twice(struct packet *p)
 	finish_marked4(p, CE);
 }
 
-static void capable_outer(struct packet *p)
+static void capable_ip6_in_ip6(struct packet *p)
 {
-	start_marked6(p, 0xb8 | CE);
+	start_marked6(p, 0xb8 | ECT0);
 	finish_marked6(p, ECT1);
+}
+
+static void capable_plain6(struct packet *p)
+{
+	start_marked6(p, 0xb8 | ECT0);
+	packet_eth(p);
+}
+
+static void capable_ip4_in_ip4(struct packet *p)
+{
+	start_marked4(p, 0xb8 | ECT1);
+	finish_marked4(p, ECT0);
+}
+
+static void capable_plain4(struct packet *p)
+{
+	start_marked4(p, 0xb8 | ECT1);
+	packet_eth(p);
 }
 
 static void congested_around_incapable4(struct packet *p)
@@ -330,18 +355,49 @@ static const struct decap_case cases[] = {
 	CASE(hands_congestion_on_to_ip4, congested_ip4_in_ip6, congested_plain4, DECAP_IP4_IN_IP6),
 	CASE(hands_congestion_on_to_ip6, congested_ip6_in_ip4, congested_plain6, DECAP_IP6_IN_IP4),
 	CASE(keeps_congestion_that_both_know_of, marked_twice, congested_plain4, DECAP_IP4_IN_IP4),
-	CASE(keeps_the_inner_mark_where_the_outer_has_none, capable_outer, congested_plain6,
+	CASE(keeps_an_ip6_mark_where_there_is_no_congestion, capable_ip6_in_ip6, capable_plain6,
 	     DECAP_IP6_IN_IP6),
+	CASE(keeps_an_ip4_mark_where_there_is_no_congestion, capable_ip4_in_ip4, capable_plain4,
+	     DECAP_IP4_IN_IP4),
 	CASE(drops_congested_ip4_that_cannot_say_so, congested_around_incapable4, NULL,
 	     DECAP_CONGESTED),
 	CASE(drops_congested_ip6_that_cannot_say_so, congested_around_incapable6, NULL,
 	     DECAP_CONGESTED),
 };
 
+/* Every identification, so that every header checksum there is gets changed. */
+static void congestion_keeps_every_header_checksum_right(void **state)
+{
+	const size_t inner_at = sizeof(struct ether_header) + sizeof(struct ip6_hdr);
+	struct bpf_object *object = progrun_open("bpf/decap.bpf.o");
+	struct progrun run = {};
+	struct packet p;
+	struct iphdr *ip;
+	unsigned int id;
+
+	(void)state;
+	assert_non_null(object);
+	decap_case_load(object);
+	congested_ip4_in_ip6(&p);
+	ip = (struct iphdr *)(packet_bytes(&p) + inner_at);
+	for (id = 0; id <= UINT16_MAX; id++) {
+		ip->id = htons((uint16_t)id);
+		ip->check = 0;
+		ip->check = htons(packet_sum_fold(packet_sum(0, ip, sizeof(*ip))));
+		assert_int_equal(progrun_packet(progrun_fd(object, "decap"), &p, &run), 0);
+		assert_int_equal(run.len, p.len - sizeof(struct ip6_hdr));
+		assert_int_equal(packet_sum_fold(packet_sum(
+					 0, run.bytes + sizeof(struct ether_header), sizeof(*ip))),
+				 0);
+	}
+	bpf_object__close(object);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
 	TAP_ADD_TABLE(&plan, decap_case_run, cases);
+	TAP_ADD(&plan, congestion_keeps_every_header_checksum_right, NULL, NULL);
 	return tap_run(&plan, "decap", 1);
 }

@@ -19,13 +19,12 @@ static char rules_path[] = "/tmp/slotd-firewall-XXXXXX";
 
 static int set_up(void **state)
 {
-	static const struct firewall_config config;
 	int fd = mkstemp(strcpy(rules_path, "/tmp/slotd-firewall-XXXXXX"));
 
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	program_bed_open(&bed, &firewall_cli, firewall_case_open(&config));
+	program_bed_open(&bed, &firewall_cli, firewall_case_open(NULL));
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 
 if [[ ${BED_OWNER:-} != "$$" ]]; then
 	[[ $EUID -eq 0 ]] || {
-		echo "1..0 # SKIP needs root for network namespaces and XDP"
+		echo "1..0 # SKIP needs root, for network namespaces and XDP"
 		exit 0
 	}
 	export BED_OWNER=$$
@@ -28,10 +28,10 @@ BED_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 BED=/tmp/slotd-$$-$RANDOM
 TAP_OUT=$BED/out
-BED_BIN=$BED_ROOT/build/bin
-BED_TOOLS=$BED_ROOT/build/tests/tools
-BED_OBJECTS=$BED_ROOT/build/bpf
-BED_PROGS=$BED_ROOT/build/tests
+BED_BIN=$BED/build/bin
+BED_TOOLS=$BED/build/tests/tools
+BED_OBJECTS=$BED/build/bpf
+BED_PROGS=$BED/build/tests
 BED_CTL_SOCKET=$BED/run/slotd.sock
 BED_SLOTD=
 BED_SLOTD_STATUS=
@@ -171,10 +171,22 @@ make_server_wire() {
 	END
 }
 
+# Copies, so that a build meanwhile does no harm.
+copy_build() {
+	local from=$BED_ROOT/build
+
+	mkdir -p "$BED_BIN" "$BED_OBJECTS" "$BED_PROGS"/{bpf/progs,system/progs,demo,tools} &&
+		cp "$from"/bin/slot{d,ctl} "$BED_BIN" && cp "$from"/bpf/*.o "$BED_OBJECTS" &&
+		cp "$from"/tests/tools/* "$BED_TOOLS" &&
+		cp "$from"/tests/bpf/progs/*.o "$BED_PROGS/bpf/progs" &&
+		cp "$from"/tests/system/progs/*.o "$BED_PROGS/system/progs" &&
+		cp "$from"/tests/demo/*.o "$BED_PROGS/demo"
+}
+
 bed_start() {
-	[[ -x $BED_BIN/slotd && -x $BED_TOOLS/udp_flood ]] ||
-		bail "the bed is there" "run make checks first"
-	make_namespaces && make_client_wire && make_server_wire || bail "the bed is there"
+	make_namespaces || bail "the bed is there"
+	copy_build || bail "slotd, its programs and the test tools are built" "run make checks first"
+	make_client_wire && make_server_wire || bail "the bed is there"
 	wait_for 10 in_ns client ping -c 1 -W 1 198.51.100.2 &&
 		wait_for 10 in_ns client ping -c 1 -W 1 2001:db8:2::2 ||
 		bail "client and server reach each other"

@@ -64,19 +64,25 @@ static void assert_counted(struct bpf_object *object, int counter, size_t bytes)
 	}
 }
 
+void decap_case_load(struct bpf_object *object)
+{
+	int fd;
+
+	assert_int_equal(bpf_object__load(object), 0);
+	fd = bpf_object__find_map_fd_by_name(object, DECAP_ADDRESSES_NAME);
+	add_address(fd, DECAP_LOCAL4);
+	add_address(fd, DECAP_LOCAL6);
+}
+
 void decap_case_run(void **state)
 {
 	const struct decap_case *row = *state;
 	struct bpf_object *object = progrun_open("bpf/decap.bpf.o");
 	struct packet p, expected;
 	struct progrun run = {};
-	int addresses;
 
 	assert_non_null(object);
-	assert_int_equal(bpf_object__load(object), 0);
-	addresses = bpf_object__find_map_fd_by_name(object, DECAP_ADDRESSES_NAME);
-	add_address(addresses, DECAP_LOCAL4);
-	add_address(addresses, DECAP_LOCAL6);
+	decap_case_load(object);
 	row->build(&p);
 	(row->expect ? row->expect : row->build)(&expected);
 	assert_int_equal(progrun_packet(progrun_fd(object, "decap"), &p, &run), 0);

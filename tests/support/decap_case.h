@@ -9,7 +9,9 @@
 /* The addresses whose tunnels end here in every case. */
 #define DECAP_LOCAL4 "192.0.2.1"
 #define DECAP_LOCAL6 "2001:db8::1"
-#define DECAP_UNCOUNTED -1
+#define DECAP_UNCOUNTED (-1)
+
+struct bpf_object;
 
 struct decap_case {
 	const char *name;
@@ -28,6 +30,9 @@ void decap_start6(struct packet *p);
 /* decap_finish4 - put an outer IPv4 header and Ethernet around what is there; 6: IPv6. */
 void decap_finish4(struct packet *p);
 void decap_finish6(struct packet *p);
+
+/* decap_case_load - load @object and have tunnels end at the addresses above. */
+void decap_case_load(struct bpf_object *object);
 
 /* decap_case_run - a cmocka test; its row is a struct decap_case. */
 void decap_case_run(void **state);

@@ -22,7 +22,8 @@ struct bpf_object *firewall_case_open(const struct firewall_config *config)
 	data = bpf_map__initial_value(rodata, &size);
 	assert_non_null(data);
 	assert_true(size >= sizeof(*config));
-	memcpy(data, config, sizeof(*config));
+	if (config)
+		memcpy(data, config, sizeof(*config));
 	return object;
 }
 
@@ -97,7 +98,7 @@ static void assert_counted_once(struct bpf_object *object, enum firewall_counter
 void firewall_case_run(void **state)
 {
 	const struct firewall_case *row = *state;
-	struct bpf_object *object = firewall_case_open(&row->config);
+	struct bpf_object *object = firewall_case_open(row->config);
 	struct progrun run = {};
 	struct firewall maps;
 	struct packet p;

@@ -12,11 +12,11 @@ struct firewall_case {
 	const char *name;
 	void (*build)(struct packet *p);
 	const char *rules; /* as `slotctl firewall load` takes them; NULL: none */
-	struct firewall_config config;
-	enum firewall_counter counter; /* the only one that counts the packet */
+	const struct firewall_config *config; /* NULL: as the object has it */
+	enum firewall_counter counter;	      /* the only one that counts the packet */
 };
 
-/* firewall_case_open - the firewall with @config written into it, not yet loaded. */
+/* firewall_case_open - the firewall with @config, unless it is NULL, not yet loaded. */
 struct bpf_object *firewall_case_open(const struct firewall_config *config);
 
 /* firewall_case_maps - the maps of the loaded @object for the control plane; not owned. */

@@ -71,8 +71,8 @@ void packet_ip6_auth(struct packet *p, size_t len);
 /* packet_ip6_fragment - a fragment header; @offset in bytes, a multiple of 8. */
 void packet_ip6_fragment(struct packet *p, uint16_t offset, bool has_more);
 
-void packet_ip4(struct packet *p, const struct packet_ip4 *ip);
-void packet_ip6(struct packet *p, const struct packet_ip6 *ip);
+void packet_ip4(struct packet *p, const struct packet_ip4 *spec);
+void packet_ip6(struct packet *p, const struct packet_ip6 *spec);
 void packet_vlan(struct packet *p, uint16_t tci, uint16_t tpid);
 void packet_eth(struct packet *p);
 

@@ -219,7 +219,7 @@ struct large {
 	const char *part;
 };
 
-/* In each of these something of libconfuse grows with the square of the input, or its stack does. */
+/* In each of these something of libconfuse would grow with the square of the input. */
 static void parse_bears_a_megabyte_of_anything(void **state)
 {
 	static const struct large larges[] = {
@@ -252,6 +252,38 @@ static void parse_bears_a_megabyte_of_anything(void **state)
 
 		assert_int_equal(err, errors.count ? -EINVAL : 0);
 		assert_true(errors.count <= 101);
+	}
+}
+
+#define X_14 "xxxxxxxxxxxxxx"
+#define X_56 X_14 X_14 X_14 X_14
+
+static void parse_refuses_a_string_or_word_over_4096_bytes(void **state)
+{
+	static const char *const heads[] = { "chain eth0 { slot 2 { name = a\nobject = \"/",
+					     "chain eth0 { slot 2 { name = a\nobject = /" };
+	static const char *const tails[] = { "\"\n} }\n", "\n} }\n" };
+	static const char *const words[] = {
+		"slots.conf:2: text: too long: at most 4096 bytes in one string or word\n"
+		"slots.conf:2: object: \"/" X_56 "...\": "
+		"the path of a BPF object\n",
+		"slots.conf:2: object: \"/" X_56 "...\": "
+		"the path of a BPF object\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		const char *head = heads[i % 2];
+		bool is_long = i < 2;
+		/* the slash in front counts, the quotes do not */
+		_cleanup_free_ char *body =
+			repeat(head, "x", strlen(head) + (is_long ? 4096 : 4095));
+		_cleanup_free_ char *text = NULL;
+		_cleanup_free_ char *errors = NULL;
+
+		assert_true(asprintf(&text, "%s%s", body, tails[i % 2]) > 0);
+		errors = config_case_bad(text, strlen(text), -EINVAL);
+		assert_string_equal(errors, words[!is_long]);
 	}
 }
 
@@ -355,6 +387,7 @@ int main(void)
 		cmocka_unit_test(parse_refuses_a_text_of_10_megabytes),
 		cmocka_unit_test(parse_takes_a_text_of_the_largest_size),
 		cmocka_unit_test(parse_bears_a_megabyte_of_anything),
+		cmocka_unit_test(parse_refuses_a_string_or_word_over_4096_bytes),
 		cmocka_unit_test(parse_stops_at_a_hundred_errors),
 		cmocka_unit_test(parse_counts_settings),
 		cmocka_unit_test(parse_counts_unknown_keys),

@@ -134,8 +134,8 @@ static const struct bad_config bad_configs[] = {
 	{ "parse_refuses_unknown_key_in_slot", IN_SLOT("onwer = netsec\n"),
 	  "slots.conf:4: onwer: unknown key: " SLOT_KEYS "\n" },
 	{ "parse_refuses_unknown_key_each_time",
-	  IN_CHAIN(
-		  "slot 2 {\nname = a\nvip = x\n}\nslot 3 {\nvip = { y, z }\nvip = y\nname = b\n}\n"),
+	  IN_CHAIN("slot 2 {\nname = a\nvip = x\n}\n"
+		   "slot 3 {\nvip = { y, z }\nvip = y\nname = b\n}\n"),
 	  "slots.conf:4: vip: unknown key: " SLOT_KEYS "\n"
 	  "slots.conf:7: vip: unknown key: " SLOT_KEYS "\n"
 	  "slots.conf:8: vip: unknown key: " SLOT_KEYS "\n" },

@@ -40,6 +40,21 @@ run() {
 	(cd "$dir" && "$runner" -o "$dir/out" "$@") >"$dir/output" 2>&1 || status=$?
 }
 
+# the same, with SIGTERM sent to the runner once its test runs
+run_interrupted() {
+	local pid tries=0
+
+	rm -f "$dir/child"
+	(cd "$dir" && exec "$runner" -o "$dir/out" hanging) >"$dir/output" 2>&1 &
+	pid=$!
+	until [[ -s $dir/child ]] || ((tries++ > 200)); do
+		sleep 0.05
+	done
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+}
+
 ends_with() {
 	[[ $(tail -n 1 "$dir/output") == "$1" && $status -eq $2 ]]
 }
@@ -48,8 +63,9 @@ says() {
 	grep -qxF -- "$1" "$dir/output"
 }
 
+# no process, or a zombie that nobody has collected yet
 is_gone() {
-	[[ -s $1 ]] && ! kill -0 "$(<"$1")" 2>/dev/null
+	[[ -s $1 && $(ps -o stat= -p "$(<"$1")") != [!Z]* ]]
 }
 
 # shellcheck disable=SC2016
@@ -129,10 +145,13 @@ run -t 1 patient
 check "a script may ask for more time" ends_with "1 passed, 0 failed, 0 skipped" 0
 run leaving
 check "processes that a test leaves are named" \
-	says "    note - processes that it left running were ended"
+	grep -q "^    note - left running and ended: [0-9]* sleep 99" "$dir/output"
 check "processes that a test leaves are ended" is_gone "$dir/child"
 run signals
 check "a test can receive SIGINT" ends_with "1 passed, 0 failed, 0 skipped" 0
+run_interrupted
+check "a run that gets SIGTERM ends its test" is_gone "$dir/child"
+check "a run that gets SIGTERM says so in its exit status" test "$status" -eq 143
 run
 check "no test at all is a usage error" test "$status" -eq 2
 

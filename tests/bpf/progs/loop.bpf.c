@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf_loop with a callback (Linux 5.17): drops frames whose first 14 bytes add up to an odd number. */
+/* bpf_loop with a callback (Linux 5.17): drops frames whose first bytes add up to an odd number. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Who may change what: root everything, an owner its slot, everyone may look.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+setup() {
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "theirs" owner = "nobody" }
+		slot 6 { name = "groups" owner = "@nogroup" }
+	END
+	bed_slotd_fresh
+}
+
+# As a user without any right; as another one, in a group.
+as_nobody() {
+	setpriv --reuid nobody --regid nogroup --clear-groups "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" "$@"
+}
+
+as_stranger() {
+	setpriv --reuid daemon --regid daemon --clear-groups "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" "$@"
+}
+
+as_group_member() {
+	setpriv --reuid daemon --regid nogroup --clear-groups "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" "$@"
+}
+
+test_reading() {
+	local command
+
+	for command in slots status plan generations stats "show firewall"; do
+		# shellcheck disable=SC2086 # a command with its argument
+		succeeds "a stranger may read '$command'" as_stranger $command
+	done
+}
+
+test_changing() {
+	local pass=$BED_OBJECTS/pass.bpf.o command
+
+	for command in apply reload rollback detach; do
+		refuses "a stranger may not '$command'" "only root may do this, not uid [0-9]+ \(daemon\)" \
+			as_stranger "$command"
+		refuses "an owner of one slot may not '$command'" "only root may do this" \
+			as_nobody "$command"
+	done
+	for command in "deploy firewall $pass" "disable firewall" "enable 2" "undeploy firewall"; do
+		# shellcheck disable=SC2086
+		refuses "an owner of another slot may not '${command%% *}'" \
+			"uid [0-9]+ \(nobody\) does not own slot 2 of 'eth0'; nothing was changed" \
+			as_nobody $command
+	done
+	refuses "a stranger may not deploy into an owned slot" "does not own slot 5" \
+		as_stranger deploy theirs "$pass"
+	refuses "nobody but root may deploy into a slot that is not reserved" "does not own slot 9" \
+		as_nobody deploy 9 "$pass"
+	matches "refusals are logged" "$(bed_log)" "uid [0-9]+ \(nobody\) was refused: PUT /v1/chains/eth0/slots/2/object"
+}
+
+test_owning() {
+	local pass=$BED_OBJECTS/pass.bpf.o
+
+	succeeds "an owner deploys into its slot" as_nobody deploy theirs "$pass"
+	is "its program runs" "$(bed_get slots .slots[5].running)" true
+	succeeds "an owner disables its slot" as_nobody disable theirs
+	succeeds "an owner enables its slot" as_nobody enable theirs
+	matches "the record says who it was" "$(bed_get generations '.generations[0].reason')" \
+		"enable slot 5 by uid [0-9]+ \(nobody\)"
+	succeeds "an owner undeploys from its slot" as_nobody undeploy theirs
+	succeeds "a member of the owning group deploys" as_group_member deploy groups "$pass"
+	is "its program runs" "$(bed_get slots .slots[6].running)" true
+}
+
+map_owner() {
+	stat -c '%U %a' "$(bed_get slots ".slots[$1].map_dir")/state_seen"
+}
+
+test_maps() {
+	local state=$BED_PROGS/system/progs/state.bpf.o
+
+	as_nobody deploy theirs "$state" >/dev/null
+	matches "an owner's map pins are its own" "$(map_owner 5)" "^nobody 6"
+	bed_ctl deploy firewall "$state" >/dev/null
+	matches "root's are not" "$(map_owner 2)" "^root 6.0$"
+}
+
+bed_run
