@@ -23,9 +23,9 @@
 
 /* Places that jumps and calls name before they are known. */
 enum label_kind {
-	LABEL_NEXT,	/* behind the call of a slot */
-	LABEL_EXIT,	/* a verdict that ends the chain, or that the slot may not return */
-	LABEL_WENT_ON,	/* LABEL_WENT_ON + verdict: went on after a verdict other than pass */
+	LABEL_NEXT,    /* behind the call of a slot */
+	LABEL_EXIT,    /* a verdict that ends the chain, or that the slot may not return */
+	LABEL_WENT_ON, /* LABEL_WENT_ON + verdict: went on after a verdict other than pass */
 	LABEL_FUNC = LABEL_WENT_ON + ROOT_VERDICTS,
 	LABEL_KINDS,
 };
@@ -144,7 +144,8 @@ static size_t put_count(struct emitter *e, size_t offset)
 
 static size_t exit_offset(unsigned int row, unsigned int column)
 {
-	return offsetof(struct root_counters, exit) + (row * ROOT_COL_COUNT + column) * sizeof(__u64);
+	return offsetof(struct root_counters, exit) +
+	       (row * ROOT_COL_COUNT + column) * sizeof(__u64);
 }
 
 static size_t went_on_offset(unsigned int slot, unsigned int column)
@@ -230,12 +231,14 @@ static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 		put_ctx_load(e);
 	put_to(e, insn_call_func(), label_of(slot, LABEL_FUNC));
 	if (go_on == 1U << ROOT_COL_PASS) {
-		put_to(e, insn_jump32(BPF_JNE, BPF_REG_0, ROOT_COL_PASS), label_of(slot, LABEL_EXIT));
+		put_to(e, insn_jump32(BPF_JNE, BPF_REG_0, ROOT_COL_PASS),
+		       label_of(slot, LABEL_EXIT));
 		put_label(e, label_of(slot, LABEL_NEXT));
 		return;
 	}
 	if (go_on & 1U << ROOT_COL_PASS)
-		put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, ROOT_COL_PASS), label_of(slot, LABEL_NEXT));
+		put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, ROOT_COL_PASS),
+		       label_of(slot, LABEL_NEXT));
 	for (v = 0; v < ROOT_VERDICTS; v++)
 		if (v != ROOT_COL_PASS && go_on & 1U << v)
 			put_to(e, insn_jump32(BPF_JEQ, BPF_REG_0, (__s32)v),

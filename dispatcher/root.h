@@ -69,7 +69,7 @@ struct root_spec {
 struct root_func {
 	size_t start; /* index of the first instruction */
 	char name[24];
-	bool is_global; /* the root and the entry of each slot; functions inside a body are static */
+	bool is_global; /* the root, stubs, and bodies with a tail call; else static */
 };
 
 struct root_image {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What is done to a chain as a whole. */
 #include "loader/slotctl/slotctl.h"
 

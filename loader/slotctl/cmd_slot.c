@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What is done to one slot, without bringing anything along. */
 #include "loader/slotctl/slotctl.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/view.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/lib/cleanup.h"
 #include "loader/lib/verify.h"
 #include "loader/slotctl/answer.h"

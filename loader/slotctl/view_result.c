@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <string.h>
 
@@ -51,7 +51,9 @@ int slot_view_plan(const json_t *plan, const struct slot_look *look, FILE *out)
 	err = print_steps(plan, look, &kept, &done, out);
 	if (err)
 		return err;
-	if (!done)
+	if (!done && slot_answer_is_true(plan, "has_reservations_change"))
+		fputs("reservations change; programs stay as they are\n", out);
+	else if (!done)
 		fputs("rebuild the chain with the programs it has\n", out);
 	else if (kept)
 		fprintf(out, "keep %zu other%s\n", kept, kept == 1 ? "" : "s");

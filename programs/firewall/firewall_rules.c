@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "programs/firewall/firewall_rules.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -95,9 +96,10 @@ int firewall_rules_check(const struct firewall_rules *rules, struct slot_reason 
 	return 0;
 }
 
+static const char blanks[] = " \t\r";
+
 static int parse_words(char *line, struct slot_reason *why, struct firewall_rule *ret_rule)
 {
-	static const char blanks[] = " \t\r";
 	char *rest, *list = strtok_r(line, blanks, &rest);
 	char *text = strtok_r(NULL, blanks, &rest);
 	char *extra = strtok_r(NULL, blanks, &rest);
@@ -124,17 +126,20 @@ static int parse_line(const char *text, size_t len, struct slot_reason *why,
 {
 	const char *comment = memchr(text, '#', len);
 	char line[LINE_MAX_LEN];
+	size_t i;
 
 	if (comment)
 		len = (size_t)(comment - text);
 	if (len >= sizeof(line))
 		return slot_reason_set(why, -EINVAL, "line of %zu characters: expected at most %zu",
 				       len, sizeof(line) - 1);
-	if (memchr(text, '\0', len))
-		return slot_reason_set(why, -EINVAL, "NUL character: expected text");
+	for (i = 0; i < len; i++)
+		if (!isprint((unsigned char)text[i]) && !memchr(blanks, text[i], strlen(blanks)))
+			return slot_reason_set(why, -EINVAL, "byte 0x%02x: expected plain text",
+					       (unsigned char)text[i]);
 	memcpy(line, text, len);
 	line[len] = '\0';
-	if (!line[strspn(line, " \t\r")])
+	if (!line[strspn(line, blanks)])
 		return 1;
 	return parse_words(line, why, ret_rule);
 }

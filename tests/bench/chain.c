@@ -41,11 +41,13 @@ struct bench {
 	json_t *left_out;
 };
 
-static void add_root(struct bench *b, const char *engine, __u32 slots, bool counters)
+static void add_root(struct bench *b, const char *engine, const char *program, __u32 slots,
+		     bool counters)
 {
 	if (b->count < ROOTS_MAX)
 		b->roots[b->count++] = (struct bench_root){
 			.engine = engine,
+			.program = program,
 			.slots = slots,
 			.counters = counters,
 			.fd = -1,
@@ -60,14 +62,17 @@ static void add_engine(struct bench *b, const char *engine)
 
 	for (counters = 0; counters < 2; counters++) {
 		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-			add_root(b, engine, FIRST(sizes[i]), counters);
-		add_root(b, engine, SPREAD, counters);
+			add_root(b, engine, "trivial", FIRST(sizes[i]), counters);
+		add_root(b, engine, "trivial", SPREAD, counters);
 	}
+	add_root(b, engine, "varied", FIRST(1), true);
+	add_root(b, engine, "varied", FIRST(ROOT_SLOTS), true);
 }
 
 static void leave_out(struct bench *b, const char *engine, const char *reason)
 {
-	json_array_append_new(b->left_out, json_pack("{s:s, s:s}", "engine", engine, "reason", reason));
+	json_array_append_new(b->left_out,
+			      json_pack("{s:s, s:s}", "engine", engine, "reason", reason));
 }
 
 static void choose_roots(struct bench *b)
@@ -77,10 +82,11 @@ static void choose_roots(struct bench *b)
 	bool has_freplace = !slot_engine_freplace.probe(&refused);
 	size_t i;
 
-	add_root(b, "alone", FIRST(1), false);
+	add_root(b, "alone", "trivial", FIRST(1), false);
+	add_root(b, "alone", "varied", FIRST(1), false);
 	add_engine(b, "fused");
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		add_root(b, "tailcall", FIRST(sizes[i]), false);
+		add_root(b, "tailcall", "trivial", FIRST(sizes[i]), false);
 	if (!has_freplace) {
 		leave_out(b, "freplace", refused.text);
 		leave_out(b, "libxdp", refused.text);
@@ -89,7 +95,7 @@ static void choose_roots(struct bench *b)
 	add_engine(b, "freplace");
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 		if (sizes[i] <= BENCH_LIBXDP_MAX)
-			add_root(b, "libxdp", FIRST(sizes[i]), false);
+			add_root(b, "libxdp", "trivial", FIRST(sizes[i]), false);
 }
 
 static int load_roots(struct bench *b)
@@ -197,9 +203,9 @@ static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 {
 	const struct bench_root *root = &b->roots[i];
 	double *samples = b->samples[i];
-	json_t *row = json_pack("{s:s, s:i, s:b, s:n, s:n, s:s}", "engine", root->engine, "programs",
-				(int)bench_root_programs(root), "counters", root->counters,
-				"instructions", "ns", "kernel", kernel);
+	json_t *row = json_pack("{s:s, s:i, s:b, s:n, s:n, s:s}", "engine", root->engine,
+				"programs", (int)bench_root_programs(root), "counters",
+				root->counters, "instructions", "ns", "kernel", kernel);
 
 	qsort(samples, b->settings.trials, sizeof(*samples), compare_samples);
 	if (b->settings.has_instruction_clock) {
@@ -211,21 +217,27 @@ static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 	return row;
 }
 
+/* Which list a row belongs to: rows are chains without gaps of the trivial program. */
+static const char *choose_list(const struct bench_root *root)
+{
+	if (strcmp(root->program, "trivial"))
+		return root->program;
+	return root->slots == SPREAD ? "spread" : "rows";
+}
+
 static int print_results(struct bench *b)
 {
-	json_t *rows = json_array();
-	json_t *spread = json_array();
 	struct utsname host;
 	json_t *all;
 	size_t i;
 
 	uname(&host);
+	all = json_pack("{s:s, s:i, s:i, s:[], s:[], s:[], s:O}", "kernel", host.release, "repeat",
+			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows",
+			"spread", "varied", "left_out", b->left_out);
 	for (i = 0; i < b->count; i++)
-		json_array_append_new(b->roots[i].slots == SPREAD ? spread : rows,
+		json_array_append_new(json_object_get(all, choose_list(&b->roots[i])),
 				      make_row(b, i, host.release));
-	all = json_pack("{s:s, s:i, s:i, s:o, s:o, s:O}", "kernel", host.release, "repeat",
-			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows", rows,
-			"spread", spread, "left_out", b->left_out);
 	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
 		return -EIO;
 	json_decref(all);
@@ -257,7 +269,7 @@ static int parse_settings(int argc, char **argv, struct settings *ret_settings)
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .settings = { .repeat = 500000, .trials = 21 }, .link_fd = -1 };
+	static struct bench b = { .settings = { .repeat = 200000, .trials = 21 }, .link_fd = -1 };
 	int err;
 
 	if (parse_settings(argc, argv, &b.settings)) {

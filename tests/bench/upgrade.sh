@@ -4,13 +4,12 @@
 # How long one slot's upgrade takes in a full chain, from the request until packets meet the
 # new version: real slotd, real slotctl, 20 slots of the repository's programs. Prints tables
 # and writes build/bench/upgrade.json; see docs/benchmarks.md.
-#
-# usage: upgrade.sh [UPGRADES]
+# SLOTD_BENCH_UPGRADES: how many, 100 if not set.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 
-UPGRADES=${1:-100}
+UPGRADES=${SLOTD_BENCH_UPGRADES:-100}
 LIMIT_MS=50
 OUT=$BED_ROOT/build/bench
 NEXT=$BED_PROGS/demo/firewall_next.bpf.o

@@ -120,20 +120,12 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 		assert_int_equal(program_bed_run(&bed, lines[i]), PROGRAM_USAGE);
 }
 
-static void build_denied(struct packet *p)
-{
-	packet_start(p, "", 0);
-	packet_tcp(p, 40000, 80, 2);
-	packet_ip4(p, &(struct packet_ip4){ .src = "203.0.113.7", .dst = "192.0.2.1" });
-	packet_eth(p);
-}
-
 static void run_denied_packet(int prog_fd, uint32_t verdict)
 {
 	struct progrun result = {};
 	struct packet p;
 
-	build_denied(&p);
+	firewall_tcp4(&p);
 	assert_int_equal(progrun_packet(prog_fd, &p, &result), 0);
 	assert_int_equal(result.verdict, verdict);
 }
@@ -173,7 +165,7 @@ static void stats_shows_packets_and_bytes(void **state)
 				"neighbour         pass                0                0\n"
 				"not_ip            pass                0                0\n"
 				"deny_source       drop                0                0\n"
-				"deny_port         drop                2              108\n"
+				"deny_port         drop                2              118\n"
 				"deny_static       drop                0                0\n"
 				"deny_default      drop                0                0\n"
 				"fragment          drop                0                0\n"
@@ -198,7 +190,7 @@ static void json_of_stats_has_every_counter(void **state)
 	assert_string_equal(json_string_value(json_object_get(item, "name")), "no_rule");
 	assert_string_equal(json_string_value(json_object_get(item, "verdict")), "pass");
 	assert_int_equal(json_integer_value(json_object_get(item, "packets")), 1);
-	assert_int_equal(json_integer_value(json_object_get(item, "bytes")), 54);
+	assert_int_equal(json_integer_value(json_object_get(item, "bytes")), 59);
 	json_decref(root);
 }
 

@@ -168,21 +168,13 @@ struct sender {
 	atomic_ulong passed;
 };
 
-static void build_denied(struct packet *p)
-{
-	packet_start(p, "", 0);
-	packet_tcp(p, 40000, 80, 2);
-	packet_ip4(p, &(struct packet_ip4){ .src = "203.0.113.7", .dst = "192.0.2.1" });
-	packet_eth(p);
-}
-
 static void *send_denied(void *data)
 {
 	struct sender *sender = data;
 	struct progrun result;
 	struct packet p;
 
-	build_denied(&p);
+	firewall_tcp4(&p);
 	while (!atomic_load(&sender->is_stopping)) {
 		if (progrun_packet(sender->prog_fd, &p, &result) || result.verdict != XDP_DROP)
 			atomic_fetch_add(&sender->passed, 1);

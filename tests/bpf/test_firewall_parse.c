@@ -10,9 +10,6 @@
 #define DENY_PORT "deny tcp/80"
 #define DENY_SOURCE "deny 203.0.113.0/24\ndeny 2001:db8:1::/48"
 
-static const struct packet_ip4 ip4 = { .src = "203.0.113.7", .dst = "192.0.2.1" };
-static const struct packet_ip6 ip6 = { .src = "2001:db8:1::7", .dst = "2001:db8::1" };
-
 static void start_tcp(struct packet *p)
 {
 	packet_start(p, "hello", 5);
@@ -27,30 +24,6 @@ static void start_raw(struct packet *p, uint8_t proto, size_t len)
 	p->proto = proto;
 }
 
-static void finish4(struct packet *p)
-{
-	packet_ip4(p, &ip4);
-	packet_eth(p);
-}
-
-static void finish6(struct packet *p)
-{
-	packet_ip6(p, &ip6);
-	packet_eth(p);
-}
-
-static void tcp4(struct packet *p)
-{
-	start_tcp(p);
-	finish4(p);
-}
-
-static void tcp6(struct packet *p)
-{
-	start_tcp(p);
-	finish6(p);
-}
-
 /* Puts @value at @offset of the IP header of an untagged packet. */
 static void set_ip_byte(struct packet *p, size_t offset, uint8_t value)
 {
@@ -61,7 +34,7 @@ static void set_ip_byte(struct packet *p, size_t offset, uint8_t value)
 
 static void build_fragment4(struct packet *p, uint16_t fragment)
 {
-	struct packet_ip4 ip = ip4;
+	struct packet_ip4 ip = firewall_ip4;
 
 	ip.fragment = fragment;
 	start_tcp(p);
@@ -93,7 +66,7 @@ static void build_fragment6(struct packet *p, uint16_t offset, bool has_more)
 {
 	start_tcp(p);
 	packet_ip6_fragment(p, offset, has_more);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void first_fragment6(struct packet *p)
@@ -122,14 +95,14 @@ static void later_fragment6_like_ext(struct packet *p)
 	start_raw(p, IPPROTO_DSTOPTS, 8);
 	packet_bytes(p)[1] = 0xff;
 	packet_ip6_fragment(p, 8, false);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 /* Options and extension headers. */
 
 static void options4(struct packet *p)
 {
-	struct packet_ip4 ip = ip4;
+	struct packet_ip4 ip = firewall_ip4;
 
 	ip.options_len = 40;
 	start_tcp(p);
@@ -146,7 +119,7 @@ static void usual_exts6(struct packet *p)
 	packet_ip6_ext(p, IPPROTO_ROUTING, 24);
 	packet_ip6_ext(p, IPPROTO_DSTOPTS, 8);
 	packet_ip6_ext(p, IPPROTO_HOPOPTS, 8);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void build_exts6(struct packet *p, int count, size_t len)
@@ -154,7 +127,7 @@ static void build_exts6(struct packet *p, int count, size_t len)
 	start_tcp(p);
 	while (count--)
 		packet_ip6_ext(p, IPPROTO_DSTOPTS, len);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void seven_exts6(struct packet *p)
@@ -175,13 +148,13 @@ static void too_long_exts6(struct packet *p)
 static void encrypted6(struct packet *p)
 {
 	start_raw(p, IPPROTO_ESP, 32);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void no_next_header6(struct packet *p)
 {
 	start_raw(p, IPPROTO_NONE, 0);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 /* Wrong lengths. */
@@ -189,7 +162,7 @@ static void no_next_header6(struct packet *p)
 static void cut_in_tag(struct packet *p)
 {
 	start_tcp(p);
-	packet_ip4(p, &ip4);
+	packet_ip4(p, &firewall_ip4);
 	packet_vlan(p, 100, 0x8100);
 	packet_eth(p);
 	packet_cut(p, ETH_LEN + 3);
@@ -198,7 +171,7 @@ static void cut_in_tag(struct packet *p)
 static void cut_in_second_tag(struct packet *p)
 {
 	start_tcp(p);
-	packet_ip4(p, &ip4);
+	packet_ip4(p, &firewall_ip4);
 	packet_vlan(p, 100, 0x8100);
 	packet_vlan(p, 200, 0x88a8);
 	packet_eth(p);
@@ -208,7 +181,7 @@ static void cut_in_second_tag(struct packet *p)
 static void three_tags(struct packet *p)
 {
 	start_tcp(p);
-	packet_ip4(p, &ip4);
+	packet_ip4(p, &firewall_ip4);
 	packet_vlan(p, 100, 0x8100);
 	packet_vlan(p, 200, 0x8100);
 	packet_vlan(p, 300, 0x88a8);
@@ -217,83 +190,83 @@ static void three_tags(struct packet *p)
 
 static void cut_in_ip4(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	packet_cut(p, ETH_LEN + 19);
 }
 
 static void no_ip4(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	packet_cut(p, ETH_LEN);
 }
 
 static void version5(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 0, 0x55);
 }
 
 static void header_of_16_bytes(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 0, 0x44);
 }
 
 static void total_below_header(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 3, 19);
 }
 
 static void total_beyond_frame(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 3, (uint8_t)(p->len - ETH_LEN + 1));
 }
 
 static void total_of_64k(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 2, 0xff);
 }
 
 static void options_beyond_total(struct packet *p)
 {
 	start_raw(p, IPPROTO_NONE, 0);
-	finish4(p);
+	firewall_finish4(p);
 	set_ip_byte(p, 0, 0x46);
 	packet_pad(p, 60);
 }
 
 static void cut_in_ip6(struct packet *p)
 {
-	tcp6(p);
+	firewall_tcp6(p);
 	packet_cut(p, ETH_LEN + 39);
 }
 
 static void version6_is_4(struct packet *p)
 {
-	tcp6(p);
+	firewall_tcp6(p);
 	set_ip_byte(p, 0, 0x40);
 }
 
 static void payload_beyond_frame(struct packet *p)
 {
-	tcp6(p);
+	firewall_tcp6(p);
 	packet_cut(p, p->len - 1);
 }
 
 static void cut_in_ext6(struct packet *p)
 {
 	start_raw(p, IPPROTO_DSTOPTS, 7);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void ext6_beyond_payload(struct packet *p)
 {
 	start_raw(p, IPPROTO_HOPOPTS, 8);
 	packet_bytes(p)[1] = 1;
-	finish6(p);
+	firewall_finish6(p);
 	packet_pad(p, 100);
 }
 
@@ -301,7 +274,7 @@ static void jumbogram6(struct packet *p)
 {
 	start_tcp(p);
 	packet_ip6_ext(p, IPPROTO_HOPOPTS, 8);
-	finish6(p);
+	firewall_finish6(p);
 	set_ip_byte(p, 4, 0);
 	set_ip_byte(p, 5, 0);
 }
@@ -309,26 +282,26 @@ static void jumbogram6(struct packet *p)
 static void tcp4_of_19_bytes(struct packet *p)
 {
 	start_raw(p, IPPROTO_TCP, 19);
-	finish4(p);
+	firewall_finish4(p);
 }
 
 static void udp6_of_7_bytes(struct packet *p)
 {
 	start_raw(p, IPPROTO_UDP, 7);
-	finish6(p);
+	firewall_finish6(p);
 }
 
 static void bare_udp4(struct packet *p)
 {
 	packet_start(p, "", 0);
 	packet_udp(p, 40000, 80);
-	finish4(p);
+	firewall_finish4(p);
 }
 
 /* The port would be read from the padding, were the IP length not heeded. */
 static void tcp4_in_padding(struct packet *p)
 {
-	tcp4(p);
+	firewall_tcp4(p);
 	set_ip_byte(p, 3, 20);
 }
 
@@ -336,7 +309,7 @@ static void padded_tcp4(struct packet *p)
 {
 	packet_start(p, "", 0);
 	packet_tcp(p, 40000, 80, 2);
-	finish4(p);
+	firewall_finish4(p);
 	packet_pad(p, 60);
 }
 

@@ -9,6 +9,39 @@
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
+const struct packet_ip4 firewall_ip4 = { .src = "203.0.113.7", .dst = "192.0.2.1" };
+const struct packet_ip6 firewall_ip6 = { .src = "2001:db8:1::7", .dst = "2001:db8::1" };
+
+void firewall_finish4(struct packet *p)
+{
+	packet_ip4(p, &firewall_ip4);
+	packet_eth(p);
+}
+
+void firewall_finish6(struct packet *p)
+{
+	packet_ip6(p, &firewall_ip6);
+	packet_eth(p);
+}
+
+static void start_tcp(struct packet *p)
+{
+	packet_start(p, "hello", 5);
+	packet_tcp(p, 40000, 80, 2);
+}
+
+void firewall_tcp4(struct packet *p)
+{
+	start_tcp(p);
+	firewall_finish4(p);
+}
+
+void firewall_tcp6(struct packet *p)
+{
+	start_tcp(p);
+	firewall_finish6(p);
+}
+
 struct bpf_object *firewall_case_open(const struct firewall_config *config)
 {
 	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");

@@ -16,6 +16,17 @@ struct firewall_case {
 	enum firewall_counter counter;	      /* the only one that counts the packet */
 };
 
+/* The headers of every case's packet: from 203.0.113.7 and 2001:db8:1::7. */
+extern const struct packet_ip4 firewall_ip4;
+extern const struct packet_ip6 firewall_ip6;
+
+/* firewall_finish4 - put IPv4 and Ethernet in front of what is there; 6: IPv6. */
+void firewall_finish4(struct packet *p);
+void firewall_finish6(struct packet *p);
+/* firewall_tcp4 - a whole packet, TCP from port 40000 to port 80; 6: on IPv6. */
+void firewall_tcp4(struct packet *p);
+void firewall_tcp6(struct packet *p);
+
 /* firewall_case_open - the firewall with @config, unless it is NULL, not yet loaded. */
 struct bpf_object *firewall_case_open(const struct firewall_config *config);
 

@@ -78,7 +78,7 @@ void packet_eth(struct packet *p);
 
 /* packet_cut - shorten to @len bytes; no length or checksum is changed. */
 void packet_cut(struct packet *p, size_t len);
-/* packet_pad - append zeros up to @len bytes, as senders of short frames do. */
+/* packet_pad - append zeros up to @len bytes, as senders of short frames do; comes last. */
 void packet_pad(struct packet *p, size_t len);
 
 /* packet_sum - the Internet checksum over @len bytes added to @sum, not yet folded. */

@@ -10,12 +10,17 @@ DENIED4=203.0.113.66
 DENIED6=2001:db8:66::66
 SERVER4=198.51.100.2
 SERVER6=2001:db8:2::2
+# More addresses of the server, that its tunnels lead to.
+VIP4=198.51.100.80
+VIP6=2001:db8:2::80
 NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
 NGINX_PID=
 TRAFFIC=()
 # Packets per second that the machine carries without a loss of its own.
 RATE=2000
-[[ ${SLOTD_TIER:-} != vm ]] || RATE=200
+# Seconds after which no answer is taken for none.
+SILENCE=0.4
+[[ ${SLOTD_TIER:-} != vm ]] || RATE=200 SILENCE=3
 
 # nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {
@@ -110,13 +115,45 @@ load_start() {
 	TRAFFIC+=("$LOAD")
 }
 
-# load_stop: prints requests done and requests failed
-load_stop() {
-	stop "$LOAD" INT
+# load_figures: prints requests done and requests failed, as wrk had them
+load_figures() {
 	awk '/requests in/ { done_ = $1 }
 		/Socket errors/ { gsub(",", ""); failed += $4 + $6 + $8 + $10 }
 		/Non-2xx/ { failed += $NF }
 		END { print done_ + 0, failed + 0 }' "$BED/wrk"
+}
+
+load_stop() {
+	stop "$LOAD" INT
+	load_figures
+}
+
+# --- tunnels -------------------------------------------------------------------------------
+
+add_vips() {
+	in_ns server ip address replace "$VIP4/32" dev s0
+	in_ns server ip address replace "$VIP6/128" dev s0 nodad
+}
+
+# route_vips DEVICE: from the client into a tunnel, small enough for its outer header
+route_vips() {
+	in_ns client ip link set "$1" up mtu 1400 &&
+		in_ns client ip route replace "$VIP4" dev "$1" src "$CLIENT4" &&
+		in_ns client ip route replace "$VIP6" dev "$1" src "$CLIENT6"
+}
+
+# tunnel_start NAME SOURCE DESTINATION: what the client routes into NAME leaves in a tunnel
+tunnel_start() {
+	spawn client "$BED/log/$1" "$BED_TOOLS/tun_encap" "$1" "$2" "$3"
+	TUNNEL=$BED_SPAWNED
+	TRAFFIC+=("$TUNNEL")
+	wait_for 5 route_vips "$1" || bail "a tunnel device" "$(cat "$BED/log/$1")"
+}
+
+# decap_count KIND: packets that decap took out of a tunnel of that kind, or left alone
+decap_count() {
+	bed_ctl decap stats --json |
+		jq --arg kind "$1" '.counters[] | select(.name == $kind) | .packets'
 }
 
 end_traffic() {

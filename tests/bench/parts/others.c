@@ -19,7 +19,7 @@
 /* Load one link that goes on to @next. Returns its descriptor or -errno. */
 static int load_tail(int chain_fd, __u32 next)
 {
-	struct bpf_object *object = bpf_object__open(bench_object_path("tail.bpf.o"));
+	struct bpf_object *object = bpf_object__open(bench_object_path("tail"));
 	struct bpf_map *rodata;
 	struct bpf_map *chain;
 	int err;
@@ -98,7 +98,7 @@ int bench_libxdp_load(unsigned int programs, unsigned int ifindex, struct slot_r
 
 	libxdp_set_print(keep_warning);
 	for (i = 0; i < programs && !err; i++) {
-		members[i] = xdp_program__open_file(bench_object_path("trivial.bpf.o"), NULL, NULL);
+		members[i] = xdp_program__open_file(bench_object_path("trivial"), NULL, NULL);
 		err = (int)libxdp_get_error(members[i]);
 	}
 	if (!err)

@@ -15,13 +15,22 @@
 
 #define PIN_DIR SLOT_BPFFS_DEFAULT "/bench"
 
-/* The programs of one engine, shared by all its roots as generations share them. */
+/* What 20 slots of one engine hold, shared by all its roots as generations share them. */
 struct program_set {
 	const char *engine;
+	const char *program;
 	struct slot_program *programs[ROOT_SLOTS];
 };
 
-static struct program_set sets[] = { { .engine = "freplace" }, { .engine = "fused" } };
+static struct program_set sets[] = {
+	{ .engine = "freplace", .program = "trivial" },
+	{ .engine = "freplace", .program = "varied" },
+	{ .engine = "fused", .program = "trivial" },
+	{ .engine = "fused", .program = "varied" },
+};
+
+#define SETS (sizeof(sets) / sizeof(*sets))
+
 static struct slot_chain_state state;
 static unsigned int built;
 
@@ -30,7 +39,8 @@ const char *bench_object_path(const char *name)
 	static char path[PATH_MAX];
 	const char *build = getenv("SLOTD_BUILD");
 
-	snprintf(path, sizeof(path), "%s/tests/bench/progs/%s", build ? build : "build", name);
+	snprintf(path, sizeof(path), "%s/tests/bench/progs/%s.bpf.o", build ? build : "build",
+		 name);
 	return path;
 }
 
@@ -39,11 +49,12 @@ unsigned int bench_root_programs(const struct bench_root *root)
 	return (unsigned int)__builtin_popcount(root->slots);
 }
 
-static int open_trivial(struct slot_reason *why, struct slot_program **ret_program)
+static int open_program(const char *name, struct slot_reason *why,
+			struct slot_program **ret_program)
 {
 	static const struct slot_settings none;
 	struct slot_blob blob = { 0 };
-	int err = slot_blob_read(bench_object_path("trivial.bpf.o"), why, &blob);
+	int err = slot_blob_read(bench_object_path(name), why, &blob);
 
 	if (err)
 		return err;
@@ -52,26 +63,34 @@ static int open_trivial(struct slot_reason *why, struct slot_program **ret_progr
 	return err;
 }
 
-static int open_set(struct program_set *set, struct slot_reason *why)
+static int open_set(const struct bench_root *root, struct slot_reason *why,
+		    struct program_set **ret_set)
 {
+	struct program_set *set = sets;
 	unsigned int slot;
 	int err = 0;
 
+	while (strcmp(set->engine, root->engine) || strcmp(set->program, root->program))
+		if (++set == sets + SETS)
+			return slot_reason_set(why, -ENOENT, "no such chain");
 	for (slot = 0; slot < ROOT_SLOTS && !set->programs[slot] && !err; slot++) {
 		snprintf(state.slots[slot].name, sizeof(state.slots[slot].name), "slot%u", slot);
 		state.slots[slot].rules = ROOT_RULES_DEFAULT;
-		err = open_trivial(why, &set->programs[slot]);
+		err = open_program(set->program, why, &set->programs[slot]);
 	}
+	*ret_set = set;
 	return err;
 }
 
 static int load_chain(struct bench_root *root, struct slot_reason *why)
 {
-	struct program_set *set = &sets[!strcmp(root->engine, sets[1].engine)];
-	struct slot_build build = { .state = &state, .map_dir = PIN_DIR "/maps", .counters_fd = -1 };
+	struct program_set *set = NULL;
+	struct slot_build build = { .state = &state,
+				    .map_dir = PIN_DIR "/maps",
+				    .counters_fd = -1 };
 	char dir[PATH_MAX];
 	unsigned int slot;
-	int err = open_set(set, why);
+	int err = open_set(root, why, &set);
 
 	if (err)
 		return err;
@@ -90,11 +109,11 @@ static int load_chain(struct bench_root *root, struct slot_reason *why)
 	return slot_engine_find(root->engine)->build(&build, why, &root->fd);
 }
 
-static int load_alone(struct slot_reason *why)
+static int load_alone(const char *name, struct slot_reason *why)
 {
 	static const struct slot_program_place nowhere;
 	struct slot_program *program;
-	int err = open_trivial(why, &program);
+	int err = open_program(name, why, &program);
 
 	if (!err)
 		err = slot_program_load_xdp(program, &nowhere, why);
@@ -112,6 +131,6 @@ int bench_root_load(struct bench_root *root, unsigned int ifindex, struct slot_r
 	else if (!strcmp(root->engine, "tailcall"))
 		root->fd = bench_tailcall_load(programs, why);
 	else
-		root->fd = load_alone(why);
+		root->fd = load_alone(root->program, why);
 	return root->fd < 0 ? root->fd : 0;
 }

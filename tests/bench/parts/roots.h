@@ -13,8 +13,9 @@
 
 /* What is to be measured. */
 struct bench_root {
-	const char *engine; /* freplace, fused, libxdp, tailcall or alone */
-	__u32 slots;	    /* bit per slot that has a program; of the others only the number counts */
+	const char *engine;  /* freplace, fused, libxdp, tailcall or alone */
+	const char *program; /* trivial or varied; libxdp and tailcall have the former */
+	__u32 slots; /* bit per slot that has a program; of the others only the number counts */
 	bool counters;
 	int fd; /* of the program that gets attached */
 };
@@ -34,7 +35,7 @@ unsigned int bench_root_programs(const struct bench_root *root);
 int bench_tailcall_load(unsigned int programs, struct slot_reason *why);
 int bench_libxdp_load(unsigned int programs, unsigned int ifindex, struct slot_reason *why);
 
-/* bench_object_path - the built object of tests/bench/progs/@name, valid until the next call. */
+/* bench_object_path - the built object of tests/bench/progs/@name.bpf.c, valid until the next call. */
 const char *bench_object_path(const char *name);
 
 #endif
