@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <string.h>
 
 #include <bpf/libbpf.h>
 
@@ -372,22 +373,23 @@ static void congestion_keeps_every_header_checksum_right(void **state)
 	struct bpf_object *object = progrun_open("bpf/decap.bpf.o");
 	struct progrun run = {};
 	struct packet p;
-	struct iphdr *ip;
+	struct iphdr ip;
 	unsigned int id;
 
 	(void)state;
 	assert_non_null(object);
 	decap_case_load(object);
 	congested_ip4_in_ip6(&p);
-	ip = (struct iphdr *)(packet_bytes(&p) + inner_at);
+	memcpy(&ip, packet_bytes(&p) + inner_at, sizeof(ip));
 	for (id = 0; id <= UINT16_MAX; id++) {
-		ip->id = htons((uint16_t)id);
-		ip->check = 0;
-		ip->check = htons(packet_sum_fold(packet_sum(0, ip, sizeof(*ip))));
+		ip.id = htons((uint16_t)id);
+		ip.check = 0;
+		ip.check = htons(packet_sum_fold(packet_sum(0, &ip, sizeof(ip))));
+		memcpy(packet_bytes(&p) + inner_at, &ip, sizeof(ip));
 		assert_int_equal(progrun_packet(progrun_fd(object, "decap"), &p, &run), 0);
 		assert_int_equal(run.len, p.len - sizeof(struct ip6_hdr));
 		assert_int_equal(packet_sum_fold(packet_sum(
-					 0, run.bytes + sizeof(struct ether_header), sizeof(*ip))),
+					 0, run.bytes + sizeof(struct ether_header), sizeof(ip))),
 				 0);
 	}
 	bpf_object__close(object);

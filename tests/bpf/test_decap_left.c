@@ -21,7 +21,7 @@ static void plain6(struct packet *p)
 
 static void gre(struct packet *p)
 {
-	packet_start(p, "\0\0\x08\0tunnel of another kind", 28);
+	packet_start(p, "\0\0\x08\0tunnel of another kind", 26);
 	p->proto = IPPROTO_GRE;
 	decap_finish4(p);
 }

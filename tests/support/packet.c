@@ -76,45 +76,54 @@ static void defer_sum(struct packet *p, uint8_t proto, size_t at)
 	p->proto = proto;
 }
 
+/* Headers are made beside the packet, where they are aligned. */
+static void push_header(struct packet *p, const void *header, size_t len)
+{
+	memcpy(packet_push(p, len), header, len);
+}
+
 void packet_udp(struct packet *p, uint16_t src_port, uint16_t dst_port)
 {
-	struct udphdr *udp = (struct udphdr *)packet_push(p, sizeof(*udp));
+	struct udphdr udp = {
+		.source = htons(src_port),
+		.dest = htons(dst_port),
+		.len = htons((uint16_t)(sizeof(udp) + p->len)),
+	};
 
-	udp->source = htons(src_port);
-	udp->dest = htons(dst_port);
-	udp->len = htons((uint16_t)p->len);
+	push_header(p, &udp, sizeof(udp));
 	defer_sum(p, IPPROTO_UDP, offsetof(struct udphdr, check));
 }
 
 void packet_tcp(struct packet *p, uint16_t src_port, uint16_t dst_port, uint8_t flags)
 {
-	struct tcphdr *tcp = (struct tcphdr *)packet_push(p, sizeof(*tcp));
+	struct tcphdr tcp = {
+		.source = htons(src_port),
+		.dest = htons(dst_port),
+		.seq = htonl(1),
+		.doff = sizeof(tcp) / 4,
+		.window = htons(0xffff),
+	};
 
-	tcp->source = htons(src_port);
-	tcp->dest = htons(dst_port);
-	tcp->seq = htonl(1);
-	tcp->doff = sizeof(*tcp) / 4;
-	tcp->th_flags = flags;
-	tcp->window = htons(0xffff);
+	tcp.th_flags = flags;
+	push_header(p, &tcp, sizeof(tcp));
 	defer_sum(p, IPPROTO_TCP, offsetof(struct tcphdr, check));
 }
 
 void packet_icmp(struct packet *p, uint8_t type, uint8_t code)
 {
-	struct icmphdr *icmp = (struct icmphdr *)packet_push(p, sizeof(*icmp));
+	struct icmphdr icmp = { .type = type, .code = code };
 
-	icmp->type = type;
-	icmp->code = code;
-	icmp->checksum = htons(packet_sum_fold(packet_sum(0, packet_bytes(p), p->len)));
+	push_header(p, &icmp, sizeof(icmp));
+	set_be16(packet_bytes(p) + offsetof(struct icmphdr, checksum),
+		 packet_sum_fold(packet_sum(0, packet_bytes(p), p->len)));
 	p->proto = IPPROTO_ICMP;
 }
 
 void packet_icmp6(struct packet *p, uint8_t type, uint8_t code)
 {
-	struct icmp6_hdr *icmp = (struct icmp6_hdr *)packet_push(p, sizeof(*icmp));
+	struct icmp6_hdr icmp = { .icmp6_type = type, .icmp6_code = code };
 
-	icmp->icmp6_type = type;
-	icmp->icmp6_code = code;
+	push_header(p, &icmp, sizeof(icmp));
 	defer_sum(p, IPPROTO_ICMPV6, offsetof(struct icmp6_hdr, icmp6_cksum));
 }
 
@@ -155,54 +164,61 @@ void packet_ip6_auth(struct packet *p, size_t len)
 
 void packet_ip6_fragment(struct packet *p, uint16_t offset, bool has_more)
 {
-	struct ip6_frag *fragment = (struct ip6_frag *)packet_push(p, sizeof(*fragment));
+	struct ip6_frag fragment = {
+		.ip6f_nxt = p->proto,
+		.ip6f_offlg = htons(offset | has_more),
+		.ip6f_ident = htonl(1),
+	};
 
 	require(offset % 8 == 0, "bad fragment offset");
-	fragment->ip6f_nxt = p->proto;
-	fragment->ip6f_offlg = htons(offset | has_more);
-	fragment->ip6f_ident = htonl(1);
+	push_header(p, &fragment, sizeof(fragment));
 	p->proto = IPPROTO_FRAGMENT;
 }
 
 void packet_ip4(struct packet *p, const struct packet_ip4 *spec)
 {
-	size_t header_len = sizeof(struct iphdr) + spec->options_len;
-	struct iphdr *ip = (struct iphdr *)packet_push(p, header_len);
+	struct {
+		struct iphdr ip;
+		unsigned char options[MAX_IPOPTLEN];
+	} header = {};
+	size_t header_len = sizeof(header.ip) + spec->options_len;
 
-	require(spec->options_len % 4 == 0 && spec->options_len <= 40, "bad length of options");
-	ip->version = 4;
-	ip->ihl = header_len / 4;
-	ip->tos = spec->tos;
-	ip->tot_len = htons((uint16_t)p->len);
-	ip->id = htons(1);
-	ip->frag_off = htons(spec->fragment);
-	ip->ttl = spec->ttl ? spec->ttl : TTL_DEFAULT;
-	ip->protocol = spec->proto ? spec->proto : p->proto;
-	require(inet_pton(AF_INET, spec->src, &ip->saddr) == 1, "bad IPv4 source");
-	require(inet_pton(AF_INET, spec->dst, &ip->daddr) == 1, "bad IPv4 destination");
-	memset(ip + 1, IPOPT_NOP, spec->options_len);
-	ip->check = htons(packet_sum_fold(packet_sum(0, ip, header_len)));
+	require(spec->options_len % 4 == 0 && spec->options_len <= MAX_IPOPTLEN,
+		"bad length of options");
+	header.ip.version = 4;
+	header.ip.ihl = header_len / 4;
+	header.ip.tos = spec->tos;
+	header.ip.tot_len = htons((uint16_t)(header_len + p->len));
+	header.ip.id = htons(1);
+	header.ip.frag_off = htons(spec->fragment);
+	header.ip.ttl = spec->ttl ? spec->ttl : TTL_DEFAULT;
+	header.ip.protocol = spec->proto ? spec->proto : p->proto;
+	require(inet_pton(AF_INET, spec->src, &header.ip.saddr) == 1, "bad IPv4 source");
+	require(inet_pton(AF_INET, spec->dst, &header.ip.daddr) == 1, "bad IPv4 destination");
+	memset(header.options, IPOPT_NOP, spec->options_len);
+	header.ip.check = htons(packet_sum_fold(packet_sum(0, &header, header_len)));
+	push_header(p, &header, header_len);
 
 	if (p->sum_proto)
-		complete_sum(p, &ip->saddr, 8);
+		complete_sum(p, &header.ip.saddr, 8);
 	p->ethertype = ETHERTYPE_IP;
 	p->proto = IPPROTO_IPIP;
 }
 
 void packet_ip6(struct packet *p, const struct packet_ip6 *spec)
 {
-	size_t payload_len = p->len;
-	struct ip6_hdr *ip = (struct ip6_hdr *)packet_push(p, sizeof(*ip));
+	struct ip6_hdr ip = {};
 
-	ip->ip6_flow = htonl(6U << 28 | (uint32_t)spec->traffic_class << 20);
-	ip->ip6_plen = htons((uint16_t)payload_len);
-	ip->ip6_nxt = spec->proto ? spec->proto : p->proto;
-	ip->ip6_hlim = spec->hop_limit ? spec->hop_limit : TTL_DEFAULT;
-	require(inet_pton(AF_INET6, spec->src, &ip->ip6_src) == 1, "bad IPv6 source");
-	require(inet_pton(AF_INET6, spec->dst, &ip->ip6_dst) == 1, "bad IPv6 destination");
+	ip.ip6_flow = htonl(6U << 28 | (uint32_t)spec->traffic_class << 20);
+	ip.ip6_plen = htons((uint16_t)p->len);
+	ip.ip6_nxt = spec->proto ? spec->proto : p->proto;
+	ip.ip6_hlim = spec->hop_limit ? spec->hop_limit : TTL_DEFAULT;
+	require(inet_pton(AF_INET6, spec->src, &ip.ip6_src) == 1, "bad IPv6 source");
+	require(inet_pton(AF_INET6, spec->dst, &ip.ip6_dst) == 1, "bad IPv6 destination");
+	push_header(p, &ip, sizeof(ip));
 
 	if (p->sum_proto)
-		complete_sum(p, &ip->ip6_src, 32);
+		complete_sum(p, &ip.ip6_src, 32);
 	p->ethertype = ETHERTYPE_IPV6;
 	p->proto = IPPROTO_IPV6;
 }
@@ -218,11 +234,11 @@ void packet_vlan(struct packet *p, uint16_t tci, uint16_t tpid)
 
 void packet_eth(struct packet *p)
 {
-	struct ether_header *eth = (struct ether_header *)packet_push(p, sizeof(*eth));
+	struct ether_header eth = { .ether_type = htons(p->ethertype) };
 
-	memcpy(eth->ether_dhost, PACKET_MAC_DST, ETH_ALEN);
-	memcpy(eth->ether_shost, PACKET_MAC_SRC, ETH_ALEN);
-	eth->ether_type = htons(p->ethertype);
+	memcpy(eth.ether_dhost, PACKET_MAC_DST, ETH_ALEN);
+	memcpy(eth.ether_shost, PACKET_MAC_SRC, ETH_ALEN);
+	push_header(p, &eth, sizeof(eth));
 }
 
 void packet_cut(struct packet *p, size_t len)

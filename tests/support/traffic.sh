@@ -70,6 +70,7 @@ ping_once() {
 
 # sink_start PORT: counts at the server what arrives there
 sink_start() {
+	rm -f "$BED/sink.$1"
 	spawn server "$BED/log/sink" "$BED_TOOLS/udp_sink" "$1" "$BED/sink.$1"
 	TRAFFIC+=("$BED_SPAWNED")
 	wait_for 10 test -s "$BED/sink.$1" || bail "a sink on port $1" "$(cat "$BED/log/sink")"
