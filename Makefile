@@ -56,7 +56,7 @@ BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. -Wall -Wextra -Werror \
 
 # --- what is there -------------------------------------------------------------------------
 
-LIB_SRCS := $(wildcard dispatcher/*.c loader/lib/*.c)
+LIB_SRCS := $(wildcard dispatcher/*.c loader/lib/*/*.c)
 SLOTD_SRCS := $(wildcard loader/slotd/*.c)
 SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)

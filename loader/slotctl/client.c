@@ -9,7 +9,7 @@
 
 #include <curl/curl.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/client.h"
 #include "loader/slotctl/progress.h"
 

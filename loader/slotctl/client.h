@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 
 #define SLOT_ANSWER_SIZE_MAX (64U << 20)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 
-#include "loader/lib/blob.h"
-#include "loader/lib/cleanup.h"
+#include "loader/lib/host/blob.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/slotctl.h"
 
 static int deploy_blob(struct slot_ctl *ctl, const char *text, const struct slot_blob *blob)

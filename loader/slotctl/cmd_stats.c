@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/view.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "loader/lib/cleanup.h"
-#include "loader/lib/verify.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/engine/verify.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/progress.h"
 #include "loader/slotctl/slotctl.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/cmd_program.h"
 #include "loader/slotctl/slotctl.h"
 

@@ -7,7 +7,7 @@
 #include <net/if.h>
 
 #include "dispatcher/root_abi.h"
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/text.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/text.h"
 #include "loader/slotctl/view.h"

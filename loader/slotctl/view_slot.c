@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/pairs.h"
 #include "loader/slotctl/view.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/text.h"
 #include "loader/slotctl/view.h"

@@ -9,11 +9,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/pins.h"
-#include "loader/lib/registry.h"
-#include "loader/lib/verdict.h"
-#include "loader/lib/xdp.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/registry/registry.h"
+#include "loader/lib/registry/verdict.h"
+#include "loader/lib/host/xdp.h"
 
 static void cleanup_closedir(DIR **dir)
 {
@@ -95,8 +95,7 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 			     const struct slot_counters *counters)
 {
 	const struct slot_state *state = &chain->current->state.slots[slot];
-	const struct slot_override *override =
-		slot_override_find(&chain->overrides, state->name);
+	const struct slot_override *override = slot_override_find(&chain->overrides, state->name);
 	char map_dir[PATH_MAX];
 	json_t *packets = json_object();
 	json_t *json;
@@ -108,7 +107,7 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 			 (int)slot, "reserved", 1, "name", state->name, "owner", state->owner,
 			 "enabled", (int)state->enabled, "running",
 			 (int)slot_state_is_running(state), "deployed",
-			 override ? (int)override->has_object : 0, "continue_on",
+			 override ? (int) override->has_object : 0, "continue_on",
 			 list_verdicts(state->rules.continue_on), "allow",
 			 list_verdicts(state->rules.allow), "denied_as",
 			 slot_verdict_name(state->rules.denied_as), "map_dir", map_dir, "packets",
@@ -132,10 +131,9 @@ json_t *api_slots(const struct slot_chain *chain)
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		bool is_reserved = chain->current && chain->current->state.slots[slot].reserved;
 
-		json_array_append_new(slots, is_reserved ?
-						     describe_slot(chain, slot, &counters) :
-						     json_pack("{s:i, s:b}", "slot", (int)slot,
-							       "reserved", 0));
+		json_array_append_new(slots, is_reserved ? describe_slot(chain, slot, &counters) :
+							   json_pack("{s:i, s:b}", "slot",
+								     (int)slot, "reserved", 0));
 	}
 	if (chain->current) {
 		json_object_set_new(json, "root_abi", json_integer(chain->current->root_abi));
@@ -213,11 +211,11 @@ static json_t *describe_generation(const struct slot_generation *generation, boo
 		const struct slot_state *slot = &generation->state.slots[i];
 
 		if (slot_state_is_running(slot))
-			json_array_append_new(
-				slots, json_pack("{s:i, s:s, s:s, s:s, s:s}", "slot", (int)i,
-						 "name", slot->name, "program", slot->object.name,
-						 "version", slot->object.version, "sha256",
-						 slot->object.sha256));
+			json_array_append_new(slots, json_pack("{s:i, s:s, s:s, s:s, s:s}", "slot",
+							       (int)i, "name", slot->name,
+							       "program", slot->object.name,
+							       "version", slot->object.version,
+							       "sha256", slot->object.sha256));
 	}
 	return json_pack("{s:i, s:b, s:s, s:i, s:I, s:s, s:o}", "number", (int)generation->number,
 			 "active", (int)is_active, "engine", generation->engine->name, "root_abi",

@@ -10,8 +10,8 @@
 
 #include <net/if.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/manifest.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/manifest.h"
 
 /* An interface that a chain was once recorded for may be away for a while. */
 static bool has_interface(const char *name, void *data)
@@ -48,7 +48,8 @@ static bool has_object(const char *object, void *data)
 	return !find_object(data, object, path) && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
-static int read_text(const char *path, struct slot_reasons *errors, char **ret_text, size_t *ret_len)
+static int read_text(const char *path, struct slot_reasons *errors, char **ret_text,
+		     size_t *ret_len)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *text = malloc(SLOT_CONFIG_SIZE_MAX + 2);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "loader/lib/chain.h"
+#include "loader/lib/chain/chain.h"
 
 struct options {
 	const char *config_path;
@@ -22,7 +22,7 @@ struct daemon {
 	struct options options;
 	struct slot_host host;
 	int lock_fd;
-	struct slot_config config; /* as accepted last */
+	struct slot_config config;  /* as accepted last */
 	struct slot_chain **chains; /* one for each of config.chains, by the same index */
 };
 

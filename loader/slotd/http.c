@@ -13,8 +13,8 @@
 
 #include <microhttpd.h>
 
-#include "loader/lib/blob.h"
-#include "loader/lib/cleanup.h"
+#include "loader/lib/host/blob.h"
+#include "loader/lib/base/cleanup.h"
 
 #define CLIENTS_MAX 64
 #define CLIENT_TIMEOUT_S 10
@@ -197,11 +197,11 @@ int http_start(const char *path, http_handler handler, void *data, struct http_s
 	server->handler = handler;
 	server->data = data;
 	snprintf(server->path, sizeof(server->path), "%s", path);
-	server->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CLIENT_TIMEOUT_S,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CLIENTS_MAX, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, NULL, MHD_OPTION_END);
+	server->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
+				       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT,
+				       (unsigned int)CLIENT_TIMEOUT_S, MHD_OPTION_CONNECTION_LIMIT,
+				       (unsigned int)CLIENTS_MAX, MHD_OPTION_NOTIFY_COMPLETED,
+				       on_completed, NULL, MHD_OPTION_END);
 	if (!server->mhd) {
 		close(fd);
 		free(server);

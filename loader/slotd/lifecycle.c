@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/pins.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops.h"

@@ -19,7 +19,7 @@ static void write_line(const char *priority, const char *fmt, va_list args)
 	void name(const char *fmt, ...)                                                            \
 	{                                                                                          \
 		va_list args;                                                                      \
-												   \
+                                                                                                   \
 		va_start(args, fmt);                                                               \
 		write_line(priority, fmt, args);                                                   \
 		va_end(args);                                                                      \

@@ -14,8 +14,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/pins.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/http.h"
 #include "loader/slotd/lifecycle.h"
@@ -230,7 +230,15 @@ static void print_usage(FILE *to)
 /* Returns 0 to go on, 1 to exit with success, 2 for a usage error. */
 static int parse_options(int argc, char **argv, struct options *ret_options)
 {
-	enum { OPT_CONFIG = 256, OPT_OBJECTS, OPT_STATE, OPT_RUN, OPT_BPFFS, OPT_DETACH, OPT_CHECK };
+	enum {
+		OPT_CONFIG = 256,
+		OPT_OBJECTS,
+		OPT_STATE,
+		OPT_RUN,
+		OPT_BPFFS,
+		OPT_DETACH,
+		OPT_CHECK
+	};
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, OPT_CONFIG },
 		{ "object-dir", required_argument, NULL, OPT_OBJECTS },

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/registry.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/registry.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/log.h"
 
@@ -22,8 +22,8 @@ int op_fail(struct op_error *error, int err, const struct slot_chain *chain)
 	error->err = err;
 	if (chain && chain->current && slot_chain_is_attached(chain))
 		snprintf(error->why.text + used, sizeof(error->why.text) - used,
-			 "%sgeneration %u stays active", strchr(error->why.text, '\n') ? "\n" : "; ",
-			 chain->current->number);
+			 "%sgeneration %u stays active",
+			 strchr(error->why.text, '\n') ? "\n" : "; ", chain->current->number);
 	else if (chain)
 		snprintf(error->why.text + used, sizeof(error->why.text) - used,
 			 "; nothing runs on '%s'", chain->interface);
@@ -35,7 +35,7 @@ int op_fail(struct op_error *error, int err, const struct slot_chain *chain)
 }
 
 int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
-		       const struct slot_chain *chain)
+		   const struct slot_chain *chain)
 {
 	size_t i;
 
@@ -82,9 +82,8 @@ static bool is_object_wanted(const char *sha256, void *data)
 }
 
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
-			const struct slot_chain_state *desired,
-			const struct slot_overrides *overrides, const char *what,
-			struct op_error *error, struct slot_outcome *ret_outcome)
+		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,
+		    const char *what, struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	struct slot_change change = { .desired = desired, .overrides = overrides, .reason = what };
 	int err = slot_chain_apply(chain, &change, &error->why, ret_outcome);
@@ -176,13 +175,14 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 	edit.slot->has_object = true;
 	slot_override_set_object(&edit.overrides, edit.slot->name, &id);
 	snprintf(what, sizeof(what), "deploy slot %u by %s", slot, who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error, ret_outcome);
+	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
+			      ret_outcome);
 	slot_chain_state_free(&edit.state);
 	return err;
 }
 
-int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-		const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
+int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
+		struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	const struct slot_chain_config *config = NULL;
 	struct slot_object_id id = { 0 };
@@ -202,7 +202,8 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 	edit.slot->has_object = id.sha256[0] != '\0';
 	slot_override_set_object(&edit.overrides, edit.slot->name, NULL);
 	snprintf(what, sizeof(what), "undeploy slot %u by %s", slot, who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error, ret_outcome);
+	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
+			      ret_outcome);
 	slot_chain_state_free(&edit.state);
 	return err;
 }
@@ -220,7 +221,8 @@ int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 	slot_override_set_enabled(&edit.overrides, edit.slot->name, is_enabled);
 	snprintf(what, sizeof(what), "%s slot %u by %s", is_enabled ? "enable" : "disable", slot,
 		 who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error, ret_outcome);
+	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
+			      ret_outcome);
 	slot_chain_state_free(&edit.state);
 	return err;
 }

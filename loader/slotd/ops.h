@@ -39,8 +39,8 @@ int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
 	      const struct slot_blob *blob, const char *who, struct op_error *error,
 	      struct slot_outcome *ret_outcome);
-int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-		const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
+int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
+		struct op_error *error, struct slot_outcome *ret_outcome);
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,
 	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
@@ -145,7 +145,7 @@ static int reload_run(struct daemon *daemon, struct reload *reload, const char *
 		if (only && strcmp(only, chain->interface) != 0)
 			continue;
 		err = op_change_chain(daemon, chain, &reload->desired[i], &chain->overrides, what,
-				   error, &reload->outcomes[i]);
+				      error, &reload->outcomes[i]);
 		if (err)
 			reload_undo(reload, i);
 	}

@@ -84,8 +84,7 @@ static int run_reload(struct call *call)
 	int err = op_reload(call->daemon, call->who, &call->error, &outcomes);
 
 	for (i = 0; !err && i < call->daemon->config.count; i++)
-		json_array_append_new(results,
-				      api_outcome(call->daemon->chains[i], &outcomes[i]));
+		json_array_append_new(results, api_outcome(call->daemon->chains[i], &outcomes[i]));
 	free(outcomes);
 	if (err)
 		json_decref(results);
@@ -116,8 +115,8 @@ static int run_rollback(struct call *call)
 {
 	struct slot_outcome outcome = { 0 };
 
-	return answer_outcome(
-		call, op_rollback(call->daemon, call->chain, &call->error, &outcome), &outcome);
+	return answer_outcome(call, op_rollback(call->daemon, call->chain, &call->error, &outcome),
+			      &outcome);
 }
 
 static int run_detach(struct call *call)
@@ -288,8 +287,7 @@ static bool is_owner(const struct call *call)
 	const struct slot_generation *current = call->chain->current;
 	const struct slot_state *slot = current ? &current->state.slots[call->slot] : NULL;
 
-	return access_is_owner(&call->request->peer,
-			       slot && slot->reserved ? slot->owner : "root");
+	return access_is_owner(&call->request->peer, slot && slot->reserved ? slot->owner : "root");
 }
 
 static unsigned int check_access(struct call *call, enum need need)
@@ -351,7 +349,8 @@ unsigned int routes_handle(void *data, const struct http_request *request, json_
 	access_name(&request->peer, call.who, sizeof(call.who));
 	route = find_route(request, &match, &status);
 	if (!route)
-		status = fail(&call, status, status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
+		status = fail(&call, status,
+			      status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
 			      request->method, request->path);
 	else
 		status = find_target(&call, &match);

@@ -8,7 +8,7 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map map = {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 #include "programs/decap/decap_abi.h"
 
 /* Room for the longest address in words, with its NUL. */

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
 #include "programs/decap/decap.h"
 #include "programs/shared/counts.h"

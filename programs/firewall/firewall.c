@@ -7,7 +7,7 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "programs/shared/maps.h"
 
 /* By enum firewall_kind. */

@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
 #include "programs/firewall/firewall.h"
 #include "programs/shared/counts.h"

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 #include "programs/firewall/firewall_abi.h"
 
 /* Room for the longest rule in words, with its NUL. */

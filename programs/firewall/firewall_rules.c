@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 
 /* Wrong lines that are told one by one. */
 #define ERRORS_MAX 20

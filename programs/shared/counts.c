@@ -9,7 +9,7 @@
 #include <bpf/libbpf.h>
 #include <jansson.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "programs/shared/json.h"
 
 struct program_map program_counts_map(const char *name, size_t count)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "bpf/count_abi.h"
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 #include "programs/cli.h"
 #include "programs/shared/maps.h"
 

@@ -10,7 +10,7 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 
 static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
 {

@@ -7,7 +7,7 @@
 
 #include <linux/bpf.h>
 
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 
 /* A map as the program's ABI header describes it. */
 struct program_map {

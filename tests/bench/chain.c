@@ -17,7 +17,7 @@
 #include <bpf/bpf.h>
 #include <jansson.h>
 
-#include "loader/lib/engine.h"
+#include "loader/lib/engine/engine.h"
 #include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/roots.h"
 

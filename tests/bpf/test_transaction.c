@@ -17,9 +17,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "loader/lib/chain.h"
-#include "loader/lib/pins.h"
-#include "loader/lib/xdp.h"
+#include "loader/lib/chain/chain.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/host/xdp.h"
 #include "tests/support/tap.h"
 
 #define WORLD "/tmp/slotd-world"

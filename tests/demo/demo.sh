@@ -81,12 +81,11 @@ show_traffic() {
 	check "ping over IPv4" "$(ping_of "$SERVER4")" answer
 	check "ping over IPv6" "$(ping_of "$SERVER6")" answer
 	check "HTTP from the denied source $DENIED4" \
-		"$(answer_of "http://$SERVER4/" --interface "$DENIED4" -m 0.4)" "no answer"
+		"$(answer_of "http://$SERVER4/" --interface "$DENIED4" -m "$SILENCE")" "no answer"
 	check "ping from the denied source $DENIED6" \
-		"$(in_ns client ping -c 1 -W 0.4 -I "$DENIED6" "$SERVER6" >/dev/null &&
-			echo answer || echo "no answer")" "no answer"
+		"$(no_ping "$SERVER6" "$DENIED6" && echo "no answer" || echo answer)" "no answer"
 	check "HTTP to the denied port 8080" \
-		"$(answer_of "http://$SERVER4:8080/" -m 0.4)" "no answer"
+		"$(answer_of "http://$SERVER4:8080/" -m "$SILENCE")" "no answer"
 }
 
 show_tunnels() {
@@ -110,7 +109,7 @@ show_rule() {
 	check "HTTP to port $NEXT_PORT, firewall 1.0.0" "$(answer_of "http://$SERVER4:$NEXT_PORT/")" 200
 	deploy "$NEXT"
 	check "HTTP to port $NEXT_PORT, firewall 1.1.0, which has a rule more" \
-		"$(answer_of "http://$SERVER4:$NEXT_PORT/" -m 0.4)" "no answer"
+		"$(answer_of "http://$SERVER4:$NEXT_PORT/" -m "$SILENCE")" "no answer"
 	check "HTTP to port 80, firewall 1.1.0" "$(answer_of "http://$SERVER4/")" 200
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/config.h"
+#include "loader/lib/config/config.h"
 
 #define FILE_NAME "fuzz.conf"
 

@@ -7,7 +7,9 @@
 # in which the network namespaces, bpffs and all files of the bed live, so that they end
 # with the script whatever happens to it.
 #
-#   client c0 192.0.2.2, 2001:db8:1::2      eth0 edge eth1      s0 198.51.100.2, 2001:db8:2::2 server
+#   client c0 ---------------- eth0 edge eth1 ---------------- s0 server
+#          192.0.2.2                                           198.51.100.2
+#          2001:db8:1::2                                       2001:db8:2::2
 #
 # The client also has 203.0.113.66 and 2001:db8:66::66, for sources that a firewall denies.
 

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/blob.h"
-#include "loader/lib/pins.h"
+#include "loader/lib/host/blob.h"
+#include "loader/lib/host/pins.h"
 
 /*
  * A bpffs of this process's own, for the links of the freplace engine: what is
@@ -96,8 +96,8 @@ int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 	char text[256];
 	int err;
 
-	snprintf(path, sizeof(path), "%s/tests/bpf/progs/%s.bpf.o",
-		 build_dir ? build_dir : "build", object);
+	snprintf(path, sizeof(path), "%s/tests/bpf/progs/%s.bpf.o", build_dir ? build_dir : "build",
+		 object);
 	snprintf(text, sizeof(text), "%s", settings ? settings : "");
 	list.count = split_settings(text, items, 8);
 	err = slot_blob_read(path, &chain->why, &blob);

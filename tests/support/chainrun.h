@@ -6,8 +6,8 @@
 #ifndef TEST_CHAINRUN_H
 #define TEST_CHAINRUN_H
 
-#include "loader/lib/counters.h"
-#include "loader/lib/engine.h"
+#include "loader/lib/chain/counters.h"
+#include "loader/lib/engine/engine.h"
 #include "tests/support/progrun.h"
 
 struct chainrun {

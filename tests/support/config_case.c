@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 
 static bool has_interface(const char *name, void *data)
 {

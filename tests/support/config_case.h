@@ -6,7 +6,7 @@
 #ifndef CONFIG_CASE_H
 #define CONFIG_CASE_H
 
-#include "loader/lib/config.h"
+#include "loader/lib/config/config.h"
 
 /* The text starts on line 2, inside the chain; on line 4, inside the slot. */
 #define IN_CHAIN(text) "chain eth0 {\n" text "}\n"

@@ -3,7 +3,7 @@
 #ifndef STATE_CASE_H
 #define STATE_CASE_H
 
-#include "loader/lib/state.h"
+#include "loader/lib/registry/state.h"
 
 /* state_case_object - @name in version 1.0.@digit; its sha256 is 64 times @digit. */
 struct slot_object_id state_case_object(const char *name, char digit);

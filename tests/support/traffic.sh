@@ -20,7 +20,9 @@ TRAFFIC=()
 RATE=2000
 # Seconds after which no answer is taken for none.
 SILENCE=0.4
-[[ ${SLOTD_TIER:-} != vm ]] || RATE=200 SILENCE=3
+# A tenth of what else is a lot, where everything takes its time.
+MANY=10
+[[ ${SLOTD_TIER:-} != vm ]] || RATE=200 SILENCE=2 MANY=2
 
 # nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {
@@ -63,9 +65,14 @@ fetch() {
 		-m $((2 * TAP_SCALE)) "${@:2}" "$1" 2>/dev/null
 }
 
-# ping_once ADDRESS [SOURCE]
+# ping_once ADDRESS [SOURCE]: is answered
 ping_once() {
 	in_ns client ping -c 1 -W "$TAP_SCALE" ${2:+-I "$2"} "$1" >/dev/null
+}
+
+# no_ping ADDRESS [SOURCE]: is not answered
+no_ping() {
+	! in_ns client ping -c 1 -W "$SILENCE" ${2:+-I "$2"} "$1" >/dev/null
 }
 
 # sink_start PORT: counts at the server what arrives there

@@ -53,9 +53,8 @@ test_files_that_are_no_objects() {
 
 # Wherever bytes are wrong, slotd answers and goes on; a change that does no harm may pass.
 test_damaged_objects() {
-	local at size rounds=24 bad=0
+	local at size rounds=$((MANY * 3)) bad=0
 
-	[[ ${SLOTD_TIER:-} != vm ]] || rounds=6
 	size=$(stat -c %s "$BED_OBJECTS/firewall.bpf.o")
 	for ((at = 64; at < size; at += size / rounds)); do
 		make_object damaged.o "$at" '\x00\xff\xa5\x5a\xff\xff\xff\xff\x7f\x80\x01\x00'
@@ -101,12 +100,12 @@ test_verifier_rejects() {
 test_verdict_at_run_time() {
 	changes "a program that is ordinary at first takes the slot" \
 		deploy guest "$OWN_PROGS/late.bpf.o"
-	in_ns client ping -c 3 -i 0.01 -W 0.2 "$SERVER4" >/dev/null
+	in_ns client ping -c 3 -i 0.01 -W "$SILENCE" "$SERVER4" >/dev/null
 	is "what it answers with no verdict is aborted" $? 1
 	is "and counted as denied" "$(bed_get slots .slots[5].packets.denied)" 3
 	bed_ctl undeploy guest >/dev/null
 	changes "the same in a slot that treats it as pass" deploy lenient "$OWN_PROGS/late.bpf.o"
-	in_ns client ping -c 3 -i 0.01 -W 2 "$SERVER4" >/dev/null
+	in_ns client ping -c 3 -i 0.01 -W "$TAP_SCALE" "$SERVER4" >/dev/null
 	is "such packets go on" $? 0
 	is "and are counted as denied" "$(bed_get slots .slots[6].packets.denied)" 3
 }
@@ -121,7 +120,8 @@ test_configurations() {
 
 	cp "$BED/slots.conf" "$BED/good.conf"
 	head -c $((10 << 20)) /dev/zero | tr '\0' '#' >"$BED/slots.conf"
-	config_refused "a slots.conf of 10 MB is refused" "slots.conf:1: text: too long: at most 1048576 bytes"
+	config_refused "a slots.conf of 10 MB is refused" \
+		"slots.conf:1: text: too long: at most 1048576 bytes"
 	head -c 4096 /dev/urandom >"$BED/slots.conf"
 	before=$(chain_state)
 	bed_ctl apply >"$BED/out" 2>&1
@@ -132,7 +132,8 @@ test_configurations() {
 	rm "$BED/slots.conf"
 	config_refused "a slots.conf that is gone is refused" "slots.conf: cannot read it: No such file"
 	sed 's/slot 5/slot 20/' "$BED/good.conf" >"$BED/slots.conf"
-	config_refused "a slot beyond the last is refused, with its line" "slots.conf:4: slot: .20.: a number from 0 to 19"
+	config_refused "a slot beyond the last is refused, with its line" \
+		"slots.conf:4: slot: .20.: a number from 0 to 19"
 	cp "$BED/good.conf" "$BED/slots.conf"
 	is "then the good one finds nothing to do" "$(bed_get plan .has_changes)" false
 }
@@ -198,7 +199,8 @@ test_no_btf() {
 		bed_ctl deploy guest "$OWN_PROGS/core.bpf.o"
 	running=$(xdp_id eth0)
 	bed_slotd_stop
-	slotd_refuses "slotd on a kernel without BTF ends at once" "this kernel has no BTF .*slotd needs"
+	slotd_refuses "slotd on a kernel without BTF ends at once" \
+		"this kernel has no BTF .*slotd needs"
 	is "the chain runs on" "$(xdp_id eth0)" "$running"
 	umount /sys/kernel/btf
 	succeeds "with it slotd starts" bed_slotd

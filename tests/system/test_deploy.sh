@@ -7,7 +7,6 @@
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 
-FIREWALL=$BED_OBJECTS/firewall.bpf.o
 NEXT=$BED_PROGS/demo/firewall_next.bpf.o
 STATE=$BED_PROGS/system/progs/state
 
@@ -25,11 +24,11 @@ slot_is() {
 	bed_get slots ".slots[$1] | \"\(.program) \(.version) \(.running) \(.deployed)\""
 }
 
-# Ten rounds of every kind of change, the firewall in force in each of their generations.
+# Rounds of every kind of change, ten to a round; the firewall is in force in all generations.
 change_all() {
 	local i failed=0
 
-	for i in 1 2 3 4 5; do
+	for ((i = 0; i < CHANGES / 10; i++)); do
 		bed_ctl deploy firewall "$NEXT" || failed=1
 		bed_ctl deploy guest "$BED_OBJECTS/pass.bpf.o" || failed=1
 		bed_ctl disable guest || failed=1
@@ -45,7 +44,7 @@ change_all() {
 }
 
 test_changes_under_traffic() {
-	local sent requests failed
+	local sent requests failed CHANGES=$((MANY * 5))
 
 	nginx_start
 	sink_start 7001
@@ -58,14 +57,14 @@ test_changes_under_traffic() {
 	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
 	load_start 600
 	in_time "allowed packets arrive" 5 sink_has 7002 50
-	succeeds "50 changes are carried out under traffic" change_all
+	succeeds "$CHANGES changes are carried out under traffic" change_all
 	matches "the flood of denied packets was one" "$(flood_stop denied)" '^[1-9][0-9]{2,}$'
 	sent=$(flood_stop allowed)
 	read -r requests failed < <(load_stop)
-	in_time "no allowed packet is lost over 50 changes ($sent sent)" 3 sink_has 7002 "$sent"
-	is "no packet passes unfiltered over 50 changes" "$(sink_count 7001)" 50
+	in_time "no allowed packet is lost over $CHANGES changes ($sent sent)" 3 sink_has 7002 "$sent"
+	is "no packet passes unfiltered over $CHANGES changes" "$(sink_count 7001)" 50
 	matches "HTTP requests were answered" "$requests" '^[1-9]'
-	is "no HTTP request fails over 50 changes" "$failed" 0
+	is "no HTTP request fails over $CHANGES changes" "$failed" 0
 }
 
 test_disable_and_enable() {
@@ -122,8 +121,7 @@ test_state_survives() {
 	ping_once "$SERVER4"
 	changes "the firewall is upgraded" deploy firewall "$NEXT"
 	is "its rules survive the upgrade" "$(bed_ctl firewall list)" "$rules"
-	ping_once "$SERVER4" "$DENIED4"
-	is "and act" $? 1
+	succeeds "and act" no_ping "$SERVER4" "$DENIED4"
 	[[ $(bed_get slots '.slots[2].packets.seen') -gt $before ]]
 	is "the chain's counters only grow" $? 0
 
@@ -149,14 +147,14 @@ test_counters_add_up() {
 	sink_start 7002
 	bed_ctl firewall deny add udp/7001 >/dev/null
 	dropped=$(slot_count 2 drop)
-	send_udp 300 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
-	send_udp 500 "$CLIENT4" "$SERVER4" 7002 -r "$RATE" >/dev/null
-	send_udp 200 "$CLIENT6" "$SERVER6" 7002 -r "$RATE" >/dev/null
-	in_time "what is allowed arrives" 3 sink_has 7002 700
-	is "every dropped packet is counted, once" $(($(slot_count 2 drop) - dropped)) 300
+	send_udp $((MANY * 30)) "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	send_udp $((MANY * 50)) "$CLIENT4" "$SERVER4" 7002 -r "$RATE" >/dev/null
+	send_udp $((MANY * 20)) "$CLIENT6" "$SERVER6" 7002 -r "$RATE" >/dev/null
+	in_time "what is allowed arrives" 3 sink_has 7002 $((MANY * 70))
+	is "every dropped packet is counted, once" $(($(slot_count 2 drop) - dropped)) $((MANY * 30))
 	changes "a new generation takes over" deploy guest "$BED_OBJECTS/pass.bpf.o"
 	changes "and another one" deploy firewall "$NEXT"
-	is "their counts are kept" $(($(slot_count 2 drop) - dropped)) 300
+	is "their counts are kept" $(($(slot_count 2 drop) - dropped)) $((MANY * 30))
 	bed_ctl slots --json >"$BED/slots.json"
 	is "in every slot the verdicts add up to the packets seen" \
 		"$(jq '[.slots[] | select(.packets) | .packets |

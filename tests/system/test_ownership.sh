@@ -59,7 +59,8 @@ test_changing() {
 		as_stranger deploy theirs "$pass"
 	refuses "nobody but root may deploy into a slot that is not reserved" "does not own slot 9" \
 		as_nobody deploy 9 "$pass"
-	matches "refusals are logged" "$(bed_log)" "uid [0-9]+ \(nobody\) was refused: PUT /v1/chains/eth0/slots/2/object"
+	matches "refusals are logged" "$(bed_log)" \
+		"uid [0-9]+ \(nobody\) was refused: PUT /v1/chains/eth0/slots/2/object"
 }
 
 test_owning() {

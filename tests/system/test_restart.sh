@@ -105,9 +105,8 @@ count_pins() {
 }
 
 test_kill_during_deploys() {
-	local ROUNDS=20 rules
+	local ROUNDS=$((MANY * 2)) rules
 
-	[[ ${SLOTD_TIER:-} != vm ]] || ROUNDS=6
 	list_objects >"$BED/before"
 	start_floods
 	rules=$(bed_ctl firewall list)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "tests/support/config_case.h"
 
 #define CHAIN_KEYS "one of hook, mode, engine, counters, slot"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
+#include "loader/lib/base/cleanup.h"
 #include "tests/support/config_case.h"
 
 #define VERDICTS "aborted, drop, pass, tx, redirect"

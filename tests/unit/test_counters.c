@@ -2,7 +2,7 @@
 /* From one increment per packet to what each slot saw. */
 #include <string.h>
 
-#include "loader/lib/counters.h"
+#include "loader/lib/chain/counters.h"
 #include "tests/support/tap.h"
 
 #define RUNNING (1U << 0 | 1U << 2 | 1U << 12)

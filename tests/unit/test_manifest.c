@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/manifest.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/manifest.h"
 #include "tests/support/elf_image.h"
 
 #define SHA256 "ab12cd34ef56ab12cd34ef56ab12cd34ef56ab12cd34ef56ab12cd34ef56ab12"

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/plan.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/plan.h"
 #include "tests/support/state_case.h"
 
 static void json_decref_cleanup(json_t **json)

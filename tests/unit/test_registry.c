@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/registry.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/registry.h"
 #include "tests/support/config_case.h"
 #include "tests/support/state_case.h"
 

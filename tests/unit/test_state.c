@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "loader/lib/cleanup.h"
-#include "loader/lib/registry.h"
-#include "loader/lib/state.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/registry.h"
+#include "loader/lib/registry/state.h"
 #include "tests/support/state_case.h"
 
 #define SHA256 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

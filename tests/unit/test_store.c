@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "loader/lib/chain_record.h"
-#include "loader/lib/pins.h"
-#include "loader/lib/store.h"
+#include "loader/lib/chain/record.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/host/store.h"
 #include "tests/support/tap.h"
 
 struct place {

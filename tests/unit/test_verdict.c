@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "dispatcher/root_abi.h"
-#include "loader/lib/cleanup.h"
-#include "loader/lib/reason.h"
-#include "loader/lib/verdict.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/reason.h"
+#include "loader/lib/registry/verdict.h"
 
 static void every_verdict_is_parsed_from_its_own_name(void **state)
 {

@@ -10,7 +10,7 @@
 
 #include <net/if.h>
 
-#include "loader/lib/pins.h"
+#include "loader/lib/host/pins.h"
 
 static int say(const char *what, int err)
 {

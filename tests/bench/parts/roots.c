@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/blob.h"
-#include "loader/lib/counters.h"
-#include "loader/lib/engine.h"
-#include "loader/lib/pins.h"
+#include "loader/lib/host/blob.h"
+#include "loader/lib/chain/counters.h"
+#include "loader/lib/engine/engine.h"
+#include "loader/lib/host/pins.h"
 
 #define PIN_DIR SLOT_BPFFS_DEFAULT "/bench"
 

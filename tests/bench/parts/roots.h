@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#include "loader/lib/reason.h"
+#include "loader/lib/base/reason.h"
 
 #define BENCH_LIBXDP_MAX 10 /* programs that libxdp's dispatcher takes */
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/chain/build.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "loader/lib/chain/internal.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/host/xdp.h"
+
+static int describe_attempt(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	struct slot_generation *generation = slot_generation_new(chain->next_number);
+
+	if (!generation || slot_chain_state_copy(attempt->change->desired, &generation->state)) {
+		slot_generation_free(generation);
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	generation->engine = chain->engine;
+	generation->overrides = *attempt->change->overrides;
+	generation->created = time(NULL);
+	snprintf(generation->reason, sizeof(generation->reason), "%s", attempt->change->reason);
+	attempt->generation = generation;
+	return 0;
+}
+
+static int stage_totals(struct slot_chain *chain)
+{
+	int err;
+
+	if (chain->totals_fd >= 0)
+		return 0;
+	chain->totals_fd = slot_totals_new();
+	if (chain->totals_fd < 0)
+		return chain->totals_fd;
+	err = slot_pin_set(chain->totals_fd, chain->dir, SLOT_PIN_TOTALS);
+	if (err) {
+		close(chain->totals_fd);
+		chain->totals_fd = -1;
+	}
+	return err;
+}
+
+static int stage_counters(struct slot_attempt *attempt)
+{
+	int fd;
+
+	if (!attempt->change->desired->counters)
+		return 0;
+	fd = slot_counters_new(&attempt->cpu_max);
+	if (fd < 0)
+		return fd;
+	attempt->generation->counters_fd = fd;
+	return slot_pin_set(fd, attempt->dir, SLOT_PIN_COUNTERS);
+}
+
+int slot_attempt_stage(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	int err = describe_attempt(attempt, why);
+
+	if (err)
+		return err;
+	err = slot_generation_dir(chain->dir, attempt->generation->number, attempt->dir);
+	if (!err)
+		err = slot_pin_path(attempt->map_dir, chain->dir, SLOT_PIN_MAPS);
+	if (!err)
+		err = slot_pin_path(attempt->stage_dir, attempt->dir, SLOT_PIN_MAPS);
+	if (!err)
+		err = slot_pin_mkdir(attempt->dir);
+	if (!err)
+		err = stage_totals(chain);
+	if (!err)
+		err = stage_counters(attempt);
+	return err ? slot_reason_set(why, err, "cannot stage generation %u in '%s': %s",
+				     attempt->generation->number, attempt->dir, strerror(-err)) :
+		     0;
+}
+
+static int open_from_store(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
+{
+	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	struct slot_blob blob;
+	int err;
+
+	err = slot_store_get(&attempt->chain->host->store, state->object.sha256, state->object.name,
+			     why, &blob);
+	if (err)
+		return err;
+	err = slot_program_open(&blob, state->program, &state->settings, why,
+				&attempt->opened[slot]);
+	slot_blob_free(&blob);
+	return err;
+}
+
+/* A program that is in memory or opened from the store, whatever it was loaded for. */
+static int find_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why,
+			bool *ret_has_frags)
+{
+	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	const struct slot_program_cache *cache = &attempt->chain->cache;
+	struct slot_program *program = slot_program_cache_find(cache, state, true);
+	int err;
+
+	if (!program)
+		program = slot_program_cache_find(cache, state, false);
+	if (!program) {
+		err = open_from_store(attempt, slot, why);
+		if (err)
+			return slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name);
+		program = attempt->opened[slot];
+	}
+	*ret_has_frags = program->has_frags;
+	return 0;
+}
+
+static bool is_same_program(const struct slot_state *a, const struct slot_state *b)
+{
+	return slot_state_is_running(a) && !strcmp(a->name, b->name) &&
+	       !strcmp(a->object.sha256, b->object.sha256) && !strcmp(a->program, b->program) &&
+	       slot_settings_is_equal(&a->settings, &b->settings);
+}
+
+/* After a restart the running generation's pins give back what need not be loaded again. */
+static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
+{
+	const struct slot_generation *current = attempt->chain->current;
+	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	struct slot_program *program = NULL;
+	char dir[PATH_MAX];
+	unsigned int i;
+
+	if (!current || current->engine != attempt->chain->engine ||
+	    current->has_frags != attempt->has_frags ||
+	    slot_generation_dir(attempt->chain->dir, current->number, dir))
+		return;
+	for (i = 0; i < ROOT_SLOTS && !program; i++)
+		if (is_same_program(&current->state.slots[i], state))
+			current->engine->reopen(dir, i, &program);
+	if (!program)
+		return;
+	program->has_frags = attempt->opened[slot]->has_frags;
+	slot_program_free(attempt->opened[slot]);
+	attempt->opened[slot] = program;
+}
+
+static int choose_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
+{
+	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	int err;
+
+	attempt->programs[slot] =
+		slot_program_cache_find(&attempt->chain->cache, state, attempt->has_frags);
+	if (attempt->programs[slot])
+		return 0;
+	if (!attempt->opened[slot]) {
+		err = open_from_store(attempt, slot, why);
+		if (err)
+			return slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name);
+	}
+	reopen_pinned(attempt, slot);
+	attempt->programs[slot] = attempt->opened[slot];
+	return 0;
+}
+
+/* The chain takes multi-buffer packets only if all of its programs do. */
+int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	const struct slot_state *slots = attempt->change->desired->slots;
+	unsigned int slot;
+	bool has_frags = false;
+	int err = 0;
+
+	attempt->has_frags = true;
+	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
+		if (!slot_state_is_running(&slots[slot]))
+			continue;
+		err = find_program(attempt, slot, why, &has_frags);
+		attempt->has_frags = attempt->has_frags && !err && has_frags;
+	}
+	for (slot = 0; slot < ROOT_SLOTS && !err; slot++)
+		if (slot_state_is_running(&slots[slot]))
+			err = choose_program(attempt, slot, why);
+	attempt->generation->has_frags = attempt->has_frags;
+	return err;
+}
+
+int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_generation *generation = attempt->generation;
+	struct slot_build build = {
+		.state = attempt->change->desired,
+		.has_frags = attempt->has_frags,
+		.dir = attempt->dir,
+		.map_dir = attempt->map_dir,
+		.stage_dir = attempt->stage_dir,
+		.log_dir = attempt->chain->host->store.log_dir,
+		.counters_fd = generation->counters_fd,
+		.cpu_max = attempt->cpu_max,
+	};
+	int err;
+
+	memcpy(build.programs, attempt->programs, sizeof(build.programs));
+	err = generation->engine->build(&build, why, &generation->root_fd);
+	if (err)
+		return err;
+	err = slot_pin_set(generation->root_fd, attempt->dir, SLOT_PIN_ROOT);
+	if (!err)
+		err = slot_xdp_prog_id(generation->root_fd, &generation->root_id);
+	return err ? slot_reason_set(why, err, "cannot pin '%s/" SLOT_PIN_ROOT "': %s",
+				     attempt->dir, strerror(-err)) :
+		     0;
+}
+
+void slot_attempt_settle(struct slot_attempt *attempt)
+{
+	struct slot_chain *chain = attempt->chain;
+
+	slot_program_cache_set(&chain->cache, &attempt->generation->state, attempt->has_frags,
+			       attempt->programs);
+	/* Should this fail, the next start of slotd moves them: until then the pins are staged. */
+	slot_chain_promote_maps(chain, attempt->generation->number, NULL);
+}
+
+void slot_attempt_abandon(struct slot_attempt *attempt)
+{
+	struct slot_chain *chain = attempt->chain;
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		slot_program_free(attempt->opened[slot]);
+	if (attempt->generation)
+		slot_generation_remove(chain->dir, attempt->generation->number, &chain->host->store,
+				       chain->interface);
+	slot_generation_free(attempt->generation);
+	if (chain->current || !access(attempt->map_dir, F_OK))
+		return;
+	/* The first attempt of all: not even the folder of the chain stays. */
+	if (chain->totals_fd >= 0)
+		close(TAKE_FD(chain->totals_fd));
+	slot_pin_remove_all(chain->dir);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A chain as it stands: its link, its records, its counters. */
+#include "loader/lib/chain/chain.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "loader/lib/chain/internal.h"
+#include "loader/lib/chain/record.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/host/target.h"
+#include "loader/lib/host/xdp.h"
+
+static void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+void slot_chain_free(struct slot_chain *chain)
+{
+	if (!chain)
+		return;
+	slot_program_cache_clear(&chain->cache);
+	slot_generation_free(chain->current);
+	slot_generation_free(chain->previous);
+	if (chain->link_fd >= 0)
+		close(chain->link_fd);
+	if (chain->totals_fd >= 0)
+		close(chain->totals_fd);
+	free(chain);
+}
+
+bool slot_chain_is_attached(const struct slot_chain *chain)
+{
+	unsigned int ifindex = 0;
+	__u32 prog_id;
+
+	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
+	       ifindex;
+}
+
+int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
+{
+	struct slot_chain_record record = {
+		.current = chain->current ? chain->current->number : 0,
+		.previous = chain->previous ? chain->previous->number : 0,
+		.next = chain->next_number,
+		.is_detached = chain->is_detached,
+		.overrides = chain->overrides,
+	};
+
+	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
+}
+
+int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why)
+{
+	_cleanup_close_ int link_fd = -1;
+	enum slot_attach_mode mode;
+	int err;
+
+	if (!chain->ifindex)
+		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
+				       chain->interface);
+	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
+			      &link_fd, &mode);
+	if (err)
+		return err;
+	err = slot_pin_set(link_fd, chain->dir, SLOT_PIN_LINK);
+	if (err)
+		return slot_reason_set(why, err, "cannot pin '%s/" SLOT_PIN_LINK "': %s",
+				       chain->dir, strerror(-err));
+	chain->link_fd = TAKE_FD(link_fd);
+	chain->mode = mode;
+	return 0;
+}
+
+void slot_chain_unlink(struct slot_chain *chain)
+{
+	slot_pin_del(chain->dir, SLOT_PIN_LINK);
+	if (chain->link_fd >= 0)
+		close(chain->link_fd);
+	chain->link_fd = -1;
+}
+
+static int move_maps(const char *from, const char *to)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(from);
+	const struct dirent *entry;
+	char source[PATH_MAX];
+	char target[PATH_MAX];
+	int err = dir ? slot_pin_mkdir(to) : -errno;
+
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		err = slot_pin_path(source, from, "%s", entry->d_name);
+		if (!err)
+			err = slot_pin_path(target, to, "%s", entry->d_name);
+		if (!err && rename(source, target))
+			err = -errno;
+	}
+	return err;
+}
+
+int slot_chain_promote_maps(const struct slot_chain *chain, unsigned int number,
+			    struct slot_reason *why)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	const struct dirent *entry;
+	char staged[PATH_MAX];
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+	int err = slot_pin_path(staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS, number);
+
+	dir = err ? NULL : opendir(staged);
+	while (dir && !err && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		err = slot_pin_path(from, staged, "%s", entry->d_name);
+		if (!err)
+			err = slot_pin_path(to, chain->dir, SLOT_PIN_MAPS "/%s", entry->d_name);
+		if (!err)
+			err = move_maps(from, to);
+	}
+	if (!err && dir)
+		err = slot_pin_remove_all(staged);
+	return err ? slot_reason_set(why, err, "cannot move new maps out of '%s': %s", staged,
+				     strerror(-err)) :
+		     0;
+}
+
+void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation)
+{
+	if (!generation)
+		return;
+	if (generation->counters_fd >= 0 && chain->totals_fd >= 0)
+		slot_totals_fold(chain->totals_fd, generation->number, generation->counters_fd,
+				 slot_generation_running(generation));
+	slot_generation_remove(chain->dir, generation->number, &chain->host->store,
+			       chain->interface);
+	slot_generation_free(generation);
+}
+
+/* The folder moves along with the interface, so that maps and counters live on. */
+static int follow_to(struct slot_chain *chain, const struct slot_target *target,
+		     struct slot_reason *why)
+{
+	char dir[PATH_MAX];
+	int err;
+
+	slot_chain_unlink(chain);
+	chain->ifindex = target->ifindex;
+	err = slot_pins_chain_dir(chain->host->root, target, dir);
+	if (err == -ENOENT && rename(chain->dir, dir))
+		err = errno == ENOENT ? 0 : -errno;
+	else if (err == -ENOENT)
+		err = 0;
+	if (err)
+		return slot_reason_set(why, err, "cannot move '%s' to '%s': %s", chain->dir, dir,
+				       strerror(-err));
+	memcpy(chain->dir, dir, sizeof(dir));
+	if (!chain->current || chain->is_detached)
+		return 0;
+	return slot_chain_attach(chain, chain->current->root_fd, why);
+}
+
+int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
+{
+	struct slot_target target = { 0 };
+	int err = slot_target_find(chain->interface, &target);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
+				       strerror(-err));
+	if (slot_chain_is_attached(chain))
+		return 0;
+	if (target.ifindex && target.ifindex != chain->ifindex)
+		return follow_to(chain, &target, why);
+	chain->ifindex = target.ifindex;
+	return 0;
+}
+
+int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why)
+{
+	struct slot_generation *current = TAKE_PTR(chain->current);
+	struct slot_generation *previous = TAKE_PTR(chain->previous);
+	bool was_detached = chain->is_detached;
+	int err;
+
+	/* The intention first: a start after a kill in between finds nothing to bring back. */
+	chain->is_detached = keep_off;
+	err = slot_chain_save(chain, why);
+	if (err) {
+		chain->is_detached = was_detached;
+		chain->current = current;
+		chain->previous = previous;
+		return err;
+	}
+	slot_chain_unlink(chain);
+	slot_chain_retire(chain, current);
+	slot_chain_retire(chain, previous);
+	slot_program_cache_clear(&chain->cache);
+	if (chain->totals_fd >= 0)
+		close(chain->totals_fd);
+	chain->totals_fd = -1;
+	err = slot_pin_remove_all(chain->dir);
+	if (err)
+		return slot_reason_set(why, err, "the chain is off '%s', but '%s' remains: %s",
+				       chain->interface, chain->dir, strerror(-err));
+	return 0;
+}
+
+int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters)
+{
+	const struct slot_generation *live[] = { chain->current, chain->previous };
+	struct slot_totals totals = { 0 };
+	size_t i;
+	int err = 0;
+
+	if (chain->totals_fd >= 0)
+		err = slot_totals_get(chain->totals_fd, &totals);
+	for (i = 0; i < 2 && !err; i++)
+		if (live[i] && live[i]->counters_fd >= 0)
+			err = slot_counters_add(live[i]->counters_fd,
+						slot_generation_running(live[i]), &totals.sums);
+	if (!err)
+		*ret_counters = totals.sums;
+	return err;
+}

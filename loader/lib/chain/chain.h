@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A chain: the slots of one interface, as they run and as they are changed.
+ * A change is a transaction: build beside what runs, try it on test packets,
+ * swap, record, retire. docs/protocol.md tells the order, and what each failure
+ * leaves.
+ *
+ * Not thread-safe: one thread owns all chains of a host.
+ */
+#ifndef SLOT_CHAIN_H
+#define SLOT_CHAIN_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "loader/lib/chain/counters.h"
+#include "loader/lib/chain/generation.h"
+#include "loader/lib/registry/plan.h"
+#include "loader/lib/program/cache.h"
+
+/* What all chains of a host share. */
+struct slot_host {
+	char root[PATH_MAX]; /* of the pins, "<bpffs>/slotd" */
+	struct slot_store store;
+};
+
+struct slot_chain {
+	struct slot_host *host;
+	char interface[IFNAMSIZ];
+	char dir[PATH_MAX];		   /* of its pins */
+	unsigned int ifindex;		   /* 0: the interface is not there */
+	int link_fd;			   /* -1: not attached */
+	enum slot_attach_mode mode;	   /* as attached */
+	enum slot_attach_mode wanted_mode; /* as slots.conf says */
+	const struct slot_engine *engine;
+	struct slot_reason engine_reason;
+	struct slot_generation *current;  /* NULL: nothing built */
+	struct slot_generation *previous; /* NULL: no way back */
+	struct slot_overrides overrides;
+	unsigned int next_number;
+	bool is_detached; /* somebody took the chain off; only an apply brings it back */
+	int totals_fd;
+	struct slot_program_cache cache;
+};
+
+/* Where the time of a change went, in microseconds. */
+struct slot_timing {
+	long long open_us;	/* objects read, opened, given settings */
+	long long build_us;	/* programs verified, root made, linked */
+	long long preflight_us; /* run on test packets */
+	long long swap_us;	/* the one system call that moves the traffic */
+	long long record_us;	/* records written, the oldest generation retired */
+	long long total_us;
+};
+
+struct slot_change {
+	const struct slot_chain_state *desired;
+	const struct slot_overrides *overrides; /* that the desired state came from */
+	const char *reason;			/* who and what, for the record */
+};
+
+struct slot_outcome {
+	bool is_changed;
+	struct slot_plan plan;
+	struct slot_timing timing;
+	struct slot_reason warning; /* empty: none */
+};
+
+/*
+ * slot_chain_open - the chain of @config's interface, as the kernel's own state
+ * has it: the running generation is adopted untouched, what an interrupted
+ * change left is finished or undone.
+ *
+ * Returns 0 also where nothing runs yet; -EBUSY or -EEXIST when something runs
+ * that is not slotd's, which is left alone; -ENOTSUP when the engine asked for
+ * does not work here; says why. @ret_chain: slot_chain_free.
+ */
+int slot_chain_open(struct slot_host *host, const struct slot_chain_config *config,
+		    struct slot_reason *why, struct slot_chain **ret_chain);
+
+/*
+ * slot_chain_configure - take over how @config wants the chain built and
+ * attached; it counts from the next generation or attachment on. Returns 0, or
+ * -ENOTSUP for an engine that does not work here, and why.
+ */
+int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_config *config,
+			 struct slot_reason *why);
+
+/* slot_chain_free - let go of the chain; what is attached and pinned stays. NULL is fine. */
+void slot_chain_free(struct slot_chain *chain);
+
+/* slot_chain_is_attached - whether packets of the interface pass the chain now. */
+bool slot_chain_is_attached(const struct slot_chain *chain);
+
+/*
+ * slot_chain_apply - bring the chain to @change->desired. All or nothing: on
+ * failure packets go on through the generation that ran before, and nothing is
+ * left of the attempt. Returns 0 or -errno, says why. @ret_outcome is set also
+ * where nothing had to change.
+ */
+int slot_chain_apply(struct slot_chain *chain, const struct slot_change *change,
+		     struct slot_reason *why, struct slot_outcome *ret_outcome);
+
+/*
+ * slot_chain_rollback - one swap back to the previous generation, which becomes
+ * the current one; the one left becomes the previous. @overrides are the new
+ * ones (slot_registry_return). Returns 0, -ENOENT without a previous one, or -errno.
+ */
+int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *overrides,
+			struct slot_reason *why, struct slot_outcome *ret_outcome);
+
+/*
+ * slot_chain_follow - bring the chain back to its interface when that came or came back
+ * under another ifindex, with the generation that is built, or take note that it went.
+ * Returns 0 (also where there is nothing to do) or -errno, says why.
+ */
+int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
+
+/*
+ * slot_chain_detach - take the chain off the interface and out of the kernel,
+ * maps included. Overrides stay recorded; with @keep_off no start of slotd
+ * attaches it again before the next apply. Returns 0 or -errno, says why.
+ */
+int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why);
+
+/* slot_chain_has_object - whether the chain runs, can go back to, or was told to run the object @sha256. */
+bool slot_chain_has_object(const struct slot_chain *chain, const char *sha256);
+
+/* slot_chain_counters - everything counted since the chain was attached. Returns 0 or -errno. */
+int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/chain/counters.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+
+static unsigned int round_up_cpus(unsigned int cpus)
+{
+	unsigned int rounded = 1;
+
+	while (rounded < cpus)
+		rounded *= 2;
+	return rounded;
+}
+
+int slot_counters_new(unsigned int *ret_cpu_max)
+{
+	int cpus = libbpf_num_possible_cpus();
+	unsigned int cpu_max;
+	int fd;
+
+	if (cpus < 0)
+		return cpus;
+	cpu_max = round_up_cpus((unsigned int)cpus);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, ROOT_COUNTERS_NAME, sizeof(__u32),
+			    cpu_max << ROOT_CPU_SHIFT, 1, NULL);
+	if (fd >= 0)
+		*ret_cpu_max = cpu_max;
+	return fd;
+}
+
+static int get_value_size(int fd, __u32 *ret_size)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	*ret_size = info.value_size;
+	return 0;
+}
+
+int slot_counters_clear(int fd)
+{
+	_cleanup_free_ void *zero = NULL;
+	__u32 key = 0;
+	__u32 size = 0;
+	int err = get_value_size(fd, &size);
+
+	if (err)
+		return err;
+	zero = calloc(1, size);
+	return zero ? bpf_map_update_elem(fd, &key, zero, BPF_ANY) : -ENOMEM;
+}
+
+/* Counters are read while packets pass: a difference may be behind by what is on its way. */
+static __u64 subtract(__u64 from, __u64 what)
+{
+	return from > what ? from - what : 0;
+}
+
+static __u64 add_slot(const struct root_counters *raw, unsigned int slot, __u64 seen,
+		      struct slot_packets *packets)
+{
+	__u64 ended = 0;
+	__u64 went_on = 0;
+	unsigned int c;
+
+	for (c = 0; c < ROOT_COL_COUNT; c++) {
+		packets->verdicts[c] += raw->exit[slot][c] + raw->went_on[slot][c];
+		ended += raw->exit[slot][c];
+		went_on += raw->went_on[slot][c];
+	}
+	packets->seen += seen;
+	packets->verdicts[ROOT_COL_PASS] += subtract(seen, ended + went_on);
+	return subtract(seen, ended);
+}
+
+void slot_counters_derive(const struct root_counters *raw, __u32 running,
+			  struct slot_counters *sums)
+{
+	__u64 left = 0;
+	unsigned int row;
+	unsigned int c;
+
+	for (row = 0; row < ROOT_ROWS; row++)
+		for (c = 0; c < ROOT_COL_COUNT; c++)
+			left += raw->exit[row][c];
+	sums->packets += left;
+	for (row = 0; row < ROOT_SLOTS; row++)
+		if (running & 1U << row)
+			left = add_slot(raw, row, left, &sums->slots[row]);
+	sums->passed += left;
+}
+
+static void add_cpu(const struct root_counters *cpu, struct root_counters *sum)
+{
+	unsigned int row;
+	unsigned int c;
+
+	for (row = 0; row < ROOT_ROWS; row++)
+		for (c = 0; c < ROOT_COL_COUNT; c++)
+			sum->exit[row][c] += cpu->exit[row][c];
+	for (row = 0; row < ROOT_SLOTS; row++)
+		for (c = 0; c < ROOT_COL_COUNT; c++)
+			sum->went_on[row][c] += cpu->went_on[row][c];
+}
+
+int slot_counters_add(int fd, __u32 running, struct slot_counters *sums)
+{
+	_cleanup_free_ struct root_counters *cpus = NULL;
+	struct root_counters sum = { 0 };
+	__u32 key = 0;
+	__u32 size = 0;
+	__u32 i;
+	int err = get_value_size(fd, &size);
+
+	if (err)
+		return err;
+	cpus = malloc(size);
+	if (!cpus)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(fd, &key, cpus);
+	if (err)
+		return err;
+	for (i = 0; i < size >> ROOT_CPU_SHIFT; i++)
+		add_cpu(&cpus[i], &sum);
+	slot_counters_derive(&sum, running, sums);
+	return 0;
+}
+
+int slot_totals_new(void)
+{
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, ROOT_TOTALS_NAME, sizeof(__u32),
+			      sizeof(struct slot_totals), 1, NULL);
+}
+
+int slot_totals_get(int fd, struct slot_totals *ret_totals)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(fd, &key, ret_totals);
+}
+
+int slot_totals_fold(int totals_fd, __u64 number, int counters_fd, __u32 running)
+{
+	struct slot_totals totals;
+	__u32 key = 0;
+	size_t i;
+	int err = slot_totals_get(totals_fd, &totals);
+
+	if (err)
+		return err;
+	for (i = 0; i < SLOT_FOLDED_MAX; i++)
+		if (totals.folded[i] == number)
+			return 0;
+	err = slot_counters_add(counters_fd, running, &totals.sums);
+	if (err)
+		return err;
+	totals.folded[totals.folded_next++ % SLOT_FOLDED_MAX] = number;
+	return bpf_map_update_elem(totals_fd, &key, &totals, BPF_ANY);
+}

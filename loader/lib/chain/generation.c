@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/chain/generation.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/host/xdp.h"
+
+static void cleanup_generation(struct slot_generation **generation)
+{
+	slot_generation_free(*generation);
+}
+
+static void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+struct slot_generation *slot_generation_new(unsigned int number)
+{
+	struct slot_generation *generation = calloc(1, sizeof(*generation));
+
+	if (!generation)
+		return NULL;
+	generation->number = number;
+	generation->root_abi = ROOT_ABI_VERSION;
+	generation->root_fd = -1;
+	generation->counters_fd = -1;
+	return generation;
+}
+
+void slot_generation_free(struct slot_generation *generation)
+{
+	if (!generation)
+		return;
+	if (generation->root_fd >= 0)
+		close(generation->root_fd);
+	if (generation->counters_fd >= 0)
+		close(generation->counters_fd);
+	slot_chain_state_free(&generation->state);
+	free(generation);
+}
+
+int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_dir)
+{
+	return slot_pin_path(ret_dir, chain_dir, "gen/%u", number);
+}
+
+__u32 slot_generation_running(const struct slot_generation *generation)
+{
+	__u32 running = 0;
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		if (slot_state_is_running(&generation->state.slots[slot]))
+			running |= 1U << slot;
+	return running;
+}
+
+static void name_record(unsigned int number, char *ret_name, size_t size)
+{
+	snprintf(ret_name, size, "generation-%u.json", number);
+}
+
+int slot_generation_write(const struct slot_generation *generation, const struct slot_store *store,
+			  const char *interface, struct slot_reason *why)
+{
+	_cleanup_(cleanup_json) json_t *json = NULL;
+	char name[48];
+
+	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o}", "number",
+			 (json_int_t)generation->number, "engine", generation->engine->name,
+			 "root_abi", (int)generation->root_abi, "frags", (int)generation->has_frags,
+			 "created", (json_int_t)generation->created, "reason", generation->reason,
+			 "state", slot_chain_state_to_json(&generation->state), "overrides",
+			 slot_overrides_to_json(&generation->overrides));
+	if (!json)
+		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
+	name_record(generation->number, name, sizeof(name));
+	return slot_store_write(store, interface, name, json, why);
+}
+
+static int parse_record(const json_t *json, const char *name, struct slot_reason *why,
+			struct slot_generation *ret_generation)
+{
+	const char *engine;
+	const char *reason;
+	json_t *state;
+	json_t *overrides;
+	json_int_t created;
+	int frags;
+	int abi;
+	int err;
+
+	if (json_unpack((json_t *)json, "{s:s, s:i, s:b, s:I, s:s, s:o, s:o}", "engine", &engine,
+			"root_abi", &abi, "frags", &frags, "created", &created, "reason", &reason,
+			"state", &state, "overrides", &overrides))
+		return slot_reason_set(why, -EBADMSG, "record '%s' is damaged", name);
+	ret_generation->engine = slot_engine_find(engine);
+	if (!ret_generation->engine)
+		return slot_reason_set(why, -EBADMSG, "record '%s' names an unknown engine '%s'",
+				       name, engine);
+	ret_generation->root_abi = (unsigned int)abi;
+	ret_generation->has_frags = frags;
+	ret_generation->created = created;
+	snprintf(ret_generation->reason, sizeof(ret_generation->reason), "%s", reason);
+	err = slot_chain_state_from_json(state, why, &ret_generation->state);
+	if (!err)
+		err = slot_overrides_from_json(overrides, why, &ret_generation->overrides);
+	return err ? slot_reason_prefix(why, -EBADMSG, "record '%s' is damaged: ", name) : 0;
+}
+
+static int open_pins(const char *chain_dir, struct slot_generation *generation,
+		     struct slot_reason *why)
+{
+	char dir[PATH_MAX];
+	int err = slot_generation_dir(chain_dir, generation->number, dir);
+
+	if (!err) {
+		generation->root_fd = slot_pin_open(dir, SLOT_PIN_ROOT);
+		err = generation->root_fd < 0 ? generation->root_fd : 0;
+	}
+	if (!err)
+		err = slot_xdp_prog_id(generation->root_fd, &generation->root_id);
+	if (err)
+		return slot_reason_set(why, err, "generation %u has no root pinned in '%s': %s",
+				       generation->number, dir, strerror(-err));
+	generation->counters_fd = slot_pin_open(dir, SLOT_PIN_COUNTERS);
+	return 0;
+}
+
+int slot_generation_open(const char *chain_dir, unsigned int number, const struct slot_store *store,
+			 const char *interface, struct slot_reason *why,
+			 struct slot_generation **ret_generation)
+{
+	_cleanup_(cleanup_generation) struct slot_generation *generation =
+		slot_generation_new(number);
+	_cleanup_(cleanup_json) json_t *json = NULL;
+	char name[48];
+	int err;
+
+	if (!generation)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	name_record(number, name, sizeof(name));
+	err = open_pins(chain_dir, generation, why);
+	if (!err)
+		err = slot_store_read(store, interface, name, why, &json);
+	if (!err)
+		err = parse_record(json, name, why, generation);
+	if (err)
+		return err;
+	*ret_generation = TAKE_PTR(generation);
+	return 0;
+}
+
+int slot_generation_remove(const char *chain_dir, unsigned int number,
+			   const struct slot_store *store, const char *interface)
+{
+	char dir[PATH_MAX];
+	char name[48];
+	int err = slot_generation_dir(chain_dir, number, dir);
+
+	if (!err)
+		err = slot_pin_remove_all(dir);
+	if (err)
+		return err;
+	name_record(number, name, sizeof(name));
+	return slot_store_del(store, interface, name);
+}

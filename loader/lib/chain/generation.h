@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A generation: one immutable, fully built chain. Its root, its programs and
+ * its counters are pinned in a folder of their own; its record on disk says
+ * what it is made of.
+ */
+#ifndef SLOT_GENERATION_H
+#define SLOT_GENERATION_H
+
+#include <stdbool.h>
+
+#include "loader/lib/engine/engine.h"
+#include "loader/lib/base/reason.h"
+#include "loader/lib/registry/registry.h"
+#include "loader/lib/host/store.h"
+
+#define SLOT_PIN_ROOT "root"
+#define SLOT_PIN_COUNTERS "counters"
+#define SLOT_PIN_LINK "link"
+#define SLOT_PIN_TOTALS "totals"
+
+struct slot_generation {
+	unsigned int number;
+	const struct slot_engine *engine;
+	unsigned int root_abi;
+	bool has_frags;
+	long long created; /* seconds since the epoch */
+	char reason[160];  /* what it was built for: "deploy slot 2 by uid 0" */
+	struct slot_chain_state state;
+	struct slot_overrides overrides; /* that led to it */
+	int root_fd;
+	__u32 root_id;
+	int counters_fd; /* -1: it counts nothing */
+};
+
+/* slot_generation_new - an empty one without descriptors, or NULL. */
+struct slot_generation *slot_generation_new(unsigned int number);
+
+/* slot_generation_free - close it; what is pinned stays. NULL is fine. */
+void slot_generation_free(struct slot_generation *generation);
+
+/* slot_generation_dir - "@chain_dir/gen/@number" (PATH_MAX bytes). Returns 0 or -ENAMETOOLONG. */
+int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_dir);
+
+/* slot_generation_running - bit per slot that it runs. */
+__u32 slot_generation_running(const struct slot_generation *generation);
+
+/* slot_generation_write - write its record. Returns 0 or -errno, says why. */
+int slot_generation_write(const struct slot_generation *generation, const struct slot_store *store,
+			  const char *interface, struct slot_reason *why);
+
+/*
+ * slot_generation_open - take over generation @number from its pins and its
+ * record. Returns 0, -ENOENT when either is missing, -EBADMSG for a damaged
+ * record; says why. @ret_generation: slot_generation_free.
+ */
+int slot_generation_open(const char *chain_dir, unsigned int number, const struct slot_store *store,
+			 const char *interface, struct slot_reason *why,
+			 struct slot_generation **ret_generation);
+
+/* slot_generation_remove - remove its pins and its record; the kernel frees what nothing else holds. */
+int slot_generation_remove(const char *chain_dir, unsigned int number,
+			   const struct slot_store *store, const char *interface);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * slots.conf: who may use which slot of which chain, and on what terms.
+ *
+ *	chain "eth0" {
+ *		hook = "xdp"
+ *		slot 2 {
+ *			name = "firewall"
+ *			owner = "netsec"
+ *			object = "/usr/lib/slotd/firewall.bpf.o"
+ *		}
+ *	}
+ */
+#ifndef SLOT_CONFIG_H
+#define SLOT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <net/if.h>
+
+#include "dispatcher/root.h"
+#include "loader/lib/base/reason.h"
+
+#define SLOT_NAME_MAX 32  /* of a reservation or a program, with its NUL */
+#define SLOT_OWNER_MAX 64 /* user, or @group, with its NUL */
+#define SLOT_CONFIG_SIZE_MAX (1U << 20)
+
+enum slot_hook {
+	SLOT_HOOK_XDP,
+	SLOT_HOOK_COUNT,
+};
+
+/* How the program is attached: native where the driver can, unless told. */
+enum slot_attach_mode {
+	SLOT_ATTACH_AUTO,
+	SLOT_ATTACH_NATIVE,
+	SLOT_ATTACH_GENERIC,
+	SLOT_ATTACH_COUNT,
+};
+
+enum slot_engine_choice {
+	SLOT_ENGINE_AUTO,
+	SLOT_ENGINE_FREPLACE,
+	SLOT_ENGINE_FUSED,
+	SLOT_ENGINE_COUNT,
+};
+
+/* A load-time setting of a program, free-form: the program's own config field and its value. */
+struct slot_setting {
+	char *key;
+	char *value;
+};
+
+struct slot_settings {
+	struct slot_setting *items;
+	size_t count;
+};
+
+struct slot_reservation {
+	bool present;
+	unsigned int line; /* of `slot N {` */
+	char name[SLOT_NAME_MAX];
+	char owner[SLOT_OWNER_MAX];
+	char *object;  /* path, NULL: nothing until someone deploys */
+	char *program; /* function to run where the object has several, or NULL */
+	struct root_rules rules;
+	bool enabled;
+	struct slot_settings settings;
+};
+
+struct slot_chain_config {
+	char interface[IFNAMSIZ];
+	unsigned int line;
+	enum slot_hook hook;
+	enum slot_attach_mode mode;
+	enum slot_engine_choice engine;
+	bool counters;
+	struct slot_reservation slots[ROOT_SLOTS];
+};
+
+struct slot_config {
+	struct slot_chain_config *chains;
+	size_t count;
+};
+
+/*
+ * What the parser asks about the world; NULL members are not asked. The parser
+ * itself makes no system call. Each returns whether the thing exists.
+ */
+struct slot_config_world {
+	bool (*has_interface)(const char *name, void *data);
+	bool (*has_owner)(const char *owner, void *data); /* "user" or "@group" */
+	bool (*has_object)(const char *path, void *data);
+	void *data;
+};
+
+/*
+ * slot_config_parse - parse and judge the whole text of slots.conf.
+ *
+ * @file is only named in messages. An object path with a slash that is not
+ * absolute is taken as relative to the folder of @file; an object named without
+ * a slash is left as it is, for the caller to look up in its object folder. All
+ * errors are added to @errors, one line each, "file:line: key: value: what would
+ * be accepted", in the order of their lines. @ret_config (slot_config_free) is
+ * set only when there are none. Returns 0, -EINVAL when there were errors,
+ * -E2BIG for a text over SLOT_CONFIG_SIZE_MAX, -ENOMEM.
+ * Not for two threads at once: libconfuse's lexer is global.
+ */
+int slot_config_parse(const char *file, const char *text, size_t len,
+		      const struct slot_config_world *world, struct slot_reasons *errors,
+		      struct slot_config *ret_config);
+void slot_config_free(struct slot_config *config);
+
+/* slot_config_find - the chain of @interface, or NULL; owned by @config. */
+const struct slot_chain_config *slot_config_find(const struct slot_config *config,
+						 const char *interface);
+
+void slot_settings_free(struct slot_settings *settings);
+/* slot_settings_add - append a copy of @key and @value. Returns 0 or -ENOMEM. */
+int slot_settings_add(struct slot_settings *settings, const char *key, const char *value);
+/* slot_settings_get - the value of @key, or NULL; owned by @settings. */
+const char *slot_settings_get(const struct slot_settings *settings, const char *key);
+/* slot_settings_copy - a deep copy (slot_settings_free). Returns 0 or -ENOMEM. */
+int slot_settings_copy(const struct slot_settings *from, struct slot_settings *ret_to);
+/* slot_settings_is_equal - the same keys with the same values, in any order. */
+bool slot_settings_is_equal(const struct slot_settings *a, const struct slot_settings *b);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/engine/engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "loader/lib/host/pins.h"
+
+static int choose_auto(const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
+{
+	struct slot_reason refused;
+
+	if (!slot_engine_freplace.probe(&refused)) {
+		slot_reason_set(ret_reason, 0, "this kernel links extension programs (freplace)");
+		*ret_engine = &slot_engine_freplace;
+		return 0;
+	}
+	slot_reason_set(ret_reason, 0, "freplace is not to be had here: %s", refused.text);
+	*ret_engine = &slot_engine_fused;
+	return 0;
+}
+
+int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
+		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
+{
+	const struct slot_engine *engine = choice == SLOT_ENGINE_FREPLACE ? &slot_engine_freplace :
+									    &slot_engine_fused;
+	int err;
+
+	if (choice == SLOT_ENGINE_AUTO)
+		return choose_auto(ret_engine, ret_reason);
+	err = engine->probe(why);
+	if (err)
+		return slot_reason_prefix(why, -ENOTSUP,
+					  "engine '%s' does not work here: ", engine->name);
+	slot_reason_set(ret_reason, 0, "slots.conf names it");
+	*ret_engine = engine;
+	return 0;
+}
+
+const struct slot_engine *slot_engine_find(const char *name)
+{
+	if (!strcmp(name, slot_engine_freplace.name))
+		return &slot_engine_freplace;
+	if (!strcmp(name, slot_engine_fused.name))
+		return &slot_engine_fused;
+	return NULL;
+}
+
+int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
+		    struct slot_reason *why)
+{
+	struct slot_program *program = build->programs[slot];
+	const char *name = build->state->slots[slot].name;
+	struct slot_program_place place = {
+		.log_dir = build->log_dir,
+		.has_frags = build->has_frags,
+	};
+	char map_dir[PATH_MAX];
+	char stage_dir[PATH_MAX];
+	char stub[8];
+	int err = 0;
+
+	if (program->fd >= 0)
+		return 0;
+	if (build->map_dir) {
+		err = slot_pin_path(map_dir, build->map_dir, "%s", name);
+		place.map_dir = map_dir;
+	}
+	if (!err && build->stage_dir) {
+		err = slot_pin_path(stage_dir, build->stage_dir, "%s", name);
+		place.stage_dir = stage_dir;
+	}
+	if (err)
+		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
+	if (root_fd < 0)
+		return slot_program_load_xdp(program, &place, why);
+	slot_root_stub_name(slot, stub);
+	return slot_program_load_ext(program, &place, root_fd, stub, why);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Engines: how a generation is built from a root and its programs. One small
+ * contract, two ways; what runs in the end behaves the same.
+ *
+ * freplace: the root calls a stub per slot, and each program is an extension
+ * that replaces its stub. A program is loaded once and linked into as many
+ * roots as there are generations.
+ *
+ * fused: each program is verified on its own, then its instructions are placed
+ * behind the root and loaded as one program.
+ */
+#ifndef SLOT_ENGINE_H
+#define SLOT_ENGINE_H
+
+#include <stdbool.h>
+
+#include "loader/lib/program/program.h"
+#include "loader/lib/base/reason.h"
+#include "loader/lib/registry/state.h"
+
+/* What is to be built, and where its parts come from. */
+struct slot_build {
+	const struct slot_chain_state *state;
+	struct slot_program
+		*programs[ROOT_SLOTS]; /* of the slots that run: open, or loaded earlier */
+	bool has_frags;		       /* all programs take multi-buffer packets */
+	const char *dir;     /* folder of this generation's pins; NULL: a trial that pins nothing */
+	const char *map_dir; /* maps/NAME of the chain; NULL: all maps are new */
+	const char *
+		stage_dir; /* maps/NAME of this generation: new maps, until the swap; NULL: not pinned */
+	const char *log_dir;
+	int counters_fd; /* -1: count nothing */
+	unsigned int cpu_max;
+};
+
+struct slot_engine {
+	const char *name;
+
+	/* Whether this kernel can do it. Returns 0, or -errno and why not. */
+	int (*probe)(struct slot_reason *why);
+
+	/*
+	 * Load what is not loaded yet, make the root, link and pin what must
+	 * outlive slotd in build->dir. @ret_root_fd is the caller's. On failure
+	 * what was pinned is left for the caller to remove with the folder.
+	 */
+	int (*build)(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd);
+
+	/*
+	 * The program of @slot as the generation in @dir has it pinned, or -ENOENT
+	 * for an engine that links from objects. @ret_program: slot_program_free.
+	 */
+	int (*reopen)(const char *dir, unsigned int slot, struct slot_program **ret_program);
+};
+
+extern const struct slot_engine slot_engine_freplace;
+extern const struct slot_engine slot_engine_fused;
+
+/*
+ * slot_engine_choose - the engine for @choice; auto takes freplace where the
+ * kernel accepts it, else fused. @ret_reason says why this one. Returns 0, or
+ * -ENOTSUP when the engine asked for does not work here, and why.
+ */
+int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
+		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason);
+
+/* slot_engine_find - by the name that a record gives, or NULL. */
+const struct slot_engine *slot_engine_find(const char *name);
+
+/*
+ * slot_build_load - for engines: load the program of @slot if it is not loaded
+ * yet, with its maps where the build has them: as the extension of its stub in
+ * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
+ * root. Returns 0 or -errno, says why.
+ */
+int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
+		    struct slot_reason *why);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The freplace engine: programs linked into the root's stubs as extensions. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "dispatcher/insn.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/engine/engine.h"
+#include "loader/lib/host/pins.h"
+#include "loader/lib/engine/root_load.h"
+
+static void name_pin(char *ret_name, size_t size, const char *what, unsigned int slot)
+{
+	snprintf(ret_name, size, "%s_%02u", what, slot);
+}
+
+static int load_root(const struct slot_build *build, struct slot_reason *why, int *ret_fd)
+{
+	_cleanup_(slot_root_image_free) struct root_image image = { 0 };
+	struct root_spec spec = { .counters_fd = build->counters_fd, .cpu_max = build->cpu_max };
+	struct slot_root_kind kind = {
+		.type = BPF_PROG_TYPE_XDP,
+		.log_dir = build->log_dir,
+		.has_frags = build->has_frags,
+	};
+	unsigned int slot;
+	int err;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		spec.slots[slot].taken = build->programs[slot] != NULL;
+		spec.slots[slot].rules = build->state->slots[slot].rules;
+	}
+	err = slot_root_emit(&spec, &image);
+	if (err)
+		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
+	return slot_root_load(&image, &kind, why, ret_fd);
+}
+
+static int link_slot(const struct slot_build *build, unsigned int slot, int root_fd,
+		     struct slot_reason *why)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	_cleanup_close_ int link_fd = -1;
+	char name[16];
+	int err;
+
+	slot_root_stub_name(slot, name);
+	err = slot_root_func_id(root_fd, name);
+	if (err < 0)
+		return slot_reason_set(why, err, "slot %u: the root has no stub: %s", slot,
+				       strerror(-err));
+	opts.target_btf_id = (__u32)err;
+	link_fd = bpf_link_create(build->programs[slot]->fd, root_fd, 0, &opts);
+	if (link_fd < 0)
+		return slot_reason_set(why, link_fd,
+				       "cannot link '%s' into slot %u: %s (its function must be "
+				       "int f(struct xdp_md *))",
+				       build->state->slots[slot].name, slot, strerror(-link_fd));
+	if (!build->dir)
+		return 0;
+	name_pin(name, sizeof(name), "link", slot);
+	err = slot_pin_set(link_fd, build->dir, name);
+	if (!err) {
+		name_pin(name, sizeof(name), "prog", slot);
+		err = slot_pin_set(build->programs[slot]->fd, build->dir, name);
+	}
+	return err ? slot_reason_set(why, err, "cannot pin '%s/%s': %s", build->dir, name,
+				     strerror(-err)) :
+		     0;
+}
+
+static int build_freplace(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+{
+	_cleanup_close_ int root_fd = -1;
+	unsigned int slot;
+	int err = load_root(build, why, &root_fd);
+
+	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
+		if (!build->programs[slot])
+			continue;
+		err = slot_build_load(build, slot, root_fd, why);
+		if (!err)
+			err = link_slot(build, slot, root_fd, why);
+	}
+	if (err)
+		return err;
+	*ret_root_fd = TAKE_FD(root_fd);
+	return 0;
+}
+
+static int reopen_freplace(const char *dir, unsigned int slot, struct slot_program **ret_program)
+{
+	_cleanup_close_ int fd = -1;
+	char name[16];
+	int err;
+
+	name_pin(name, sizeof(name), "prog", slot);
+	fd = slot_pin_open(dir, name);
+	if (fd < 0)
+		return fd;
+	err = slot_program_from_fd(fd, ret_program);
+	if (!err)
+		fd = -1;
+	return err;
+}
+
+/* Link a two-instruction extension into a one-slot root, and let all of it go. */
+static int probe_freplace(struct slot_reason *why)
+{
+	struct bpf_insn insns[] = { insn_mov_imm(BPF_REG_0, 2), insn_exit() };
+	struct root_func func = { .name = "probe", .is_global = true };
+	struct root_image ext = { .insns = insns, .count = 2, .funcs = &func, .func_count = 1 };
+	_cleanup_(slot_root_image_free) struct root_image root = { 0 };
+	struct root_spec spec = { .counters_fd = -1 };
+	struct slot_root_kind kind = { .type = BPF_PROG_TYPE_XDP };
+	_cleanup_close_ int root_fd = -1;
+	_cleanup_close_ int ext_fd = -1;
+	_cleanup_close_ int link_fd = -1;
+	int err;
+
+	spec.slots[0] = (struct root_slot){ .taken = true, .rules = ROOT_RULES_DEFAULT };
+	err = slot_root_emit(&spec, &root);
+	if (!err)
+		err = slot_root_load(&root, &kind, why, &root_fd);
+	if (err)
+		return slot_reason_prefix(why, err, "cannot load a root with stubs: ");
+	kind.type = BPF_PROG_TYPE_EXT;
+	kind.target_fd = root_fd;
+	kind.target_btf_id = slot_root_func_id(root_fd, "slot_00");
+	err = slot_root_load(&ext, &kind, why, &ext_fd);
+	if (err)
+		return slot_reason_prefix(why, err, "the kernel refuses extension programs: ");
+	link_fd = bpf_link_create(ext_fd, 0, 0, NULL);
+	if (link_fd < 0)
+		return slot_reason_set(why, link_fd, "the kernel refuses to link extensions: %s",
+				       strerror(-link_fd));
+	return 0;
+}
+
+const struct slot_engine slot_engine_freplace = {
+	.name = "freplace",
+	.probe = probe_freplace,
+	.build = build_freplace,
+	.reopen = reopen_freplace,
+};

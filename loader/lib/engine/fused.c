@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The fused engine: verified instruction streams joined behind a generated root. */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dispatcher/insn.h"
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/engine/engine.h"
+#include "loader/lib/engine/root_load.h"
+
+/*
+ * What names something by the program's own descriptor table or types loses its
+ * meaning in another program. Everything else is position independent.
+ */
+static const char *find_unfusable(const struct bpf_insn *insns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct bpf_insn *insn = &insns[i];
+
+		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
+		    insn->off)
+			return "it calls a function of a kernel module";
+		if (!is_insn_wide(insn))
+			continue;
+		if (insn->src_reg == BPF_PSEUDO_MAP_IDX ||
+		    insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
+			return "it names maps by index";
+		i++;
+	}
+	return NULL;
+}
+
+static int take_body(const struct slot_build *build, unsigned int slot, struct root_slot *ret_slot,
+		     struct slot_reason *why)
+{
+	const struct slot_program *program = build->programs[slot];
+	const struct bpf_insn *insns = bpf_program__insns(program->entry);
+	size_t count = bpf_program__insn_cnt(program->entry);
+	const char *unfusable = insns ? find_unfusable(insns, count) :
+					"libbpf keeps no instructions";
+
+	if (unfusable)
+		return slot_reason_set(why, -ENOTSUP, "cannot fuse '%s' into slot %u: %s",
+				       build->state->slots[slot].name, slot, unfusable);
+	ret_slot->taken = true;
+	ret_slot->rules = build->state->slots[slot].rules;
+	ret_slot->body = (struct root_body){ .insns = insns, .count = count };
+	return 0;
+}
+
+/*
+ * One chain, one licence: a program that is not GPL-compatible makes the whole
+ * so, and the kernel then refuses GPL-only helpers anywhere in it. Rests on
+ * bpf_prog_info.gpl_compatible (Linux 4.18).
+ */
+static const char *choose_license(const struct slot_build *build)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (!build->programs[slot])
+			continue;
+		if (bpf_prog_get_info_by_fd(build->programs[slot]->fd, &info, &len) ||
+		    !info.gpl_compatible)
+			return "Proprietary";
+	}
+	return "GPL";
+}
+
+/* Maps that @image names: one program may name MAPS_MAX (kernel: MAX_USED_MAPS). */
+#define MAPS_MAX 64
+
+static bool has_fd(const __s32 *fds, unsigned int count, __s32 fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
+}
+
+static unsigned int count_maps(const struct root_image *image)
+{
+	_cleanup_free_ __s32 *fds = calloc(image->count, sizeof(*fds));
+	unsigned int count = 0;
+	size_t i;
+
+	for (i = 0; fds && i < image->count; i++) {
+		const struct bpf_insn *insn = &image->insns[i];
+
+		if (!is_insn_wide(insn))
+			continue;
+		i++;
+		if (insn->src_reg != BPF_PSEUDO_MAP_FD && insn->src_reg != BPF_PSEUDO_MAP_VALUE)
+			continue;
+		if (!has_fd(fds, count, insn->imm))
+			fds[count++] = insn->imm;
+	}
+	return count;
+}
+
+static int explain_refusal(const struct root_image *image, int err, struct slot_reason *why)
+{
+	unsigned int maps = count_maps(image);
+
+	if (err == -E2BIG && maps > MAPS_MAX)
+		return slot_reason_set(why, err,
+				       "the programs of this chain use %u maps together, and one "
+				       "fused program may use %d: disable a slot, or use a kernel "
+				       "that takes freplace",
+				       maps, MAPS_MAX);
+	return slot_reason_prefix(why, err, "the fused chain was refused: ");
+}
+
+static int build_fused(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+{
+	_cleanup_(slot_root_image_free) struct root_image image = { 0 };
+	struct root_spec spec = { .counters_fd = build->counters_fd, .cpu_max = build->cpu_max };
+	struct slot_root_kind kind = {
+		.type = BPF_PROG_TYPE_XDP,
+		.log_dir = build->log_dir,
+		.has_frags = build->has_frags,
+	};
+	unsigned int slot;
+	int err = 0;
+
+	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
+		if (!build->programs[slot])
+			continue;
+		err = slot_build_load(build, slot, -1, why);
+		if (!err)
+			err = take_body(build, slot, &spec.slots[slot], why);
+	}
+	if (err)
+		return err;
+	err = slot_root_emit(&spec, &image);
+	if (err)
+		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
+	kind.license = choose_license(build);
+	err = slot_root_load(&image, &kind, why, ret_root_fd);
+	return err ? explain_refusal(&image, err, why) : 0;
+}
+
+static int reopen_fused(const char *dir, unsigned int slot, struct slot_program **ret_program)
+{
+	(void)dir;
+	(void)slot;
+	(void)ret_program;
+	return -ENOENT;
+}
+
+/* Needs nothing beyond BPF-to-BPF calls, which every kernel that slotd supports has. */
+static int probe_fused(struct slot_reason *why)
+{
+	(void)why;
+	return 0;
+}
+
+const struct slot_engine slot_engine_fused = {
+	.name = "fused",
+	.probe = probe_fused,
+	.build = build_fused,
+	.reopen = reopen_fused,
+};

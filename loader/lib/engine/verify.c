@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/engine/verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/engine/engine.h"
+#include "loader/lib/program/program.h"
+#include "loader/lib/program/maps.h"
+
+/* By number, in the order of the kernel's own list, whose entries bring their commas. */
+#define HELPER_NAME(name) "bpf_" #name
+static const char *const helper_names[] = { __BPF_FUNC_MAPPER(HELPER_NAME) };
+
+static void add_helper(struct slot_verify_report *report, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < report->helper_count; i++)
+		if (!strcmp(report->helpers[i], name))
+			return;
+	if (report->helper_count < SLOT_VERIFY_HELPERS_MAX)
+		report->helpers[report->helper_count++] = name;
+}
+
+static void list_helpers(const struct bpf_program *entry, struct slot_verify_report *report)
+{
+	const struct bpf_insn *insns = bpf_program__insns(entry);
+	size_t count = bpf_program__insn_cnt(entry);
+	size_t known = sizeof(helper_names) / sizeof(helper_names[0]);
+	size_t i;
+
+	report->insns = (unsigned int)count;
+	for (i = 0; insns && i < count; i++) {
+		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg)
+			continue;
+		add_helper(report, insns[i].imm > 0 && (size_t)insns[i].imm < known ?
+					   helper_names[insns[i].imm] :
+					   "a newer helper");
+	}
+}
+
+static void list_maps(const struct bpf_object *object, struct slot_verify_report *report)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		const char *type = libbpf_bpf_map_type_str(bpf_map__type(map));
+		struct slot_verify_map *m = &report->maps[report->map_count];
+
+		if (!slot_map_is_state(map) || report->map_count == SLOT_VERIFY_MAPS_MAX)
+			continue;
+		snprintf(m->name, sizeof(m->name), "%s", bpf_map__name(map));
+		m->type = type ? type : "unknown";
+		m->key_size = bpf_map__key_size(map);
+		m->value_size = bpf_map__value_size(map);
+		m->max_entries = bpf_map__max_entries(map);
+		report->map_count++;
+	}
+}
+
+static void describe(const struct slot_program *program, struct slot_verify_report *report)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	report->manifest = program->manifest;
+	report->has_frags = program->has_frags;
+	snprintf(report->entry, sizeof(report->entry), "%s", bpf_program__name(program->entry));
+	if (!bpf_prog_get_info_by_fd(program->fd, &info, &len)) {
+		report->verified_insns = info.verified_insns;
+		report->jited_bytes = info.jited_prog_len;
+	}
+	list_helpers(program->entry, report);
+	list_maps(program->object, report);
+}
+
+/* Build a chain of just this program, and let it go. */
+static int try_engine(const struct slot_engine *engine, const struct slot_blob *blob,
+		      const char *function, struct slot_reason *why)
+{
+	struct slot_settings none = { 0 };
+	struct slot_chain_state state = { 0 };
+	struct slot_build build = { .state = &state, .counters_fd = -1 };
+	struct slot_program *program = NULL;
+	int root_fd = -1;
+	int err = engine->probe(why);
+
+	if (err)
+		return err;
+	err = slot_program_open(blob, function, &none, why, &program);
+	if (err)
+		return err;
+	state.slots[0].rules = ROOT_RULES_DEFAULT;
+	snprintf(state.slots[0].name, sizeof(state.slots[0].name), "verify");
+	build.programs[0] = program;
+	build.has_frags = program->has_frags;
+	err = engine->build(&build, why, &root_fd);
+	if (!err)
+		close(root_fd);
+	slot_program_free(program);
+	return err;
+}
+
+static int load_alone(const struct slot_blob *blob, const char *function, struct slot_reason *why,
+		      struct slot_verify_report *report)
+{
+	/* Of its own, so that nobody can plant a link where the log goes; stays if it holds one. */
+	char log_dir[] = "/tmp/slotd-verify-XXXXXX";
+	struct slot_settings none = { 0 };
+	struct slot_program_place place = { 0 };
+	struct slot_program *program = NULL;
+	int err = slot_program_open(blob, function, &none, why, &program);
+
+	if (err)
+		return err;
+	place.log_dir = mkdtemp(log_dir);
+	place.has_frags = program->has_frags;
+	err = slot_program_load_xdp(program, &place, why);
+	if (!err)
+		describe(program, report);
+	rmdir(log_dir);
+	slot_program_free(program);
+	return err;
+}
+
+int slot_verify(const char *path, const char *function, struct slot_reason *why,
+		struct slot_verify_report *ret_report)
+{
+	struct slot_verify_report report = { 0 };
+	struct slot_blob blob = { 0 };
+	int err = slot_blob_read(path, why, &blob);
+
+	if (err)
+		return err;
+	err = load_alone(&blob, function, why, &report);
+	if (!err) {
+		memcpy(report.sha256, blob.sha256, sizeof(report.sha256));
+		report.freplace_ok = !try_engine(&slot_engine_freplace, &blob, function,
+						 &report.freplace_reason);
+		report.fused_ok =
+			!try_engine(&slot_engine_fused, &blob, function, &report.fused_reason);
+		*ret_report = report;
+	}
+	slot_blob_free(&blob);
+	return err;
+}

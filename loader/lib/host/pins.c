@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/host/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
+
+#include <bpf/bpf.h>
+
+#include "loader/lib/base/cleanup.h"
+
+static void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static int mount_bpffs(const char *bpffs, struct slot_reason *why)
+{
+	struct statfs fs;
+
+	if (!statfs(bpffs, &fs) && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mkdir(bpffs, 0755) && errno != EEXIST)
+		return slot_reason_set(why, -errno, "cannot make '%s': %s", bpffs, strerror(errno));
+	if (mount("bpf", bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755"))
+		return slot_reason_set(
+			why, -errno,
+			"no bpffs at '%s' and cannot mount one: %s (as root: mount -t bpf bpf %s)",
+			bpffs, strerror(errno), bpffs);
+	return 0;
+}
+
+int slot_pins_open(const char *bpffs, struct slot_reason *why, int *ret_lock_fd, char *ret_root)
+{
+	_cleanup_close_ int fd = -1;
+	char root[PATH_MAX];
+	int err;
+
+	err = mount_bpffs(bpffs, why);
+	if (err)
+		return err;
+	err = slot_pin_path(root, bpffs, "slotd");
+	if (!err)
+		err = slot_pin_mkdir(root);
+	if (err)
+		return slot_reason_set(why, err, "cannot make '%s/slotd': %s", bpffs,
+				       strerror(-err));
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return slot_reason_set(why, -errno, "cannot open '%s': %s", root, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return slot_reason_set(why, errno == EWOULDBLOCK ? -EBUSY : -errno,
+				       "another slotd manages the chains in '%s'", root);
+	memcpy(ret_root, root, sizeof(root));
+	*ret_lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int slot_pin_path(char *ret_path, const char *dir, const char *fmt, ...)
+{
+	size_t len = strlen(dir);
+	va_list args;
+	int n;
+
+	if (len + 2 > PATH_MAX)
+		return -ENAMETOOLONG;
+	if (ret_path != dir)
+		memcpy(ret_path, dir, len);
+	ret_path[len++] = '/';
+	va_start(args, fmt);
+	n = vsnprintf(ret_path + len, PATH_MAX - len, fmt, args);
+	va_end(args);
+	return n < 0 || (size_t)n >= PATH_MAX - len ? -ENAMETOOLONG : 0;
+}
+
+int slot_pins_chain_dir(const char *root, const struct slot_target *target, char *ret_dir)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(root);
+	const struct dirent *entry;
+	char prefix[48];
+	char *dot;
+	int err;
+
+	snprintf(prefix, sizeof(prefix), "%llu-%u-", (unsigned long long)target->netns_cookie,
+		 target->ifindex);
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, prefix, strlen(prefix)))
+			return slot_pin_path(ret_dir, root, "%s", entry->d_name);
+	err = slot_pin_path(ret_dir, root, "%s%s", prefix, target->interface);
+	if (err)
+		return err;
+	while ((dot = strchr(strrchr(ret_dir, '/'), '.')))
+		*dot = '_';
+	return -ENOENT;
+}
+
+int slot_pin_open(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int err = slot_pin_path(path, dir, "%s", name);
+
+	return err ? err : bpf_obj_get(path);
+}
+
+int slot_pin_set(int fd, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int err = slot_pin_path(path, dir, "%s", name);
+
+	return err ? err : bpf_obj_pin(fd, path);
+}
+
+int slot_pin_del(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int err = slot_pin_path(path, dir, "%s", name);
+
+	if (err)
+		return err;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+int slot_pin_mkdir(const char *dir)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	if (strlen(dir) >= sizeof(path))
+		return -ENAMETOOLONG;
+	for (i = 0; dir[i]; i++) {
+		path[i] = dir[i];
+		if (i == 0 || (dir[i + 1] && dir[i + 1] != '/'))
+			continue;
+		path[i + 1] = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path) ? -1 : 0;
+}
+
+int slot_pin_remove_all(const char *dir)
+{
+	if (access(dir, F_OK) && errno == ENOENT)
+		return 0;
+	return nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS) ? -errno : 0;
+}
+
+void slot_pin_map_name(const char *map, char *ret_name, size_t size)
+{
+	const char *dot = strchr(map, '.');
+	char *c;
+
+	snprintf(ret_name, size, "%s", dot ? dot : map);
+	for (c = ret_name; *c; c++)
+		if (*c == '.')
+			*c = '_';
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pins: the names under which slotd's kernel objects live in bpffs. They are
+ * the truth about what runs; docs/protocol.md draws the tree.
+ */
+#ifndef SLOT_PINS_H
+#define SLOT_PINS_H
+
+#include <limits.h>
+#include <stddef.h>
+
+#include <linux/types.h>
+
+#include "loader/lib/base/reason.h"
+
+#define SLOT_BPFFS_DEFAULT "/sys/fs/bpf"
+
+/* An interface, so named that no two of a host collide: ifindexes repeat from netns to netns. */
+struct slot_target {
+	__u64 netns_cookie;
+	unsigned int ifindex;
+	const char *interface;
+};
+
+/*
+ * slot_pins_open - make @bpffs a place to pin in: mount a bpffs there when it is
+ * none, make @bpffs/slotd, and lock it against a second slotd.
+ *
+ * @ret_lock_fd holds the lock until closed. @ret_root receives "@bpffs/slotd"
+ * (PATH_MAX bytes). Returns 0, -EBUSY when another slotd holds the lock, or
+ * -errno; says why.
+ */
+int slot_pins_open(const char *bpffs, struct slot_reason *why, int *ret_lock_fd, char *ret_root);
+
+/*
+ * slot_pins_chain_dir - the folder of @target's chain, "<cookie>-<ifindex>-<name>".
+ *
+ * An interface that was renamed keeps its folder. bpffs allows no dots, so those
+ * of a name become underscores. @ret_dir is PATH_MAX bytes. Returns 0 when the
+ * folder is there, -ENOENT when not (@ret_dir is then where to make it).
+ */
+int slot_pins_chain_dir(const char *root, const struct slot_target *target, char *ret_dir);
+
+/* slot_pin_path - "@dir/..." printf-like into @ret_path (PATH_MAX bytes). Returns 0 or -ENAMETOOLONG. */
+int slot_pin_path(char *ret_path, const char *dir, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* slot_pin_open - the object pinned at @dir/@name as a new descriptor, or -errno. */
+int slot_pin_open(const char *dir, const char *name);
+
+/* slot_pin_set - pin @fd at @dir/@name, which must be free. Returns 0 or -errno. */
+int slot_pin_set(int fd, const char *dir, const char *name);
+
+/* slot_pin_del - remove the pin @dir/@name; a pin that is not there is no error. Returns 0 or -errno. */
+int slot_pin_del(const char *dir, const char *name);
+
+/* slot_pin_mkdir - make @dir and what is missing above it. Returns 0 or -errno. */
+int slot_pin_mkdir(const char *dir);
+
+/* slot_pin_remove_all - remove @dir with all that is in it; absent is no error. Returns 0 or -errno. */
+int slot_pin_remove_all(const char *dir);
+
+/* slot_pin_map_name - the pin of the map that libbpf calls @map: ".bss" of "fw.bss" becomes "_bss". */
+void slot_pin_map_name(const char *map, char *ret_name, size_t size);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/host/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "loader/lib/base/cleanup.h"
+
+#define TEMP_PREFIX ".new-"
+
+static void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* "<store>/<part>/<a>", and "/<b>" where @b is not empty. */
+static int make_path(char *ret_path, const struct slot_store *store, const char *part,
+		     const char *a, const char *b)
+{
+	size_t len = strlen(store->dir);
+	int n;
+
+	memcpy(ret_path, store->dir, len);
+	n = snprintf(ret_path + len, PATH_MAX - len, "/%s/%s%s%s", part, a, *b ? "/" : "", b);
+	return n < 0 || (size_t)n >= PATH_MAX - len ? -ENAMETOOLONG : 0;
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+int slot_store_open(const char *dir, struct slot_reason *why, struct slot_store *ret_store)
+{
+	static const char *const parts[] = { "objects", "chains", "log" };
+	struct slot_store store = { 0 };
+	char path[PATH_MAX];
+	int err = 0;
+	size_t i;
+
+	if (strlen(dir) + 16 > sizeof(store.dir))
+		return slot_reason_set(why, -ENAMETOOLONG, "state folder '%s': name too long", dir);
+	memcpy(store.dir, dir, strlen(dir) + 1);
+	snprintf(store.log_dir, sizeof(store.log_dir), "%.*s/log", PATH_MAX - 16, dir);
+	err = make_dir(dir);
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]) && !err; i++) {
+		snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 16, dir, parts[i]);
+		err = make_dir(path);
+	}
+	if (err)
+		return slot_reason_set(why, err, "cannot use the state folder '%s': %s", dir,
+				       strerror(-err));
+	*ret_store = store;
+	return 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int sync_dir(const char *dir)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) ? -errno : 0;
+}
+
+/* Write @dir/@name: complete and on disk, or as it was before. */
+static int write_file(const char *dir, const char *name, const void *bytes, size_t size)
+{
+	char temp[PATH_MAX];
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (snprintf(temp, sizeof(temp), "%s/" TEMP_PREFIX "%s", dir, name) >= PATH_MAX ||
+	    snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, bytes, size);
+	if (!err && fsync(fd))
+		err = -errno;
+	if (!err && rename(temp, path))
+		err = -errno;
+	if (err) {
+		unlink(temp);
+		return err;
+	}
+	return sync_dir(dir);
+}
+
+int slot_store_put(const struct slot_store *store, const struct slot_blob *blob,
+		   struct slot_reason *why)
+{
+	char path[PATH_MAX];
+	int err = make_path(path, store, "objects", blob->sha256, "");
+
+	if (!err && !access(path, R_OK))
+		return 0;
+	if (!err) {
+		*strrchr(path, '/') = '\0';
+		err = write_file(path, blob->sha256, blob->bytes, blob->size);
+	}
+	return err ? slot_reason_set(why, err, "cannot keep '%s' in '%s': %s", blob->name,
+				     store->dir, strerror(-err)) :
+		     0;
+}
+
+int slot_store_get(const struct slot_store *store, const char *sha256, const char *name,
+		   struct slot_reason *why, struct slot_blob *ret_blob)
+{
+	char path[PATH_MAX];
+	struct slot_blob blob;
+	int err = make_path(path, store, "objects", sha256, "");
+
+	if (!err)
+		err = slot_blob_read(path, why, &blob);
+	if (err)
+		return err;
+	if (strcmp(blob.sha256, sha256) != 0) {
+		slot_blob_free(&blob);
+		return slot_reason_set(why, -EBADMSG,
+				       "'%s' is damaged: its content does not match its name",
+				       path);
+	}
+	snprintf(blob.name, sizeof(blob.name), "%s", name);
+	*ret_blob = blob;
+	return 0;
+}
+
+void slot_store_sweep(const struct slot_store *store,
+		      bool (*is_wanted)(const char *sha256, void *data), void *data)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (make_path(path, store, "objects", "", ""))
+		return;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		bool is_hash = strlen(entry->d_name) == SLOT_SHA256_SIZE - 1;
+		bool is_temp = !strncmp(entry->d_name, TEMP_PREFIX, strlen(TEMP_PREFIX));
+
+		if (is_temp || (is_hash && !is_wanted(entry->d_name, data)))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
+int slot_store_write(const struct slot_store *store, const char *interface, const char *record,
+		     const json_t *json, struct slot_reason *why)
+{
+	_cleanup_free_ char *text = json_dumps(json, JSON_INDENT(1));
+	char path[PATH_MAX];
+	int err = text ? make_path(path, store, "chains", interface, "") : -ENOMEM;
+
+	if (!err)
+		err = make_dir(path);
+	if (!err)
+		err = write_file(path, record, text, strlen(text));
+	return err ? slot_reason_set(why, err, "cannot write the record '%s' of '%s': %s", record,
+				     interface, strerror(-err)) :
+		     0;
+}
+
+int slot_store_read(const struct slot_store *store, const char *interface, const char *record,
+		    struct slot_reason *why, json_t **ret_json)
+{
+	char path[PATH_MAX];
+	json_error_t error;
+	json_t *json;
+	int err = make_path(path, store, "chains", interface, record);
+
+	if (err)
+		return err;
+	if (access(path, F_OK))
+		return slot_reason_set(why, -errno, "cannot read '%s': %s", path, strerror(errno));
+	json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		return slot_reason_set(why, -EBADMSG, "'%s' is damaged: line %d: %s", path,
+				       error.line, error.text);
+	*ret_json = json;
+	return 0;
+}
+
+int slot_store_del(const struct slot_store *store, const char *interface, const char *record)
+{
+	char path[PATH_MAX];
+	int err = make_path(path, store, "chains", interface, record);
+
+	if (err)
+		return err;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+bool slot_store_has_chain(const struct slot_store *store, const char *interface)
+{
+	char path[PATH_MAX];
+
+	return !make_path(path, store, "chains", interface, "desired.json") && !access(path, F_OK);
+}

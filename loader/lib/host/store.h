@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store: what outlives a reboot. Objects by their hash, and per chain one
+ * record for each generation that is built and one for what is desired. Every
+ * file is written beside its place, synced, and renamed: old or new, never half.
+ *
+ *	objects/<sha256>
+ *	chains/<interface>/desired.json
+ *	chains/<interface>/generation-<number>.json
+ *	log/<program>.verifier.log
+ */
+#ifndef SLOT_STORE_H
+#define SLOT_STORE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "loader/lib/host/blob.h"
+#include "loader/lib/base/reason.h"
+
+#define SLOT_STATE_DIR_DEFAULT "/var/lib/slotd"
+
+struct slot_store {
+	char dir[PATH_MAX];
+	char log_dir[PATH_MAX];
+};
+
+/* slot_store_open - use @dir, which is made when absent. Returns 0 or -errno, says why. */
+int slot_store_open(const char *dir, struct slot_reason *why, struct slot_store *ret_store);
+
+/* slot_store_put - keep @blob; one that is there already is left as it is. Returns 0 or -errno. */
+int slot_store_put(const struct slot_store *store, const struct slot_blob *blob,
+		   struct slot_reason *why);
+
+/*
+ * slot_store_get - the object with hash @sha256, checked against it; @name names it in
+ * messages. Returns 0, -ENOENT, -EBADMSG for content that is not what its name says.
+ */
+int slot_store_get(const struct slot_store *store, const char *sha256, const char *name,
+		   struct slot_reason *why, struct slot_blob *ret_blob);
+
+/*
+ * slot_store_sweep - remove the objects for which @is_wanted says no, and what
+ * an interrupted write left.
+ */
+void slot_store_sweep(const struct slot_store *store,
+		      bool (*is_wanted)(const char *sha256, void *data), void *data);
+
+/*
+ * Records of the chain of @interface, by file name. Reading returns -ENOENT for
+ * one that is absent, -EBADMSG for one that is no JSON; @ret_json is a new reference.
+ */
+int slot_store_write(const struct slot_store *store, const char *interface, const char *record,
+		     const json_t *json, struct slot_reason *why);
+int slot_store_read(const struct slot_store *store, const char *interface, const char *record,
+		    struct slot_reason *why, json_t **ret_json);
+int slot_store_del(const struct slot_store *store, const char *interface, const char *record);
+
+/* slot_store_has_chain - whether a chain of @interface was ever recorded. */
+bool slot_store_has_chain(const struct slot_store *store, const char *interface);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/host/xdp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+
+static int describe_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct bpf_prog_info info = { 0 };
+	_cleanup_close_ int fd = -1;
+	__u32 len = sizeof(info);
+
+	if (bpf_xdp_query((int)ifindex, 0, &query) || !query.prog_id)
+		return 0;
+	fd = bpf_prog_get_fd_by_id(query.prog_id);
+	if (fd >= 0)
+		bpf_prog_get_info_by_fd(fd, &info, &len);
+	return slot_reason_set(why, -EBUSY,
+			       "interface '%s' already runs an XDP program that is not slotd's: "
+			       "'%s' (id %u); it was left alone (see: ip link show %s)",
+			       interface, info.name, query.prog_id, interface);
+}
+
+static int attach_in_mode(unsigned int ifindex, int prog_fd, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+
+	return bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+}
+
+int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
+		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
+		    enum slot_attach_mode *ret_mode)
+{
+	int fd = -EOPNOTSUPP;
+	int err = describe_foreign(ifindex, interface, why);
+
+	if (err)
+		return err;
+	if (mode != SLOT_ATTACH_GENERIC)
+		fd = attach_in_mode(ifindex, prog_fd, XDP_FLAGS_DRV_MODE);
+	if (fd >= 0) {
+		*ret_mode = SLOT_ATTACH_NATIVE;
+		*ret_link_fd = fd;
+		return 0;
+	}
+	/* Another program may have been faster than the look above. */
+	if (mode == SLOT_ATTACH_NATIVE || fd == -EBUSY || fd == -EEXIST || fd == -ENODEV)
+		return slot_reason_set(why, fd, "cannot attach to '%s' in native mode: %s",
+				       interface, strerror(-fd));
+	fd = attach_in_mode(ifindex, prog_fd, XDP_FLAGS_SKB_MODE);
+	if (fd < 0)
+		return slot_reason_set(why, fd, "cannot attach to '%s': %s", interface,
+				       strerror(-fd));
+	*ret_mode = SLOT_ATTACH_GENERIC;
+	*ret_link_fd = fd;
+	return 0;
+}
+
+int slot_xdp_swap(int link_fd, int new_fd, int old_fd)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
+		    .old_prog_fd = (__u32)old_fd);
+
+	return bpf_link_update(link_fd, new_fd, &opts);
+}
+
+int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_link_get_info_by_fd(link_fd, &info, &len))
+		return -errno;
+	if (info.type != BPF_LINK_TYPE_XDP)
+		return -EINVAL;
+	*ret_prog_id = info.prog_id;
+	*ret_ifindex = info.xdp.ifindex;
+	return 0;
+}
+
+enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	if (bpf_xdp_query((int)ifindex, 0, &query) || !query.prog_id)
+		return SLOT_ATTACH_AUTO;
+	return query.attach_mode == XDP_ATTACHED_SKB ? SLOT_ATTACH_GENERIC : SLOT_ATTACH_NATIVE;
+}
+
+int slot_xdp_prog_id(int fd, __u32 *ret_id)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_prog_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	*ret_id = info.id;
+	return 0;
+}
+
+const char *slot_attach_mode_name(enum slot_attach_mode mode)
+{
+	static const char *const names[SLOT_ATTACH_COUNT] = {
+		[SLOT_ATTACH_AUTO] = "auto",
+		[SLOT_ATTACH_NATIVE] = "native",
+		[SLOT_ATTACH_GENERIC] = "generic",
+	};
+
+	return mode < SLOT_ATTACH_COUNT ? names[mode] : "?";
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The xdp hook: attaching a chain's root to an interface, and moving it to the next. */
+#ifndef SLOT_XDP_H
+#define SLOT_XDP_H
+
+#include <linux/types.h>
+
+#include "loader/lib/config/config.h"
+#include "loader/lib/base/reason.h"
+
+/*
+ * slot_xdp_attach - attach @prog_fd to @ifindex by a link.
+ *
+ * @mode auto tries the driver (native) and then the generic path; @ret_mode is
+ * the one it became. Returns 0, -EBUSY when someone else's program is there
+ * (which is left alone), or -errno; says why. @ret_link_fd is the caller's.
+ * Rests on XDP links (Linux 5.9).
+ */
+int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
+		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
+		    enum slot_attach_mode *ret_mode);
+
+/*
+ * slot_xdp_swap - move the link from @old_fd to @new_fd, atomic per packet.
+ * Returns 0, -EPERM when the link no longer runs @old_fd (another writer was
+ * first), -ENOLINK when the interface is gone, or -errno.
+ */
+int slot_xdp_swap(int link_fd, int new_fd, int old_fd);
+
+/* slot_xdp_link_get - what the link runs and where (ifindex 0: its interface is gone). Returns 0 or -errno. */
+int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex);
+
+/* slot_xdp_mode_get - native or generic, as @ifindex runs XDP now; auto when it runs none. */
+enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex);
+
+/* slot_xdp_prog_id - the id of the loaded program @fd. Returns 0 or -errno. */
+int slot_xdp_prog_id(int fd, __u32 *ret_id);
+
+/* slot_attach_mode_name - "auto", "native", "generic". */
+const char *slot_attach_mode_name(enum slot_attach_mode mode);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Load-time settings: values of slots.conf become fields of a program's read-only data. */
+#ifndef SLOT_SETTINGS_H
+#define SLOT_SETTINGS_H
+
+#include "loader/lib/config/config.h"
+
+struct bpf_object;
+
+/*
+ * slot_settings_apply - write @settings into the read-only data of @object,
+ * which is open and not yet loaded.
+ *
+ * A key is a member of a struct variable whose name ends in _config, or else a
+ * variable of its own; integers, booleans and char arrays are known, numbers in C notation, in host byte
+ * order. Returns 0, -ENOENT for a key that the object has not, -EINVAL for a
+ * value that does not fit, -ENOTSUP for a field of another type; says why and what would be accepted.
+ */
+int slot_settings_apply(struct bpf_object *object, const struct slot_settings *settings,
+			struct slot_reason *why);
+
+#endif

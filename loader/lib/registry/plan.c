@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/registry/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "loader/lib/registry/verdict.h"
+
+#define OBJECT_TEXT_MAX (2 * SLOT_NAME_MAX + 16)
+#define MASK_TEXT_MAX 40
+
+static const char *const action_names[SLOT_ACTION_COUNT] = {
+	[SLOT_ACTION_LOAD] = "load",	 [SLOT_ACTION_REPLACE] = "replace",
+	[SLOT_ACTION_RELINK] = "relink", [SLOT_ACTION_UNLINK] = "unlink",
+	[SLOT_ACTION_KEEP] = "keep",
+};
+
+const char *slot_action_name(enum slot_action action)
+{
+	return action < SLOT_ACTION_COUNT ? action_names[action] : "?";
+}
+
+/* "firewall 1.0.0 (ab12cd34)" */
+static void format_object(const struct slot_state *slot, char ret[OBJECT_TEXT_MAX])
+{
+	snprintf(ret, OBJECT_TEXT_MAX, "%s %s (%.8s)", slot->object.name, slot->object.version,
+		 slot->object.sha256);
+}
+
+static bool is_same_object(const struct slot_state *a, const struct slot_state *b)
+{
+	return !strcmp(a->object.sha256, b->object.sha256);
+}
+
+/* The name counts too: a program's maps are pinned under it. */
+static bool is_same_program(const struct slot_state *a, const struct slot_state *b)
+{
+	return is_same_object(a, b) && !strcmp(a->name, b->name) &&
+	       !strcmp(a->program, b->program) &&
+	       slot_settings_is_equal(&a->settings, &b->settings);
+}
+
+static bool is_same_rules(const struct root_rules *a, const struct root_rules *b)
+{
+	return a->continue_on == b->continue_on && a->allow == b->allow &&
+	       a->denied_as == b->denied_as;
+}
+
+static enum slot_action choose_action(const struct slot_state *before,
+				      const struct slot_state *after)
+{
+	if (!slot_state_is_running(before))
+		return SLOT_ACTION_LOAD;
+	if (!slot_state_is_running(after))
+		return SLOT_ACTION_UNLINK;
+	if (!is_same_program(before, after))
+		return SLOT_ACTION_REPLACE;
+	if (!is_same_rules(&before->rules, &after->rules) || strcmp(before->owner, after->owner))
+		return SLOT_ACTION_RELINK;
+	return SLOT_ACTION_KEEP;
+}
+
+static void format_replace(const struct slot_state *before, const struct slot_state *after,
+			   struct slot_step *step)
+{
+	char old_text[OBJECT_TEXT_MAX];
+	char new_text[OBJECT_TEXT_MAX];
+
+	format_object(before, old_text);
+	format_object(after, new_text);
+	if (!is_same_object(before, after))
+		snprintf(step->text, sizeof(step->text), "replace %s by %s", old_text, new_text);
+	else if (strcmp(before->program, after->program) != 0 && after->program[0])
+		snprintf(step->text, sizeof(step->text), "replace %s: runs '%s' from now on",
+			 old_text, after->program);
+	else if (strcmp(before->program, after->program) != 0)
+		snprintf(step->text, sizeof(step->text),
+			 "replace %s: runs the object's own choice from now on", old_text);
+	else if (strcmp(before->name, after->name) != 0)
+		snprintf(step->text, sizeof(step->text), "replace %s: '%s' is now called '%s'",
+			 old_text, before->name, after->name);
+	else
+		snprintf(step->text, sizeof(step->text), "replace %s: other settings", old_text);
+}
+
+static void format_relink(const struct slot_state *before, const struct slot_state *after,
+			  struct slot_step *step)
+{
+	const struct root_rules *a = &before->rules;
+	const struct root_rules *b = &after->rules;
+	char text[OBJECT_TEXT_MAX];
+	char mask[MASK_TEXT_MAX];
+
+	format_object(after, text);
+	if (a->continue_on != b->continue_on) {
+		slot_verdict_mask_format(b->continue_on, mask, sizeof(mask));
+		snprintf(step->text, sizeof(step->text), "relink %s: continue_on %s", text, mask);
+	} else if (a->allow != b->allow) {
+		slot_verdict_mask_format(b->allow, mask, sizeof(mask));
+		snprintf(step->text, sizeof(step->text), "relink %s: allow %s", text, mask);
+	} else if (a->denied_as != b->denied_as) {
+		snprintf(step->text, sizeof(step->text), "relink %s: denied_as %s", text,
+			 slot_verdict_name(b->denied_as));
+	} else {
+		snprintf(step->text, sizeof(step->text), "relink %s: owner %s", text, after->owner);
+	}
+}
+
+static const char *find_unlink_reason(const struct slot_state *after)
+{
+	if (!after->reserved)
+		return "no longer reserved";
+	return after->enabled ? "has no object any more" : "disabled";
+}
+
+static void format_step(const struct slot_state *before, const struct slot_state *after,
+			struct slot_step *step)
+{
+	const struct slot_state *named = step->action == SLOT_ACTION_UNLINK ? before : after;
+	char text[OBJECT_TEXT_MAX];
+
+	format_object(named, text);
+	if (step->action == SLOT_ACTION_REPLACE)
+		format_replace(before, after, step);
+	else if (step->action == SLOT_ACTION_RELINK)
+		format_relink(before, after, step);
+	else if (step->action == SLOT_ACTION_UNLINK)
+		snprintf(step->text, sizeof(step->text), "unlink %s: %s", text,
+			 find_unlink_reason(after));
+	else
+		snprintf(step->text, sizeof(step->text), "%s %s", slot_action_name(step->action),
+			 text);
+}
+
+/* Of slots that do not run: what is recorded about them all the same. */
+static bool is_same_reservation(const struct slot_state *a, const struct slot_state *b)
+{
+	if (!a->reserved || !b->reserved)
+		return a->reserved == b->reserved;
+	return is_same_program(a, b) && is_same_rules(&a->rules, &b->rules) &&
+	       a->enabled == b->enabled && a->has_object == b->has_object &&
+	       !strcmp(a->owner, b->owner);
+}
+
+void slot_plan_make(const struct slot_chain_state *running, const struct slot_chain_state *desired,
+		    struct slot_plan *ret_plan)
+{
+	static const struct slot_chain_state nothing;
+	const struct slot_chain_state *before = running ? running : &nothing;
+	struct slot_plan plan = { .has_changes = !running };
+
+	plan.has_counters_change = running && running->counters != desired->counters;
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		const struct slot_state *old_slot = &before->slots[slot];
+		const struct slot_state *new_slot = &desired->slots[slot];
+		struct slot_step *step = &plan.steps[plan.count];
+
+		if (!slot_state_is_running(old_slot) && !slot_state_is_running(new_slot)) {
+			plan.has_reservations_change |= !is_same_reservation(old_slot, new_slot);
+			continue;
+		}
+		step->slot = slot;
+		step->action = choose_action(old_slot, new_slot);
+		format_step(old_slot, new_slot, step);
+		plan.has_changes |= step->action != SLOT_ACTION_KEEP;
+		plan.count++;
+	}
+	plan.has_changes |= plan.has_counters_change || plan.has_reservations_change;
+	*ret_plan = plan;
+}
+
+json_t *slot_plan_to_json(const struct slot_plan *plan)
+{
+	json_t *steps = json_array();
+
+	for (size_t i = 0; steps && i < plan->count; i++) {
+		const struct slot_step *step = &plan->steps[i];
+		json_t *json = json_pack("{s:i, s:s, s:s}", "slot", (int)step->slot, "action",
+					 slot_action_name(step->action), "text", step->text);
+
+		if (json_array_append_new(steps, json)) {
+			json_decref(steps);
+			return NULL;
+		}
+	}
+	return json_pack("{s:b, s:b, s:b, s:o}", "has_changes", plan->has_changes,
+			 "has_counters_change", plan->has_counters_change,
+			 "has_reservations_change", plan->has_reservations_change, "steps", steps);
+}

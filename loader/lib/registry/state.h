@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The state of a chain as pure data: what should run, or what does. The same
+ * words for both, so that a plan is the difference of two of these.
+ */
+#ifndef SLOT_STATE_H
+#define SLOT_STATE_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "loader/lib/config/config.h"
+
+#define SLOT_SHA256_SIZE 65 /* 64 hex digits and the NUL */
+
+/* Which object: its content, and what its manifest calls it. */
+struct slot_object_id {
+	char sha256[SLOT_SHA256_SIZE];
+	char name[SLOT_NAME_MAX];
+	char version[SLOT_NAME_MAX];
+};
+
+struct slot_state {
+	bool reserved;
+	bool enabled;
+	bool has_object;
+	char name[SLOT_NAME_MAX]; /* of the reservation */
+	char owner[SLOT_OWNER_MAX];
+	char program[SLOT_NAME_MAX * 2]; /* function to run, or empty: the object's own choice */
+	struct slot_object_id object;
+	struct root_rules rules;
+	struct slot_settings settings;
+};
+
+/* What someone asked for beyond slots.conf: it counts until it is taken back. */
+struct slot_override {
+	char name[SLOT_NAME_MAX]; /* of the reservation it belongs to; empty: unused */
+	bool has_object;
+	struct slot_object_id object;
+	int enabled; /* 1, 0, or -1: as slots.conf says */
+};
+
+struct slot_overrides {
+	struct slot_override slots[ROOT_SLOTS]; /* in no order; found by name */
+};
+
+struct slot_chain_state {
+	bool counters;
+	struct slot_state slots[ROOT_SLOTS];
+};
+
+void slot_chain_state_free(struct slot_chain_state *state);
+
+/* slot_chain_state_copy - a deep copy (slot_chain_state_free). Returns 0 or -ENOMEM. */
+int slot_chain_state_copy(const struct slot_chain_state *from, struct slot_chain_state *ret_to);
+
+/* slot_state_is_running - whether the chain calls it: reserved, enabled, with an object. */
+bool slot_state_is_running(const struct slot_state *slot);
+
+/*
+ * JSON forms, for records on disk and for the API. The _to_json functions return
+ * a new reference or NULL when memory is out; the _from_json functions take
+ * nothing over, refuse what does not fit with -EINVAL and say why.
+ */
+json_t *slot_chain_state_to_json(const struct slot_chain_state *state);
+int slot_chain_state_from_json(const json_t *json, struct slot_reason *why,
+			       struct slot_chain_state *ret_state);
+json_t *slot_overrides_to_json(const struct slot_overrides *overrides);
+int slot_overrides_from_json(const json_t *json, struct slot_reason *why,
+			     struct slot_overrides *ret_overrides);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The JSON form of an object's identity, shared by state and overrides. */
+#ifndef SLOT_STATE_JSON_H
+#define SLOT_STATE_JSON_H
+
+#include "loader/lib/registry/state.h"
+
+/* slot_object_id_to_json - a new reference, or NULL when memory is out. */
+json_t *slot_object_id_to_json(const struct slot_object_id *object);
+
+/* slot_object_id_from_json - the member "object" of @json, if any. Returns 0 or -EINVAL. */
+int slot_object_id_from_json(const json_t *json, struct slot_reason *why, bool *ret_has_object,
+			     struct slot_object_id *ret_object);
+
+#endif

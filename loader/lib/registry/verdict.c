@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/registry/verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dispatcher/root_abi.h"
+
+static const char *const column_names[] = {
+	[ROOT_COL_ABORTED] = "aborted",	  [ROOT_COL_DROP] = "drop",
+	[ROOT_COL_PASS] = "pass",	  [ROOT_COL_TX] = "tx",
+	[ROOT_COL_REDIRECT] = "redirect", [ROOT_COL_DENIED] = "denied",
+};
+
+const char *slot_verdict_name(unsigned int column)
+{
+	if (column >= sizeof(column_names) / sizeof(column_names[0]))
+		return "?";
+	return column_names[column];
+}
+
+int slot_verdict_parse(const char *text)
+{
+	if (!strncasecmp(text, "xdp_", 4))
+		text += 4;
+	for (int verdict = 0; verdict < ROOT_VERDICTS; verdict++) {
+		if (!strcasecmp(text, column_names[verdict]))
+			return verdict;
+	}
+	return -EINVAL;
+}
+
+void slot_verdict_mask_format(__u8 mask, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	snprintf(ret, size, "none");
+	for (unsigned int verdict = 0; verdict < ROOT_VERDICTS && used < size; verdict++) {
+		if (!(mask & 1U << verdict))
+			continue;
+		used += snprintf(ret + used, size - used, "%s%s", used ? "," : "",
+				 column_names[verdict]);
+	}
+}
