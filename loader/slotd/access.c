@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "loader/lib/host/owner.h"
+
 int access_identify(int fd, struct peer *ret_peer)
 {
 	struct ucred cred;
@@ -24,17 +26,13 @@ bool access_is_admin(const struct peer *peer)
 	return peer->uid == 0;
 }
 
-static bool is_member(const struct peer *peer, const char *group_name)
+static bool is_member(const struct peer *peer, gid_t wanted)
 {
-	const struct group *group = getgrnam(group_name);
 	const struct passwd *user = getpwuid(peer->uid);
-	gid_t wanted = group ? group->gr_gid : 0;
 	gid_t groups[256];
 	int count = 256;
 	int i;
 
-	if (!group)
-		return false;
 	if (peer->gid == wanted)
 		return true;
 	if (!user || getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
@@ -47,14 +45,13 @@ static bool is_member(const struct peer *peer, const char *group_name)
 
 bool access_is_owner(const struct peer *peer, const char *owner)
 {
-	const struct passwd *user;
+	struct slot_owner found;
 
 	if (access_is_admin(peer))
 		return true;
-	if (owner[0] == '@')
-		return is_member(peer, owner + 1);
-	user = getpwnam(owner);
-	return user && user->pw_uid == peer->uid;
+	if (slot_owner_find(owner, &found))
+		return false;
+	return found.is_group ? is_member(peer, found.gid) : peer->uid == found.uid;
 }
 
 void access_name(const struct peer *peer, char *ret_name, size_t size)

@@ -2,8 +2,6 @@
 #include "loader/slotd/config_load.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +9,7 @@
 #include <net/if.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/owner.h"
 #include "loader/lib/registry/manifest.h"
 
 /* An interface that a chain was once recorded for may be away for a while. */
@@ -23,8 +22,10 @@ static bool has_interface(const char *name, void *data)
 
 static bool has_owner(const char *owner, void *data)
 {
+	struct slot_owner found;
+
 	(void)data;
-	return owner[0] == '@' ? getgrnam(owner + 1) != NULL : getpwnam(owner) != NULL;
+	return !slot_owner_find(owner, &found);
 }
 
 /* A name without a slash is looked up in the object folder. */

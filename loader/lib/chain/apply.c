@@ -225,6 +225,7 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 	err = swap_and_record(chain, chain->previous, overrides, why, &outcome.timing);
 	if (err)
 		return err;
+	slot_chain_settle_maps(chain, NULL);
 	outcome.timing.total_us = now_us() - start;
 	*ret_outcome = outcome;
 	return 0;

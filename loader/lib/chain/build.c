@@ -223,7 +223,7 @@ void slot_attempt_settle(struct slot_attempt *attempt)
 	slot_program_cache_set(&chain->cache, &attempt->generation->state, attempt->has_frags,
 			       attempt->programs);
 	/* Should this fail, the next start of slotd moves them: until then the pins are staged. */
-	slot_chain_promote_maps(chain, attempt->generation->number, NULL);
+	slot_chain_settle_maps(chain, NULL);
 }
 
 void slot_attempt_abandon(struct slot_attempt *attempt)

@@ -2,7 +2,6 @@
 /* A chain as it stands: its link, its records, its counters. */
 #include "loader/lib/chain/chain.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +12,6 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
-
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 void slot_chain_free(struct slot_chain *chain)
 {
@@ -84,53 +77,6 @@ void slot_chain_unlink(struct slot_chain *chain)
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
 	chain->link_fd = -1;
-}
-
-static int move_maps(const char *from, const char *to)
-{
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(from);
-	const struct dirent *entry;
-	char source[PATH_MAX];
-	char target[PATH_MAX];
-	int err = dir ? slot_pin_mkdir(to) : -errno;
-
-	while (!err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = slot_pin_path(source, from, "%s", entry->d_name);
-		if (!err)
-			err = slot_pin_path(target, to, "%s", entry->d_name);
-		if (!err && rename(source, target))
-			err = -errno;
-	}
-	return err;
-}
-
-int slot_chain_promote_maps(const struct slot_chain *chain, unsigned int number,
-			    struct slot_reason *why)
-{
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
-	const struct dirent *entry;
-	char staged[PATH_MAX];
-	char from[PATH_MAX];
-	char to[PATH_MAX];
-	int err = slot_pin_path(staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS, number);
-
-	dir = err ? NULL : opendir(staged);
-	while (dir && !err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = slot_pin_path(from, staged, "%s", entry->d_name);
-		if (!err)
-			err = slot_pin_path(to, chain->dir, SLOT_PIN_MAPS "/%s", entry->d_name);
-		if (!err)
-			err = move_maps(from, to);
-	}
-	if (!err && dir)
-		err = slot_pin_remove_all(staged);
-	return err ? slot_reason_set(why, err, "cannot move new maps out of '%s': %s", staged,
-				     strerror(-err)) :
-		     0;
 }
 
 void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation)

@@ -17,11 +17,11 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 void slot_chain_unlink(struct slot_chain *chain);
 
 /*
- * Move the maps that @number brought to where the chain keeps them, where the
- * programs' owners find them. Safe to repeat. Returns 0 or -errno, says why.
+ * Move the maps that the current generation brought to where the chain keeps
+ * them, and make all of them their slot owner's: 0600 for a user, 0660 for a
+ * group. Safe to repeat. Returns 0 or -errno, says why.
  */
-int slot_chain_promote_maps(const struct slot_chain *chain, unsigned int number,
-			    struct slot_reason *why);
+int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *why);
 
 /* Fold what @generation counted into the totals and remove it from kernel and disk; frees it. */
 void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation);

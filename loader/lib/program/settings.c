@@ -56,7 +56,8 @@ static void note_known(struct search *search, const char *name)
 
 static void match_field(struct search *search, const char *name, const struct field *field)
 {
-	note_known(search, name);
+	if (strncmp(name, "pad", 3) != 0)
+		note_known(search, name);
 	if (search->is_found || strcmp(name, search->key) != 0)
 		return;
 	*search->found = *field;
