@@ -227,49 +227,44 @@ static void print_usage(FILE *to)
 	      to);
 }
 
+/* Options with a value come first, in the order of the fields that they set. */
+enum {
+	OPT_CONFIG = 256,
+	OPT_OBJECTS,
+	OPT_STATE,
+	OPT_RUN,
+	OPT_BPFFS,
+	OPT_DETACH,
+	OPT_CHECK,
+};
+
+static const struct option known_options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "object-dir", required_argument, NULL, OPT_OBJECTS },
+	{ "state-dir", required_argument, NULL, OPT_STATE },
+	{ "run-dir", required_argument, NULL, OPT_RUN },
+	{ "bpffs", required_argument, NULL, OPT_BPFFS },
+	{ "detach-on-exit", no_argument, NULL, OPT_DETACH },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
 /* Returns 0 to go on, 1 to exit with success, 2 for a usage error. */
 static int parse_options(int argc, char **argv, struct options *ret_options)
 {
-	enum {
-		OPT_CONFIG = 256,
-		OPT_OBJECTS,
-		OPT_STATE,
-		OPT_RUN,
-		OPT_BPFFS,
-		OPT_DETACH,
-		OPT_CHECK
-	};
-	static const struct option known[] = {
-		{ "config", required_argument, NULL, OPT_CONFIG },
-		{ "object-dir", required_argument, NULL, OPT_OBJECTS },
-		{ "state-dir", required_argument, NULL, OPT_STATE },
-		{ "run-dir", required_argument, NULL, OPT_RUN },
-		{ "bpffs", required_argument, NULL, OPT_BPFFS },
-		{ "detach-on-exit", no_argument, NULL, OPT_DETACH },
-		{ "check", no_argument, NULL, OPT_CHECK },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
+	const char **values[] = { &ret_options->config_path, &ret_options->object_dir,
+				  &ret_options->state_dir, &ret_options->run_dir,
+				  &ret_options->bpffs };
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "hV", known, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "hV", known_options, NULL)) >= 0) {
+		if (opt >= OPT_CONFIG && opt < OPT_DETACH) {
+			*values[opt - OPT_CONFIG] = optarg;
+			continue;
+		}
 		switch (opt) {
-		case OPT_CONFIG:
-			ret_options->config_path = optarg;
-			break;
-		case OPT_OBJECTS:
-			ret_options->object_dir = optarg;
-			break;
-		case OPT_STATE:
-			ret_options->state_dir = optarg;
-			break;
-		case OPT_RUN:
-			ret_options->run_dir = optarg;
-			break;
-		case OPT_BPFFS:
-			ret_options->bpffs = optarg;
-			break;
 		case OPT_DETACH:
 			ret_options->detach_on_exit = true;
 			break;

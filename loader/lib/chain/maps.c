@@ -44,8 +44,8 @@ static int promote_maps(const struct slot_chain *chain, struct slot_reason *why)
 	char staged[PATH_MAX];
 	char from[PATH_MAX];
 	char to[PATH_MAX];
-	int err = slot_pin_path(staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS,
-				chain->current->number);
+	int err =
+		slot_pin_path(staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS, chain->current->number);
 
 	dir = err ? NULL : opendir(staged);
 	while (dir && !err && (entry = readdir(dir))) {
