@@ -25,6 +25,8 @@ fi
 BED_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/support/tap.sh
 . "$BED_ROOT/tests/support/tap.sh"
+# shellcheck source=tests/support/objects.sh
+. "$BED_ROOT/tests/support/objects.sh"
 # shellcheck source=tests/support/traffic.sh
 . "$BED_ROOT/tests/support/traffic.sh"
 
@@ -312,25 +314,6 @@ is_bare() {
 # What must not change when something is refused: generation and program.
 chain_state() {
 	echo "$(bed_get slots .generation) $(xdp_id eth0)"
-}
-
-# Ids of all programs, maps and links of the machine; others may use BPF as well.
-list_objects() {
-	local kind
-
-	for kind in prog map link; do
-		bpftool -j "$kind" list | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id)"'
-	done | sort
-}
-
-# have_gone FILE: none of the objects listed in FILE is there any more
-have_gone() {
-	[[ -z $(comm -12 "$1" <(list_objects)) ]]
-}
-
-# bed_objects_since FILE: objects that were not there when FILE was listed
-bed_objects_since() {
-	comm -13 "$1" <(list_objects)
 }
 
 # --- engines -------------------------------------------------------------------------------

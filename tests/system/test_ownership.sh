@@ -77,17 +77,27 @@ test_owning() {
 	is "its program runs" "$(bed_get slots .slots[6].running)" true
 }
 
-map_owner() {
-	stat -c '%U %a' "$(bed_get slots ".slots[$1].map_dir")/state_seen"
+map_dir() {
+	bed_get slots ".slots[$1].map_dir"
 }
 
 test_maps() {
-	local state=$BED_PROGS/system/progs/state.bpf.o
+	local theirs roots
 
-	as_nobody deploy theirs "$state" >/dev/null
-	matches "an owner's map pins are its own" "$(map_owner 5)" "^nobody 6"
-	bed_ctl deploy firewall "$state" >/dev/null
-	matches "root's are not" "$(map_owner 2)" "^root 6.0$"
+	as_nobody deploy theirs "$BED_OBJECTS/firewall.bpf.o" >/dev/null
+	theirs=$(map_dir 5)
+	roots=$(map_dir 2)
+	is "an owner's map pins are its own" "$(stat -c '%U %a' "$theirs/fw_ports")" "nobody 600"
+	is "root's are root's" "$(stat -c '%U %a' "$roots/fw_ports")" "root 600"
+	succeeds "an owner writes its maps without root" \
+		as_nobody firewall --map-dir "$theirs" deny add "$DENIED4/32"
+	succeeds "and its rules act" no_ping "$SERVER4" "$DENIED4"
+	as_nobody firewall --map-dir "$roots" deny add "$CLIENT4/32" >/dev/null 2>&1
+	is "it may not write another slot's" $? 1
+	as_stranger firewall --map-dir "$theirs" list >/dev/null 2>&1
+	is "a stranger may not even read them" $? 1
+	changes "the slot is upgraded" deploy theirs "$BED_PROGS/demo/firewall_next.bpf.o"
+	is "the pins are still the owner's" "$(stat -c '%U %a' "$theirs/fw_ports")" "nobody 600"
 }
 
 bed_run

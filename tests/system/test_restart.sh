@@ -121,7 +121,7 @@ test_kill_during_deploys() {
 		"$(find "$BED/state/objects" -type f | wc -l)" \
 		"$(bed_get generations '[.generations[].slots[].sha256] | unique | length')"
 	bed_ctl detach >/dev/null
-	bed_objects_since "$BED/before" >"$BED/made"
+	objects_since "$BED/before" >"$BED/made"
 	in_time "nothing is left of all these generations when the chain is off" 20 \
 		have_gone "$BED/made"
 }
@@ -176,7 +176,7 @@ test_detach_on_exit() {
 	list_objects >"$BED/before"
 	bed_slotd --detach-on-exit || bail "slotd starts" "$(bed_log)"
 	bed_ctl deploy guest "$BED_OBJECTS/pass.bpf.o" >/dev/null
-	bed_objects_since "$BED/before" >"$BED/made"
+	objects_since "$BED/before" >"$BED/made"
 	matches "programs, maps and a link were made (control)" \
 		"$(cut -d' ' -f1 "$BED/made" | uniq | paste -sd' ')" 'link map prog'
 	succeeds "slotd with --detach-on-exit stops" bed_slotd_stop

@@ -80,7 +80,8 @@ write_job() {
 	} >"$run/share/run"
 }
 
-# share TAG DIR [readonly=on]: arguments that export DIR to the guest over 9p
+# share_arguments TAG DIR [readonly=on]: what exports DIR to the guest over 9p. QEMU
+# takes a doubled comma for a comma.
 share_arguments() {
 	printf '%s\n' -fsdev \
 		"local,id=$1,path=${2//,/,,},security_model=none,multidevs=remap${3:+,$3}" \
@@ -88,7 +89,8 @@ share_arguments() {
 }
 
 run_qemu() {
-	local dir=$1 initramfs=$2 shares console=$3 append
+	local dir=$1 initramfs=$2 console=$3 shares append ports=${run//,/,,}
+
 	mapfile -t shares < <(
 		share_arguments root / readonly=on
 		share_arguments checkout "$root" readonly=on
@@ -104,8 +106,8 @@ run_qemu() {
 		-kernel "$dir/vmlinuz" -initrd "$initramfs" -append "$append" \
 		-serial "file:$console" "${shares[@]}" \
 		-device virtio-serial-pci \
-		-chardev "file,id=out,path=$run/out" -device virtserialport,chardev=out,name=slotd.out \
-		-chardev "file,id=err,path=$run/err" -device virtserialport,chardev=err,name=slotd.err
+		-chardev "file,id=out,path=$ports/out" -device virtserialport,chardev=out,name=slotd.out \
+		-chardev "file,id=err,path=$ports/err" -device virtserialport,chardev=err,name=slotd.err
 }
 
 # Earlier boots' remains: all but the newest consoles, and what a killed boot left.
@@ -132,9 +134,8 @@ report_failure() {
 boot() {
 	local dir initramfs console status=0
 
-	mkdir -p "$root/build/vm/$kernel"
-	clean_remains "$root/build/vm/$kernel"
 	dir=$("$here/kernel.sh" "$kernel") || exit 125
+	clean_remains "$root/build/vm/$kernel"
 	initramfs=$("$here/initramfs.sh" "$dir") || exit 125
 	results=$root/build/vm/$kernel/results
 	run=$(mktemp -d "$root/build/vm/$kernel/run.XXXXXX")

@@ -7,7 +7,7 @@
 
 job=/run/slotd-vm/job
 
-# find_port NAME: the device of the virtio port that boot.sh called NAME.
+# find_port NAME: the device of the virtio port that boot.sh called NAME
 find_port() {
 	local file
 
@@ -40,6 +40,8 @@ prepare() {
 	ln -sfn /proc/self/fd/1 /dev/stdout
 	ln -sfn /proc/self/fd/2 /dev/stderr
 	modprobe -q tun
+	# as systemd has it; the kernel's own hard limit is 4096
+	ulimit -Hn 524288
 }
 
 # A port can be opened once only, and a job may open /dev/stdout again: hence pipes.
@@ -53,7 +55,8 @@ run_job() {
 	cat /run/slotd-vm/err >"$err_port" &
 	err_pid=$!
 	# in the background SIGINT and SIGQUIT would be ignored
-	setsid env --default-signal=INT,QUIT bash "$job/run" </dev/null >/run/slotd-vm/out 2>/run/slotd-vm/err &
+	setsid env --default-signal=INT,QUIT bash "$job/run" \
+		</dev/null >/run/slotd-vm/out 2>/run/slotd-vm/err &
 	job_pid=$!
 	wait "$job_pid"
 	status=$?

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The demo leaves nothing behind, wherever Ctrl-C or a kill meets it.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/support/tap.sh
+. "$root/tests/support/tap.sh"
+# shellcheck source=tests/support/objects.sh
+. "$root/tests/support/objects.sh"
+
+[[ $EUID -eq 0 ]] || {
+	echo "1..0 # SKIP needs root, for network namespaces and XDP"
+	exit 0
+}
+work=$(mktemp -d)
+DEMO=
+trap 'kill -KILL -- "-${DEMO:-$BASHPID}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# In a session of its own, as on a terminal of its own.
+start_demo() {
+	: >"$work/out"
+	setsid env --default-signal=INT,QUIT "$root/tests/demo/demo.sh" >"$work/out" 2>&1 &
+	DEMO=$!
+}
+
+has_ended() {
+	! kill -0 "$DEMO" 2>/dev/null
+}
+
+says() {
+	grep -q "$1" "$work/out" || has_ended
+}
+
+has_no_process() {
+	! pgrep -s "$DEMO" >/dev/null
+}
+
+# interrupted SIGNAL STATUS LINE: the signal meets the demo when it has printed the line
+interrupted() {
+	local status=0
+
+	list_objects >"$work/before"
+	start_demo
+	wait_for 60 says "$3"
+	objects_since "$work/before" >"$work/made"
+	kill -"$1" -- "-$DEMO"
+	wait "$DEMO" || status=$?
+	is "SIG$1 at '$3' ends the demo" "$status" "$2"
+	in_time "no process is left" 5 has_no_process
+	is "no file is left" "$(compgen -G "/tmp/slotd-$DEMO-*")" ""
+	in_time "no program, map or link is left" 20 have_gone "$work/made"
+	DEMO=
+}
+
+whole() {
+	local status=0 figures=$root/build/demo.json
+
+	if [[ ${SLOTD_TIER:-} == vm ]]; then
+		skip "the demo from beginning to end" "an emulated machine would measure itself"
+		return
+	fi
+	rm -f "$figures"
+	start_demo
+	wait "$DEMO" || status=$?
+	DEMO=
+	is "the demo succeeds" "$status" 0
+	is "none of its checks fails" "$(grep FAIL "$work/out")" ""
+	is "the figures are there" \
+		"$(jq '.upgrades == 50 and .requests.failed == 0 and .requests.sent > 0 and
+			.must_be_dropped.passed == 0 and .must_be_dropped.sent > 0 and
+			.upgrade_ms.median > 0' "$figures")" true
+	[[ $status -eq 0 ]] || tap_note <"$work/out"
+}
+
+interrupted INT 130 "client"
+interrupted INT 130 "engine"
+interrupted INT 130 "Tunnels"
+interrupted TERM 143 "upgrades under load"
+whole
+done_testing
