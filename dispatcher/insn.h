@@ -50,6 +50,12 @@ static inline struct bpf_insn insn_load64(__u8 dst, __u8 src)
 	return insn_make(BPF_LDX | BPF_MEM | BPF_DW, dst, src, 0, 0);
 }
 
+/* dst = *(u32 *)(src + off), upper half zero */
+static inline struct bpf_insn insn_load32(__u8 dst, __u8 src, __s16 off)
+{
+	return insn_make(BPF_LDX | BPF_MEM | BPF_W, dst, src, off, 0);
+}
+
 /* *(u64 *)dst = src */
 static inline struct bpf_insn insn_store64(__u8 dst, __u8 src)
 {

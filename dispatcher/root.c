@@ -219,6 +219,22 @@ static void put_ctx_load(struct emitter *e)
 		put(e, insn_mov(BPF_REG_1, REG_CTX));
 }
 
+/*
+ * Behind a slot that no verdict of its own leads on from. What follows has to
+ * stay reachable in the eyes of the verifier: it refuses a program with
+ * instructions that nothing leads to, and drops a stub that nothing calls
+ * (Linux 6.8 and newer), which an extension then cannot be linked to. So the
+ * way on is taken on a condition that it cannot decide and that never holds: a
+ * packet without an interface.
+ */
+static void put_always_exit(struct emitter *e, unsigned int slot)
+{
+	put_ctx_load(e);
+	put(e, insn_load32(BPF_REG_1, BPF_REG_1, offsetof(struct xdp_md, ingress_ifindex)));
+	put_to(e, insn_jump32(BPF_JNE, BPF_REG_1, 0), label_of(slot, LABEL_EXIT));
+	put_label(e, label_of(slot, LABEL_NEXT));
+}
+
 /* Call one slot and sort its verdict: on to the next slot, or out of line. */
 static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 {
@@ -230,6 +246,10 @@ static void put_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 	else
 		put_ctx_load(e);
 	put_to(e, insn_call_func(), label_of(slot, LABEL_FUNC));
+	if (!go_on) {
+		put_always_exit(e, slot);
+		return;
+	}
 	if (go_on == 1U << ROOT_COL_PASS) {
 		put_to(e, insn_jump32(BPF_JNE, BPF_REG_0, ROOT_COL_PASS),
 		       label_of(slot, LABEL_EXIT));

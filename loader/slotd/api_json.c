@@ -21,7 +21,7 @@ static void cleanup_closedir(DIR **dir)
 		closedir(*dir);
 }
 
-static unsigned int number_of(const struct slot_generation *generation)
+static json_int_t number_of(const struct slot_generation *generation)
 {
 	return generation ? generation->number : 0;
 }
@@ -32,12 +32,12 @@ static json_t *describe_chain(const struct slot_chain *chain)
 	const struct slot_engine *engine = chain->current ? chain->current->engine : chain->engine;
 	bool is_attached = slot_chain_is_attached(chain);
 
-	return json_pack("{s:s, s:i, s:b, s:s, s:s, s:s, s:i, s:i}", "interface", chain->interface,
-			 "ifindex", (int)chain->ifindex, "attached", (int)is_attached, "engine",
-			 engine->name, "engine_reason", chain->engine_reason.text, "mode",
+	return json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", chain->interface,
+			 "ifindex", (json_int_t)chain->ifindex, "attached", (int)is_attached,
+			 "engine", engine->name, "engine_reason", chain->engine_reason.text, "mode",
 			 slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode),
-			 "generation", (int)number_of(chain->current), "previous",
-			 (int)number_of(chain->previous));
+			 "generation", number_of(chain->current), "previous",
+			 number_of(chain->previous));
 }
 
 static json_t *list_warnings(const struct slot_chain *chain)
@@ -81,6 +81,11 @@ static json_t *list_verdicts(__u8 mask)
 	return list;
 }
 
+static bool is_counting(const struct slot_chain *chain)
+{
+	return chain->current && chain->current->counters_fd >= 0;
+}
+
 static void add_packets(json_t *to, const struct slot_packets *packets)
 {
 	unsigned int c;
@@ -97,21 +102,23 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 	const struct slot_state *state = &chain->current->state.slots[slot];
 	const struct slot_override *override = slot_override_find(&chain->overrides, state->name);
 	char map_dir[PATH_MAX];
-	json_t *packets = json_object();
-	json_t *json;
+	json_t *packets, *json;
 
 	if (slot_pin_path(map_dir, chain->dir, "maps/%s", state->name))
 		map_dir[0] = '\0';
-	add_packets(packets, &counters->slots[slot]);
-	json = json_pack("{s:i, s:b, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o}", "slot",
+	json = json_pack("{s:i, s:b, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:s, s:s}", "slot",
 			 (int)slot, "reserved", 1, "name", state->name, "owner", state->owner,
 			 "enabled", (int)state->enabled, "running",
 			 (int)slot_state_is_running(state), "deployed",
 			 override ? (int) override->has_object : 0, "continue_on",
 			 list_verdicts(state->rules.continue_on), "allow",
 			 list_verdicts(state->rules.allow), "denied_as",
-			 slot_verdict_name(state->rules.denied_as), "map_dir", map_dir, "packets",
-			 packets);
+			 slot_verdict_name(state->rules.denied_as), "map_dir", map_dir);
+	if (json && is_counting(chain)) {
+		packets = json_object();
+		add_packets(packets, &counters->slots[slot]);
+		json_object_set_new(json, "packets", packets);
+	}
 	if (json && state->has_object) {
 		json_object_set_new(json, "program", json_string(state->object.name));
 		json_object_set_new(json, "version", json_string(state->object.version));
@@ -137,8 +144,7 @@ json_t *api_slots(const struct slot_chain *chain)
 	}
 	if (chain->current) {
 		json_object_set_new(json, "root_abi", json_integer(chain->current->root_abi));
-		json_object_set_new(json, "counters",
-				    json_boolean(chain->current->counters_fd >= 0));
+		json_object_set_new(json, "counters", json_boolean(is_counting(chain)));
 	}
 	json_object_set_new(json, "passed", json_integer((json_int_t)counters.passed));
 	json_object_set_new(json, "slots", slots);
@@ -155,10 +161,10 @@ static json_t *describe_map(const char *dir, const char *name)
 	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
 		return json_pack("{s:s}", "name", name);
 	type = libbpf_bpf_map_type_str(info.type);
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "name", name, "type",
-			 type ? type : "unknown", "id", (int)info.id, "key_size",
-			 (int)info.key_size, "value_size", (int)info.value_size, "max_entries",
-			 (int)info.max_entries);
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", name, "type",
+			 type ? type : "unknown", "id", (json_int_t)info.id, "key_size",
+			 (json_int_t)info.key_size, "value_size", (json_int_t)info.value_size,
+			 "max_entries", (json_int_t)info.max_entries);
 }
 
 static json_t *list_maps(const char *map_dir)
@@ -217,10 +223,11 @@ static json_t *describe_generation(const struct slot_generation *generation, boo
 							       "version", slot->object.version,
 							       "sha256", slot->object.sha256));
 	}
-	return json_pack("{s:i, s:b, s:s, s:i, s:I, s:s, s:o}", "number", (int)generation->number,
-			 "active", (int)is_active, "engine", generation->engine->name, "root_abi",
-			 (int)generation->root_abi, "created", (json_int_t)generation->created,
-			 "reason", generation->reason, "slots", slots);
+	return json_pack("{s:I, s:b, s:s, s:I, s:I, s:s, s:o}", "number",
+			 (json_int_t)generation->number, "active", (int)is_active, "engine",
+			 generation->engine->name, "root_abi", (json_int_t)generation->root_abi,
+			 "created", (json_int_t)generation->created, "reason", generation->reason,
+			 "slots", slots);
 }
 
 json_t *api_generations(const struct slot_chain *chain)
@@ -263,8 +270,8 @@ json_t *api_stats(const struct slot_chain *chain)
 		add_packets(json, &counters.slots[i]);
 		json_array_append_new(slots, json);
 	}
-	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:o}", "interface", chain->interface,
-			 "generation", (int)number_of(chain->current), "time_ns",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "interface", chain->interface,
+			 "generation", number_of(chain->current), "time_ns",
 			 (json_int_t)(ts.tv_sec * 1000000000LL + ts.tv_nsec), "packets",
 			 (json_int_t)counters.packets, "passed", (json_int_t)counters.passed,
 			 "slots", slots);

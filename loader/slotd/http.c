@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/slotd/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,128 +18,282 @@
 #include "loader/lib/base/cleanup.h"
 
 #define CLIENTS_MAX 64
+#define CLIENTS_MAX_USERS 48 /* of all users but root */
+#define CLIENTS_MAX_USER 16  /* of one of them */
 #define CLIENT_TIMEOUT_S 10
+/* So much of an unwanted body is read, since a client that only sends would miss the answer. */
+#define UNWANTED_MAX (1U << 20)
+
+struct client {
+	bool is_there;
+	struct peer peer;
+};
 
 struct http_server {
 	struct MHD_Daemon *mhd;
-	http_handler handler;
+	const struct http_handler *handler;
 	void *data;
+	struct client clients[CLIENTS_MAX];
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-/* The body of a request as it comes in. */
-struct upload {
-	char *bytes;
-	size_t size;
-	size_t capacity;
+/* One request, its body as it comes in, and what it is refused with once that is over. */
+struct exchange {
+	bool is_malformed;
+	bool is_judged;
 	bool is_too_large;
 	bool is_out_of_memory;
+	char *body;
+	size_t body_size;
+	size_t body_capacity;
+	size_t body_max;
+	size_t unwanted;
+	unsigned int status;
+	json_t *refusal;
 };
 
-static void upload_free(struct upload *upload)
+static void exchange_free(struct exchange *exchange)
 {
-	if (!upload)
+	if (!exchange)
 		return;
-	free(upload->bytes);
-	free(upload);
+	json_decref(exchange->refusal);
+	free(exchange->body);
+	free(exchange);
 }
 
-static void upload_add(struct upload *upload, const char *bytes, size_t size)
+static bool grow_body(struct exchange *exchange, size_t need)
 {
-	size_t need = upload->size + size;
+	size_t capacity = need < 65536 ? 65536 : need * 2;
 	char *bigger;
 
-	if (need > SLOT_BLOB_SIZE_MAX) {
-		upload->is_too_large = true;
-		return;
-	}
-	if (need > upload->capacity) {
-		size_t capacity = need < 65536 ? 65536 : need * 2;
+	if (need <= exchange->body_capacity)
+		return true;
+	if (capacity > exchange->body_max)
+		capacity = exchange->body_max;
+	bigger = realloc(exchange->body, capacity);
+	if (!bigger)
+		return false;
+	exchange->body = bigger;
+	exchange->body_capacity = capacity;
+	return true;
+}
 
-		bigger = realloc(upload->bytes, capacity);
-		if (!bigger) {
-			upload->is_out_of_memory = true;
-			return;
-		}
-		upload->bytes = bigger;
-		upload->capacity = capacity;
+static void drop_body(struct exchange *exchange)
+{
+	free(exchange->body);
+	exchange->body = NULL;
+	exchange->body_size = exchange->body_capacity = exchange->body_max = 0;
+}
+
+/* Keep what is wanted of the body. False: there is too much of what is not. */
+static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
+{
+	if (exchange->body_max && size > exchange->body_max - exchange->body_size) {
+		exchange->is_too_large = true;
+		drop_body(exchange);
 	}
-	memcpy(upload->bytes + upload->size, bytes, size);
-	upload->size = need;
+	if (exchange->body_max && !grow_body(exchange, exchange->body_size + size)) {
+		exchange->is_out_of_memory = true;
+		drop_body(exchange);
+	}
+	if (!exchange->body_max) {
+		exchange->unwanted += size;
+		return exchange->unwanted <= UNWANTED_MAX;
+	}
+	memcpy(exchange->body + exchange->body_size, bytes, size);
+	exchange->body_size += size;
+	return true;
+}
+
+/* json_string refuses what is no UTF-8. */
+static json_t *make_text(const char *text)
+{
+	_cleanup_free_ char *clean = NULL;
+	json_t *json = json_string(text);
+	char *c;
+
+	if (json)
+		return json;
+	clean = strdup(text);
+	for (c = clean; c && *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	return clean ? json_string(clean) : NULL;
+}
+
+json_t *http_error_new(const char *text, const struct slot_reasons *details)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; details && i < details->count; i++)
+		json_array_append_new(list, make_text(details->lines[i]));
+	return json_pack("{s:o, s:o}", "error", make_text(text), "details", list);
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned int status,
 				   json_t *answer)
 {
+	static char wordless[] = "{\"error\":\"cannot put the answer into JSON\",\"details\":[]}";
 	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	struct MHD_Response *response;
 	enum MHD_Result queued;
 
 	json_decref(answer);
-	if (!text)
-		return MHD_NO;
-	response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (text)
+		response =
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	else
+		response = MHD_create_response_from_buffer(strlen(wordless), wordless,
+							   MHD_RESPMEM_PERSISTENT);
 	if (!response) {
 		free(text);
 		return MHD_NO;
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-	queued = MHD_queue_response(connection, status, response);
+	queued = MHD_queue_response(connection, text ? status : MHD_HTTP_INTERNAL_SERVER_ERROR,
+				    response);
 	MHD_destroy_response(response);
 	return queued;
 }
 
-static enum MHD_Result send_error(struct MHD_Connection *connection, unsigned int status,
-				  const char *text)
+static json_t *make_too_large(size_t max)
 {
-	return send_answer(connection, status, json_pack("{s:s}", "error", text));
+	char text[96];
+
+	snprintf(text, sizeof(text), "the body is larger than %zu MiB; nothing was changed",
+		 max >> 20);
+	return http_error_new(text, NULL);
 }
 
-static enum MHD_Result answer_request(struct http_server *server, struct MHD_Connection *connection,
-				      const char *path, const char *method,
-				      const struct upload *upload)
+static const char *find_header(struct MHD_Connection *connection, const char *key)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct http_request request = {
-		.method = method,
-		.path = path,
-		.name = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "name"),
-		.body = upload->bytes,
-		.body_size = upload->size,
-	};
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, key);
+}
+
+/* Whether it is printable ASCII, also when its escapes (%41) are decoded. */
+static bool is_printable(const char *text)
+{
+	for (; *text; text++) {
+		unsigned long c = (unsigned char)*text;
+
+		if (c == '%' && isxdigit((unsigned char)text[1]) &&
+		    isxdigit((unsigned char)text[2])) {
+			c = strtoul((char[]){ text[1], text[2], '\0' }, NULL, 16);
+			text += 2;
+		}
+		if (c < 0x20 || c > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+/* What the headers say that the body has; 0 also where they do not. */
+static unsigned long long parse_length(struct MHD_Connection *connection)
+{
+	const char *length = find_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length ? strtoull(length, NULL, 10) : 0;
+}
+
+/* Whether the answer has to wait for the body: who sends it without asking reads only then. */
+static bool is_body_coming(struct MHD_Connection *connection)
+{
+	unsigned long long length = parse_length(connection);
+
+	return length && length <= UNWANTED_MAX && !find_header(connection, MHD_HTTP_HEADER_EXPECT);
+}
+
+/* The headers are there, the body is not: refuse now what would be refused in the end. */
+static enum MHD_Result judge_request(const struct http_server *server,
+				     struct MHD_Connection *connection,
+				     const struct http_request *request, struct exchange *exchange)
+{
+	size_t body_max = 0;
 	json_t *answer = NULL;
 	unsigned int status;
 
-	if (!info || access_identify(info->connect_fd, &request.peer))
-		return send_error(connection, MHD_HTTP_FORBIDDEN, "cannot tell who is asking");
-	if (upload->is_too_large)
-		return send_error(connection, MHD_HTTP_CONTENT_TOO_LARGE,
-				  "the body is larger than 16 MiB; nothing was changed");
-	if (upload->is_out_of_memory)
-		return send_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-				  "out of memory; nothing was changed");
-	status = server->handler(server->data, &request, &answer);
+	exchange->is_judged = true;
+	if (exchange->is_malformed) {
+		status = MHD_HTTP_BAD_REQUEST;
+		answer = http_error_new("method, path and name are printable ASCII; this is not",
+					NULL);
+	} else {
+		status = server->handler->admit(server->data, request, &body_max, &answer);
+	}
+	if (status == MHD_HTTP_OK &&
+	    parse_length(connection) > (body_max ? body_max : UNWANTED_MAX)) {
+		status = MHD_HTTP_CONTENT_TOO_LARGE;
+		answer = make_too_large(body_max ? body_max : UNWANTED_MAX);
+	}
+	if (status != MHD_HTTP_OK && !is_body_coming(connection))
+		return send_answer(connection, status, answer);
+	exchange->body_max = status == MHD_HTTP_OK ? body_max : 0;
+	exchange->status = status;
+	exchange->refusal = answer;
+	return MHD_YES;
+}
+
+static enum MHD_Result answer_request(const struct http_server *server,
+				      struct MHD_Connection *connection,
+				      struct http_request *request, struct exchange *exchange)
+{
+	json_t *answer = NULL;
+	unsigned int status;
+
+	if (exchange->status != MHD_HTTP_OK)
+		return send_answer(connection, exchange->status, TAKE_PTR(exchange->refusal));
+	if (exchange->is_too_large)
+		return send_answer(connection, MHD_HTTP_CONTENT_TOO_LARGE,
+				   make_too_large(SLOT_BLOB_SIZE_MAX));
+	if (exchange->is_out_of_memory)
+		return send_answer(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+				   http_error_new("out of memory; nothing was changed", NULL));
+	request->body = exchange->body;
+	request->body_size = exchange->body_size;
+	status = server->handler->handle(server->data, request, &answer);
 	return send_answer(connection, status, answer);
 }
 
+/* Called with the headers, with each part of the body, and in the end. */
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *bytes,
 				  size_t *size, void **state)
 {
-	struct upload *upload = *state;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const struct client *client = info ? info->socket_context : NULL;
+	struct exchange *exchange = *state;
+	struct http_request request = { .method = method, .path = url };
 
 	(void)version;
-	if (!upload) {
-		*state = calloc(1, sizeof(*upload));
-		return *state ? MHD_YES : MHD_NO;
-	}
-	if (*size) {
-		upload_add(upload, bytes, *size);
+	if (!exchange || !client)
+		return MHD_NO;
+	if (exchange->is_judged && *size) {
+		if (!take_body(exchange, bytes, *size))
+			return MHD_NO;
 		*size = 0;
 		return MHD_YES;
 	}
-	return answer_request(data, connection, url, method, upload);
+	request.peer = client->peer;
+	request.name = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "name");
+	if (exchange->is_judged)
+		return answer_request(data, connection, &request, exchange);
+	if (!is_printable(method))
+		exchange->is_malformed = true;
+	return judge_request(data, connection, &request, exchange);
+}
+
+/* A request begins: the only sight of its path and query before escapes are decoded. */
+static void *on_uri(void *data, const char *uri, struct MHD_Connection *connection)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+	(void)data;
+	(void)connection;
+	if (exchange)
+		exchange->is_malformed = !is_printable(uri);
+	return exchange;
 }
 
 static void on_completed(void *data, struct MHD_Connection *connection, void **state,
@@ -147,8 +302,55 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 	(void)data;
 	(void)connection;
 	(void)code;
-	upload_free(*state);
+	exchange_free(*state);
 	*state = NULL;
+}
+
+/* A place for who connected with @fd, or NULL: there is none left for this user. */
+static struct client *add_client(struct http_server *server, int fd)
+{
+	unsigned int of_users = 0, of_same = 0;
+	struct client *place = NULL;
+	struct peer peer;
+	size_t i;
+
+	if (access_identify(fd, &peer))
+		return NULL;
+	for (i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &server->clients[i];
+
+		if (!client->is_there) {
+			place = client;
+			continue;
+		}
+		of_users += !access_is_admin(&client->peer);
+		of_same += client->peer.uid == peer.uid;
+	}
+	if (!access_is_admin(&peer) &&
+	    (of_users >= CLIENTS_MAX_USERS || of_same >= CLIENTS_MAX_USER))
+		return NULL;
+	if (place)
+		*place = (struct client){ .is_there = true, .peer = peer };
+	return place;
+}
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct client *client = *context;
+	int fd;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (client)
+			client->is_there = false;
+		*context = NULL;
+		return;
+	}
+	fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	*context = add_client(data, fd);
+	/* It cannot be closed here; shut down, it is when it is served next, at once. */
+	if (!*context)
+		shutdown(fd, SHUT_RDWR);
 }
 
 static int remove_stale(const struct sockaddr_un *address)
@@ -183,7 +385,19 @@ static int listen_on(const char *path)
 	return TAKE_FD(fd);
 }
 
-int http_start(const char *path, http_handler handler, void *data, struct http_server **ret_server)
+static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
+				MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT,
+				(unsigned int)CLIENT_TIMEOUT_S, MHD_OPTION_CONNECTION_LIMIT,
+				(unsigned int)CLIENTS_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+				NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+				MHD_OPTION_END);
+}
+
+int http_start(const char *path, const struct http_handler *handler, void *data,
+	       struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
 	int fd = listen_on(path);
@@ -197,11 +411,7 @@ int http_start(const char *path, http_handler handler, void *data, struct http_s
 	server->handler = handler;
 	server->data = data;
 	snprintf(server->path, sizeof(server->path), "%s", path);
-	server->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
-				       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT,
-				       (unsigned int)CLIENT_TIMEOUT_S, MHD_OPTION_CONNECTION_LIMIT,
-				       (unsigned int)CLIENTS_MAX, MHD_OPTION_NOTIFY_COMPLETED,
-				       on_completed, NULL, MHD_OPTION_END);
+	server->mhd = start_daemon(server, fd);
 	if (!server->mhd) {
 		close(fd);
 		free(server);

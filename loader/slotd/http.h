@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "loader/lib/base/reason.h"
 #include "loader/slotd/access.h"
 
 struct http_server;
@@ -20,18 +21,36 @@ struct http_request {
 	struct peer peer;
 };
 
-/* Answers one request: the status, and a new reference of what to say. */
-typedef unsigned int (*http_handler)(void *data, const struct http_request *request,
-				     json_t **ret_answer);
+/*
+ * Who answers. A request comes twice: to admit by its headers, before any of its
+ * body is kept, and to handle as a whole. In between things may have changed, so
+ * handle trusts nothing that admit found out. Both return the HTTP status, and in
+ * @ret_answer a new reference of what to say.
+ */
+struct http_handler {
+	/* 200 lets the request in, without an answer; @ret_body_max: as much of a body is wanted. */
+	unsigned int (*admit)(void *data, const struct http_request *request, size_t *ret_body_max,
+			      json_t **ret_answer);
+	unsigned int (*handle)(void *data, const struct http_request *request, json_t **ret_answer);
+};
+
+/*
+ * http_error_new - {"error": @text, "details": [...]}, whatever bytes they have;
+ * @details may be NULL.
+ */
+json_t *http_error_new(const char *text, const struct slot_reasons *details);
 
 /*
  * http_start - serve @path, a unix socket that anyone may connect to, from the
  * caller's event loop: call http_run when http_fd is readable, or when
  * http_timeout_ms has passed. Replaces a socket that nobody listens on. A client
  * that is slow, silent or never reads holds up no other, and is let go after 10 s.
+ * A user other than root gets 16 connections at a time and all of them together 48
+ * of 64, so that root always gets through. @handler outlives the server.
  * Returns 0, -EADDRINUSE when someone listens there, or -errno.
  */
-int http_start(const char *path, http_handler handler, void *data, struct http_server **ret_server);
+int http_start(const char *path, const struct http_handler *handler, void *data,
+	       struct http_server **ret_server);
 void http_stop(struct http_server *server);
 int http_fd(const struct http_server *server);
 void http_run(struct http_server *server);

@@ -8,7 +8,7 @@
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/log.h"
-#include "loader/slotd/ops.h"
+#include "loader/slotd/ops_internal.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
@@ -23,21 +23,18 @@ static int load_config(struct daemon *daemon)
 	return err;
 }
 
-/* A chain that runs is left exactly as it is; one that does not is attached or built. */
-static int start_chain(struct daemon *daemon, size_t i, struct op_error *error)
+/* A chain that runs is left exactly as it is; one that does not is attached as it is built, or built. */
+static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct op_error *error)
 {
-	const struct slot_chain_config *config = &daemon->config.chains[i];
 	struct slot_outcome outcome = { 0 };
-	struct slot_chain *chain;
-	int err = slot_chain_open(&daemon->host, config, &error->why, &daemon->chains[i]);
+	bool was_attached = slot_chain_is_attached(chain);
+	int err = slot_chain_follow(chain, &error->why);
 
-	if (err) {
-		log_error("%s", error->why.text);
-		return err;
-	}
-	chain = daemon->chains[i];
+	if (err)
+		return op_fail(error, err, chain);
 	if (slot_chain_is_attached(chain)) {
-		log_info("%s: adopted generation %u as it runs (engine %s)", chain->interface,
+		log_info("%s: %s generation %u (engine %s)", chain->interface,
+			 was_attached ? "adopted, as it runs," : "attached again, as it was built,",
 			 chain->current->number, chain->current->engine->name);
 		return 0;
 	}
@@ -52,20 +49,37 @@ static int start_chain(struct daemon *daemon, size_t i, struct op_error *error)
 	}
 	log_info("%s: engine %s: %s", chain->interface, chain->engine->name,
 		 chain->engine_reason.text);
-	return op_apply(daemon, chain->interface, "slotd at start", error, &outcome);
+	return op_start(daemon, chain, "slotd", error, &outcome);
+}
+
+static int open_chains(struct daemon *daemon)
+{
+	struct slot_reason why;
+	size_t i;
+	int err;
+
+	daemon->chains = calloc(daemon->config.count, sizeof(struct slot_chain *));
+	if (!daemon->chains)
+		return -ENOMEM;
+	for (i = 0; i < daemon->config.count; i++) {
+		err = slot_chain_open(&daemon->host, &daemon->config.chains[i], &why,
+				      &daemon->chains[i]);
+		if (err) {
+			log_error("%s", why.text);
+			return err;
+		}
+	}
+	return 0;
 }
 
 static int start_chains(struct daemon *daemon)
 {
 	struct op_error error = { 0 };
 	size_t i;
-	int err = 0;
+	int err = open_chains(daemon);
 
-	daemon->chains = calloc(daemon->config.count, sizeof(struct slot_chain *));
-	if (!daemon->chains)
-		return -ENOMEM;
 	for (i = 0; i < daemon->config.count && !err; i++)
-		err = start_chain(daemon, i, &error);
+		err = start_chain(daemon, daemon->chains[i], &error);
 	op_error_free(&error);
 	return err;
 }
@@ -129,21 +143,18 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	bool was_there = chain->ifindex != 0;
 	struct slot_outcome outcome = { 0 };
 	struct op_error error = { 0 };
-	struct slot_reason why;
 
 	if (slot_chain_is_attached(chain) || chain->is_detached)
 		return;
-	if (slot_chain_follow(chain, &why)) {
-		log_error("%s", why.text);
-		return;
-	}
-	if (slot_chain_is_attached(chain))
+	if (slot_chain_follow(chain, &error.why))
+		op_fail(&error, -ENODEV, chain);
+	else if (slot_chain_is_attached(chain))
 		log_info("%s: the interface is back; generation %u runs on it again",
 			 chain->interface, chain->current->number);
 	else if (was_there && !chain->ifindex)
 		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
-	else if (!was_there && chain->ifindex)
-		op_apply(daemon, chain->interface, "slotd, interface came", &error, &outcome);
+	else if (chain->ifindex)
+		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
 	op_error_free(&error);
 }
 
@@ -151,8 +162,6 @@ void lifecycle_follow_links(struct daemon *daemon)
 {
 	size_t i;
 
-	/* An apply may replace the array, but never the number or order of what is in force. */
 	for (i = 0; i < daemon->config.count; i++)
-		if (daemon->chains[i])
-			follow_link(daemon, daemon->chains[i]);
+		follow_link(daemon, daemon->chains[i]);
 }

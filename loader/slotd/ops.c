@@ -49,8 +49,15 @@ int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
 	return op_fail(error, err, chain);
 }
 
-static void log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
-			const char *what)
+int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain)
+{
+	slot_reason_set(&error->why, 0, "slots.conf no longer names a chain of '%s'",
+			chain->interface);
+	return op_fail(error, -ENOENT, chain);
+}
+
+void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
+		    const char *what)
 {
 	size_t i;
 
@@ -69,18 +76,6 @@ static void log_outcome(const struct slot_chain *chain, const struct slot_outcom
 		log_warning("%s", outcome->warning.text);
 }
 
-/* Objects that no chain runs, can go back to, or was told to run. */
-static bool is_object_wanted(const char *sha256, void *data)
-{
-	const struct daemon *daemon = data;
-	size_t i;
-
-	for (i = 0; i < daemon->config.count; i++)
-		if (daemon->chains[i] && slot_chain_has_object(daemon->chains[i], sha256))
-			return true;
-	return false;
-}
-
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,
 		    const char *what, struct op_error *error, struct slot_outcome *ret_outcome)
@@ -88,10 +83,29 @@ int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 	struct slot_change change = { .desired = desired, .overrides = overrides, .reason = what };
 	int err = slot_chain_apply(chain, &change, &error->why, ret_outcome);
 
-	slot_store_sweep(&daemon->host.store, is_object_wanted, daemon);
+	slot_store_sweep(&daemon->host.store);
 	if (err)
 		return op_fail(error, err, chain);
-	log_outcome(chain, ret_outcome, what);
+	op_log_outcome(chain, ret_outcome, what);
+	return 0;
+}
+
+static int resolve_plan(const struct daemon *daemon, const struct slot_chain *chain,
+			const struct slot_chain_config *config, struct op_error *error,
+			struct slot_plan *ret_plan)
+{
+	_cleanup_(slot_chain_state_free) struct slot_chain_state desired = { 0 };
+	const struct slot_engine *engine;
+	struct slot_reason reason;
+	int err;
+
+	err = slot_engine_choose(config->engine, &error->why, &engine, &reason);
+	if (err)
+		return op_fail(error, err, chain);
+	err = config_resolve(daemon, config, &chain->overrides, &error->details, &desired);
+	if (err)
+		return op_fail_config(daemon, error, err, chain);
+	slot_chain_plan(chain, engine, &desired, ret_plan);
 	return 0;
 }
 
@@ -99,24 +113,14 @@ int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct 
 	    struct slot_plan *ret_plan)
 {
 	_cleanup_(slot_config_free) struct slot_config config = { 0 };
-	_cleanup_(slot_chain_state_free) struct slot_chain_state desired = { 0 };
 	const struct slot_chain_config *chain_config;
 	int err = config_load(daemon, &error->details, &config);
 
 	if (err)
 		return op_fail_config(daemon, error, err, chain);
 	chain_config = slot_config_find(&config, chain->interface);
-	if (!chain_config) {
-		slot_reason_set(&error->why, 0, "slots.conf no longer names a chain of '%s'",
-				chain->interface);
-		return op_fail(error, -ENOENT, chain);
-	}
-	err = config_resolve(daemon, chain_config, &chain->overrides, &error->details, &desired);
-	if (err)
-		return op_fail_config(daemon, error, err, chain);
-	slot_plan_make(slot_chain_is_attached(chain) ? &chain->current->state : NULL, &desired,
-		       ret_plan);
-	return 0;
+	return chain_config ? resolve_plan(daemon, chain, chain_config, error, ret_plan) :
+			      op_fail_unnamed(error, chain);
 }
 
 /* The running state and overrides, to be changed in one slot. */
@@ -155,76 +159,75 @@ static int edit_start(const struct slot_chain *chain, unsigned int slot, struct 
 	return 0;
 }
 
+static void edit_free(struct edit *edit)
+{
+	slot_chain_state_free(&edit->state);
+}
+
+/* Carry the edit out; @verb and the slot's number are for the record. */
+static int edit_apply(struct daemon *daemon, struct slot_chain *chain, const struct edit *edit,
+		      const char *verb, const char *who, struct op_error *error,
+		      struct slot_outcome *ret_outcome)
+{
+	unsigned int slot = (unsigned int)(edit->slot - edit->state.slots);
+	char what[96];
+
+	snprintf(what, sizeof(what), "%s slot %u by %s", verb, slot, who);
+	return op_change_chain(daemon, chain, &edit->state, &edit->overrides, what, error,
+			       ret_outcome);
+}
+
 int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
 	      const struct slot_blob *blob, const char *who, struct op_error *error,
 	      struct slot_outcome *ret_outcome)
 {
+	_cleanup_(edit_free) struct edit edit = { 0 };
 	struct slot_object_id id;
-	struct edit edit = { 0 };
-	char what[96];
 	int err = edit_start(chain, slot, error, &edit);
 
 	if (err)
 		return err;
 	err = config_identify(daemon, blob, &error->why, &id);
-	if (err) {
-		slot_chain_state_free(&edit.state);
+	if (err)
 		return op_fail(error, err, chain);
-	}
 	edit.slot->object = id;
 	edit.slot->has_object = true;
 	slot_override_set_object(&edit.overrides, edit.slot->name, &id);
-	snprintf(what, sizeof(what), "deploy slot %u by %s", slot, who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
-			      ret_outcome);
-	slot_chain_state_free(&edit.state);
-	return err;
+	return edit_apply(daemon, chain, &edit, "deploy", who, error, ret_outcome);
 }
 
-int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
-		struct op_error *error, struct slot_outcome *ret_outcome)
+int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
+	_cleanup_(edit_free) struct edit edit = { 0 };
 	const struct slot_chain_config *config = NULL;
 	struct slot_object_id id = { 0 };
-	struct edit edit = { 0 };
-	char what[96];
 	int err = edit_start(chain, slot, error, &edit);
 
 	if (err)
 		return err;
 	daemon_find_chain(daemon, chain->interface, &config);
 	err = config_import_slot(daemon, &config->slots[slot], &error->why, &id);
-	if (err) {
-		slot_chain_state_free(&edit.state);
+	if (err)
 		return op_fail(error, err, chain);
-	}
 	edit.slot->object = id;
 	edit.slot->has_object = id.sha256[0] != '\0';
 	slot_override_set_object(&edit.overrides, edit.slot->name, NULL);
-	snprintf(what, sizeof(what), "undeploy slot %u by %s", slot, who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
-			      ret_outcome);
-	slot_chain_state_free(&edit.state);
-	return err;
+	return edit_apply(daemon, chain, &edit, "undeploy", who, error, ret_outcome);
 }
 
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,
 	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
-	struct edit edit = { 0 };
-	char what[96];
+	_cleanup_(edit_free) struct edit edit = { 0 };
 	int err = edit_start(chain, slot, error, &edit);
 
 	if (err)
 		return err;
 	edit.slot->enabled = is_enabled;
 	slot_override_set_enabled(&edit.overrides, edit.slot->name, is_enabled);
-	snprintf(what, sizeof(what), "%s slot %u by %s", is_enabled ? "enable" : "disable", slot,
-		 who);
-	err = op_change_chain(daemon, chain, &edit.state, &edit.overrides, what, error,
-			      ret_outcome);
-	slot_chain_state_free(&edit.state);
-	return err;
+	return edit_apply(daemon, chain, &edit, is_enabled ? "enable" : "disable", who, error,
+			  ret_outcome);
 }
 
 /* Overrides that keep what is brought back, whatever slots.conf and its files say meanwhile. */
@@ -254,7 +257,7 @@ int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error
 		err = slot_chain_rollback(chain, &overrides, &error->why, ret_outcome);
 	if (err)
 		return op_fail(error, err, chain);
-	log_outcome(chain, ret_outcome, "rollback");
+	op_log_outcome(chain, ret_outcome, "rollback");
 	return 0;
 }
 

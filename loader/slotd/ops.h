@@ -21,13 +21,18 @@ void op_error_free(struct op_error *error);
 int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct op_error *error,
 	    struct slot_plan *ret_plan);
 
-/* op_apply - read slots.conf again and bring @interface to it. */
-int op_apply(struct daemon *daemon, const char *interface, const char *who, struct op_error *error,
-	     struct slot_outcome *ret_outcome);
+/* op_start - bring @chain, which is not attached, to the slots.conf in force. */
+int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
+	     struct op_error *error, struct slot_outcome *ret_outcome);
+
+/* op_apply - read slots.conf again and bring @chain to its section there; other sections are left alone. */
+int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
+	     struct op_error *error, struct slot_outcome *ret_outcome);
 
 /*
- * op_reload - read slots.conf again and bring every chain to it, or none: chains
- * that were changed before one failed go back. @ret_outcomes: one per chain, free.
+ * op_reload - read slots.conf again and bring every chain to it, or none: all
+ * are built before the first is swapped, and chains that were swapped before one
+ * failed go back. @ret_outcomes: one per chain, free.
  */
 int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 	      struct slot_outcome **ret_outcomes);

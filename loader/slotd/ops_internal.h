@@ -15,6 +15,13 @@ int op_fail(struct op_error *error, int err, const struct slot_chain *chain);
 int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
 		   const struct slot_chain *chain);
 
+/* op_fail_unnamed - slots.conf, as read now, has no chain of this interface. */
+int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain);
+
+/* op_log_outcome - what a change did to @chain. */
+void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
+		    const char *what);
+
 /* op_change_chain - one transaction on one chain, logged; @what is for the record. */
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,

@@ -34,6 +34,7 @@ struct route {
 	const char *path; /* {chain} and {slot} stand for themselves */
 	enum need need;
 	int (*run)(struct call *call);
+	size_t body_max; /* 0: its body means nothing */
 };
 
 static int run_status(struct call *call)
@@ -105,10 +106,9 @@ static int run_apply(struct call *call)
 {
 	struct slot_outcome outcome = { 0 };
 
-	return answer_outcome(call,
-			      op_apply(call->daemon, call->chain->interface, call->who,
-				       &call->error, &outcome),
-			      &outcome);
+	return answer_outcome(
+		call, op_apply(call->daemon, call->chain, call->who, &call->error, &outcome),
+		&outcome);
 }
 
 static int run_rollback(struct call *call)
@@ -177,20 +177,21 @@ static int run_disable(struct call *call)
 }
 
 static const struct route routes[] = {
-	{ "GET", "/v1/status", NEED_NOTHING, run_status },
-	{ "POST", "/v1/reload", NEED_ADMIN, run_reload },
-	{ "GET", "/v1/chains/{chain}/slots", NEED_NOTHING, run_slots },
-	{ "GET", "/v1/chains/{chain}/slots/{slot}", NEED_NOTHING, run_slot },
-	{ "GET", "/v1/chains/{chain}/plan", NEED_NOTHING, run_plan },
-	{ "GET", "/v1/chains/{chain}/generations", NEED_NOTHING, run_generations },
-	{ "GET", "/v1/chains/{chain}/stats", NEED_NOTHING, run_stats },
-	{ "POST", "/v1/chains/{chain}/apply", NEED_ADMIN, run_apply },
-	{ "POST", "/v1/chains/{chain}/rollback", NEED_ADMIN, run_rollback },
-	{ "POST", "/v1/chains/{chain}/detach", NEED_ADMIN, run_detach },
-	{ "PUT", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_deploy },
-	{ "DELETE", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_undeploy },
-	{ "POST", "/v1/chains/{chain}/slots/{slot}/enable", NEED_OWNER, run_enable },
-	{ "POST", "/v1/chains/{chain}/slots/{slot}/disable", NEED_OWNER, run_disable },
+	{ "GET", "/v1/status", NEED_NOTHING, run_status, 0 },
+	{ "POST", "/v1/reload", NEED_ADMIN, run_reload, 0 },
+	{ "GET", "/v1/chains/{chain}/slots", NEED_NOTHING, run_slots, 0 },
+	{ "GET", "/v1/chains/{chain}/slots/{slot}", NEED_NOTHING, run_slot, 0 },
+	{ "GET", "/v1/chains/{chain}/plan", NEED_NOTHING, run_plan, 0 },
+	{ "GET", "/v1/chains/{chain}/generations", NEED_NOTHING, run_generations, 0 },
+	{ "GET", "/v1/chains/{chain}/stats", NEED_NOTHING, run_stats, 0 },
+	{ "POST", "/v1/chains/{chain}/apply", NEED_ADMIN, run_apply, 0 },
+	{ "POST", "/v1/chains/{chain}/rollback", NEED_ADMIN, run_rollback, 0 },
+	{ "POST", "/v1/chains/{chain}/detach", NEED_ADMIN, run_detach, 0 },
+	{ "PUT", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_deploy,
+	  SLOT_BLOB_SIZE_MAX },
+	{ "DELETE", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_undeploy, 0 },
+	{ "POST", "/v1/chains/{chain}/slots/{slot}/enable", NEED_OWNER, run_enable, 0 },
+	{ "POST", "/v1/chains/{chain}/slots/{slot}/disable", NEED_OWNER, run_disable, 0 },
 };
 
 /* What stood where the path has {chain} and {slot}. */
@@ -260,7 +261,7 @@ static unsigned int fail(struct call *call, unsigned int status, const char *fmt
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	call->answer = json_pack("{s:s}", "error", text);
+	call->answer = http_error_new(text, NULL);
 	return status;
 }
 
@@ -329,33 +330,51 @@ static unsigned int status_of(int err)
 
 static unsigned int answer_error(struct call *call, int err)
 {
-	json_t *details = json_array();
-	size_t i;
+	const struct slot_reasons *details = &call->error.details;
 
-	for (i = 0; call->error.details.count > 1 && i < call->error.details.count; i++)
-		json_array_append_new(details, json_string(call->error.details.lines[i]));
-	call->answer = json_pack("{s:s, s:o}", "error", call->error.why.text, "details", details);
+	/* A single one is the error itself. */
+	call->answer = http_error_new(call->error.why.text, details->count > 1 ? details : NULL);
 	return status_of(err);
 }
 
-unsigned int routes_handle(void *data, const struct http_request *request, json_t **ret_answer)
+/* Find what is asked for, and whether the peer may. Returns 200, or why not. */
+static unsigned int judge(struct call *call, const struct route **ret_route)
+{
+	const struct http_request *request = call->request;
+	struct match match;
+	unsigned int status;
+
+	access_name(&request->peer, call->who, sizeof(call->who));
+	*ret_route = find_route(request, &match, &status);
+	if (!*ret_route)
+		return fail(call, status,
+			    status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
+			    request->method, request->path);
+	status = find_target(call, &match);
+	return status == 200 ? check_access(call, (*ret_route)->need) : status;
+}
+
+static unsigned int admit(void *data, const struct http_request *request, size_t *ret_body_max,
+			  json_t **ret_answer)
 {
 	struct call call = { .daemon = data, .request = request };
 	const struct route *route;
-	struct match match;
-	unsigned int status;
+	unsigned int status = judge(&call, &route);
+
+	if (status == 200)
+		*ret_body_max = route->body_max;
+	*ret_answer = call.answer;
+	return status;
+}
+
+/* Judged again: chains and owners may be others than when the request began. */
+static unsigned int handle(void *data, const struct http_request *request, json_t **ret_answer)
+{
+	struct call call = { .daemon = data, .request = request };
+	const struct route *route;
+	unsigned int status = judge(&call, &route);
 	int err;
 
-	access_name(&request->peer, call.who, sizeof(call.who));
-	route = find_route(request, &match, &status);
-	if (!route)
-		status = fail(&call, status,
-			      status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
-			      request->method, request->path);
-	else
-		status = find_target(&call, &match);
-	if (status == 200)
-		status = check_access(&call, route->need);
 	if (status == 200) {
 		err = route->run(&call);
 		status = err ? answer_error(&call, err) : 200;
@@ -364,3 +383,8 @@ unsigned int routes_handle(void *data, const struct http_request *request, json_
 	*ret_answer = call.answer;
 	return status;
 }
+
+const struct http_handler *const routes_handle = &(const struct http_handler){
+	.admit = admit,
+	.handle = handle,
+};

@@ -5,7 +5,7 @@
 
 #include "loader/slotd/http.h"
 
-/* routes_handle - an http_handler; @data is the struct daemon. */
-unsigned int routes_handle(void *data, const struct http_request *request, json_t **ret_answer);
+/* routes_handle - for http_start, whose data is the struct daemon. */
+extern const struct http_handler *const routes_handle;
 
 #endif

@@ -141,6 +141,32 @@ static void without_pass_in_continue_on_a_pass_ends_the_chain(void **state)
 	chainrun_end(&chain);
 }
 
+static void check_end(void **state, unsigned int allow, unsigned int continue_on,
+		      const char *settings, unsigned int verdict)
+{
+	struct slot_counters counters;
+	struct chainrun chain;
+
+	chain_start(&chain, state);
+	chain_add(&chain, 3, "ret", settings);
+	chain_add(&chain, 4, "stamp", "id=4");
+	chain.state.slots[3].rules.allow = (__u8)allow;
+	chain.state.slots[3].rules.continue_on = (__u8)continue_on;
+	chain_build(&chain);
+	chain_assert_verdict(&chain, verdict);
+	counters = chainrun_counters(&chain);
+	assert_int_equal(counters.slots[3].verdicts[verdict], 1);
+	assert_int_equal(counters.slots[4].seen, 0);
+	assert_int_equal(counters.passed, 0);
+	chainrun_end(&chain);
+}
+
+static void a_slot_that_nothing_goes_on_from_is_the_last_to_run(void **state)
+{
+	check_end(state, 1U << XDP_DROP, 1U << XDP_PASS, "verdict=1", XDP_DROP);
+	check_end(state, ROOT_VERDICT_ALL, 0, "verdict=2", XDP_PASS);
+}
+
 /* The same forbidden verdict under each way to treat it. */
 static void check_denied(void **state, const char *object, const char *settings, unsigned int allow,
 			 unsigned int denied_as, unsigned int verdict, unsigned int seen_behind)
@@ -254,6 +280,7 @@ static const struct chain_case cases[] = {
 	CHAIN_CASE(every_verdict_but_pass_ends_the_chain_there),
 	CHAIN_CASE(continue_on_lets_other_verdicts_go_on),
 	CHAIN_CASE(without_pass_in_continue_on_a_pass_ends_the_chain),
+	CHAIN_CASE(a_slot_that_nothing_goes_on_from_is_the_last_to_run),
 	CHAIN_CASE(a_verdict_outside_allow_aborts_by_default),
 	CHAIN_CASE(a_verdict_outside_allow_drops_if_so_reserved),
 	CHAIN_CASE(a_verdict_outside_allow_goes_on_if_so_reserved),

@@ -174,6 +174,42 @@ test_surroundings() {
 	succeeds "slotd starts again" bed_slotd
 }
 
+test_check_only() {
+	local running
+
+	running=$(chain_state)
+	in_ns edge "$BED_BIN/slotd" --check --config "$BED/slots.conf" \
+		--object-dir "$BED_OBJECTS" >"$BED/out" 2>&1
+	is "slotd --check accepts a good slots.conf" $? 0
+	sed -i 's/guest/guest!/; s/slot 6/slot 60/' "$BED/slots.conf"
+	in_ns edge "$BED_BIN/slotd" --check --config "$BED/slots.conf" \
+		--object-dir "$BED_OBJECTS" >"$BED/out" 2>&1
+	is "slotd --check refuses a bad one" $? 1
+	is "with a line for each error" "$(grep -cE "slots.conf:[45]: " "$BED/out")" 2
+	is "the chain is as it was" "$(chain_state)" "$running"
+}
+
+# What cannot be recorded has not happened.
+test_full_disk() {
+	bed_slotd_stop
+	mv "$BED/state" "$BED/kept"
+	mkdir "$BED/state"
+	mount -t tmpfs -o size=2m full "$BED/state"
+	cp -a "$BED/kept/." "$BED/state"
+	rm -r "$BED/kept"
+	succeeds "slotd starts on a small disk" bed_slotd
+	dd if=/dev/zero of="$BED/state/filler" bs=64k status=none 2>/dev/null
+	refuses "a deploy is refused when the disk is full" "No space left on device; $STAYS" \
+		bed_ctl deploy guest "$BED_PROGS/demo/firewall_next.bpf.o"
+	refuses "so is a change without a new object" "No space left on device; $STAYS" \
+		bed_ctl disable firewall
+	rm "$BED/state/filler"
+	changes "with room again, the deploy is carried out" \
+		deploy guest "$BED_PROGS/demo/firewall_next.bpf.o"
+	bed_slotd_stop
+	umount "$BED/state"
+}
+
 test_no_bpffs() {
 	bed_slotd_stop
 	umount "$BED/bpf"

@@ -15,9 +15,14 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 }
 work=$(mktemp -d)
 DEMO=
-trap 'kill -KILL -- "-${DEMO:-$BASHPID}" 2>/dev/null; rm -rf "$work"' EXIT
+trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+clean_up() {
+	[[ -z $DEMO ]] || kill -KILL -- "-$DEMO" 2>/dev/null
+	rm -rf "$work"
+}
 
 # In a session of its own, as on a terminal of its own.
 start_demo() {

@@ -170,4 +170,28 @@ test_counters_add_up() {
 		true
 }
 
+deploy_at_once() {
+	local slot pids=() failed=0
+
+	for slot in firewall guest decap state; do
+		bed_ctl deploy "$slot" "$BED_OBJECTS/pass.bpf.o" &
+		pids+=($!)
+	done
+	for slot in "${pids[@]}"; do
+		wait "$slot" || failed=1
+	done
+	return "$failed"
+}
+
+test_several_at_once() {
+	local before
+
+	before=$(bed_get slots .generation)
+	succeeds "deploys of several slots at the same time succeed" deploy_at_once
+	is "one after the other" $(($(bed_get slots .generation) - before)) 4
+	is "and none undoes another" \
+		"$(bed_get slots '[.slots[] | select(.program == "pass" and .running) | .slot] | join(" ")')" \
+		"2 5 12 19"
+}
+
 bed_run

@@ -54,6 +54,24 @@ static void going_on_after_pass_is_one_compare(void **state)
 	slot_root_image_free(&image);
 }
 
+/* The kernel refuses instructions that nothing leads to: the way on stays, as a jump's other branch. */
+static void behind_a_slot_that_ends_every_chain_the_next_one_stays_reachable(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 3, 4 }, 2);
+	struct root_image image;
+	size_t i = 2;
+
+	(void)state;
+	spec.slots[3].rules.continue_on = 0;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	while (BPF_CLASS(image.insns[i].code) == BPF_LDX)
+		i++;
+	assert_int_equal(BPF_CLASS(image.insns[i].code), BPF_JMP32);
+	assert_int_equal(BPF_OP(image.insns[i].code), BPF_JNE);
+	assert_true(image.insns[i].off > 0);
+	slot_root_image_free(&image);
+}
+
 static void every_taken_slot_has_a_global_stub_of_its_name(void **state)
 {
 	struct root_spec spec = spec_with((unsigned int[]){ 2, 12 }, 2);
@@ -214,6 +232,8 @@ int main(void)
 
 	TAP_ADD(&plan, an_empty_slot_leaves_no_instruction, NULL, NULL);
 	TAP_ADD(&plan, going_on_after_pass_is_one_compare, NULL, NULL);
+	TAP_ADD(&plan, behind_a_slot_that_ends_every_chain_the_next_one_stays_reachable, NULL,
+		NULL);
 	TAP_ADD(&plan, every_taken_slot_has_a_global_stub_of_its_name, NULL, NULL);
 	TAP_ADD(&plan, a_body_keeps_its_inner_calls_and_functions, NULL, NULL);
 	TAP_ADD(&plan, a_body_with_a_tail_call_is_a_global_function, NULL, NULL);

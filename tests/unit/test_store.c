@@ -2,11 +2,14 @@
 /* Objects and records on disk. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <net/if.h>
 
 #include "loader/lib/chain/record.h"
 #include "loader/lib/host/pins.h"
@@ -73,17 +76,18 @@ static void a_damaged_object_is_refused(void **state)
 	assert_int_equal(slot_store_get(&place.store, blob.sha256, "fw", &place.why, &back),
 			 -EBADMSG);
 	assert_non_null(strstr(place.why.text, "is damaged"));
+	/* Deploying it again mends it. */
+	assert_int_equal(slot_store_put(&place.store, &blob, &place.why), 0);
+	assert_int_equal(slot_store_get(&place.store, blob.sha256, "fw", &place.why, &back), 0);
+	slot_blob_free(&back);
 	slot_blob_free(&blob);
 	place_end(&place);
 }
 
-static bool is_wanted(const char *sha256, void *data)
+static void a_sweep_keeps_what_a_record_names_and_nothing_half_written(void **state)
 {
-	return !strcmp(sha256, data);
-}
-
-static void a_sweep_keeps_what_is_wanted_and_nothing_half_written(void **state)
-{
+	struct slot_chain_record record = { .next = 1 };
+	struct slot_object_id id = { .name = "a", .version = "1" };
 	struct slot_blob kept;
 	struct slot_blob gone;
 	struct slot_blob back;
@@ -97,11 +101,15 @@ static void a_sweep_keeps_what_is_wanted_and_nothing_half_written(void **state)
 	slot_blob_copy("gone", 4, "b.o", &gone);
 	slot_store_put(&place.store, &kept, &place.why);
 	slot_store_put(&place.store, &gone, &place.why);
+	memcpy(id.sha256, kept.sha256, sizeof(id.sha256));
+	slot_override_set_object(&record.overrides, "firewall", &id);
+	/* Of a chain that nobody has open. */
+	slot_chain_record_write(&record, &place.store, "eth7", &place.why);
 	snprintf(path, sizeof(path), "%s/objects/.new-half", place.dir);
 	fd = open(path, O_WRONLY | O_CREAT, 0644);
 	assert_true(fd >= 0);
 	close(fd);
-	slot_store_sweep(&place.store, is_wanted, kept.sha256);
+	slot_store_sweep(&place.store);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(slot_store_get(&place.store, gone.sha256, "b", &place.why, &back),
 			 -ENOENT);
@@ -109,6 +117,29 @@ static void a_sweep_keeps_what_is_wanted_and_nothing_half_written(void **state)
 	slot_blob_free(&back);
 	slot_blob_free(&kept);
 	slot_blob_free(&gone);
+	place_end(&place);
+}
+
+static void records_of_a_chain_are_swept_but_for_those_to_keep(void **state)
+{
+	static const char *const keep[] = { "desired.json", "generation-2.json" };
+	struct slot_chain_record record = { .next = 3 };
+	struct place place;
+	json_t *json = json_object();
+
+	(void)state;
+	place_start(&place);
+	slot_chain_record_write(&record, &place.store, "eth0", &place.why);
+	slot_store_write(&place.store, "eth0", "generation-1.json", json, &place.why);
+	slot_store_write(&place.store, "eth0", "generation-2.json", json, &place.why);
+	slot_store_sweep_records(&place.store, "eth0", keep, 2);
+	assert_true(slot_store_has_chain(&place.store, "eth0"));
+	json_decref(json);
+	assert_int_equal(slot_store_read(&place.store, "eth0", "generation-1.json", NULL, &json),
+			 -ENOENT);
+	assert_int_equal(slot_store_read(&place.store, "eth0", "generation-2.json", NULL, &json),
+			 0);
+	json_decref(json);
 	place_end(&place);
 }
 
@@ -203,17 +234,40 @@ static void pins_of_maps_carry_no_dots(void **state)
 	assert_string_equal(name, "_data_hot");
 }
 
+static void folders_of_chains_tell_names_apart(void **state)
+{
+	struct slot_target target = { .netns_cookie = 4127, .ifindex = 2, .interface = "eth0.1" };
+	struct slot_target parsed = { 0 };
+	char dir[PATH_MAX];
+	char name[IFNAMSIZ];
+
+	(void)state;
+	assert_int_equal(slot_pins_chain_dir("/b", &target, dir), 0);
+	assert_string_equal(dir, "/b/4127-2-eth0%2e1");
+	assert_int_equal(slot_pins_chain_parse("4127-2-eth0%2e1", &parsed, name), 0);
+	assert_int_equal(parsed.netns_cookie, 4127);
+	assert_int_equal(parsed.ifindex, 2);
+	assert_string_equal(name, "eth0.1");
+	assert_int_equal(slot_pins_chain_parse("4127-2-eth0_1", &parsed, name), 0);
+	assert_string_equal(name, "eth0_1");
+	assert_int_equal(slot_pins_chain_parse("maps", &parsed, name), -EINVAL);
+	assert_int_equal(slot_pins_chain_parse("1-2-", &parsed, name), -EINVAL);
+	assert_int_equal(slot_pins_chain_parse("1-2-morethanfifteenchars", &parsed, name), -EINVAL);
+}
+
 int main(void)
 {
 	struct tap_plan plan = { 0 };
 
 	TAP_ADD(&plan, an_object_comes_back_by_its_hash, NULL, NULL);
 	TAP_ADD(&plan, a_damaged_object_is_refused, NULL, NULL);
-	TAP_ADD(&plan, a_sweep_keeps_what_is_wanted_and_nothing_half_written, NULL, NULL);
+	TAP_ADD(&plan, a_sweep_keeps_what_a_record_names_and_nothing_half_written, NULL, NULL);
+	TAP_ADD(&plan, records_of_a_chain_are_swept_but_for_those_to_keep, NULL, NULL);
 	TAP_ADD(&plan, a_chain_without_a_record_starts_from_nothing, NULL, NULL);
 	TAP_ADD(&plan, a_record_comes_back_as_written, NULL, NULL);
 	TAP_ADD(&plan, a_damaged_record_is_refused_with_its_place, NULL, NULL);
 	TAP_ADD(&plan, what_is_no_regular_file_is_no_object, NULL, NULL);
 	TAP_ADD(&plan, pins_of_maps_carry_no_dots, NULL, NULL);
+	TAP_ADD(&plan, folders_of_chains_tell_names_apart, NULL, NULL);
 	return tap_run(&plan, "store", 0);
 }

@@ -3,6 +3,7 @@
 #ifndef SLOT_CLEANUP_H
 #define SLOT_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,9 +27,16 @@ static inline void slot_cleanup_fclose(FILE **file)
 		fclose(*file);
 }
 
+static inline void slot_cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define _cleanup_free_ _cleanup_(slot_cleanup_free)
 #define _cleanup_close_ _cleanup_(slot_cleanup_close)
 #define _cleanup_fclose_ _cleanup_(slot_cleanup_fclose)
+#define _cleanup_closedir_ _cleanup_(slot_cleanup_closedir)
 
 #define TAKE_FD(fd)                                                                                \
 	({                                                                                         \

@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include "loader/lib/base/cleanup.h"
+
 #include "loader/lib/base/reason.h"
 
 /* slot_json_get - the member @name, of @type; borrowed from @object. */
@@ -27,5 +29,12 @@ int slot_json_get_number(const json_t *object, const char *name, unsigned int en
 /* slot_json_get_text - a string without NUL bytes into @size bytes at @ret_text. */
 int slot_json_get_text(const json_t *object, const char *name, size_t size, struct slot_reason *why,
 		       char *ret_text);
+
+static inline void slot_cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define _cleanup_json_ _cleanup_(slot_cleanup_json)
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Changing a chain: build the next generation, preflight, swap, record, retire. */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,88 +50,81 @@ static int swap(struct slot_chain *chain, const struct slot_generation *to,
 		     0;
 }
 
-/* Back to what ran before the swap; the packets in between saw a whole chain all the same. */
-static void undo_swap(struct slot_chain *chain, const struct slot_generation *to,
-		      const struct slot_generation *from, bool was_attached)
+/*
+ * Back to what ran before the swap; the packets in between saw a whole chain
+ * all the same. Returns 0 or -errno.
+ */
+static int undo_swap(struct slot_chain *chain, const struct slot_generation *to,
+		     const struct slot_chain_before *before)
 {
-	if (was_attached)
-		slot_xdp_swap(chain->link_fd, from->root_fd, to->root_fd);
-	else
-		slot_chain_unlink(chain);
+	if (before->was_attached)
+		return slot_xdp_swap(chain->link_fd, before->current->root_fd, to->root_fd);
+	slot_chain_unlink(chain);
+	return 0;
 }
 
-/* Make @to the current generation, in memory and on disk. On failure everything is as before. */
-static int record(struct slot_chain *chain, struct slot_generation *to,
-		  struct slot_generation *previous, const struct slot_overrides *overrides,
-		  struct slot_reason *why)
+static struct slot_chain_before remember(const struct slot_chain *chain)
 {
-	struct slot_chain before = *chain;
-	int err;
+	return (struct slot_chain_before){
+		.current = chain->current,
+		.previous = chain->previous,
+		.overrides = chain->overrides,
+		.next_number = chain->next_number,
+		.is_detached = chain->is_detached,
+		.was_attached = slot_chain_is_attached(chain),
+	};
+}
 
+static void restore(struct slot_chain *chain, const struct slot_chain_before *before)
+{
+	chain->current = before->current;
+	chain->previous = before->previous;
+	chain->overrides = before->overrides;
+	chain->next_number = before->next_number;
+	chain->is_detached = before->is_detached;
+}
+
+/*
+ * Swap to @to and record it, or neither. Where the swap can be made but neither
+ * recorded nor undone, @to stays: -ECANCELED, and why.
+ */
+static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
+			   const struct slot_overrides *overrides,
+			   const struct slot_chain_before *before, struct slot_reason *why,
+			   struct slot_timing *timing)
+{
+	long long start = now_us();
+	int err = swap(chain, to, before->current, why);
+
+	if (err)
+		return err;
+	timing->swap_us = lap(&start);
 	chain->current = to;
-	chain->previous = previous;
+	chain->previous = before->current;
 	chain->overrides = *overrides;
 	chain->is_detached = false;
 	if (to->number >= chain->next_number)
 		chain->next_number = to->number + 1;
 	err = slot_chain_save(chain, why);
-	if (err) {
-		chain->current = before.current;
-		chain->previous = before.previous;
-		chain->overrides = before.overrides;
-		chain->is_detached = before.is_detached;
-		chain->next_number = before.next_number;
-	}
-	return err;
-}
-
-static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
-			   const struct slot_overrides *overrides, struct slot_reason *why,
-			   struct slot_timing *timing)
-{
-	bool was_attached = slot_chain_is_attached(chain);
-	struct slot_generation *from = chain->current;
-	long long start = now_us();
-	int err = swap(chain, to, from, why);
-
-	if (err)
-		return err;
-	timing->swap_us = lap(&start);
-	err = record(chain, to, from, overrides, why);
 	timing->record_us = lap(&start);
-	if (err)
-		undo_swap(chain, to, from, was_attached);
+	if (!err)
+		return 0;
+	if (undo_swap(chain, to, before))
+		return slot_reason_prefix(why, -ECANCELED,
+					  "generation %u runs, but is not recorded, and the way "
+					  "back failed: ",
+					  to->number);
+	restore(chain, before);
 	return err;
 }
 
-static bool is_object_wanted(const char *sha256, void *data)
+static int build_generation(struct slot_attempt *attempt, const char *reason,
+			    struct slot_reason *why)
 {
-	const struct slot_chain *chain = data;
-	const struct slot_generation *live[] = { chain->current, chain->previous };
-	unsigned int slot;
-	size_t i;
-
-	for (slot = 0; slot < ROOT_SLOTS; slot++) {
-		if (!strcmp(chain->overrides.slots[slot].object.sha256, sha256))
-			return true;
-		for (i = 0; i < 2; i++)
-			if (live[i] && !strcmp(live[i]->state.slots[slot].object.sha256, sha256))
-				return true;
-	}
-	return false;
-}
-
-bool slot_chain_has_object(const struct slot_chain *chain, const char *sha256)
-{
-	return is_object_wanted(sha256, (void *)chain);
-}
-
-static int build_and_swap(struct slot_attempt *attempt, struct slot_reason *why,
-			  struct slot_timing *timing)
-{
+	struct slot_timing *timing = &attempt->outcome.timing;
 	struct slot_chain *chain = attempt->chain;
 	long long start = now_us();
-	int err = slot_attempt_stage(attempt, why);
+	int err = slot_attempt_stage(attempt, reason, why);
 
 	if (!err)
 		err = slot_attempt_open(attempt, why);
@@ -145,88 +138,181 @@ static int build_and_swap(struct slot_attempt *attempt, struct slot_reason *why,
 		err = slot_generation_write(attempt->generation, &chain->host->store,
 					    chain->interface, why);
 	timing->preflight_us = lap(&start);
-	if (!err)
-		err = swap_and_record(chain, attempt->generation, attempt->change->overrides, why,
-				      timing);
 	return err;
 }
 
-/* Nothing to build, but what was asked for is written down. */
-static int save_overrides(struct slot_chain *chain, const struct slot_overrides *overrides,
-			  struct slot_reason *why)
+void slot_chain_plan(const struct slot_chain *chain, const struct slot_engine *engine,
+		     const struct slot_chain_state *desired, struct slot_plan *ret_plan)
 {
-	struct slot_overrides before = chain->overrides;
+	bool is_attached = chain->current && slot_chain_is_attached(chain);
+
+	slot_plan_make(is_attached ? &chain->current->state : NULL, desired, ret_plan);
+	ret_plan->has_engine_change = is_attached && chain->current->engine != engine;
+	ret_plan->has_changes |= ret_plan->has_engine_change;
+}
+
+static int prepare(struct slot_attempt *attempt, const struct slot_change *change,
+		   struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	bool is_attached = slot_chain_is_attached(chain);
+	int err = slot_chain_state_copy(change->desired, &attempt->desired);
+
+	if (err)
+		return slot_reason_set(why, err, "out of memory");
+	attempt->overrides = *change->overrides;
+	/* Maps of the last change that could not be moved then must not be lost sight of now. */
+	if (chain->current)
+		err = slot_chain_settle_maps(chain, why);
+	if (err)
+		return err;
+	slot_chain_plan(chain, chain->engine, change->desired, &attempt->outcome.plan);
+	if (!attempt->outcome.plan.has_changes)
+		return 0;
+	if (!is_attached && !chain->ifindex)
+		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
+				       chain->interface);
+	return build_generation(attempt, change->reason, why);
+}
+
+int slot_chain_prepare(struct slot_chain *chain, const struct slot_change *change,
+		       struct slot_reason *why, struct slot_attempt **ret_attempt)
+{
+	struct slot_attempt *attempt = calloc(1, sizeof(*attempt));
+	long long start = now_us();
 	int err;
 
-	if (slot_overrides_is_equal(&before, overrides))
-		return 0;
-	chain->overrides = *overrides;
-	err = slot_chain_save(chain, why);
-	if (err)
-		chain->overrides = before;
+	if (!attempt)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	attempt->chain = chain;
+	err = prepare(attempt, change, why);
+	attempt->outcome.timing.total_us = lap(&start);
+	if (err) {
+		slot_chain_finish(attempt, NULL);
+		return err;
+	}
+	*ret_attempt = attempt;
+	return 0;
+}
+
+int slot_chain_commit(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	long long start = now_us();
+	int err = 0;
+
+	attempt->before = remember(chain);
+	if (attempt->generation) {
+		err = swap_and_record(chain, attempt->generation, &attempt->overrides,
+				      &attempt->before, why, &attempt->outcome.timing);
+		attempt->was_swapped = attempt->outcome.timing.swap_us > 0;
+	} else if (!slot_overrides_is_equal(&chain->overrides, &attempt->overrides)) {
+		/* Nothing to build, but what was asked for is written down. */
+		chain->overrides = attempt->overrides;
+		err = slot_chain_save(chain, why);
+		if (err)
+			restore(chain, &attempt->before);
+	}
+	attempt->outcome.timing.total_us += lap(&start);
+	attempt->is_committed = !err || err == -ECANCELED;
 	return err;
+}
+
+int slot_chain_revert(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	int err = 0;
+
+	if (!attempt->is_committed)
+		return 0;
+	if (attempt->generation)
+		err = undo_swap(chain, attempt->generation, &attempt->before);
+	if (err)
+		return slot_reason_set(why, err, "'%s' cannot go back: %s", chain->interface,
+				       strerror(-err));
+	restore(chain, &attempt->before);
+	attempt->is_committed = false;
+	return slot_chain_save(chain, why);
+}
+
+static void settle(struct slot_attempt *attempt)
+{
+	struct slot_chain *chain = attempt->chain;
+
+	slot_attempt_keep(attempt);
+	/* Should this fail, the next change or start moves them: until then the pins are staged. */
+	slot_chain_settle_maps(chain, NULL);
+	slot_chain_retire(chain, attempt->before.previous);
+	attempt->outcome.is_changed = true;
+}
+
+/* An attached link keeps its mode: another one would mean a moment without any chain. */
+static void warn_of_mode(const struct slot_chain *chain, struct slot_outcome *outcome)
+{
+	if (chain->wanted_mode == SLOT_ATTACH_AUTO) {
+		outcome->warning = chain->mode_reason;
+		return;
+	}
+	if (chain->mode != chain->wanted_mode && slot_chain_is_attached(chain))
+		slot_reason_set(&outcome->warning, 0,
+				"'%s' stays in %s mode: mode = %s counts from the next attachment "
+				"(slotctl detach, then slotctl apply)",
+				chain->interface, slot_attach_mode_name(chain->mode),
+				slot_attach_mode_name(chain->wanted_mode));
+}
+
+void slot_chain_finish(struct slot_attempt *attempt, struct slot_outcome *ret_outcome)
+{
+	long long start = now_us();
+	long long took;
+
+	if (!attempt)
+		return;
+	if (attempt->generation && attempt->is_committed)
+		settle(attempt);
+	else
+		slot_attempt_discard(attempt);
+	took = lap(&start);
+	attempt->outcome.timing.record_us += took;
+	attempt->outcome.timing.total_us += took;
+	warn_of_mode(attempt->chain, &attempt->outcome);
+	if (ret_outcome)
+		*ret_outcome = attempt->outcome;
+	slot_chain_state_free(&attempt->desired);
+	free(attempt);
 }
 
 int slot_chain_apply(struct slot_chain *chain, const struct slot_change *change,
 		     struct slot_reason *why, struct slot_outcome *ret_outcome)
 {
-	struct slot_attempt attempt = { .chain = chain, .change = change };
-	const struct slot_generation *current = chain->current;
-	struct slot_generation *oldest = chain->previous;
-	struct slot_outcome outcome = { 0 };
-	bool is_attached = slot_chain_is_attached(chain);
-	long long start = now_us();
-	long long settling;
-	int err;
+	struct slot_attempt *attempt = NULL;
+	int err = slot_chain_prepare(chain, change, why, &attempt);
 
-	slot_plan_make(current && is_attached ? &current->state : NULL, change->desired,
-		       &outcome.plan);
-	if (!outcome.plan.has_changes) {
-		err = save_overrides(chain, change->overrides, why);
-		if (!err)
-			*ret_outcome = outcome;
+	if (err)
 		return err;
-	}
-	if (!is_attached && !chain->ifindex)
-		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
-				       chain->interface);
-	err = build_and_swap(&attempt, why, &outcome.timing);
-	if (err) {
-		slot_attempt_abandon(&attempt);
-		return err;
-	}
-	settling = now_us();
-	slot_attempt_settle(&attempt);
-	slot_chain_retire(chain, oldest);
-	outcome.timing.record_us += lap(&settling);
-	outcome.timing.total_us = now_us() - start;
-	outcome.is_changed = true;
-	if (chain->mode == SLOT_ATTACH_GENERIC && chain->wanted_mode == SLOT_ATTACH_AUTO)
-		slot_reason_set(&outcome.warning, 0,
-				"'%s' runs XDP in generic mode: its driver takes no native one; "
-				"packets cost several times more",
-				chain->interface);
-	*ret_outcome = outcome;
-	return 0;
+	err = slot_chain_commit(attempt, why);
+	slot_chain_finish(attempt, err ? NULL : ret_outcome);
+	return err;
 }
 
 int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *overrides,
 			struct slot_reason *why, struct slot_outcome *ret_outcome)
 {
 	struct slot_outcome outcome = { .is_changed = true };
+	struct slot_chain_before before = remember(chain);
 	long long start = now_us();
 	int err;
 
-	if (!chain->previous || !chain->current)
+	if (!before.previous || !before.current)
 		return slot_reason_set(why, -ENOENT,
 				       "'%s' has no previous generation to go back to",
 				       chain->interface);
-	slot_plan_make(&chain->current->state, &chain->previous->state, &outcome.plan);
-	err = swap_and_record(chain, chain->previous, overrides, why, &outcome.timing);
+	slot_plan_make(&before.current->state, &before.previous->state, &outcome.plan);
+	err = swap_and_record(chain, before.previous, overrides, &before, why, &outcome.timing);
 	if (err)
 		return err;
 	slot_chain_settle_maps(chain, NULL);
-	outcome.timing.total_us = now_us() - start;
+	outcome.timing.total_us = lap(&start);
 	*ret_outcome = outcome;
 	return 0;
 }

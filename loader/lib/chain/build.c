@@ -11,19 +11,20 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 
-static int describe_attempt(struct slot_attempt *attempt, struct slot_reason *why)
+static int describe_attempt(struct slot_attempt *attempt, const char *reason,
+			    struct slot_reason *why)
 {
 	struct slot_chain *chain = attempt->chain;
 	struct slot_generation *generation = slot_generation_new(chain->next_number);
 
-	if (!generation || slot_chain_state_copy(attempt->change->desired, &generation->state)) {
+	if (!generation || slot_chain_state_copy(&attempt->desired, &generation->state)) {
 		slot_generation_free(generation);
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	}
 	generation->engine = chain->engine;
-	generation->overrides = *attempt->change->overrides;
+	generation->overrides = attempt->overrides;
 	generation->created = time(NULL);
-	snprintf(generation->reason, sizeof(generation->reason), "%s", attempt->change->reason);
+	snprintf(generation->reason, sizeof(generation->reason), "%s", reason);
 	attempt->generation = generation;
 	return 0;
 }
@@ -49,7 +50,7 @@ static int stage_counters(struct slot_attempt *attempt)
 {
 	int fd;
 
-	if (!attempt->change->desired->counters)
+	if (!attempt->desired.counters)
 		return 0;
 	fd = slot_counters_new(&attempt->cpu_max);
 	if (fd < 0)
@@ -58,13 +59,14 @@ static int stage_counters(struct slot_attempt *attempt)
 	return slot_pin_set(fd, attempt->dir, SLOT_PIN_COUNTERS);
 }
 
-int slot_attempt_stage(struct slot_attempt *attempt, struct slot_reason *why)
+int slot_attempt_stage(struct slot_attempt *attempt, const char *reason, struct slot_reason *why)
 {
 	struct slot_chain *chain = attempt->chain;
-	int err = describe_attempt(attempt, why);
+	int err = describe_attempt(attempt, reason, why);
 
 	if (err)
 		return err;
+	attempt->is_folder_new = access(chain->dir, F_OK) != 0;
 	err = slot_generation_dir(chain->dir, attempt->generation->number, attempt->dir);
 	if (!err)
 		err = slot_pin_path(attempt->map_dir, chain->dir, SLOT_PIN_MAPS);
@@ -83,7 +85,7 @@ int slot_attempt_stage(struct slot_attempt *attempt, struct slot_reason *why)
 
 static int open_from_store(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
 {
-	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	const struct slot_state *state = &attempt->desired.slots[slot];
 	struct slot_blob blob;
 	int err;
 
@@ -97,17 +99,18 @@ static int open_from_store(struct slot_attempt *attempt, unsigned int slot, stru
 	return err;
 }
 
-/* A program that is in memory or opened from the store, whatever it was loaded for. */
+/* A program that is in memory or opened from the store, loaded with frags or without. */
 static int find_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why,
 			bool *ret_has_frags)
 {
-	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	const struct slot_state *state = &attempt->desired.slots[slot];
 	const struct slot_program_cache *cache = &attempt->chain->cache;
-	struct slot_program *program = slot_program_cache_find(cache, state, true);
+	enum bpf_prog_type type = attempt->chain->engine->type;
+	struct slot_program *program = slot_program_cache_find(cache, state, type, true);
 	int err;
 
 	if (!program)
-		program = slot_program_cache_find(cache, state, false);
+		program = slot_program_cache_find(cache, state, type, false);
 	if (!program) {
 		err = open_from_store(attempt, slot, why);
 		if (err)
@@ -129,7 +132,7 @@ static bool is_same_program(const struct slot_state *a, const struct slot_state 
 static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
 {
 	const struct slot_generation *current = attempt->chain->current;
-	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	const struct slot_state *state = &attempt->desired.slots[slot];
 	struct slot_program *program = NULL;
 	char dir[PATH_MAX];
 	unsigned int i;
@@ -150,11 +153,12 @@ static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
 
 static int choose_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
 {
-	const struct slot_state *state = &attempt->change->desired->slots[slot];
+	const struct slot_chain *chain = attempt->chain;
+	const struct slot_state *state = &attempt->desired.slots[slot];
 	int err;
 
-	attempt->programs[slot] =
-		slot_program_cache_find(&attempt->chain->cache, state, attempt->has_frags);
+	attempt->programs[slot] = slot_program_cache_find(
+		&chain->cache, state, chain->engine->type, attempt->has_frags);
 	if (attempt->programs[slot])
 		return 0;
 	if (!attempt->opened[slot]) {
@@ -170,7 +174,7 @@ static int choose_program(struct slot_attempt *attempt, unsigned int slot, struc
 /* The chain takes multi-buffer packets only if all of its programs do. */
 int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
 {
-	const struct slot_state *slots = attempt->change->desired->slots;
+	const struct slot_state *slots = attempt->desired.slots;
 	unsigned int slot;
 	bool has_frags = false;
 	int err = 0;
@@ -193,7 +197,7 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 {
 	struct slot_generation *generation = attempt->generation;
 	struct slot_build build = {
-		.state = attempt->change->desired,
+		.state = &attempt->desired,
 		.has_frags = attempt->has_frags,
 		.dir = attempt->dir,
 		.map_dir = attempt->map_dir,
@@ -216,28 +220,32 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 		     0;
 }
 
-void slot_attempt_settle(struct slot_attempt *attempt)
+void slot_attempt_keep(struct slot_attempt *attempt)
 {
-	struct slot_chain *chain = attempt->chain;
-
-	slot_program_cache_set(&chain->cache, &attempt->generation->state, attempt->has_frags,
-			       attempt->programs);
-	/* Should this fail, the next start of slotd moves them: until then the pins are staged. */
-	slot_chain_settle_maps(chain, NULL);
+	slot_program_cache_set(&attempt->chain->cache, &attempt->generation->state,
+			       attempt->has_frags, attempt->programs);
+	memset(attempt->opened, 0, sizeof(attempt->opened));
 }
 
-void slot_attempt_abandon(struct slot_attempt *attempt)
+void slot_attempt_discard(struct slot_attempt *attempt)
 {
 	struct slot_chain *chain = attempt->chain;
 	unsigned int slot;
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++)
 		slot_program_free(attempt->opened[slot]);
-	if (attempt->generation)
-		slot_generation_remove(chain->dir, attempt->generation->number, &chain->host->store,
-				       chain->interface);
-	slot_generation_free(attempt->generation);
-	if (chain->current || !access(attempt->map_dir, F_OK))
+	memset(attempt->opened, 0, sizeof(attempt->opened));
+	if (!attempt->generation)
+		return;
+	if (attempt->was_swapped) {
+		slot_chain_retire(chain, attempt->generation);
+	} else {
+		slot_generation_remove(chain->dir, attempt->generation->number,
+				       &chain->host->store, chain->interface);
+		slot_generation_free(attempt->generation);
+	}
+	attempt->generation = NULL;
+	if (!attempt->is_folder_new)
 		return;
 	/* The first attempt of all: not even the folder of the chain stays. */
 	if (chain->totals_fd >= 0)

@@ -5,11 +5,27 @@
 
 #include "loader/lib/chain/chain.h"
 
+/* What of a chain a commit changes, as it was before. */
+struct slot_chain_before {
+	struct slot_generation *current;
+	struct slot_generation *previous;
+	struct slot_overrides overrides;
+	unsigned int next_number;
+	bool is_detached;
+	bool was_attached;
+};
+
 /* One attempt at the next generation, and all that has to be undone if it fails. */
 struct slot_attempt {
 	struct slot_chain *chain;
-	const struct slot_change *change;
-	struct slot_generation *generation;
+	struct slot_chain_state desired;
+	struct slot_overrides overrides;
+	struct slot_generation *generation; /* NULL: nothing has to be built */
+	struct slot_chain_before before;
+	struct slot_outcome outcome;
+	bool is_folder_new;   /* the chain had none before */
+	bool is_committed;    /* swapped in and recorded */
+	bool was_swapped;     /* packets met it */
 	char dir[PATH_MAX];
 	char map_dir[PATH_MAX];
 	char stage_dir[PATH_MAX];
@@ -19,8 +35,11 @@ struct slot_attempt {
 	unsigned int cpu_max;
 };
 
-/* slot_attempt_stage - make the folder of the generation, its counters and its description. Returns 0 or -errno, says why. */
-int slot_attempt_stage(struct slot_attempt *attempt, struct slot_reason *why);
+/*
+ * slot_attempt_stage - make the folder of the generation, its counters and its
+ * description; @reason is for the record. Returns 0 or -errno, says why.
+ */
+int slot_attempt_stage(struct slot_attempt *attempt, const char *reason, struct slot_reason *why);
 
 /* slot_attempt_open - find or open every program that is to run. Returns 0 or -errno, says why. */
 int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why);
@@ -28,10 +47,10 @@ int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why);
 /* slot_attempt_build - load, link and pin. Returns 0 or -errno, says why. */
 int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why);
 
-/* slot_attempt_settle - it was swapped in: its programs belong to the chain's cache now, its maps to the slots. */
-void slot_attempt_settle(struct slot_attempt *attempt);
+/* slot_attempt_keep - its programs belong to the chain's cache from now on. */
+void slot_attempt_keep(struct slot_attempt *attempt);
 
-/* slot_attempt_abandon - it failed: nothing of it stays. */
-void slot_attempt_abandon(struct slot_attempt *attempt);
+/* slot_attempt_discard - nothing of what was built stays; what packets met it counted does. */
+void slot_attempt_discard(struct slot_attempt *attempt);
 
 #endif

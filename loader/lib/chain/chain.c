@@ -59,7 +59,7 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
 				       chain->interface);
 	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
-			      &link_fd, &mode);
+			      &link_fd, &mode, &chain->mode_reason);
 	if (err)
 		return err;
 	err = slot_pin_set(link_fd, chain->dir, SLOT_PIN_LINK);
@@ -92,26 +92,19 @@ void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generat
 }
 
 /* The folder moves along with the interface, so that maps and counters live on. */
-static int follow_to(struct slot_chain *chain, const struct slot_target *target,
-		     struct slot_reason *why)
+static int move_folder(struct slot_chain *chain, const struct slot_target *target,
+		       struct slot_reason *why)
 {
 	char dir[PATH_MAX];
-	int err;
+	int err = slot_pins_chain_dir(chain->host->root, target, dir);
 
-	slot_chain_unlink(chain);
-	chain->ifindex = target->ifindex;
-	err = slot_pins_chain_dir(chain->host->root, target, dir);
-	if (err == -ENOENT && rename(chain->dir, dir))
-		err = errno == ENOENT ? 0 : -errno;
-	else if (err == -ENOENT)
-		err = 0;
+	if (!err && strcmp(chain->dir, dir) != 0 && rename(chain->dir, dir) && errno != ENOENT)
+		err = -errno;
 	if (err)
 		return slot_reason_set(why, err, "cannot move '%s' to '%s': %s", chain->dir, dir,
 				       strerror(-err));
 	memcpy(chain->dir, dir, sizeof(dir));
-	if (!chain->current || chain->is_detached)
-		return 0;
-	return slot_chain_attach(chain, chain->current->root_fd, why);
+	return 0;
 }
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
@@ -124,10 +117,14 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 				       strerror(-err));
 	if (slot_chain_is_attached(chain))
 		return 0;
-	if (target.ifindex && target.ifindex != chain->ifindex)
-		return follow_to(chain, &target, why);
+	slot_chain_unlink(chain);
 	chain->ifindex = target.ifindex;
-	return 0;
+	if (!target.ifindex)
+		return 0;
+	err = move_folder(chain, &target, why);
+	if (err || !chain->current || chain->is_detached)
+		return err;
+	return slot_chain_attach(chain, chain->current->root_fd, why);
 }
 
 int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why)

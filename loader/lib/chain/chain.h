@@ -32,6 +32,7 @@ struct slot_chain {
 	int link_fd;			   /* -1: not attached */
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
+	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;
 	struct slot_generation *current;  /* NULL: nothing built */
@@ -93,13 +94,38 @@ void slot_chain_free(struct slot_chain *chain);
 bool slot_chain_is_attached(const struct slot_chain *chain);
 
 /*
- * slot_chain_apply - bring the chain to @change->desired. All or nothing: on
- * failure packets go on through the generation that ran before, and nothing is
- * left of the attempt. Returns 0 or -errno, says why. @ret_outcome is set also
- * where nothing had to change.
+ * slot_chain_plan - what bringing the chain to @desired, built by @engine, would
+ * change.
+ */
+void slot_chain_plan(const struct slot_chain *chain, const struct slot_engine *engine,
+		     const struct slot_chain_state *desired, struct slot_plan *ret_plan);
+
+/*
+ * slot_chain_apply - bring the chain to @change->desired: prepare, commit and
+ * finish in one. All or nothing: on failure packets go on through the generation
+ * that ran before, and nothing is left of the attempt. Returns 0 or -errno, says
+ * why. @ret_outcome is set also where nothing had to change.
  */
 int slot_chain_apply(struct slot_chain *chain, const struct slot_change *change,
 		     struct slot_reason *why, struct slot_outcome *ret_outcome);
+
+/*
+ * The same in steps, for changes of several chains that happen together or not
+ * at all: prepare every chain, commit every chain, finish every attempt.
+ *
+ * slot_chain_prepare builds and tries the next generation; packets do not meet
+ * it. slot_chain_commit swaps and records; -ECANCELED says that it runs but
+ * could neither be recorded nor undone. slot_chain_revert takes a commit back.
+ * slot_chain_finish ends the attempt either way and frees it: what was committed
+ * stays and the oldest generation retires, anything else leaves nothing;
+ * @ret_outcome may be NULL. No other change of the chain may come in between.
+ */
+struct slot_attempt;
+int slot_chain_prepare(struct slot_chain *chain, const struct slot_change *change,
+		       struct slot_reason *why, struct slot_attempt **ret_attempt);
+int slot_chain_commit(struct slot_attempt *attempt, struct slot_reason *why);
+int slot_chain_revert(struct slot_attempt *attempt, struct slot_reason *why);
+void slot_chain_finish(struct slot_attempt *attempt, struct slot_outcome *ret_outcome);
 
 /*
  * slot_chain_rollback - one swap back to the previous generation, which becomes
@@ -110,9 +136,10 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 			struct slot_reason *why, struct slot_outcome *ret_outcome);
 
 /*
- * slot_chain_follow - bring the chain back to its interface when that came or came back
- * under another ifindex, with the generation that is built, or take note that it went.
- * Returns 0 (also where there is nothing to do) or -errno, says why.
+ * slot_chain_follow - bring the chain to its interface where it should be on it
+ * and is not: the interface came, or came back under another ifindex, or the
+ * generation is built and only the link is gone. Returns 0 (also where there is
+ * nothing to do) or -errno, says why; a later call tries again.
  */
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
 
@@ -122,9 +149,6 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
  * attaches it again before the next apply. Returns 0 or -errno, says why.
  */
 int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why);
-
-/* slot_chain_has_object - whether the chain runs, can go back to, or was told to run the object @sha256. */
-bool slot_chain_has_object(const struct slot_chain *chain, const char *sha256);
 
 /* slot_chain_counters - everything counted since the chain was attached. Returns 0 or -errno. */
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters);

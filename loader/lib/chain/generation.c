@@ -8,17 +8,13 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/json.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 
 static void cleanup_generation(struct slot_generation **generation)
 {
 	slot_generation_free(*generation);
-}
-
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
 }
 
 struct slot_generation *slot_generation_new(unsigned int number)
@@ -62,7 +58,7 @@ __u32 slot_generation_running(const struct slot_generation *generation)
 	return running;
 }
 
-static void name_record(unsigned int number, char *ret_name, size_t size)
+void slot_generation_name(unsigned int number, char *ret_name, size_t size)
 {
 	snprintf(ret_name, size, "generation-%u.json", number);
 }
@@ -70,7 +66,7 @@ static void name_record(unsigned int number, char *ret_name, size_t size)
 int slot_generation_write(const struct slot_generation *generation, const struct slot_store *store,
 			  const char *interface, struct slot_reason *why)
 {
-	_cleanup_(cleanup_json) json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL;
 	char name[48];
 
 	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o}", "number",
@@ -81,7 +77,7 @@ int slot_generation_write(const struct slot_generation *generation, const struct
 			 slot_overrides_to_json(&generation->overrides));
 	if (!json)
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
-	name_record(generation->number, name, sizeof(name));
+	slot_generation_name(generation->number, name, sizeof(name));
 	return slot_store_write(store, interface, name, json, why);
 }
 
@@ -140,13 +136,13 @@ int slot_generation_open(const char *chain_dir, unsigned int number, const struc
 {
 	_cleanup_(cleanup_generation) struct slot_generation *generation =
 		slot_generation_new(number);
-	_cleanup_(cleanup_json) json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL;
 	char name[48];
 	int err;
 
 	if (!generation)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	name_record(number, name, sizeof(name));
+	slot_generation_name(number, name, sizeof(name));
 	err = open_pins(chain_dir, generation, why);
 	if (!err)
 		err = slot_store_read(store, interface, name, why, &json);
@@ -169,6 +165,6 @@ int slot_generation_remove(const char *chain_dir, unsigned int number,
 		err = slot_pin_remove_all(dir);
 	if (err)
 		return err;
-	name_record(number, name, sizeof(name));
+	slot_generation_name(number, name, sizeof(name));
 	return slot_store_del(store, interface, name);
 }

@@ -42,6 +42,9 @@ void slot_generation_free(struct slot_generation *generation);
 /* slot_generation_dir - "@chain_dir/gen/@number" (PATH_MAX bytes). Returns 0 or -ENAMETOOLONG. */
 int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_dir);
 
+/* slot_generation_name - of its record, "generation-41.json". */
+void slot_generation_name(unsigned int number, char *ret_name, size_t size);
+
 /* slot_generation_running - bit per slot that it runs. */
 __u32 slot_generation_running(const struct slot_generation *generation);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The maps of a chain's slots: where they are pinned, and whose they are. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +10,9 @@
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/pins.h"
 
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static int move_maps(const char *from, const char *to)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(from);
+	_cleanup_closedir_ DIR *dir = opendir(from);
 	const struct dirent *entry;
 	char source[PATH_MAX];
 	char target[PATH_MAX];
@@ -39,7 +32,7 @@ static int move_maps(const char *from, const char *to)
 
 static int promote_maps(const struct slot_chain *chain, struct slot_reason *why)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
 	char staged[PATH_MAX];
 	char from[PATH_MAX];
@@ -67,7 +60,7 @@ static int promote_maps(const struct slot_chain *chain, struct slot_reason *why)
 /* An owner that is no longer known to the host leaves the pins as they are. */
 static int own_maps(const char *dir_path, const char *owner)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(dir_path);
+	_cleanup_closedir_ DIR *dir = opendir(dir_path);
 	const struct dirent *entry;
 	struct slot_owner found;
 	int err = 0;

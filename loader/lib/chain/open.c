@@ -4,7 +4,6 @@
  * change left is finished or undone. The kernel's own state decides: the
  * generation that the link runs is the current one, whatever a record says.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,58 +16,64 @@
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
 
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static void cleanup_chain(struct slot_chain **chain)
 {
 	slot_chain_free(*chain);
 }
 
-/* Whether the link pinned in @dir still holds an interface. */
-static bool is_link_alive(const char *dir)
+/* The interface that the link pinned in @dir holds, 0 for none. */
+static unsigned int find_link_ifindex(const char *dir)
 {
 	_cleanup_close_ int fd = slot_pin_open(dir, SLOT_PIN_LINK);
 	unsigned int ifindex = 0;
 	__u32 prog_id;
 
-	return fd >= 0 && !slot_xdp_link_get(fd, &prog_id, &ifindex) && ifindex;
+	return fd < 0 || slot_xdp_link_get(fd, &prog_id, &ifindex) ? 0 : ifindex;
 }
 
 /*
- * The folder of a chain whose interface went away, to be taken along when an
- * interface of that name comes back under another ifindex.
+ * Whether the folder @dir of the interface @name, as it was called then, is
+ * @target's: the same interface under another name, or one of the same name that
+ * went away and came back under another ifindex.
  */
-static int find_orphan(const char *root, const char *wanted, char *ret_dir)
+static bool is_heir(const struct slot_target *target, const struct slot_target *was,
+		    const char *name, const char *dir)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(root);
-	const char *cookie_end = strchr(strrchr(wanted, '/') + 1, '-');
-	const char *name = strchr(cookie_end + 1, '-');
-	size_t cookie_len = (size_t)(cookie_end - strrchr(wanted, '/'));
+	if (was->netns_cookie != target->netns_cookie)
+		return false;
+	if (target->ifindex && was->ifindex == target->ifindex)
+		return find_link_ifindex(dir) == target->ifindex;
+	return !strcmp(name, target->interface) && !find_link_ifindex(dir);
+}
+
+/* Take over the folder of what the interface was before: pins and records move to its name. */
+static int inherit_folder(struct slot_chain *chain, const struct slot_target *target,
+			  struct slot_reason *why)
+{
+	_cleanup_closedir_ DIR *dir = opendir(chain->host->root);
 	const struct dirent *entry;
+	struct slot_target was;
 	char path[PATH_MAX];
+	char name[IFNAMSIZ];
 
 	while (dir && (entry = readdir(dir))) {
-		const char *end = strchr(entry->d_name, '-');
-
-		if (strncmp(entry->d_name, strrchr(wanted, '/') + 1, cookie_len) != 0 || !end ||
-		    !strchr(end + 1, '-') || strcmp(strchr(end + 1, '-'), name) != 0)
+		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
+		    slot_pin_path(path, chain->host->root, "%s", entry->d_name) ||
+		    !is_heir(target, &was, name, path))
 			continue;
-		if (slot_pin_path(path, root, "%s", entry->d_name) || is_link_alive(path))
-			continue;
-		memcpy(ret_dir, path, sizeof(path));
+		if (rename(path, chain->dir))
+			return slot_reason_set(why, -errno, "cannot move '%s' to '%s': %s", path,
+					       chain->dir, strerror(errno));
+		if (strcmp(name, target->interface) != 0)
+			slot_store_rename_chain(&chain->host->store, name, target->interface);
 		return 0;
 	}
-	return -ENOENT;
+	return 0;
 }
 
 static int find_dir(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_target target = { 0 };
-	char orphan[PATH_MAX];
 	int err = slot_target_find(chain->interface, &target);
 
 	if (err)
@@ -76,16 +81,10 @@ static int find_dir(struct slot_chain *chain, struct slot_reason *why)
 				       strerror(-err));
 	chain->ifindex = target.ifindex;
 	err = slot_pins_chain_dir(chain->host->root, &target, chain->dir);
-	if (err != -ENOENT)
-		return err ? slot_reason_set(why, err, "interface name too long") : 0;
-	if (find_orphan(chain->host->root, chain->dir, orphan))
-		return 0;
-	if (chain->ifindex && rename(orphan, chain->dir))
-		return slot_reason_set(why, -errno, "cannot move '%s' to '%s': %s", orphan,
-				       chain->dir, strerror(errno));
-	if (!chain->ifindex)
-		memcpy(chain->dir, orphan, sizeof(orphan));
-	return 0;
+	if (err)
+		return slot_reason_set(why, err, "interface name too long: '%s'",
+				       chain->interface);
+	return access(chain->dir, F_OK) ? inherit_folder(chain, &target, why) : 0;
 }
 
 /* The link as pinned; one whose interface is gone holds nothing and is let go. */
@@ -120,7 +119,7 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 static size_t list_generations(const struct slot_chain *chain, unsigned int *ret_numbers,
 			       size_t max)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
 	char path[PATH_MAX];
 	size_t count = 0;
@@ -138,69 +137,113 @@ static size_t list_generations(const struct slot_chain *chain, unsigned int *ret
 	return count;
 }
 
-/* Keep @generation if it is the current or the previous one; else its place is not here. */
-static bool has_place(struct slot_chain *chain, struct slot_generation *generation,
-		      const struct slot_chain_record *record, __u32 prog_id)
+/* The program pinned as the root of generation @number, 0 for none. */
+static __u32 find_root_id(const struct slot_chain *chain, unsigned int number)
 {
-	bool is_current = prog_id ? generation->root_id == prog_id :
-				    generation->number == record->current;
-	unsigned int previous = record->previous;
+	_cleanup_close_ int fd = -1;
+	char dir[PATH_MAX];
+	__u32 id = 0;
 
-	if (is_current) {
-		chain->current = generation;
-		return true;
-	}
-	/* A swap that was not recorded any more: what was current then is the way back. */
-	if (generation->number == previous || generation->number == record->current) {
-		if (chain->previous && chain->previous->number > generation->number)
-			return false;
-		slot_chain_retire(chain, chain->previous);
-		chain->previous = generation;
-		return true;
-	}
-	return false;
+	if (slot_generation_dir(chain->dir, number, dir))
+		return 0;
+	fd = slot_pin_open(dir, SLOT_PIN_ROOT);
+	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
 }
 
-/* A generation that was never swapped in counted nothing but its preflight. */
+/*
+ * The current generation: the one that the link runs, or the recorded one where
+ * no link is. Nothing is touched before this is known, and what runs but cannot
+ * be understood is left alone.
+ */
+static int open_current(struct slot_chain *chain, const struct slot_chain_record *record,
+			__u32 prog_id, const unsigned int *numbers, size_t count,
+			struct slot_reason *why)
+{
+	unsigned int number = prog_id ? 0 : record->current;
+	size_t i;
+	int err;
+
+	for (i = 0; prog_id && i < count; i++)
+		if (find_root_id(chain, numbers[i]) == prog_id)
+			number = numbers[i];
+	if (prog_id && !number)
+		return slot_reason_set(why, -EEXIST,
+				       "the link of '%s' runs program %u, which is no generation "
+				       "that slotd knows; it was left alone (to start over: rm -r '%s')",
+				       chain->interface, prog_id, chain->dir);
+	if (!number)
+		return 0;
+	err = slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, why,
+				   &chain->current);
+	if (!err || !prog_id)
+		return 0;
+	return slot_reason_prefix(why, err,
+				  "'%s' runs generation %u, which cannot be taken over and was "
+				  "left alone (to start over: rm -r '%s'): ",
+				  chain->interface, number, chain->dir);
+}
+
+/* The way back: as recorded, or what was current when a swap was not recorded any more. */
+static void open_previous(struct slot_chain *chain, const struct slot_chain_record *record)
+{
+	unsigned int current = chain->current ? chain->current->number : 0;
+	unsigned int number = current == record->current ? record->previous : record->current;
+
+	if (number && number != current)
+		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, NULL,
+				     &chain->previous);
+}
+
+/* Everything else goes; what was swapped in once has counted packets. */
 static void drop_generation(struct slot_chain *chain, unsigned int number,
-			    struct slot_generation *generation,
 			    const struct slot_chain_record *record)
 {
-	if (generation && number < record->next) {
+	struct slot_generation *generation = NULL;
+
+	if (number < record->next)
+		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, NULL,
+				     &generation);
+	if (generation)
 		slot_chain_retire(chain, generation);
-		return;
-	}
-	slot_generation_free(generation);
-	slot_generation_remove(chain->dir, number, &chain->host->store, chain->interface);
+	else
+		slot_generation_remove(chain->dir, number, &chain->host->store, chain->interface);
 }
 
-static void open_generations(struct slot_chain *chain, const struct slot_chain_record *record,
-			     __u32 prog_id)
+static void drop_records(const struct slot_chain *chain)
+{
+	char current[48] = "";
+	char previous[48] = "";
+	const char *const keep[] = { SLOT_CHAIN_RECORD_NAME, current, previous };
+
+	if (chain->current)
+		slot_generation_name(chain->current->number, current, sizeof(current));
+	if (chain->previous)
+		slot_generation_name(chain->previous->number, previous, sizeof(previous));
+	slot_store_sweep_records(&chain->host->store, chain->interface, keep, 3);
+}
+
+static int open_generations(struct slot_chain *chain, const struct slot_chain_record *record,
+			    __u32 prog_id, struct slot_reason *why)
 {
 	unsigned int numbers[64];
 	size_t count = list_generations(chain, numbers, 64);
 	size_t i;
+	int err = open_current(chain, record, prog_id, numbers, count, why);
 
+	if (err)
+		return err;
+	open_previous(chain, record);
 	for (i = 0; i < count; i++) {
-		struct slot_generation *generation = NULL;
+		bool is_current = chain->current && chain->current->number == numbers[i];
+		bool is_previous = chain->previous && chain->previous->number == numbers[i];
 
-		slot_generation_open(chain->dir, numbers[i], &chain->host->store, chain->interface,
-				     NULL, &generation);
-		if (!generation || !has_place(chain, generation, record, prog_id))
-			drop_generation(chain, numbers[i], generation, record);
+		if (!is_current && !is_previous)
+			drop_generation(chain, numbers[i], record);
 		if (numbers[i] >= chain->next_number)
 			chain->next_number = numbers[i] + 1;
 	}
-}
-
-static int check_current(const struct slot_chain *chain, __u32 prog_id, struct slot_reason *why)
-{
-	if (!prog_id || chain->current)
-		return 0;
-	return slot_reason_set(why, -EEXIST,
-			       "the link of '%s' runs program %u, which is no generation that "
-			       "slotd knows; it was left alone (to start over: rm -r '%s')",
-			       chain->interface, prog_id, chain->dir);
+	drop_records(chain);
+	return 0;
 }
 
 /* A change that was swapped in but not recorded: record it now. */
@@ -235,8 +278,7 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	chain->is_detached = record.is_detached;
 	chain->next_number = record.next;
 	chain->totals_fd = slot_pin_open(chain->dir, SLOT_PIN_TOTALS);
-	open_generations(chain, &record, prog_id);
-	err = check_current(chain, prog_id, why);
+	err = open_generations(chain, &record, prog_id, why);
 	return err ? err : finish_change(chain, &record, why);
 }
 
@@ -249,9 +291,6 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 	err = slot_engine_choose(config->engine, why, &engine, &chain->engine_reason);
 	if (err)
 		return err;
-	/* A program is loaded for one engine. */
-	if (engine != chain->engine)
-		slot_program_cache_clear(&chain->cache);
 	chain->engine = engine;
 	chain->wanted_mode = config->mode;
 	return 0;

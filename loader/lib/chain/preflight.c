@@ -13,16 +13,18 @@
 
 #define ETHERTYPE_EXPERIMENT 0x88b5 /* IEEE 802 local experimental ethertype 1 */
 
-/* Which slot refused, read from what the run counted. */
-static int name_culprit(const struct slot_generation *generation, size_t size,
-			struct slot_reason *why)
+/* What the run counted, slot by slot: a chain may well pass what one of its slots got wrong. */
+static int judge_counters(const struct slot_generation *generation, size_t size,
+			  struct slot_reason *why)
 {
 	struct slot_counters counted = { 0 };
 	unsigned int slot;
+	int err = slot_counters_add(generation->counters_fd, slot_generation_running(generation),
+				    &counted);
 
-	if (generation->counters_fd >= 0)
-		slot_counters_add(generation->counters_fd, slot_generation_running(generation),
-				  &counted);
+	if (err)
+		return slot_reason_set(why, err, "preflight: cannot read the counters: %s",
+				       strerror(-err));
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		const __u64 *verdicts = counted.slots[slot].verdicts;
 		const char *name = generation->state.slots[slot].name;
@@ -38,8 +40,7 @@ static int name_culprit(const struct slot_generation *generation, size_t size,
 					       "of %zu bytes",
 					       slot, name, size);
 	}
-	return slot_reason_set(why, -EPROTO,
-			       "preflight: the chain aborts an ordinary frame of %zu bytes", size);
+	return 0;
 }
 
 static int run_frame(const struct slot_generation *generation, size_t size, struct slot_reason *why)
@@ -55,7 +56,13 @@ static int run_frame(const struct slot_generation *generation, size_t size, stru
 	if (err)
 		return slot_reason_set(why, err, "preflight: cannot run generation %u: %s",
 				       generation->number, strerror(-err));
-	return opts.retval == ROOT_COL_ABORTED ? name_culprit(generation, size, why) : 0;
+	if (generation->counters_fd >= 0)
+		return judge_counters(generation, size, why);
+	return opts.retval == ROOT_COL_ABORTED ?
+		       slot_reason_set(why, -EPROTO,
+				       "preflight: the chain aborts an ordinary frame of %zu bytes",
+				       size) :
+		       0;
 }
 
 int slot_preflight_run(const struct slot_generation *generation, struct slot_reason *why)

@@ -10,9 +10,11 @@
  * program has a reason to act on (an ethertype for local experiments, IEEE 802),
  * shortest and longest.
  *
- * The generation is loaded, not attached; what it counted is cleared again.
- * Returns 0, -EPROTO when a slot aborts such a frame or answers it with what it
- * may not return, or -errno; says why. Rests on BPF_PROG_TEST_RUN.
+ * The generation is loaded, not attached, and has counted nothing yet; what the
+ * frames counted is cleared again. Returns 0, -EPROTO when a slot aborts such a
+ * frame or answers it with what it may not return, whatever the chain then makes
+ * of it, or -errno; says why. Of a chain without counters only the verdict of
+ * the whole is known: -EPROTO when that is aborted. Rests on BPF_PROG_TEST_RUN.
  */
 int slot_preflight_run(const struct slot_generation *generation, struct slot_reason *why);
 

@@ -4,18 +4,12 @@
 #include <errno.h>
 
 #include "loader/lib/base/cleanup.h"
-
-#define RECORD_NAME "desired.json"
-
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
+#include "loader/lib/base/json.h"
 
 int slot_chain_record_write(const struct slot_chain_record *record, const struct slot_store *store,
 			    const char *interface, struct slot_reason *why)
 {
-	_cleanup_(cleanup_json) json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL;
 
 	json = json_pack("{s:I, s:I, s:I, s:b, s:o}", "current", (json_int_t)record->current,
 			 "previous", (json_int_t)record->previous, "next", (json_int_t)record->next,
@@ -23,13 +17,13 @@ int slot_chain_record_write(const struct slot_chain_record *record, const struct
 			 slot_overrides_to_json(&record->overrides));
 	if (!json)
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
-	return slot_store_write(store, interface, RECORD_NAME, json, why);
+	return slot_store_write(store, interface, SLOT_CHAIN_RECORD_NAME, json, why);
 }
 
 int slot_chain_record_read(const struct slot_store *store, const char *interface,
 			   struct slot_reason *why, struct slot_chain_record *ret_record)
 {
-	_cleanup_(cleanup_json) json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL;
 	struct slot_chain_record record = { 0 };
 	json_int_t current;
 	json_int_t previous;
@@ -38,7 +32,7 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	int is_detached;
 	int err;
 
-	err = slot_store_read(store, interface, RECORD_NAME, why, &json);
+	err = slot_store_read(store, interface, SLOT_CHAIN_RECORD_NAME, why, &json);
 	if (err == -ENOENT) {
 		*ret_record = (struct slot_chain_record){ .next = 1 };
 		return 0;
@@ -48,8 +42,9 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	if (json_unpack(json, "{s:I, s:I, s:I, s:b, s:o}", "current", &current, "previous",
 			&previous, "next", &next, "detached", &is_detached, "overrides",
 			&overrides) ||
-	    current < 0 || previous < 0 || next < 1 || next > 0xffffffffLL)
-		return slot_reason_set(why, -EBADMSG, "record '%s' of '%s' is damaged", RECORD_NAME,
+	    current < 0 || current >= next || previous < 0 || previous >= next || next < 1 ||
+	    next > 0xffffffffLL)
+		return slot_reason_set(why, -EBADMSG, "record '%s' of '%s' is damaged", SLOT_CHAIN_RECORD_NAME,
 				       interface);
 	record.current = (unsigned int)current;
 	record.previous = (unsigned int)previous;
@@ -58,7 +53,7 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	err = slot_overrides_from_json(overrides, why, &record.overrides);
 	if (err)
 		return slot_reason_prefix(
-			why, -EBADMSG, "record '%s' of '%s' is damaged: ", RECORD_NAME, interface);
+			why, -EBADMSG, "record '%s' of '%s' is damaged: ", SLOT_CHAIN_RECORD_NAME, interface);
 	*ret_record = record;
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include "loader/lib/registry/registry.h"
 #include "loader/lib/host/store.h"
 
+#define SLOT_CHAIN_RECORD_NAME "desired.json"
+
 struct slot_chain_record {
 	unsigned int current;  /* generation, 0: none */
 	unsigned int previous; /* generation, 0: none */

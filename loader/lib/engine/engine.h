@@ -36,6 +36,7 @@ struct slot_build {
 
 struct slot_engine {
 	const char *name;
+	enum bpf_prog_type type; /* that it loads programs as */
 
 	/* Whether this kernel can do it. Returns 0, or -errno and why not. */
 	int (*probe)(struct slot_reason *why);

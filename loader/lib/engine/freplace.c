@@ -142,6 +142,7 @@ static int probe_freplace(struct slot_reason *why)
 
 const struct slot_engine slot_engine_freplace = {
 	.name = "freplace",
+	.type = BPF_PROG_TYPE_EXT,
 	.probe = probe_freplace,
 	.build = build_freplace,
 	.reopen = reopen_freplace,

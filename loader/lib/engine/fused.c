@@ -167,6 +167,7 @@ static int probe_fused(struct slot_reason *why)
 
 const struct slot_engine slot_engine_fused = {
 	.name = "fused",
+	.type = BPF_PROG_TYPE_XDP,
 	.probe = probe_fused,
 	.build = build_fused,
 	.reopen = reopen_fused,

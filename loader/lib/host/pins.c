@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "loader/lib/host/pins.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,15 +15,11 @@
 
 #include <linux/magic.h>
 
+#include <net/if.h>
+
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
-
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 static int mount_bpffs(const char *bpffs, struct slot_reason *why)
 {
@@ -84,25 +80,55 @@ int slot_pin_path(char *ret_path, const char *dir, const char *fmt, ...)
 	return n < 0 || (size_t)n >= PATH_MAX - len ? -ENAMETOOLONG : 0;
 }
 
+#define DOT "%2e"
+
+static void encode_name(const char *name, char *ret_code)
+{
+	for (; *name; name++) {
+		if (*name == '.') {
+			memcpy(ret_code, DOT, strlen(DOT));
+			ret_code += strlen(DOT);
+		} else {
+			*ret_code++ = *name;
+		}
+	}
+	*ret_code = '\0';
+}
+
 int slot_pins_chain_dir(const char *root, const struct slot_target *target, char *ret_dir)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(root);
-	const struct dirent *entry;
-	char prefix[48];
-	char *dot;
-	int err;
+	char code[IFNAMSIZ * sizeof(DOT)];
 
-	snprintf(prefix, sizeof(prefix), "%llu-%u-", (unsigned long long)target->netns_cookie,
-		 target->ifindex);
-	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, prefix, strlen(prefix)))
-			return slot_pin_path(ret_dir, root, "%s", entry->d_name);
-	err = slot_pin_path(ret_dir, root, "%s%s", prefix, target->interface);
-	if (err)
-		return err;
-	while ((dot = strchr(strrchr(ret_dir, '/'), '.')))
-		*dot = '_';
-	return -ENOENT;
+	if (strlen(target->interface) >= IFNAMSIZ)
+		return -ENAMETOOLONG;
+	encode_name(target->interface, code);
+	return slot_pin_path(ret_dir, root, "%llu-%u-%s", (unsigned long long)target->netns_cookie,
+			     target->ifindex, code);
+}
+
+int slot_pins_chain_parse(const char *folder, struct slot_target *ret_target, char *ret_name)
+{
+	unsigned long long cookie;
+	char name[IFNAMSIZ];
+	unsigned int ifindex;
+	size_t len = 0;
+	int at = 0;
+
+	if (sscanf(folder, "%llu-%u-%n", &cookie, &ifindex, &at) != 2 || !at)
+		return -EINVAL;
+	for (folder += at; *folder && len < sizeof(name) - 1; len++) {
+		bool is_dot = !strncmp(folder, DOT, strlen(DOT));
+
+		name[len] = is_dot ? '.' : *folder;
+		folder += is_dot ? strlen(DOT) : 1;
+	}
+	if (!len || *folder)
+		return -EINVAL;
+	name[len] = '\0';
+	memcpy(ret_name, name, sizeof(name));
+	ret_target->netns_cookie = cookie;
+	ret_target->ifindex = ifindex;
+	return 0;
 }
 
 int slot_pin_open(const char *dir, const char *name)

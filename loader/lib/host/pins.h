@@ -33,13 +33,18 @@ struct slot_target {
 int slot_pins_open(const char *bpffs, struct slot_reason *why, int *ret_lock_fd, char *ret_root);
 
 /*
- * slot_pins_chain_dir - the folder of @target's chain, "<cookie>-<ifindex>-<name>".
- *
- * An interface that was renamed keeps its folder. bpffs allows no dots, so those
- * of a name become underscores. @ret_dir is PATH_MAX bytes. Returns 0 when the
- * folder is there, -ENOENT when not (@ret_dir is then where to make it).
+ * slot_pins_chain_dir - the folder of @target's chain in @root:
+ * "<cookie>-<ifindex>-<name>", into @ret_dir (PATH_MAX bytes). bpffs allows no
+ * dots in names, so one is written "%2e". Returns 0 or -ENAMETOOLONG.
  */
 int slot_pins_chain_dir(const char *root, const struct slot_target *target, char *ret_dir);
+
+/*
+ * slot_pins_chain_parse - the reverse, from the folder's own name. @ret_name
+ * receives the interface's name (IFNAMSIZ bytes); ret_target->interface is left
+ * alone. Returns 0, or -EINVAL for another kind of name.
+ */
+int slot_pins_chain_parse(const char *folder, struct slot_target *ret_target, char *ret_name);
 
 /* slot_pin_path - "@dir/..." printf-like into @ret_path (PATH_MAX bytes). Returns 0 or -ENAMETOOLONG. */
 int slot_pin_path(char *ret_path, const char *dir, const char *fmt, ...)

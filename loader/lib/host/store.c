@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "loader/lib/host/store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,12 +11,6 @@
 #include "loader/lib/base/cleanup.h"
 
 #define TEMP_PREFIX ".new-"
-
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 /* "<store>/<part>/<a>", and "/<b>" where @b is not empty. */
 static int make_path(char *ret_path, const struct slot_store *store, const char *part,
@@ -108,13 +101,26 @@ static int write_file(const char *dir, const char *name, const void *bytes, size
 	return sync_dir(dir);
 }
 
+static bool is_intact(const char *path, const char *sha256)
+{
+	struct slot_blob there;
+	bool is_same;
+
+	if (access(path, R_OK) || slot_blob_read(path, NULL, &there))
+		return false;
+	is_same = !strcmp(there.sha256, sha256);
+	slot_blob_free(&there);
+	return is_same;
+}
+
 int slot_store_put(const struct slot_store *store, const struct slot_blob *blob,
 		   struct slot_reason *why)
 {
 	char path[PATH_MAX];
 	int err = make_path(path, store, "objects", blob->sha256, "");
 
-	if (!err && !access(path, R_OK))
+	/* One that is there but damaged is written anew. */
+	if (!err && is_intact(path, blob->sha256))
 		return 0;
 	if (!err) {
 		*strrchr(path, '/') = '\0';
@@ -147,23 +153,124 @@ int slot_store_get(const struct slot_store *store, const char *sha256, const cha
 	return 0;
 }
 
-void slot_store_sweep(const struct slot_store *store,
-		      bool (*is_wanted)(const char *sha256, void *data), void *data)
+static bool is_temporary(const char *name)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	return !strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX));
+}
+
+/* Append the text of @path to the open @all. */
+static int append_file(FILE *all, const char *path)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	char buffer[4096];
+	size_t n;
+
+	if (!file)
+		return -errno;
+	while ((n = fread(buffer, 1, sizeof(buffer), file)))
+		if (fwrite(buffer, 1, n, all) != n)
+			return -ENOMEM;
+	return ferror(file) ? -EIO : 0;
+}
+
+static int append_records(FILE *all, const struct slot_store *store, const char *interface)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	int err = make_path(path, store, "chains", interface, "");
+
+	dir = err ? NULL : opendir(path);
+	while (dir && !err && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		err = make_path(path, store, "chains", interface, entry->d_name);
+		if (!err)
+			err = append_file(all, path);
+	}
+	return err;
+}
+
+/* The text of all records, to look hashes up in. @ret_text: free. */
+static int read_records(const struct slot_store *store, char **ret_text)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	char *text = NULL;
+	size_t size;
+	FILE *all;
+	int err = make_path(path, store, "chains", "", "");
+
+	dir = err ? NULL : opendir(path);
+	all = dir ? open_memstream(&text, &size) : NULL;
+	if (!all)
+		return err ? err : -errno;
+	while (!err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = append_records(all, store, entry->d_name);
+	if (fclose(all) || err) {
+		free(text);
+		return err ? err : -ENOMEM;
+	}
+	*ret_text = text;
+	return 0;
+}
+
+void slot_store_sweep(const struct slot_store *store)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *records = NULL;
 	const struct dirent *entry;
 	char path[PATH_MAX];
 
-	if (make_path(path, store, "objects", "", ""))
+	/* Where not every record can be read, nothing is known to be unwanted. */
+	if (make_path(path, store, "objects", "", "") || read_records(store, &records))
 		return;
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		bool is_hash = strlen(entry->d_name) == SLOT_SHA256_SIZE - 1;
-		bool is_temp = !strncmp(entry->d_name, TEMP_PREFIX, strlen(TEMP_PREFIX));
 
-		if (is_temp || (is_hash && !is_wanted(entry->d_name, data)))
+		if (is_temporary(entry->d_name) || (is_hash && !strstr(records, entry->d_name)))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
+}
+
+static bool is_listed(const char *name, const char *const *list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(list[i], name))
+			return true;
+	return false;
+}
+
+void slot_store_sweep_records(const struct slot_store *store, const char *interface,
+			      const char *const *keep, size_t count)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (make_path(path, store, "chains", interface, ""))
+		return;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    !is_listed(entry->d_name, keep, count))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+}
+
+void slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to)
+{
+	char old_path[PATH_MAX];
+	char new_path[PATH_MAX];
+
+	/* rename() replaces no folder that holds something. */
+	if (!make_path(old_path, store, "chains", from, "") &&
+	    !make_path(new_path, store, "chains", to, ""))
+		rename(old_path, new_path);
 }
 
 int slot_store_write(const struct slot_store *store, const char *interface, const char *record,

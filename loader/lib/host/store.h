@@ -42,11 +42,11 @@ int slot_store_get(const struct slot_store *store, const char *sha256, const cha
 		   struct slot_reason *why, struct slot_blob *ret_blob);
 
 /*
- * slot_store_sweep - remove the objects for which @is_wanted says no, and what
- * an interrupted write left.
+ * slot_store_sweep - remove the objects that no record of any chain names, and
+ * what an interrupted write left. The records on disk decide, so that chains
+ * which are not open at the moment keep what is theirs.
  */
-void slot_store_sweep(const struct slot_store *store,
-		      bool (*is_wanted)(const char *sha256, void *data), void *data);
+void slot_store_sweep(const struct slot_store *store);
 
 /*
  * Records of the chain of @interface, by file name. Reading returns -ENOENT for
@@ -57,6 +57,15 @@ int slot_store_write(const struct slot_store *store, const char *interface, cons
 int slot_store_read(const struct slot_store *store, const char *interface, const char *record,
 		    struct slot_reason *why, json_t **ret_json);
 int slot_store_del(const struct slot_store *store, const char *interface, const char *record);
+
+/*
+ * slot_store_sweep_records - remove all records of @interface but the @count
+ * named in @keep. slot_store_rename_chain - its interface has another name now;
+ * records that the new name has already stay. Both do what they can.
+ */
+void slot_store_sweep_records(const struct slot_store *store, const char *interface,
+			      const char *const *keep, size_t count);
+void slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to);
 
 /* slot_store_has_chain - whether a chain of @interface was ever recorded. */
 bool slot_store_has_chain(const struct slot_store *store, const char *interface);

@@ -38,15 +38,17 @@ static int attach_in_mode(unsigned int ifindex, int prog_fd, __u32 flags)
 
 int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
-		    enum slot_attach_mode *ret_mode)
+		    enum slot_attach_mode *ret_mode, struct slot_reason *ret_note)
 {
+	int native = 0;
 	int fd = -EOPNOTSUPP;
 	int err = describe_foreign(ifindex, interface, why);
 
 	if (err)
 		return err;
+	ret_note->text[0] = '\0';
 	if (mode != SLOT_ATTACH_GENERIC)
-		fd = attach_in_mode(ifindex, prog_fd, XDP_FLAGS_DRV_MODE);
+		fd = native = attach_in_mode(ifindex, prog_fd, XDP_FLAGS_DRV_MODE);
 	if (fd >= 0) {
 		*ret_mode = SLOT_ATTACH_NATIVE;
 		*ret_link_fd = fd;
@@ -60,6 +62,12 @@ int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 	if (fd < 0)
 		return slot_reason_set(why, fd, "cannot attach to '%s': %s", interface,
 				       strerror(-fd));
+	if (native < 0)
+		slot_reason_set(ret_note, 0,
+				"'%s' runs XDP in generic mode, where packets cost several times more: "
+				"native mode was refused: %s (a driver without it, or an MTU too large "
+				"for programs that are not SEC(\"xdp.frags\"))",
+				interface, strerror(-native));
 	*ret_mode = SLOT_ATTACH_GENERIC;
 	*ret_link_fd = fd;
 	return 0;

@@ -12,13 +12,13 @@
  * slot_xdp_attach - attach @prog_fd to @ifindex by a link.
  *
  * @mode auto tries the driver (native) and then the generic path; @ret_mode is
- * the one it became. Returns 0, -EBUSY when someone else's program is there
+ * the one it became, and @ret_note says why where that is not the first choice. Returns 0, -EBUSY when someone else's program is there
  * (which is left alone), or -errno; says why. @ret_link_fd is the caller's.
  * Rests on XDP links (Linux 5.9).
  */
 int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
-		    enum slot_attach_mode *ret_mode);
+		    enum slot_attach_mode *ret_mode, struct slot_reason *ret_note);
 
 /*
  * slot_xdp_swap - move the link from @old_fd to @new_fd, atomic per packet.

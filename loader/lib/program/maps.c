@@ -73,7 +73,6 @@ static int reuse_map(struct bpf_map *map, const char *map_dir, struct slot_reaso
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	bpf_map__set_pin_path(map, NULL);
 	if (!slot_map_is_state(map))
 		return 0;
 	slot_pin_map_name(bpf_map__name(map), name, sizeof(name));

@@ -15,9 +15,8 @@ bool slot_map_is_state(const struct bpf_map *map);
 
 /*
  * slot_program_maps_reuse - let @object, not yet loaded, use the maps pinned in
- * @map_dir under the names of its own. Pins that the object asks libbpf for are
- * not honoured: a slot's maps live with the slot. Returns 0, -EEXIST for a map
- * of another type or size than the pinned one, -errno; says why.
+ * @map_dir under the names of its own. Returns 0, -EEXIST for a map of another
+ * type or size than the pinned one, -errno; says why.
  */
 int slot_program_maps_reuse(struct bpf_object *object, const char *map_dir,
 			    struct slot_reason *why);

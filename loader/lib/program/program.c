@@ -97,6 +97,15 @@ static void choose_autoload(struct slot_program *program)
 	}
 }
 
+/* Else loading would pin in the host's bpffs, and share what is pinned there. */
+static void clear_pin_paths(struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		bpf_map__set_pin_path(map, NULL);
+}
+
 static int open_object(struct slot_program *program, const struct slot_blob *blob,
 		       struct slot_reason *why)
 {
@@ -132,6 +141,7 @@ int slot_program_open(const struct slot_blob *blob, const char *function,
 		err = slot_settings_apply(program->object, settings, why);
 	if (err)
 		return err;
+	clear_pin_paths(program->object);
 	choose_autoload(program);
 	section = bpf_program__section_name(program->entry);
 	program->has_frags = !strncmp(section, "xdp.frags", strlen("xdp.frags"));
@@ -186,6 +196,7 @@ static int load_object(struct slot_program *program, const struct slot_program_p
 	err = bpf_object__load(program->object);
 	if (!err) {
 		program->fd = bpf_program__fd(program->entry);
+		program->type = bpf_program__type(program->entry);
 		bpf_program__set_log_buf(program->entry, NULL, 0);
 		return 0;
 	}
@@ -248,6 +259,7 @@ int slot_program_from_fd(int fd, struct slot_program **ret_program)
 	if (!program)
 		return -ENOMEM;
 	program->fd = fd;
+	program->type = BPF_PROG_TYPE_EXT;
 	*ret_program = program;
 	return 0;
 }

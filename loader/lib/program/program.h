@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <linux/bpf.h>
+
 #include "loader/lib/host/blob.h"
 #include "loader/lib/registry/manifest.h"
 #include "loader/lib/base/reason.h"
@@ -21,8 +23,9 @@ struct slot_program {
 	struct bpf_object *object; /* NULL for a program taken over from a pin */
 	struct bpf_program *entry; /* the function that runs in the chain; owned by object */
 	struct slot_manifest manifest;
-	int fd;		/* of entry, -1 until it is loaded */
-	bool has_frags; /* as written: able to take multi-buffer packets */
+	int fd;			 /* of entry, -1 until it is loaded */
+	enum bpf_prog_type type; /* as loaded: XDP or EXT; UNSPEC until then */
+	bool has_frags;		 /* as written: able to take multi-buffer packets */
 };
 
 /* Where a program's maps live and its verifier log goes. */
@@ -38,6 +41,8 @@ struct slot_program_place {
  * slot_program_open - open the object in @blob, choose its function and set its
  * load-time settings.
  *
+ * Where the object asks libbpf to pin its maps by name is not honoured: a slot's
+ * maps live with the slot, and a trial pins nothing.
  * @function chooses among several programs (empty: the manifest's, or the only one).
  * Returns 0, -EINVAL for what is no loadable XDP object, -ENOENT for an unknown
  * function or setting, -ENOMEM; says why. @ret_program: slot_program_free.
@@ -59,7 +64,7 @@ int slot_program_load_xdp(struct slot_program *program, const struct slot_progra
 int slot_program_load_ext(struct slot_program *program, const struct slot_program_place *place,
 			  int root_fd, const char *stub, struct slot_reason *why);
 
-/* slot_program_from_fd - a program that is loaded already; takes @fd over. Returns 0 or -ENOMEM. */
+/* slot_program_from_fd - an extension that is loaded already; takes @fd over. Returns 0 or -ENOMEM. */
 int slot_program_from_fd(int fd, struct slot_program **ret_program);
 
 void slot_program_free(struct slot_program *program);
