@@ -33,9 +33,9 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 	if (err)
 		return op_fail(error, err, chain);
 	if (slot_chain_is_attached(chain)) {
-		log_info("%s: %s generation %u (engine %s)", chain->interface,
-			 was_attached ? "adopted, as it runs," : "attached again, as it was built,",
-			 chain->current->number, chain->current->engine->name);
+		log_info("%s: adopted generation %u as it %s (engine %s)", chain->interface,
+			 chain->current->number, was_attached ? "runs" : "was built",
+			 chain->current->engine->name);
 		return 0;
 	}
 	if (chain->is_detached) {

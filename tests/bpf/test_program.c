@@ -25,20 +25,7 @@
 
 static struct slot_reason why;
 
-static int hide_bpffs(void **state)
-{
-	(void)state;
-	if (access(BPFFS, F_OK))
-		return -1;
-	return mount("bpf", BPFFS, "bpf", 0, NULL);
-}
-
-static int show_bpffs(void **state)
-{
-	(void)state;
-	return umount2(BPFFS, MNT_DETACH);
-}
-
+/* In the top folder, but for maps.debug and its like, which the kernel puts there by itself. */
 static unsigned int count_pins(void)
 {
 	DIR *dir = opendir(BPFFS);
@@ -47,9 +34,21 @@ static unsigned int count_pins(void)
 
 	assert_non_null(dir);
 	while ((entry = readdir(dir)))
-		count += entry->d_name[0] != '.';
+		count += entry->d_name[0] != '.' && !strstr(entry->d_name, ".debug");
 	closedir(dir);
 	return count;
+}
+
+static int hide_bpffs(void **state)
+{
+	(void)state;
+	return mount("bpf", BPFFS, "bpf", 0, NULL);
+}
+
+static int show_bpffs(void **state)
+{
+	(void)state;
+	return umount2(BPFFS, MNT_DETACH);
 }
 
 static void object_path(const char *object, char *ret_path, size_t size)

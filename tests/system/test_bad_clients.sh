@@ -13,6 +13,8 @@ NOBODY=(setpriv --reuid nobody --regid nogroup --clear-groups)
 
 setup() {
 	AS=()
+	: >"$BED/answer"
+	chmod 0666 "$BED/answer"
 	bed_conf <<-'END'
 		slot 2 { name = "firewall" object = "firewall.bpf.o" }
 		slot 5 { name = "guest" }
@@ -79,9 +81,9 @@ test_crowd_of_a_user() {
 
 # ask METHOD PATH [CURL_OPTION...]: prints the HTTP status; the answer is in $BED/answer
 ask() {
-	"${AS[@]}" curl -gs -w '%{stderr}%{http_code}' --noproxy '*' \
+	"${AS[@]}" curl -gsS -o "$BED/answer" -w '%{http_code}' --noproxy '*' \
 		--unix-socket "$BED_CTL_SOCKET" -m $((10 * TAP_SCALE)) -X "$1" "${@:3}" \
-		"http://slotd$2" 2>&1 >"$BED/answer"
+		"http://slotd$2" 2>/dev/null
 }
 
 # is_refused SENTENCE STATUS ASK...: with that status and an answer that docs/api.md describes
@@ -141,8 +143,8 @@ test_large_bodies() {
 		--data-binary "@$BED_OBJECTS/firewall.bpf.o"
 	is "and all of it is taken, so that the sender reads the answer" \
 		"$(ask PUT "$object" -H Expect: --data-binary "@$BED_OBJECTS/firewall.bpf.o" \
-			-o /dev/null -w '%{stderr} %{size_upload}')" \
-		" $(stat -c %s "$BED_OBJECTS/firewall.bpf.o")"
+			-w '%{size_upload}')" \
+		"$(stat -c %s "$BED_OBJECTS/firewall.bpf.o")"
 	is_refused "a large body where none is wanted" 413 GET /v1/status --data-binary "@$BED/most"
 	is "a small one is passed over" "$(ask GET /v1/status --data-binary text)" 200
 	AS=()

@@ -54,6 +54,7 @@ interrupted() {
 	kill -"$1" -- "-$DEMO"
 	wait "$DEMO" || status=$?
 	is "SIG$1 at '$3' ends the demo" "$status" "$2"
+	[[ $status -eq $2 ]] || tap_note <"$work/out"
 	in_time "no process is left" 5 has_no_process
 	is "no file is left" "$(compgen -G "/tmp/slotd-$DEMO-*")" ""
 	in_time "no program, map or link is left" 20 have_gone "$work/made"

@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Several chains under one slotd: they start together, a reload changes all of them or none,
+# and what one needs is not swept by another's change.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+PASS2=$BED_PROGS/bpf/progs/count.bpf.o
+
+# write_conf OBJECT OBJECT: a chain on eth0 and one on eth1, with these in slot 5.
+write_conf() {
+	bed_conf <<-END
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "guest" object = "$1" }
+	END
+	cat >>"$BED/slots.conf" <<-END
+		chain "eth1" {
+			engine = "$BED_ENGINE"
+			slot 5 { name = "other" object = "$2" }
+		}
+	END
+}
+
+setup() {
+	write_conf pass.bpf.o pass.bpf.o
+	bed_slotd_stop KILL
+	in_ns edge ip link set dev eth1 xdp off 2>/dev/null
+	umount "$BED/bpf" 2>/dev/null && mount -t bpf bpf "$BED/bpf"
+	wait_for 10 is_bare eth1 || bail "nothing runs on eth1 before the test"
+	bed_slotd_fresh
+}
+
+both_attached() {
+	[[ $(bed_ctl status --json | jq -c '[.chains[].attached]') == '[true,true]' ]]
+}
+
+of_eth1() {
+	bed_ctl --chain eth1 slots --json | jq -r "$1"
+}
+
+of_eth0() {
+	bed_ctl --chain eth0 slots --json | jq -r "$1"
+}
+
+test_both_start() {
+	succeeds "two chains that do not run yet both start" both_attached
+	bed_ctl --chain eth1 deploy other "$PASS2" >/dev/null
+	bed_slotd_stop
+	umount "$BED/bpf"
+	mount -t bpf bpf "$BED/bpf"
+	wait_for 10 is_bare eth0 && wait_for 10 is_bare eth1
+	succeeds "they start again after a reboot" bed_slotd
+	succeeds "both of them" both_attached
+	is "with what had been deployed" "$(of_eth1 .slots[5].program)" count
+	is "and only where it had been" "$(of_eth0 .slots[5].program)" pass
+}
+
+test_new_objects_for_both() {
+	cp "$PASS2" "$BED/one.bpf.o"
+	cp "$BED_PROGS/bpf/progs/ret.bpf.o" "$BED/two.bpf.o"
+	write_conf "$BED/one.bpf.o" "$BED/two.bpf.o"
+	succeeds "a reload that brings each chain a new object succeeds" bed_ctl reload
+	is "the first runs its own" "$(of_eth0 .slots[5].program)" one
+	is "the second runs its own" "$(of_eth1 .slots[5].program)" two
+}
+
+test_refused_reload() {
+	local before0 before1
+
+	bed_ctl --chain eth0 deploy guest "$PASS2" >/dev/null
+	before0=$(of_eth0 '[.generation, .previous, .slots[5].program]')
+	before1=$(of_eth1 '[.generation, .previous]')
+	bed_ctl --chain eth0 disable firewall >/dev/null
+	bed_ctl --chain eth0 rollback >/dev/null
+	before0=$(of_eth0 '[.generation, .previous, .slots[2].running]')
+	write_conf firewall.bpf.o "$BED_PROGS/bpf/progs/toolong.bpf.o"
+	matches "a reload of which the second chain is refused fails" "$(bed_ctl reload 2>&1)" \
+		"toolong.*nothing was changed"
+	is "the first chain keeps both generations" \
+		"$(of_eth0 '[.generation, .previous, .slots[2].running]')" "$before0"
+	is "the second too" "$(of_eth1 '[.generation, .previous]')" "$before1"
+	write_conf pass.bpf.o pass.bpf.o
+	bed_ctl reload >/dev/null
+	is "what was rolled back to stays, also after the next reload" \
+		"$(of_eth0 .slots[2].running)" true
+}
+
+test_line_removed() {
+	bed_ctl --chain eth1 deploy other "$PASS2" >/dev/null
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+	END
+	matches "apply of a chain that slots.conf no longer names is refused" \
+		"$(bed_ctl --chain eth1 apply 2>&1)" "no longer names a chain of 'eth1'"
+	is "and the chain is as it was" "$(of_eth1 .slots[5].program)" count
+	succeeds "a reload lets it go" bed_ctl reload
+	matches "it runs on" "$(xdp_id eth1)" '^[0-9]+$'
+	bed_ctl disable firewall >/dev/null
+	bed_ctl enable firewall >/dev/null
+	write_conf pass.bpf.o pass.bpf.o
+	succeeds "when it is named again, it is taken over" bed_ctl reload
+	is "with what had been deployed" "$(of_eth1 .slots[5].program)" count
+	succeeds "which can still be built" bed_ctl --chain eth1 disable other
+	succeeds "and built again" bed_ctl --chain eth1 enable other
+}
+
+test_slot_that_never_goes_on() {
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" continue_on = {} }
+		slot 5 { name = "guest" object = "pass.bpf.o" }
+	END
+	succeeds "a slot may end the chain in every case" bed_ctl reload
+	succeeds "packets pass" ping_once "$SERVER4"
+	is "and never reach the slot behind it" "$(bed_get slots .slots[5].packets.seen)" 0
+}
+
+bed_run
