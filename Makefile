@@ -78,6 +78,7 @@ TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
 UNIT_BINS := $(patsubst %.c,build/%,$(UNIT_SRCS))
 BPF_TEST_BINS := $(patsubst %.c,build/%,$(BPF_TEST_SRCS))
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCH_BINS := $(patsubst %.c,build/%,$(filter-out %.bpf.c,$(BENCH_SRCS)))
 
 UNIT_TESTS := $(UNIT_BINS) $(wildcard tests/unit/test_*.sh)
@@ -138,10 +139,13 @@ vm-test: deps ## run the BPF and system tests in a VM: make vm-test KERNEL=6.1 o
 demo: deps ## real traffic through a chain, with 50 upgrades of the firewall under load
 	@$(MAKE) run-demo
 
+fuzz: deps ## every fuzz target for FUZZ_SECONDS (60) each, corpus kept in build/fuzz
+	@$(MAKE) run-fuzz
+
 bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.json
 	@$(MAKE) run-bench-chain
 
-.PHONY: run-lint run-tests run-vm-tests run-demo run-bench-chain
+.PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-bench-chain
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
@@ -151,6 +155,13 @@ run-lint:
 
 run-tests: checks
 	$(Q)tests/run $(UNIT_TESTS) $(BPF_TEST_BINS) $(SYSTEM_TESTS) $(VM_RUNS)
+
+FUZZ_SECONDS ?= 60
+run-fuzz: $(FUZZ_BINS)
+	$(Q)for f in $^; do \
+		mkdir -p $$f.corpus && \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -timeout=10 $$f.corpus || exit 1; \
+	done
 
 run-vm-tests: checks
 	$(Q)tests/run $(VM_RUNS)
@@ -224,6 +235,13 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
+
+# One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c $(LIB_SRCS) $(wildcard programs/*/*.c)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+		-o $@ $(filter-out %.bpf.c,$^) $(call pkg_libs,$(ALL_PKGS))
 
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)

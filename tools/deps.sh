@@ -231,8 +231,8 @@ main() {
 	[[ $ID == debian && ${VERSION_ID-} =~ ^(12|13)$ ]] ||
 		die "this is ${PRETTY_NAME-$ID}; packages are named for Debian 12 and 13 only"
 	# The newest LLVM that both releases have is 19; Debian 12's own choice for BPF is 16.
-	[[ $VERSION_ID != 12 ]] || PACKAGES+=(clang-16 llvm-16 clang-tidy-16)
-	[[ $VERSION_ID != 13 ]] || PACKAGES+=(clang-19 llvm-19 clang-tidy-19)
+	[[ $VERSION_ID != 12 ]] || PACKAGES+=(clang-16 llvm-16 clang-tidy-16 libclang-rt-16-dev)
+	[[ $VERSION_ID != 13 ]] || PACKAGES+=(clang-19 llvm-19 clang-tidy-19 libclang-rt-19-dev)
 	[[ $(uname -m) != x86_64 ]] || PACKAGES+=(qemu-system-x86)
 
 	mapfile -t missing < <(missing_packages "${PACKAGES[@]}")

@@ -223,7 +223,8 @@ int slot_client_send(const char *socket, const struct slot_request *request,
 	err = open_transfer(&transfer, socket, request);
 	if (err)
 		return slot_reason_set(&failure->why, err, "out of memory");
-	slot_progress_open(&transfer.progress, request->doing);
+	slot_progress_open(&transfer.progress,
+			   request->doing ? request->doing : "waiting for slotd");
 	code = curl_easy_perform(transfer.curl);
 	slot_progress_close(&transfer.progress);
 	if (code != CURLE_OK)

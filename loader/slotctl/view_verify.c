@@ -35,6 +35,7 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 		       slot_answer_is_true(report, "manifest") ?
 			       "in the object" :
 			       "none: named by its file, versioned by its hash");
+	slot_pairs_add(table, "verifier", "accepted");
 	slot_pairs_add_text(table, report, "hook");
 	slot_pairs_add_text(table, report, "entry");
 	slot_pairs_add_count(table, report, "map_abi");

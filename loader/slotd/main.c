@@ -199,8 +199,13 @@ static void stop_service(struct service *service)
 static int check_config(struct daemon *daemon)
 {
 	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
-	int err = config_load(daemon, &errors, &daemon->config);
 	size_t i;
+	int err;
+
+	/* An interface that is away is known by its records, where there are any. */
+	if (!access(daemon->options.state_dir, F_OK))
+		slot_store_open(daemon->options.state_dir, NULL, &daemon->host.store);
+	err = config_load(daemon, &errors, &daemon->config);
 
 	for (i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s\n", errors.lines[i]);
