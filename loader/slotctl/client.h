@@ -13,9 +13,10 @@
 
 struct slot_request {
 	const char *method;
-	const char *path;  /* from "/v1/" on, its parts escaped */
-	const char *doing; /* shown on a terminal once it takes over a second; NULL: "waiting for slotd" */
-	const void *body;  /* or NULL */
+	const char *path; /* from "/v1/" on, its parts escaped */
+	const char *
+		doing; /* shown on a terminal once it takes over a second; NULL: "waiting for slotd" */
+	const void *body; /* or NULL */
 	size_t size;
 };
 

@@ -196,8 +196,8 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 	return edit_apply(daemon, chain, &edit, "deploy", who, error, ret_outcome);
 }
 
-int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-		const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
+int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
+		struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	_cleanup_(edit_free) struct edit edit = { 0 };
 	const struct slot_chain_config *config = NULL;

@@ -178,8 +178,7 @@ static int reload_build(struct reload *reload, const char *what, struct op_error
 		};
 
 		if (part->chain->ifindex)
-			err = slot_chain_prepare(part->chain, &change, &error->why,
-						 &part->attempt);
+			err = slot_chain_prepare(part->chain, &change, &error->why, &part->attempt);
 	}
 	return err ? op_fail(error, err, NULL) : 0;
 }
@@ -197,8 +196,7 @@ static int reload_swap(struct reload *reload, struct op_error *error)
 	if (!err)
 		return 0;
 	for (i = 0; i < done; i++)
-		if (reload->parts[i].attempt &&
-		    slot_chain_revert(reload->parts[i].attempt, &why))
+		if (reload->parts[i].attempt && slot_chain_revert(reload->parts[i].attempt, &why))
 			log_error("%s", why.text);
 	return op_fail(error, err, NULL);
 }
@@ -220,8 +218,8 @@ static void reload_undo(struct reload *reload)
 }
 
 /* The new configuration is in force from here on. */
-static void reload_finish(struct daemon *daemon, struct reload *reload,
-			  struct slot_chain **chains, const char *what)
+static void reload_finish(struct daemon *daemon, struct reload *reload, struct slot_chain **chains,
+			  const char *what)
 {
 	size_t i;
 

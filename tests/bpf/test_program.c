@@ -61,7 +61,7 @@ static void object_path(const char *object, char *ret_path, size_t size)
 static struct slot_program *load(const char *object, const struct slot_program_place *place)
 {
 	struct slot_settings none = { 0 };
-	struct slot_program *program;
+	struct slot_program *program = NULL;
 	struct slot_blob blob;
 	char path[256];
 
@@ -167,7 +167,8 @@ int main(void)
 {
 	struct tap_plan plan = { 0 };
 
-	if (!geteuid() && (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)))
+	if (!geteuid() &&
+	    (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)))
 		return 1;
 	ADD(a_verified_object_that_wants_its_maps_pinned_pins_nothing);
 	ADD(a_pin_of_a_maps_name_in_the_hosts_bpffs_is_not_used);

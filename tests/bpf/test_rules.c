@@ -31,8 +31,7 @@ static const unsigned int later_verdicts[] = { ROOT_COL_PASS, ROOT_COL_DROP };
 
 /* For roots of constants, which are loaded for each verdict anew. */
 static const __u8 some_allows[] = {
-	ALL,	   BIT(DROP), BIT(PASS), BIT(PASS) | BIT(DROP), BIT(TX) | BIT(REDIRECT),
-	BIT(ABORTED),
+	ALL, BIT(DROP), BIT(PASS), BIT(PASS) | BIT(DROP), BIT(TX) | BIT(REDIRECT), BIT(ABORTED),
 };
 
 struct row {
@@ -146,7 +145,8 @@ static void check_frame(int fd, const struct root_rules *rules, unsigned int fla
 		insn_make(BPF_LDX | BPF_MEM | BPF_B, BPF_REG_0, BPF_REG_2, at, 0),                 \
 		insn_exit(),                                                                       \
 	}
-#define BODY(body) ((struct root_body){ .insns = (body), .count = sizeof(body) / sizeof((body)[0]) })
+#define BODY(body)                                                                                 \
+	((struct root_body){ .insns = (body), .count = sizeof(body) / sizeof((body)[0]) })
 
 static void check_by_packet(const struct root_rules *rules, unsigned int flags)
 {
@@ -238,8 +238,10 @@ static void no_rules_take_a_stub_away(void **state)
 
 #define ROWS(what, bits)                                                                           \
 	{ what ", denied_as aborted", bits, ROOT_DENIED_AS_ABORTED },                              \
-	{ what ", denied_as drop", bits, ROOT_DENIED_AS_DROP },                                    \
-	{ what ", denied_as pass", bits, ROOT_DENIED_AS_PASS }
+		{ what ", denied_as drop", bits, ROOT_DENIED_AS_DROP },                            \
+	{                                                                                          \
+		what ", denied_as pass", bits, ROOT_DENIED_AS_PASS                                 \
+	}
 
 static const struct row chain_rows[] = {
 	ROWS("any rules, any verdict", BY_PACKET | COUNTED),

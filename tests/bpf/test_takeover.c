@@ -15,7 +15,9 @@ static struct slot_attempt *must_prepare(struct slot_chain *chain, const char *o
 {
 	struct slot_overrides overrides = { 0 };
 	struct slot_chain_state state = { 0 };
-	struct slot_change change = { .desired = &state, .overrides = &overrides, .reason = "test" };
+	struct slot_change change = { .desired = &state,
+				      .overrides = &overrides,
+				      .reason = "test" };
 	struct slot_attempt *attempt = NULL;
 
 	world_add_program(&state, 2, object);
@@ -129,7 +131,8 @@ static void a_renamed_interface_keeps_its_chain_over_a_start(void **state)
 	world_must_apply(chain, "ret");
 	world_must_apply(chain, "count");
 	slot_chain_free(chain);
-	world_must("ip link set eth0 down && ip link set eth0 name wan0.7 && ip link set wan0.7 up");
+	world_must(
+		"ip link set eth0 down && ip link set eth0 name wan0.7 && ip link set wan0.7 up");
 	snprintf(world_config.interface, sizeof(world_config.interface), "wan0.7");
 	*state = chain = world_open();
 	assert_true(slot_chain_is_attached(chain));
@@ -206,9 +209,8 @@ static void a_chain_takes_frags_only_if_all_its_programs_do(void **state)
 static void another_engine_is_a_change(void **state)
 {
 	struct slot_chain *chain = *state;
-	const struct slot_engine *other = chain->engine == &slot_engine_fused ?
-						  &slot_engine_freplace :
-						  &slot_engine_fused;
+	const struct slot_engine *other =
+		chain->engine == &slot_engine_fused ? &slot_engine_freplace : &slot_engine_fused;
 	struct slot_chain_state same = { 0 };
 	struct slot_plan plan;
 

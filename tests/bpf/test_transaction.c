@@ -261,7 +261,8 @@ static void counters_outlive_generations_and_starts(void **state)
 	__u64 before;
 
 	world_must_apply(chain, "ret");
-	world_must("ip addr add 192.0.2.1/24 dev eth1 2>/dev/null; ping -c 3 -i 0.05 -W 1 192.0.2.9 >/dev/null; true");
+	world_must(
+		"ip addr add 192.0.2.1/24 dev eth1 2>/dev/null; ping -c 3 -i 0.05 -W 1 192.0.2.9 >/dev/null; true");
 	assert_int_equal(slot_chain_counters(chain, &counters), 0);
 	before = counters.packets;
 	assert_true(before > 0);

@@ -33,8 +33,7 @@ void world_enter(void)
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tmpfs", "/tmp", "tmpfs", 0, "size=64m") || mkdir(WORLD, 0755) ||
-	    mkdir(WORLD "/state", 0755) ||
-	    mount("tmpfs", WORLD "/state", "tmpfs", 0, "size=4m") ||
+	    mkdir(WORLD "/state", 0755) || mount("tmpfs", WORLD "/state", "tmpfs", 0, "size=4m") ||
 	    slot_pins_open(WORLD "/bpf", &world_why, &lock_fd, world_host.root) ||
 	    slot_store_open(WORLD "/state", &world_why, &world_host.store)) {
 		perror("cannot make a world");

@@ -157,8 +157,8 @@ static int choose_program(struct slot_attempt *attempt, unsigned int slot, struc
 	const struct slot_state *state = &attempt->desired.slots[slot];
 	int err;
 
-	attempt->programs[slot] = slot_program_cache_find(
-		&chain->cache, state, chain->engine->type, attempt->has_frags);
+	attempt->programs[slot] = slot_program_cache_find(&chain->cache, state, chain->engine->type,
+							  attempt->has_frags);
 	if (attempt->programs[slot])
 		return 0;
 	if (!attempt->opened[slot]) {
@@ -240,8 +240,8 @@ void slot_attempt_discard(struct slot_attempt *attempt)
 	if (attempt->was_swapped) {
 		slot_chain_retire(chain, attempt->generation);
 	} else {
-		slot_generation_remove(chain->dir, attempt->generation->number,
-				       &chain->host->store, chain->interface);
+		slot_generation_remove(chain->dir, attempt->generation->number, &chain->host->store,
+				       chain->interface);
 		slot_generation_free(attempt->generation);
 	}
 	attempt->generation = NULL;

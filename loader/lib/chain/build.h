@@ -23,9 +23,9 @@ struct slot_attempt {
 	struct slot_generation *generation; /* NULL: nothing has to be built */
 	struct slot_chain_before before;
 	struct slot_outcome outcome;
-	bool is_folder_new;   /* the chain had none before */
-	bool is_committed;    /* swapped in and recorded */
-	bool was_swapped;     /* packets met it */
+	bool is_folder_new; /* the chain had none before */
+	bool is_committed;  /* swapped in and recorded */
+	bool was_swapped;   /* packets met it */
 	char dir[PATH_MAX];
 	char map_dir[PATH_MAX];
 	char stage_dir[PATH_MAX];

@@ -82,8 +82,7 @@ static int find_dir(struct slot_chain *chain, struct slot_reason *why)
 	chain->ifindex = target.ifindex;
 	err = slot_pins_chain_dir(chain->host->root, &target, chain->dir);
 	if (err)
-		return slot_reason_set(why, err, "interface name too long: '%s'",
-				       chain->interface);
+		return slot_reason_set(why, err, "interface name too long: '%s'", chain->interface);
 	return access(chain->dir, F_OK) ? inherit_folder(chain, &target, why) : 0;
 }
 
@@ -167,10 +166,11 @@ static int open_current(struct slot_chain *chain, const struct slot_chain_record
 		if (find_root_id(chain, numbers[i]) == prog_id)
 			number = numbers[i];
 	if (prog_id && !number)
-		return slot_reason_set(why, -EEXIST,
-				       "the link of '%s' runs program %u, which is no generation "
-				       "that slotd knows; it was left alone (to start over: rm -r '%s')",
-				       chain->interface, prog_id, chain->dir);
+		return slot_reason_set(
+			why, -EEXIST,
+			"the link of '%s' runs program %u, which is no generation "
+			"that slotd knows; it was left alone (to start over: rm -r '%s')",
+			chain->interface, prog_id, chain->dir);
 	if (!number)
 		return 0;
 	err = slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, why,
@@ -190,8 +190,8 @@ static void open_previous(struct slot_chain *chain, const struct slot_chain_reco
 	unsigned int number = current == record->current ? record->previous : record->current;
 
 	if (number && number != current)
-		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, NULL,
-				     &chain->previous);
+		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface,
+				     NULL, &chain->previous);
 }
 
 /* Everything else goes; what was swapped in once has counted packets. */
@@ -201,8 +201,8 @@ static void drop_generation(struct slot_chain *chain, unsigned int number,
 	struct slot_generation *generation = NULL;
 
 	if (number < record->next)
-		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface, NULL,
-				     &generation);
+		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface,
+				     NULL, &generation);
 	if (generation)
 		slot_chain_retire(chain, generation);
 	else

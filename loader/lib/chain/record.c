@@ -44,16 +44,16 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 			&overrides) ||
 	    current < 0 || current >= next || previous < 0 || previous >= next || next < 1 ||
 	    next > 0xffffffffLL)
-		return slot_reason_set(why, -EBADMSG, "record '%s' of '%s' is damaged", SLOT_CHAIN_RECORD_NAME,
-				       interface);
+		return slot_reason_set(why, -EBADMSG, "record '%s' of '%s' is damaged",
+				       SLOT_CHAIN_RECORD_NAME, interface);
 	record.current = (unsigned int)current;
 	record.previous = (unsigned int)previous;
 	record.next = (unsigned int)next;
 	record.is_detached = is_detached;
 	err = slot_overrides_from_json(overrides, why, &record.overrides);
 	if (err)
-		return slot_reason_prefix(
-			why, -EBADMSG, "record '%s' of '%s' is damaged: ", SLOT_CHAIN_RECORD_NAME, interface);
+		return slot_reason_prefix(why, -EBADMSG, "record '%s' of '%s' is damaged: ",
+					  SLOT_CHAIN_RECORD_NAME, interface);
 	*ret_record = record;
 	return 0;
 }

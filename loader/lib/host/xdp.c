@@ -63,11 +63,12 @@ int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 		return slot_reason_set(why, fd, "cannot attach to '%s': %s", interface,
 				       strerror(-fd));
 	if (native < 0)
-		slot_reason_set(ret_note, 0,
-				"'%s' runs XDP in generic mode, where packets cost several times more: "
-				"native mode was refused: %s (a driver without it, or an MTU too large "
-				"for programs that are not SEC(\"xdp.frags\"))",
-				interface, strerror(-native));
+		slot_reason_set(
+			ret_note, 0,
+			"'%s' runs XDP in generic mode, where packets cost several times more: "
+			"native mode was refused: %s (a driver without it, or an MTU too large "
+			"for programs that are not SEC(\"xdp.frags\"))",
+			interface, strerror(-native));
 	*ret_mode = SLOT_ATTACH_GENERIC;
 	*ret_link_fd = fd;
 	return 0;

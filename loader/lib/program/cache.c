@@ -6,15 +6,15 @@
 static bool is_match(const struct slot_cached_program *cached, const struct slot_state *slot,
 		     enum bpf_prog_type type, bool has_frags)
 {
-	return cached->program && cached->program->type == type &&
-	       cached->has_frags == has_frags && !strcmp(cached->name, slot->name) && !strcmp(cached->sha256, slot->object.sha256) &&
+	return cached->program && cached->program->type == type && cached->has_frags == has_frags &&
+	       !strcmp(cached->name, slot->name) && !strcmp(cached->sha256, slot->object.sha256) &&
 	       !strcmp(cached->function, slot->program) &&
 	       slot_settings_is_equal(&cached->settings, &slot->settings);
 }
 
 struct slot_program *slot_program_cache_find(const struct slot_program_cache *cache,
-					     const struct slot_state *slot,
-					     enum bpf_prog_type type, bool has_frags)
+					     const struct slot_state *slot, enum bpf_prog_type type,
+					     bool has_frags)
 {
 	unsigned int i;
 

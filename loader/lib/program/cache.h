@@ -28,8 +28,8 @@ struct slot_program_cache {
  * engine's) and with or without frags, or NULL; owned by @cache.
  */
 struct slot_program *slot_program_cache_find(const struct slot_program_cache *cache,
-					     const struct slot_state *slot,
-					     enum bpf_prog_type type, bool has_frags);
+					     const struct slot_state *slot, enum bpf_prog_type type,
+					     bool has_frags);
 
 /*
  * slot_program_cache_set - keep @programs, those of @state, and free what is no

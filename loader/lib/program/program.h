@@ -41,8 +41,9 @@ struct slot_program_place {
  * slot_program_open - open the object in @blob, choose its function and set its
  * load-time settings.
  *
- * Where the object asks libbpf to pin its maps by name is not honoured: a slot's
+ * That the object asks libbpf to pin its maps by name is not honoured: a slot's
  * maps live with the slot, and a trial pins nothing.
+ *
  * @function chooses among several programs (empty: the manifest's, or the only one).
  * Returns 0, -EINVAL for what is no loadable XDP object, -ENOENT for an unknown
  * function or setting, -ENOMEM; says why. @ret_program: slot_program_free.

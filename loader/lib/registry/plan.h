@@ -25,7 +25,7 @@ struct slot_plan {
 	size_t count;
 	bool has_changes; /* false: every step is KEEP and the chain as a whole stays as it is */
 	bool has_counters_change;
-	bool has_engine_change; /* set by who knows the engines: see slot_chain_plan */
+	bool has_engine_change;	      /* set by who knows the engines: see slot_chain_plan */
 	bool has_reservations_change; /* a slot that does not run was reserved, freed or altered */
 };
 
