@@ -64,3 +64,23 @@ bool slot_root_body_has_tail_call(const struct root_body *body)
 	}
 	return false;
 }
+
+const char *slot_root_body_obstacle(const struct root_body *body)
+{
+	size_t i;
+
+	for (i = 0; i < body->count; i++) {
+		const struct bpf_insn *insn = &body->insns[i];
+
+		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
+		    insn->off)
+			return "it calls a function of a kernel module";
+		if (!is_insn_wide(insn))
+			continue;
+		if (insn->src_reg == BPF_PSEUDO_MAP_IDX ||
+		    insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
+			return "it names maps by index";
+		i++;
+	}
+	return NULL;
+}

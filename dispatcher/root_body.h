@@ -16,4 +16,11 @@ int slot_root_body_starts(const struct root_body *body, size_t **ret_starts, siz
 /* slot_root_body_has_tail_call - whether any function of @body makes a tail call. */
 bool slot_root_body_has_tail_call(const struct root_body *body);
 
+/*
+ * slot_root_body_obstacle - why @body cannot become part of another program, in
+ * words, or NULL: what it names by its own program's descriptor table loses its
+ * meaning elsewhere. Everything else is position independent.
+ */
+const char *slot_root_body_obstacle(const struct root_body *body);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "dispatcher/insn.h"
 #include "dispatcher/root.h"
+#include "dispatcher/root_body.h"
 #include "tests/support/tap.h"
 
 static struct root_spec spec_with(const unsigned int *slots, size_t count)
@@ -159,6 +160,49 @@ static void a_body_that_calls_out_of_itself_is_refused(void **state)
 	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
 }
 
+/* Linux 6.13 and newer take an extension that changes packets only for a function that does. */
+static void every_stub_calls_what_changes_packets(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 2, 12 }, 2);
+	struct root_image image;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	for (i = 1; i < image.func_count; i++) {
+		const struct bpf_insn *call = &image.insns[image.funcs[i].start + 1];
+
+		assert_int_equal(call->code, BPF_JMP | BPF_CALL);
+		assert_int_equal(call->src_reg, 0);
+		assert_int_equal(call->imm, BPF_FUNC_xdp_adjust_head);
+	}
+	slot_root_image_free(&image);
+}
+
+static void a_body_that_leans_on_its_own_program_is_told_so(void **state)
+{
+	struct bpf_insn index[] = {
+		insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_IDX, 0, 0),
+		insn_make(0, 0, 0, 0, 0),
+		insn_exit(),
+	};
+	struct bpf_insn module[] = {
+		insn_make(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 1, 77),
+		insn_exit(),
+	};
+	struct root_body body = { .insns = index, .count = 3 };
+
+	(void)state;
+	assert_string_equal(slot_root_body_obstacle(&body), "it names maps by index");
+	index[0].src_reg = BPF_PSEUDO_MAP_FD;
+	assert_null(slot_root_body_obstacle(&body));
+	body = (struct root_body){ .insns = module, .count = 2 };
+	assert_string_equal(slot_root_body_obstacle(&body),
+			    "it calls a function of a kernel module");
+	module[0].off = 0; /* of the kernel itself */
+	assert_null(slot_root_body_obstacle(&body));
+}
+
 static void a_contract_that_makes_no_sense_is_refused(void **state)
 {
 	struct root_spec spec = spec_with((unsigned int[]){ 4 }, 1);
@@ -238,6 +282,8 @@ int main(void)
 	TAP_ADD(&plan, a_body_keeps_its_inner_calls_and_functions, NULL, NULL);
 	TAP_ADD(&plan, a_body_with_a_tail_call_is_a_global_function, NULL, NULL);
 	TAP_ADD(&plan, a_body_that_calls_out_of_itself_is_refused, NULL, NULL);
+	TAP_ADD(&plan, every_stub_calls_what_changes_packets, NULL, NULL);
+	TAP_ADD(&plan, a_body_that_leans_on_its_own_program_is_told_so, NULL, NULL);
 	TAP_ADD(&plan, a_contract_that_makes_no_sense_is_refused, NULL, NULL);
 	TAP_ADD(&plan, types_name_every_function_where_it_starts, NULL, NULL);
 	TAP_ADD(&plan, every_jump_stays_in_its_function, NULL, NULL);

@@ -371,6 +371,7 @@ static void a_verified_object_is_told_with_the_engines_that_run_it(void **state)
 		    " 'key_size': 4, 'value_size': 8, 'max_entries': 1}]}",
 		    "program          fw 1\n"
 		    "manifest         in the object\n"
+		    "verifier         accepted\n"
 		    "hook             xdp\n"
 		    "entry            fw_main\n"
 		    "map_abi          1\n"

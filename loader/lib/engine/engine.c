@@ -74,8 +74,11 @@ int slot_build_load(const struct slot_build *build, unsigned int slot, int root_
 	}
 	if (err)
 		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
-	if (root_fd < 0)
-		return slot_program_load_xdp(program, &place, why);
-	slot_root_stub_name(slot, stub);
-	return slot_program_load_ext(program, &place, root_fd, stub, why);
+	if (root_fd < 0) {
+		err = slot_program_load_xdp(program, &place, why);
+	} else {
+		slot_root_stub_name(slot, stub);
+		err = slot_program_load_ext(program, &place, root_fd, stub, why);
+	}
+	return err ? slot_reason_prefix(why, err, "slot %u: ", slot) : 0;
 }

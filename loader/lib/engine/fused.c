@@ -7,49 +7,26 @@
 #include <bpf/libbpf.h>
 
 #include "dispatcher/insn.h"
+#include "dispatcher/root_body.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/engine/root_load.h"
-
-/*
- * What names something by the program's own descriptor table or types loses its
- * meaning in another program. Everything else is position independent.
- */
-static const char *find_unfusable(const struct bpf_insn *insns, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		const struct bpf_insn *insn = &insns[i];
-
-		if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL &&
-		    insn->off)
-			return "it calls a function of a kernel module";
-		if (!is_insn_wide(insn))
-			continue;
-		if (insn->src_reg == BPF_PSEUDO_MAP_IDX ||
-		    insn->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
-			return "it names maps by index";
-		i++;
-	}
-	return NULL;
-}
 
 static int take_body(const struct slot_build *build, unsigned int slot, struct root_slot *ret_slot,
 		     struct slot_reason *why)
 {
 	const struct slot_program *program = build->programs[slot];
-	const struct bpf_insn *insns = bpf_program__insns(program->entry);
-	size_t count = bpf_program__insn_cnt(program->entry);
-	const char *unfusable = insns ? find_unfusable(insns, count) :
-					"libbpf keeps no instructions";
+	struct root_body body = { .insns = bpf_program__insns(program->entry),
+				  .count = bpf_program__insn_cnt(program->entry) };
+	const char *obstacle = body.insns ? slot_root_body_obstacle(&body) :
+					    "libbpf keeps no instructions";
 
-	if (unfusable)
+	if (obstacle)
 		return slot_reason_set(why, -ENOTSUP, "cannot fuse '%s' into slot %u: %s",
-				       build->state->slots[slot].name, slot, unfusable);
+				       build->state->slots[slot].name, slot, obstacle);
 	ret_slot->taken = true;
 	ret_slot->rules = build->state->slots[slot].rules;
-	ret_slot->body = (struct root_body){ .insns = insns, .count = count };
+	ret_slot->body = body;
 	return 0;
 }
 
