@@ -139,6 +139,8 @@ prepare_apt() {
 	chmod 0755 "$work"
 	mkdir -p "$work"/{lists/partial,archives/partial,parts,debs}
 	[[ $EUID -ne 0 ]] || chown _apt "$work/debs" 2>/dev/null || true
+	# Packages of an earlier run; apt fetches only those that are not what its index says.
+	cp "$CACHE"/apt/*.deb "$work/archives/" 2>/dev/null || true
 
 	eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d \
 		preferences Dir::Etc::preferences/f)"
@@ -198,7 +200,10 @@ install_packages() {
 	# needrestart, where a machine has it, would restart services of the user's.
 	DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get "${APT[@]}" install -y \
 		--no-install-recommends --no-remove -o Dpkg::Options::=--force-confdef \
+		-o APT::Keep-Downloaded-Packages=true \
 		-o Dpkg::Options::=--force-confold "$@" </dev/null || die "apt-get could not install them"
+	mkdir -p "$CACHE/apt"
+	cp "$work"/archives/*.deb "$CACHE/apt/" 2>/dev/null || true
 }
 
 unpack_packages() {
