@@ -91,7 +91,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 
 # --- a missing tool or library is one clear line --------------------------------------------
 
-NO_BUILD := deps lint format help clean distclean test test-all demo vm-test bench-chain
+NO_BUILD := deps lint format help clean distclean test test-all demo vm-test bench-chain fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -139,7 +139,8 @@ vm-test: deps ## run the BPF and system tests in a VM: make vm-test KERNEL=6.1 o
 demo: deps ## real traffic through a chain, with 50 upgrades of the firewall under load
 	@$(MAKE) run-demo
 
-fuzz: deps ## every fuzz target for FUZZ_SECONDS (60) each, corpus kept in build/fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) each, corpus kept in build/fuzz
+	@tools/deps.sh --fuzz
 	@$(MAKE) run-fuzz
 
 bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.json

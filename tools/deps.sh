@@ -221,12 +221,13 @@ unpack_packages() {
 }
 
 main() {
-	local dry_run='' as_root missing unpacked
+	local dry_run='' with_fuzz='' as_root missing unpacked
 	case ${1-} in
 	'') ;;
 	--dry-run) dry_run=yes ;;
+	--fuzz) with_fuzz=yes ;;
 	*)
-		printf 'usage: tools/deps.sh [--dry-run]\n' >&2
+		printf 'usage: tools/deps.sh [--dry-run | --fuzz]\n' >&2
 		exit 2
 		;;
 	esac
@@ -236,9 +237,12 @@ main() {
 	[[ $ID == debian && ${VERSION_ID-} =~ ^(12|13)$ ]] ||
 		die "this is ${PRETTY_NAME-$ID}; packages are named for Debian 12 and 13 only"
 	# The newest LLVM that both releases have is 19; Debian 12's own choice for BPF is 16.
-	[[ $VERSION_ID != 12 ]] || PACKAGES+=(clang-16 llvm-16 clang-tidy-16 libclang-rt-16-dev)
-	[[ $VERSION_ID != 13 ]] || PACKAGES+=(clang-19 llvm-19 clang-tidy-19 libclang-rt-19-dev)
+	[[ $VERSION_ID != 12 ]] || PACKAGES+=(clang-16 llvm-16 clang-tidy-16)
+	[[ $VERSION_ID != 13 ]] || PACKAGES+=(clang-19 llvm-19 clang-tidy-19)
 	[[ $(uname -m) != x86_64 ]] || PACKAGES+=(qemu-system-x86)
+	# clang's fuzzing runtime is large, and nothing else needs it.
+	[[ ! $with_fuzz || $VERSION_ID != 12 ]] || PACKAGES+=(libclang-rt-16-dev)
+	[[ ! $with_fuzz || $VERSION_ID != 13 ]] || PACKAGES+=(libclang-rt-19-dev)
 
 	mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
 	if ((${#missing[@]})); then

@@ -151,3 +151,18 @@ int config_resolve(const struct daemon *daemon, const struct slot_chain_config *
 	}
 	return err ? err : slot_registry_resolve(chain, ids, overrides, ret_state);
 }
+
+int config_check_interface(const struct daemon *daemon, const struct slot_chain_config *chain,
+			   struct slot_reason *why)
+{
+	const struct slot_chain *other =
+		daemon_find_ifindex(daemon, if_nametoindex(chain->interface));
+
+	if (!other || !strcmp(other->interface, chain->interface))
+		return 0;
+	return slot_reason_set(why, -EEXIST,
+			       "%s:%u: chain: '%s' is the interface that has the chain of '%s' "
+			       "already: one name for it (if it was renamed, restart slotd)",
+			       daemon->options.config_path, chain->line, chain->interface,
+			       other->interface);
+}

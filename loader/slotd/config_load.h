@@ -31,4 +31,12 @@ int config_resolve(const struct daemon *daemon, const struct slot_chain_config *
 int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
 		    struct slot_reason *why, struct slot_object_id *ret_id);
 
+/*
+ * config_check_interface - refuse a section whose interface is one that a chain
+ * runs on under another name: renamed meanwhile, or an alternative name of it.
+ * Returns 0 or -EEXIST, says why.
+ */
+int config_check_interface(const struct daemon *daemon, const struct slot_chain_config *chain,
+			   struct slot_reason *why);
+
 #endif

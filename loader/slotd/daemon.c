@@ -17,3 +17,13 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 	}
 	return NULL;
 }
+
+struct slot_chain *daemon_find_ifindex(const struct daemon *daemon, unsigned int ifindex)
+{
+	size_t i;
+
+	for (i = 0; ifindex && i < daemon->config.count; i++)
+		if (daemon->chains[i] && daemon->chains[i]->ifindex == ifindex)
+			return daemon->chains[i];
+	return NULL;
+}

@@ -22,6 +22,7 @@ struct daemon {
 	struct options options;
 	struct slot_host host;
 	int lock_fd;
+	bool is_started; /* all chains are as they should be: what a stop may take off */
 	struct slot_config config;  /* as accepted last */
 	struct slot_chain **chains; /* one for each of config.chains, by the same index */
 };
@@ -29,5 +30,8 @@ struct daemon {
 /* daemon_find_chain - the chain of @interface and its configuration, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
 				     const struct slot_chain_config **ret_config);
+
+/* daemon_find_ifindex - the chain that is on interface number @ifindex, or NULL. Owned by @daemon. */
+struct slot_chain *daemon_find_ifindex(const struct daemon *daemon, unsigned int ifindex);
 
 #endif

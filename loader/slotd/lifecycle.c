@@ -56,20 +56,21 @@ static int open_chains(struct daemon *daemon)
 {
 	struct slot_reason why;
 	size_t i;
-	int err;
+	int err = 0;
 
 	daemon->chains = calloc(daemon->config.count, sizeof(struct slot_chain *));
 	if (!daemon->chains)
 		return -ENOMEM;
-	for (i = 0; i < daemon->config.count; i++) {
-		err = slot_chain_open(&daemon->host, &daemon->config.chains[i], &why,
-				      &daemon->chains[i]);
-		if (err) {
-			log_error("%s", why.text);
-			return err;
-		}
+	for (i = 0; i < daemon->config.count && !err; i++) {
+		const struct slot_chain_config *config = &daemon->config.chains[i];
+
+		err = config_check_interface(daemon, config, &why);
+		if (!err)
+			err = slot_chain_open(&daemon->host, config, &why, &daemon->chains[i]);
 	}
-	return 0;
+	if (err)
+		log_error("%s", why.text);
+	return err;
 }
 
 static int start_chains(struct daemon *daemon)
@@ -128,7 +129,7 @@ void lifecycle_stop(struct daemon *daemon)
 {
 	size_t i;
 
-	if (daemon->options.detach_on_exit && daemon->chains)
+	if (daemon->options.detach_on_exit && daemon->is_started)
 		detach_all(daemon);
 	for (i = 0; daemon->chains && i < daemon->config.count; i++)
 		slot_chain_free(daemon->chains[i]);
@@ -151,6 +152,9 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	else if (slot_chain_is_attached(chain))
 		log_info("%s: the interface is back; generation %u runs on it again",
 			 chain->interface, chain->current->number);
+	if (slot_chain_is_attached(chain))
+		/* What was accepted while it was away counts now. */
+		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
 	else if (was_there && !chain->ifindex)
 		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
 	else if (chain->ifindex)

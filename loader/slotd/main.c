@@ -178,6 +178,7 @@ static int run_service(struct service *service)
 		err = add_http(service);
 	if (err < 0)
 		return err;
+	service->daemon.is_started = true;
 	sd_notify(0, "READY=1");
 	log_info("ready: slotd " SLOTD_VERSION ", %zu chain%s", service->daemon.config.count,
 		 service->daemon.config.count == 1 ? "" : "s");

@@ -126,7 +126,9 @@ static int part_open(struct daemon *daemon, struct part *part,
 	part->chain = daemon_find_chain(daemon, config->interface, NULL);
 	part->is_new = !part->chain;
 	if (part->is_new) {
-		err = slot_chain_open(&daemon->host, config, &error->why, &part->chain);
+		err = config_check_interface(daemon, config, &error->why);
+		if (!err)
+			err = slot_chain_open(&daemon->host, config, &error->why, &part->chain);
 	} else {
 		part->before = setup_get(part->chain);
 		err = slot_chain_configure(part->chain, config, &error->why);
@@ -210,7 +212,7 @@ static void reload_undo(struct reload *reload)
 		struct part *part = &reload->parts[i];
 
 		slot_chain_finish(part->attempt, NULL);
-		if (part->is_new)
+		if (part->is_new && part->chain)
 			slot_chain_free(part->chain);
 		else if (part->before.engine)
 			setup_set(part->chain, &part->before);

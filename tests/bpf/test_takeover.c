@@ -107,6 +107,8 @@ static void a_committed_change_that_is_reverted_leaves_everything_as_it_was(void
 	assert_int_equal(slot_override_find(&chain->overrides, "slot9")->enabled, 0);
 	assert_int_equal(slot_chain_counters(chain, &after), 0);
 	assert_true(after.packets >= before.packets);
+	/* Its number has counted packets and is not given again. */
+	assert_int_equal(chain->next_number, 4);
 	world_must("grep -q '\"current\": 2' " RECORDS "/desired.json");
 	world_must("test -z \"$(find " WORLD "/bpf -path '*gen/3*')\"");
 }
@@ -140,6 +142,39 @@ static void a_renamed_interface_keeps_its_chain_over_a_start(void **state)
 	assert_int_equal(chain->previous->number, 1);
 	assert_non_null(strstr(chain->dir, "wan0%2e7"));
 	world_must("test -e " WORLD "/state/chains/wan0.7/generation-2.json");
+}
+
+static void a_start_under_the_old_name_of_a_renamed_interface_is_refused(void **state)
+{
+	struct slot_chain *chain = *state;
+	struct slot_chain *again = NULL;
+
+	world_must_apply(chain, "ret");
+	slot_chain_free(chain);
+	world_must("ip link set eth0 down && ip link set eth0 name wan0 && ip link set wan0 up");
+	assert_int_equal(slot_chain_open(&world_host, &world_config, &world_why, &again), -EEXIST);
+	assert_non_null(strstr(world_why.text, "is called 'wan0' now"));
+	world_must("test -e " RECORDS "/generation-1.json");
+	snprintf(world_config.interface, sizeof(world_config.interface), "wan0");
+	*state = chain = world_open();
+	assert_int_equal(chain->current->number, 1);
+}
+
+static void a_detach_that_was_interrupted_is_finished(void **state)
+{
+	struct slot_chain *chain = *state;
+
+	world_must_apply(chain, "ret");
+	world_must_apply(chain, "count");
+	slot_chain_free(chain);
+	/* As detach writes it before it takes anything away. */
+	world_must("sed -i 's/\"current\": 2/\"current\": 0/; s/\"previous\": 1/\"previous\": 0/; "
+		   "s/\"detached\": false/\"detached\": true/' " RECORDS "/desired.json");
+	*state = chain = world_open();
+	assert_int_equal(world_attached_id(), 0);
+	assert_true(chain->is_detached);
+	assert_null(chain->current);
+	world_must("test -z \"$(ls " WORLD "/bpf/slotd)\"");
 }
 
 static void an_interface_of_another_name_does_not_inherit_by_number(void **state)
@@ -279,6 +314,8 @@ int main(void)
 	ADD(a_committed_change_that_is_reverted_leaves_everything_as_it_was);
 	ADD(a_first_change_that_is_reverted_leaves_the_interface_bare);
 	ADD(a_renamed_interface_keeps_its_chain_over_a_start);
+	ADD(a_start_under_the_old_name_of_a_renamed_interface_is_refused);
+	ADD(a_detach_that_was_interrupted_is_finished);
 	ADD(an_interface_of_another_name_does_not_inherit_by_number);
 	ADD(a_start_after_a_reboot_sweeps_records_of_generations_that_are_gone);
 	ADD(a_link_that_was_taken_away_is_made_again);

@@ -55,7 +55,7 @@ nginx_start() {
 	END
 	spawn server "$BED/log/nginx" "$NGINX" -p "$BED" -c "$BED/nginx.conf" -e "$BED/log/nginx"
 	NGINX_PID=$BED_SPAWNED
-	wait_for 10 in_ns server curl -fsS "http://$SERVER4/" ||
+	wait_for 10 in_ns server curl -fsS "http://$SERVER4:80/" ||
 		bail "nginx serves" "$(cat "$BED/log/nginx")"
 }
 
@@ -118,7 +118,7 @@ flood_stop() {
 # load_start SECONDS [WRK_OPTION...]: HTTP requests without a pause
 load_start() {
 	: >"$BED/wrk"
-	spawn client "$BED/wrk" wrk -t 1 -c 8 -d "$1" --timeout 2s "${@:2}" "http://$SERVER4/"
+	spawn client "$BED/wrk" wrk -t 1 -c 8 -d "$1" --timeout 2s "${@:2}" "http://$SERVER4:80/"
 	LOAD=$BED_SPAWNED
 	TRAFFIC+=("$LOAD")
 }

@@ -69,8 +69,6 @@ test_new_objects_for_both() {
 test_refused_reload() {
 	local before0 before1
 
-	bed_ctl --chain eth0 deploy guest "$PASS2" >/dev/null
-	before0=$(of_eth0 '[.generation, .previous, .slots[5].program]')
 	before1=$(of_eth1 '[.generation, .previous]')
 	bed_ctl --chain eth0 disable firewall >/dev/null
 	bed_ctl --chain eth0 rollback >/dev/null
@@ -104,6 +102,44 @@ test_line_removed() {
 	is "with what had been deployed" "$(of_eth1 .slots[5].program)" count
 	succeeds "which can still be built" bed_ctl --chain eth1 disable other
 	succeeds "and built again" bed_ctl --chain eth1 enable other
+}
+
+rename_eth1() {
+	in_ns edge ip link set dev "$1" down
+	in_ns edge ip link set dev "$1" name "$2"
+	in_ns edge ip link set dev "$2" up
+}
+
+test_renamed_interface() {
+	rename_eth1 eth1 wan1
+	sed -i 's/"eth1"/"wan1"/' "$BED/slots.conf"
+	matches "a reload under the new name of an interface is refused" "$(bed_ctl reload 2>&1)" \
+		"'wan1' is the interface that has the chain of 'eth1' already.*nothing was changed"
+	succeeds "the chain can be changed as before" bed_ctl --chain eth1 disable other
+	bed_slotd_stop
+	succeeds "a restart takes it over under its new name" bed_slotd
+	is "as it was" "$(bed_ctl --chain wan1 slots --json | jq -c '[.attached, .slots[5].running]')" \
+		'[true,false]'
+	bed_slotd_stop
+	rename_eth1 wan1 eth1
+}
+
+test_refused_start() {
+	bed_slotd_stop
+	umount "$BED/bpf"
+	mount -t bpf bpf "$BED/bpf"
+	wait_for 10 is_bare eth0 && wait_for 10 is_bare eth1
+	rm -rf "$BED/state"
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+	END
+	bed_slotd
+	write_conf pass.bpf.o "$BED_PROGS/bpf/progs/toolong.bpf.o"
+	bed_slotd_stop
+	succeeds "a start of which the second chain is refused fails" \
+		eval '! bed_slotd --detach-on-exit'
+	matches "and leaves the first chain running, although it is to be taken off in the end" \
+		"$(xdp_id eth0)" '^[0-9]+$'
 }
 
 test_slot_that_never_goes_on() {

@@ -69,18 +69,17 @@ static struct slot_chain_before remember(const struct slot_chain *chain)
 		.current = chain->current,
 		.previous = chain->previous,
 		.overrides = chain->overrides,
-		.next_number = chain->next_number,
 		.is_detached = chain->is_detached,
 		.was_attached = slot_chain_is_attached(chain),
 	};
 }
 
+/* All but the next number: one that was swapped in has counted under its number, and keeps it. */
 static void restore(struct slot_chain *chain, const struct slot_chain_before *before)
 {
 	chain->current = before->current;
 	chain->previous = before->previous;
 	chain->overrides = before->overrides;
-	chain->next_number = before->next_number;
 	chain->is_detached = before->is_detached;
 }
 
@@ -115,6 +114,8 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 					  "back failed: ",
 					  to->number);
 	restore(chain, before);
+	/* Should the disk hold half of the news, this sets it right as well as it can. */
+	slot_chain_save(chain, NULL);
 	return err;
 }
 
@@ -240,8 +241,9 @@ static void settle(struct slot_attempt *attempt)
 	struct slot_chain *chain = attempt->chain;
 
 	slot_attempt_keep(attempt);
-	/* Should this fail, the next change or start moves them: until then the pins are staged. */
-	slot_chain_settle_maps(chain, NULL);
+	/* Should this fail, the next change or start tries again: until then the pins are staged. */
+	if (slot_chain_settle_maps(chain, &attempt->outcome.warning))
+		slot_reason_prefix(&attempt->outcome.warning, 0, "the change is in force, but: ");
 	slot_chain_retire(chain, attempt->before.previous);
 	attempt->outcome.is_changed = true;
 }
@@ -249,6 +251,8 @@ static void settle(struct slot_attempt *attempt)
 /* An attached link keeps its mode: another one would mean a moment without any chain. */
 static void warn_of_mode(const struct slot_chain *chain, struct slot_outcome *outcome)
 {
+	if (outcome->warning.text[0])
+		return;
 	if (chain->wanted_mode == SLOT_ATTACH_AUTO) {
 		outcome->warning = chain->mode_reason;
 		return;
@@ -308,6 +312,9 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 				       "'%s' has no previous generation to go back to",
 				       chain->interface);
 	slot_plan_make(&before.current->state, &before.previous->state, &outcome.plan);
+	err = slot_chain_settle_maps(chain, why);
+	if (err)
+		return err;
 	err = swap_and_record(chain, before.previous, overrides, &before, why, &outcome.timing);
 	if (err)
 		return err;

@@ -72,6 +72,9 @@ int slot_attempt_stage(struct slot_attempt *attempt, const char *reason, struct 
 		err = slot_pin_path(attempt->map_dir, chain->dir, SLOT_PIN_MAPS);
 	if (!err)
 		err = slot_pin_path(attempt->stage_dir, attempt->dir, SLOT_PIN_MAPS);
+	/* What an earlier attempt of this number could not remove must not be in the way. */
+	if (!err)
+		err = slot_pin_remove_all(attempt->dir);
 	if (!err)
 		err = slot_pin_mkdir(attempt->dir);
 	if (!err)

@@ -10,7 +10,6 @@ struct slot_chain_before {
 	struct slot_generation *current;
 	struct slot_generation *previous;
 	struct slot_overrides overrides;
-	unsigned int next_number;
 	bool is_detached;
 	bool was_attached;
 };

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <net/if.h>
+
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
@@ -46,7 +48,37 @@ static bool is_heir(const struct slot_target *target, const struct slot_target *
 	return !strcmp(name, target->interface) && !find_link_ifindex(dir);
 }
 
-/* Take over the folder of what the interface was before: pins and records move to its name. */
+/* The chain of this name runs on an interface that is called otherwise now. */
+static int refuse_renamed(const struct slot_target *target, unsigned int ifindex,
+			  struct slot_reason *why)
+{
+	char name[IFNAMSIZ];
+
+	return slot_reason_set(why, -EEXIST,
+			       "the chain of '%s' runs on the interface that is called '%s' now: "
+			       "name that in slots.conf",
+			       target->interface, if_indextoname(ifindex, name) ? name : "?");
+}
+
+/*
+ * Take over the folder of what the interface was before: records and pins move
+ * to its name, in this order, so that a kill in between leaves the folder to be
+ * found again.
+ */
+static int move_folder(struct slot_chain *chain, const struct slot_target *target,
+		       const char *from, const char *name, struct slot_reason *why)
+{
+	int err = 0;
+
+	if (strcmp(name, target->interface) != 0)
+		err = slot_store_rename_chain(&chain->host->store, name, target->interface);
+	if (!err && rename(from, chain->dir))
+		err = -errno;
+	return err ? slot_reason_set(why, err, "cannot move the chain of '%s' to '%s': %s", name,
+				     target->interface, strerror(-err)) :
+		     0;
+}
+
 static int inherit_folder(struct slot_chain *chain, const struct slot_target *target,
 			  struct slot_reason *why)
 {
@@ -57,16 +89,17 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 	char name[IFNAMSIZ];
 
 	while (dir && (entry = readdir(dir))) {
+		unsigned int ifindex;
+
 		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
-		    slot_pin_path(path, chain->host->root, "%s", entry->d_name) ||
-		    !is_heir(target, &was, name, path))
+		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
-		if (rename(path, chain->dir))
-			return slot_reason_set(why, -errno, "cannot move '%s' to '%s': %s", path,
-					       chain->dir, strerror(errno));
-		if (strcmp(name, target->interface) != 0)
-			slot_store_rename_chain(&chain->host->store, name, target->interface);
-		return 0;
+		if (is_heir(target, &was, name, path))
+			return move_folder(chain, target, path, name, why);
+		ifindex = find_link_ifindex(path);
+		if (was.netns_cookie == target->netns_cookie && ifindex &&
+		    !strcmp(name, target->interface))
+			return refuse_renamed(target, ifindex, why);
 	}
 	return 0;
 }
@@ -186,12 +219,14 @@ static int open_current(struct slot_chain *chain, const struct slot_chain_record
 /* The way back: as recorded, or what was current when a swap was not recorded any more. */
 static void open_previous(struct slot_chain *chain, const struct slot_chain_record *record)
 {
+	const unsigned int numbers[] = { record->current, record->previous };
 	unsigned int current = chain->current ? chain->current->number : 0;
-	unsigned int number = current == record->current ? record->previous : record->current;
+	size_t i;
 
-	if (number && number != current)
-		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface,
-				     NULL, &chain->previous);
+	for (i = 0; i < 2 && !chain->previous; i++)
+		if (numbers[i] && numbers[i] != current)
+			slot_generation_open(chain->dir, numbers[i], &chain->host->store,
+					     chain->interface, NULL, &chain->previous);
 }
 
 /* Everything else goes; what was swapped in once has counted packets. */
@@ -279,7 +314,12 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	chain->next_number = record.next;
 	chain->totals_fd = slot_pin_open(chain->dir, SLOT_PIN_TOTALS);
 	err = open_generations(chain, &record, prog_id, why);
-	return err ? err : finish_change(chain, &record, why);
+	if (err)
+		return err;
+	/* A record without a generation while an old one runs: a detach that was interrupted. */
+	if (prog_id && !record.current && chain->current->number < record.next)
+		return slot_chain_detach(chain, record.is_detached, why);
+	return finish_change(chain, &record, why);
 }
 
 int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_config *config,

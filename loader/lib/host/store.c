@@ -262,15 +262,18 @@ void slot_store_sweep_records(const struct slot_store *store, const char *interf
 			unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
-void slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to)
+int slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to)
 {
 	char old_path[PATH_MAX];
 	char new_path[PATH_MAX];
+	int err = make_path(old_path, store, "chains", from, "");
 
+	if (!err)
+		err = make_path(new_path, store, "chains", to, "");
 	/* rename() replaces no folder that holds something. */
-	if (!make_path(old_path, store, "chains", from, "") &&
-	    !make_path(new_path, store, "chains", to, ""))
-		rename(old_path, new_path);
+	if (!err && rename(old_path, new_path) && errno != ENOENT)
+		err = -errno;
+	return err;
 }
 
 int slot_store_write(const struct slot_store *store, const char *interface, const char *record,

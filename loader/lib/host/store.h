@@ -60,12 +60,16 @@ int slot_store_del(const struct slot_store *store, const char *interface, const 
 
 /*
  * slot_store_sweep_records - remove all records of @interface but the @count
- * named in @keep. slot_store_rename_chain - its interface has another name now;
- * records that the new name has already stay. Both do what they can.
+ * named in @keep; does what it can.
  */
 void slot_store_sweep_records(const struct slot_store *store, const char *interface,
 			      const char *const *keep, size_t count);
-void slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to);
+
+/*
+ * slot_store_rename_chain - its interface has another name now. Returns 0 (also
+ * where there are no records), -ENOTEMPTY where the new name has some, or -errno.
+ */
+int slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to);
 
 /* slot_store_has_chain - whether a chain of @interface was ever recorded. */
 bool slot_store_has_chain(const struct slot_store *store, const char *interface);

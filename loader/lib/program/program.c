@@ -109,8 +109,14 @@ static void clear_pin_paths(struct bpf_object *object)
 static int open_object(struct slot_program *program, const struct slot_blob *blob,
 		       struct slot_reason *why)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = program->manifest.name);
+	/* A dot in a map's name begins its section's: ".bss" of "fw.bss". */
+	char name[SLOT_NAME_MAX];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	char *dot;
 
+	memcpy(name, program->manifest.name, sizeof(name));
+	while ((dot = strchr(name, '.')))
+		*dot = '_';
 	slot_libbpf_log_start();
 	program->object = bpf_object__open_mem(blob->bytes, blob->size, &opts);
 	if (program->object)
