@@ -22,7 +22,7 @@ struct daemon {
 	struct options options;
 	struct slot_host host;
 	int lock_fd;
-	bool is_started; /* all chains are as they should be: what a stop may take off */
+	bool is_started;	    /* all chains are as they should be: what a stop may take off */
 	struct slot_config config;  /* as accepted last */
 	struct slot_chain **chains; /* one for each of config.chains, by the same index */
 };

@@ -208,8 +208,8 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 		return err;
 	daemon_find_chain(daemon, chain->interface, &config);
 	if (strcmp(config->slots[slot].name, edit.slot->name) != 0) {
-		slot_reason_set(&error->why, 0, "slots.conf reserves slot %u for another: apply it first",
-				slot);
+		slot_reason_set(&error->why, 0,
+				"slots.conf reserves slot %u for another: apply it first", slot);
 		return op_fail(error, -ENOENT, chain);
 	}
 	err = config_import_slot(daemon, &config->slots[slot], &error->why, &id);

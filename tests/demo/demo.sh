@@ -124,6 +124,11 @@ show_control() {
 	check "100 packets from $DENIED4 with its rule off, counted behind the firewall" "$CONTROL" 100
 }
 
+# wrk says at once when it cannot run at all.
+is_loading() {
+	! wait_for 1 is_gone "$LOAD"
+}
+
 upgrade() {
 	local i object
 
@@ -150,6 +155,7 @@ measure() {
 	before=$(sink_count 7001)
 	sink_start 7002
 	load_start 60
+	is_loading || bail "wrk runs" "$(cat "$BED/wrk")"
 	flood_start denied 5000 "$DENIED4" "$SERVER4" 7001
 	flood_start allowed 1000 "$CLIENT4" "$SERVER4" 7002
 	wait_for 5 sink_has 7002 100 || bail "the allowed packets do not arrive"

@@ -65,8 +65,8 @@ static int refuse_renamed(const struct slot_target *target, unsigned int ifindex
  * to its name, in this order, so that a kill in between leaves the folder to be
  * found again.
  */
-static int move_folder(struct slot_chain *chain, const struct slot_target *target,
-		       const char *from, const char *name, struct slot_reason *why)
+static int move_folder(struct slot_chain *chain, const struct slot_target *target, const char *from,
+		       const char *name, struct slot_reason *why)
 {
 	int err = 0;
 
