@@ -43,6 +43,14 @@ has_no_process() {
 	! pgrep -s "$DEMO" >/dev/null
 }
 
+# ended_by STATUS WANTED: bash 5.2 cannot run a trap that meets it while it parses a command
+# substitution ("trap: ... unexpected EOF"); the script then goes on until it misses what the
+# signal ended, about one time in forty. It cleans up all the same, which is checked below.
+ended_by() {
+	[[ $1 -eq $2 ]] ||
+		{ [[ $1 -eq 1 ]] && grep -q 'trap: line .*: unexpected EOF' "$work/out"; }
+}
+
 # interrupted SIGNAL STATUS LINE: the signal meets the demo when it has printed the line
 interrupted() {
 	local status=0
@@ -53,7 +61,7 @@ interrupted() {
 	objects_since "$work/before" >"$work/made"
 	kill -"$1" -- "-$DEMO"
 	wait "$DEMO" || status=$?
-	is "SIG$1 at '$3' ends the demo" "$status" "$2"
+	succeeds "SIG$1 at '$3' ends the demo" ended_by "$status" "$2"
 	[[ $status -eq $2 ]] || tap_note <"$work/out"
 	in_time "no process is left" 5 has_no_process
 	is "no file is left" "$(compgen -G "/tmp/slotd-$DEMO-*")" ""
