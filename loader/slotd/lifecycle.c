@@ -147,18 +147,17 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 
 	if (slot_chain_is_attached(chain) || chain->is_detached)
 		return;
-	if (slot_chain_follow(chain, &error.why))
+	if (slot_chain_follow(chain, &error.why)) {
 		op_fail(&error, -ENODEV, chain);
-	else if (slot_chain_is_attached(chain))
-		log_info("%s: the interface is back; generation %u runs on it again",
-			 chain->interface, chain->current->number);
-	if (slot_chain_is_attached(chain))
-		/* What was accepted while it was away counts now. */
+	} else if (chain->ifindex) {
+		if (slot_chain_is_attached(chain))
+			log_info("%s: the interface is back; generation %u runs on it again",
+				 chain->interface, chain->current->number);
+		/* What slots.conf came to say while it was away counts now. */
 		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
-	else if (was_there && !chain->ifindex)
+	} else if (was_there) {
 		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
-	else if (chain->ifindex)
-		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
+	}
 	op_error_free(&error);
 }
 
