@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ROOT_ABI_VERSION 1
+#define ROOT_ABI_VERSION 2
 #define ROOT_PROG_NAME "slotd_root"
 #define ROOT_COUNTERS_NAME "root_counters"
 #define ROOT_TOTALS_NAME "root_totals"
@@ -27,6 +27,8 @@
  * Columns of a row: the XDP verdicts 0 to 4 by their kernel value, then what a
  * packet met that is no verdict. ROOT_COL_DENIED: the program returned
  * something that its reservation does not allow (or no verdict at all).
+ * ROOT_COL_SKIPPED: it left out slots behind it (bpf/skip.h). ROOT_COL_LANDED is
+ * the other end of that, in the row of the last slot that was left out.
  */
 enum root_column {
 	ROOT_COL_ABORTED = 0,
@@ -35,6 +37,8 @@ enum root_column {
 	ROOT_COL_TX = 3,
 	ROOT_COL_REDIRECT = 4,
 	ROOT_COL_DENIED = 5,
+	ROOT_COL_SKIPPED = 6,
+	ROOT_COL_LANDED = 7,
 	ROOT_COL_COUNT = 8, /* a power of two: the root shifts instead of multiplying */
 };
 
@@ -55,12 +59,19 @@ enum root_column {
  * (or at its end) with that verdict: exactly one increment per packet.
  * went_on[slot][column]: packets that the slot answered with a verdict other
  * than pass and that went on all the same (continue_on), or that it answered
- * with a verdict it may not return and that went on as if passed (denied).
+ * with a verdict it may not return and that went on as if passed (denied), or
+ * that it sent past slots behind it (skipped). Each of those counts once more as
+ * went_on[last][landed], where `last` is the last taken slot that it left out, or
+ * the slot that sent it, where it left out none: what a slot saw is what came
+ * so far, less what was sent past it and has not landed before it.
+ * canary[slot][column]: packets that the canary version of the slot answered, by
+ * its answer, pass included. They are part of the other rows as well.
  */
 struct root_counters {
 	__u64 exit[ROOT_ROWS][ROOT_COL_COUNT];
 	__u64 went_on[ROOT_SLOTS][ROOT_COL_COUNT];
-	__u8 pad[ROOT_CPU_STRIDE - (ROOT_ROWS + ROOT_SLOTS) * ROOT_COL_COUNT * 8];
+	__u64 canary[ROOT_SLOTS][ROOT_COL_COUNT];
+	__u8 pad[ROOT_CPU_STRIDE - (ROOT_ROWS + 2 * ROOT_SLOTS) * ROOT_COL_COUNT * 8];
 };
 
 _Static_assert(sizeof(struct root_counters) == ROOT_CPU_STRIDE, "one stride per CPU");

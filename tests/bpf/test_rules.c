@@ -119,6 +119,7 @@ static void check_frame(int fd, const struct root_rules *rules, unsigned int fla
 	unsigned char frame[FRAME_SIZE] = { (unsigned char)ruled, (unsigned char)later };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
 	struct answer expected = model_chain(rules, ruled, later);
+	struct slot_lineup lineup = { .running = 1U << RULED | 1U << LATER };
 	struct slot_counters counted = { 0 };
 
 	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
@@ -127,7 +128,7 @@ static void check_frame(int fd, const struct root_rules *rules, unsigned int fla
 			 opts.retval, expected.verdict);
 	if (!(flags & COUNTED))
 		return;
-	assert_int_equal(slot_counters_add(counters_fd, 1U << RULED | 1U << LATER, &counted), 0);
+	assert_int_equal(slot_counters_add(counters_fd, &lineup, &counted), 0);
 	if (memcmp(&counted, &expected.counters, sizeof(counted)))
 		fail_msg("%s: counted something else", describe(rules, ruled, later));
 	assert_int_equal(slot_counters_clear(counters_fd), 0);

@@ -138,12 +138,12 @@ struct progrun chainrun_frame(struct chainrun *chain)
 struct slot_counters chainrun_counters(const struct chainrun *chain)
 {
 	struct slot_counters counters = { 0 };
-	__u32 running = 0;
+	struct slot_lineup lineup = { 0 };
 	unsigned int slot;
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++)
 		if (chain->build.programs[slot])
-			running |= 1U << slot;
-	assert_int_equal(slot_counters_add(chain->build.counters_fd, running, &counters), 0);
+			lineup.running |= 1U << slot;
+	assert_int_equal(slot_counters_add(chain->build.counters_fd, &lineup, &counters), 0);
 	return counters;
 }

@@ -46,7 +46,8 @@ static void the_column_of_what_is_denied_has_a_name(void **state)
 {
 	(void)state;
 	assert_string_equal(slot_verdict_name(ROOT_COL_DENIED), "denied");
-	assert_string_equal(slot_verdict_name(ROOT_COL_DENIED + 1), "?");
+	assert_string_equal(slot_verdict_name(ROOT_COL_SKIPPED), "skipped");
+	assert_string_equal(slot_verdict_name(ROOT_COL_LANDED), "?");
 	assert_string_equal(slot_verdict_name(~0U), "?");
 }
 

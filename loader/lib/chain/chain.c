@@ -81,11 +81,15 @@ void slot_chain_unlink(struct slot_chain *chain)
 
 void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation)
 {
+	struct slot_fold fold = { .lineup = slot_generation_lineup(generation),
+				  .current = slot_generation_lineup(chain->current) };
+
 	if (!generation)
 		return;
+	fold.number = generation->number;
+	fold.counters_fd = generation->counters_fd;
 	if (generation->counters_fd >= 0 && chain->totals_fd >= 0)
-		slot_totals_fold(chain->totals_fd, generation->number, generation->counters_fd,
-				 slot_generation_running(generation));
+		slot_totals_fold(chain->totals_fd, &fold);
 	slot_generation_remove(chain->dir, generation->number, &chain->host->store,
 			       chain->interface);
 	slot_generation_free(generation);
@@ -160,16 +164,20 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters)
 {
 	const struct slot_generation *live[] = { chain->current, chain->previous };
+	struct slot_lineup lineup = slot_generation_lineup(chain->current);
 	struct slot_totals totals = { 0 };
 	size_t i;
 	int err = 0;
 
 	if (chain->totals_fd >= 0)
 		err = slot_totals_get(chain->totals_fd, &totals);
-	for (i = 0; i < 2 && !err; i++)
-		if (live[i] && live[i]->counters_fd >= 0)
-			err = slot_counters_add(live[i]->counters_fd,
-						slot_generation_running(live[i]), &totals.sums);
+	slot_counters_choose(&totals.sums, &lineup);
+	for (i = 0; i < 2 && !err; i++) {
+		if (!live[i] || live[i]->counters_fd < 0)
+			continue;
+		lineup = slot_generation_lineup(live[i]);
+		err = slot_counters_add(live[i]->counters_fd, &lineup, &totals.sums);
+	}
 	if (!err)
 		*ret_counters = totals.sums;
 	return err;

@@ -64,6 +64,7 @@ static __u64 subtract(__u64 from, __u64 what)
 	return from > what ? from - what : 0;
 }
 
+/* Adds what the slot answered onto @packets; returns what is left for the slots behind it. */
 static __u64 add_slot(const struct root_counters *raw, unsigned int slot, __u64 seen,
 		      struct slot_packets *packets)
 {
@@ -71,17 +72,27 @@ static __u64 add_slot(const struct root_counters *raw, unsigned int slot, __u64 
 	__u64 went_on = 0;
 	unsigned int c;
 
-	for (c = 0; c < ROOT_COL_COUNT; c++) {
+	for (c = 0; c <= ROOT_COL_SKIPPED; c++) {
 		packets->verdicts[c] += raw->exit[slot][c] + raw->went_on[slot][c];
 		ended += raw->exit[slot][c];
 		went_on += raw->went_on[slot][c];
 	}
 	packets->seen += seen;
 	packets->verdicts[ROOT_COL_PASS] += subtract(seen, ended + went_on);
-	return subtract(seen, ended);
+	return subtract(seen, ended + raw->went_on[slot][ROOT_COL_SKIPPED]);
 }
 
-void slot_counters_derive(const struct root_counters *raw, __u32 running,
+static void add_canary(const __u64 *raw, struct slot_packets *packets)
+{
+	unsigned int c;
+
+	for (c = 0; c <= ROOT_COL_SKIPPED; c++) {
+		packets->verdicts[c] += raw[c];
+		packets->seen += raw[c];
+	}
+}
+
+void slot_counters_derive(const struct root_counters *raw, const struct slot_lineup *lineup,
 			  struct slot_counters *sums)
 {
 	__u64 left = 0;
@@ -92,26 +103,53 @@ void slot_counters_derive(const struct root_counters *raw, __u32 running,
 		for (c = 0; c < ROOT_COL_COUNT; c++)
 			left += raw->exit[row][c];
 	sums->packets += left;
-	for (row = 0; row < ROOT_SLOTS; row++)
-		if (running & 1U << row)
+	for (row = 0; row < ROOT_SLOTS; row++) {
+		__u32 since = lineup->canary_since[row];
+
+		if (lineup->running & 1U << row)
 			left = add_slot(raw, row, left, &sums->slots[row]);
+		left += raw->went_on[row][ROOT_COL_LANDED];
+		if (since && since == sums->canary_since[row])
+			add_canary(raw->canary[row], &sums->canaries[row]);
+	}
 	sums->passed += left;
 }
 
-static void add_cpu(const struct root_counters *cpu, struct root_counters *sum)
+static void choose_canary(struct slot_counters *sums, unsigned int slot, __u32 since)
+{
+	if (sums->canary_since[slot] == since)
+		return;
+	sums->canary_since[slot] = since;
+	sums->canaries[slot] = (struct slot_packets){ 0 };
+}
+
+void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *lineup)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		choose_canary(sums, slot, lineup->canary_since[slot]);
+}
+
+static void add_rows(const __u64 (*from)[ROOT_COL_COUNT], __u64 (*to)[ROOT_COL_COUNT],
+		     unsigned int rows)
 {
 	unsigned int row;
 	unsigned int c;
 
-	for (row = 0; row < ROOT_ROWS; row++)
+	for (row = 0; row < rows; row++)
 		for (c = 0; c < ROOT_COL_COUNT; c++)
-			sum->exit[row][c] += cpu->exit[row][c];
-	for (row = 0; row < ROOT_SLOTS; row++)
-		for (c = 0; c < ROOT_COL_COUNT; c++)
-			sum->went_on[row][c] += cpu->went_on[row][c];
+			to[row][c] += from[row][c];
 }
 
-int slot_counters_add(int fd, __u32 running, struct slot_counters *sums)
+static void add_cpu(const struct root_counters *cpu, struct root_counters *sum)
+{
+	add_rows(cpu->exit, sum->exit, ROOT_ROWS);
+	add_rows(cpu->went_on, sum->went_on, ROOT_SLOTS);
+	add_rows(cpu->canary, sum->canary, ROOT_SLOTS);
+}
+
+int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums)
 {
 	_cleanup_free_ struct root_counters *cpus = NULL;
 	struct root_counters sum = { 0 };
@@ -130,7 +168,7 @@ int slot_counters_add(int fd, __u32 running, struct slot_counters *sums)
 		return err;
 	for (i = 0; i < size >> ROOT_CPU_SHIFT; i++)
 		add_cpu(&cpus[i], &sum);
-	slot_counters_derive(&sum, running, sums);
+	slot_counters_derive(&sum, lineup, sums);
 	return 0;
 }
 
@@ -147,7 +185,7 @@ int slot_totals_get(int fd, struct slot_totals *ret_totals)
 	return bpf_map_lookup_elem(fd, &key, ret_totals);
 }
 
-int slot_totals_fold(int totals_fd, __u64 number, int counters_fd, __u32 running)
+int slot_totals_fold(int totals_fd, const struct slot_fold *fold)
 {
 	struct slot_totals totals;
 	__u32 key = 0;
@@ -157,11 +195,17 @@ int slot_totals_fold(int totals_fd, __u64 number, int counters_fd, __u32 running
 	if (err)
 		return err;
 	for (i = 0; i < SLOT_FOLDED_MAX; i++)
-		if (totals.folded[i] == number)
+		if (totals.folded[i] == fold->number)
 			return 0;
-	err = slot_counters_add(counters_fd, running, &totals.sums);
+	for (i = 0; i < ROOT_SLOTS; i++) {
+		__u32 since = fold->lineup.canary_since[i];
+
+		if (since && since == fold->current.canary_since[i])
+			choose_canary(&totals.sums, (unsigned int)i, since);
+	}
+	err = slot_counters_add(fold->counters_fd, &fold->lineup, &totals.sums);
 	if (err)
 		return err;
-	totals.folded[totals.folded_next++ % SLOT_FOLDED_MAX] = number;
+	totals.folded[totals.folded_next++ % SLOT_FOLDED_MAX] = fold->number;
 	return bpf_map_update_elem(totals_fd, &key, &totals, BPF_ANY);
 }

@@ -22,8 +22,20 @@ struct slot_packets {
 
 struct slot_counters {
 	__u64 packets; /* entered the chain */
-	__u64 passed;  /* came through all of it */
+	__u64 passed;  /* came to the end of it */
 	struct slot_packets slots[ROOT_SLOTS];
+	struct slot_packets canaries[ROOT_SLOTS]; /* what of them a slot's canary answered */
+	__u32 canary_since[ROOT_SLOTS];		  /* of which run of it; 0: none */
+};
+
+/* Who was there when a generation counted. */
+struct slot_lineup {
+	__u32 running; /* bit per slot that it ran */
+	/*
+	 * The generation that the slot's canary began with, 0 without one: it
+	 * tells one run of a canary from the next, even of the same object.
+	 */
+	__u32 canary_since[ROOT_SLOTS];
 };
 
 /* The one element of the totals map. One update of it is atomic against a kill. */
@@ -42,23 +54,35 @@ int slot_counters_clear(int fd);
 
 /*
  * slot_counters_derive - from one generation's raw counters, added over the
- * CPUs, to packets per slot, added onto @sums. @running: bit per slot that the
- * generation ran. Pure.
+ * CPUs, to packets per slot, added onto @sums. A canary's are added where @sums
+ * are of the same run of it (slot_counters_choose). Pure.
  */
-void slot_counters_derive(const struct root_counters *raw, __u32 running,
+void slot_counters_derive(const struct root_counters *raw, const struct slot_lineup *lineup,
 			  struct slot_counters *sums);
 
+/* slot_counters_choose - let @sums be of the canaries of @lineup: those of any other start at 0. Pure. */
+void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *lineup);
+
 /* slot_counters_add - read the map @fd and derive it onto @sums. Returns 0 or -errno. */
-int slot_counters_add(int fd, __u32 running, struct slot_counters *sums);
+int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums);
 
 /* slot_totals_new - an empty totals map. Returns the descriptor or -errno. */
 int slot_totals_new(void);
 int slot_totals_get(int fd, struct slot_totals *ret_totals);
 
+/* What to fold: a generation that retires, and who is there after it. */
+struct slot_fold {
+	__u64 number;
+	int counters_fd;
+	struct slot_lineup lineup;
+	struct slot_lineup current; /* of the generation that runs; empty: none */
+};
+
 /*
- * slot_totals_fold - move what generation @number counted in @counters_fd into
- * the totals, once: a second call for the same number changes nothing.
+ * slot_totals_fold - move what a generation counted into the totals, once: a
+ * second call for the same number changes nothing. What its canary counted is
+ * kept while the totals or the running generation are of the same run of it.
  */
-int slot_totals_fold(int totals_fd, __u64 number, int counters_fd, __u32 running);
+int slot_totals_fold(int totals_fd, const struct slot_fold *fold);
 
 #endif

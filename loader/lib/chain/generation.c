@@ -47,15 +47,17 @@ int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_di
 	return slot_pin_path(ret_dir, chain_dir, "gen/%u", number);
 }
 
-__u32 slot_generation_running(const struct slot_generation *generation)
+struct slot_lineup slot_generation_lineup(const struct slot_generation *generation)
 {
-	__u32 running = 0;
+	struct slot_lineup lineup = { 0 };
 	unsigned int slot;
 
-	for (slot = 0; slot < ROOT_SLOTS; slot++)
+	for (slot = 0; generation && slot < ROOT_SLOTS; slot++) {
 		if (slot_state_is_running(&generation->state.slots[slot]))
-			running |= 1U << slot;
-	return running;
+			lineup.running |= 1U << slot;
+		lineup.canary_since[slot] = generation->canary_since[slot];
+	}
+	return lineup;
 }
 
 void slot_generation_name(unsigned int number, char *ret_name, size_t size)

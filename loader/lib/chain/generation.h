@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "loader/lib/chain/counters.h"
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/base/reason.h"
 #include "loader/lib/registry/registry.h"
@@ -30,7 +31,8 @@ struct slot_generation {
 	struct slot_overrides overrides; /* that led to it */
 	int root_fd;
 	__u32 root_id;
-	int counters_fd; /* -1: it counts nothing */
+	int counters_fd;		/* -1: it counts nothing */
+	__u32 canary_since[ROOT_SLOTS]; /* the generation that a slot's canary began with; 0: none */
 };
 
 /* slot_generation_new - an empty one without descriptors, or NULL. */
@@ -45,8 +47,8 @@ int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_di
 /* slot_generation_name - of its record, "generation-41.json". */
 void slot_generation_name(unsigned int number, char *ret_name, size_t size);
 
-/* slot_generation_running - bit per slot that it runs. */
-__u32 slot_generation_running(const struct slot_generation *generation);
+/* slot_generation_lineup - which slots and canaries it runs; NULL: none. For its counters. */
+struct slot_lineup slot_generation_lineup(const struct slot_generation *generation);
 
 /* slot_generation_write - write its record. Returns 0 or -errno, says why. */
 int slot_generation_write(const struct slot_generation *generation, const struct slot_store *store,

@@ -18,9 +18,9 @@ static int judge_counters(const struct slot_generation *generation, size_t size,
 			  struct slot_reason *why)
 {
 	struct slot_counters counted = { 0 };
+	struct slot_lineup lineup = slot_generation_lineup(generation);
 	unsigned int slot;
-	int err = slot_counters_add(generation->counters_fd, slot_generation_running(generation),
-				    &counted);
+	int err = slot_counters_add(generation->counters_fd, &lineup, &counted);
 
 	if (err)
 		return slot_reason_set(why, err, "preflight: cannot read the counters: %s",

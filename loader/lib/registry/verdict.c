@@ -12,6 +12,7 @@ static const char *const column_names[] = {
 	[ROOT_COL_ABORTED] = "aborted",	  [ROOT_COL_DROP] = "drop",
 	[ROOT_COL_PASS] = "pass",	  [ROOT_COL_TX] = "tx",
 	[ROOT_COL_REDIRECT] = "redirect", [ROOT_COL_DENIED] = "denied",
+	[ROOT_COL_SKIPPED] = "skipped",
 };
 
 const char *slot_verdict_name(unsigned int column)
