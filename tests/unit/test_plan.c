@@ -275,7 +275,9 @@ static void plan_has_room_for_the_longest_names(void **state)
 
 static void every_action_has_a_name(void **state)
 {
-	static const char *const names[] = { "load", "replace", "relink", "unlink", "keep" };
+	static const char *const names[] = {
+		"load", "replace", "relink", "unlink", "canary", "keep"
+	};
 
 	(void)state;
 	for (enum slot_action action = 0; action < SLOT_ACTION_COUNT; action++)

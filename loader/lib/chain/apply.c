@@ -162,6 +162,8 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	if (err)
 		return slot_reason_set(why, err, "out of memory");
 	attempt->overrides = *change->overrides;
+	if (chain->current)
+		slot_chain_state_set_former(&attempt->desired, &chain->current->state);
 	/* Maps of the last change that could not be moved then must not be lost sight of now. */
 	if (chain->current)
 		err = slot_chain_settle_maps(chain, why);

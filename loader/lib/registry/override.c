@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/base/json.h"
+#include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/state_json.h"
 
 static struct slot_override *find_override(struct slot_overrides *overrides, const char *name)
@@ -43,7 +44,7 @@ static struct slot_override *take_override(struct slot_overrides *overrides, con
 /* One that asks for nothing any more makes room for another. */
 static void drop_if_idle(struct slot_override *override)
 {
-	if (!override->has_object && override->enabled < 0)
+	if (!override->has_object && !override->canary.present && override->enabled < 0)
 		*override = (struct slot_override){ 0 };
 }
 
@@ -59,6 +60,21 @@ int slot_override_set_object(struct slot_overrides *overrides, const char *name,
 		return object ? -ENOSPC : 0;
 	override->has_object = object;
 	override->object = object ? *object : (struct slot_object_id){ 0 };
+	drop_if_idle(override);
+	return 0;
+}
+
+int slot_override_set_canary(struct slot_overrides *overrides, const char *name,
+			     const struct slot_canary *canary)
+{
+	struct slot_override *override;
+
+	if (!name[0] || strlen(name) >= SLOT_NAME_MAX)
+		return -EINVAL;
+	override = take_override(overrides, name);
+	if (!override)
+		return canary->present ? -ENOSPC : 0;
+	override->canary = *canary;
 	drop_if_idle(override);
 	return 0;
 }
@@ -98,9 +114,8 @@ void slot_overrides_del_stale(struct slot_overrides *overrides,
 static bool is_override_equal(const struct slot_override *a, const struct slot_override *b)
 {
 	return !strcmp(a->name, b->name) && a->has_object == b->has_object &&
-	       a->enabled == b->enabled && !strcmp(a->object.sha256, b->object.sha256) &&
-	       !strcmp(a->object.name, b->object.name) &&
-	       !strcmp(a->object.version, b->object.version);
+	       a->enabled == b->enabled && slot_object_id_is_equal(&a->object, &b->object) &&
+	       slot_canary_is_equal(&a->canary, &b->canary);
 }
 
 bool slot_overrides_is_equal(const struct slot_overrides *a, const struct slot_overrides *b)
@@ -122,6 +137,8 @@ static json_t *override_to_json(const struct slot_override *override)
 	if (override->has_object)
 		err = json_object_set_new(json, "object",
 					  slot_object_id_to_json(&override->object));
+	if (!err && override->canary.present)
+		err = json_object_set_new(json, "canary", slot_canary_to_json(&override->canary));
 	if (!err && override->enabled >= 0)
 		err = json_object_set_new(json, "enabled", json_boolean(override->enabled));
 	if (err) {
@@ -157,7 +174,10 @@ static int override_from_json(const json_t *json, struct slot_reason *why,
 	if (!err && !override.name[0])
 		err = slot_reason_set(why, -EINVAL, "'name' is empty");
 	if (!err)
-		err = slot_object_id_from_json(json, why, &override.has_object, &override.object);
+		err = slot_object_id_from_json(json, "object", why, &override.has_object,
+					       &override.object);
+	if (!err)
+		err = slot_canary_from_json(json, why, &override.canary);
 	if (!err && json_object_get(json, "enabled")) {
 		err = slot_json_get_bool(json, "enabled", why, &is_enabled);
 		override.enabled = err ? -1 : is_enabled;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/verdict.h"
 
 #define OBJECT_TEXT_MAX (2 * SLOT_NAME_MAX + 16)
@@ -12,7 +13,7 @@
 static const char *const action_names[SLOT_ACTION_COUNT] = {
 	[SLOT_ACTION_LOAD] = "load",	 [SLOT_ACTION_REPLACE] = "replace",
 	[SLOT_ACTION_RELINK] = "relink", [SLOT_ACTION_UNLINK] = "unlink",
-	[SLOT_ACTION_KEEP] = "keep",
+	[SLOT_ACTION_CANARY] = "canary", [SLOT_ACTION_KEEP] = "keep",
 };
 
 const char *slot_action_name(enum slot_action action)
@@ -21,10 +22,15 @@ const char *slot_action_name(enum slot_action action)
 }
 
 /* "firewall 1.0.0 (ab12cd34)" */
+static void format_id(const struct slot_object_id *object, char ret[OBJECT_TEXT_MAX])
+{
+	snprintf(ret, OBJECT_TEXT_MAX, "%s %s (%.8s)", object->name, object->version,
+		 object->sha256);
+}
+
 static void format_object(const struct slot_state *slot, char ret[OBJECT_TEXT_MAX])
 {
-	snprintf(ret, OBJECT_TEXT_MAX, "%s %s (%.8s)", slot->object.name, slot->object.version,
-		 slot->object.sha256);
+	format_id(&slot->object, ret);
 }
 
 static bool is_same_object(const struct slot_state *a, const struct slot_state *b)
@@ -57,7 +63,8 @@ static enum slot_action choose_action(const struct slot_state *before,
 		return SLOT_ACTION_REPLACE;
 	if (!is_same_rules(&before->rules, &after->rules) || strcmp(before->owner, after->owner))
 		return SLOT_ACTION_RELINK;
-	return SLOT_ACTION_KEEP;
+	return slot_canary_is_equal(&before->canary, &after->canary) ? SLOT_ACTION_KEEP :
+								       SLOT_ACTION_CANARY;
 }
 
 static void format_replace(const struct slot_state *before, const struct slot_state *after,
@@ -113,6 +120,42 @@ static const char *find_unlink_reason(const struct slot_state *after)
 	return after->enabled ? "has no object any more" : "disabled";
 }
 
+/* What becomes of the slot's canary, behind what becomes of its program. */
+static void add_canary(const struct slot_state *before, const struct slot_state *after,
+		       struct slot_step *step)
+{
+	const struct slot_canary *old_canary = &before->canary;
+	const struct slot_canary *new_canary = &after->canary;
+	size_t used = strlen(step->text);
+	char packets[SLOT_CANARY_TEXT_MAX];
+	char text[OBJECT_TEXT_MAX];
+
+	if (new_canary->present) {
+		format_id(&new_canary->object, text);
+		slot_canary_format(new_canary, packets);
+		snprintf(step->text + used, sizeof(step->text) - used, "; canary %s gets %s", text,
+			 packets);
+	} else if (old_canary->present &&
+		   !strcmp(old_canary->object.sha256, after->object.sha256)) {
+		snprintf(step->text + used, sizeof(step->text) - used, "; the canary is promoted");
+	} else {
+		format_id(&old_canary->object, text);
+		snprintf(step->text + used, sizeof(step->text) - used, "; canary %s ends", text);
+	}
+}
+
+static bool has_canary_news(const struct slot_state *before, const struct slot_state *after,
+			    enum slot_action action)
+{
+	static const struct slot_canary none;
+	const struct slot_canary *old_canary = slot_state_is_running(before) ? &before->canary :
+									       &none;
+
+	if (action == SLOT_ACTION_UNLINK)
+		return false;
+	return !slot_canary_is_equal(old_canary, &after->canary);
+}
+
 static void format_step(const struct slot_state *before, const struct slot_state *after,
 			struct slot_step *step)
 {
@@ -128,8 +171,12 @@ static void format_step(const struct slot_state *before, const struct slot_state
 		snprintf(step->text, sizeof(step->text), "unlink %s: %s", text,
 			 find_unlink_reason(after));
 	else
-		snprintf(step->text, sizeof(step->text), "%s %s", slot_action_name(step->action),
+		snprintf(step->text, sizeof(step->text), "%s %s",
+			 step->action == SLOT_ACTION_CANARY ? "keep" :
+							      slot_action_name(step->action),
 			 text);
+	if (has_canary_news(before, after, step->action))
+		add_canary(before, after, step);
 }
 
 /* Of slots that do not run: what is recorded about them all the same. */
@@ -139,7 +186,7 @@ static bool is_same_reservation(const struct slot_state *a, const struct slot_st
 		return a->reserved == b->reserved;
 	return is_same_program(a, b) && is_same_rules(&a->rules, &b->rules) &&
 	       a->enabled == b->enabled && a->has_object == b->has_object &&
-	       !strcmp(a->owner, b->owner);
+	       slot_canary_is_equal(&a->canary, &b->canary) && !strcmp(a->owner, b->owner);
 }
 
 void slot_plan_make(const struct slot_chain_state *running, const struct slot_chain_state *desired,

@@ -10,14 +10,15 @@ enum slot_action {
 	SLOT_ACTION_REPLACE, /* other object, function, settings or name: load, link in its place */
 	SLOT_ACTION_RELINK,  /* same program, other rules or owner: link again, not reloaded */
 	SLOT_ACTION_UNLINK,  /* ran, shall no longer */
-	SLOT_ACTION_KEEP,    /* same program, same rules: link again, not reloaded */
+	SLOT_ACTION_CANARY, /* same program: a canary beside it starts, stops or gets other packets */
+	SLOT_ACTION_KEEP,   /* same program, same rules: link again, not reloaded */
 	SLOT_ACTION_COUNT,
 };
 
 struct slot_step {
 	unsigned int slot;
 	enum slot_action action;
-	char text[192]; /* "replace firewall 1.0.0 (ab12cd34) by firewall 1.1.0 (99aa00ff)" */
+	char text[512]; /* "replace firewall 1.0.0 (ab12cd34) by firewall 1.1.0 (99aa00ff)" */
 };
 
 struct slot_plan {

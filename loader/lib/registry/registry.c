@@ -31,6 +31,8 @@ static int resolve_slot(const struct slot_reservation *reservation,
 		set_object(&slot, object);
 	if (override && override->has_object)
 		set_object(&slot, &override->object);
+	if (override)
+		slot.canary = override->canary;
 	if (override && override->enabled >= 0)
 		slot.enabled = override->enabled;
 	if (slot_settings_copy(&reservation->settings, &slot.settings))
@@ -62,15 +64,6 @@ int slot_registry_resolve(const struct slot_chain_config *chain,
 	return 0;
 }
 
-static const struct slot_state *find_slot(const struct slot_chain_state *state, const char *name)
-{
-	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
-		if (state->slots[slot].reserved && !strcmp(state->slots[slot].name, name))
-			return &state->slots[slot];
-	}
-	return NULL;
-}
-
 static bool is_other_object(const struct slot_state *given, const struct slot_state *wanted)
 {
 	return wanted && wanted->has_object &&
@@ -89,6 +82,8 @@ static int return_slot(const struct slot_state *given, const struct slot_state *
 		is_enabled = false;
 	if (is_other_object(given, wanted))
 		err = slot_override_set_object(overrides, given->name, &wanted->object);
+	if (!err && wanted && wanted->canary.present)
+		err = slot_override_set_canary(overrides, given->name, &wanted->canary);
 	if (!err && is_enabled != given->enabled)
 		err = slot_override_set_enabled(overrides, given->name, is_enabled);
 	return err;
@@ -106,7 +101,7 @@ int slot_registry_return(const struct slot_chain_state *from_config,
 
 		if (!given->reserved)
 			continue;
-		err = return_slot(given, find_slot(target, given->name), &overrides);
+		err = return_slot(given, slot_chain_state_find(target, given->name), &overrides);
 		if (err)
 			return err;
 	}

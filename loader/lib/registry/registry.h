@@ -20,6 +20,13 @@ const struct slot_override *slot_override_find(const struct slot_overrides *over
 int slot_override_set_object(struct slot_overrides *overrides, const char *name,
 			     const struct slot_object_id *object);
 
+/*
+ * slot_override_set_canary - from now on @canary runs beside what @name runs;
+ * one that is not present takes it back. Returns as above.
+ */
+int slot_override_set_canary(struct slot_overrides *overrides, const char *name,
+			     const struct slot_canary *canary);
+
 /* slot_override_set_enabled - 1, 0, or -1 for "as slots.conf says". Returns as above. */
 int slot_override_set_enabled(struct slot_overrides *overrides, const char *name, int enabled);
 

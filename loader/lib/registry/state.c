@@ -2,6 +2,13 @@
 #include "loader/lib/registry/state.h"
 
 #include <errno.h>
+#include <string.h>
+
+bool slot_object_id_is_equal(const struct slot_object_id *a, const struct slot_object_id *b)
+{
+	return !strcmp(a->sha256, b->sha256) && !strcmp(a->name, b->name) &&
+	       !strcmp(a->version, b->version);
+}
 
 void slot_chain_state_free(struct slot_chain_state *state)
 {
@@ -26,6 +33,38 @@ int slot_chain_state_copy(const struct slot_chain_state *from, struct slot_chain
 	}
 	*ret_to = copy;
 	return 0;
+}
+
+const struct slot_state *slot_chain_state_find(const struct slot_chain_state *state,
+					       const char *name)
+{
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (state->slots[slot].reserved && !strcmp(state->slots[slot].name, name))
+			return &state->slots[slot];
+	}
+	return NULL;
+}
+
+static void set_former(struct slot_state *slot, const struct slot_state *was)
+{
+	bool is_other = was->has_object &&
+			(!slot->has_object || strcmp(slot->object.sha256, was->object.sha256) != 0);
+
+	slot->has_former = is_other || was->has_former;
+	slot->former = is_other ? was->object : was->former;
+}
+
+void slot_chain_state_set_former(struct slot_chain_state *state,
+				 const struct slot_chain_state *running)
+{
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		struct slot_state *one = &state->slots[slot];
+		const struct slot_state *was =
+			one->reserved ? slot_chain_state_find(running, one->name) : NULL;
+
+		if (was)
+			set_former(one, was);
+	}
 }
 
 bool slot_state_is_running(const struct slot_state *slot)

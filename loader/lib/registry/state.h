@@ -21,6 +21,14 @@ struct slot_object_id {
 	char version[SLOT_NAME_MAX];
 };
 
+/* A second version beside the slot's own, for a part of its packets. */
+struct slot_canary {
+	bool present;
+	struct slot_object_id object;
+	unsigned int share_ppm; /* by flow: so many of 1,000,000 */
+	__u64 cpus;		/* by CPU: bit per CPU 0 to 63; 0: by flow */
+};
+
 struct slot_state {
 	bool reserved;
 	bool enabled;
@@ -29,6 +37,9 @@ struct slot_state {
 	char owner[SLOT_OWNER_MAX];
 	char program[SLOT_NAME_MAX * 2]; /* function to run, or empty: the object's own choice */
 	struct slot_object_id object;
+	struct slot_canary canary;
+	bool has_former;
+	struct slot_object_id former; /* that the reservation ran before this one */
 	struct root_rules rules;
 	struct slot_settings settings;
 };
@@ -38,6 +49,7 @@ struct slot_override {
 	char name[SLOT_NAME_MAX]; /* of the reservation it belongs to; empty: unused */
 	bool has_object;
 	struct slot_object_id object;
+	struct slot_canary canary;
 	int enabled; /* 1, 0, or -1: as slots.conf says */
 };
 
@@ -50,10 +62,25 @@ struct slot_chain_state {
 	struct slot_state slots[ROOT_SLOTS];
 };
 
+/* slot_object_id_is_equal - the same content under the same name and version. */
+bool slot_object_id_is_equal(const struct slot_object_id *a, const struct slot_object_id *b);
+
 void slot_chain_state_free(struct slot_chain_state *state);
 
 /* slot_chain_state_copy - a deep copy (slot_chain_state_free). Returns 0 or -ENOMEM. */
 int slot_chain_state_copy(const struct slot_chain_state *from, struct slot_chain_state *ret_to);
+
+/*
+ * slot_chain_state_set_former - note in @state what each of its reservations ran
+ * before: the object that it has in @running where that is another one, else
+ * what was noted there. Reservations are the same by their name. Pure.
+ */
+void slot_chain_state_set_former(struct slot_chain_state *state,
+				 const struct slot_chain_state *running);
+
+/* slot_chain_state_find - the reservation @name, or NULL; owned by @state. */
+const struct slot_state *slot_chain_state_find(const struct slot_chain_state *state,
+					       const char *name);
 
 /* slot_state_is_running - whether the chain calls it: reserved, enabled, with an object. */
 bool slot_state_is_running(const struct slot_state *slot);

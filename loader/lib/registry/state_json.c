@@ -6,6 +6,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/json.h"
+#include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/verdict.h"
 
 /* --- objects ------------------------------------------------------------------------------- */
@@ -16,18 +17,18 @@ json_t *slot_object_id_to_json(const struct slot_object_id *object)
 			 "version", object->version);
 }
 
-int slot_object_id_from_json(const json_t *json, struct slot_reason *why, bool *ret_has_object,
-			     struct slot_object_id *ret_object)
+int slot_object_id_from_json(const json_t *json, const char *key, struct slot_reason *why,
+			     bool *ret_has_object, struct slot_object_id *ret_object)
 {
 	struct slot_object_id object = { 0 };
 	json_t *member;
 	int err;
 
-	if (!json_object_get(json, "object")) {
+	if (!json_object_get(json, key)) {
 		*ret_has_object = false;
 		return 0;
 	}
-	err = slot_json_get(json, "object", JSON_OBJECT, why, &member);
+	err = slot_json_get(json, key, JSON_OBJECT, why, &member);
 	if (!err)
 		err = slot_json_get_text(member, "sha256", sizeof(object.sha256), why,
 					 object.sha256);
@@ -154,6 +155,20 @@ static int settings_from_json(const json_t *json, struct slot_reason *why,
 
 /* --- slots --------------------------------------------------------------------------------- */
 
+/* What a slot has only at times. */
+static int add_objects(json_t *json, const struct slot_state *slot)
+{
+	int err = 0;
+
+	if (slot->has_object)
+		err = json_object_set_new(json, "object", slot_object_id_to_json(&slot->object));
+	if (!err && slot->canary.present)
+		err = json_object_set_new(json, "canary", slot_canary_to_json(&slot->canary));
+	if (!err && slot->has_former)
+		err = json_object_set_new(json, "former", slot_object_id_to_json(&slot->former));
+	return err;
+}
+
 static json_t *slot_to_json(unsigned int number, const struct slot_state *slot)
 {
 	json_t *json;
@@ -165,8 +180,7 @@ static json_t *slot_to_json(unsigned int number, const struct slot_state *slot)
 			 mask_to_json(slot->rules.allow), "denied_as",
 			 slot_verdict_name(slot->rules.denied_as), "settings",
 			 settings_to_json(&slot->settings));
-	if (slot->has_object &&
-	    json_object_set_new(json, "object", slot_object_id_to_json(&slot->object))) {
+	if (add_objects(json, slot)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -186,7 +200,11 @@ static int slot_from_json(const json_t *json, struct slot_reason *why, struct sl
 	if (!err)
 		err = slot_json_get_bool(json, "enabled", why, &slot.enabled);
 	if (!err)
-		err = slot_object_id_from_json(json, why, &slot.has_object, &slot.object);
+		err = slot_object_id_from_json(json, "object", why, &slot.has_object, &slot.object);
+	if (!err)
+		err = slot_object_id_from_json(json, "former", why, &slot.has_former, &slot.former);
+	if (!err)
+		err = slot_canary_from_json(json, why, &slot.canary);
 	if (!err)
 		err = rules_from_json(json, why, &slot.rules);
 	if (!err && !slot.name[0])

@@ -8,8 +8,8 @@
 /* slot_object_id_to_json - a new reference, or NULL when memory is out. */
 json_t *slot_object_id_to_json(const struct slot_object_id *object);
 
-/* slot_object_id_from_json - the member "object" of @json, if any. Returns 0 or -EINVAL. */
-int slot_object_id_from_json(const json_t *json, struct slot_reason *why, bool *ret_has_object,
-			     struct slot_object_id *ret_object);
+/* slot_object_id_from_json - the member @key of @json, if any. Returns 0 or -EINVAL. */
+int slot_object_id_from_json(const json_t *json, const char *key, struct slot_reason *why,
+			     bool *ret_has_object, struct slot_object_id *ret_object);
 
 #endif
