@@ -17,13 +17,20 @@
 
 #define VERDICTS "aborted, drop, pass, tx, redirect"
 #define CHAIN_KEYS "one of hook, mode, engine, counters, slot"
-#define SLOT_KEYS                                                                                  \
-	"one of name, owner, object, program, continue_on, allow, denied_as, enabled, settings"
+#define SLOT_KEYS                                                                                   \
+	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, " \
+	"require_signature, enabled, settings"
 #define NOT_READ "key = value, or key { ... } (the rest was not read)"
 
 #define CHARS_16 "abcdefghijklmnop"
 #define CHARS_32 CHARS_16 CHARS_16
 #define CHARS_64 CHARS_32 CHARS_32
+
+#define CLASSES                                                                                    \
+	"redirect, adjust_head, adjust_tail, adjust_meta, tail_call, fib_lookup, socket, output, " \
+	"probe_read, trace, timer, kfunc, other"
+#define SIZE "bytes, or a number with K, M or G, more than 0"
+#define KEY_PATH "the path of a minisign public key, of at most 255 bytes"
 
 struct bad_config {
 	const char *name;
@@ -124,6 +131,20 @@ static const struct bad_config bad_configs[] = {
 	  "slots.conf:2: allow: empty: at least one of " VERDICTS "\n" },
 	{ "parse_refuses_allow_twice", IN_SLOT("allow = { pass }\nallow = { pass, drop }\n"),
 	  "slots.conf:5: allow: \"pass\": given once (line 4 has it)\n" },
+	{ "parse_refuses_unknown_class_of_helpers", IN_SLOT("helpers = { redirect, basic }\n"),
+	  "slots.conf:4: helpers: \"basic\": one of " CLASSES "\n" },
+	{ "parse_refuses_class_of_helpers_twice", IN_SLOT("helpers = { trace, trace }\n"),
+	  "slots.conf:4: helpers: \"trace\": each class once\n" },
+	{ "parse_refuses_map_memory_of_nothing", IN_SLOT("map_memory = 0\n"),
+	  "slots.conf:4: map_memory: \"0\": " SIZE "\n" },
+	{ "parse_refuses_map_memory_in_unknown_units", IN_SLOT("map_memory = 64MB\n"),
+	  "slots.conf:4: map_memory: \"64MB\": " SIZE "\n" },
+	{ "parse_refuses_signature_key_without_a_name", IN_SLOT("require_signature = \"\"\n"),
+	  "slots.conf:4: require_signature: \"\": " KEY_PATH "\n" },
+	{ "parse_refuses_signature_key_too_long",
+	  IN_SLOT("require_signature = " CHARS_64 CHARS_64 CHARS_64 CHARS_64 "\n"),
+	  "slots.conf:4: require_signature: \"" CHARS_32 CHARS_16 "abcdefghi...\": " KEY_PATH
+	  "\n" },
 	{ "parse_refuses_continue_on_outside_allow",
 	  IN_SLOT("allow = { drop, pass }\ncontinue_on = { tx }\n"),
 	  "slots.conf:5: continue_on: \"tx\": only what allow names: drop,pass\n" },

@@ -179,6 +179,31 @@ static void plan_relinks_for_another_owner(void **state)
 		   "relink firewall 1.0.a (aaaaaaaa): owner @netsec");
 }
 
+static void plan_relinks_for_each_of_the_limits(void **state)
+{
+	struct slot_chain_state running = { 0 };
+	struct slot_chain_state desired = { 0 };
+	struct slot_state *after;
+
+	(void)state;
+	state_case_add(&running, 2, "firewall", 'a');
+	after = state_case_add(&desired, 2, "firewall", 'a');
+	after->limits.has_helpers = true;
+	assert_one(&running, &desired, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): helpers only the basic ones");
+	after->limits.helpers = 1U << SLOT_HELPER_REDIRECT;
+	assert_one(&running, &desired, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): helpers redirect");
+	after->limits = (struct slot_limits){ .map_memory = 64 << 20 };
+	assert_one(&running, &desired, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): map_memory 64M");
+	assert_one(&desired, &running, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): map_memory unlimited");
+	after->limits = (struct slot_limits){ .signature_key = "/etc/slotd/team.pub" };
+	assert_one(&running, &desired, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): require_signature /etc/slotd/team.pub");
+}
+
 static void plan_unlinks_and_says_why(void **state)
 {
 	struct slot_chain_state running = { 0 };
@@ -317,6 +342,7 @@ int main(void)
 		cmocka_unit_test(plan_replaces_what_has_another_name_since_its_maps_are_named_so),
 		cmocka_unit_test(plan_relinks_for_each_of_the_rules),
 		cmocka_unit_test(plan_relinks_for_another_owner),
+		cmocka_unit_test(plan_relinks_for_each_of_the_limits),
 		cmocka_unit_test(plan_unlinks_and_says_why),
 		cmocka_unit_test(plan_sees_a_change_of_the_counters),
 		cmocka_unit_test(plan_sees_reservations_of_slots_that_do_not_run),

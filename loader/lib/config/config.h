@@ -21,6 +21,7 @@
 
 #include "dispatcher/root.h"
 #include "loader/lib/base/reason.h"
+#include "loader/lib/config/limits.h"
 
 #define SLOT_NAME_MAX 32  /* of a reservation or a program, with its NUL */
 #define SLOT_OWNER_MAX 64 /* user, or @group, with its NUL */
@@ -65,6 +66,7 @@ struct slot_reservation {
 	char *object;  /* path, NULL: nothing until someone deploys */
 	char *program; /* function to run where the object has several, or NULL */
 	struct root_rules rules;
+	struct slot_limits limits;
 	bool enabled;
 	struct slot_settings settings;
 };

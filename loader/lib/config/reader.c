@@ -57,7 +57,7 @@ void slot_config_unknown_add(struct slot_config_reader *reader, enum slot_config
 		[SLOT_LEVEL_ROOT] = "chain",
 		[SLOT_LEVEL_CHAIN] = "one of hook, mode, engine, counters, slot",
 		[SLOT_LEVEL_SLOT] =
-			"one of name, owner, object, program, continue_on, allow, denied_as, enabled, settings",
+			"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, require_signature, enabled, settings",
 		[SLOT_LEVEL_SETTINGS] = "a key of letters, digits, _ and .",
 	};
 
@@ -214,6 +214,8 @@ static int close_slot_section(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	if (is_given_empty(section, SLOT_KEY_CONTINUE_ON))
 		reader->slot->rules.continue_on = 0;
+	if (is_given_empty(section, SLOT_KEY_HELPERS))
+		reader->slot->limits.has_helpers = true;
 	value = make_value(reader, reader->open_line[SLOT_LEVEL_SLOT], section->title);
 	slot_config_slot_check(&value, reader->lines, is_given_empty(section, SLOT_KEY_ALLOW));
 	free_refused(reader);

@@ -61,7 +61,9 @@ static enum slot_action choose_action(const struct slot_state *before,
 		return SLOT_ACTION_UNLINK;
 	if (!is_same_program(before, after))
 		return SLOT_ACTION_REPLACE;
-	if (!is_same_rules(&before->rules, &after->rules) || strcmp(before->owner, after->owner))
+	if (!is_same_rules(&before->rules, &after->rules) ||
+	    !slot_limits_is_equal(&before->limits, &after->limits) ||
+	    strcmp(before->owner, after->owner))
 		return SLOT_ACTION_RELINK;
 	return slot_canary_is_equal(&before->canary, &after->canary) ? SLOT_ACTION_KEEP :
 								       SLOT_ACTION_CANARY;
@@ -90,6 +92,25 @@ static void format_replace(const struct slot_state *before, const struct slot_st
 		snprintf(step->text, sizeof(step->text), "replace %s: other settings", old_text);
 }
 
+/* The first of the limits that differ. */
+static void format_limits(const struct slot_limits *before, const struct slot_limits *after,
+			  const char *object, struct slot_step *step)
+{
+	char text[SLOT_LIMITS_TEXT_MAX] = "unlimited";
+
+	if (before->has_helpers != after->has_helpers || before->helpers != after->helpers) {
+		slot_limits_format_helpers(after, text);
+		snprintf(step->text, sizeof(step->text), "relink %s: helpers %s", object, text);
+	} else if (before->map_memory != after->map_memory) {
+		if (after->map_memory)
+			slot_size_format(after->map_memory, text);
+		snprintf(step->text, sizeof(step->text), "relink %s: map_memory %s", object, text);
+	} else {
+		snprintf(step->text, sizeof(step->text), "relink %s: require_signature %s", object,
+			 after->signature_key[0] ? after->signature_key : "none");
+	}
+}
+
 static void format_relink(const struct slot_state *before, const struct slot_state *after,
 			  struct slot_step *step)
 {
@@ -108,8 +129,10 @@ static void format_relink(const struct slot_state *before, const struct slot_sta
 	} else if (a->denied_as != b->denied_as) {
 		snprintf(step->text, sizeof(step->text), "relink %s: denied_as %s", text,
 			 slot_verdict_name(b->denied_as));
-	} else {
+	} else if (strcmp(before->owner, after->owner) != 0) {
 		snprintf(step->text, sizeof(step->text), "relink %s: owner %s", text, after->owner);
+	} else {
+		format_limits(&before->limits, &after->limits, text, step);
 	}
 }
 
@@ -185,8 +208,9 @@ static bool is_same_reservation(const struct slot_state *a, const struct slot_st
 	if (!a->reserved || !b->reserved)
 		return a->reserved == b->reserved;
 	return is_same_program(a, b) && is_same_rules(&a->rules, &b->rules) &&
-	       a->enabled == b->enabled && a->has_object == b->has_object &&
-	       slot_canary_is_equal(&a->canary, &b->canary) && !strcmp(a->owner, b->owner);
+	       slot_limits_is_equal(&a->limits, &b->limits) && a->enabled == b->enabled &&
+	       a->has_object == b->has_object && slot_canary_is_equal(&a->canary, &b->canary) &&
+	       !strcmp(a->owner, b->owner);
 }
 
 void slot_plan_make(const struct slot_chain_state *running, const struct slot_chain_state *desired,

@@ -21,6 +21,7 @@ static int resolve_slot(const struct slot_reservation *reservation,
 		.reserved = true,
 		.enabled = reservation->enabled,
 		.rules = reservation->rules,
+		.limits = reservation->limits,
 	};
 
 	strcpy(slot.name, reservation->name);

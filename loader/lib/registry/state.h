@@ -41,6 +41,7 @@ struct slot_state {
 	bool has_former;
 	struct slot_object_id former; /* that the reservation ran before this one */
 	struct root_rules rules;
+	struct slot_limits limits;
 	struct slot_settings settings;
 };
 

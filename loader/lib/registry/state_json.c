@@ -7,6 +7,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/json.h"
 #include "loader/lib/registry/canary.h"
+#include "loader/lib/registry/limits_json.h"
 #include "loader/lib/registry/verdict.h"
 
 /* --- objects ------------------------------------------------------------------------------- */
@@ -156,11 +157,14 @@ static int settings_from_json(const json_t *json, struct slot_reason *why,
 /* --- slots --------------------------------------------------------------------------------- */
 
 /* What a slot has only at times. */
-static int add_objects(json_t *json, const struct slot_state *slot)
+static int add_parts(json_t *json, const struct slot_state *slot)
 {
+	static const struct slot_limits none;
 	int err = 0;
 
-	if (slot->has_object)
+	if (!slot_limits_is_equal(&slot->limits, &none))
+		err = json_object_set_new(json, "limits", slot_limits_to_json(&slot->limits));
+	if (!err && slot->has_object)
 		err = json_object_set_new(json, "object", slot_object_id_to_json(&slot->object));
 	if (!err && slot->canary.present)
 		err = json_object_set_new(json, "canary", slot_canary_to_json(&slot->canary));
@@ -180,7 +184,7 @@ static json_t *slot_to_json(unsigned int number, const struct slot_state *slot)
 			 mask_to_json(slot->rules.allow), "denied_as",
 			 slot_verdict_name(slot->rules.denied_as), "settings",
 			 settings_to_json(&slot->settings));
-	if (add_objects(json, slot)) {
+	if (add_parts(json, slot)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -207,6 +211,8 @@ static int slot_from_json(const json_t *json, struct slot_reason *why, struct sl
 		err = slot_canary_from_json(json, why, &slot.canary);
 	if (!err)
 		err = rules_from_json(json, why, &slot.rules);
+	if (!err)
+		err = slot_limits_from_json(json, why, &slot.limits);
 	if (!err && !slot.name[0])
 		err = slot_reason_set(why, -EINVAL, "'name' is empty");
 	if (!err)

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a reservation grants and bounds: classes of helpers, sizes, and their way through JSON. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <linux/bpf.h>
+
+#include "loader/lib/base/json.h"
+#include "loader/lib/config/limits.h"
+#include "loader/lib/registry/limits_json.h"
+
+/* --- classes ------------------------------------------------------------------------------- */
+
+static void every_class_is_found_again_by_its_name(void **state)
+{
+	(void)state;
+	for (int kind = SLOT_HELPER_BASIC + 1; kind < SLOT_HELPER_CLASSES; kind++)
+		assert_int_equal(slot_helper_class_parse(slot_helper_class_name(kind)), kind);
+}
+
+static void basic_helpers_need_not_and_cannot_be_named(void **state)
+{
+	(void)state;
+	assert_int_equal(slot_helper_class_parse("basic"), -EINVAL);
+	assert_int_equal(slot_helper_class_parse(""), -EINVAL);
+	assert_int_equal(slot_helper_class_parse("Redirect"), -EINVAL);
+}
+
+static void the_list_of_classes_is_whole(void **state)
+{
+	char text[SLOT_LIMITS_TEXT_MAX];
+
+	(void)state;
+	slot_helper_class_list(text);
+	assert_string_equal(text, "redirect, adjust_head, adjust_tail, adjust_meta, tail_call, "
+				  "fib_lookup, socket, output, probe_read, trace, timer, kfunc, "
+				  "other");
+}
+
+static void helpers_belong_to_their_classes(void **state)
+{
+	(void)state;
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_map_lookup_elem), SLOT_HELPER_BASIC);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_csum_diff), SLOT_HELPER_BASIC);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_redirect_map), SLOT_HELPER_REDIRECT);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_xdp_adjust_head), SLOT_HELPER_ADJUST_HEAD);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_probe_read_kernel),
+			 SLOT_HELPER_PROBE_READ);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_sk_release), SLOT_HELPER_SOCKET);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_trace_printk), SLOT_HELPER_TRACE);
+}
+
+static void what_the_table_does_not_name_is_other(void **state)
+{
+	static const __s32 ids[] = { INT32_MIN,
+				     -1,
+				     0,
+				     BPF_FUNC_override_return,
+				     BPF_FUNC_probe_write_user,
+				     211,
+				     212,
+				     100000,
+				     INT32_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		assert_int_equal(slot_helper_class_find(ids[i]), SLOT_HELPER_OTHER);
+}
+
+static void without_the_key_everything_is_granted(void **state)
+{
+	struct slot_limits limits = { 0 };
+	char text[SLOT_LIMITS_TEXT_MAX];
+
+	(void)state;
+	for (int kind = 0; kind < SLOT_HELPER_CLASSES; kind++)
+		assert_true(slot_limits_is_granted(&limits, kind));
+	slot_limits_format_helpers(&limits, text);
+	assert_string_equal(text, "all");
+}
+
+static void an_empty_list_grants_only_the_basic_ones(void **state)
+{
+	struct slot_limits limits = { .has_helpers = true };
+	char text[SLOT_LIMITS_TEXT_MAX];
+
+	(void)state;
+	assert_true(slot_limits_is_granted(&limits, SLOT_HELPER_BASIC));
+	for (int kind = SLOT_HELPER_BASIC + 1; kind < SLOT_HELPER_CLASSES; kind++)
+		assert_false(slot_limits_is_granted(&limits, kind));
+	slot_limits_format_helpers(&limits, text);
+	assert_string_equal(text, "only the basic ones");
+}
+
+static void a_list_grants_what_it_names(void **state)
+{
+	struct slot_limits limits = {
+		.has_helpers = true,
+		.helpers = 1U << SLOT_HELPER_REDIRECT | 1U << SLOT_HELPER_OTHER,
+	};
+	char text[SLOT_LIMITS_TEXT_MAX];
+
+	(void)state;
+	assert_true(slot_limits_is_granted(&limits, SLOT_HELPER_REDIRECT));
+	assert_true(slot_limits_is_granted(&limits, SLOT_HELPER_OTHER));
+	assert_false(slot_limits_is_granted(&limits, SLOT_HELPER_KFUNC));
+	slot_limits_format_helpers(&limits, text);
+	assert_string_equal(text, "redirect, other");
+}
+
+static void limits_differ_in_any_member(void **state)
+{
+	struct slot_limits a = { 0 };
+	struct slot_limits b = { .has_helpers = true };
+	struct slot_limits c = { .map_memory = 1 };
+	struct slot_limits d = { .signature_key = "/etc/slotd/team.pub" };
+
+	(void)state;
+	assert_true(slot_limits_is_equal(&a, &a));
+	assert_false(slot_limits_is_equal(&a, &b));
+	assert_false(slot_limits_is_equal(&a, &c));
+	assert_false(slot_limits_is_equal(&a, &d));
+	a = b;
+	a.helpers = 1U << SLOT_HELPER_TIMER;
+	assert_false(slot_limits_is_equal(&a, &b));
+}
+
+/* --- sizes --------------------------------------------------------------------------------- */
+
+static void sizes_come_in_bytes_or_units(void **state)
+{
+	static const struct {
+		const char *text;
+		__u64 bytes;
+	} sizes[] = {
+		{ "1", 1 },	      { "4096", 4096 },
+		{ "64K", 64 << 10 },  { "64M", 64 << 20 },
+		{ "3G", 3ULL << 30 }, { "3g", 3ULL << 30 },
+		{ "0001k", 1024 },    { "9223372036854775807", INT64_MAX },
+	};
+	__u64 bytes;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(slot_size_parse(sizes[i].text, &bytes), 0);
+		assert_true(bytes == sizes[i].bytes);
+	}
+}
+
+static void what_is_no_size_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		" 1",
+		"1 ",
+		"-1",
+		"+1",
+		"0",
+		"0K",
+		"K",
+		"1KB",
+		"1T",
+		"1.5M",
+		"0x10",
+		"1M1",
+		"9223372036854775808",
+		"9007199254740992K",
+		"99999999999999999999",
+	};
+	__u64 bytes = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(slot_size_parse(texts[i], &bytes), -EINVAL);
+	assert_true(bytes == 7);
+}
+
+static void sizes_are_shown_in_the_largest_unit_that_fits(void **state)
+{
+	static const struct {
+		__u64 bytes;
+		const char *text;
+	} sizes[] = {
+		{ 0, "0" },	      { 1023, "1023" },	       { 1024, "1K" },
+		{ 1536, "1.5K" },     { 64 << 20, "64M" },     { (64 << 20) + 1, "64.0M" },
+		{ 3ULL << 30, "3G" }, { 5ULL << 40, "5120G" },
+	};
+	char text[SLOT_SIZE_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		slot_size_format(sizes[i].bytes, text);
+		assert_string_equal(text, sizes[i].text);
+	}
+}
+
+/* --- JSON ---------------------------------------------------------------------------------- */
+
+static void limits_come_back_from_json_as_they_were(void **state)
+{
+	struct slot_limits limits = {
+		.has_helpers = true,
+		.helpers = 1U << SLOT_HELPER_ADJUST_HEAD | 1U << SLOT_HELPER_KFUNC,
+		.map_memory = 64 << 20,
+		.signature_key = "/etc/slotd/team.pub",
+	};
+	_cleanup_json_ json_t *json = json_pack("{s:o}", "limits", slot_limits_to_json(&limits));
+	struct slot_limits back = { 0 };
+	struct slot_reason why = { "" };
+
+	(void)state;
+	assert_non_null(json);
+	assert_int_equal(slot_limits_from_json(json, &why, &back), 0);
+	assert_true(slot_limits_is_equal(&limits, &back));
+}
+
+static void an_empty_list_of_helpers_is_not_an_absent_one(void **state)
+{
+	struct slot_limits limits = { .has_helpers = true };
+	_cleanup_json_ json_t *json = json_pack("{s:o}", "limits", slot_limits_to_json(&limits));
+	_cleanup_json_ json_t *without = json_object();
+	struct slot_limits back = { 0 };
+
+	(void)state;
+	assert_int_equal(slot_limits_from_json(json, NULL, &back), 0);
+	assert_true(back.has_helpers);
+	assert_int_equal(slot_limits_from_json(without, NULL, &back), 0);
+	assert_false(back.has_helpers);
+}
+
+static void limits_that_are_none_are_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *error;
+	} bad[] = {
+		{ "{\"limits\": []}", "'limits': an object expected" },
+		{ "{\"limits\": {\"helpers\": 1}}", "'helpers': an array expected" },
+		{ "{\"limits\": {\"helpers\": [1]}}", "'helpers': names of classes expected" },
+		{ "{\"limits\": {\"helpers\": [\"basic\"]}}",
+		  "'helpers': names of classes expected" },
+		{ "{\"limits\": {\"map_memory\": \"64M\"}}", "'map_memory': a number expected" },
+		{ "{\"limits\": {\"map_memory\": 0}}",
+		  "'map_memory': bytes, more than 0, expected" },
+		{ "{\"limits\": {\"map_memory\": -1}}",
+		  "'map_memory': bytes, more than 0, expected" },
+		{ "{\"limits\": {\"require_signature\": 1}}",
+		  "'require_signature': a string expected" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		_cleanup_json_ json_t *json = json_loads(bad[i].text, 0, NULL);
+		struct slot_limits limits;
+		struct slot_reason why = { "" };
+
+		assert_int_equal(slot_limits_from_json(json, &why, &limits), -EINVAL);
+		assert_string_equal(why.text, bad[i].error);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_class_is_found_again_by_its_name),
+		cmocka_unit_test(basic_helpers_need_not_and_cannot_be_named),
+		cmocka_unit_test(the_list_of_classes_is_whole),
+		cmocka_unit_test(helpers_belong_to_their_classes),
+		cmocka_unit_test(what_the_table_does_not_name_is_other),
+		cmocka_unit_test(without_the_key_everything_is_granted),
+		cmocka_unit_test(an_empty_list_grants_only_the_basic_ones),
+		cmocka_unit_test(a_list_grants_what_it_names),
+		cmocka_unit_test(limits_differ_in_any_member),
+		cmocka_unit_test(sizes_come_in_bytes_or_units),
+		cmocka_unit_test(what_is_no_size_is_refused),
+		cmocka_unit_test(sizes_are_shown_in_the_largest_unit_that_fits),
+		cmocka_unit_test(limits_come_back_from_json_as_they_were),
+		cmocka_unit_test(an_empty_list_of_helpers_is_not_an_absent_one),
+		cmocka_unit_test(limits_that_are_none_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
