@@ -65,6 +65,7 @@ BPF_TEST_SRCS := $(wildcard tests/bpf/test_*.c)
 BENCH_SRCS := $(wildcard tests/bench/*.c)
 BENCH_PART_SRCS := $(wildcard tests/bench/parts/*.c)
 TOOL_SRCS := $(wildcard tests/support/tools/*.c)
+PRELOAD_SRCS := $(wildcard tests/support/preload/*.c)
 PROGRAM_SRCS := $(wildcard programs/*/*.bpf.c bpf/*/*.bpf.c)
 TEST_BPF_SRCS := $(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c)
 
@@ -76,6 +77,7 @@ BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),
 PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
 TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
+PRELOADS := $(patsubst tests/support/preload/%.c,build/tests/tools/%.so,$(PRELOAD_SRCS))
 UNIT_BINS := $(patsubst %.c,build/%,$(UNIT_SRCS))
 BPF_TEST_BINS := $(patsubst %.c,build/%,$(BPF_TEST_SRCS))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -87,6 +89,8 @@ VM_TESTS := $(BPF_TEST_BINS) $(SYSTEM_TESTS)
 
 ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
 ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
+FAULT_OBJS := $(call objects,build/faults,$(LIB_SRCS) $(SLOTD_SRCS)) \
+	$(call objects,build,tests/support/fault.c tests/support/arm.c)
 ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a).a)
 
 # --- a missing tool or library is one clear line --------------------------------------------
@@ -114,7 +118,7 @@ endif
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
 programs: $(PROGRAMS)
-test-programs: $(TEST_PROGS) $(TOOLS)
+test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults
 checks: all test-programs $(UNIT_BINS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -199,6 +203,12 @@ build/asan/obj/%.o: %.c build/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
+# The same sources with fault points in them (loader/lib/base/fault.h).
+build/faults/obj/%.o: %.c build/flags
+	$(call say,FAULTS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) -DSLOT_FAULTS $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
 %.a: build/sources
 	$(call say,AR,$@)
 	@mkdir -p $(@D)
@@ -253,6 +263,16 @@ $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link)
+
+build/tests/tools/slotd_faults: $(FAULT_OBJS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))
+
+$(PRELOADS): build/tests/tools/%.so: tests/support/preload/%.c tests/support/arm.c
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $^
 
 # --- BPF objects ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 #include "loader/lib/chain/build.h"
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/chain/preflight.h"
 #include "loader/lib/host/xdp.h"
@@ -97,6 +98,7 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 
 	if (err)
 		return err;
+	SLOT_FAULT("change.swapped");
 	timing->swap_us = lap(&start);
 	chain->current = to;
 	chain->previous = before->current;
@@ -106,6 +108,7 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 		chain->next_number = to->number + 1;
 	err = slot_chain_save(chain, why);
 	timing->record_us = lap(&start);
+	SLOT_FAULT("change.recorded");
 	if (!err)
 		return 0;
 	if (undo_swap(chain, to, before))
@@ -139,6 +142,7 @@ static int build_generation(struct slot_attempt *attempt, const char *reason,
 		err = slot_generation_write(attempt->generation, &chain->host->store,
 					    chain->interface, why);
 	timing->preflight_us = lap(&start);
+	SLOT_FAULT("change.prepared");
 	return err;
 }
 
@@ -246,7 +250,9 @@ static void settle(struct slot_attempt *attempt)
 	/* Should this fail, the next change or start tries again: until then the pins are staged. */
 	if (slot_chain_settle_maps(chain, &attempt->outcome.warning))
 		slot_reason_prefix(&attempt->outcome.warning, 0, "the change is in force, but: ");
+	SLOT_FAULT("change.settled");
 	slot_chain_retire(chain, attempt->before.previous);
+	SLOT_FAULT("change.retired");
 	attempt->outcome.is_changed = true;
 }
 

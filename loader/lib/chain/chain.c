@@ -9,6 +9,7 @@
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
@@ -104,6 +105,7 @@ static int move_folder(struct slot_chain *chain, const struct slot_target *targe
 
 	if (!err && strcmp(chain->dir, dir) != 0 && rename(chain->dir, dir) && errno != ENOENT)
 		err = -errno;
+	SLOT_FAULT("chain.follow");
 	if (err)
 		return slot_reason_set(why, err, "cannot move '%s' to '%s': %s", chain->dir, dir,
 				       strerror(-err));
@@ -148,6 +150,7 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 		return err;
 	}
 	slot_chain_unlink(chain);
+	SLOT_FAULT("detach.unlinked");
 	slot_chain_retire(chain, current);
 	slot_chain_retire(chain, previous);
 	slot_program_cache_clear(&chain->cache);

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 
 static unsigned int round_up_cpus(unsigned int cpus)
 {
@@ -207,5 +208,5 @@ int slot_totals_fold(int totals_fd, const struct slot_fold *fold)
 	if (err)
 		return err;
 	totals.folded[totals.folded_next++ % SLOT_FOLDED_MAX] = fold->number;
-	return bpf_map_update_elem(totals_fd, &key, &totals, BPF_ANY);
+	return SLOT_STEP("totals.fold", bpf_map_update_elem(totals_fd, &key, &totals, BPF_ANY));
 }

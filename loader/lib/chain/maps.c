@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/pins.h"
@@ -24,8 +25,8 @@ static int move_maps(const char *from, const char *to)
 		err = slot_pin_path(source, from, "%s", entry->d_name);
 		if (!err)
 			err = slot_pin_path(target, to, "%s", entry->d_name);
-		if (!err && rename(source, target))
-			err = -errno;
+		if (!err)
+			err = SLOT_STEP("maps.move", rename(source, target) ? -errno : 0);
 	}
 	return err;
 }

@@ -14,6 +14,7 @@
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
@@ -72,8 +73,8 @@ static int move_folder(struct slot_chain *chain, const struct slot_target *targe
 
 	if (strcmp(name, target->interface) != 0)
 		err = slot_store_rename_chain(&chain->host->store, name, target->interface);
-	if (!err && rename(from, chain->dir))
-		err = -errno;
+	if (!err)
+		err = SLOT_STEP("chain.move", rename(from, chain->dir) ? -errno : 0);
 	return err ? slot_reason_set(why, err, "cannot move the chain of '%s' to '%s': %s", name,
 				     target->interface, strerror(-err)) :
 		     0;

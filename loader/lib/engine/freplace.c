@@ -8,6 +8,7 @@
 
 #include "dispatcher/insn.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/engine/root_load.h"
@@ -53,7 +54,8 @@ static int link_slot(const struct slot_build *build, unsigned int slot, int root
 		return slot_reason_set(why, err, "slot %u: the root has no stub: %s", slot,
 				       strerror(-err));
 	opts.target_btf_id = (__u32)err;
-	link_fd = bpf_link_create(build->programs[slot]->fd, root_fd, 0, &opts);
+	link_fd = SLOT_STEP("freplace.link",
+			    bpf_link_create(build->programs[slot]->fd, root_fd, 0, &opts));
 	if (link_fd < 0)
 		return slot_reason_set(why, link_fd,
 				       "cannot link '%s' into slot %u: %s (its function must be "

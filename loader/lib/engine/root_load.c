@@ -9,6 +9,7 @@
 #include <bpf/btf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/program/verifier_log.h"
 
 static void cleanup_btf(struct btf **btf)
@@ -61,8 +62,9 @@ int slot_root_load(const struct root_image *image, const struct slot_root_kind *
 		opts.attach_prog_fd = (__u32)kind->target_fd;
 		opts.attach_btf_id = (__u32)kind->target_btf_id;
 	}
-	fd = bpf_prog_load(kind->type, ROOT_PROG_NAME, kind->license ? kind->license : "GPL",
-			   image->insns, image->count, &opts);
+	fd = SLOT_STEP("root.load", bpf_prog_load(kind->type, ROOT_PROG_NAME,
+						  kind->license ? kind->license : "GPL",
+						  image->insns, image->count, &opts));
 	/* Without a log first: one that is too small for a success is a failure (ENOSPC). */
 	if (fd < 0)
 		return load_again_for_log(image, kind, &opts, fd, why);

@@ -20,6 +20,7 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 
 static int mount_bpffs(const char *bpffs, struct slot_reason *why)
 {
@@ -144,7 +145,7 @@ int slot_pin_set(int fd, const char *dir, const char *name)
 	char path[PATH_MAX];
 	int err = slot_pin_path(path, dir, "%s", name);
 
-	return err ? err : bpf_obj_pin(fd, path);
+	return err ? err : SLOT_STEP("pin.set", bpf_obj_pin(fd, path));
 }
 
 int slot_pin_del(const char *dir, const char *name)
@@ -154,7 +155,7 @@ int slot_pin_del(const char *dir, const char *name)
 
 	if (err)
 		return err;
-	return unlink(path) && errno != ENOENT ? -errno : 0;
+	return SLOT_STEP("pin.del", unlink(path) && errno != ENOENT ? -errno : 0);
 }
 
 int slot_pin_mkdir(const char *dir)
@@ -172,6 +173,7 @@ int slot_pin_mkdir(const char *dir)
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
+	SLOT_FAULT("pin.mkdir");
 	return 0;
 }
 
@@ -180,7 +182,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	(void)st;
 	(void)type;
 	(void)ftw;
-	return remove(path) ? -1 : 0;
+	return SLOT_STEP("pin.remove", remove(path)) ? -1 : 0;
 }
 
 int slot_pin_remove_all(const char *dir)

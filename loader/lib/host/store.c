@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 
 #define TEMP_PREFIX ".new-"
 
@@ -89,16 +90,16 @@ static int write_file(const char *dir, const char *name, const void *bytes, size
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, bytes, size);
-	if (!err && fsync(fd))
-		err = -errno;
-	if (!err && rename(temp, path))
-		err = -errno;
+	err = SLOT_STEP("store.write", write_all(fd, bytes, size));
+	if (!err)
+		err = SLOT_STEP("store.sync", fsync(fd) ? -errno : 0);
+	if (!err)
+		err = SLOT_STEP("store.rename", rename(temp, path) ? -errno : 0);
 	if (err) {
 		unlink(temp);
 		return err;
 	}
-	return sync_dir(dir);
+	return SLOT_STEP("store.sync_folder", sync_dir(dir));
 }
 
 static bool is_intact(const char *path, const char *sha256)
@@ -232,7 +233,7 @@ void slot_store_sweep(const struct slot_store *store)
 		bool is_hash = strlen(entry->d_name) == SLOT_SHA256_SIZE - 1;
 
 		if (is_temporary(entry->d_name) || (is_hash && !strstr(records, entry->d_name)))
-			unlinkat(dirfd(dir), entry->d_name, 0);
+			SLOT_STEP("store.sweep", unlinkat(dirfd(dir), entry->d_name, 0));
 	}
 }
 
@@ -259,7 +260,7 @@ void slot_store_sweep_records(const struct slot_store *store, const char *interf
 	while (dir && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 		    !is_listed(entry->d_name, keep, count))
-			unlinkat(dirfd(dir), entry->d_name, 0);
+			SLOT_STEP("store.sweep_record", unlinkat(dirfd(dir), entry->d_name, 0));
 }
 
 int slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to)
@@ -273,6 +274,7 @@ int slot_store_rename_chain(const struct slot_store *store, const char *from, co
 	/* rename() replaces no folder that holds something. */
 	if (!err && rename(old_path, new_path) && errno != ENOENT)
 		err = -errno;
+	SLOT_FAULT("store.rename_chain");
 	return err;
 }
 
@@ -319,7 +321,7 @@ int slot_store_del(const struct slot_store *store, const char *interface, const 
 
 	if (err)
 		return err;
-	return unlink(path) && errno != ENOENT ? -errno : 0;
+	return SLOT_STEP("store.del", unlink(path) && errno != ENOENT ? -errno : 0);
 }
 
 bool slot_store_has_chain(const struct slot_store *store, const char *interface)

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 
 static int describe_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why)
 {
@@ -33,7 +34,7 @@ static int attach_in_mode(unsigned int ifindex, int prog_fd, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
 
-	return bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+	return SLOT_STEP("xdp.attach", bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts));
 }
 
 int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
@@ -79,7 +80,7 @@ int slot_xdp_swap(int link_fd, int new_fd, int old_fd)
 	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
 		    .old_prog_fd = (__u32)old_fd);
 
-	return bpf_link_update(link_fd, new_fd, &opts);
+	return SLOT_STEP("xdp.swap", bpf_link_update(link_fd, new_fd, &opts));
 }
 
 int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex)

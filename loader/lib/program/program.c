@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/program/libbpf_log.h"
 #include "loader/lib/program/maps.h"
 #include "loader/lib/program/settings.h"
@@ -199,7 +200,7 @@ static int load_object(struct slot_program *program, const struct slot_program_p
 		return -ENOMEM;
 	bpf_program__set_log_buf(program->entry, log, SLOT_VERIFIER_LOG_SIZE);
 	slot_libbpf_log_start();
-	err = bpf_object__load(program->object);
+	err = SLOT_STEP("program.load", bpf_object__load(program->object));
 	if (!err) {
 		program->fd = bpf_program__fd(program->entry);
 		program->type = bpf_program__type(program->entry);
