@@ -329,10 +329,33 @@ static void plan_becomes_json(void **state)
 				  "\"text\":\"load firewall 1.0.a (aaaaaaaa)\"}]}");
 }
 
+static void plan_replaces_a_program_whose_maps_are_reset_or_migrated(void **state)
+{
+	struct slot_chain_state running = { .counters = true };
+	struct slot_map_orders orders = { 0 };
+	struct slot_reason why;
+	struct slot_plan plan;
+
+	(void)state;
+	state_case_add(&running, 2, "firewall", 'a');
+	state_case_add(&running, 4, "decap", 'b');
+	slot_plan_make(&running, &running, &plan);
+	assert_int_equal(slot_map_orders_add_reset(&orders, "fw_flows", &why), 0);
+	assert_int_equal(slot_map_orders_add_migrate(&orders, ".bss", &why), 0);
+	slot_plan_add_map_orders(&plan, 2, &orders);
+	assert_true(plan.has_changes);
+	assert_step(&plan, 0, 2, SLOT_ACTION_REPLACE,
+		    "load firewall 1.0.a (aaaaaaaa); map fw_flows starts empty; "
+		    "map _bss is migrated");
+	assert_step(&plan, 1, 4, SLOT_ACTION_KEEP, "keep decap 1.0.b (bbbbbbbb)");
+	slot_map_orders_free(&orders);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_loads_everything_where_no_chain_runs),
+		cmocka_unit_test(plan_replaces_a_program_whose_maps_are_reset_or_migrated),
 		cmocka_unit_test(plan_has_changes_where_no_chain_runs_and_nothing_is_desired),
 		cmocka_unit_test(plan_keeps_what_stays_as_it_is),
 		cmocka_unit_test(plan_loads_what_did_not_run),

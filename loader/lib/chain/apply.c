@@ -156,6 +156,25 @@ void slot_chain_plan(const struct slot_chain *chain, const struct slot_engine *e
 	ret_plan->has_changes |= ret_plan->has_engine_change;
 }
 
+/* Orders for the maps of a slot that will not run would be lost without a word. */
+static int plan_map_orders(struct slot_attempt *attempt, const struct slot_map_orders *orders,
+			   struct slot_reason *why)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (slot_map_orders_is_empty(&orders[slot]))
+			continue;
+		if (!slot_state_is_running(&attempt->desired.slots[slot]))
+			return slot_reason_set(why, -EINVAL,
+					       "slot %u would not run after this change: its maps "
+					       "cannot be reset or migrated now",
+					       slot);
+		slot_plan_add_map_orders(&attempt->outcome.plan, slot, &orders[slot]);
+	}
+	return 0;
+}
+
 static int prepare(struct slot_attempt *attempt, const struct slot_change *change,
 		   struct slot_reason *why)
 {
@@ -174,6 +193,11 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	if (err)
 		return err;
 	slot_chain_plan(chain, chain->engine, change->desired, &attempt->outcome.plan);
+	if (change->map_orders)
+		err = plan_map_orders(attempt, change->map_orders, why);
+	if (err)
+		return err;
+	attempt->map_orders = change->map_orders;
 	if (!attempt->outcome.plan.has_changes)
 		return 0;
 	if (!is_attached && !chain->ifindex)

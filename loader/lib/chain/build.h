@@ -19,7 +19,8 @@ struct slot_attempt {
 	struct slot_chain *chain;
 	struct slot_chain_state desired;
 	struct slot_overrides overrides;
-	struct slot_generation *generation; /* NULL: nothing has to be built */
+	const struct slot_map_orders *map_orders; /* as in slot_change; the caller's, for prepare */
+	struct slot_generation *generation;	  /* NULL: nothing has to be built */
 	struct slot_chain_before before;
 	struct slot_outcome outcome;
 	bool is_folder_new; /* the chain had none before */

@@ -56,8 +56,9 @@ struct slot_timing {
 
 struct slot_change {
 	const struct slot_chain_state *desired;
-	const struct slot_overrides *overrides; /* that the desired state came from */
-	const char *reason;			/* who and what, for the record */
+	const struct slot_overrides *overrides;	  /* that the desired state came from */
+	const char *reason;			  /* who and what, for the record */
+	const struct slot_map_orders *map_orders; /* ROOT_SLOTS of them; NULL: none */
 };
 
 struct slot_outcome {

@@ -240,6 +240,40 @@ void slot_plan_make(const struct slot_chain_state *running, const struct slot_ch
 	*ret_plan = plan;
 }
 
+static void add_names(struct slot_step *step, const char *what, char *const *names, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		size_t used = strlen(step->text);
+
+		snprintf(step->text + used, sizeof(step->text) - used, "; map %s %s", names[i],
+			 what);
+	}
+}
+
+void slot_plan_add_map_orders(struct slot_plan *plan, unsigned int slot,
+			      const struct slot_map_orders *orders)
+{
+	size_t i;
+
+	if (slot_map_orders_is_empty(orders))
+		return;
+	for (i = 0; i < plan->count; i++) {
+		struct slot_step *step = &plan->steps[i];
+
+		if (step->slot != slot || step->action == SLOT_ACTION_UNLINK)
+			continue;
+		if (step->action == SLOT_ACTION_KEEP)
+			memcpy(step->text, "load", strlen("load")); /* as long as "keep" */
+		if (step->action != SLOT_ACTION_LOAD)
+			step->action = SLOT_ACTION_REPLACE;
+		add_names(step, "starts empty", orders->reset, orders->reset_count);
+		add_names(step, "is migrated", orders->migrate, orders->migrate_count);
+		plan->has_changes = true;
+	}
+}
+
 json_t *slot_plan_to_json(const struct slot_plan *plan)
 {
 	json_t *steps = json_array();

@@ -3,6 +3,7 @@
 #ifndef SLOT_PLAN_H
 #define SLOT_PLAN_H
 
+#include "loader/lib/registry/map_orders.h"
 #include "loader/lib/registry/state.h"
 
 enum slot_action {
@@ -39,6 +40,14 @@ const char *slot_action_name(enum slot_action action);
  */
 void slot_plan_make(const struct slot_chain_state *running, const struct slot_chain_state *desired,
 		    struct slot_plan *ret_plan);
+
+/*
+ * slot_plan_add_map_orders - @slot's maps are reset or migrated on the way: its
+ * program is loaded anew, also where nothing else of it changes. A slot that
+ * will not run has no use for orders.
+ */
+void slot_plan_add_map_orders(struct slot_plan *plan, unsigned int slot,
+			      const struct slot_map_orders *orders);
 
 /* slot_plan_to_json - a new reference, or NULL when memory is out. */
 json_t *slot_plan_to_json(const struct slot_plan *plan);
