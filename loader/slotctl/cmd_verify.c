@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/engine/verify.h"
+#include "loader/lib/registry/state_json.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/progress.h"
 #include "loader/slotctl/slotctl.h"
@@ -53,6 +54,8 @@ static json_t *describe_report(const struct slot_verify_report *report)
 		describe_engine("freplace", report->freplace_ok, &report->freplace_reason),
 		describe_engine("fused", report->fused_ok, &report->fused_reason));
 
+	if (json && report->run.present)
+		json_object_set_new(json, "run_config", slot_run_config_to_json(&report->run));
 	return json;
 }
 

@@ -49,6 +49,23 @@ int slot_pairs_add_list(struct slot_table *table, const json_t *object, const ch
 	return 0;
 }
 
+int slot_pairs_add_run_config(struct slot_table *table, const json_t *object)
+{
+	const json_t *run = json_object_get(object, "run_config");
+	_cleanup_free_ char *list = NULL;
+
+	if (!run)
+		return 0;
+	list = slot_answer_list(run, "continue_on");
+	if (!list)
+		return -ENOMEM;
+	slot_pairs_add(table, "run_config",
+		       "goes on after %s (priority %" JSON_INTEGER_FORMAT
+		       " means nothing: the slot's number is the order)",
+		       *list ? list : "nothing", slot_answer_number(run, "priority"));
+	return 0;
+}
+
 int slot_pairs_print_maps(const json_t *object, const struct slot_look *look, FILE *out)
 {
 	static const struct slot_column columns[] = {

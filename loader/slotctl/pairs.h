@@ -23,6 +23,9 @@ void slot_pairs_add_count(struct slot_table *table, const json_t *object, const 
 /* slot_pairs_add_list - the strings of the array at @key of @object. Returns 0 or -ENOMEM. */
 int slot_pairs_add_list(struct slot_table *table, const json_t *object, const char *key);
 
+/* slot_pairs_add_run_config - the member "run_config", where there is one. Returns 0 or -ENOMEM. */
+int slot_pairs_add_run_config(struct slot_table *table, const json_t *object);
+
 /*
  * slot_pairs_print_maps - the array "maps" of @object as a table, after an empty
  * line, ids only where the maps exist; nothing where there are no maps. Returns 0 or -ENOMEM.

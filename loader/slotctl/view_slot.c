@@ -45,7 +45,9 @@ static int add_reservation(struct slot_table *table, const json_t *slot)
 	slot_pairs_add_text(table, slot, "name");
 	slot_pairs_add_text(table, slot, "owner");
 	add_program(table, slot);
-	err = slot_pairs_add_list(table, slot, "continue_on");
+	err = slot_pairs_add_run_config(table, slot);
+	if (!err)
+		err = slot_pairs_add_list(table, slot, "continue_on");
 	if (!err)
 		err = slot_pairs_add_list(table, slot, "allow");
 	if (err)

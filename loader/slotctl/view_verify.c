@@ -43,7 +43,9 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		slot_pairs_add_count(table, report, counts[i]);
 	slot_pairs_add(table, "frags", "%s", slot_answer_is_true(report, "frags") ? "yes" : "no");
-	err = slot_pairs_add_list(table, report, "helpers");
+	err = slot_pairs_add_run_config(table, report);
+	if (!err)
+		err = slot_pairs_add_list(table, report, "helpers");
 	if (err)
 		return err;
 	add_engines(table, json_object_get(report, "engines"));

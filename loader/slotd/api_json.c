@@ -12,6 +12,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/registry/registry.h"
+#include "loader/lib/registry/state_json.h"
 #include "loader/lib/registry/verdict.h"
 #include "loader/lib/host/xdp.h"
 
@@ -123,6 +124,9 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 		json_object_set_new(json, "program", json_string(state->object.name));
 		json_object_set_new(json, "version", json_string(state->object.version));
 		json_object_set_new(json, "sha256", json_string(state->object.sha256));
+		if (state->object.run.present)
+			json_object_set_new(json, "run_config",
+					    slot_run_config_to_json(&state->object.run));
 	}
 	return json;
 }

@@ -91,7 +91,7 @@ int config_load(const struct daemon *daemon, struct slot_reasons *errors,
 	return err ? err : slot_config_parse(path, text, len, &world, errors, ret_config);
 }
 
-int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
+int config_identify(const struct daemon *daemon, const struct slot_blob *blob, const char *function,
 		    struct slot_reason *why, struct slot_object_id *ret_id)
 {
 	struct slot_object_id id = { 0 };
@@ -99,6 +99,8 @@ int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
 	int err;
 
 	err = slot_manifest_read(blob->bytes, blob->size, blob->name, blob->sha256, why, &manifest);
+	if (!err)
+		err = slot_manifest_run_config(&manifest, blob->bytes, function, why, &id.run);
 	if (!err)
 		err = slot_store_put(&daemon->host.store, blob, why);
 	if (err)
@@ -126,7 +128,9 @@ int config_import_slot(const struct daemon *daemon, const struct slot_reservatio
 		return slot_reason_set(why, err, "object path too long: '%s'", reservation->object);
 	err = slot_blob_read(path, why, &blob);
 	if (!err)
-		err = config_identify(daemon, &blob, why, ret_id);
+		err = config_identify(daemon, &blob,
+				      reservation->program ? reservation->program : "", why,
+				      ret_id);
 	slot_blob_free(&blob);
 	return err;
 }

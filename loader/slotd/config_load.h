@@ -27,8 +27,11 @@ int config_resolve(const struct daemon *daemon, const struct slot_chain_config *
 		   const struct slot_overrides *overrides, struct slot_reasons *errors,
 		   struct slot_chain_state *ret_state);
 
-/* config_identify - judge @blob, keep it in the store, and say what it is. Returns 0 or -errno, says why. */
-int config_identify(const struct daemon *daemon, const struct slot_blob *blob,
+/*
+ * config_identify - judge @blob, keep it in the store, and say what it is;
+ * @function is the one that shall run, or "". Returns 0 or -errno, says why.
+ */
+int config_identify(const struct daemon *daemon, const struct slot_blob *blob, const char *function,
 		    struct slot_reason *why, struct slot_object_id *ret_id);
 
 /*

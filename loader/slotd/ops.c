@@ -187,11 +187,10 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 
 	if (err)
 		return err;
-	err = config_identify(daemon, blob, &error->why, &id);
+	err = config_identify(daemon, blob, edit.slot->program, &error->why, &id);
 	if (err)
 		return op_fail(error, err, chain);
-	edit.slot->object = id;
-	edit.slot->has_object = true;
+	slot_state_set_object(edit.slot, &id);
 	slot_override_set_object(&edit.overrides, edit.slot->name, &id);
 	return edit_apply(daemon, chain, &edit, "deploy", who, error, ret_outcome);
 }
@@ -215,7 +214,7 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 	err = config_import_slot(daemon, &config->slots[slot], &error->why, &id);
 	if (err)
 		return op_fail(error, err, chain);
-	edit.slot->object = id;
+	slot_state_set_object(edit.slot, &id);
 	edit.slot->has_object = id.sha256[0] != '\0';
 	slot_override_set_object(&edit.overrides, edit.slot->name, NULL);
 	return edit_apply(daemon, chain, &edit, "undeploy", who, error, ret_outcome);

@@ -33,6 +33,17 @@ static void check_word(const char *word, size_t size, bool may_be_empty)
 		require(*word > 0x20 && *word < 0x7f, "a word is printable");
 }
 
+static void check_run_config(const struct slot_manifest *manifest, const void *bytes)
+{
+	struct slot_reason why = { "" };
+	struct slot_run_config run;
+
+	if (slot_manifest_run_config(manifest, bytes, "", &why, &run))
+		require(why.text[0], "a refusal of the run config says why");
+	else
+		require(!(run.continue_on & ~ROOT_VERDICT_ALL), "a run config names verdicts");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slot_reason why = { "" };
@@ -53,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_word(manifest.version, sizeof(manifest.version), false);
 		check_word(manifest.entry, sizeof(manifest.entry), true);
 		require(!strcmp(manifest.hook, "xdp"), "the hook is known");
+		check_run_config(&manifest, bytes);
 	}
 	free(bytes);
 	return 0;

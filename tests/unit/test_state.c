@@ -108,7 +108,7 @@ static void a_state_has_these_words_in_json(void **state)
 	text = json_dumps(json, JSON_COMPACT);
 	assert_string_equal(text, "{\"counters\":true,\"slots\":[{\"slot\":2,\"name\":\"firewall\","
 				  "\"owner\":\"root\",\"enabled\":true,\"program\":\"\","
-				  "\"continue_on\":[\"pass\"],"
+				  "\"continue_on_given\":false,\"continue_on\":[\"pass\"],"
 				  "\"allow\":[\"aborted\",\"drop\",\"pass\",\"tx\",\"redirect\"],"
 				  "\"denied_as\":\"aborted\",\"settings\":{},"
 				  "\"object\":{\"sha256\":\"" SHA256 "\",\"name\":\"firewall\","

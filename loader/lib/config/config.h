@@ -67,6 +67,7 @@ struct slot_reservation {
 	char *program; /* function to run where the object has several, or NULL */
 	struct root_rules rules;
 	struct slot_limits limits;
+	bool has_continue_on; /* given; else the object may say, or it is pass */
 	bool enabled;
 	struct slot_settings settings;
 };

@@ -125,6 +125,9 @@ static int load_alone(const struct slot_blob *blob, const char *function, struct
 	err = slot_program_load_xdp(program, &place, why);
 	if (!err)
 		describe(program, report);
+	if (!err)
+		err = slot_manifest_run_config(&program->manifest, blob->bytes, report->entry, why,
+					       &report->run);
 	rmdir(log_dir);
 	slot_program_free(program);
 	return err;

@@ -22,6 +22,7 @@ struct slot_verify_map {
 
 struct slot_verify_report {
 	struct slot_manifest manifest;
+	struct slot_run_config run;
 	char sha256[SLOT_SHA256_SIZE];
 	char entry[64];		     /* the function that would run */
 	unsigned int insns;	     /* as written, subprograms included */

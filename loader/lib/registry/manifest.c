@@ -13,6 +13,7 @@
 
 #include "bpf/manifest.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/run_config.h"
 
 #define HOST_DATA (__BYTE_ORDER == __LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB)
 #define SHA_DIGITS_SHOWN 12
@@ -252,6 +253,10 @@ static int visit_section(struct object *object, const GElf_Shdr *header, const c
 	if (header->sh_flags & SHF_EXECINSTR && header->sh_size >= INSN_SIZE &&
 	    strcmp(name, ".text") != 0)
 		object->has_program = true;
+	if (!strcmp(name, ".BTF")) {
+		object->manifest.btf_offset = header->sh_offset;
+		object->manifest.btf_size = header->sh_size;
+	}
 	if (strcmp(name, SLOT_MANIFEST_SECTION) != 0)
 		return 0;
 	return read_section(object, (const char *)object->bytes + header->sh_offset,
@@ -328,4 +333,15 @@ int slot_manifest_read(const void *bytes, size_t size, const char *file_name, co
 			 sha256);
 	*ret_manifest = *manifest;
 	return 0;
+}
+
+int slot_manifest_run_config(const struct slot_manifest *manifest, const void *bytes,
+			     const char *function, struct slot_reason *why,
+			     struct slot_run_config *ret_run)
+{
+	int err = slot_run_config_read((const char *)bytes + manifest->btf_offset,
+				       manifest->btf_size, *function ? function : manifest->entry,
+				       why, ret_run);
+
+	return err ? slot_reason_prefix(why, err, "'%s': ", manifest->name) : 0;
 }

@@ -16,6 +16,8 @@ struct slot_manifest {
 	char hook[16];
 	char entry[64]; /* empty: the object's only program */
 	unsigned int map_abi;
+	size_t btf_offset; /* of its types in the file */
+	size_t btf_size;   /* 0: it has none */
 };
 
 /*
@@ -31,5 +33,14 @@ struct slot_manifest {
  */
 int slot_manifest_read(const void *bytes, size_t size, const char *file_name, const char *sha256,
 		       struct slot_reason *why, struct slot_manifest *ret_manifest);
+
+/*
+ * slot_manifest_run_config - the run config (registry/run_config.h) of @function,
+ * or of the one that the manifest names, in the object that @manifest was read
+ * from. Returns 0 or -EINVAL, says why.
+ */
+int slot_manifest_run_config(const struct slot_manifest *manifest, const void *bytes,
+			     const char *function, struct slot_reason *why,
+			     struct slot_run_config *ret_run);
 
 #endif

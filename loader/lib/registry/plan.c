@@ -52,6 +52,12 @@ static bool is_same_rules(const struct root_rules *a, const struct root_rules *b
 	       a->denied_as == b->denied_as;
 }
 
+static bool is_same_terms(const struct slot_state *a, const struct slot_state *b)
+{
+	return is_same_rules(&a->rules, &b->rules) && a->has_continue_on == b->has_continue_on &&
+	       slot_limits_is_equal(&a->limits, &b->limits) && !strcmp(a->owner, b->owner);
+}
+
 static enum slot_action choose_action(const struct slot_state *before,
 				      const struct slot_state *after)
 {
@@ -61,9 +67,7 @@ static enum slot_action choose_action(const struct slot_state *before,
 		return SLOT_ACTION_UNLINK;
 	if (!is_same_program(before, after))
 		return SLOT_ACTION_REPLACE;
-	if (!is_same_rules(&before->rules, &after->rules) ||
-	    !slot_limits_is_equal(&before->limits, &after->limits) ||
-	    strcmp(before->owner, after->owner))
+	if (!is_same_terms(before, after))
 		return SLOT_ACTION_RELINK;
 	return slot_canary_is_equal(&before->canary, &after->canary) ? SLOT_ACTION_KEEP :
 								       SLOT_ACTION_CANARY;
@@ -111,6 +115,19 @@ static void format_limits(const struct slot_limits *before, const struct slot_li
 	}
 }
 
+/* Another object may bring another run config along. */
+static void add_continue_on(const struct slot_state *before, const struct slot_state *after,
+			    struct slot_step *step)
+{
+	size_t used = strlen(step->text);
+	char mask[MASK_TEXT_MAX];
+
+	if (before->rules.continue_on == after->rules.continue_on)
+		return;
+	slot_verdict_mask_format(after->rules.continue_on, mask, sizeof(mask));
+	snprintf(step->text + used, sizeof(step->text) - used, ", continue_on %s", mask);
+}
+
 static void format_relink(const struct slot_state *before, const struct slot_state *after,
 			  struct slot_step *step)
 {
@@ -131,6 +148,9 @@ static void format_relink(const struct slot_state *before, const struct slot_sta
 			 slot_verdict_name(b->denied_as));
 	} else if (strcmp(before->owner, after->owner) != 0) {
 		snprintf(step->text, sizeof(step->text), "relink %s: owner %s", text, after->owner);
+	} else if (before->has_continue_on != after->has_continue_on) {
+		snprintf(step->text, sizeof(step->text), "relink %s: continue_on as %s says", text,
+			 after->has_continue_on ? "slots.conf" : "the object");
 	} else {
 		format_limits(&before->limits, &after->limits, text, step);
 	}
@@ -186,18 +206,20 @@ static void format_step(const struct slot_state *before, const struct slot_state
 	char text[OBJECT_TEXT_MAX];
 
 	format_object(named, text);
-	if (step->action == SLOT_ACTION_REPLACE)
+	if (step->action == SLOT_ACTION_REPLACE) {
 		format_replace(before, after, step);
-	else if (step->action == SLOT_ACTION_RELINK)
+		add_continue_on(before, after, step);
+	} else if (step->action == SLOT_ACTION_RELINK) {
 		format_relink(before, after, step);
-	else if (step->action == SLOT_ACTION_UNLINK)
+	} else if (step->action == SLOT_ACTION_UNLINK) {
 		snprintf(step->text, sizeof(step->text), "unlink %s: %s", text,
 			 find_unlink_reason(after));
-	else
+	} else {
 		snprintf(step->text, sizeof(step->text), "%s %s",
 			 step->action == SLOT_ACTION_CANARY ? "keep" :
 							      slot_action_name(step->action),
 			 text);
+	}
 	if (has_canary_news(before, after, step->action))
 		add_canary(before, after, step);
 }
@@ -207,10 +229,8 @@ static bool is_same_reservation(const struct slot_state *a, const struct slot_st
 {
 	if (!a->reserved || !b->reserved)
 		return a->reserved == b->reserved;
-	return is_same_program(a, b) && is_same_rules(&a->rules, &b->rules) &&
-	       slot_limits_is_equal(&a->limits, &b->limits) && a->enabled == b->enabled &&
-	       a->has_object == b->has_object && slot_canary_is_equal(&a->canary, &b->canary) &&
-	       !strcmp(a->owner, b->owner);
+	return is_same_program(a, b) && is_same_terms(a, b) && a->enabled == b->enabled &&
+	       a->has_object == b->has_object && slot_canary_is_equal(&a->canary, &b->canary);
 }
 
 void slot_plan_make(const struct slot_chain_state *running, const struct slot_chain_state *desired,

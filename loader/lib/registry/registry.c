@@ -7,12 +7,6 @@
 
 #include "loader/lib/base/cleanup.h"
 
-static void set_object(struct slot_state *slot, const struct slot_object_id *object)
-{
-	slot->has_object = true;
-	slot->object = *object;
-}
-
 static int resolve_slot(const struct slot_reservation *reservation,
 			const struct slot_object_id *object, const struct slot_override *override,
 			struct slot_state *ret_slot)
@@ -22,6 +16,7 @@ static int resolve_slot(const struct slot_reservation *reservation,
 		.enabled = reservation->enabled,
 		.rules = reservation->rules,
 		.limits = reservation->limits,
+		.has_continue_on = reservation->has_continue_on,
 	};
 
 	strcpy(slot.name, reservation->name);
@@ -29,9 +24,9 @@ static int resolve_slot(const struct slot_reservation *reservation,
 	if (reservation->program)
 		snprintf(slot.program, sizeof(slot.program), "%s", reservation->program);
 	if (object->sha256[0])
-		set_object(&slot, object);
+		slot_state_set_object(&slot, object);
 	if (override && override->has_object)
-		set_object(&slot, &override->object);
+		slot_state_set_object(&slot, &override->object);
 	if (override)
 		slot.canary = override->canary;
 	if (override && override->enabled >= 0)

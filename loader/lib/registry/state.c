@@ -67,6 +67,17 @@ void slot_chain_state_set_former(struct slot_chain_state *state,
 	}
 }
 
+void slot_state_set_object(struct slot_state *slot, const struct slot_object_id *object)
+{
+	slot->has_object = true;
+	slot->object = *object;
+	if (slot->has_continue_on)
+		return;
+	slot->rules.continue_on = object->run.present ? object->run.continue_on :
+							1U << ROOT_COL_PASS;
+	slot->rules.continue_on &= slot->rules.allow;
+}
+
 bool slot_state_is_running(const struct slot_state *slot)
 {
 	return slot->reserved && slot->enabled && slot->has_object;

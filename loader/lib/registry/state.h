@@ -14,11 +14,19 @@
 
 #define SLOT_SHA256_SIZE 65 /* 64 hex digits and the NUL */
 
+/* What an object written for libxdp wants by itself (registry/run_config.h). */
+struct slot_run_config {
+	bool present;
+	unsigned int priority; /* shown only: the slot's number is the order */
+	__u8 continue_on;      /* mask of verdicts after which the chain goes on */
+};
+
 /* Which object: its content, and what its manifest calls it. */
 struct slot_object_id {
 	char sha256[SLOT_SHA256_SIZE];
 	char name[SLOT_NAME_MAX];
 	char version[SLOT_NAME_MAX];
+	struct slot_run_config run; /* of the function that runs */
 };
 
 /* A second version beside the slot's own, for a part of its packets. */
@@ -42,6 +50,7 @@ struct slot_state {
 	struct slot_object_id former; /* that the reservation ran before this one */
 	struct root_rules rules;
 	struct slot_limits limits;
+	bool has_continue_on; /* slots.conf gives it; else the object does, or it is pass */
 	struct slot_settings settings;
 };
 
@@ -82,6 +91,13 @@ void slot_chain_state_set_former(struct slot_chain_state *state,
 /* slot_chain_state_find - the reservation @name, or NULL; owned by @state. */
 const struct slot_state *slot_chain_state_find(const struct slot_chain_state *state,
 					       const char *name);
+
+/*
+ * slot_state_set_object - @slot runs @object from now on. Where slots.conf does
+ * not say after which verdicts the chain goes on, the object's run config does,
+ * as far as the reservation allows them; else pass.
+ */
+void slot_state_set_object(struct slot_state *slot, const struct slot_object_id *object);
 
 /* slot_state_is_running - whether the chain calls it: reserved, enabled, with an object. */
 bool slot_state_is_running(const struct slot_state *slot);

@@ -10,46 +10,9 @@
 #include "loader/lib/registry/limits_json.h"
 #include "loader/lib/registry/verdict.h"
 
-/* --- objects ------------------------------------------------------------------------------- */
+/* --- verdicts ------------------------------------------------------------------------------ */
 
-json_t *slot_object_id_to_json(const struct slot_object_id *object)
-{
-	return json_pack("{s:s, s:s, s:s}", "sha256", object->sha256, "name", object->name,
-			 "version", object->version);
-}
-
-int slot_object_id_from_json(const json_t *json, const char *key, struct slot_reason *why,
-			     bool *ret_has_object, struct slot_object_id *ret_object)
-{
-	struct slot_object_id object = { 0 };
-	json_t *member;
-	int err;
-
-	if (!json_object_get(json, key)) {
-		*ret_has_object = false;
-		return 0;
-	}
-	err = slot_json_get(json, key, JSON_OBJECT, why, &member);
-	if (!err)
-		err = slot_json_get_text(member, "sha256", sizeof(object.sha256), why,
-					 object.sha256);
-	if (!err)
-		err = slot_json_get_text(member, "name", sizeof(object.name), why, object.name);
-	if (!err)
-		err = slot_json_get_text(member, "version", sizeof(object.version), why,
-					 object.version);
-	if (err)
-		return err;
-	if (strspn(object.sha256, "0123456789abcdef") != SLOT_SHA256_SIZE - 1)
-		return slot_reason_set(why, -EINVAL, "'sha256': 64 hexadecimal digits expected");
-	*ret_has_object = true;
-	*ret_object = object;
-	return 0;
-}
-
-/* --- rules --------------------------------------------------------------------------------- */
-
-static json_t *mask_to_json(__u8 mask)
+json_t *slot_verdicts_to_json(__u8 mask)
 {
 	json_t *list = json_array();
 
@@ -64,8 +27,8 @@ static json_t *mask_to_json(__u8 mask)
 	return list;
 }
 
-static int mask_from_json(const json_t *json, const char *name, struct slot_reason *why,
-			  __u8 *ret_mask)
+int slot_verdicts_from_json(const json_t *json, const char *name, struct slot_reason *why,
+			    __u8 *ret_mask)
 {
 	json_t *list;
 	json_t *item;
@@ -88,6 +51,10 @@ static int mask_from_json(const json_t *json, const char *name, struct slot_reas
 	return 0;
 }
 
+/* --- objects ------------------------------------------------------------------------------- */
+
+/* --- rules --------------------------------------------------------------------------------- */
+
 static int rules_from_json(const json_t *json, struct slot_reason *why,
 			   struct root_rules *ret_rules)
 {
@@ -96,9 +63,9 @@ static int rules_from_json(const json_t *json, struct slot_reason *why,
 	int verdict;
 	int err;
 
-	err = mask_from_json(json, "continue_on", why, &rules.continue_on);
+	err = slot_verdicts_from_json(json, "continue_on", why, &rules.continue_on);
 	if (!err)
-		err = mask_from_json(json, "allow", why, &rules.allow);
+		err = slot_verdicts_from_json(json, "allow", why, &rules.allow);
 	if (!err)
 		err = slot_json_get_text(json, "denied_as", sizeof(denied_as), why, denied_as);
 	if (err)
@@ -177,11 +144,11 @@ static json_t *slot_to_json(unsigned int number, const struct slot_state *slot)
 {
 	json_t *json;
 
-	json = json_pack("{s:i, s:s, s:s, s:b, s:s, s:o, s:o, s:s, s:o}", "slot", (int)number,
+	json = json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:o, s:o, s:s, s:o}", "slot", (int)number,
 			 "name", slot->name, "owner", slot->owner, "enabled", slot->enabled,
-			 "program", slot->program, "continue_on",
-			 mask_to_json(slot->rules.continue_on), "allow",
-			 mask_to_json(slot->rules.allow), "denied_as",
+			 "program", slot->program, "continue_on_given", slot->has_continue_on,
+			 "continue_on", slot_verdicts_to_json(slot->rules.continue_on), "allow",
+			 slot_verdicts_to_json(slot->rules.allow), "denied_as",
 			 slot_verdict_name(slot->rules.denied_as), "settings",
 			 settings_to_json(&slot->settings));
 	if (add_parts(json, slot)) {
@@ -193,7 +160,8 @@ static json_t *slot_to_json(unsigned int number, const struct slot_state *slot)
 
 static int slot_from_json(const json_t *json, struct slot_reason *why, struct slot_state *ret_slot)
 {
-	struct slot_state slot = { .reserved = true };
+	/* Records of before it was written down: what runs, runs on. */
+	struct slot_state slot = { .reserved = true, .has_continue_on = true };
 	int err;
 
 	err = slot_json_get_text(json, "name", sizeof(slot.name), why, slot.name);
@@ -209,6 +177,8 @@ static int slot_from_json(const json_t *json, struct slot_reason *why, struct sl
 		err = slot_object_id_from_json(json, "former", why, &slot.has_former, &slot.former);
 	if (!err)
 		err = slot_canary_from_json(json, why, &slot.canary);
+	if (!err && json_object_get(json, "continue_on_given"))
+		err = slot_json_get_bool(json, "continue_on_given", why, &slot.has_continue_on);
 	if (!err)
 		err = rules_from_json(json, why, &slot.rules);
 	if (!err)

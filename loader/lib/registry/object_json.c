@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The JSON form of an object's identity. */
+#include "loader/lib/registry/state_json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "loader/lib/base/json.h"
+
+json_t *slot_run_config_to_json(const struct slot_run_config *run)
+{
+	return json_pack("{s:I, s:o}", "priority", (json_int_t)run->priority, "continue_on",
+			 slot_verdicts_to_json(run->continue_on));
+}
+
+static int run_config_from_json(const json_t *json, struct slot_reason *why,
+				struct slot_run_config *ret_run)
+{
+	struct slot_run_config run = { .present = true };
+	json_t *member;
+	int err;
+
+	if (!json_object_get(json, "run_config")) {
+		*ret_run = (struct slot_run_config){ 0 };
+		return 0;
+	}
+	err = slot_json_get(json, "run_config", JSON_OBJECT, why, &member);
+	if (!err)
+		err = slot_json_get_number(member, "priority", UINT_MAX, why, &run.priority);
+	if (!err)
+		err = slot_verdicts_from_json(member, "continue_on", why, &run.continue_on);
+	if (!err)
+		*ret_run = run;
+	return err;
+}
+
+json_t *slot_object_id_to_json(const struct slot_object_id *object)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s}", "sha256", object->sha256, "name", object->name,
+				 "version", object->version);
+
+	if (object->run.present &&
+	    json_object_set_new(json, "run_config", slot_run_config_to_json(&object->run))) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+int slot_object_id_from_json(const json_t *json, const char *key, struct slot_reason *why,
+			     bool *ret_has_object, struct slot_object_id *ret_object)
+{
+	struct slot_object_id object = { 0 };
+	json_t *member;
+	int err;
+
+	if (!json_object_get(json, key)) {
+		*ret_has_object = false;
+		return 0;
+	}
+	err = slot_json_get(json, key, JSON_OBJECT, why, &member);
+	if (!err)
+		err = slot_json_get_text(member, "sha256", sizeof(object.sha256), why,
+					 object.sha256);
+	if (!err)
+		err = slot_json_get_text(member, "name", sizeof(object.name), why, object.name);
+	if (!err)
+		err = slot_json_get_text(member, "version", sizeof(object.version), why,
+					 object.version);
+	if (!err)
+		err = run_config_from_json(member, why, &object.run);
+	if (err)
+		return err;
+	if (strspn(object.sha256, "0123456789abcdef") != SLOT_SHA256_SIZE - 1)
+		return slot_reason_set(why, -EINVAL, "'sha256': 64 hexadecimal digits expected");
+	*ret_has_object = true;
+	*ret_object = object;
+	return 0;
+}
