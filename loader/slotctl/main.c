@@ -18,6 +18,7 @@ enum option_bit {
 	OPTION_ALL = 1 << 0,
 	OPTION_WATCH = 1 << 1,
 	OPTION_MAP_DIR = 1 << 2,
+	OPTION_LINES = 1 << 3,
 };
 
 struct command {
@@ -48,6 +49,8 @@ static const struct command commands[] = {
 	{ "disable", cmd_disable, "SLOT", "let packets past the slot's program", 1, 1, 0 },
 	{ "rollback", cmd_rollback, "", "back to the previous generation", 0, 0, 0 },
 	{ "detach", cmd_detach, "", "take the chain off its interface", 0, 0, 0 },
+	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
+	  OPTION_LINES },
 	{ "verify", cmd_verify, "OBJECT [FUNCTION]",
 	  "load an object for nothing and tell what it is; needs no slotd", 1, 2, 0 },
 };
@@ -59,6 +62,7 @@ enum long_only {
 	LONG_ALL,
 	LONG_WATCH,
 	LONG_MAP_DIR,
+	LONG_LINES,
 	LONG_VERSION,
 };
 
@@ -69,6 +73,7 @@ static const struct option long_options[] = {
 	{ "all", no_argument, NULL, LONG_ALL },
 	{ "watch", optional_argument, NULL, LONG_WATCH },
 	{ "map-dir", required_argument, NULL, LONG_MAP_DIR },
+	{ "lines", required_argument, NULL, LONG_LINES },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -144,6 +149,10 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 	case LONG_MAP_DIR:
 		ctl->map_dir = optarg;
 		line->options |= OPTION_MAP_DIR;
+		return true;
+	case LONG_LINES:
+		ctl->lines = optarg;
+		line->options |= OPTION_LINES;
 		return true;
 	case LONG_VERSION:
 		line->wants_version = true;

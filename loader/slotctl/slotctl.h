@@ -26,6 +26,7 @@ struct slot_ctl {
 	const char *chain;   /* --chain, or NULL: the only one */
 	const char *map_dir; /* --map-dir, or NULL: as slotd says */
 	double watch_s;	     /* between two looks; 0: one look */
+	const char *lines;   /* --lines, or NULL: as many as slotd thinks fit */
 	bool json;
 	bool all;
 	struct slot_look look; /* of stdout */
@@ -71,6 +72,7 @@ int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result);
 void slot_ctl_warn(const char *prefix, const char *text);
 
 int cmd_apply(struct slot_ctl *ctl, int argc, char **argv);
+int cmd_audit(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_detach(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_disable(struct slot_ctl *ctl, int argc, char **argv);

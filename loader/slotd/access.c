@@ -9,6 +9,36 @@
 
 #include "loader/lib/host/owner.h"
 
+/*
+ * Reading is for everyone: who debugs a host has to see whose program it is that
+ * drops packets. A slot's settings may be secrets (the key of a cookie) and are its
+ * owner's, and the audit log shows each only what concerns them (audit_read). What
+ * touches slots of several owners at once is root's.
+ */
+static const struct access_rule rules[ACCESS_COUNT] = {
+	[ACCESS_STATUS] = { "status", ACCESS_ANYONE, false },
+	[ACCESS_SLOTS] = { "slots", ACCESS_ANYONE, false },
+	[ACCESS_SLOT] = { "slot", ACCESS_ANYONE, false },
+	[ACCESS_SECRETS] = { "settings", ACCESS_OWNER, false },
+	[ACCESS_PLAN] = { "plan", ACCESS_ANYONE, false },
+	[ACCESS_GENERATIONS] = { "generations", ACCESS_ANYONE, false },
+	[ACCESS_STATS] = { "stats", ACCESS_ANYONE, false },
+	[ACCESS_AUDIT] = { "audit", ACCESS_ANYONE, false },
+	[ACCESS_DEPLOY] = { "deploy", ACCESS_OWNER, true },
+	[ACCESS_UNDEPLOY] = { "undeploy", ACCESS_OWNER, true },
+	[ACCESS_ENABLE] = { "enable", ACCESS_OWNER, true },
+	[ACCESS_DISABLE] = { "disable", ACCESS_OWNER, true },
+	[ACCESS_RELOAD] = { "reload", ACCESS_ADMIN, true },
+	[ACCESS_APPLY] = { "apply", ACCESS_ADMIN, true },
+	[ACCESS_ROLLBACK] = { "rollback", ACCESS_ADMIN, true },
+	[ACCESS_DETACH] = { "detach", ACCESS_ADMIN, true },
+};
+
+const struct access_rule *access_rule_get(enum access_op op)
+{
+	return &rules[op];
+}
+
 int access_identify(int fd, struct peer *ret_peer)
 {
 	struct ucred cred;
@@ -18,6 +48,7 @@ int access_identify(int fd, struct peer *ret_peer)
 		return -errno;
 	ret_peer->uid = cred.uid;
 	ret_peer->gid = cred.gid;
+	ret_peer->pid = cred.pid;
 	return 0;
 }
 

@@ -9,8 +9,46 @@
 
 struct peer {
 	uid_t uid;
-	gid_t gid;
+	gid_t gid; /* -1: not known */
+	pid_t pid;
 };
+
+/* What can be asked of slotd. */
+enum access_op {
+	ACCESS_STATUS,
+	ACCESS_SLOTS,
+	ACCESS_SLOT,
+	ACCESS_SECRETS, /* a slot's settings, as part of ACCESS_SLOT */
+	ACCESS_PLAN,
+	ACCESS_GENERATIONS,
+	ACCESS_STATS,
+	ACCESS_AUDIT,
+	ACCESS_DEPLOY,
+	ACCESS_UNDEPLOY,
+	ACCESS_ENABLE,
+	ACCESS_DISABLE,
+	ACCESS_RELOAD,
+	ACCESS_APPLY,
+	ACCESS_ROLLBACK,
+	ACCESS_DETACH,
+	ACCESS_COUNT,
+};
+
+/* Who may ask for it. */
+enum access_need {
+	ACCESS_ANYONE,
+	ACCESS_OWNER, /* of each slot that it is about, and root */
+	ACCESS_ADMIN, /* root */
+};
+
+struct access_rule {
+	const char *name; /* as the audit log calls it */
+	enum access_need need;
+	bool is_change; /* it belongs into the audit log */
+};
+
+/* access_rule_get - who may do @op. Static. */
+const struct access_rule *access_rule_get(enum access_op op);
 
 /* access_identify - the peer of the connected unix socket @fd. Returns 0 or -errno. */
 int access_identify(int fd, struct peer *ret_peer);

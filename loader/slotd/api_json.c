@@ -194,7 +194,7 @@ static json_t *list_settings(const struct slot_settings *settings)
 	return json;
 }
 
-json_t *api_slot(const struct slot_chain *chain, unsigned int slot)
+json_t *api_slot(const struct slot_chain *chain, unsigned int slot, bool has_settings)
 {
 	struct slot_counters counters = { 0 };
 	json_t *json;
@@ -205,8 +205,9 @@ json_t *api_slot(const struct slot_chain *chain, unsigned int slot)
 	slot_chain_counters(chain, &counters);
 	json = describe_slot(chain, slot, &counters);
 	json_object_set_new(json, "interface", json_string(chain->interface));
-	json_object_set_new(json, "settings",
-			    list_settings(&chain->current->state.slots[slot].settings));
+	if (has_settings)
+		json_object_set_new(json, "settings",
+				    list_settings(&chain->current->state.slots[slot].settings));
 	json_object_set_new(json, "maps",
 			    list_maps(json_string_value(json_object_get(json, "map_dir"))));
 	return json;

@@ -9,7 +9,7 @@
 
 json_t *api_status(const struct daemon *daemon);
 json_t *api_slots(const struct slot_chain *chain);
-json_t *api_slot(const struct slot_chain *chain, unsigned int slot);
+json_t *api_slot(const struct slot_chain *chain, unsigned int slot, bool has_settings);
 json_t *api_generations(const struct slot_chain *chain);
 json_t *api_stats(const struct slot_chain *chain);
 json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan);

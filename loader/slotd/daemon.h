@@ -18,9 +18,12 @@ struct options {
 	bool check_only;
 };
 
+struct audit;
+
 struct daemon {
 	struct options options;
 	struct slot_host host;
+	struct audit *audit;
 	int lock_fd;
 	bool is_started;	    /* all chains are as they should be: what a stop may take off */
 	struct slot_config config;  /* as accepted last */

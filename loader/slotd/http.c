@@ -106,7 +106,7 @@ static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
 }
 
 /* json_string refuses what is no UTF-8. */
-static json_t *make_text(const char *text)
+json_t *http_text_new(const char *text)
 {
 	_cleanup_free_ char *clean = NULL;
 	json_t *json = json_string(text);
@@ -127,8 +127,8 @@ json_t *http_error_new(const char *text, const struct slot_reasons *details)
 	size_t i;
 
 	for (i = 0; details && i < details->count; i++)
-		json_array_append_new(list, make_text(details->lines[i]));
-	return json_pack("{s:o, s:o}", "error", make_text(text), "details", list);
+		json_array_append_new(list, http_text_new(details->lines[i]));
+	return json_pack("{s:o, s:o}", "error", http_text_new(text), "details", list);
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned int status,
@@ -169,6 +169,16 @@ static json_t *make_too_large(size_t max)
 static const char *find_header(struct MHD_Connection *connection, const char *key)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, key);
+}
+
+static const char *find_argument(struct MHD_Connection *connection, const char *key)
+{
+	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
+}
+
+static size_t parse_count(const char *text)
+{
+	return text && isdigit((unsigned char)*text) ? strtoul(text, NULL, 10) : 0;
 }
 
 /* Whether it is printable ASCII, also when its escapes (%41) are decoded. */
@@ -276,7 +286,9 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	request.peer = client->peer;
-	request.name = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "name");
+	request.name = find_argument(connection, "name");
+	request.chain = find_argument(connection, "chain");
+	request.lines = parse_count(find_argument(connection, "lines"));
 	if (exchange->is_judged)
 		return answer_request(data, connection, &request, exchange);
 	if (!is_printable(method))

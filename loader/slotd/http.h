@@ -15,7 +15,9 @@ struct http_server;
 struct http_request {
 	const char *method;
 	const char *path;
-	const char *name; /* query argument "name", or NULL */
+	const char *name;  /* query argument "name", or NULL */
+	const char *chain; /* "chain", or NULL */
+	size_t lines;	   /* "lines", or 0 */
 	const void *body;
 	size_t body_size;
 	struct peer peer;
@@ -33,6 +35,9 @@ struct http_handler {
 			      json_t **ret_answer);
 	unsigned int (*handle)(void *data, const struct http_request *request, json_t **ret_answer);
 };
+
+/* http_text_new - a JSON string of @text, '?' for each byte of it that is no UTF-8. */
+json_t *http_text_new(const char *text);
 
 /*
  * http_error_new - {"error": @text, "details": [...]}, whatever bytes they have;

@@ -6,6 +6,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
+#include "loader/slotd/audit.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
@@ -52,9 +53,22 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 	return op_start(daemon, chain, "slotd", error, &outcome);
 }
 
-static int open_chains(struct daemon *daemon)
+/* What a start took over or built is in the log, slot by slot. */
+static int audited_start(struct daemon *daemon, struct slot_chain *chain, struct op_error *error)
 {
-	struct slot_reason why;
+	struct audit_deed deed = { .what = "start", .chain = chain->interface, .is_start = true };
+	struct audit_entry *entry = NULL;
+	int err = audit_begin(daemon, &deed, &error->why, &entry);
+
+	if (err)
+		return op_fail(error, err, chain);
+	err = start_chain(daemon, chain, error);
+	audit_end(entry, err ? error->why.text : NULL);
+	return err;
+}
+
+static int open_chains(struct daemon *daemon, struct slot_reason *why)
+{
 	size_t i;
 	int err = 0;
 
@@ -64,23 +78,27 @@ static int open_chains(struct daemon *daemon)
 	for (i = 0; i < daemon->config.count && !err; i++) {
 		const struct slot_chain_config *config = &daemon->config.chains[i];
 
-		err = config_check_interface(daemon, config, &why);
+		err = config_check_interface(daemon, config, why);
 		if (!err)
-			err = slot_chain_open(&daemon->host, config, &why, &daemon->chains[i]);
+			err = slot_chain_open(&daemon->host, config, why, &daemon->chains[i]);
 	}
 	if (err)
-		log_error("%s", why.text);
+		log_error("%s", why->text);
 	return err;
 }
 
 static int start_chains(struct daemon *daemon)
 {
+	struct audit_deed deed = { .what = "start", .is_start = true };
 	struct op_error error = { 0 };
 	size_t i;
-	int err = open_chains(daemon);
+	int err = open_chains(daemon, &error.why);
+
+	if (err)
+		audit_refuse(daemon, &deed, error.why.text);
 
 	for (i = 0; i < daemon->config.count && !err; i++)
-		err = start_chain(daemon, daemon->chains[i], &error);
+		err = audited_start(daemon, daemon->chains[i], &error);
 	op_error_free(&error);
 	return err;
 }
@@ -107,6 +125,8 @@ int lifecycle_start(struct daemon *daemon)
 	if (!err)
 		err = slot_pins_open(daemon->options.bpffs, &why, &daemon->lock_fd,
 				     daemon->host.root);
+	if (!err)
+		err = audit_open(daemon->options.state_dir, &why, &daemon->audit);
 	if (err) {
 		log_error("%s", why.text);
 		return err;
@@ -135,18 +155,24 @@ void lifecycle_stop(struct daemon *daemon)
 		slot_chain_free(daemon->chains[i]);
 	free(daemon->chains);
 	slot_config_free(&daemon->config);
+	audit_close(daemon->audit);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
 }
 
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 {
+	struct audit_deed deed = { .what = "follow",
+				   .cause = "an interface came or went",
+				   .chain = chain->interface };
+	struct audit_entry *entry = NULL;
 	bool was_there = chain->ifindex != 0;
 	struct slot_outcome outcome = { 0 };
 	struct op_error error = { 0 };
 
 	if (slot_chain_is_attached(chain) || chain->is_detached)
 		return;
+	audit_begin(daemon, &deed, NULL, &entry);
 	if (slot_chain_follow(chain, &error.why)) {
 		op_fail(&error, -ENODEV, chain);
 	} else if (chain->ifindex) {
@@ -158,6 +184,7 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	} else if (was_there) {
 		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
 	}
+	audit_end_if_changed(entry, error.err ? error.why.text : NULL);
 	op_error_free(&error);
 }
 

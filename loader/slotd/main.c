@@ -16,12 +16,13 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
+#include "loader/slotd/audit.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/http.h"
 #include "loader/slotd/lifecycle.h"
 #include "loader/slotd/links.h"
 #include "loader/slotd/log.h"
-#include "loader/slotd/ops.h"
+#include "loader/slotd/ops_internal.h"
 #include "loader/slotd/routes.h"
 
 struct service {
@@ -88,19 +89,33 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+static void audited_reload(struct daemon *daemon, const struct peer *peer, struct op_error *error,
+			   struct slot_outcome **ret_outcomes)
+{
+	struct audit_deed deed = { .what = "reload", .peer = peer, .cause = "SIGHUP" };
+	struct audit_entry *entry = NULL;
+	int err = audit_begin(daemon, &deed, &error->why, &entry);
+
+	if (err)
+		op_fail(error, err, NULL);
+	else
+		err = op_reload(daemon, "SIGHUP", error, ret_outcomes);
+	audit_end(entry, err ? error->why.text : NULL);
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	struct service *service = data;
 	struct slot_outcome *outcomes = NULL;
+	struct peer peer = { .uid = info->ssi_uid, .gid = (gid_t)-1, .pid = (pid_t)info->ssi_pid };
 	struct op_error error = { 0 };
 	struct timespec ts;
 
 	(void)source;
-	(void)info;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
 		   ts.tv_sec * 1000000LL + ts.tv_nsec / 1000);
-	op_reload(&service->daemon, "SIGHUP", &error, &outcomes);
+	audited_reload(&service->daemon, &peer, &error, &outcomes);
 	free(outcomes);
 	op_error_free(&error);
 	sd_notify(0, "READY=1");

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "loader/slotd/api_json.h"
+#include "loader/slotd/audit.h"
 #include "loader/slotd/log.h"
-#include "loader/slotd/ops.h"
+#include "loader/slotd/ops_internal.h"
 
 /* One request on its way: what was asked, of which chain and slot, by whom. */
 struct call {
@@ -19,23 +20,33 @@ struct call {
 	unsigned int slot;
 	char who[64];
 	struct op_error error;
+	struct audit_entry *audit; /* of what is done now; NULL: it only reads */
 	json_t *answer;
-};
-
-/* Who may ask: everyone, the owner of the slot, or root. */
-enum need {
-	NEED_NOTHING,
-	NEED_OWNER,
-	NEED_ADMIN,
 };
 
 struct route {
 	const char *method;
 	const char *path; /* {chain} and {slot} stand for themselves */
-	enum need need;
+	enum access_op op;
 	int (*run)(struct call *call);
 	size_t body_max; /* 0: its body means nothing */
 };
+
+static bool is_owner(const struct call *call)
+{
+	const struct slot_generation *current = call->chain->current;
+	const struct slot_state *slot = current ? &current->state.slots[call->slot] : NULL;
+
+	return access_is_owner(&call->request->peer, slot && slot->reserved ? slot->owner : "root");
+}
+
+static bool may(const struct call *call, enum access_op op)
+{
+	enum access_need need = access_rule_get(op)->need;
+
+	return need == ACCESS_ANYONE || access_is_admin(&call->request->peer) ||
+	       (need == ACCESS_OWNER && is_owner(call));
+}
 
 static int run_status(struct call *call)
 {
@@ -51,7 +62,20 @@ static int run_slots(struct call *call)
 
 static int run_slot(struct call *call)
 {
-	call->answer = api_slot(call->chain, call->slot);
+	call->answer = api_slot(call->chain, call->slot, may(call, ACCESS_SECRETS));
+	return 0;
+}
+
+static int run_audit(struct call *call)
+{
+	const struct http_request *request = call->request;
+	json_t *lines = audit_read(call->daemon, &request->peer, request->chain, request->lines);
+
+	if (!lines) {
+		slot_reason_set(&call->error.why, 0, "cannot read the audit log");
+		return -EIO;
+	}
+	call->answer = json_pack("{s:o}", "lines", lines);
 	return 0;
 }
 
@@ -140,6 +164,7 @@ static int run_deploy(struct call *call)
 				strerror(-err));
 		return err;
 	}
+	audit_offer(call->audit, call->slot, &blob);
 	err = op_deploy(call->daemon, call->chain, call->slot, &blob, call->who, &call->error,
 			&outcome);
 	slot_blob_free(&blob);
@@ -176,22 +201,25 @@ static int run_disable(struct call *call)
 	return set_enabled(call, false);
 }
 
+#define CHAIN "/v1/chains/{chain}/"
+#define SLOT CHAIN "slots/{slot}"
+
 static const struct route routes[] = {
-	{ "GET", "/v1/status", NEED_NOTHING, run_status, 0 },
-	{ "POST", "/v1/reload", NEED_ADMIN, run_reload, 0 },
-	{ "GET", "/v1/chains/{chain}/slots", NEED_NOTHING, run_slots, 0 },
-	{ "GET", "/v1/chains/{chain}/slots/{slot}", NEED_NOTHING, run_slot, 0 },
-	{ "GET", "/v1/chains/{chain}/plan", NEED_NOTHING, run_plan, 0 },
-	{ "GET", "/v1/chains/{chain}/generations", NEED_NOTHING, run_generations, 0 },
-	{ "GET", "/v1/chains/{chain}/stats", NEED_NOTHING, run_stats, 0 },
-	{ "POST", "/v1/chains/{chain}/apply", NEED_ADMIN, run_apply, 0 },
-	{ "POST", "/v1/chains/{chain}/rollback", NEED_ADMIN, run_rollback, 0 },
-	{ "POST", "/v1/chains/{chain}/detach", NEED_ADMIN, run_detach, 0 },
-	{ "PUT", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_deploy,
-	  SLOT_BLOB_SIZE_MAX },
-	{ "DELETE", "/v1/chains/{chain}/slots/{slot}/object", NEED_OWNER, run_undeploy, 0 },
-	{ "POST", "/v1/chains/{chain}/slots/{slot}/enable", NEED_OWNER, run_enable, 0 },
-	{ "POST", "/v1/chains/{chain}/slots/{slot}/disable", NEED_OWNER, run_disable, 0 },
+	{ "GET", "/v1/status", ACCESS_STATUS, run_status, 0 },
+	{ "GET", "/v1/audit", ACCESS_AUDIT, run_audit, 0 },
+	{ "POST", "/v1/reload", ACCESS_RELOAD, run_reload, 0 },
+	{ "GET", CHAIN "slots", ACCESS_SLOTS, run_slots, 0 },
+	{ "GET", SLOT, ACCESS_SLOT, run_slot, 0 },
+	{ "GET", CHAIN "plan", ACCESS_PLAN, run_plan, 0 },
+	{ "GET", CHAIN "generations", ACCESS_GENERATIONS, run_generations, 0 },
+	{ "GET", CHAIN "stats", ACCESS_STATS, run_stats, 0 },
+	{ "POST", CHAIN "apply", ACCESS_APPLY, run_apply, 0 },
+	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, run_rollback, 0 },
+	{ "POST", CHAIN "detach", ACCESS_DETACH, run_detach, 0 },
+	{ "PUT", SLOT "/object", ACCESS_DEPLOY, run_deploy, SLOT_BLOB_SIZE_MAX },
+	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, run_undeploy, 0 },
+	{ "POST", SLOT "/enable", ACCESS_ENABLE, run_enable, 0 },
+	{ "POST", SLOT "/disable", ACCESS_DISABLE, run_disable, 0 },
 };
 
 /* What stood where the path has {chain} and {slot}. */
@@ -283,24 +311,12 @@ static unsigned int find_target(struct call *call, const struct match *match)
 	return 200;
 }
 
-static bool is_owner(const struct call *call)
+static unsigned int check_access(struct call *call, enum access_op op)
 {
-	const struct slot_generation *current = call->chain->current;
-	const struct slot_state *slot = current ? &current->state.slots[call->slot] : NULL;
-
-	return access_is_owner(&call->request->peer, slot && slot->reserved ? slot->owner : "root");
-}
-
-static unsigned int check_access(struct call *call, enum need need)
-{
-	const struct peer *peer = &call->request->peer;
-
-	if (need == NEED_NOTHING || access_is_admin(peer))
-		return 200;
-	if (need == NEED_OWNER && is_owner(call))
+	if (may(call, op))
 		return 200;
 	log_warning("%s was refused: %s %s", call->who, call->request->method, call->request->path);
-	if (need == NEED_OWNER)
+	if (access_rule_get(op)->need == ACCESS_OWNER)
 		return fail(call, 403, "%s does not own slot %u of '%s'; nothing was changed",
 			    call->who, call->slot, call->chain->interface);
 	return fail(call, 403, "only root may do this, not %s; nothing was changed", call->who);
@@ -351,7 +367,47 @@ static unsigned int judge(struct call *call, const struct route **ret_route)
 			    status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
 			    request->method, request->path);
 	status = find_target(call, &match);
-	return status == 200 ? check_access(call, (*ret_route)->need) : status;
+	return status == 200 ? check_access(call, (*ret_route)->op) : status;
+}
+
+static struct audit_deed make_deed(const struct call *call, const struct route *route)
+{
+	return (struct audit_deed){
+		.what = access_rule_get(route->op)->name,
+		.peer = &call->request->peer,
+		.chain = call->chain ? call->chain->interface : NULL,
+		.slots = strstr(route->path, "{slot}") && call->chain ? 1U << call->slot : 0,
+	};
+}
+
+/* Who may not do what they asked for is on record with that, unless it was only to read. */
+static void record_refusal(const struct call *call, const struct route *route)
+{
+	struct audit_deed deed;
+
+	if (!route || !access_rule_get(route->op)->is_change)
+		return;
+	deed = make_deed(call, route);
+	audit_refuse(call->daemon, &deed,
+		     json_string_value(json_object_get(call->answer, "error")));
+}
+
+/* Carry it out; a change is announced to the audit log before, and told of after. */
+static unsigned int run(struct call *call, const struct route *route)
+{
+	struct audit_deed deed = make_deed(call, route);
+	unsigned int status;
+	int err = 0;
+
+	if (access_rule_get(route->op)->is_change)
+		err = audit_begin(call->daemon, &deed, &call->error.why, &call->audit);
+	if (err)
+		op_fail(&call->error, err, call->chain);
+	else
+		err = route->run(call);
+	status = err ? answer_error(call, err) : 200;
+	audit_end(call->audit, err ? call->error.why.text : NULL);
+	return status;
 }
 
 static unsigned int admit(void *data, const struct http_request *request, size_t *ret_body_max,
@@ -363,6 +419,8 @@ static unsigned int admit(void *data, const struct http_request *request, size_t
 
 	if (status == 200)
 		*ret_body_max = route->body_max;
+	else
+		record_refusal(&call, route);
 	*ret_answer = call.answer;
 	return status;
 }
@@ -373,12 +431,11 @@ static unsigned int handle(void *data, const struct http_request *request, json_
 	struct call call = { .daemon = data, .request = request };
 	const struct route *route;
 	unsigned int status = judge(&call, &route);
-	int err;
 
-	if (status == 200) {
-		err = route->run(&call);
-		status = err ? answer_error(&call, err) : 200;
-	}
+	if (status == 200)
+		status = run(&call, route);
+	else
+		record_refusal(&call, route);
 	op_error_free(&call.error);
 	*ret_answer = call.answer;
 	return status;

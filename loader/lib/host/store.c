@@ -87,7 +87,7 @@ static int write_file(const char *dir, const char *name, const void *bytes, size
 	if (snprintf(temp, sizeof(temp), "%s/" TEMP_PREFIX "%s", dir, name) >= PATH_MAX ||
 	    snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	err = SLOT_STEP("store.write", write_all(fd, bytes, size));
