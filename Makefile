@@ -134,8 +134,9 @@ format: ## rewrite the sources in the house format
 test: deps ## install what is missing, build, run every test this machine can run
 	@$(MAKE) run-tests VM_KERNELS=6.12
 
-test-all: deps ## the same, on both VM kernels
-	@$(MAKE) run-tests VM_KERNELS='6.12 6.1'
+test-all: ## the same on both VM kernels, and every fuzz target for FUZZ_SECONDS (60)
+	@tools/deps.sh --fuzz
+	@$(MAKE) run-tests VM_KERNELS='6.12 6.1' FUZZ_TESTS='$(FUZZ_BINS)'
 
 vm-test: deps ## run the BPF and system tests in a VM: make vm-test KERNEL=6.1 or 6.12
 	@$(MAKE) run-vm-tests VM_KERNELS='$(or $(KERNEL),6.12)'
@@ -158,15 +159,13 @@ run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
 run-lint:
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
 
-run-tests: checks
-	$(Q)tests/run $(UNIT_TESTS) $(BPF_TEST_BINS) $(SYSTEM_TESTS) $(VM_RUNS)
+run-tests: checks $(FUZZ_TESTS)
+	$(Q)tests/run $(UNIT_TESTS) $(BPF_TEST_BINS) $(SYSTEM_TESTS) $(VM_RUNS) $(call fuzz_run,$(FUZZ_TESTS))
 
-FUZZ_SECONDS ?= 60
-run-fuzz: $(FUZZ_BINS)
-	$(Q)for f in $^; do \
-		mkdir -p $$f.corpus && \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -timeout=10 $$f.corpus || exit 1; \
-	done
+export FUZZ_SECONDS ?= 60
+fuzz_run = $(if $(1),'tests/fuzz/fuzz.sh $(1)')
+run-fuzz: programs $(FUZZ_BINS)
+	$(Q)tests/run $(call fuzz_run,$(FUZZ_BINS))
 
 run-vm-tests: checks
 	$(Q)tests/run $(VM_RUNS)
