@@ -14,11 +14,12 @@ static json_t *list_maps(const struct slot_verify_report *report)
 	for (unsigned int i = 0; i < report->map_count; i++) {
 		const struct slot_verify_map *map = &report->maps[i];
 
-		json_array_append_new(maps, json_pack("{s:s, s:s, s:I, s:I, s:I}", "name",
+		json_array_append_new(maps, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name",
 						      map->name, "type", map->type, "key_size",
 						      (json_int_t)map->key_size, "value_size",
 						      (json_int_t)map->value_size, "max_entries",
-						      (json_int_t)map->max_entries));
+						      (json_int_t)map->max_entries, "memory",
+						      (json_int_t)map->memory));
 	}
 	return maps;
 }
@@ -27,9 +28,23 @@ static json_t *list_helpers(const struct slot_verify_report *report)
 {
 	json_t *helpers = json_array();
 
-	for (unsigned int i = 0; i < report->helper_count; i++)
-		json_array_append_new(helpers, json_string(report->helpers[i]));
+	for (unsigned int i = 0; i < report->helpers.count; i++)
+		json_array_append_new(helpers, json_string(report->helpers.items[i].name));
 	return helpers;
+}
+
+/* What `helpers` of a reservation would have to grant, each class once. */
+static json_t *list_classes(const struct slot_verify_report *report)
+{
+	json_t *classes = json_array();
+	__u32 needed = 0;
+
+	for (unsigned int i = 0; i < report->helpers.count; i++)
+		needed |= 1U << report->helpers.items[i].kind;
+	for (int kind = SLOT_HELPER_BASIC + 1; kind < SLOT_HELPER_CLASSES; kind++)
+		if (needed & 1U << kind)
+			json_array_append_new(classes, json_string(slot_helper_class_name(kind)));
+	return classes;
 }
 
 static json_t *describe_engine(const char *name, bool is_ok, const struct slot_reason *reason)
@@ -43,14 +58,15 @@ static json_t *describe_report(const struct slot_verify_report *report)
 {
 	const struct slot_manifest *manifest = &report->manifest;
 	json_t *json = json_pack(
-		"{s:s, s:s, s:b, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o, s:[o, o]}",
+		"{s:s, s:s, s:b, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:o, s:[o, o]}",
 		"name", manifest->name, "version", manifest->version, "manifest",
 		(int)manifest->present, "hook", manifest->hook, "map_abi",
 		(json_int_t)manifest->map_abi, "entry", report->entry, "sha256", report->sha256,
 		"insns", (json_int_t)report->insns, "verified_insns",
 		(json_int_t)report->verified_insns, "jited_bytes", (json_int_t)report->jited_bytes,
-		"frags", (int)report->has_frags, "maps", list_maps(report), "helpers",
-		list_helpers(report), "engines",
+		"frags", (int)report->has_frags, "maps", list_maps(report), "map_memory",
+		(json_int_t)report->map_memory, "helpers", list_helpers(report), "helper_classes",
+		list_classes(report), "engines",
 		describe_engine("freplace", report->freplace_ok, &report->freplace_reason),
 		describe_engine("fused", report->fused_ok, &report->fused_reason));
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/limits.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/pairs.h"
 #include "loader/slotctl/view.h"
@@ -29,6 +30,31 @@ static void add_settings(struct slot_table *table, const json_t *settings)
 			       json_is_string(value) ? json_string_value(value) : "-");
 }
 
+static void add_map_memory(struct slot_table *table, const json_t *slot, const json_t *bound)
+{
+	char used[SLOT_SIZE_TEXT_MAX];
+	char granted[SLOT_SIZE_TEXT_MAX];
+
+	slot_size_format((__u64)json_integer_value(json_object_get(slot, "map_memory")), used);
+	slot_size_format((__u64)json_integer_value(bound), granted);
+	slot_pairs_add(table, "map_memory", "%s%s%s", used, bound ? " of " : "",
+		       bound ? granted : "");
+}
+
+static int add_limits(struct slot_table *table, const json_t *slot)
+{
+	const json_t *limits = json_object_get(slot, "limits");
+	const json_t *key = json_object_get(limits, "require_signature");
+	int err = 0;
+
+	if (json_object_get(limits, "helpers"))
+		err = slot_pairs_add_list(table, limits, "helpers");
+	add_map_memory(table, slot, json_object_get(limits, "map_memory"));
+	if (json_is_string(key))
+		slot_pairs_add(table, "signature", "by %s", json_string_value(key));
+	return err;
+}
+
 static void add_packets(struct slot_table *table, const json_t *packets)
 {
 	const char *key;
@@ -53,6 +79,9 @@ static int add_reservation(struct slot_table *table, const json_t *slot)
 	if (err)
 		return err;
 	slot_pairs_add_text(table, slot, "denied_as");
+	err = add_limits(table, slot);
+	if (err)
+		return err;
 	add_settings(table, json_object_get(slot, "settings"));
 	slot_pairs_add_text(table, slot, "map_dir");
 	add_packets(table, json_object_get(slot, "packets"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/limits.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/pairs.h"
 #include "loader/slotctl/view.h"
@@ -24,6 +25,7 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 {
 	static const char *const counts[] = { "insns", "verified_insns", "jited_bytes" };
 	_cleanup_(slot_table_cleanup) struct slot_table *table = NULL;
+	char memory[SLOT_SIZE_TEXT_MAX];
 	int err;
 
 	err = slot_pairs_new(&table);
@@ -43,9 +45,13 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		slot_pairs_add_count(table, report, counts[i]);
 	slot_pairs_add(table, "frags", "%s", slot_answer_is_true(report, "frags") ? "yes" : "no");
+	slot_size_format((__u64)json_integer_value(json_object_get(report, "map_memory")), memory);
+	slot_pairs_add(table, "map_memory", "%s", memory);
 	err = slot_pairs_add_run_config(table, report);
 	if (!err)
 		err = slot_pairs_add_list(table, report, "helpers");
+	if (!err)
+		err = slot_pairs_add_list(table, report, "helper_classes");
 	if (err)
 		return err;
 	add_engines(table, json_object_get(report, "engines"));

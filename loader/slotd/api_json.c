@@ -10,7 +10,9 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/pins.h"
+#include "loader/lib/registry/limits_json.h"
 #include "loader/lib/registry/registry.h"
 #include "loader/lib/registry/state_json.h"
 #include "loader/lib/registry/verdict.h"
@@ -183,6 +185,14 @@ static json_t *list_maps(const char *map_dir)
 	return list;
 }
 
+static json_t *sum_map_memory(const char *map_dir)
+{
+	struct slot_map_memory memory = { 0 };
+
+	slot_map_memory_sum(map_dir, NULL, &memory);
+	return json_integer((json_int_t)memory.bytes);
+}
+
 static json_t *list_settings(const struct slot_settings *settings)
 {
 	json_t *json = json_object();
@@ -208,6 +218,10 @@ json_t *api_slot(const struct slot_chain *chain, unsigned int slot, bool has_set
 	if (has_settings)
 		json_object_set_new(json, "settings",
 				    list_settings(&chain->current->state.slots[slot].settings));
+	json_object_set_new(json, "limits",
+			    slot_limits_to_json(&chain->current->state.slots[slot].limits));
+	json_object_set_new(json, "map_memory",
+			    sum_map_memory(json_string_value(json_object_get(json, "map_dir"))));
 	json_object_set_new(json, "maps",
 			    list_maps(json_string_value(json_object_get(json, "map_dir"))));
 	return json;

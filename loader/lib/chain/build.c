@@ -131,6 +131,12 @@ static bool is_same_program(const struct slot_state *a, const struct slot_state 
 	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
+/* A program taken over from a pin shows no code: it was held against the same limits, or is not taken. */
+static bool is_same_grant(const struct slot_limits *a, const struct slot_limits *b)
+{
+	return !b->has_helpers || (a->has_helpers && a->helpers == b->helpers);
+}
+
 /* After a restart the running generation's pins give back what need not be loaded again. */
 static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
 {
@@ -145,7 +151,8 @@ static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
 	    slot_generation_dir(attempt->chain->dir, current->number, dir))
 		return;
 	for (i = 0; i < ROOT_SLOTS && !program; i++)
-		if (is_same_program(&current->state.slots[i], state))
+		if (is_same_program(&current->state.slots[i], state) &&
+		    is_same_grant(&current->state.slots[i].limits, &state->limits))
 			current->engine->reopen(dir, i, &program);
 	if (!program)
 		return;

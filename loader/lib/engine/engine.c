@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/host/pins.h"
+#include "loader/lib/program/limits.h"
 
 static int choose_auto(const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
 {
@@ -48,37 +49,44 @@ const struct slot_engine *slot_engine_find(const char *name)
 	return NULL;
 }
 
+static int load_program(struct slot_program *program, const struct slot_program_place *place,
+			unsigned int slot, int root_fd, struct slot_reason *why)
+{
+	char stub[8];
+
+	if (root_fd < 0)
+		return slot_program_load_xdp(program, place, why);
+	slot_root_stub_name(slot, stub);
+	return slot_program_load_ext(program, place, root_fd, stub, why);
+}
+
 int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
 		    struct slot_reason *why)
 {
+	const struct slot_state *state = &build->state->slots[slot];
 	struct slot_program *program = build->programs[slot];
-	const char *name = build->state->slots[slot].name;
 	struct slot_program_place place = {
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};
 	char map_dir[PATH_MAX];
 	char stage_dir[PATH_MAX];
-	char stub[8];
 	int err = 0;
 
-	if (program->fd >= 0)
-		return 0;
 	if (build->map_dir) {
-		err = slot_pin_path(map_dir, build->map_dir, "%s", name);
+		err = slot_pin_path(map_dir, build->map_dir, "%s", state->name);
 		place.map_dir = map_dir;
 	}
 	if (!err && build->stage_dir) {
-		err = slot_pin_path(stage_dir, build->stage_dir, "%s", name);
+		err = slot_pin_path(stage_dir, build->stage_dir, "%s", state->name);
 		place.stage_dir = stage_dir;
 	}
 	if (err)
 		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
-	if (root_fd < 0) {
-		err = slot_program_load_xdp(program, &place, why);
-	} else {
-		slot_root_stub_name(slot, stub);
-		err = slot_program_load_ext(program, &place, root_fd, stub, why);
-	}
-	return err ? slot_reason_prefix(why, err, "slot %u: ", slot) : 0;
+	if (program->fd < 0)
+		err = load_program(program, &place, slot, root_fd, why);
+	/* Also of one that was loaded earlier: its reservation may grant less by now. */
+	if (!err)
+		err = slot_program_limits_check(program, &place, &state->limits, why);
+	return err ? slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name) : 0;
 }

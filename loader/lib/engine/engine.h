@@ -73,7 +73,8 @@ const struct slot_engine *slot_engine_find(const char *name);
  * slot_build_load - for engines: load the program of @slot if it is not loaded
  * yet, with its maps where the build has them: as the extension of its stub in
  * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
- * root. Returns 0 or -errno, says why.
+ * root. Either way it is held against the limits of its reservation. Returns 0,
+ * -EACCES or -EFBIG for a program beyond them, -errno; says why.
  */
 int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
 		    struct slot_reason *why);

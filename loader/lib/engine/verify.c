@@ -11,40 +11,9 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/engine/engine.h"
-#include "loader/lib/program/program.h"
+#include "loader/lib/host/map_memory.h"
 #include "loader/lib/program/maps.h"
-
-/* By number, in the order of the kernel's own list, whose entries bring their commas. */
-#define HELPER_NAME(name) "bpf_" #name
-static const char *const helper_names[] = { __BPF_FUNC_MAPPER(HELPER_NAME) };
-
-static void add_helper(struct slot_verify_report *report, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < report->helper_count; i++)
-		if (!strcmp(report->helpers[i], name))
-			return;
-	if (report->helper_count < SLOT_VERIFY_HELPERS_MAX)
-		report->helpers[report->helper_count++] = name;
-}
-
-static void list_helpers(const struct bpf_program *entry, struct slot_verify_report *report)
-{
-	const struct bpf_insn *insns = bpf_program__insns(entry);
-	size_t count = bpf_program__insn_cnt(entry);
-	size_t known = sizeof(helper_names) / sizeof(helper_names[0]);
-	size_t i;
-
-	report->insns = (unsigned int)count;
-	for (i = 0; insns && i < count; i++) {
-		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg)
-			continue;
-		add_helper(report, insns[i].imm > 0 && (size_t)insns[i].imm < known ?
-					   helper_names[insns[i].imm] :
-					   "a newer helper");
-	}
-}
+#include "loader/lib/program/program.h"
 
 static void list_maps(const struct bpf_object *object, struct slot_verify_report *report)
 {
@@ -61,6 +30,9 @@ static void list_maps(const struct bpf_object *object, struct slot_verify_report
 		m->key_size = bpf_map__key_size(map);
 		m->value_size = bpf_map__value_size(map);
 		m->max_entries = bpf_map__max_entries(map);
+		if (slot_map_memory_get(bpf_map__fd(map), &m->memory))
+			m->memory = 0;
+		report->map_memory += m->memory;
 		report->map_count++;
 	}
 }
@@ -77,7 +49,8 @@ static void describe(const struct slot_program *program, struct slot_verify_repo
 		report->verified_insns = info.verified_insns;
 		report->jited_bytes = info.jited_prog_len;
 	}
-	list_helpers(program->entry, report);
+	report->insns = (unsigned int)bpf_program__insn_cnt(program->entry);
+	slot_program_helpers_list(program, &report->helpers);
 	list_maps(program->object, report);
 }
 

@@ -7,10 +7,10 @@
 
 #include <linux/types.h>
 
+#include "loader/lib/program/helpers.h"
 #include "loader/lib/registry/manifest.h"
 
 #define SLOT_VERIFY_MAPS_MAX 64
-#define SLOT_VERIFY_HELPERS_MAX 256
 
 struct slot_verify_map {
 	char name[64];
@@ -18,6 +18,7 @@ struct slot_verify_map {
 	__u32 key_size;	  /* bytes */
 	__u32 value_size; /* bytes */
 	__u32 max_entries;
+	__u64 memory; /* bytes, as slot_map_memory_get has it */
 };
 
 struct slot_verify_report {
@@ -31,8 +32,8 @@ struct slot_verify_report {
 	bool has_frags;
 	struct slot_verify_map maps[SLOT_VERIFY_MAPS_MAX];
 	unsigned int map_count;
-	const char *helpers[SLOT_VERIFY_HELPERS_MAX]; /* static names, each once */
-	unsigned int helper_count;
+	__u64 map_memory; /* bytes of these maps together */
+	struct slot_helper_list helpers;
 	bool freplace_ok; /* fits a chain of that engine here */
 	struct slot_reason freplace_reason;
 	bool fused_ok;

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/host/map_memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/pins.h"
+
+/* What an entry of a map that grows takes beside key and value, on 64-bit kernels. */
+#define ENTRY_OVERHEAD 48
+
+static __u64 round_up(__u64 bytes)
+{
+	return (bytes + 7) & ~7ULL;
+}
+
+static bool is_per_cpu(const struct bpf_map_info *info)
+{
+	return info->type == BPF_MAP_TYPE_PERCPU_HASH || info->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+/* Entries that are allocated one by one as they are added; the kernel counts those there are (6.4). */
+static bool is_growing(const struct bpf_map_info *info)
+{
+	switch (info->type) {
+	case BPF_MAP_TYPE_LPM_TRIE:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_SOCKHASH:
+		return true;
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+		return info->map_flags & BPF_F_NO_PREALLOC;
+	default:
+		return false;
+	}
+}
+
+/* What a map takes when full, where the kernel's own figure may be less; 0 where it is not. */
+static __u64 measure_full(const struct bpf_map_info *info)
+{
+	__u64 value = round_up(info->value_size);
+
+	/* Kernels before 6.4 account for a ring buffer by its entries' size, which is 0. */
+	if (info->type == BPF_MAP_TYPE_RINGBUF || info->type == BPF_MAP_TYPE_USER_RINGBUF)
+		return info->max_entries;
+	if (!is_growing(info))
+		return 0;
+	if (is_per_cpu(info))
+		value *= (__u64)libbpf_num_possible_cpus();
+	return info->max_entries * (ENTRY_OVERHEAD + round_up(info->key_size) + value);
+}
+
+static int read_memlock(int fd, __u64 *ret_bytes)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	unsigned long long bytes;
+	char path[64];
+	char line[256];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "memlock: %llu", &bytes) != 1)
+			continue;
+		*ret_bytes = bytes;
+		return 0;
+	}
+	return -ENODATA;
+}
+
+int slot_map_memory_get(int fd, __u64 *ret_bytes)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	__u64 memlock = 0;
+	__u64 full;
+	int err;
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	err = read_memlock(fd, &memlock);
+	if (err)
+		return err;
+	full = measure_full(&info);
+	*ret_bytes = full > memlock ? full : memlock;
+	return 0;
+}
+
+static int add_map(const char *dir, const char *name, struct slot_map_memory *memory)
+{
+	_cleanup_close_ int fd = slot_pin_open(dir, name);
+	__u64 bytes;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = slot_map_memory_get(fd, &bytes);
+	if (err)
+		return err;
+	memory->bytes += bytes;
+	if (bytes > memory->largest_bytes) {
+		memory->largest_bytes = bytes;
+		snprintf(memory->largest, sizeof(memory->largest), "%s", name);
+	}
+	return 0;
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return dir && !slot_pin_path(path, dir, "%s", name) && !access(path, F_OK);
+}
+
+/* Those of @dir but not of @except_dir. */
+static int add_folder(const char *path, const char *except_dir, struct slot_map_memory *memory)
+{
+	_cleanup_closedir_ DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !is_there(except_dir, entry->d_name))
+			err = add_map(path, entry->d_name, memory);
+	return err;
+}
+
+int slot_map_memory_sum(const char *dir, const char *stage_dir, struct slot_map_memory *ret_memory)
+{
+	struct slot_map_memory memory = { 0 };
+	int err = add_folder(dir, stage_dir, &memory);
+
+	if (!err && stage_dir)
+		err = add_folder(stage_dir, NULL, &memory);
+	if (!err)
+		*ret_memory = memory;
+	return err;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Kernel memory that maps take. */
+#ifndef SLOT_MAP_MEMORY_H
+#define SLOT_MAP_MEMORY_H
+
+#include <linux/types.h>
+
+/*
+ * slot_map_memory_get - bytes of the map @fd: what the kernel accounts for it
+ * (`memlock` of its fdinfo), or, for kinds that grow with their entries, what it
+ * takes when it is full, should that be more. Returns 0 or -errno.
+ */
+int slot_map_memory_get(int fd, __u64 *ret_bytes);
+
+/* The maps of a reservation: how much they take, and which of them takes most. */
+struct slot_map_memory {
+	__u64 bytes;
+	__u64 largest_bytes;
+	char largest[256]; /* its name; empty: there is no map */
+};
+
+/*
+ * slot_map_memory_sum - of the maps pinned in @dir and in @stage_dir (NULL:
+ * none), whose maps take the place of those of the same name. A folder that is
+ * not there is empty. Returns 0 or -errno.
+ */
+int slot_map_memory_sum(const char *dir, const char *stage_dir, struct slot_map_memory *ret_memory);
+
+#endif
