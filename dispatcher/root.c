@@ -8,6 +8,7 @@
 
 #include "dispatcher/insn.h"
 #include "dispatcher/root_body.h"
+#include "dispatcher/root_layout.h"
 
 /*
  * What a stub returns when no extension has replaced it: no verdict, so it
@@ -122,9 +123,10 @@ static void put_skip_end(struct emitter *e, size_t jump)
 		e->image.insns[jump].off = (__s16)(e->image.count - jump - 1);
 }
 
-/* Count one packet in this CPU's counter at @offset into struct root_counters. */
+/* Count one packet in this CPU's counter at @offset of its layout. */
 static size_t put_count(struct emitter *e, size_t offset)
 {
+	const struct root_layout *layout = slot_root_layout_current();
 	struct bpf_insn counters = insn_make(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1,
 					     BPF_PSEUDO_MAP_VALUE, 0, e->spec->counters_fd);
 	size_t skip;
@@ -132,7 +134,7 @@ static size_t put_count(struct emitter *e, size_t offset)
 	put(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
 	skip = put_skip(e, insn_make(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0,
 				     (__s32)(e->spec->cpu_max - 1)));
-	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, ROOT_CPU_SHIFT));
+	put(e, insn_alu_imm(BPF_LSH, BPF_REG_0, (__s32)layout->cpu_shift));
 	put(e, counters);
 	put(e, insn_make(0, 0, 0, 0, (__s32)offset));
 	put(e, insn_add(BPF_REG_1, BPF_REG_0));
@@ -144,14 +146,13 @@ static size_t put_count(struct emitter *e, size_t offset)
 
 static size_t exit_offset(unsigned int row, unsigned int column)
 {
-	return offsetof(struct root_counters, exit) +
-	       (row * ROOT_COL_COUNT + column) * sizeof(__u64);
+	return slot_root_layout_offset(slot_root_layout_current(), ROOT_BLOCK_EXIT, row, column);
 }
 
 static size_t went_on_offset(unsigned int slot, unsigned int column)
 {
-	return offsetof(struct root_counters, went_on) +
-	       (slot * ROOT_COL_COUNT + column) * sizeof(__u64);
+	return slot_root_layout_offset(slot_root_layout_current(), ROOT_BLOCK_WENT_ON, slot,
+				       column);
 }
 
 static void put_return(struct emitter *e, unsigned int verdict)

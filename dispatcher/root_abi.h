@@ -4,15 +4,24 @@
  * layout of the counters.
  *
  * Version rule: ROOT_ABI_VERSION is raised whenever the layout or the meaning
- * of anything here changes. A generation is recorded together with the version
- * it was built with, so a reader never has to guess.
+ * of anything here changes, and root_layout.c then gets one layout more. A
+ * generation is recorded together with the version it was built with, so a
+ * reader never has to guess.
  */
 #ifndef ROOT_ABI_H
 #define ROOT_ABI_H
 
 #include <linux/types.h>
 
+/*
+ * ROOT_ABI_TRIAL is for tests: a build that defines it (as a number above any
+ * real version) is the next slotd, whose roots count in another layout.
+ */
+#ifdef ROOT_ABI_TRIAL
+#define ROOT_ABI_VERSION ROOT_ABI_TRIAL
+#else
 #define ROOT_ABI_VERSION 2
+#endif
 #define ROOT_PROG_NAME "slotd_root"
 #define ROOT_COUNTERS_NAME "root_counters"
 #define ROOT_TOTALS_NAME "root_totals"
@@ -45,15 +54,13 @@ enum root_column {
 #define ROOT_VERDICTS (ROOT_COL_REDIRECT + 1)
 #define ROOT_VERDICT_ALL ((1U << ROOT_VERDICTS) - 1)
 
-/* Bytes from one CPU's counters to the next: a page, so that CPUs share no cache line. */
-#define ROOT_CPU_SHIFT 12
-#define ROOT_CPU_STRIDE (1U << ROOT_CPU_SHIFT)
-
 /*
- * One CPU's counters. In the map these stand side by side, indexed by CPU, in
- * the one element of an ARRAY: the root addresses it directly, without a
- * lookup. Written by the root on that CPU only (XDP does not nest), read by
- * user space; plain 64-bit increments.
+ * One CPU's counters, or the sum over all CPUs. In the map they stand side by
+ * side, indexed by CPU, in the one element of an ARRAY, each as the layout of
+ * the root's version has it (root_layout.h), in pages of their own, so that CPUs
+ * share no cache line: the root addresses it directly, without a lookup. Written by
+ * the root on that CPU only (XDP does not nest), read by user space; plain
+ * 64-bit increments.
  *
  * exit[row][column]: packets whose way through the chain ended at slot `row`
  * (or at its end) with that verdict: exactly one increment per packet.
@@ -71,9 +78,6 @@ struct root_counters {
 	__u64 exit[ROOT_ROWS][ROOT_COL_COUNT];
 	__u64 went_on[ROOT_SLOTS][ROOT_COL_COUNT];
 	__u64 canary[ROOT_SLOTS][ROOT_COL_COUNT];
-	__u8 pad[ROOT_CPU_STRIDE - (ROOT_ROWS + 2 * ROOT_SLOTS) * ROOT_COL_COUNT * 8];
 };
-
-_Static_assert(sizeof(struct root_counters) == ROOT_CPU_STRIDE, "one stride per CPU");
 
 #endif

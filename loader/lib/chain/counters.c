@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dispatcher/root_layout.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 
@@ -29,7 +30,7 @@ int slot_counters_new(unsigned int *ret_cpu_max)
 		return cpus;
 	cpu_max = round_up_cpus((unsigned int)cpus);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, ROOT_COUNTERS_NAME, sizeof(__u32),
-			    cpu_max << ROOT_CPU_SHIFT, 1, NULL);
+			    cpu_max << slot_root_layout_current()->cpu_shift, 1, NULL);
 	if (fd >= 0)
 		*ret_cpu_max = cpu_max;
 	return fd;
@@ -132,32 +133,17 @@ void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *
 		choose_canary(sums, slot, lineup->canary_since[slot]);
 }
 
-static void add_rows(const __u64 (*from)[ROOT_COL_COUNT], __u64 (*to)[ROOT_COL_COUNT],
-		     unsigned int rows)
-{
-	unsigned int row;
-	unsigned int c;
-
-	for (row = 0; row < rows; row++)
-		for (c = 0; c < ROOT_COL_COUNT; c++)
-			to[row][c] += from[row][c];
-}
-
-static void add_cpu(const struct root_counters *cpu, struct root_counters *sum)
-{
-	add_rows(cpu->exit, sum->exit, ROOT_ROWS);
-	add_rows(cpu->went_on, sum->went_on, ROOT_SLOTS);
-	add_rows(cpu->canary, sum->canary, ROOT_SLOTS);
-}
-
 int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums)
 {
-	_cleanup_free_ struct root_counters *cpus = NULL;
+	const struct root_layout *layout = lineup->root_abi ?
+						   slot_root_layout_find(lineup->root_abi) :
+						   slot_root_layout_current();
+	_cleanup_free_ char *cpus = NULL;
 	struct root_counters sum = { 0 };
 	__u32 key = 0;
 	__u32 size = 0;
 	__u32 i;
-	int err = get_value_size(fd, &size);
+	int err = layout ? get_value_size(fd, &size) : -ENOTSUP;
 
 	if (err)
 		return err;
@@ -167,8 +153,8 @@ int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_coun
 	err = bpf_map_lookup_elem(fd, &key, cpus);
 	if (err)
 		return err;
-	for (i = 0; i < size >> ROOT_CPU_SHIFT; i++)
-		add_cpu(&cpus[i], &sum);
+	for (i = 0; i < size >> layout->cpu_shift; i++)
+		slot_root_layout_add(layout, cpus + ((size_t)i << layout->cpu_shift), &sum);
 	slot_counters_derive(&sum, lineup, sums);
 	return 0;
 }

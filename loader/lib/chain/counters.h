@@ -30,7 +30,8 @@ struct slot_counters {
 
 /* Who was there when a generation counted. */
 struct slot_lineup {
-	__u32 running; /* bit per slot that it ran */
+	unsigned int root_abi; /* version of its root, and so of what it counted in; 0: this one's */
+	__u32 running;	       /* bit per slot that it ran */
 	/*
 	 * The generation that the slot's canary began with, 0 without one: it
 	 * tells one run of a canary from the next, even of the same object.
@@ -63,7 +64,11 @@ void slot_counters_derive(const struct root_counters *raw, const struct slot_lin
 /* slot_counters_choose - let @sums be of the canaries of @lineup: those of any other start at 0. Pure. */
 void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *lineup);
 
-/* slot_counters_add - read the map @fd and derive it onto @sums. Returns 0 or -errno. */
+/*
+ * slot_counters_add - read the map @fd, by the layout of the root's version, and
+ * derive it onto @sums. Returns 0, -ENOTSUP for a version that is newer than this
+ * slotd, or -errno.
+ */
 int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums);
 
 /* slot_totals_new - an empty totals map. Returns the descriptor or -errno. */

@@ -49,7 +49,7 @@ int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_di
 
 struct slot_lineup slot_generation_lineup(const struct slot_generation *generation)
 {
-	struct slot_lineup lineup = { 0 };
+	struct slot_lineup lineup = { .root_abi = generation ? generation->root_abi : 0 };
 	unsigned int slot;
 
 	for (slot = 0; generation && slot < ROOT_SLOTS; slot++) {
