@@ -99,6 +99,9 @@ static int start_chains(struct daemon *daemon)
 
 	for (i = 0; i < daemon->config.count && !err; i++)
 		err = audited_start(daemon, daemon->chains[i], &error);
+	/* What a change that was interrupted kept or no longer needs. */
+	if (!err)
+		slot_store_sweep(&daemon->host.store);
 	op_error_free(&error);
 	return err;
 }

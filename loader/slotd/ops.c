@@ -271,6 +271,7 @@ int op_detach(struct slot_chain *chain, struct op_error *error)
 
 	if (err)
 		return op_fail(error, err, chain);
+	slot_store_sweep(&chain->host->store);
 	log_info("%s: the chain is off the interface, until the next apply", chain->interface);
 	return 0;
 }

@@ -33,6 +33,8 @@ BED_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BED=/tmp/slotd-$$-$RANDOM
 TAP_OUT=$BED/out
 BED_BIN=$BED/build/bin
+# Another build of slotd than the product, where a test needs one.
+BED_DAEMON=$BED_BIN/slotd
 BED_TOOLS=$BED/build/tests/tools
 BED_OBJECTS=$BED/build/bpf
 BED_PROGS=$BED/build/tests
@@ -213,7 +215,7 @@ is_slotd_settled() {
 
 # Start slotd without waiting for it.
 bed_slotd_spawn() {
-	spawn edge "$BED/log/slotd" "$BED_BIN/slotd" --config "$BED/slots.conf" \
+	spawn edge "$BED/log/slotd" "$BED_DAEMON" --config "$BED/slots.conf" \
 		--object-dir "$BED_OBJECTS" --state-dir "$BED/state" --run-dir "$BED/run" \
 		--bpffs "$BED/bpf" "$@"
 	BED_SLOTD=$BED_SPAWNED

@@ -300,6 +300,17 @@ static int finish_change(struct slot_chain *chain, const struct slot_chain_recor
 	return slot_chain_save(chain, why);
 }
 
+/* A record without a generation, while an old one runs or its maps are still pinned. */
+static bool is_detach_unfinished(const struct slot_chain *chain,
+				 const struct slot_chain_record *record)
+{
+	if (record->current)
+		return false;
+	if (chain->current)
+		return chain->current->number < record->next;
+	return record->next > 1 && !access(chain->dir, F_OK);
+}
+
 static int take_over(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_chain_record record;
@@ -317,8 +328,7 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	err = open_generations(chain, &record, prog_id, why);
 	if (err)
 		return err;
-	/* A record without a generation while an old one runs: a detach that was interrupted. */
-	if (prog_id && !record.current && chain->current->number < record.next)
+	if (is_detach_unfinished(chain, &record))
 		return slot_chain_detach(chain, record.is_detached, why);
 	return finish_change(chain, &record, why);
 }

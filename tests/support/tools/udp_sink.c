@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * udp_sink: counts the datagrams that arrive at a port, IPv4 and IPv6. The count so far
- * stands in FILE whenever nothing is waiting to be read; SIGTERM ends it.
+ * udp_sink: counts the datagrams that arrive at a port, IPv4 and IPv6. The counts so far
+ * stand in FILE whenever nothing is waiting to be read, a line each: datagrams; those that
+ * two slots marked with different versions (tests/system/progs/pair.bpf.c); those without
+ * such a mark; those that the socket had no room for. SIGTERM ends it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,16 @@
 
 /* Some seconds of the traffic that tests send, should the machine be busy elsewhere. */
 #define RECEIVE_BUFFER (16 << 20)
+
+/* Where pair leaves the versions of the two slots. */
+#define VERSIONS_AT 8
+
+struct counts {
+	unsigned long long datagrams;
+	unsigned long long mixed;
+	unsigned long long unmarked;
+	unsigned long long overflows;
+};
 
 static volatile sig_atomic_t is_stopped;
 
@@ -34,9 +47,11 @@ static int open_socket(int port)
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int size = RECEIVE_BUFFER;
 	int off = 0;
+	int on = 1;
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) ||
 	    bind(fd, (struct sockaddr *)&any, sizeof(any))) {
 		fprintf(stderr, "udp_sink: port %d: %s\n", port, strerror(errno));
 		exit(1);
@@ -44,40 +59,63 @@ static int open_socket(int port)
 	return fd;
 }
 
-/* A number of fixed width: a reader never sees half of it. */
-static void write_count(int fd, unsigned long long count)
+/* Numbers of fixed width: a reader never sees half of one. */
+static void write_counts(int fd, const struct counts *counts)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%20llu\n", count);
+	char text[4 * 21 + 1];
+	int len = snprintf(text, sizeof(text), "%20llu\n%20llu\n%20llu\n%20llu\n", counts->datagrams,
+			   counts->mixed, counts->unmarked, counts->overflows);
 
 	if (pwrite(fd, text, (size_t)len, 0) != len) {
-		perror("udp_sink: cannot write the count");
+		perror("udp_sink: cannot write the counts");
 		exit(1);
 	}
 }
 
-static unsigned long long receive_all(int fd)
+/* The kernel tells with a datagram how many were dropped before it. */
+static void note_overflows(struct msghdr *msg, struct counts *counts)
 {
-	unsigned long long count = 0;
-	char buffer[64];
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	uint32_t dropped;
 
-	while (recv(fd, buffer, sizeof(buffer), MSG_TRUNC) >= 0)
-		count++;
-	return count;
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SO_RXQ_OVFL)
+		return;
+	memcpy(&dropped, CMSG_DATA(cmsg), sizeof(dropped));
+	counts->overflows = dropped;
+}
+
+static bool receive_one(int fd, struct counts *counts)
+{
+	unsigned char payload[64] = { 0 };
+	char control[CMSG_SPACE(sizeof(uint32_t))];
+	struct iovec iov = { .iov_base = payload, .iov_len = sizeof(payload) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+
+	if (recvmsg(fd, &msg, 0) < 0)
+		return false;
+	counts->datagrams++;
+	counts->mixed += payload[VERSIONS_AT] != payload[VERSIONS_AT + 1];
+	counts->unmarked += !payload[VERSIONS_AT] || !payload[VERSIONS_AT + 1];
+	note_overflows(&msg, counts);
+	return true;
 }
 
 static void count_datagrams(int fd, int out)
 {
-	unsigned long long count = 0;
+	struct counts counts = { 0 };
 
-	write_count(out, count);
+	write_counts(out, &counts);
 	while (!is_stopped) {
 		struct pollfd ready = { .fd = fd, .events = POLLIN };
 
 		if (poll(&ready, 1, -1) <= 0)
 			continue;
-		count += receive_all(fd);
-		write_count(out, count);
+		while (receive_one(fd, &counts))
+			;
+		write_counts(out, &counts);
 	}
 }
 

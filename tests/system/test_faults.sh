@@ -1,0 +1,319 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 1800
+#
+# slotd killed after every step of every operation, under traffic, and started again. The chain
+# is never empty and never a mixture of two generations; it is what it was before the operation
+# or what the operation asked for; nothing is left of either. Which steps there are, slotd says
+# itself. SLOTD_FAULTS=all takes each of them, otherwise the first and last of a kind.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/faults.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
+
+STATE=$BED_PROGS/system/progs/state.bpf.o
+PAIR=$BED_PROGS/system/progs/pair.bpf.o
+NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
+
+# write_conf OBJECT: firewall, and two slots that run versions of one program
+write_conf() {
+	bed_conf <<-END
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "guest" }
+		slot 7 { name = "left" object = "$1" }
+		slot 9 { name = "right" object = "$1" settings { place = 1 } }
+	END
+}
+
+setup() {
+	faults_start
+	write_conf "$PAIR"
+	list_objects >"$BED/before"
+	bed_slotd_fresh
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+	RULES=$(bed_ctl firewall list)
+}
+
+# --- traffic ---------------------------------------------------------------------------------
+
+start_floods() {
+	sink_start 7001
+	sink_start 7002
+	sink_start 7003
+	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	flood_start paired "$RATE" "$CLIENT4" "$SERVER4" 7003
+	wait_for 5 sink_has 7002 20 && wait_for 5 sink_has 7003 20 || not_ok "allowed packets arrive"
+}
+
+# check_floods WHAT
+check_floods() {
+	local sent
+
+	flood_stop denied >/dev/null
+	sent=$(flood_stop allowed)
+	in_time "no allowed packet is lost, $1" 3 sink_has 7002 "$sent"
+	sent=$(flood_stop paired)
+	in_time "no marked packet is lost, $1" 3 sink_has 7003 "$sent"
+	is "no packet passes unfiltered, $1" "$(sink_count 7001)" 0
+	is "no packet meets two generations, $1" "$(sed -n 2,3p "$BED/sink.7003" | xargs)" "0 0"
+}
+
+# --- one kill --------------------------------------------------------------------------------
+
+# What runs and what was asked for, in words that a restart does not change.
+describe() {
+	bed_get slots '[.attached, (.slots[] | select(.reserved) |
+		[.name, .program, .version, .sha256, .enabled, .running, .deployed, .canary])]
+		| tostring'
+}
+
+complain() {
+	echo "killed at '$1': $2"
+	bed_ctl slots
+	find "$BED/bpf/slotd" "$BED/state"
+	bed_log | tail -n 12
+	return 1
+}
+
+# Files and pins that nothing needs any more.
+list_litter() {
+	find "$BED/state" -name '.new-*'
+	find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 2>/dev/null | tail -n +3
+	find "$BED"/state/chains/*/ -name 'generation-*' | tail -n +3
+	[[ $(bed_get slots .attached) == true ]] || find "$BED/bpf/slotd" -mindepth 1
+	for object in "$BED"/state/objects/*; do
+		[[ ! -e $object ]] || grep -rqF "$(basename "$object" .minisig)" "$BED/state/chains" ||
+			echo "$object"
+	done
+}
+
+# What has to hold after the restart that follows a kill at $1; $BEFORE and $AFTER are the
+# states that may be.
+check_whole() {
+	local now litter
+
+	now=$(describe)
+	[[ $now == "$BEFORE" || $now == "$AFTER" ]] ||
+		complain "$1" "neither before nor after: $now" || return
+	[[ $now == '[false'* || $(bed_get plan .has_changes) == false || $now == "$BEFORE" ]] ||
+		complain "$1" "what runs is not what is recorded" || return
+	litter=$(list_litter)
+	[[ -z $litter ]] || complain "$1" "left over: $litter" || return
+	[[ $now == '[false'* || $(bed_ctl firewall list) == "$RULES" ]] ||
+		complain "$1" "rules are lost"
+}
+
+# bring_back UNDO...: from either state to the one before
+bring_back() {
+	[[ $(describe) != "$BEFORE" ]] || return 0
+	"$@" >/dev/null 2>&1
+	[[ $(describe) == "$BEFORE" ]] || complain "$*" "it does not bring back what was before"
+}
+
+# slotd answers before it is killed, or not at all: a broken answer says that it is about to be gone.
+is_killed() {
+	! bed_ctl status && wait_for 5 is_gone "$BED_SLOTD"
+}
+
+forget_slotd() {
+	disown "$BED_SLOTD" 2>/dev/null
+	BED_SLOTD=
+	fault_disarm
+}
+
+# run_killed POINT COUNT OPERATION...: returns 1 where the step was not met this time, as an object
+# is written to the store only once
+run_killed() {
+	fault_arm "$1" "$2" kill
+	"${@:3}" >/dev/null 2>&1
+	if ! is_killed >/dev/null 2>&1; then
+		fault_disarm
+		return 1
+	fi
+	forget_slotd
+	KILLS=$((KILLS + 1))
+	echo "$1" >>"$BED/killed"
+}
+
+restart() {
+	[[ $IS_OFF_FINE || -n $(xdp_id eth0) ]] || complain "$1" "the interface is bare" || return
+	[[ -z $BED_SLOTD ]] || return 0
+	bed_slotd || complain "$1" "slotd does not start"
+}
+
+# at_every_step UNDO OPERATION...: both are functions; OPERATION is killed at each step it has
+at_every_step() {
+	local undo=$1 point count
+	shift
+	KILLS=0
+	BEFORE=$(describe)
+	fault_trace "$@" >/dev/null || complain "no step" "the operation itself fails" || return
+	AFTER=$(describe)
+	[[ $AFTER != "$BEFORE" || $undo == true ]] || complain "no step" "nothing is changed" || return
+	bring_back "$undo" || return
+	while read -r point count; do
+		! run_killed "$point" "$count" "$@" || restart "$point $count" || return
+		check_whole "$point $count" && bring_back "$undo" || return
+	done < <(choose_points)
+}
+
+nothing_is_left() {
+	bed_ctl detach >/dev/null
+	is "no pin is left when the chain is off, $1" "$(find "$BED/bpf/slotd" -mindepth 1)" ""
+	bed_slotd_stop
+	in_time "no program, map or link is left, $1" 30 is_nothing_left_since "$BED/before"
+	[[ $TAP_FAILED -eq 0 ]] || left_since "$BED/before" | tap_note
+}
+
+# survives NAME UNDO OPERATION...: at_every_step under traffic, and the points about it
+survives() {
+	local IS_OFF_FINE='' KILLS=0
+
+	start_floods
+	succeeds "killed after any step of $1, slotd comes back with a whole chain" \
+		at_every_step "${@:2}"
+	matches "there were steps: $KILLS ($1)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	check_floods "$1"
+	nothing_is_left "$1"
+}
+
+# --- operations ------------------------------------------------------------------------------
+
+run_deploy() { bed_ctl deploy guest "$STATE"; }
+# Its maps go as well, so that the next deploy has to make them again.
+run_undeploy() { bed_ctl undeploy guest && rm -rf "$BED"/bpf/slotd/*/maps/guest; }
+run_disable() { bed_ctl disable guest; }
+run_enable() { bed_ctl enable guest; }
+run_rollback() { bed_ctl rollback; }
+run_apply_next() { write_conf "$NEXT"; bed_ctl apply; }
+run_apply_first() { write_conf "$PAIR"; bed_ctl apply; }
+run_reload_next() { write_conf "$NEXT"; bed_ctl reload; }
+run_detach() { bed_ctl detach; }
+run_attach() { bed_ctl apply && bed_ctl firewall deny add "$DENIED4/32"; }
+
+test_deploy() {
+	survives "a deploy with a new map" run_undeploy run_deploy
+}
+
+test_apply() {
+	survives "an apply of two new versions at once" run_apply_first run_apply_next
+}
+
+test_reload() {
+	survives "a reload of two new versions at once" run_apply_first run_reload_next
+}
+
+test_undeploy() {
+	run_deploy >/dev/null
+	survives "an undeploy" run_deploy run_undeploy
+}
+
+test_disable() {
+	run_deploy >/dev/null
+	survives "a disable" run_enable run_disable
+}
+
+test_enable() {
+	run_deploy >/dev/null
+	run_disable >/dev/null
+	survives "an enable" run_disable run_enable
+}
+
+test_rollback() {
+	run_deploy >/dev/null
+	survives "a rollback" run_rollback run_rollback
+}
+
+# The packets meanwhile meet a chain or none, as asked.
+test_detach() {
+	local IS_OFF_FINE=yes KILLS=0
+
+	succeeds "killed after any step of a detach, slotd comes back with the chain off or on" \
+		at_every_step run_attach run_detach
+	matches "there were steps: $KILLS (detach)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	nothing_is_left "a detach"
+}
+
+# A start that finds a change swapped in and nothing more, killed at each of its steps.
+start_half_done() {
+	run_killed change.swapped 1 run_deploy
+}
+
+# start_killed POINT COUNT: a start that ends there
+start_killed() {
+	fault_arm "$1" "$2" kill
+	if bed_slotd; then
+		fault_disarm
+		bed_slotd_stop
+		return
+	fi
+	forget_slotd
+	KILLS=$((KILLS + 1))
+	echo "$1" >>"$BED/killed"
+}
+
+# take_over_killed POINT COUNT
+take_over_killed() {
+	start_half_done || complain "$1 $2" "the change was not interrupted" || return
+	start_killed "$1" "$2"
+	restart "$1 $2" && check_whole "$1 $2" && bring_back run_undeploy
+}
+
+take_over_at_every_step() {
+	local point count
+
+	BEFORE=$(describe)
+	start_half_done || return
+	fault_trace bed_slotd || return
+	AFTER=$(describe)
+	bring_back run_undeploy || return
+	while read -r point count; do
+		take_over_killed "$point" "$count" || return
+	done < <(choose_points)
+}
+
+test_take_over() {
+	local IS_OFF_FINE='' KILLS=0
+
+	start_floods
+	succeeds "killed after any step of a start that finishes a change, slotd finishes it" \
+		take_over_at_every_step
+	matches "there were steps: $KILLS (take-over)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	check_floods "a take-over"
+	nothing_is_left "a take-over"
+}
+
+# As at the first boot: nothing known, nothing pinned.
+start_as_new() {
+	bed_ctl detach >/dev/null 2>&1
+	bed_slotd_stop
+	rm -rf "$BED/state"
+	mkdir "$BED/state"
+}
+
+first_start_at_every_step() {
+	local point count
+
+	BEFORE=$(describe)
+	AFTER=$BEFORE RULES=''
+	start_as_new
+	fault_trace bed_slotd || return
+	while read -r point count; do
+		start_as_new
+		start_killed "$point" "$count"
+		restart "$point $count" && check_whole "$point $count" || return
+	done < <(choose_points)
+}
+
+test_first_start() {
+	local IS_OFF_FINE=yes KILLS=0
+
+	succeeds "killed after any step of a first start, slotd starts the next time" \
+		first_start_at_every_step
+	matches "there were steps: $KILLS (first start)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	nothing_is_left "a first start"
+}
+
+bed_run
