@@ -56,7 +56,7 @@ BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. -Wall -Wextra -Werror \
 
 # --- what is there -------------------------------------------------------------------------
 
-LIB_SRCS := $(wildcard dispatcher/*.c loader/lib/*/*.c)
+LIB_SRCS := $(filter-out %.bpf.c,$(wildcard dispatcher/*.c loader/lib/*/*.c))
 SLOTD_SRCS := $(wildcard loader/slotd/*.c)
 SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
@@ -64,6 +64,8 @@ UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 BPF_TEST_SRCS := $(wildcard tests/bpf/test_*.c)
 BENCH_SRCS := $(wildcard tests/bench/*.c)
 BENCH_PART_SRCS := $(wildcard tests/bench/parts/*.c)
+# What the build itself makes for C sources to include.
+GENERATED := build/gen/flow_hash.inc
 TOOL_SRCS := $(wildcard tests/support/tools/*.c)
 PRELOAD_SRCS := $(wildcard tests/support/preload/*.c)
 PROGRAM_SRCS := $(wildcard programs/*/*.bpf.c bpf/*/*.bpf.c)
@@ -156,7 +158,7 @@ VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(V
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
 run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
-run-lint:
+run-lint: $(GENERATED)
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
 
 run-tests: checks $(FUZZ_TESTS)
@@ -192,18 +194,18 @@ build/flags: FORCE
 build/sources: FORCE
 	$(call keep,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
 
-build/obj/%.o: %.c build/flags
+build/obj/%.o: %.c build/flags | $(GENERATED)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/asan/obj/%.o: %.c build/flags
+build/asan/obj/%.o: %.c build/flags | $(GENERATED)
 	$(call say,ASAN,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 # The same sources with fault points in them (loader/lib/base/fault.h).
-build/faults/obj/%.o: %.c build/flags
+build/faults/obj/%.o: %.c build/flags | $(GENERATED)
 	$(call say,FAULTS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) -DSLOT_FAULTS $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -247,11 +249,11 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 # One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
-$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c $(LIB_SRCS) $(wildcard programs/*/*.c)
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-		-o $@ $(filter-out %.bpf.c,$^) $(call pkg_libs,$(ALL_PKGS))
+		-o $@ $(filter-out %.bpf.c %.inc,$^) $(call pkg_libs,$(ALL_PKGS))
 
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)
@@ -294,6 +296,17 @@ build/bpf/%.bpf.o: PROGRAM_VERSION = $(addprefix -DSLOT_PROGRAM_VERSION=,\
 
 $(TEST_PROGS): build/%.bpf.o: %.bpf.c build/flags
 	$(build_bpf)
+
+# The root's own function in C, as bytes: one section without relocations.
+build/gen/flow_hash.bpf.o: dispatcher/flow_hash.bpf.c build/flags
+	$(build_bpf)
+
+build/gen/%.inc: build/gen/%.bpf.o
+	$(call say,GEN,$@)
+	$(Q)! readelf -r -W $< | grep -q "'.relxdp'"
+	$(Q)readelf -x xdp $< | awk '/^ *0x/ { hex = substr($$0, 14, 35); gsub(/ /, "", hex); \
+		while (hex) { printf "0x%s, ", substr(hex, 1, 2); hex = substr(hex, 3) } print "" }' >$@
+	$(Q)[ -s $@ ]
 
 # --- install, clean, help -------------------------------------------------------------------
 

@@ -44,10 +44,10 @@ static inline struct bpf_insn insn_add(__u8 dst, __u8 src)
 	return insn_make(BPF_ALU64 | BPF_ADD | BPF_X, dst, src, 0, 0);
 }
 
-/* dst = *(u64 *)src */
-static inline struct bpf_insn insn_load64(__u8 dst, __u8 src)
+/* dst = *(u64 *)(src + off) */
+static inline struct bpf_insn insn_load64(__u8 dst, __u8 src, __s16 off)
 {
-	return insn_make(BPF_LDX | BPF_MEM | BPF_DW, dst, src, 0, 0);
+	return insn_make(BPF_LDX | BPF_MEM | BPF_DW, dst, src, off, 0);
 }
 
 /* dst = *(u32 *)(src + off), upper half zero */
@@ -56,13 +56,13 @@ static inline struct bpf_insn insn_load32(__u8 dst, __u8 src, __s16 off)
 	return insn_make(BPF_LDX | BPF_MEM | BPF_W, dst, src, off, 0);
 }
 
-/* *(u64 *)dst = src */
-static inline struct bpf_insn insn_store64(__u8 dst, __u8 src)
+/* *(u64 *)(dst + off) = src */
+static inline struct bpf_insn insn_store64(__u8 dst, __u8 src, __s16 off)
 {
-	return insn_make(BPF_STX | BPF_MEM | BPF_DW, dst, src, 0, 0);
+	return insn_make(BPF_STX | BPF_MEM | BPF_DW, dst, src, off, 0);
 }
 
-/* if (u32)dst op imm goto; op is BPF_JEQ, BPF_JNE, BPF_JGT */
+/* if (u32)dst op imm goto; op is BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JLE, BPF_JLT: imm counts as u32 */
 static inline struct bpf_insn insn_jump32(__u8 op, __u8 dst, __s32 imm)
 {
 	return insn_make(BPF_JMP32 | op | BPF_K, dst, 0, 0, imm);

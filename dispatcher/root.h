@@ -30,11 +30,11 @@ enum root_denied_as {
 /* The return contract of one slot; masks have bit 1 << verdict. */
 struct root_rules {
 	__u8 continue_on; /* verdicts after which the chain goes on */
-	__u8 allow;	  /* verdicts that the program may return at all */
+	__u8 allow;	  /* verdicts that the program may return at all, ROOT_ALLOW_SKIP */
 	__u8 denied_as;	  /* enum root_denied_as, for everything else */
 };
 
-/* The default contract: everything allowed, go on after pass, abort otherwise. */
+/* The default contract: every verdict allowed but no skip, go on after pass, abort otherwise. */
 #define ROOT_RULES_DEFAULT                                                                         \
 	((struct root_rules){                                                                      \
 		.continue_on = 1U << ROOT_COL_PASS,                                                \
@@ -48,15 +48,36 @@ struct root_body {
 	size_t count;
 };
 
+/* Which of a slot's programs. */
+enum root_version {
+	ROOT_STABLE, /* its own */
+	ROOT_CANARY, /* the one beside it, where there is one */
+	ROOT_VERSIONS,
+};
+
+/* All flows, in the unit of a canary's share. */
+#define ROOT_SHARE_ALL 1000000U
+
+/* The other version of a slot's program, and which packets go there. */
+struct root_canary {
+	bool present;
+	unsigned int share_ppm; /* by flow: of ROOT_SHARE_ALL, at least 1 and less than all */
+	__u64 cpus;		/* by CPU: a bit per CPU, 0 to 63; 0: by flow */
+	struct root_body body;
+};
+
 /*
  * One slot of the chain to emit. Without a body (count 0) the root calls a
  * global stub named slot_NN, the target of an extension program; with one, the
- * body is placed behind the root and called directly.
+ * body is placed behind the root and called directly. So with the canary, whose
+ * stub is slot_NN_c. It has the slot's rules, and leaves no instruction behind
+ * where there is none.
  */
 struct root_slot {
 	bool taken;
 	struct root_rules rules;
 	struct root_body body;
+	struct root_canary canary;
 };
 
 struct root_spec {
@@ -85,8 +106,9 @@ struct root_image {
  *
  * @ret_image is owned by the caller (slot_root_image_free). Bodies are copied,
  * but the map descriptors that they name must stay open until the image has
- * been loaded. Returns 0, -ENOMEM, or -EINVAL for a body whose calls leave it,
- * a cpu_max that is no power of two, or a contract that allows nothing.
+ * been loaded. Returns 0, -ENOMEM, -E2BIG for a root too large for its jumps, or
+ * -EINVAL for a body whose calls leave it, a cpu_max that is no power of two, a
+ * contract that allows no verdict, or a canary's share of nothing or all.
  * Rests on BPF-to-BPF calls (Linux 4.16) and direct map values (5.2).
  */
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image);
@@ -102,7 +124,10 @@ void slot_root_image_free(struct root_image *image);
 int slot_root_btf(const struct root_image *image, struct btf **ret_btf,
 		  struct bpf_func_info **ret_info);
 
-/* The name of the stub of @slot, "slot_07". @ret_name holds at least 8 bytes. */
-void slot_root_stub_name(unsigned int slot, char *ret_name);
+#define ROOT_STUB_NAME_SIZE 16
+
+/* The name of the stub of @slot, "slot_07", or of its canary's, "slot_07_c". */
+void slot_root_stub_name(unsigned int slot, enum root_version version,
+			 char ret_name[ROOT_STUB_NAME_SIZE]);
 
 #endif

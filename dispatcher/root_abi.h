@@ -53,6 +53,8 @@ enum root_column {
 
 #define ROOT_VERDICTS (ROOT_COL_REDIRECT + 1)
 #define ROOT_VERDICT_ALL ((1U << ROOT_VERDICTS) - 1)
+/* In the mask of what a program may return: the values of bpf/skip_abi.h. */
+#define ROOT_ALLOW_SKIP (1U << ROOT_COL_SKIPPED)
 
 /*
  * One CPU's counters, or the sum over all CPUs. In the map they stand side by

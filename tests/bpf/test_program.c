@@ -140,7 +140,7 @@ static struct slot_state describe(const char *name)
 
 static void a_program_is_only_found_for_the_type_it_was_loaded_as(void **state)
 {
-	struct slot_program *programs[ROOT_SLOTS] = { 0 };
+	struct slot_program *programs[ROOT_VERSIONS][ROOT_SLOTS] = { 0 };
 	struct slot_program_place place = { 0 };
 	struct slot_program_cache cache = { 0 };
 	struct slot_chain_state chain = { 0 };
@@ -148,16 +148,44 @@ static void a_program_is_only_found_for_the_type_it_was_loaded_as(void **state)
 	(void)state;
 	chain.slots[2] = describe("as_xdp");
 	chain.slots[3] = describe("as_ext");
-	programs[2] = load("ret", &place);
-	assert_int_equal(slot_program_from_fd(dup(programs[2]->fd), &programs[3]), 0);
+	programs[ROOT_STABLE][2] = load("ret", &place);
+	assert_int_equal(slot_program_from_fd(dup(programs[ROOT_STABLE][2]->fd),
+					      &programs[ROOT_STABLE][3]),
+			 0);
 	slot_program_cache_set(&cache, &chain, false, programs);
 
 	assert_ptr_equal(slot_program_cache_find(&cache, &chain.slots[2], BPF_PROG_TYPE_XDP, false),
-			 programs[2]);
+			 programs[ROOT_STABLE][2]);
 	assert_null(slot_program_cache_find(&cache, &chain.slots[2], BPF_PROG_TYPE_EXT, false));
 	assert_ptr_equal(slot_program_cache_find(&cache, &chain.slots[3], BPF_PROG_TYPE_EXT, false),
-			 programs[3]);
+			 programs[ROOT_STABLE][3]);
 	assert_null(slot_program_cache_find(&cache, &chain.slots[3], BPF_PROG_TYPE_XDP, false));
+	slot_program_cache_clear(&cache);
+}
+
+/* What is promoted was loaded as a canary, and is not loaded again. */
+static void a_canary_is_found_as_its_slots_own(void **state)
+{
+	struct slot_program *programs[ROOT_VERSIONS][ROOT_SLOTS] = { 0 };
+	struct slot_program_place place = { 0 };
+	struct slot_program_cache cache = { 0 };
+	struct slot_chain_state chain = { 0 };
+	struct slot_state promoted;
+
+	(void)state;
+	chain.slots[2] = describe("firewall");
+	chain.slots[2].canary = (struct slot_canary){ .present = true, .share_ppm = 1 };
+	memset(chain.slots[2].canary.object.sha256, 'c', SLOT_SHA256_SIZE - 1);
+	promoted = chain.slots[2];
+	promoted.object = promoted.canary.object;
+	programs[ROOT_STABLE][2] = load("ret", &place);
+	programs[ROOT_CANARY][2] = load("ret", &place);
+	slot_program_cache_set(&cache, &chain, false, programs);
+
+	assert_ptr_equal(slot_program_cache_find(&cache, &chain.slots[2], BPF_PROG_TYPE_XDP, false),
+			 programs[ROOT_STABLE][2]);
+	assert_ptr_equal(slot_program_cache_find(&cache, &promoted, BPF_PROG_TYPE_XDP, false),
+			 programs[ROOT_CANARY][2]);
 	slot_program_cache_clear(&cache);
 }
 
@@ -174,5 +202,6 @@ int main(void)
 	ADD(a_pin_of_a_maps_name_in_the_hosts_bpffs_is_not_used);
 	ADD(a_map_that_wants_to_be_pinned_by_name_is_pinned_with_its_slot);
 	ADD(a_program_is_only_found_for_the_type_it_was_loaded_as);
+	ADD(a_canary_is_found_as_its_slots_own);
 	return tap_run(&plan, "program", 1);
 }

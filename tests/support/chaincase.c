@@ -33,6 +33,13 @@ void chain_add(struct chainrun *chain, unsigned int slot, const char *object, co
 		fail_msg("slot %u: %s", slot, chain->why.text);
 }
 
+void chain_add_canary(struct chainrun *chain, unsigned int slot, const char *object,
+		      const char *settings)
+{
+	if (chainrun_add_canary(chain, slot, object, settings))
+		fail_msg("slot %u, canary: %s", slot, chain->why.text);
+}
+
 void chain_build(struct chainrun *chain)
 {
 	if (chainrun_build(chain))

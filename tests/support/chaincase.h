@@ -16,8 +16,10 @@ struct chain_case {
 /* chain_start - an empty chain of the engine that the case is run for; skips the case where that does not work. */
 void chain_start(struct chainrun *chain, void **state);
 
-/* chain_add, chain_build - as chainrun_add and chainrun_build; fail the case if they do. */
+/* chain_add, _add_canary, _build - as those of chainrun; fail the case if they do. */
 void chain_add(struct chainrun *chain, unsigned int slot, const char *object, const char *settings);
+void chain_add_canary(struct chainrun *chain, unsigned int slot, const char *object,
+		      const char *settings);
 void chain_build(struct chainrun *chain);
 
 /* chain_assert_verdict - run one frame and compare. */

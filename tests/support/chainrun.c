@@ -61,8 +61,10 @@ void chainrun_end(struct chainrun *chain)
 		close(chain->root_fd);
 	if (chain->build.counters_fd >= 0)
 		close(chain->build.counters_fd);
-	for (slot = 0; slot < ROOT_SLOTS; slot++)
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		slot_program_free(chain->build.programs[slot]);
+		slot_program_free(chain->build.canaries[slot]);
+	}
 	slot_pin_remove_all(chain->dir);
 }
 
@@ -84,10 +86,9 @@ static size_t split_settings(char *text, struct slot_setting *items, size_t max)
 	return count;
 }
 
-int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
-		 const char *settings)
+static int open_program(struct chainrun *chain, const char *object, const char *settings,
+			struct slot_program **ret_program)
 {
-	struct slot_state *state = &chain->state.slots[slot];
 	struct slot_setting items[8];
 	struct slot_settings list = { .items = items };
 	struct slot_blob blob;
@@ -103,8 +104,19 @@ int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 	err = slot_blob_read(path, &chain->why, &blob);
 	if (err)
 		return err;
-	err = slot_program_open(&blob, "", &list, &chain->why, &chain->build.programs[slot]);
+	err = slot_program_open(&blob, "", &list, &chain->why, ret_program);
 	slot_blob_free(&blob);
+	if (!err && !(*ret_program)->has_frags)
+		chain->build.has_frags = false;
+	return err;
+}
+
+int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
+		 const char *settings)
+{
+	struct slot_state *state = &chain->state.slots[slot];
+	int err = open_program(chain, object, settings, &chain->build.programs[slot]);
+
 	if (err)
 		return err;
 	state->reserved = true;
@@ -112,9 +124,17 @@ int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 	state->has_object = true;
 	state->rules = ROOT_RULES_DEFAULT;
 	snprintf(state->name, sizeof(state->name), "test%u", slot);
-	if (!chain->build.programs[slot]->has_frags)
-		chain->build.has_frags = false;
 	return 0;
+}
+
+int chainrun_add_canary(struct chainrun *chain, unsigned int slot, const char *object,
+			const char *settings)
+{
+	struct slot_canary *canary = &chain->state.slots[slot].canary;
+
+	canary->present = true;
+	canary->share_ppm = ROOT_SHARE_ALL / 2;
+	return open_program(chain, object, settings, &chain->build.canaries[slot]);
 }
 
 int chainrun_build(struct chainrun *chain)
@@ -141,9 +161,12 @@ struct slot_counters chainrun_counters(const struct chainrun *chain)
 	struct slot_lineup lineup = { 0 };
 	unsigned int slot;
 
-	for (slot = 0; slot < ROOT_SLOTS; slot++)
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		if (chain->build.programs[slot])
 			lineup.running |= 1U << slot;
+		lineup.canary_since[slot] = chain->build.canaries[slot] != NULL;
+	}
+	slot_counters_choose(&counters, &lineup);
 	assert_int_equal(slot_counters_add(chain->build.counters_fd, &lineup, &counters), 0);
 	return counters;
 }

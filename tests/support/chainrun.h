@@ -30,6 +30,13 @@ void chainrun_end(struct chainrun *chain);
 int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 		 const char *settings);
 
+/*
+ * chainrun_add_canary - the same as the canary of a slot that was added, for half
+ * of all flows: chain->state says otherwise before it is built.
+ */
+int chainrun_add_canary(struct chainrun *chain, unsigned int slot, const char *object,
+			const char *settings);
+
 /* chainrun_build - build what was added. Returns 0 or -errno, chain->why says why. */
 int chainrun_build(struct chainrun *chain);
 

@@ -11,6 +11,31 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 
+static bool is_same_canary(const struct slot_state *a, const struct slot_state *b)
+{
+	return !strcmp(a->name, b->name) &&
+	       !strcmp(a->canary.object.sha256, b->canary.object.sha256);
+}
+
+/* A canary begins with the generation before which its slot had none, or another object. */
+static void describe_canaries(struct slot_generation *generation,
+			      const struct slot_generation *current)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < ROOT_SLOTS; i++) {
+		const struct slot_state *slot = &generation->state.slots[i];
+
+		if (!slot_state_is_running(slot) || !slot->canary.present)
+			continue;
+		generation->canary_since[i] = generation->number;
+		for (k = 0; current && k < ROOT_SLOTS; k++)
+			if (current->canary_since[k] &&
+			    is_same_canary(&current->state.slots[k], slot))
+				generation->canary_since[i] = current->canary_since[k];
+	}
+}
+
 static int describe_attempt(struct slot_attempt *attempt, const char *reason,
 			    struct slot_reason *why)
 {
@@ -23,6 +48,7 @@ static int describe_attempt(struct slot_attempt *attempt, const char *reason,
 	}
 	generation->engine = chain->engine;
 	generation->overrides = attempt->overrides;
+	describe_canaries(generation, chain->current);
 	generation->created = time(NULL);
 	snprintf(generation->reason, sizeof(generation->reason), "%s", reason);
 	attempt->generation = generation;
@@ -86,39 +112,69 @@ int slot_attempt_stage(struct slot_attempt *attempt, const char *reason, struct 
 		     0;
 }
 
-static int open_from_store(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
+/* One program of the chain to be: a version of a slot, and what it is made of. */
+struct part {
+	unsigned int slot;
+	enum root_version version;
+	struct slot_state state; /* a view: not to be freed */
+};
+
+#define PARTS (ROOT_SLOTS * ROOT_VERSIONS)
+
+/* Part @i of PARTS. Returns whether it runs. */
+static bool get_part(const struct slot_chain_state *chain, unsigned int i, struct part *ret_part)
 {
-	const struct slot_state *state = &attempt->desired.slots[slot];
+	const struct slot_state *slot = &chain->slots[i / ROOT_VERSIONS];
+
+	ret_part->slot = i / ROOT_VERSIONS;
+	ret_part->version = i % ROOT_VERSIONS;
+	if (!slot_state_is_running(slot))
+		return false;
+	ret_part->state = slot_state_version(slot, ret_part->version);
+	return ret_part->state.has_object;
+}
+
+static struct slot_program **opened_of(struct slot_attempt *attempt, const struct part *part)
+{
+	return &attempt->opened[part->version][part->slot];
+}
+
+static int open_from_store(struct slot_attempt *attempt, const struct part *part,
+			   struct slot_reason *why)
+{
+	const struct slot_state *state = &part->state;
 	struct slot_blob blob;
 	int err;
 
 	err = slot_store_get(&attempt->chain->host->store, state->object.sha256, state->object.name,
 			     why, &blob);
-	if (err)
-		return err;
-	err = slot_program_open(&blob, state->program, &state->settings, why,
-				&attempt->opened[slot]);
-	slot_blob_free(&blob);
-	return err;
+	if (!err) {
+		err = slot_program_open(&blob, state->program, &state->settings, why,
+					opened_of(attempt, part));
+		slot_blob_free(&blob);
+	}
+	return err ? slot_reason_prefix(why, err, "slot %u (%s%s): ", part->slot, state->name,
+					part->version == ROOT_CANARY ? ", canary" : "") :
+		     0;
 }
 
 /* A program that is in memory or opened from the store, loaded with frags or without. */
-static int find_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why,
-			bool *ret_has_frags)
+static int find_program(struct slot_attempt *attempt, const struct part *part,
+			struct slot_reason *why, bool *ret_has_frags)
 {
-	const struct slot_state *state = &attempt->desired.slots[slot];
 	const struct slot_program_cache *cache = &attempt->chain->cache;
 	enum bpf_prog_type type = attempt->chain->engine->type;
-	struct slot_program *program = slot_program_cache_find(cache, state, type, true);
+	const struct slot_program *program;
 	int err;
 
+	program = slot_program_cache_find(cache, &part->state, type, true);
 	if (!program)
-		program = slot_program_cache_find(cache, state, type, false);
+		program = slot_program_cache_find(cache, &part->state, type, false);
 	if (!program) {
-		err = open_from_store(attempt, slot, why);
+		err = open_from_store(attempt, part, why);
 		if (err)
-			return slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name);
-		program = attempt->opened[slot];
+			return err;
+		program = *opened_of(attempt, part);
 	}
 	*ret_has_frags = program->has_frags;
 	return 0;
@@ -126,8 +182,8 @@ static int find_program(struct slot_attempt *attempt, unsigned int slot, struct 
 
 static bool is_same_program(const struct slot_state *a, const struct slot_state *b)
 {
-	return slot_state_is_running(a) && !strcmp(a->name, b->name) &&
-	       !strcmp(a->object.sha256, b->object.sha256) && !strcmp(a->program, b->program) &&
+	return !strcmp(a->name, b->name) && !strcmp(a->object.sha256, b->object.sha256) &&
+	       !strcmp(a->program, b->program) &&
 	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
@@ -138,11 +194,12 @@ static bool is_same_grant(const struct slot_limits *a, const struct slot_limits 
 }
 
 /* After a restart the running generation's pins give back what need not be loaded again. */
-static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
+static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 {
 	const struct slot_generation *current = attempt->chain->current;
-	const struct slot_state *state = &attempt->desired.slots[slot];
+	struct slot_program **opened = opened_of(attempt, part);
 	struct slot_program *program = NULL;
+	struct part running;
 	char dir[PATH_MAX];
 	unsigned int i;
 
@@ -150,55 +207,75 @@ static void reopen_pinned(struct slot_attempt *attempt, unsigned int slot)
 	    current->has_frags != attempt->has_frags ||
 	    slot_generation_dir(attempt->chain->dir, current->number, dir))
 		return;
-	for (i = 0; i < ROOT_SLOTS && !program; i++)
-		if (is_same_program(&current->state.slots[i], state) &&
-		    is_same_grant(&current->state.slots[i].limits, &state->limits))
-			current->engine->reopen(dir, i, &program);
+	for (i = 0; i < PARTS && !program; i++)
+		if (get_part(&current->state, i, &running) &&
+		    is_same_program(&running.state, &part->state) &&
+		    is_same_grant(&running.state.limits, &part->state.limits))
+			current->engine->reopen(dir, running.slot, running.version, &program);
 	if (!program)
 		return;
-	program->has_frags = attempt->opened[slot]->has_frags;
-	slot_program_free(attempt->opened[slot]);
-	attempt->opened[slot] = program;
+	program->has_frags = (*opened)->has_frags;
+	slot_program_free(*opened);
+	*opened = program;
 }
 
-static int choose_program(struct slot_attempt *attempt, unsigned int slot, struct slot_reason *why)
+static int choose_program(struct slot_attempt *attempt, const struct part *part,
+			  struct slot_reason *why)
 {
 	const struct slot_chain *chain = attempt->chain;
-	const struct slot_state *state = &attempt->desired.slots[slot];
+	struct slot_program **chosen = &attempt->programs[part->version][part->slot];
 	int err;
 
-	attempt->programs[slot] = slot_program_cache_find(&chain->cache, state, chain->engine->type,
-							  attempt->has_frags);
-	if (attempt->programs[slot])
+	*chosen = slot_program_cache_find(&chain->cache, &part->state, chain->engine->type,
+					  attempt->has_frags);
+	if (*chosen)
 		return 0;
-	if (!attempt->opened[slot]) {
-		err = open_from_store(attempt, slot, why);
+	if (!*opened_of(attempt, part)) {
+		err = open_from_store(attempt, part, why);
 		if (err)
-			return slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name);
+			return err;
 	}
-	reopen_pinned(attempt, slot);
-	attempt->programs[slot] = attempt->opened[slot];
+	reopen_pinned(attempt, part);
+	*chosen = *opened_of(attempt, part);
+	return 0;
+}
+
+/* A program is loaded once, and an extension is linked into one stub of a root. */
+static int check_canaries(const struct slot_chain_state *state, struct slot_reason *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < ROOT_SLOTS; i++) {
+		const struct slot_state *slot = &state->slots[i];
+
+		if (slot_state_is_running(slot) && slot->canary.present &&
+		    !strcmp(slot->object.sha256, slot->canary.object.sha256))
+			return slot_reason_set(why, -EINVAL,
+					       "slot %u (%s): its canary is the object that the "
+					       "slot runs anyway",
+					       i, slot->name);
+	}
 	return 0;
 }
 
 /* The chain takes multi-buffer packets only if all of its programs do. */
 int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
 {
-	const struct slot_state *slots = attempt->desired.slots;
-	unsigned int slot;
 	bool has_frags = false;
-	int err = 0;
+	struct part part;
+	unsigned int i;
+	int err = check_canaries(&attempt->desired, why);
 
 	attempt->has_frags = true;
-	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
-		if (!slot_state_is_running(&slots[slot]))
+	for (i = 0; i < PARTS && !err; i++) {
+		if (!get_part(&attempt->desired, i, &part))
 			continue;
-		err = find_program(attempt, slot, why, &has_frags);
+		err = find_program(attempt, &part, why, &has_frags);
 		attempt->has_frags = attempt->has_frags && !err && has_frags;
 	}
-	for (slot = 0; slot < ROOT_SLOTS && !err; slot++)
-		if (slot_state_is_running(&slots[slot]))
-			err = choose_program(attempt, slot, why);
+	for (i = 0; i < PARTS && !err; i++)
+		if (get_part(&attempt->desired, i, &part))
+			err = choose_program(attempt, &part, why);
 	attempt->generation->has_frags = attempt->has_frags;
 	return err;
 }
@@ -218,7 +295,8 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 	};
 	int err;
 
-	memcpy(build.programs, attempt->programs, sizeof(build.programs));
+	memcpy(build.programs, attempt->programs[ROOT_STABLE], sizeof(build.programs));
+	memcpy(build.canaries, attempt->programs[ROOT_CANARY], sizeof(build.canaries));
 	err = generation->engine->build(&build, why, &generation->root_fd);
 	if (err)
 		return err;
@@ -240,10 +318,10 @@ void slot_attempt_keep(struct slot_attempt *attempt)
 void slot_attempt_discard(struct slot_attempt *attempt)
 {
 	struct slot_chain *chain = attempt->chain;
-	unsigned int slot;
+	unsigned int i;
 
-	for (slot = 0; slot < ROOT_SLOTS; slot++)
-		slot_program_free(attempt->opened[slot]);
+	for (i = 0; i < PARTS; i++)
+		slot_program_free(attempt->opened[i % ROOT_VERSIONS][i / ROOT_VERSIONS]);
 	memset(attempt->opened, 0, sizeof(attempt->opened));
 	if (!attempt->generation)
 		return;

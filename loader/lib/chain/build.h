@@ -29,8 +29,9 @@ struct slot_attempt {
 	char dir[PATH_MAX];
 	char map_dir[PATH_MAX];
 	char stage_dir[PATH_MAX];
-	struct slot_program *programs[ROOT_SLOTS];
-	struct slot_program *opened[ROOT_SLOTS]; /* those of them that the cache does not own */
+	struct slot_program *programs[ROOT_VERSIONS][ROOT_SLOTS];
+	/* Those of them that the cache does not own. */
+	struct slot_program *opened[ROOT_VERSIONS][ROOT_SLOTS];
 	bool has_frags;
 	unsigned int cpu_max;
 };

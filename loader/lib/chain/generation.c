@@ -65,22 +65,44 @@ void slot_generation_name(unsigned int number, char *ret_name, size_t size)
 	snprintf(ret_name, size, "generation-%u.json", number);
 }
 
+static json_t *list_numbers(const __u32 numbers[ROOT_SLOTS])
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < ROOT_SLOTS; i++)
+		json_array_append_new(list, json_integer(numbers[i]));
+	return list;
+}
+
 int slot_generation_write(const struct slot_generation *generation, const struct slot_store *store,
 			  const char *interface, struct slot_reason *why)
 {
 	_cleanup_json_ json_t *json = NULL;
 	char name[48];
 
-	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o}", "number",
+	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o, s:o}", "number",
 			 (json_int_t)generation->number, "engine", generation->engine->name,
 			 "root_abi", (int)generation->root_abi, "frags", (int)generation->has_frags,
 			 "created", (json_int_t)generation->created, "reason", generation->reason,
 			 "state", slot_chain_state_to_json(&generation->state), "overrides",
-			 slot_overrides_to_json(&generation->overrides));
+			 slot_overrides_to_json(&generation->overrides), "canary_since",
+			 list_numbers(generation->canary_since));
 	if (!json)
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
 	slot_generation_name(generation->number, name, sizeof(name));
 	return slot_store_write(store, interface, name, json, why);
+}
+
+/* Records from before there were canaries have no such member. */
+static void get_canaries(const json_t *json, struct slot_generation *ret_generation)
+{
+	const json_t *list = json_object_get(json, "canary_since");
+	unsigned int i;
+
+	for (i = 0; i < ROOT_SLOTS; i++)
+		ret_generation->canary_since[i] =
+			(__u32)json_integer_value(json_array_get(list, i));
 }
 
 static int parse_record(const json_t *json, const char *name, struct slot_reason *why,
@@ -106,6 +128,7 @@ static int parse_record(const json_t *json, const char *name, struct slot_reason
 	ret_generation->root_abi = (unsigned int)abi;
 	ret_generation->has_frags = frags;
 	ret_generation->created = created;
+	get_canaries(json, ret_generation);
 	snprintf(ret_generation->reason, sizeof(ret_generation->reason), "%s", reason);
 	err = slot_chain_state_from_json(state, why, &ret_generation->state);
 	if (!err)

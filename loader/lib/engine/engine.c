@@ -49,26 +49,45 @@ const struct slot_engine *slot_engine_find(const char *name)
 	return NULL;
 }
 
-static int load_program(struct slot_program *program, const struct slot_program_place *place,
-			unsigned int slot, int root_fd, struct slot_reason *why)
+struct slot_program *slot_build_program(const struct slot_build *build, unsigned int slot,
+					enum root_version version)
 {
-	char stub[8];
-
-	if (root_fd < 0)
-		return slot_program_load_xdp(program, place, why);
-	slot_root_stub_name(slot, stub);
-	return slot_program_load_ext(program, place, root_fd, stub, why);
+	return version == ROOT_CANARY ? build->canaries[slot] : build->programs[slot];
 }
 
-int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
-		    struct slot_reason *why)
+struct root_slot slot_build_slot(const struct slot_build *build, unsigned int slot)
 {
 	const struct slot_state *state = &build->state->slots[slot];
-	struct slot_program *program = build->programs[slot];
+	struct root_slot root_slot = {
+		.taken = build->programs[slot] != NULL,
+		.rules = state->rules,
+	};
+
+	root_slot.canary = (struct root_canary){
+		.present = build->canaries[slot] != NULL,
+		.share_ppm = state->canary.share_ppm,
+		.cpus = state->canary.cpus,
+	};
+	return root_slot;
+}
+
+static int load_program(struct slot_program *program, const struct slot_program_place *place,
+			const char *stub, int root_fd, struct slot_reason *why)
+{
+	return root_fd < 0 ? slot_program_load_xdp(program, place, why) :
+			     slot_program_load_ext(program, place, root_fd, stub, why);
+}
+
+int slot_build_load(const struct slot_build *build, unsigned int slot, enum root_version version,
+		    int root_fd, struct slot_reason *why)
+{
+	struct slot_program *program = slot_build_program(build, slot, version);
+	const struct slot_state *state = &build->state->slots[slot];
 	struct slot_program_place place = {
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};
+	char stub[ROOT_STUB_NAME_SIZE];
 	char map_dir[PATH_MAX];
 	char stage_dir[PATH_MAX];
 	int err = 0;
@@ -83,10 +102,13 @@ int slot_build_load(const struct slot_build *build, unsigned int slot, int root_
 	}
 	if (err)
 		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
+	slot_root_stub_name(slot, version, stub);
 	if (program->fd < 0)
-		err = load_program(program, &place, slot, root_fd, why);
+		err = load_program(program, &place, stub, root_fd, why);
 	/* Also of one that was loaded earlier: its reservation may grant less by now. */
 	if (!err)
 		err = slot_program_limits_check(program, &place, &state->limits, why);
-	return err ? slot_reason_prefix(why, err, "slot %u (%s): ", slot, state->name) : 0;
+	return err ? slot_reason_prefix(why, err, "slot %u (%s%s): ", slot, state->name,
+					version == ROOT_CANARY ? ", canary" : "") :
+		     0;
 }

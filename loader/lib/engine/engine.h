@@ -24,7 +24,8 @@ struct slot_build {
 	const struct slot_chain_state *state;
 	struct slot_program
 		*programs[ROOT_SLOTS]; /* of the slots that run: open, or loaded earlier */
-	bool has_frags;		       /* all programs take multi-buffer packets */
+	struct slot_program *canaries[ROOT_SLOTS]; /* beside them, where state has a canary */
+	bool has_frags;				   /* all programs take multi-buffer packets */
 	const char *dir;     /* folder of this generation's pins; NULL: a trial that pins nothing */
 	const char *map_dir; /* maps/NAME of the chain; NULL: all maps are new */
 	const char *
@@ -49,10 +50,11 @@ struct slot_engine {
 	int (*build)(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd);
 
 	/*
-	 * The program of @slot as the generation in @dir has it pinned, or -ENOENT
+	 * A program of @slot as the generation in @dir has it pinned, or -ENOENT
 	 * for an engine that links from objects. @ret_program: slot_program_free.
 	 */
-	int (*reopen)(const char *dir, unsigned int slot, struct slot_program **ret_program);
+	int (*reopen)(const char *dir, unsigned int slot, enum root_version version,
+		      struct slot_program **ret_program);
 };
 
 extern const struct slot_engine slot_engine_freplace;
@@ -69,14 +71,24 @@ int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
 /* slot_engine_find - by the name that a record gives, or NULL. */
 const struct slot_engine *slot_engine_find(const char *name);
 
+/* slot_build_program - what is to run as @version of @slot, or NULL. */
+struct slot_program *slot_build_program(const struct slot_build *build, unsigned int slot,
+					enum root_version version);
+
 /*
- * slot_build_load - for engines: load the program of @slot if it is not loaded
- * yet, with its maps where the build has them: as the extension of its stub in
- * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
- * root. Either way it is held against the limits of its reservation. Returns 0,
- * -EACCES or -EFBIG for a program beyond them, -errno; says why.
+ * slot_build_slot - for engines: what the root needs to know of @slot before it
+ * has any bodies: rules, and which packets go to the canary.
  */
-int slot_build_load(const struct slot_build *build, unsigned int slot, int root_fd,
-		    struct slot_reason *why);
+struct root_slot slot_build_slot(const struct slot_build *build, unsigned int slot);
+
+/*
+ * slot_build_load - for engines: load @version of @slot if it is not loaded yet,
+ * with its maps where the build has them: as the extension of its stub in
+ * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
+ * stub of any root. Either way it is held against the limits of its reservation.
+ * Returns 0, -EACCES or -EFBIG for a program beyond them, -errno; says why.
+ */
+int slot_build_load(const struct slot_build *build, unsigned int slot, enum root_version version,
+		    int root_fd, struct slot_reason *why);
 
 #endif

@@ -13,9 +13,12 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/engine/root_load.h"
 
-static void name_pin(char *ret_name, size_t size, const char *what, unsigned int slot)
+/* "link_07", "prog_07_c" */
+static void name_pin(char ret_name[ROOT_STUB_NAME_SIZE], const char *what, unsigned int slot,
+		     enum root_version version)
 {
-	snprintf(ret_name, size, "%s_%02u", what, slot);
+	snprintf(ret_name, ROOT_STUB_NAME_SIZE, "%s_%02u%s", what, slot,
+		 version == ROOT_CANARY ? "_c" : "");
 }
 
 static int load_root(const struct slot_build *build, struct slot_reason *why, int *ret_fd)
@@ -30,62 +33,70 @@ static int load_root(const struct slot_build *build, struct slot_reason *why, in
 	unsigned int slot;
 	int err;
 
-	for (slot = 0; slot < ROOT_SLOTS; slot++) {
-		spec.slots[slot].taken = build->programs[slot] != NULL;
-		spec.slots[slot].rules = build->state->slots[slot].rules;
-	}
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		spec.slots[slot] = slot_build_slot(build, slot);
 	err = slot_root_emit(&spec, &image);
 	if (err)
 		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
 	return slot_root_load(&image, &kind, why, ret_fd);
 }
 
-static int link_slot(const struct slot_build *build, unsigned int slot, int root_fd,
-		     struct slot_reason *why)
+static int pin_program(const struct slot_build *build, unsigned int slot, enum root_version version,
+		       int link_fd, struct slot_reason *why)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts);
-	_cleanup_close_ int link_fd = -1;
-	char name[16];
+	char name[ROOT_STUB_NAME_SIZE];
 	int err;
 
-	slot_root_stub_name(slot, name);
-	err = slot_root_func_id(root_fd, name);
-	if (err < 0)
-		return slot_reason_set(why, err, "slot %u: the root has no stub: %s", slot,
-				       strerror(-err));
-	opts.target_btf_id = (__u32)err;
-	link_fd = SLOT_STEP("freplace.link",
-			    bpf_link_create(build->programs[slot]->fd, root_fd, 0, &opts));
-	if (link_fd < 0)
-		return slot_reason_set(why, link_fd,
-				       "cannot link '%s' into slot %u: %s (its function must be "
-				       "int f(struct xdp_md *))",
-				       build->state->slots[slot].name, slot, strerror(-link_fd));
-	if (!build->dir)
-		return 0;
-	name_pin(name, sizeof(name), "link", slot);
+	name_pin(name, "link", slot, version);
 	err = slot_pin_set(link_fd, build->dir, name);
 	if (!err) {
-		name_pin(name, sizeof(name), "prog", slot);
-		err = slot_pin_set(build->programs[slot]->fd, build->dir, name);
+		name_pin(name, "prog", slot, version);
+		err = slot_pin_set(slot_build_program(build, slot, version)->fd, build->dir, name);
 	}
 	return err ? slot_reason_set(why, err, "cannot pin '%s/%s': %s", build->dir, name,
 				     strerror(-err)) :
 		     0;
 }
 
+static int link_program(const struct slot_build *build, unsigned int slot,
+			enum root_version version, int root_fd, struct slot_reason *why)
+{
+	const struct slot_program *program = slot_build_program(build, slot, version);
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	_cleanup_close_ int link_fd = -1;
+	char stub[ROOT_STUB_NAME_SIZE];
+	int err;
+
+	slot_root_stub_name(slot, version, stub);
+	err = slot_root_func_id(root_fd, stub);
+	if (err < 0)
+		return slot_reason_set(why, err, "slot %u: the root has no stub '%s': %s", slot,
+				       stub, strerror(-err));
+	opts.target_btf_id = (__u32)err;
+	link_fd = SLOT_STEP("freplace.link", bpf_link_create(program->fd, root_fd, 0, &opts));
+	if (link_fd < 0)
+		return slot_reason_set(why, link_fd,
+				       "cannot link '%s' into slot %u: %s (its function must be "
+				       "int f(struct xdp_md *))",
+				       build->state->slots[slot].name, slot, strerror(-link_fd));
+	return build->dir ? pin_program(build, slot, version, link_fd, why) : 0;
+}
+
 static int build_freplace(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
 {
 	_cleanup_close_ int root_fd = -1;
-	unsigned int slot;
+	unsigned int i;
 	int err = load_root(build, why, &root_fd);
 
-	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
-		if (!build->programs[slot])
+	for (i = 0; i < ROOT_SLOTS * ROOT_VERSIONS && !err; i++) {
+		enum root_version version = i % ROOT_VERSIONS;
+		unsigned int slot = i / ROOT_VERSIONS;
+
+		if (!slot_build_program(build, slot, version))
 			continue;
-		err = slot_build_load(build, slot, root_fd, why);
+		err = slot_build_load(build, slot, version, root_fd, why);
 		if (!err)
-			err = link_slot(build, slot, root_fd, why);
+			err = link_program(build, slot, version, root_fd, why);
 	}
 	if (err)
 		return err;
@@ -93,13 +104,14 @@ static int build_freplace(const struct slot_build *build, struct slot_reason *wh
 	return 0;
 }
 
-static int reopen_freplace(const char *dir, unsigned int slot, struct slot_program **ret_program)
+static int reopen_freplace(const char *dir, unsigned int slot, enum root_version version,
+			   struct slot_program **ret_program)
 {
 	_cleanup_close_ int fd = -1;
-	char name[16];
+	char name[ROOT_STUB_NAME_SIZE];
 	int err;
 
-	name_pin(name, sizeof(name), "prog", slot);
+	name_pin(name, "prog", slot, version);
 	fd = slot_pin_open(dir, name);
 	if (fd < 0)
 		return fd;

@@ -12,10 +12,10 @@
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/engine/root_load.h"
 
-static int take_body(const struct slot_build *build, unsigned int slot, struct root_slot *ret_slot,
-		     struct slot_reason *why)
+static int take_body(const struct slot_build *build, unsigned int slot, enum root_version version,
+		     struct root_slot *ret_slot, struct slot_reason *why)
 {
-	const struct slot_program *program = build->programs[slot];
+	const struct slot_program *program = slot_build_program(build, slot, version);
 	struct root_body body = { .insns = bpf_program__insns(program->entry),
 				  .count = bpf_program__insn_cnt(program->entry) };
 	const char *obstacle = body.insns ? slot_root_body_obstacle(&body) :
@@ -24,10 +24,19 @@ static int take_body(const struct slot_build *build, unsigned int slot, struct r
 	if (obstacle)
 		return slot_reason_set(why, -ENOTSUP, "cannot fuse '%s' into slot %u: %s",
 				       build->state->slots[slot].name, slot, obstacle);
-	ret_slot->taken = true;
-	ret_slot->rules = build->state->slots[slot].rules;
-	ret_slot->body = body;
+	if (version == ROOT_CANARY)
+		ret_slot->canary.body = body;
+	else
+		ret_slot->body = body;
 	return 0;
+}
+
+static bool is_gpl_compatible(const struct slot_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return !bpf_prog_get_info_by_fd(program->fd, &info, &len) && info.gpl_compatible;
 }
 
 /*
@@ -39,16 +48,10 @@ static const char *choose_license(const struct slot_build *build)
 {
 	unsigned int slot;
 
-	for (slot = 0; slot < ROOT_SLOTS; slot++) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-
-		if (!build->programs[slot])
-			continue;
-		if (bpf_prog_get_info_by_fd(build->programs[slot]->fd, &info, &len) ||
-		    !info.gpl_compatible)
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		if ((build->programs[slot] && !is_gpl_compatible(build->programs[slot])) ||
+		    (build->canaries[slot] && !is_gpl_compatible(build->canaries[slot])))
 			return "Proprietary";
-	}
 	return "GPL";
 }
 
@@ -107,15 +110,20 @@ static int build_fused(const struct slot_build *build, struct slot_reason *why, 
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};
-	unsigned int slot;
+	unsigned int i;
 	int err = 0;
 
-	for (slot = 0; slot < ROOT_SLOTS && !err; slot++) {
-		if (!build->programs[slot])
+	for (i = 0; i < ROOT_SLOTS; i++)
+		spec.slots[i] = slot_build_slot(build, i);
+	for (i = 0; i < ROOT_SLOTS * ROOT_VERSIONS && !err; i++) {
+		enum root_version version = i % ROOT_VERSIONS;
+		unsigned int slot = i / ROOT_VERSIONS;
+
+		if (!slot_build_program(build, slot, version))
 			continue;
-		err = slot_build_load(build, slot, -1, why);
+		err = slot_build_load(build, slot, version, -1, why);
 		if (!err)
-			err = take_body(build, slot, &spec.slots[slot], why);
+			err = take_body(build, slot, version, &spec.slots[slot], why);
 	}
 	if (err)
 		return err;
@@ -127,10 +135,12 @@ static int build_fused(const struct slot_build *build, struct slot_reason *why, 
 	return err ? explain_refusal(&image, err, why) : 0;
 }
 
-static int reopen_fused(const char *dir, unsigned int slot, struct slot_program **ret_program)
+static int reopen_fused(const char *dir, unsigned int slot, enum root_version version,
+			struct slot_program **ret_program)
 {
 	(void)dir;
 	(void)slot;
+	(void)version;
 	(void)ret_program;
 	return -ENOENT;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define CACHED_MAX (ROOT_SLOTS * ROOT_VERSIONS)
+
 static bool is_match(const struct slot_cached_program *cached, const struct slot_state *slot,
 		     enum bpf_prog_type type, bool has_frags)
 {
@@ -18,9 +20,9 @@ struct slot_program *slot_program_cache_find(const struct slot_program_cache *ca
 {
 	unsigned int i;
 
-	for (i = 0; i < ROOT_SLOTS; i++)
-		if (is_match(&cache->slots[i], slot, type, has_frags))
-			return cache->slots[i].program;
+	for (i = 0; i < CACHED_MAX; i++)
+		if (is_match(&cache->programs[i], slot, type, has_frags))
+			return cache->programs[i].program;
 	return NULL;
 }
 
@@ -43,20 +45,25 @@ static void set_entry(struct slot_cached_program *cached, const struct slot_stat
 }
 
 void slot_program_cache_set(struct slot_program_cache *cache, const struct slot_chain_state *state,
-			    bool has_frags, struct slot_program *programs[ROOT_SLOTS])
+			    bool has_frags,
+			    struct slot_program *programs[ROOT_VERSIONS][ROOT_SLOTS])
 {
 	struct slot_program_cache old = *cache;
 	unsigned int i;
 	unsigned int k;
 
 	memset(cache, 0, sizeof(*cache));
-	for (i = 0; i < ROOT_SLOTS; i++) {
-		if (!programs[i])
+	for (i = 0; i < CACHED_MAX; i++) {
+		enum root_version version = i / ROOT_SLOTS;
+		struct slot_program *program = programs[version][i % ROOT_SLOTS];
+		struct slot_state slot = slot_state_version(&state->slots[i % ROOT_SLOTS], version);
+
+		if (!program)
 			continue;
-		for (k = 0; k < ROOT_SLOTS; k++)
-			if (old.slots[k].program == programs[i])
-				old.slots[k].program = NULL;
-		set_entry(&cache->slots[i], &state->slots[i], has_frags, programs[i]);
+		for (k = 0; k < CACHED_MAX; k++)
+			if (old.programs[k].program == program)
+				old.programs[k].program = NULL;
+		set_entry(&cache->programs[i], &slot, has_frags, program);
 	}
 	slot_program_cache_clear(&old);
 }
@@ -65,6 +72,6 @@ void slot_program_cache_clear(struct slot_program_cache *cache)
 {
 	unsigned int i;
 
-	for (i = 0; i < ROOT_SLOTS; i++)
-		clear_entry(&cache->slots[i]);
+	for (i = 0; i < CACHED_MAX; i++)
+		clear_entry(&cache->programs[i]);
 }

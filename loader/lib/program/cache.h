@@ -20,12 +20,13 @@ struct slot_cached_program {
 };
 
 struct slot_program_cache {
-	struct slot_cached_program slots[ROOT_SLOTS];
+	struct slot_cached_program programs[ROOT_SLOTS * ROOT_VERSIONS];
 };
 
 /*
- * slot_program_cache_find - the program for @slot as it is, loaded as @type (an
- * engine's) and with or without frags, or NULL; owned by @cache.
+ * slot_program_cache_find - the program for @slot as it is (of a canary:
+ * slot_state_version), loaded as @type (an engine's) and with or without frags,
+ * or NULL; owned by @cache. A canary that becomes the slot's own is found again.
  */
 struct slot_program *slot_program_cache_find(const struct slot_program_cache *cache,
 					     const struct slot_state *slot, enum bpf_prog_type type,
@@ -37,7 +38,8 @@ struct slot_program *slot_program_cache_find(const struct slot_program_cache *ca
  * program is freed instead of kept.
  */
 void slot_program_cache_set(struct slot_program_cache *cache, const struct slot_chain_state *state,
-			    bool has_frags, struct slot_program *programs[ROOT_SLOTS]);
+			    bool has_frags,
+			    struct slot_program *programs[ROOT_VERSIONS][ROOT_SLOTS]);
 
 void slot_program_cache_clear(struct slot_program_cache *cache);
 

@@ -119,6 +119,9 @@ int slot_program_maps_stage(struct bpf_object *object, const char *map_dir, cons
 		err = slot_pin_path(path, map_dir, "%s", name);
 		if (!err && !access(path, F_OK))
 			continue;
+		err = slot_pin_path(path, stage_dir, "%s", name);
+		if (!err && !access(path, F_OK))
+			continue;
 		if (!err)
 			err = slot_pin_mkdir(stage_dir);
 		if (!err)

@@ -23,7 +23,7 @@ int slot_program_maps_reuse(struct bpf_object *object, const char *map_dir,
 
 /*
  * slot_program_maps_stage - pin the maps of @object, loaded, that have no pin in
- * @map_dir, in @stage_dir, which is made when needed. Returns 0 or -errno, says why.
+ * @map_dir yet, nor in @stage_dir, in @stage_dir, which is made when needed. Returns 0 or -errno, says why.
  */
 int slot_program_maps_stage(struct bpf_object *object, const char *map_dir, const char *stage_dir,
 			    struct slot_reason *why);

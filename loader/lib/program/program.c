@@ -226,6 +226,9 @@ static int load_program(struct slot_program *program, const struct slot_program_
 
 	if (place->map_dir)
 		err = slot_program_maps_reuse(program->object, place->map_dir, why);
+	/* A canary shares the maps that its slot's own program brought just now. */
+	if (!err && place->stage_dir)
+		err = slot_program_maps_reuse(program->object, place->stage_dir, why);
 	if (!err)
 		err = load_object(program, place, why);
 	if (!err && place->stage_dir)

@@ -82,3 +82,15 @@ bool slot_state_is_running(const struct slot_state *slot)
 {
 	return slot->reserved && slot->enabled && slot->has_object;
 }
+
+struct slot_state slot_state_version(const struct slot_state *slot, enum root_version version)
+{
+	struct slot_state view = *slot;
+
+	if (version == ROOT_CANARY) {
+		view.object = slot->canary.object;
+		view.has_object = slot->canary.present;
+	}
+	view.canary = (struct slot_canary){ 0 };
+	return view;
+}

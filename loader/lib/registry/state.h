@@ -99,6 +99,12 @@ const struct slot_state *slot_chain_state_find(const struct slot_chain_state *st
  */
 void slot_state_set_object(struct slot_state *slot, const struct slot_object_id *object);
 
+/*
+ * slot_state_version - @slot as if the program of @version were its only one. A
+ * view that shares the settings of @slot: not to be freed. Pure.
+ */
+struct slot_state slot_state_version(const struct slot_state *slot, enum root_version version);
+
 /* slot_state_is_running - whether the chain calls it: reserved, enabled, with an object. */
 bool slot_state_is_running(const struct slot_state *slot);
 
