@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/config.h"
 #include "loader/slotctl/cmd_program.h"
 #include "loader/slotctl/slotctl.h"
 
@@ -197,10 +197,9 @@ static int run_line(struct slot_ctl *ctl, const struct command_line *line, int a
 		print_usage(line->wants_help ? stdout : stderr);
 		return line->wants_help ? 0 : SLOTCTL_EXIT_USAGE;
 	}
-	if (ctl->chain && (!*ctl->chain || strlen(ctl->chain) >= IFNAMSIZ))
-		return slot_ctl_refuse(ctl,
-				       "--chain '%s': an interface name has 1 to %d characters",
-				       ctl->chain, IFNAMSIZ - 1);
+	if (ctl->chain && (!*ctl->chain || strlen(ctl->chain) >= SLOT_CHAIN_NAME_MAX))
+		return slot_ctl_refuse(ctl, "--chain '%s': a chain's name has 1 to %d characters",
+				       ctl->chain, SLOT_CHAIN_NAME_MAX - 1);
 	command = find_command(argv[0]);
 	if (command)
 		return run_command(ctl, line, command, argc - 1, argv + 1);

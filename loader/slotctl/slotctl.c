@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <net/if.h>
-
 #include "dispatcher/root_abi.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/config.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/text.h"
@@ -39,7 +38,7 @@ static int refuse_choice(struct slot_ctl *ctl, const json_t *chains, const char 
 /* The chain's name, for the whole run: --chain, or the only one that slotd has. */
 static int choose_chain(struct slot_ctl *ctl)
 {
-	static char chosen[IFNAMSIZ];
+	static char chosen[SLOT_CHAIN_NAME_MAX];
 	struct slot_request request = { .method = "GET", .path = "/v1/status" };
 	json_auto_t *status = NULL;
 	const json_t *chains;

@@ -47,7 +47,15 @@ static json_t *list_warnings(const struct slot_chain *chain)
 {
 	json_t *list = json_array();
 
-	if (!chain->ifindex)
+	if (!chain->netns_cookie)
+		json_array_append_new(list, json_string("its network namespace is not there"));
+	else if (slot_chain_has_strayed(chain))
+		json_array_append_new(list,
+				      json_string("its interface was moved to another network "
+						  "namespace; it runs on there"));
+	else if (!chain->ifindex && chain->place.master[0])
+		json_array_append_new(list, json_string("the interface is no port of its master"));
+	else if (!chain->ifindex)
 		json_array_append_new(list, json_string("the interface is not there"));
 	else if (!slot_chain_is_attached(chain))
 		json_array_append_new(list, json_string(chain->is_detached ?

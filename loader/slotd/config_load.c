@@ -9,7 +9,10 @@
 #include <net/if.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/owner.h"
+#include "loader/lib/host/ports.h"
+#include "loader/lib/host/target.h"
 #include "loader/lib/registry/manifest.h"
 
 /* An interface that a chain was once recorded for may be away for a while. */
@@ -88,7 +91,78 @@ int config_load(const struct daemon *daemon, struct slot_reasons *errors,
 	size_t len = 0;
 	int err = read_text(path, errors, &text, &len);
 
-	return err ? err : slot_config_parse(path, text, len, &world, errors, ret_config);
+	if (!err)
+		err = slot_config_parse(path, text, len, &world, errors, ret_config);
+	if (err)
+		return err;
+	err = config_expand(daemon, ret_config);
+	if (err) {
+		slot_reasons_add(errors, "%s: cannot look up the ports of its interfaces: %s", path,
+				 strerror(-err));
+		slot_config_free(ret_config);
+	}
+	return err;
+}
+
+/* The ports of @master as they are now, and the netns that they are in. */
+static int list_ports(const struct slot_place *master, __u64 *ret_cookie,
+		      struct slot_ports *ret_ports)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	struct slot_target target;
+	int err = slot_target_find(master, master->interface, &target);
+
+	if (!err)
+		err = slot_netns_enter(master->netns, &home);
+	if (!err)
+		err = slot_ports_list(master->interface, ret_ports);
+	*ret_cookie = err ? 0 : target.netns_cookie;
+	return err == -ENOENT ? 0 : err;
+}
+
+/* A port that was renamed goes on under the name that its chain has. */
+static bool is_known_otherwise(const struct daemon *daemon, __u64 cookie,
+			       const struct slot_port *port)
+{
+	struct slot_target target = { .netns_cookie = cookie, .ifindex = port->ifindex };
+	const struct slot_chain *chain = daemon_find_target(daemon, &target);
+
+	return chain && slot_chain_is_attached(chain) &&
+	       strcmp(chain->place.interface, port->interface) != 0;
+}
+
+static int expand_master(const struct daemon *daemon, struct slot_config *config,
+			 const struct slot_chain_config *master)
+{
+	const struct slot_place *place = &master->place;
+	size_t known = daemon->chains ? daemon->config.count : 0;
+	struct slot_ports ports = { 0 };
+	__u64 cookie = 0;
+	size_t i;
+	int err = list_ports(place, &cookie, &ports);
+
+	for (i = 0; !err && i < ports.count; i++)
+		if (!is_known_otherwise(daemon, cookie, &ports.items[i]))
+			err = slot_config_add_member(config, master, ports.items[i].interface);
+	for (i = 0; !err && i < known; i++) {
+		const struct slot_chain *chain = daemon->chains[i];
+
+		if (chain && !strcmp(chain->place.master, place->interface) &&
+		    !strcmp(chain->place.netns, place->netns))
+			err = slot_config_add_member(config, master, chain->place.interface);
+	}
+	slot_ports_free(&ports);
+	return err;
+}
+
+int config_expand(const struct daemon *daemon, struct slot_config *config)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < config->master_count && !err; i++)
+		err = expand_master(daemon, config, &config->masters[i]);
+	return err;
 }
 
 int config_identify(const struct daemon *daemon, const struct slot_blob *blob, const char *function,
@@ -159,9 +233,12 @@ int config_resolve(const struct daemon *daemon, const struct slot_chain_config *
 int config_check_interface(const struct daemon *daemon, const struct slot_chain_config *chain,
 			   struct slot_reason *why)
 {
-	const struct slot_chain *other =
-		daemon_find_ifindex(daemon, if_nametoindex(chain->interface));
+	const struct slot_chain *other;
+	struct slot_target target;
 
+	if (slot_target_find(&chain->place, chain->interface, &target))
+		return 0;
+	other = daemon_find_target(daemon, &target);
 	if (!other || !strcmp(other->interface, chain->interface))
 		return 0;
 	return slot_reason_set(why, -EEXIST,

@@ -13,6 +13,13 @@ int config_load(const struct daemon *daemon, struct slot_reasons *errors,
 		struct slot_config *ret_config);
 
 /*
+ * config_expand - one chain for each port of the interfaces with members: for
+ * those that are ports now, and those that have a chain since they were. The
+ * chains that are new come last. Returns 0 or -errno.
+ */
+int config_expand(const struct daemon *daemon, struct slot_config *config);
+
+/*
  * config_import_slot - bring the object that @reservation names into the store.
  * @ret_id is empty where it names none. Returns 0 or -errno, says why.
  */

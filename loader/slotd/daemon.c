@@ -18,12 +18,16 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 	return NULL;
 }
 
-struct slot_chain *daemon_find_ifindex(const struct daemon *daemon, unsigned int ifindex)
+struct slot_chain *daemon_find_target(const struct daemon *daemon, const struct slot_target *target)
 {
 	size_t i;
 
-	for (i = 0; ifindex && i < daemon->config.count; i++)
-		if (daemon->chains[i] && daemon->chains[i]->ifindex == ifindex)
-			return daemon->chains[i];
+	for (i = 0; target->ifindex && i < daemon->config.count; i++) {
+		struct slot_chain *chain = daemon->chains[i];
+
+		if (chain && chain->ifindex == target->ifindex &&
+		    chain->netns_cookie == target->netns_cookie)
+			return chain;
+	}
 	return NULL;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "loader/lib/chain/chain.h"
+#include "loader/lib/host/pins.h"
 
 struct options {
 	const char *config_path;
@@ -27,14 +28,16 @@ struct daemon {
 	int lock_fd;
 	bool is_started;	    /* all chains are as they should be: what a stop may take off */
 	struct slot_config config;  /* as accepted last */
-	struct slot_chain **chains; /* one for each of config.chains, by the same index */
+	struct slot_chain **chains; /* one for each of config.chains, by the same index;
+				       room for SLOT_CONFIG_CHAINS_MAX */
 };
 
 /* daemon_find_chain - the chain of @interface and its configuration, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
 				     const struct slot_chain_config **ret_config);
 
-/* daemon_find_ifindex - the chain that is on interface number @ifindex, or NULL. Owned by @daemon. */
-struct slot_chain *daemon_find_ifindex(const struct daemon *daemon, unsigned int ifindex);
+/* daemon_find_target - the chain of this netns and ifindex, or NULL. Owned by @daemon. */
+struct slot_chain *daemon_find_target(const struct daemon *daemon,
+				      const struct slot_target *target);
 
 #endif

@@ -8,6 +8,7 @@
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/audit.h"
 #include "loader/slotd/config_load.h"
+#include "loader/slotd/links.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 
@@ -24,12 +25,36 @@ static int load_config(struct daemon *daemon)
 	return err;
 }
 
+/*
+ * An interface that was moved here from another netns brings along the chain
+ * that it had there. That one lets go where this netns has a chain for it.
+ */
+static void release_strays(struct daemon *daemon, const struct slot_chain *chain)
+{
+	size_t i;
+
+	for (i = 0; i < daemon->config.count; i++) {
+		struct slot_chain *other = daemon->chains[i];
+
+		if (!other || other == chain || !slot_chain_runs_at(other, &chain->place) ||
+		    !slot_chain_has_strayed(other))
+			continue;
+		log_warning("%s: its interface was moved and is '%s' now, which has a chain of its "
+			    "own; this one waits for another interface",
+			    other->interface, chain->interface);
+		slot_chain_release(other);
+	}
+}
+
 /* A chain that runs is left exactly as it is; one that does not is attached as it is built, or built. */
 static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct op_error *error)
 {
 	struct slot_outcome outcome = { 0 };
 	bool was_attached = slot_chain_is_attached(chain);
-	int err = slot_chain_follow(chain, &error->why);
+	int err;
+
+	release_strays(daemon, chain);
+	err = slot_chain_follow(chain, &error->why);
 
 	if (err)
 		return op_fail(error, err, chain);
@@ -72,7 +97,7 @@ static int open_chains(struct daemon *daemon, struct slot_reason *why)
 	size_t i;
 	int err = 0;
 
-	daemon->chains = calloc(daemon->config.count, sizeof(struct slot_chain *));
+	daemon->chains = calloc(SLOT_CONFIG_CHAINS_MAX, sizeof(struct slot_chain *));
 	if (!daemon->chains)
 		return -ENOMEM;
 	for (i = 0; i < daemon->config.count && !err; i++) {
@@ -135,7 +160,11 @@ int lifecycle_start(struct daemon *daemon)
 		return err;
 	}
 	err = load_config(daemon);
-	return err ? err : start_chains(daemon);
+	if (err)
+		return err;
+	/* Before the first look at their interfaces, so that nothing in between is missed. */
+	lifecycle_watch(&daemon->config);
+	return start_chains(daemon);
 }
 
 static void detach_all(struct daemon *daemon)
@@ -163,6 +192,32 @@ void lifecycle_stop(struct daemon *daemon)
 		close(daemon->lock_fd);
 }
 
+/* A port that joins late gets what was deployed to the others meanwhile. */
+static void follow_siblings(const struct daemon *daemon, struct slot_chain *chain)
+{
+	size_t i;
+
+	for (i = 0; chain->place.master[0] && i < daemon->config.count; i++) {
+		const struct slot_chain *other = daemon->chains[i];
+
+		if (other && other != chain && slot_chain_is_attached(other) &&
+		    !strcmp(other->place.master, chain->place.master) &&
+		    !strcmp(other->place.netns, chain->place.netns)) {
+			chain->overrides = other->overrides;
+			return;
+		}
+	}
+}
+
+static void say_gone(const struct slot_chain *chain)
+{
+	if (chain->place.master[0])
+		log_warning("%s: no port of '%s' any more; its chain waits for that",
+			    chain->interface, chain->place.master);
+	else
+		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
+}
+
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 {
 	struct audit_deed deed = { .what = "follow",
@@ -173,28 +228,88 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	struct slot_outcome outcome = { 0 };
 	struct op_error error = { 0 };
 
-	if (slot_chain_is_attached(chain) || chain->is_detached)
+	if (slot_chain_is_home(chain) || chain->is_detached)
 		return;
 	audit_begin(daemon, &deed, NULL, &entry);
+	release_strays(daemon, chain);
 	if (slot_chain_follow(chain, &error.why)) {
 		op_fail(&error, -ENODEV, chain);
 	} else if (chain->ifindex) {
 		if (slot_chain_is_attached(chain))
 			log_info("%s: the interface is back; generation %u runs on it again",
 				 chain->interface, chain->current->number);
+		follow_siblings(daemon, chain);
 		/* What slots.conf came to say while it was away counts now. */
 		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
 	} else if (was_there) {
-		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
+		say_gone(chain);
 	}
 	audit_end_if_changed(entry, error.err ? error.why.text : NULL);
 	op_error_free(&error);
+}
+
+static void open_member(struct daemon *daemon, size_t index)
+{
+	const struct slot_chain_config *config = &daemon->config.chains[index];
+	struct slot_reason why;
+	int err = config_check_interface(daemon, config, &why);
+
+	if (!err)
+		err = slot_chain_open(&daemon->host, config, &why, &daemon->chains[index]);
+	if (err) {
+		log_error("%s; '%s' has no chain", why.text, config->interface);
+		return;
+	}
+	log_info("%s: a port of '%s' now", config->interface, config->place.master);
+	daemon->chains[index]->ifindex = 0; /* it is followed like one that came back */
+}
+
+/* New ports of interfaces with members get their chains. */
+static void add_members(struct daemon *daemon)
+{
+	size_t before = daemon->config.count;
+	size_t i;
+	int err = config_expand(daemon, &daemon->config);
+
+	if (err)
+		log_error("cannot look up the ports of interfaces: %s", strerror(-err));
+	for (i = before; i < daemon->config.count; i++)
+		open_member(daemon, i);
+	/* Those that could not be opened are tried again with the next news. */
+	for (i = daemon->config.count; i-- > before;) {
+		if (daemon->chains[i])
+			continue;
+		slot_config_del(&daemon->config, i);
+		memmove(&daemon->chains[i], &daemon->chains[i + 1],
+			(daemon->config.count - i) * sizeof(daemon->chains[0]));
+		daemon->chains[daemon->config.count] = NULL;
+	}
+}
+
+static void watch_place(const struct slot_place *place)
+{
+	int err = place->netns[0] ? links_watch(place->netns) : 0;
+
+	if (err && err != -ENOENT)
+		log_warning("cannot watch the network namespace '%s': %s", place->netns,
+			    strerror(-err));
+}
+
+void lifecycle_watch(const struct slot_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->count; i++)
+		watch_place(&config->chains[i].place);
+	for (i = 0; i < config->master_count; i++)
+		watch_place(&config->masters[i].place);
 }
 
 void lifecycle_follow_links(struct daemon *daemon)
 {
 	size_t i;
 
+	add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)
 		follow_link(daemon, daemon->chains[i]);
 }

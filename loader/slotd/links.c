@@ -2,19 +2,26 @@
 #include "loader/slotd/links.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
 
+#include "loader/lib/base/cleanup.h"
+
 int links_open(struct mnl_socket **ret_nl)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	int all = 1;
+
 	if (!nl)
 		return -errno;
-	if (mnl_socket_bind(nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0) {
+	if (mnl_socket_setsockopt(nl, NETLINK_LISTEN_ALL_NSID, &all, sizeof(all)) < 0 ||
+	    mnl_socket_bind(nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0) {
 		int err = -errno;
 
 		mnl_socket_close(nl);
@@ -22,6 +29,46 @@ int links_open(struct mnl_socket **ret_nl)
 	}
 	*ret_nl = nl;
 	return 0;
+}
+
+static int request_nsid(struct mnl_socket *nl, int netns_fd)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 64];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	char answer[1024];
+	ssize_t size;
+
+	request->nlmsg_type = RTM_NEWNSID;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
+	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)netns_fd);
+	if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
+		return -errno;
+	size = mnl_socket_recvfrom(nl, answer, sizeof(answer));
+	if (size < 0)
+		return -errno;
+	return mnl_cb_run(answer, (size_t)size, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0 ?
+		       -errno :
+		       0;
+}
+
+int links_watch(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct mnl_socket *nl;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!nl)
+		return -errno;
+	err = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : request_nsid(nl, fd);
+	mnl_socket_close(nl);
+	if (err == -EINVAL) /* a plain file */
+		return -ENOENT;
+	return err == -EEXIST ? 0 : err;
 }
 
 void links_close(struct mnl_socket *nl)

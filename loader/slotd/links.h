@@ -5,8 +5,21 @@
 
 struct mnl_socket;
 
-/* links_open - subscribe to link messages. @ret_nl: links_close. Returns 0 or -errno. */
+/*
+ * links_open - subscribe to link messages of this netns and of all that
+ * links_watch names. @ret_nl: links_close. Returns 0 or -errno; -EPERM without
+ * CAP_NET_BROADCAST.
+ */
 int links_open(struct mnl_socket **ret_nl);
+
+/*
+ * links_watch - hear of the interfaces of the netns at @path too, for as long as
+ * it lives. The kernel tells of a netns that this one has an id for, so it gets
+ * one (RTM_NEWNSID, Linux 4.2); nothing of it is held open, which would keep it
+ * alive. Returns 0 (also where it is watched already), -ENOENT where no netns is
+ * there, or -errno.
+ */
+int links_watch(const char *path);
 void links_close(struct mnl_socket *nl);
 
 /* links_fd - to wait on for reading. */

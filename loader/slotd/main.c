@@ -31,7 +31,11 @@ struct service {
 	sd_event_source *http_timer;
 	struct http_server *http;
 	struct mnl_socket *links;
+	FILE *mounts;
+	sd_event_source *again_timer;
 };
+
+#define AGAIN_USEC 1000000
 
 static void arm_http_timer(struct service *service)
 {
@@ -76,6 +80,34 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *data
 	(void)fd;
 	(void)events;
 	links_drain(service->links);
+	lifecycle_follow_links(&service->daemon);
+	return 0;
+}
+
+/*
+ * A netns came or went: `ip netns` and container runtimes mount each where it is
+ * named. Its interfaces are taken down after its name, hence a second look.
+ */
+static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	lifecycle_watch(&service->daemon.config);
+	lifecycle_follow_links(&service->daemon);
+	sd_event_source_set_time_relative(service->again_timer, AGAIN_USEC);
+	sd_event_source_set_enabled(service->again_timer, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)usec;
 	lifecycle_follow_links(&service->daemon);
 	return 0;
 }
@@ -178,6 +210,23 @@ static int add_links(struct service *service)
 	return err < 0 ? err : 0;
 }
 
+static int add_mounts(struct service *service)
+{
+	int err;
+
+	service->mounts = fopen("/proc/self/mountinfo", "re");
+	err = service->mounts ? sd_event_add_io(service->event, NULL, fileno(service->mounts),
+						EPOLLPRI, on_mounts, service) :
+				-errno;
+	if (err >= 0)
+		err = sd_event_add_time_relative(service->event, &service->again_timer,
+						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_again,
+						 service);
+	if (err < 0)
+		log_error("cannot watch network namespaces: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
 static int run_service(struct service *service)
 {
 	int err = sd_event_new(&service->event);
@@ -187,6 +236,8 @@ static int run_service(struct service *service)
 	/* Watched before the start, so that nothing that happens meanwhile is missed. */
 	if (err >= 0)
 		err = add_links(service);
+	if (err >= 0)
+		err = add_mounts(service);
 	if (err >= 0)
 		err = lifecycle_start(&service->daemon);
 	if (err >= 0)
@@ -208,6 +259,9 @@ static void stop_service(struct service *service)
 	links_close(service->links);
 	lifecycle_stop(&service->daemon);
 	sd_event_source_unref(service->http_timer);
+	sd_event_source_unref(service->again_timer);
+	if (service->mounts)
+		fclose(service->mounts);
 	sd_event_unref(service->event);
 }
 

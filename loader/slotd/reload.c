@@ -7,6 +7,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/slotd/config_load.h"
+#include "loader/slotd/lifecycle.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 
@@ -145,6 +146,7 @@ static int reload_read(struct daemon *daemon, struct reload *reload, struct op_e
 
 	if (err)
 		return op_fail_config(daemon, error, err, NULL);
+	lifecycle_watch(&reload->config);
 	reload->parts = calloc(reload->config.count, sizeof(*reload->parts));
 	reload->outcomes = calloc(reload->config.count, sizeof(*reload->outcomes));
 	if (!reload->parts || !reload->outcomes) {
@@ -259,7 +261,7 @@ int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 
 	snprintf(what, sizeof(what), "apply by %s", who);
 	if (!err)
-		chains = calloc(reload.config.count, sizeof(struct slot_chain *));
+		chains = calloc(SLOT_CONFIG_CHAINS_MAX, sizeof(struct slot_chain *));
 	if (!err && !chains) {
 		slot_reason_set(&error->why, 0, "out of memory");
 		err = op_fail(error, -ENOMEM, NULL);

@@ -14,7 +14,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "tests/support/config_case.h"
 
-#define CHAIN_KEYS "one of hook, mode, engine, counters, slot"
+#define CHAIN_KEYS "one of hook, netns, members, mode, engine, counters, slot"
 #define NOT_READ "key = value, or key { ... } (the rest was not read)"
 
 static void parse_fills_every_key_of_a_slot(void **state)
@@ -101,6 +101,88 @@ static void parse_keeps_chains_apart(void **state)
 	assert_string_equal(slot_config_find(&config, "eth1")->slots[2].owner, "@lb");
 	assert_int_equal(slot_config_find(&config, "eth2")->line, 3);
 	assert_null(slot_config_find(&config, "eth3"));
+}
+
+static void parse_tells_interfaces_of_several_netns_apart(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config =
+		config_case_good("chain eth0 { slot 2 { name = firewall } }\n"
+				 "chain eth0 { netns = blue slot 3 { name = firewall } }\n"
+				 "chain wlan0 { netns = \"/var/run/x/red\" }\n");
+	const struct slot_chain_config *chain = slot_config_find(&config, "blue:eth0");
+
+	(void)state;
+	assert_int_equal(config.count, 3);
+	assert_string_equal(slot_config_find(&config, "eth0")->place.netns, "");
+	assert_non_null(chain);
+	assert_string_equal(chain->place.netns, SLOT_NETNS_DIR "/blue");
+	assert_string_equal(chain->place.interface, "eth0");
+	assert_true(chain->slots[3].present);
+	chain = slot_config_find(&config, "red:wlan0");
+	assert_non_null(chain);
+	assert_string_equal(chain->place.netns, "/var/run/x/red");
+}
+
+static void a_section_with_members_is_no_chain_but_makes_them(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config =
+		config_case_good("chain eth1 { slot 5 { name = own } }\n"
+				 "chain bond0 { netns = blue members = true mode = generic\n"
+				 "slot 2 { name = firewall object = \"/a.o\" program = f\n"
+				 "settings { x = 1 } } }\n"
+				 "chain bond1 { members = yes }\n");
+	const struct slot_chain_config *master = slot_config_find_master(&config, "blue:bond0");
+	const struct slot_chain_config *chain;
+
+	(void)state;
+	assert_int_equal(config.count, 1);
+	assert_int_equal(config.master_count, 2);
+	assert_null(slot_config_find(&config, "blue:bond0"));
+	assert_non_null(master);
+	assert_int_equal(slot_config_add_member(&config, master, "eth1"), 0);
+	chain = slot_config_find(&config, "blue:eth1");
+	assert_non_null(chain);
+	assert_string_equal(chain->place.interface, "eth1");
+	assert_string_equal(chain->place.master, "bond0");
+	assert_string_equal(chain->place.netns, SLOT_NETNS_DIR "/blue");
+	assert_false(chain->has_members);
+	assert_int_equal(chain->mode, SLOT_ATTACH_GENERIC);
+	assert_string_equal(chain->slots[2].object, "/a.o");
+	assert_string_equal(chain->slots[2].program, "f");
+	assert_string_equal(slot_settings_get(&chain->slots[2].settings, "x"), "1");
+}
+
+static void a_port_with_a_section_of_its_own_keeps_that(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config =
+		config_case_good("chain eth1 { slot 5 { name = own } }\n"
+				 "chain bond0 { members = true slot 2 { name = all } }\n");
+	const struct slot_chain_config *master = slot_config_find_master(&config, "bond0");
+
+	(void)state;
+	assert_int_equal(slot_config_add_member(&config, master, "eth1"), 0);
+	assert_int_equal(config.count, 1);
+	assert_string_equal(config.chains[0].slots[5].name, "own");
+	assert_int_equal(slot_config_add_member(&config, master, "eth2"), 0);
+	assert_int_equal(slot_config_add_member(&config, master, "eth2"), 0);
+	assert_int_equal(config.count, 2);
+	slot_config_del(&config, 0);
+	assert_int_equal(config.count, 1);
+	assert_string_equal(config.chains[0].interface, "eth2");
+}
+
+static void members_have_a_limit(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config =
+		config_case_good("chain bond0 { members = true }\n");
+	char port[IFNAMSIZ];
+
+	(void)state;
+	for (unsigned int i = 0; i < SLOT_CONFIG_CHAINS_MAX; i++) {
+		snprintf(port, sizeof(port), "p%u", i);
+		assert_int_equal(slot_config_add_member(&config, &config.masters[0], port), 0);
+	}
+	assert_int_equal(slot_config_add_member(&config, &config.masters[0], "more"), -E2BIG);
 }
 
 static void parse_takes_a_relative_object_from_the_folder_of_the_file(void **state)
@@ -415,6 +497,10 @@ int main(void)
 		cmocka_unit_test(parse_fills_every_key_of_a_slot),
 		cmocka_unit_test(parse_gives_defaults_to_what_is_not_named),
 		cmocka_unit_test(parse_keeps_chains_apart),
+		cmocka_unit_test(parse_tells_interfaces_of_several_netns_apart),
+		cmocka_unit_test(a_section_with_members_is_no_chain_but_makes_them),
+		cmocka_unit_test(a_port_with_a_section_of_its_own_keeps_that),
+		cmocka_unit_test(members_have_a_limit),
 		cmocka_unit_test(parse_takes_a_relative_object_from_the_folder_of_the_file),
 		cmocka_unit_test(parse_reads_limits),
 		cmocka_unit_test(parse_takes_a_relative_key_from_the_folder_of_the_file),

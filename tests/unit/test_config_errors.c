@@ -16,10 +16,13 @@
 #include "tests/support/config_case.h"
 
 #define VERDICTS "aborted, drop, pass, tx, redirect"
-#define CHAIN_KEYS "one of hook, mode, engine, counters, slot"
+#define CHAIN_KEYS "one of hook, netns, members, mode, engine, counters, slot"
 #define SLOT_KEYS                                                                                   \
 	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, " \
 	"require_signature, enabled, settings"
+#define NETNS                                                                                      \
+	"a network namespace: the name of one in /run/netns, 1 to 47 letters, digits, _, . and "   \
+	"-, or an absolute path that ends so"
 #define NOT_READ "key = value, or key { ... } (the rest was not read)"
 
 #define CHARS_16 "abcdefghijklmnop"
@@ -54,6 +57,18 @@ static const struct bad_config bad_configs[] = {
 	  "slots.conf:1: chain: \"eth/0\": the name of an interface, 1 to 15 characters\n" },
 	{ "parse_refuses_duplicate_chain", "chain eth0 { }\n\nchain eth0 { }\n",
 	  "slots.conf:3: chain: \"eth0\": an interface other than that of line 1\n" },
+	{ "parse_refuses_duplicate_chain_of_a_netns",
+	  "chain eth0 { netns = blue }\nchain eth0 { netns = \"/x/blue\" }\n",
+	  "slots.conf:2: chain: \"eth0\": an interface other than that of line 1\n" },
+	{ "parse_refuses_netns_of_a_bad_name",
+	  "chain eth0 { netns = \"a:b\" }\nchain eth1 { netns = \"../x\" }\n"
+	  "chain eth2 { netns = \"/a/..\" }\nchain eth3 { netns = \"\" }\n",
+	  "slots.conf:1: netns: \"a:b\": " NETNS "\n"
+	  "slots.conf:2: netns: \"../x\": " NETNS "\n"
+	  "slots.conf:3: netns: \"/a/..\": " NETNS "\n"
+	  "slots.conf:4: netns: \"\": " NETNS "\n" },
+	{ "parse_refuses_members_that_are_no_truth_value", "chain eth0 { members = all }\n",
+	  "slots.conf:1: members: \"all\": true or false\n" },
 	{ "parse_refuses_unknown_hook", IN_CHAIN("hook = tc-ingress\n"),
 	  "slots.conf:2: hook: \"tc-ingress\": xdp\n" },
 	{ "parse_refuses_unknown_mode", IN_CHAIN("mode = offload\n"),

@@ -234,12 +234,15 @@ static void pins_of_maps_carry_no_dots(void **state)
 	assert_string_equal(name, "_data_hot");
 }
 
+#define LONG_INTERFACE "fifteenletters0"
+#define LONG_NAME "a-netns-of-a-name-with-47-letters-is-the-most--:" LONG_INTERFACE
+
 static void folders_of_chains_tell_names_apart(void **state)
 {
 	struct slot_target target = { .netns_cookie = 4127, .ifindex = 2, .interface = "eth0.1" };
 	struct slot_target parsed = { 0 };
 	char dir[PATH_MAX];
-	char name[IFNAMSIZ];
+	char name[SLOT_CHAIN_NAME_MAX];
 
 	(void)state;
 	assert_int_equal(slot_pins_chain_dir("/b", &target, dir), 0);
@@ -252,7 +255,12 @@ static void folders_of_chains_tell_names_apart(void **state)
 	assert_string_equal(name, "eth0_1");
 	assert_int_equal(slot_pins_chain_parse("maps", &parsed, name), -EINVAL);
 	assert_int_equal(slot_pins_chain_parse("1-2-", &parsed, name), -EINVAL);
-	assert_int_equal(slot_pins_chain_parse("1-2-morethanfifteenchars", &parsed, name), -EINVAL);
+	assert_int_equal(slot_pins_chain_parse("1-2-" LONG_NAME "x", &parsed, name), -EINVAL);
+	target.interface = "blue.1:" LONG_INTERFACE;
+	assert_int_equal(slot_pins_chain_dir("/b", &target, dir), 0);
+	assert_string_equal(dir, "/b/4127-2-blue%2e1:" LONG_INTERFACE);
+	assert_int_equal(slot_pins_chain_parse(dir + strlen("/b/"), &parsed, name), 0);
+	assert_string_equal(name, target.interface);
 }
 
 int main(void)

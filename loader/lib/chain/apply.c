@@ -9,6 +9,7 @@
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/chain/preflight.h"
 #include "loader/lib/host/xdp.h"
@@ -122,6 +123,15 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 	return err;
 }
 
+/* Where its packets will be: a program that looks up routes does so in the netns of its device. */
+static int run_preflight(const struct slot_attempt *attempt, struct slot_reason *why)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	int err = slot_chain_enter(attempt->chain, &home, why);
+
+	return err ? err : slot_preflight_run(attempt->generation, why);
+}
+
 static int build_generation(struct slot_attempt *attempt, const char *reason,
 			    struct slot_reason *why)
 {
@@ -137,7 +147,7 @@ static int build_generation(struct slot_attempt *attempt, const char *reason,
 		err = slot_attempt_build(attempt, why);
 	timing->build_us = lap(&start);
 	if (!err)
-		err = slot_preflight_run(attempt->generation, why);
+		err = run_preflight(attempt, why);
 	if (!err)
 		err = slot_generation_write(attempt->generation, &chain->host->store,
 					    chain->interface, why);

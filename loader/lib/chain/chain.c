@@ -10,7 +10,9 @@
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
+#include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
 
@@ -37,6 +39,28 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 	       ifindex;
 }
 
+int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why)
+{
+	int err = slot_netns_enter(chain->place.netns, ret_home);
+
+	return err ? slot_reason_set(why, err == -ENOENT ? -ENODEV : err,
+				     "cannot enter the network namespace '%s' of '%s': %s",
+				     chain->place.netns, chain->interface, strerror(-err)) :
+		     0;
+}
+
+bool slot_chain_has_strayed(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	unsigned int ifindex = 0;
+	__u32 prog_id;
+
+	if (chain->link_fd < 0 || slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) || !ifindex)
+		return false;
+	return slot_netns_enter(chain->place.netns, &home) ||
+	       !slot_xdp_is_running(ifindex, prog_id);
+}
+
 int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_chain_record record = {
@@ -52,6 +76,7 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why)
 {
+	_cleanup_(slot_netns_leave) int home = -1;
 	_cleanup_close_ int link_fd = -1;
 	enum slot_attach_mode mode;
 	int err;
@@ -59,6 +84,9 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	if (!chain->ifindex)
 		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
 				       chain->interface);
+	err = slot_chain_enter(chain, &home, why);
+	if (err)
+		return err;
 	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
 			      &link_fd, &mode, &chain->mode_reason);
 	if (err)
@@ -78,6 +106,12 @@ void slot_chain_unlink(struct slot_chain *chain)
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
 	chain->link_fd = -1;
+}
+
+void slot_chain_release(struct slot_chain *chain)
+{
+	slot_chain_unlink(chain);
+	chain->ifindex = 0;
 }
 
 void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation)
@@ -113,17 +147,62 @@ static int move_folder(struct slot_chain *chain, const struct slot_target *targe
 	return 0;
 }
 
+/* A port that was released must not go on dropping packets; one that was renamed is one still. */
+static bool was_released(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	unsigned int ifindex = 0;
+	__u32 prog_id;
+
+	if (!chain->place.master[0] || slot_chain_has_strayed(chain))
+		return chain->place.master[0];
+	return slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) ||
+	       slot_netns_enter(chain->place.netns, &home) ||
+	       !slot_port_is_of(ifindex, chain->place.master);
+}
+
+/*
+ * An interface that was moved to another netns keeps its chain until another
+ * comes in its place: what filters is not taken off behind somebody's back.
+ */
+static bool is_home_at(const struct slot_chain *chain, const struct slot_target *target)
+{
+	if (!slot_chain_is_attached(chain) || was_released(chain))
+		return false;
+	return !target->ifindex || !slot_chain_has_strayed(chain);
+}
+
+bool slot_chain_is_home(const struct slot_chain *chain)
+{
+	struct slot_target target;
+
+	return !slot_target_find(&chain->place, chain->interface, &target) &&
+	       is_home_at(chain, &target);
+}
+
+bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place *place)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	unsigned int ifindex = 0;
+	__u32 prog_id;
+
+	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
+	       !slot_netns_enter(place->netns, &home) &&
+	       slot_xdp_is_running(if_nametoindex(place->interface), prog_id);
+}
+
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_target target = { 0 };
-	int err = slot_target_find(chain->interface, &target);
+	int err = slot_target_find(&chain->place, chain->interface, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
 				       strerror(-err));
-	if (slot_chain_is_attached(chain))
+	if (is_home_at(chain, &target))
 		return 0;
-	slot_chain_unlink(chain);
+	slot_chain_release(chain);
+	chain->netns_cookie = target.netns_cookie;
 	chain->ifindex = target.ifindex;
 	if (!target.ifindex)
 		return 0;

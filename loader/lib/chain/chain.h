@@ -26,8 +26,10 @@ struct slot_host {
 
 struct slot_chain {
 	struct slot_host *host;
-	char interface[IFNAMSIZ];
+	char interface[SLOT_CHAIN_NAME_MAX]; /* as it is called: "eth0", "blue:eth0" in a netns */
+	struct slot_place place;
 	char dir[PATH_MAX];		   /* of its pins */
+	__u64 netns_cookie;		   /* 0: the netns is not there */
 	unsigned int ifindex;		   /* 0: the interface is not there */
 	int link_fd;			   /* -1: not attached */
 	enum slot_attach_mode mode;	   /* as attached */
@@ -93,6 +95,26 @@ void slot_chain_free(struct slot_chain *chain);
 
 /* slot_chain_is_attached - whether packets of the interface pass the chain now. */
 bool slot_chain_is_attached(const struct slot_chain *chain);
+
+/*
+ * slot_chain_has_strayed - whether the chain runs on an interface that was moved
+ * to another netns than the one it is configured for. It runs on there, until an
+ * interface comes to where it belongs.
+ */
+bool slot_chain_has_strayed(const struct slot_chain *chain);
+
+/*
+ * slot_chain_is_home - whether the chain is attached and where it belongs: on
+ * its interface, whatever that is called now, or on one that has strayed while
+ * there is no other. A port that was released by its master is no home.
+ */
+bool slot_chain_is_home(const struct slot_chain *chain);
+
+/* slot_chain_runs_at - whether the interface that @place leads to runs this chain now. */
+bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place *place);
+
+/* slot_chain_release - take the chain off its interface; all of it stays built. */
+void slot_chain_release(struct slot_chain *chain);
 
 /*
  * slot_chain_plan - what bringing the chain to @desired, built by @engine, would

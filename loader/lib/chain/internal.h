@@ -10,6 +10,12 @@
 /* Write down what the chain desires now. Returns 0 or -errno, says why. */
 int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why);
 
+/*
+ * Let this thread work in the chain's netns, until slot_netns_leave(@ret_home).
+ * Returns 0 or -errno, says why.
+ */
+int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why);
+
 /* Attach @prog_fd to the chain's interface and pin the link. Returns 0 or -errno, says why. */
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 

@@ -15,6 +15,7 @@
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
@@ -24,41 +25,53 @@ static void cleanup_chain(struct slot_chain **chain)
 	slot_chain_free(*chain);
 }
 
-/* The interface that the link pinned in @dir holds, 0 for none. */
-static unsigned int find_link_ifindex(const char *dir)
+/* What the link pinned in a folder holds. */
+struct seat {
+	unsigned int ifindex; /* 0: nothing */
+	bool is_here;	      /* an interface of the netns of the chain that asks */
+};
+
+static struct seat find_seat(const struct slot_chain *chain, const char *dir)
 {
 	_cleanup_close_ int fd = slot_pin_open(dir, SLOT_PIN_LINK);
-	unsigned int ifindex = 0;
+	_cleanup_(slot_netns_leave) int home = -1;
+	struct seat seat = { 0 };
 	__u32 prog_id;
 
-	return fd < 0 || slot_xdp_link_get(fd, &prog_id, &ifindex) ? 0 : ifindex;
+	if (fd >= 0 && !slot_xdp_link_get(fd, &prog_id, &seat.ifindex) && seat.ifindex)
+		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
+			       slot_xdp_is_running(seat.ifindex, prog_id);
+	return seat;
 }
 
 /*
- * Whether the folder @dir of the interface @name, as it was called then, is
- * @target's: the same interface under another name, or one of the same name that
- * went away and came back under another ifindex.
+ * Whether the folder with @seat, that was of @was and the name @name, is
+ * @target's: its interface under another name or come from another netns, or one
+ * of the same name that went away and came back under another ifindex. A named
+ * netns may have come back too, with another cookie; slotd's own has no name.
  */
 static bool is_heir(const struct slot_target *target, const struct slot_target *was,
-		    const char *name, const char *dir)
+		    const char *name, const struct seat *seat)
 {
-	if (was->netns_cookie != target->netns_cookie)
-		return false;
-	if (target->ifindex && was->ifindex == target->ifindex)
-		return find_link_ifindex(dir) == target->ifindex;
-	return !strcmp(name, target->interface) && !find_link_ifindex(dir);
+	if (seat->is_here)
+		return seat->ifindex == target->ifindex;
+	return !strcmp(name, target->interface) &&
+	       (was->netns_cookie == target->netns_cookie || strchr(name, ':'));
 }
 
 /* The chain of this name runs on an interface that is called otherwise now. */
-static int refuse_renamed(const struct slot_target *target, unsigned int ifindex,
+static int refuse_renamed(const struct slot_chain *chain, unsigned int ifindex,
 			  struct slot_reason *why)
 {
+	_cleanup_(slot_netns_leave) int home = -1;
 	char name[IFNAMSIZ];
+	bool is_known = !slot_netns_enter(chain->place.netns, &home) &&
+			if_indextoname(ifindex, name);
 
 	return slot_reason_set(why, -EEXIST,
 			       "the chain of '%s' runs on the interface that is called '%s' now: "
 			       "name that in slots.conf",
-			       target->interface, if_indextoname(ifindex, name) ? name : "?");
+			       chain->interface, is_known ? name : "?");
 }
 
 /*
@@ -87,20 +100,19 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 	const struct dirent *entry;
 	struct slot_target was;
 	char path[PATH_MAX];
-	char name[IFNAMSIZ];
+	char name[SLOT_CHAIN_NAME_MAX];
 
 	while (dir && (entry = readdir(dir))) {
-		unsigned int ifindex;
+		struct seat seat;
 
 		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
 		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
-		if (is_heir(target, &was, name, path))
+		seat = find_seat(chain, path);
+		if (is_heir(target, &was, name, &seat))
 			return move_folder(chain, target, path, name, why);
-		ifindex = find_link_ifindex(path);
-		if (was.netns_cookie == target->netns_cookie && ifindex &&
-		    !strcmp(name, target->interface))
-			return refuse_renamed(target, ifindex, why);
+		if (seat.is_here && !strcmp(name, target->interface))
+			return refuse_renamed(chain, seat.ifindex, why);
 	}
 	return 0;
 }
@@ -108,11 +120,12 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 static int find_dir(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_target target = { 0 };
-	int err = slot_target_find(chain->interface, &target);
+	int err = slot_target_find(&chain->place, chain->interface, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
 				       strerror(-err));
+	chain->netns_cookie = target.netns_cookie;
 	chain->ifindex = target.ifindex;
 	err = slot_pins_chain_dir(chain->host->root, &target, chain->dir);
 	if (err)
@@ -123,6 +136,7 @@ static int find_dir(struct slot_chain *chain, struct slot_reason *why)
 /* The link as pinned; one whose interface is gone holds nothing and is let go. */
 static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_reason *why)
 {
+	_cleanup_(slot_netns_leave) int home = -1;
 	unsigned int ifindex = 0;
 	__u32 prog_id = 0;
 	int fd = slot_pin_open(chain->dir, SLOT_PIN_LINK);
@@ -143,7 +157,8 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 		slot_chain_unlink(chain);
 		return 0;
 	}
-	chain->mode = slot_xdp_mode_get(ifindex);
+	if (!slot_netns_enter(chain->place.netns, &home))
+		chain->mode = slot_xdp_mode_get(ifindex);
 	*ret_prog_id = prog_id;
 	return 0;
 }
@@ -359,6 +374,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 	chain->link_fd = -1;
 	chain->totals_fd = -1;
 	memcpy(chain->interface, config->interface, sizeof(chain->interface));
+	chain->place = config->place;
 	err = find_dir(chain, why);
 	if (!err)
 		err = slot_chain_configure(chain, config, why);

@@ -2,6 +2,7 @@
 #include "loader/lib/config/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,26 @@ static int refuse_size(const char *file, const char *text, struct slot_reasons *
 	return -E2BIG;
 }
 
+/* Sections with members are no chains themselves. */
+static int split_masters(struct slot_config *config)
+{
+	struct slot_chain_config *masters;
+	size_t kept = 0;
+
+	masters = calloc(config->count + 1, sizeof(*masters));
+	if (!masters)
+		return -ENOMEM;
+	config->masters = masters;
+	for (size_t i = 0; i < config->count; i++) {
+		if (config->chains[i].has_members)
+			masters[config->master_count++] = config->chains[i];
+		else
+			config->chains[kept++] = config->chains[i];
+	}
+	config->count = kept;
+	return 0;
+}
+
 int slot_config_parse(const char *file, const char *text, size_t len,
 		      const struct slot_config_world *world, struct slot_reasons *errors,
 		      struct slot_config *ret_config)
@@ -40,7 +61,9 @@ int slot_config_parse(const char *file, const char *text, size_t len,
 	free(copy.text);
 	if (err)
 		return err;
-	if (!config.count && !found.count)
+	if (split_masters(&config))
+		return -ENOMEM;
+	if (!config.count && !config.master_count && !found.count)
 		slot_config_errors_add(&found, 1, "chain", "missing",
 				       "at least one chain \"INTERFACE\" { ... }");
 	err = slot_config_errors_format(&found, errors);
@@ -60,24 +83,125 @@ static void free_reservation(struct slot_reservation *slot)
 	slot_settings_free(&slot->settings);
 }
 
+static int copy_reservation(const struct slot_reservation *from, struct slot_reservation *ret_to)
+{
+	struct slot_reservation copy = *from;
+	int err;
+
+	copy.object = from->object ? strdup(from->object) : NULL;
+	copy.program = from->program ? strdup(from->program) : NULL;
+	copy.settings = (struct slot_settings){ 0 };
+	err = slot_settings_copy(&from->settings, &copy.settings);
+	if (err || !copy.object != !from->object || !copy.program != !from->program) {
+		free_reservation(&copy);
+		return -ENOMEM;
+	}
+	*ret_to = copy;
+	return 0;
+}
+
+static void free_chains(struct slot_chain_config *chains, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++)
+			free_reservation(&chains[i].slots[slot]);
+	}
+}
+
 void slot_config_free(struct slot_config *config)
 {
 	if (!config)
 		return;
-	for (size_t i = 0; i < config->count; i++) {
-		for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++)
-			free_reservation(&config->chains[i].slots[slot]);
-	}
+	free_chains(config->chains, config->count);
+	free_chains(config->masters, config->master_count);
 	free(config->chains);
+	free(config->masters);
 	*config = (struct slot_config){ 0 };
+}
+
+static const struct slot_chain_config *find_chain(const struct slot_chain_config *chains,
+						  size_t count, const char *interface)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(chains[i].interface, interface))
+			return &chains[i];
+	}
+	return NULL;
 }
 
 const struct slot_chain_config *slot_config_find(const struct slot_config *config,
 						 const char *interface)
 {
-	for (size_t i = 0; i < config->count; i++) {
-		if (!strcmp(config->chains[i].interface, interface))
-			return &config->chains[i];
+	return find_chain(config->chains, config->count, interface);
+}
+
+const struct slot_chain_config *slot_config_find_master(const struct slot_config *config,
+							const char *interface)
+{
+	return find_chain(config->masters, config->master_count, interface);
+}
+
+void slot_chain_name_format(const char *netns, const char *interface, char *ret_name)
+{
+	const char *slash = strrchr(netns, '/');
+
+	snprintf(ret_name, SLOT_CHAIN_NAME_MAX, "%.*s%s%.*s", SLOT_NETNS_NAME_MAX - 1,
+		 slash ? slash + 1 : netns, *netns ? ":" : "", IFNAMSIZ - 1, interface);
+}
+
+static int copy_member(const struct slot_chain_config *master, const char *port,
+		       struct slot_chain_config *ret_chain)
+{
+	struct slot_chain_config chain = *master;
+	unsigned int slot;
+	int err = 0;
+
+	chain.has_members = false;
+	snprintf(chain.place.interface, sizeof(chain.place.interface), "%s", port);
+	memcpy(chain.place.master, master->place.interface, sizeof(chain.place.master));
+	slot_chain_name_format(chain.place.netns, port, chain.interface);
+	memset(chain.slots, 0, sizeof(chain.slots));
+	for (slot = 0; slot < ROOT_SLOTS && !err; slot++)
+		err = copy_reservation(&master->slots[slot], &chain.slots[slot]);
+	if (err) {
+		free_chains(&chain, 1);
+		return err;
 	}
-	return NULL;
+	*ret_chain = chain;
+	return 0;
+}
+
+int slot_config_add_member(struct slot_config *config, const struct slot_chain_config *master,
+			   const char *port)
+{
+	struct slot_chain_config *chains;
+	struct slot_chain_config chain;
+	int err;
+
+	if (config->count >= SLOT_CONFIG_CHAINS_MAX)
+		return -E2BIG;
+	err = copy_member(master, port, &chain);
+	if (err)
+		return err;
+	if (slot_config_find(config, chain.interface)) {
+		free_chains(&chain, 1);
+		return 0;
+	}
+	chains = reallocarray(config->chains, config->count + 1, sizeof(*chains));
+	if (!chains) {
+		free_chains(&chain, 1);
+		return -ENOMEM;
+	}
+	config->chains = chains;
+	chains[config->count++] = chain;
+	return 0;
+}
+
+void slot_config_del(struct slot_config *config, size_t index)
+{
+	struct slot_chain_config *at = &config->chains[index];
+
+	free_chains(at, 1);
+	memmove(at, at + 1, (config->count - index - 1) * sizeof(*at));
+	config->count--;
 }

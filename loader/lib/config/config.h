@@ -25,6 +25,11 @@
 
 #define SLOT_NAME_MAX 32  /* of a reservation or a program, with its NUL */
 #define SLOT_OWNER_MAX 64 /* user, or @group, with its NUL */
+#define SLOT_NETNS_DIR "/run/netns"
+#define SLOT_NETNS_PATH_MAX 256
+#define SLOT_NETNS_NAME_MAX 48 /* with its NUL */
+#define SLOT_CHAIN_NAME_MAX (SLOT_NETNS_NAME_MAX + IFNAMSIZ)
+#define SLOT_CONFIG_CHAINS_MAX 256
 #define SLOT_CONFIG_SIZE_MAX (1U << 20)
 
 enum slot_hook {
@@ -72,9 +77,18 @@ struct slot_reservation {
 	struct slot_settings settings;
 };
 
-struct slot_chain_config {
+/* Where the interface of a chain is to be looked for. */
+struct slot_place {
 	char interface[IFNAMSIZ];
+	char netns[SLOT_NETNS_PATH_MAX]; /* path; empty: the caller's own */
+	char master[IFNAMSIZ];		 /* the interface whose port it has to be; empty: none */
+};
+
+struct slot_chain_config {
+	char interface[SLOT_CHAIN_NAME_MAX]; /* as the chain is called: "eth0", "blue:eth0" */
+	struct slot_place place;
 	unsigned int line;
+	bool has_members; /* stands for one chain on each port of the interface */
 	enum slot_hook hook;
 	enum slot_attach_mode mode;
 	enum slot_engine_choice engine;
@@ -85,6 +99,9 @@ struct slot_chain_config {
 struct slot_config {
 	struct slot_chain_config *chains;
 	size_t count;
+	/* sections with `members = true`: no chains, see slot_config_add_member */
+	struct slot_chain_config *masters;
+	size_t master_count;
 };
 
 /*
@@ -92,6 +109,7 @@ struct slot_config {
  * itself makes no system call. Each returns whether the thing exists.
  */
 struct slot_config_world {
+	/* not asked of one in another netns or with members: those may come any time */
 	bool (*has_interface)(const char *name, void *data);
 	bool (*has_owner)(const char *owner, void *data); /* "user" or "@group" */
 	bool (*has_object)(const char *path, void *data);
@@ -115,9 +133,33 @@ int slot_config_parse(const char *file, const char *text, size_t len,
 		      struct slot_config *ret_config);
 void slot_config_free(struct slot_config *config);
 
-/* slot_config_find - the chain of @interface, or NULL; owned by @config. */
+/*
+ * slot_config_find - the chain called @interface ("eth0", "blue:eth0" in the
+ * netns blue), or NULL; owned by @config.
+ */
 const struct slot_chain_config *slot_config_find(const struct slot_config *config,
 						 const char *interface);
+
+/* slot_config_find_master - the section with members called @interface, or NULL; owned by @config. */
+const struct slot_chain_config *slot_config_find_master(const struct slot_config *config,
+							const char *interface);
+
+/*
+ * slot_config_add_member - a chain for the port @port of @master, a section of
+ * @config, with its reservations. A port that has a chain already keeps that
+ * one. Returns 0, -E2BIG or -ENOMEM.
+ */
+int slot_config_add_member(struct slot_config *config, const struct slot_chain_config *master,
+			   const char *port);
+
+/* slot_config_del - remove chain number @index of @config. */
+void slot_config_del(struct slot_config *config, size_t index);
+
+/*
+ * slot_chain_name_format - what the chain on @interface of the netns at @netns
+ * is called, into @ret_name (SLOT_CHAIN_NAME_MAX bytes).
+ */
+void slot_chain_name_format(const char *netns, const char *interface, char *ret_name);
 
 void slot_settings_free(struct slot_settings *settings);
 /* slot_settings_add - append a copy of @key and @value. Returns 0 or -ENOMEM. */

@@ -55,7 +55,7 @@ void slot_config_unknown_add(struct slot_config_reader *reader, enum slot_config
 {
 	static const char *const accepted[] = {
 		[SLOT_LEVEL_ROOT] = "chain",
-		[SLOT_LEVEL_CHAIN] = "one of hook, mode, engine, counters, slot",
+		[SLOT_LEVEL_CHAIN] = "one of hook, netns, members, mode, engine, counters, slot",
 		[SLOT_LEVEL_SLOT] =
 			"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, require_signature, enabled, settings",
 		[SLOT_LEVEL_SETTINGS] = "a key of letters, digits, _ and .",
@@ -102,7 +102,7 @@ static void open_chain(struct slot_config_reader *reader, cfg_t *cfg)
 	};
 	memset(reader->lines, 0, sizeof(reader->lines));
 	interface = make_value(reader, cfg->line, cfg->title);
-	slot_config_interface_set(&interface, chains, config->count - 1);
+	slot_config_interface_set(&interface);
 }
 
 static void open_slot(struct slot_config_reader *reader, cfg_t *cfg)
@@ -173,10 +173,16 @@ const cfg_callback_t slot_config_open[SLOT_LEVEL_COUNT] = {
 static int close_chain_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct slot_config_reader *reader = slot_config_reading;
+	cfg_t *section = reader->open[SLOT_LEVEL_CHAIN];
+	struct slot_config_value value;
 
 	(void)cfg;
 	(void)opt;
 	reader->open[SLOT_LEVEL_CHAIN] = NULL;
+	if (section) {
+		value = make_value(reader, reader->open_line[SLOT_LEVEL_CHAIN], section->title);
+		slot_config_chain_check(&value, reader->config->chains, reader->config->count - 1);
+	}
 	if (reader->config->count > SLOT_CONFIG_CHAINS_MAX) {
 		slot_config_errors_add(reader->errors, reader->open_line[SLOT_LEVEL_CHAIN], "chain",
 				       "too many", "at most %d", SLOT_CONFIG_CHAINS_MAX);

@@ -63,6 +63,33 @@ static int set_hook(const struct slot_config_value *value, const char *key)
 	return 0;
 }
 
+/* A name becomes part of the chain's, of paths and of addresses. */
+static bool is_netns_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len < SLOT_NETNS_NAME_MAX && name[0] != '.' &&
+	       strspn(name, WORD_CHARS ".-") == len;
+}
+
+static int set_netns(const struct slot_config_value *value, const char *key)
+{
+	const char *slash = strrchr(value->text, '/');
+	char *netns = value->chain->place.netns;
+
+	if (strlen(value->text) >= SLOT_NETNS_PATH_MAX - sizeof(SLOT_NETNS_DIR) ||
+	    !slot_config_text_is_valid(value->text) || (slash && value->text[0] != '/') ||
+	    !is_netns_name(slash ? slash + 1 : value->text))
+		refuse(value, key,
+		       "a network namespace: the name of one in " SLOT_NETNS_DIR
+		       ", 1 to 47 letters, digits, _, . and -, or an absolute path that ends so");
+	else if (slash)
+		strcpy(netns, value->text);
+	else
+		snprintf(netns, SLOT_NETNS_PATH_MAX, SLOT_NETNS_DIR "/%s", value->text);
+	return 0;
+}
+
 static int set_mode(const struct slot_config_value *value, const char *key)
 {
 	static const char *const words[] = {
@@ -102,6 +129,12 @@ static void parse_bool(const struct slot_config_value *value, const char *key, b
 		}
 	}
 	refuse(value, key, "true or false");
+}
+
+static int set_members(const struct slot_config_value *value, const char *key)
+{
+	parse_bool(value, key, &value->chain->has_members);
+	return 0;
 }
 
 static int set_counters(const struct slot_config_value *value, const char *key)
@@ -293,6 +326,8 @@ static int set_require_signature(const struct slot_config_value *value, const ch
 
 static const struct key keys[SLOT_KEY_COUNT] = {
 	[SLOT_KEY_HOOK] = { "hook", false, set_hook },
+	[SLOT_KEY_NETNS] = { "netns", false, set_netns },
+	[SLOT_KEY_MEMBERS] = { "members", false, set_members },
 	[SLOT_KEY_MODE] = { "mode", false, set_mode },
 	[SLOT_KEY_ENGINE] = { "engine", false, set_engine },
 	[SLOT_KEY_COUNTERS] = { "counters", false, set_counters },
@@ -349,25 +384,35 @@ static bool is_interface_name(const char *name)
 	return true;
 }
 
-void slot_config_interface_set(const struct slot_config_value *value,
-			       const struct slot_chain_config *chains, size_t count)
+void slot_config_interface_set(const struct slot_config_value *value)
+{
+	if (is_interface_name(value->text))
+		strcpy(value->chain->place.interface, value->text);
+	else
+		refuse(value, "chain", "the name of an interface, 1 to 15 characters");
+}
+
+void slot_config_chain_check(const struct slot_config_value *value,
+			     const struct slot_chain_config *chains, size_t count)
 {
 	const struct slot_config_world *world = value->world;
+	struct slot_chain_config *chain = value->chain;
+	const struct slot_place *place = &chain->place;
 
-	if (!is_interface_name(value->text)) {
-		refuse(value, "chain", "the name of an interface, 1 to 15 characters");
+	if (!place->interface[0])
 		return;
-	}
+	slot_chain_name_format(place->netns, place->interface, chain->interface);
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(chains[i].interface, value->text) != 0)
+		if (strcmp(chains[i].interface, chain->interface) != 0)
 			continue;
 		slot_config_errors_add_value(value->errors, value->line, "chain", value->text,
 					     "an interface other than that of line %u",
 					     chains[i].line);
 		return;
 	}
-	strcpy(value->chain->interface, value->text);
-	if (world && world->has_interface && !world->has_interface(value->text, world->data))
+	if (place->netns[0] || chain->has_members || !world || !world->has_interface)
+		return;
+	if (!world->has_interface(place->interface, world->data))
 		refuse(value, "chain", "an interface of this machine");
 }
 

@@ -15,12 +15,11 @@
 
 #include <linux/magic.h>
 
-#include <net/if.h>
-
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/config/config.h"
 
 static int mount_bpffs(const char *bpffs, struct slot_reason *why)
 {
@@ -98,9 +97,9 @@ static void encode_name(const char *name, char *ret_code)
 
 int slot_pins_chain_dir(const char *root, const struct slot_target *target, char *ret_dir)
 {
-	char code[IFNAMSIZ * sizeof(DOT)];
+	char code[SLOT_CHAIN_NAME_MAX * sizeof(DOT)];
 
-	if (strlen(target->interface) >= IFNAMSIZ)
+	if (strlen(target->interface) >= SLOT_CHAIN_NAME_MAX)
 		return -ENAMETOOLONG;
 	encode_name(target->interface, code);
 	return slot_pin_path(ret_dir, root, "%llu-%u-%s", (unsigned long long)target->netns_cookie,
@@ -110,7 +109,7 @@ int slot_pins_chain_dir(const char *root, const struct slot_target *target, char
 int slot_pins_chain_parse(const char *folder, struct slot_target *ret_target, char *ret_name)
 {
 	unsigned long long cookie;
-	char name[IFNAMSIZ];
+	char name[SLOT_CHAIN_NAME_MAX];
 	unsigned int ifindex;
 	size_t len = 0;
 	int at = 0;

@@ -19,7 +19,7 @@
 struct slot_target {
 	__u64 netns_cookie;
 	unsigned int ifindex;
-	const char *interface;
+	const char *interface; /* as its chain is called: "eth0", "blue:eth0" */
 };
 
 /*
@@ -41,7 +41,7 @@ int slot_pins_chain_dir(const char *root, const struct slot_target *target, char
 
 /*
  * slot_pins_chain_parse - the reverse, from the folder's own name. @ret_name
- * receives the interface's name (IFNAMSIZ bytes); ret_target->interface is left
+ * receives the chain's name (SLOT_CHAIN_NAME_MAX bytes); ret_target->interface is left
  * alone. Returns 0, or -EINVAL for another kind of name.
  */
 int slot_pins_chain_parse(const char *folder, struct slot_target *ret_target, char *ret_name);

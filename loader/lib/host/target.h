@@ -3,14 +3,18 @@
 #ifndef SLOT_TARGET_H
 #define SLOT_TARGET_H
 
+#include "loader/lib/config/config.h"
 #include "loader/lib/host/pins.h"
 
 /*
- * slot_target_find - the interface called @interface in this thread's netns. The
- * netns is named by its cookie (SO_NETNS_COOKIE, Linux 5.14), which no other
- * netns gets before the next reboot; inode numbers come back. @ret_target borrows
- * @interface; its ifindex is 0 when there is no such interface now. Returns 0 or -errno.
+ * slot_target_find - the interface that @place leads to, for the chain called
+ * @chain. The netns is named by its cookie (SO_NETNS_COOKIE, Linux 5.14), which
+ * no other netns gets before the next reboot; inode numbers come back.
+ * @ret_target borrows @chain; its ifindex is 0 when there is no such interface
+ * now, or it is no port of the master that it has to have, and the cookie is 0
+ * where there is no such netns. Returns 0 or -errno.
  */
-int slot_target_find(const char *interface, struct slot_target *ret_target);
+int slot_target_find(const struct slot_place *place, const char *chain,
+		     struct slot_target *ret_target);
 
 #endif
