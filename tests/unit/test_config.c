@@ -275,6 +275,7 @@ static void parse_takes_an_empty_continue_on_as_the_end_of_the_chain(void **stat
 
 	(void)state;
 	assert_int_equal(config.chains[0].slots[2].rules.continue_on, 0);
+	assert_true(config.chains[0].slots[2].has_continue_on);
 	assert_int_equal(config.chains[0].slots[2].rules.allow, ROOT_VERDICT_ALL);
 }
 

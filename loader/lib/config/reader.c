@@ -218,8 +218,10 @@ static int close_slot_section(cfg_t *cfg, cfg_opt_t *opt)
 	reader->open[SLOT_LEVEL_SLOT] = NULL;
 	if (is_over(reader) || !section)
 		return -1;
-	if (is_given_empty(section, SLOT_KEY_CONTINUE_ON))
+	if (is_given_empty(section, SLOT_KEY_CONTINUE_ON)) {
 		reader->slot->rules.continue_on = 0;
+		reader->slot->has_continue_on = true;
+	}
 	if (is_given_empty(section, SLOT_KEY_HELPERS))
 		reader->slot->limits.has_helpers = true;
 	value = make_value(reader, reader->open_line[SLOT_LEVEL_SLOT], section->title);

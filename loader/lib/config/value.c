@@ -445,7 +445,8 @@ void slot_config_slot_check(const struct slot_config_value *value,
 {
 	struct root_rules *rules = &value->slot->rules;
 
-	value->slot->has_continue_on = lines[SLOT_KEY_CONTINUE_ON];
+	if (lines[SLOT_KEY_CONTINUE_ON])
+		value->slot->has_continue_on = true;
 	if (!lines[SLOT_KEY_NAME])
 		slot_config_errors_add(value->errors, value->line, "name", "missing",
 				       "a slot needs a name, 1 to 31 of a-z, 0-9, _ and -");
