@@ -48,6 +48,7 @@ struct exchange {
 	size_t body_capacity;
 	size_t body_max;
 	size_t unwanted;
+	struct form *form; /* in place of body */
 	unsigned int status;
 	json_t *refusal;
 };
@@ -57,6 +58,7 @@ static void exchange_free(struct exchange *exchange)
 	if (!exchange)
 		return;
 	json_decref(exchange->refusal);
+	form_free(exchange->form);
 	free(exchange->body);
 	free(exchange);
 }
@@ -88,6 +90,11 @@ static void drop_body(struct exchange *exchange)
 /* Keep what is wanted of the body. False: there is too much of what is not. */
 static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
 {
+	if (exchange->form) {
+		form_take(exchange->form, bytes, size);
+		exchange->unwanted += exchange->form->err ? size : 0;
+		return exchange->unwanted <= UNWANTED_MAX;
+	}
 	if (exchange->body_max && size > exchange->body_max - exchange->body_size) {
 		exchange->is_too_large = true;
 		drop_body(exchange);
@@ -214,12 +221,34 @@ static bool is_body_coming(struct MHD_Connection *connection)
 	return length && length <= UNWANTED_MAX && !find_header(connection, MHD_HTTP_HEADER_EXPECT);
 }
 
+/* Get ready for the body that is wanted. Returns 200, or why not. */
+static unsigned int open_body(struct MHD_Connection *connection, const struct http_body *body,
+			      struct exchange *exchange, json_t **ret_answer)
+{
+	size_t max = body->max ? body->max : UNWANTED_MAX;
+	int err;
+
+	if (parse_length(connection) > max) {
+		*ret_answer = make_too_large(max);
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	}
+	exchange->body_max = body->max;
+	err = body->is_form ? form_open(connection, body->max, &exchange->form) : 0;
+	if (!err)
+		return MHD_HTTP_OK;
+	exchange->body_max = 0;
+	*ret_answer = http_error_new(err == -EINVAL ? "a multipart/form-data body is expected" :
+						      "out of memory; nothing was changed",
+				     NULL);
+	return err == -EINVAL ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
 /* The headers are there, the body is not: refuse now what would be refused in the end. */
 static enum MHD_Result judge_request(const struct http_server *server,
 				     struct MHD_Connection *connection,
 				     const struct http_request *request, struct exchange *exchange)
 {
-	size_t body_max = 0;
+	struct http_body body = { 0 };
 	json_t *answer = NULL;
 	unsigned int status;
 
@@ -229,19 +258,34 @@ static enum MHD_Result judge_request(const struct http_server *server,
 		answer = http_error_new("method, path and name are printable ASCII; this is not",
 					NULL);
 	} else {
-		status = server->handler->admit(server->data, request, &body_max, &answer);
+		status = server->handler->admit(server->data, request, &body, &answer);
 	}
-	if (status == MHD_HTTP_OK &&
-	    parse_length(connection) > (body_max ? body_max : UNWANTED_MAX)) {
-		status = MHD_HTTP_CONTENT_TOO_LARGE;
-		answer = make_too_large(body_max ? body_max : UNWANTED_MAX);
-	}
+	if (status == MHD_HTTP_OK)
+		status = open_body(connection, &body, exchange, &answer);
 	if (status != MHD_HTTP_OK && !is_body_coming(connection))
 		return send_answer(connection, status, answer);
-	exchange->body_max = status == MHD_HTTP_OK ? body_max : 0;
 	exchange->status = status;
 	exchange->refusal = answer;
 	return MHD_YES;
+}
+
+/* A form as it came in. Returns 200, or why not. */
+static unsigned int judge_form(struct form *form, json_t **ret_answer)
+{
+	switch (form_close(form)) {
+	case 0:
+		return MHD_HTTP_OK;
+	case -EFBIG:
+		*ret_answer = make_too_large(form->max);
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	case -EBADMSG:
+		*ret_answer = http_error_new(
+			"the body is no whole multipart/form-data; nothing was changed", NULL);
+		return MHD_HTTP_BAD_REQUEST;
+	default:
+		*ret_answer = http_error_new("out of memory; nothing was changed", NULL);
+		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
 }
 
 static enum MHD_Result answer_request(const struct http_server *server,
@@ -259,6 +303,12 @@ static enum MHD_Result answer_request(const struct http_server *server,
 	if (exchange->is_out_of_memory)
 		return send_answer(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
 				   http_error_new("out of memory; nothing was changed", NULL));
+	if (exchange->form) {
+		status = judge_form(exchange->form, &answer);
+		if (status != MHD_HTTP_OK)
+			return send_answer(connection, status, answer);
+	}
+	request->form = exchange->form;
 	request->body = exchange->body;
 	request->body_size = exchange->body_size;
 	status = server->handler->handle(server->data, request, &answer);
@@ -289,6 +339,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	request.name = find_argument(connection, "name");
 	request.chain = find_argument(connection, "chain");
 	request.lines = parse_count(find_argument(connection, "lines"));
+	request.slots = find_argument(connection, "slots");
+	request.generation = find_argument(connection, "generation");
 	if (exchange->is_judged)
 		return answer_request(data, connection, &request, exchange);
 	if (!is_printable(method))

@@ -3,24 +3,35 @@
 #ifndef SLOTD_HTTP_H
 #define SLOTD_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
 
 #include "loader/lib/base/reason.h"
 #include "loader/slotd/access.h"
+#include "loader/slotd/form.h"
 
 struct http_server;
 
 struct http_request {
 	const char *method;
 	const char *path;
-	const char *name;  /* query argument "name", or NULL */
-	const char *chain; /* "chain", or NULL */
-	size_t lines;	   /* "lines", or 0 */
+	const char *name;	/* query argument "name", or NULL */
+	const char *chain;	/* "chain", or NULL */
+	const char *slots;	/* "slots", or NULL */
+	const char *generation; /* "generation", or NULL */
+	size_t lines;		/* "lines", or 0 */
 	const void *body;
 	size_t body_size;
+	const struct form *form; /* or this, where the body is one */
 	struct peer peer;
+};
+
+/* What is wanted of a body. */
+struct http_body {
+	size_t max;   /* so much of it; 0: nothing */
+	bool is_form; /* its parts, @max for all of them */
 };
 
 /*
@@ -30,9 +41,9 @@ struct http_request {
  * @ret_answer a new reference of what to say.
  */
 struct http_handler {
-	/* 200 lets the request in, without an answer; @ret_body_max: as much of a body is wanted. */
-	unsigned int (*admit)(void *data, const struct http_request *request, size_t *ret_body_max,
-			      json_t **ret_answer);
+	/* 200 lets the request in, without an answer. */
+	unsigned int (*admit)(void *data, const struct http_request *request,
+			      struct http_body *ret_body, json_t **ret_answer);
 	unsigned int (*handle)(void *data, const struct http_request *request, json_t **ret_answer);
 };
 

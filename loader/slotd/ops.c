@@ -76,17 +76,30 @@ void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *o
 		log_warning("%s", outcome->warning.text);
 }
 
-int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
-		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,
-		    const char *what, struct op_error *error, struct slot_outcome *ret_outcome)
+int op_check_generation(const struct slot_chain *chain, unsigned int generation,
+			struct op_error *error)
 {
-	struct slot_change change = { .desired = desired, .overrides = overrides, .reason = what };
-	int err = slot_chain_apply(chain, &change, &error->why, ret_outcome);
+	unsigned int runs = chain->current ? chain->current->number : 0;
+
+	if (runs == generation)
+		return 0;
+	slot_reason_set(&error->why, 0,
+			"generation %u was meant, but '%s' has %u by now: someone else changed it; "
+			"look again, then ask again",
+			generation, chain->interface, runs);
+	return op_fail(error, -EBUSY, chain);
+}
+
+int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
+		    const struct slot_change *change, struct op_error *error,
+		    struct slot_outcome *ret_outcome)
+{
+	int err = slot_chain_apply(chain, change, &error->why, ret_outcome);
 
 	slot_store_sweep(&daemon->host.store);
 	if (err)
 		return op_fail(error, err, chain);
-	op_log_outcome(chain, ret_outcome, what);
+	op_log_outcome(chain, ret_outcome, change->reason);
 	return 0;
 }
 
@@ -121,148 +134,6 @@ int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct 
 	chain_config = slot_config_find(&config, chain->interface);
 	return chain_config ? resolve_plan(daemon, chain, chain_config, error, ret_plan) :
 			      op_fail_unnamed(error, chain);
-}
-
-/* The running state and overrides, to be changed in one slot. */
-struct edit {
-	struct slot_chain_state state;
-	struct slot_overrides overrides;
-	struct slot_state *slot;
-};
-
-static int edit_start(const struct slot_chain *chain, unsigned int slot, struct op_error *error,
-		      struct edit *ret_edit)
-{
-	int err;
-
-	if (!chain->current || !slot_chain_is_attached(chain)) {
-		slot_reason_set(&error->why, 0, "no chain runs on '%s': apply slots.conf first",
-				chain->interface);
-		error->err = -ENOTCONN;
-		return error->err;
-	}
-	if (!chain->current->state.slots[slot].reserved) {
-		slot_reason_set(&error->why, 0,
-				"slot %u of '%s' is not reserved: reserve it in slots.conf and "
-				"apply that first",
-				slot, chain->interface);
-		return op_fail(error, -ENOENT, chain);
-	}
-	err = slot_chain_state_copy(&chain->current->state, &ret_edit->state);
-	if (err) {
-		slot_reason_set(&error->why, 0, "out of memory");
-		return op_fail(error, err, chain);
-	}
-	ret_edit->overrides = chain->overrides;
-	slot_overrides_del_stale(&ret_edit->overrides, &ret_edit->state);
-	ret_edit->slot = &ret_edit->state.slots[slot];
-	return 0;
-}
-
-static void edit_free(struct edit *edit)
-{
-	slot_chain_state_free(&edit->state);
-}
-
-/* Carry the edit out; @verb and the slot's number are for the record. */
-static int edit_apply(struct daemon *daemon, struct slot_chain *chain, const struct edit *edit,
-		      const char *verb, const char *who, struct op_error *error,
-		      struct slot_outcome *ret_outcome)
-{
-	unsigned int slot = (unsigned int)(edit->slot - edit->state.slots);
-	char what[96];
-
-	snprintf(what, sizeof(what), "%s slot %u by %s", verb, slot, who);
-	return op_change_chain(daemon, chain, &edit->state, &edit->overrides, what, error,
-			       ret_outcome);
-}
-
-int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-	      const struct slot_blob *blob, const char *who, struct op_error *error,
-	      struct slot_outcome *ret_outcome)
-{
-	_cleanup_(edit_free) struct edit edit = { 0 };
-	struct slot_object_id id;
-	int err = edit_start(chain, slot, error, &edit);
-
-	if (err)
-		return err;
-	err = config_identify(daemon, blob, edit.slot->program, &error->why, &id);
-	if (err)
-		return op_fail(error, err, chain);
-	slot_state_set_object(edit.slot, &id);
-	slot_override_set_object(&edit.overrides, edit.slot->name, &id);
-	return edit_apply(daemon, chain, &edit, "deploy", who, error, ret_outcome);
-}
-
-int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
-		struct op_error *error, struct slot_outcome *ret_outcome)
-{
-	_cleanup_(edit_free) struct edit edit = { 0 };
-	const struct slot_chain_config *config = NULL;
-	struct slot_object_id id = { 0 };
-	int err = edit_start(chain, slot, error, &edit);
-
-	if (err)
-		return err;
-	daemon_find_chain(daemon, chain->interface, &config);
-	if (strcmp(config->slots[slot].name, edit.slot->name) != 0) {
-		slot_reason_set(&error->why, 0,
-				"slots.conf reserves slot %u for another: apply it first", slot);
-		return op_fail(error, -ENOENT, chain);
-	}
-	err = config_import_slot(daemon, &config->slots[slot], &error->why, &id);
-	if (err)
-		return op_fail(error, err, chain);
-	slot_state_set_object(edit.slot, &id);
-	edit.slot->has_object = id.sha256[0] != '\0';
-	slot_override_set_object(&edit.overrides, edit.slot->name, NULL);
-	return edit_apply(daemon, chain, &edit, "undeploy", who, error, ret_outcome);
-}
-
-int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,
-	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
-{
-	_cleanup_(edit_free) struct edit edit = { 0 };
-	int err = edit_start(chain, slot, error, &edit);
-
-	if (err)
-		return err;
-	edit.slot->enabled = is_enabled;
-	slot_override_set_enabled(&edit.overrides, edit.slot->name, is_enabled);
-	return edit_apply(daemon, chain, &edit, is_enabled ? "enable" : "disable", who, error,
-			  ret_outcome);
-}
-
-/* Overrides that keep what is brought back, whatever slots.conf and its files say meanwhile. */
-static int find_return(const struct daemon *daemon, const struct slot_chain *chain,
-		       struct slot_overrides *ret_overrides)
-{
-	_cleanup_(slot_chain_state_free) struct slot_chain_state plain = { 0 };
-	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
-	const struct slot_chain_config *config = NULL;
-	struct slot_overrides none = { 0 };
-
-	daemon_find_chain(daemon, chain->interface, &config);
-	if (!config || config_resolve(daemon, config, &none, &errors, &plain)) {
-		*ret_overrides = chain->previous->overrides;
-		return 0;
-	}
-	return slot_registry_return(&plain, &chain->previous->state, ret_overrides);
-}
-
-int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error *error,
-		struct slot_outcome *ret_outcome)
-{
-	struct slot_overrides overrides = { 0 };
-	int err = chain->previous ? find_return(daemon, chain, &overrides) : 0;
-
-	if (!err)
-		err = slot_chain_rollback(chain, &overrides, &error->why, ret_outcome);
-	if (err)
-		return op_fail(error, err, chain);
-	op_log_outcome(chain, ret_outcome, "rollback");
-	return 0;
 }
 
 int op_detach(struct slot_chain *chain, struct op_error *error)

@@ -17,6 +17,31 @@ struct op_error {
 
 void op_error_free(struct op_error *error);
 
+/* One slot's part of a deploy. */
+struct op_deploy {
+	unsigned int slot;
+	struct slot_blob blob;
+	const void *signature; /* of the object, as sent along, or NULL; whoever asks owns it */
+	size_t signature_size;
+	struct slot_canary canary; /* its object is the blob; not present: a plain deploy */
+	struct slot_map_orders maps;
+};
+
+struct op_deploys {
+	const char *who;
+	struct op_deploy items[ROOT_SLOTS]; /* each slot at most once */
+	size_t count;
+};
+
+void op_deploys_free(struct op_deploys *deploys);
+
+/*
+ * op_check_generation - refuse (-EBUSY) where another generation than @generation
+ * runs: who asks has not seen what another writer did meanwhile.
+ */
+int op_check_generation(const struct slot_chain *chain, unsigned int generation,
+			struct op_error *error);
+
 /* op_plan - what op_apply would do, without doing it. */
 int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct op_error *error,
 	    struct slot_plan *ret_plan);
@@ -38,12 +63,22 @@ int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 	      struct slot_outcome **ret_outcomes);
 
 /*
- * Changes of one slot. They start from what runs, so nothing else changes, even
- * if slots.conf or an object file did meanwhile.
+ * Changes of slots. They start from what runs, so nothing else changes, even if
+ * slots.conf or an object file did meanwhile.
+ *
+ * op_deploy takes several slots: one generation, one swap, all or none. While a
+ * canary runs in a slot only another canary can be deployed there.
+ * op_canary_end makes the canary the slot's own version, or takes it away.
+ * op_rollback_slot brings back what the slot ran before: one swap where the
+ * previous generation differs in nothing else.
  */
-int op_deploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-	      const struct slot_blob *blob, const char *who, struct op_error *error,
-	      struct slot_outcome *ret_outcome);
+int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_deploys *deploys,
+	      struct op_error *error, struct slot_outcome *ret_outcome);
+int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		  bool is_promoted, const char *who, struct op_error *error,
+		  struct slot_outcome *ret_outcome);
+int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		     const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
 int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
 		struct op_error *error, struct slot_outcome *ret_outcome);
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,

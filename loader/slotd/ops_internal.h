@@ -22,9 +22,9 @@ int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain);
 void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
 		    const char *what);
 
-/* op_change_chain - one transaction on one chain, logged; @what is for the record. */
+/* op_change_chain - one transaction on one chain, logged. */
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
-		    const struct slot_chain_state *desired, const struct slot_overrides *overrides,
-		    const char *what, struct op_error *error, struct slot_outcome *ret_outcome);
+		    const struct slot_change *change, struct op_error *error,
+		    struct slot_outcome *ret_outcome);
 
 #endif

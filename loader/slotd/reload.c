@@ -40,6 +40,7 @@ int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	_cleanup_(slot_chain_state_free) struct slot_chain_state desired = { 0 };
 	const struct slot_chain_config *config = NULL;
 	char what[96];
+	struct slot_change change = { .reason = what };
 	int err;
 
 	daemon_find_chain(daemon, chain->interface, &config);
@@ -47,8 +48,9 @@ int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	if (err)
 		return op_fail_config(daemon, error, err, chain);
 	snprintf(what, sizeof(what), "start by %s", who);
-	return op_change_chain(daemon, chain, &desired, &chain->overrides, what, error,
-			       ret_outcome);
+	change.desired = &desired;
+	change.overrides = &chain->overrides;
+	return op_change_chain(daemon, chain, &change, error, ret_outcome);
 }
 
 /* The section of @interface in @config, to be exchanged for another. */
@@ -67,6 +69,7 @@ int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	struct slot_chain_config *in_force;
 	struct slot_chain_config swapped;
 	char what[96];
+	struct slot_change change = { .desired = &desired, .reason = what };
 	int err = config_load(daemon, &error->details, &config);
 
 	if (err)
@@ -81,7 +84,8 @@ int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	if (err)
 		return op_fail(error, err, chain);
 	snprintf(what, sizeof(what), "apply by %s", who);
-	err = op_change_chain(daemon, chain, &desired, &chain->overrides, what, error, ret_outcome);
+	change.overrides = &chain->overrides;
+	err = op_change_chain(daemon, chain, &change, error, ret_outcome);
 	if (err) {
 		setup_set(chain, &before);
 		return err;

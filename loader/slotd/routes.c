@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotd/api_json.h"
 #include "loader/slotd/audit.h"
+#include "loader/slotd/deploy.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 
@@ -17,6 +19,7 @@ struct call {
 	struct daemon *daemon;
 	const struct http_request *request;
 	struct slot_chain *chain;
+	__u32 slots; /* bit per slot that the path or the query names */
 	unsigned int slot;
 	char who[64];
 	struct op_error error;
@@ -29,15 +32,26 @@ struct route {
 	const char *path; /* {chain} and {slot} stand for themselves */
 	enum access_op op;
 	int (*run)(struct call *call);
-	size_t body_max; /* 0: its body means nothing */
+	struct http_body body; /* all zero: its body means nothing */
 };
 
-static bool is_owner(const struct call *call)
+static bool is_owner(const struct call *call, unsigned int number)
 {
 	const struct slot_generation *current = call->chain->current;
-	const struct slot_state *slot = current ? &current->state.slots[call->slot] : NULL;
+	const struct slot_state *slot = current ? &current->state.slots[number] : NULL;
 
 	return access_is_owner(&call->request->peer, slot && slot->reserved ? slot->owner : "root");
+}
+
+/* The first slot of those named that the peer does not own; ROOT_SLOTS: it owns them all. */
+static unsigned int find_foreign(const struct call *call)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		if (call->slots & 1U << slot && !is_owner(call, slot))
+			break;
+	return slot;
 }
 
 static bool may(const struct call *call, enum access_op op)
@@ -45,7 +59,7 @@ static bool may(const struct call *call, enum access_op op)
 	enum access_need need = access_rule_get(op)->need;
 
 	return need == ACCESS_ANYONE || access_is_admin(&call->request->peer) ||
-	       (need == ACCESS_OWNER && is_owner(call));
+	       (need == ACCESS_OWNER && find_foreign(call) == ROOT_SLOTS);
 }
 
 static int run_status(struct call *call)
@@ -126,21 +140,73 @@ static int answer_outcome(struct call *call, int err, const struct slot_outcome 
 	return err;
 }
 
+/* ?generation=N: only where that one runs. */
+static int check_generation(struct call *call)
+{
+	const char *text = call->request->generation;
+	unsigned long long number;
+	char *end;
+
+	if (!text)
+		return 0;
+	number = strtoull(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || number > 0xffffffffULL)
+		return slot_reason_set(&call->error.why, -EINVAL,
+				       "generation '%.32s': a number expected; nothing was changed",
+				       text);
+	return op_check_generation(call->chain, (unsigned int)number, &call->error);
+}
+
 static int run_apply(struct call *call)
 {
 	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
 
-	return answer_outcome(
-		call, op_apply(call->daemon, call->chain, call->who, &call->error, &outcome),
-		&outcome);
+	if (!err)
+		err = op_apply(call->daemon, call->chain, call->who, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
 }
 
 static int run_rollback(struct call *call)
 {
 	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
 
-	return answer_outcome(call, op_rollback(call->daemon, call->chain, &call->error, &outcome),
-			      &outcome);
+	if (!err)
+		err = op_rollback(call->daemon, call->chain, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int run_rollback_slot(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_rollback_slot(call->daemon, call->chain, call->slot, call->who,
+				       &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int end_canary(struct call *call, bool is_promoted)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_canary_end(call->daemon, call->chain, call->slot, is_promoted, call->who,
+				    &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int run_promote(struct call *call)
+{
+	return end_canary(call, true);
+}
+
+static int run_abort(struct call *call)
+{
+	return end_canary(call, false);
 }
 
 static int run_detach(struct call *call)
@@ -152,22 +218,43 @@ static int run_detach(struct call *call)
 
 static int run_deploy(struct call *call)
 {
+	_cleanup_(op_deploys_free) struct op_deploys deploys = { 0 };
+	_cleanup_(slot_deploy_free) struct slot_deploy asked = { 0 };
+	struct slot_outcome outcome = { 0 };
+	int err = deploy_read(call->request, call->slots, &call->error.why, &asked, &deploys);
+
+	if (err)
+		return slot_reason_append(&call->error.why, err, "; nothing was changed");
+	deploys.who = call->who;
+	for (size_t i = 0; i < deploys.count; i++)
+		audit_offer(call->audit, deploys.items[i].slot, &deploys.items[i].blob);
+	if (asked.has_generation)
+		err = op_check_generation(call->chain, asked.generation, &call->error);
+	if (!err)
+		err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+/* One object as the whole body: what curl can do without a form. */
+static int run_put(struct call *call)
+{
+	_cleanup_(op_deploys_free) struct op_deploys deploys = { .who = call->who };
 	const struct http_request *request = call->request;
 	struct slot_outcome outcome = { 0 };
-	struct slot_blob blob = { 0 };
-	int err;
+	int err = check_generation(call);
 
-	err = slot_blob_copy(request->body ? request->body : "", request->body_size,
-			     request->name ? request->name : "object", &blob);
-	if (err) {
-		slot_reason_set(&call->error.why, err, "cannot take the object: %s",
-				strerror(-err));
+	if (err)
 		return err;
-	}
-	audit_offer(call->audit, call->slot, &blob);
-	err = op_deploy(call->daemon, call->chain, call->slot, &blob, call->who, &call->error,
-			&outcome);
-	slot_blob_free(&blob);
+	deploys.items[0].slot = call->slot;
+	err = slot_blob_copy(request->body ? request->body : "", request->body_size,
+			     request->name ? request->name : "object", &deploys.items[0].blob);
+	if (err)
+		return slot_reason_set(&call->error.why, err,
+				       "cannot take the object: %s; nothing was changed",
+				       strerror(-err));
+	deploys.count = 1;
+	audit_offer(call->audit, call->slot, &deploys.items[0].blob);
+	err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
 	return answer_outcome(call, err, &outcome);
 }
 
@@ -205,21 +292,25 @@ static int run_disable(struct call *call)
 #define SLOT CHAIN "slots/{slot}"
 
 static const struct route routes[] = {
-	{ "GET", "/v1/status", ACCESS_STATUS, run_status, 0 },
-	{ "GET", "/v1/audit", ACCESS_AUDIT, run_audit, 0 },
-	{ "POST", "/v1/reload", ACCESS_RELOAD, run_reload, 0 },
-	{ "GET", CHAIN "slots", ACCESS_SLOTS, run_slots, 0 },
-	{ "GET", SLOT, ACCESS_SLOT, run_slot, 0 },
-	{ "GET", CHAIN "plan", ACCESS_PLAN, run_plan, 0 },
-	{ "GET", CHAIN "generations", ACCESS_GENERATIONS, run_generations, 0 },
-	{ "GET", CHAIN "stats", ACCESS_STATS, run_stats, 0 },
-	{ "POST", CHAIN "apply", ACCESS_APPLY, run_apply, 0 },
-	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, run_rollback, 0 },
-	{ "POST", CHAIN "detach", ACCESS_DETACH, run_detach, 0 },
-	{ "PUT", SLOT "/object", ACCESS_DEPLOY, run_deploy, SLOT_BLOB_SIZE_MAX },
-	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, run_undeploy, 0 },
-	{ "POST", SLOT "/enable", ACCESS_ENABLE, run_enable, 0 },
-	{ "POST", SLOT "/disable", ACCESS_DISABLE, run_disable, 0 },
+	{ "GET", "/v1/status", ACCESS_STATUS, run_status, { 0 } },
+	{ "GET", "/v1/audit", ACCESS_AUDIT, run_audit, { 0 } },
+	{ "POST", "/v1/reload", ACCESS_RELOAD, run_reload, { 0 } },
+	{ "GET", CHAIN "slots", ACCESS_SLOTS, run_slots, { 0 } },
+	{ "GET", SLOT, ACCESS_SLOT, run_slot, { 0 } },
+	{ "GET", CHAIN "plan", ACCESS_PLAN, run_plan, { 0 } },
+	{ "GET", CHAIN "generations", ACCESS_GENERATIONS, run_generations, { 0 } },
+	{ "GET", CHAIN "stats", ACCESS_STATS, run_stats, { 0 } },
+	{ "POST", CHAIN "apply", ACCESS_APPLY, run_apply, { 0 } },
+	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, run_rollback, { 0 } },
+	{ "POST", CHAIN "detach", ACCESS_DETACH, run_detach, { 0 } },
+	{ "POST", CHAIN "deploy", ACCESS_DEPLOY, run_deploy, { DEPLOY_SIZE_MAX, true } },
+	{ "PUT", SLOT "/object", ACCESS_DEPLOY, run_put, { SLOT_BLOB_SIZE_MAX, false } },
+	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, run_undeploy, { 0 } },
+	{ "POST", SLOT "/enable", ACCESS_ENABLE, run_enable, { 0 } },
+	{ "POST", SLOT "/disable", ACCESS_DISABLE, run_disable, { 0 } },
+	{ "POST", SLOT "/rollback", ACCESS_ROLLBACK_SLOT, run_rollback_slot, { 0 } },
+	{ "POST", SLOT "/promote", ACCESS_PROMOTE, run_promote, { 0 } },
+	{ "POST", SLOT "/abort", ACCESS_ABORT, run_abort, { 0 } },
 };
 
 /* What stood where the path has {chain} and {slot}. */
@@ -293,6 +384,19 @@ static unsigned int fail(struct call *call, unsigned int status, const char *fmt
 	return status;
 }
 
+/* ?slots=2,7: whose they are is judged before the body that names them again is kept. */
+static unsigned int find_slots(struct call *call)
+{
+	const char *text = call->request->slots;
+
+	if (!text)
+		return fail(call, 400, "which slots? the query has to name them: ?slots=2,7");
+	if (slot_slots_parse(text, &call->slots))
+		return fail(call, 400, "slots '%.64s': a list like 2,7 of slots 0 to %d expected",
+			    text, ROOT_SLOTS - 1);
+	return 200;
+}
+
 static unsigned int find_target(struct call *call, const struct match *match)
 {
 	char *end;
@@ -308,6 +412,7 @@ static unsigned int find_target(struct call *call, const struct match *match)
 	if (*end || match->slot[0] < '0' || match->slot[0] > '9' || call->slot >= ROOT_SLOTS)
 		return fail(call, 404, "no slot '%s': slots are 0 to %d", match->slot,
 			    ROOT_SLOTS - 1);
+	call->slots = 1U << call->slot;
 	return 200;
 }
 
@@ -318,7 +423,7 @@ static unsigned int check_access(struct call *call, enum access_op op)
 	log_warning("%s was refused: %s %s", call->who, call->request->method, call->request->path);
 	if (access_rule_get(op)->need == ACCESS_OWNER)
 		return fail(call, 403, "%s does not own slot %u of '%s'; nothing was changed",
-			    call->who, call->slot, call->chain->interface);
+			    call->who, find_foreign(call), call->chain->interface);
 	return fail(call, 403, "only root may do this, not %s; nothing was changed", call->who);
 }
 
@@ -367,6 +472,9 @@ static unsigned int judge(struct call *call, const struct route **ret_route)
 			    status == 405 ? "%s is not for '%s'" : "nothing answers %s '%s'",
 			    request->method, request->path);
 	status = find_target(call, &match);
+	if (status == 200 && !match.slot[0] &&
+	    access_rule_get((*ret_route)->op)->need == ACCESS_OWNER)
+		status = find_slots(call);
 	return status == 200 ? check_access(call, (*ret_route)->op) : status;
 }
 
@@ -376,7 +484,7 @@ static struct audit_deed make_deed(const struct call *call, const struct route *
 		.what = access_rule_get(route->op)->name,
 		.peer = &call->request->peer,
 		.chain = call->chain ? call->chain->interface : NULL,
-		.slots = strstr(route->path, "{slot}") && call->chain ? 1U << call->slot : 0,
+		.slots = call->slots,
 	};
 }
 
@@ -410,15 +518,15 @@ static unsigned int run(struct call *call, const struct route *route)
 	return status;
 }
 
-static unsigned int admit(void *data, const struct http_request *request, size_t *ret_body_max,
-			  json_t **ret_answer)
+static unsigned int admit(void *data, const struct http_request *request,
+			  struct http_body *ret_body, json_t **ret_answer)
 {
 	struct call call = { .daemon = data, .request = request };
 	const struct route *route;
 	unsigned int status = judge(&call, &route);
 
 	if (status == 200)
-		*ret_body_max = route->body_max;
+		*ret_body = route->body;
 	else
 		record_refusal(&call, route);
 	*ret_answer = call.answer;

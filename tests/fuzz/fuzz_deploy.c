@@ -36,8 +36,8 @@ static void check_order(const struct slot_order *order)
 		require(canary->cpus ? !canary->share_ppm :
 				       canary->share_ppm && canary->share_ppm < SLOT_SHARE_PPM_MAX,
 			"a canary gets some packets, but not all flows");
-	check_names(order->reset_maps, order->reset_count);
-	check_names(order->migrate_maps, order->migrate_count);
+	check_names(order->maps.reset, order->maps.reset_count);
+	check_names(order->maps.migrate, order->maps.migrate_count);
 }
 
 static void check_deploy(const struct slot_deploy *deploy)

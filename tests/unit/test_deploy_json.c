@@ -43,9 +43,9 @@ static void parse_takes_all_that_can_be_asked(void **state)
 	assert_int_equal(deploy.orders[0].canary.share_ppm, 50000);
 	assert_true(deploy.orders[1].canary.cpus == 0x8f);
 	assert_false(deploy.orders[2].canary.present);
-	assert_int_equal(deploy.orders[2].reset_count, 2);
-	assert_string_equal(deploy.orders[2].reset_maps[1], "b");
-	assert_int_equal(deploy.orders[2].migrate_count, 1);
+	assert_int_equal(deploy.orders[2].maps.reset_count, 2);
+	assert_string_equal(deploy.orders[2].maps.reset[1], "b");
+	assert_int_equal(deploy.orders[2].maps.migrate_count, 1);
 	assert_int_equal(deploy.watch.seconds, 30);
 	assert_int_equal(deploy.watch.max_drop_ppm, 200000);
 	assert_true(deploy.watch.has_abort);

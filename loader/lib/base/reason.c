@@ -40,6 +40,20 @@ int slot_reason_prefix(struct slot_reason *why, int err, const char *fmt, ...)
 	return err;
 }
 
+int slot_reason_append(struct slot_reason *why, int err, const char *fmt, ...)
+{
+	va_list args;
+	size_t len;
+
+	if (!why)
+		return err;
+	len = strlen(why->text);
+	va_start(args, fmt);
+	vsnprintf(why->text + len, sizeof(why->text) - len, fmt, args);
+	va_end(args);
+	return err;
+}
+
 int slot_reasons_add(struct slot_reasons *list, const char *fmt, ...)
 {
 	_cleanup_free_ char *line = NULL;

@@ -27,6 +27,10 @@ int slot_reason_set(struct slot_reason *why, int err, const char *fmt, ...)
 int slot_reason_prefix(struct slot_reason *why, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* slot_reason_append - put what follows from it behind what is already written down. Returns @err. */
+int slot_reason_append(struct slot_reason *why, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /*
  * A list of lines, for inputs that are judged whole: every error of a file is
  * reported, not only the first. The list owns its lines.

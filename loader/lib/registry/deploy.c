@@ -87,26 +87,11 @@ static int parse_canary(const json_t *json, struct slot_reason *why, struct slot
 
 /* --- names of maps ------------------------------------------------------------------------- */
 
-static void free_names(char **names, size_t count)
+static int parse_names(const json_t *json, const char *key,
+		       int (*add)(struct slot_map_orders *orders, const char *name,
+				  struct slot_reason *why),
+		       struct slot_reason *why, struct slot_map_orders *maps)
 {
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-}
-
-static bool is_map_name(const json_t *item)
-{
-	const char *name = json_string_value(item);
-
-	return name && *name && strlen(name) == json_string_length(item) &&
-	       strlen(name) < SLOT_MAP_NAME_MAX && !strchr(name, '/');
-}
-
-static int parse_names(const json_t *json, const char *key, struct slot_reason *why,
-		       char ***ret_names, size_t *ret_count)
-{
-	char **names;
-	size_t count;
 	json_t *list;
 	json_t *item;
 	size_t i;
@@ -117,25 +102,18 @@ static int parse_names(const json_t *json, const char *key, struct slot_reason *
 	err = slot_json_get(json, key, JSON_ARRAY, why, &list);
 	if (err)
 		return err;
-	count = json_array_size(list);
-	if (!count || count > SLOT_ORDER_MAPS_MAX)
+	if (!json_array_size(list) || json_array_size(list) > SLOT_ORDER_MAPS_MAX)
 		return slot_reason_set(why, -EINVAL, "'%s': 1 to %d names of maps expected", key,
 				       SLOT_ORDER_MAPS_MAX);
-	json_array_foreach(list, i, item)
-		if (!is_map_name(item))
+	json_array_foreach(list, i, item) {
+		const char *name = json_string_value(item);
+
+		if (!name || strlen(name) != json_string_length(item))
 			return slot_reason_set(why, -EINVAL, "'%s': names of maps expected", key);
-	names = calloc(count, sizeof(*names));
-	for (i = 0; names && i < count; i++) {
-		names[i] = strdup(json_string_value(json_array_get(list, i)));
-		if (!names[i]) {
-			free_names(names, i);
-			names = NULL;
-		}
+		err = add(maps, name, why);
+		if (err)
+			return slot_reason_prefix(why, err, "'%s': ", key);
 	}
-	if (!names)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	*ret_names = names;
-	*ret_count = count;
 	return 0;
 }
 
@@ -148,12 +126,12 @@ static bool is_file_name(const char *name)
 
 static int parse_maps(const json_t *json, struct slot_reason *why, struct slot_order *order)
 {
-	int err = parse_names(json, "reset_maps", why, &order->reset_maps, &order->reset_count);
+	struct slot_map_orders *maps = &order->maps;
+	int err = parse_names(json, "reset_maps", slot_map_orders_add_reset, why, maps);
 
 	if (!err)
-		err = parse_names(json, "migrate_maps", why, &order->migrate_maps,
-				  &order->migrate_count);
-	if (!err && order->canary.present && order->reset_count + order->migrate_count)
+		err = parse_names(json, "migrate_maps", slot_map_orders_add_migrate, why, maps);
+	if (!err && order->canary.present && !slot_map_orders_is_empty(maps))
 		err = slot_reason_set(
 			why, -EINVAL,
 			"a canary shares its maps with the version beside it, so that they cannot "
@@ -296,12 +274,8 @@ __u32 slot_deploy_slots(const struct slot_deploy *deploy)
 
 void slot_deploy_free(struct slot_deploy *deploy)
 {
-	for (size_t i = 0; i < deploy->order_count; i++) {
-		struct slot_order *order = &deploy->orders[i];
-
-		free_names(order->reset_maps, order->reset_count);
-		free_names(order->migrate_maps, order->migrate_count);
-	}
+	for (size_t i = 0; i < deploy->order_count; i++)
+		slot_map_orders_free(&deploy->orders[i].maps);
 	*deploy = (struct slot_deploy){ 0 };
 }
 

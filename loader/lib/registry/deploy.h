@@ -3,22 +3,19 @@
 #ifndef SLOT_DEPLOY_H
 #define SLOT_DEPLOY_H
 
+#include "loader/lib/registry/map_orders.h"
 #include "loader/lib/registry/state.h"
 #include "loader/lib/registry/watch.h"
 
 #define SLOT_FILE_NAME_MAX 256 /* base name of an object's file, with the NUL */
 #define SLOT_ORDER_MAPS_MAX 64 /* names of maps in one list */
-#define SLOT_MAP_NAME_MAX 64   /* name of a map as its object has it, with the NUL */
 
 /* One slot's part of it; the object comes beside it. */
 struct slot_order {
 	unsigned int slot;
 	char name[SLOT_FILE_NAME_MAX]; /* of the object's file, for messages */
 	struct slot_canary canary;     /* its object is not known yet */
-	char **reset_maps;
-	size_t reset_count;
-	char **migrate_maps;
-	size_t migrate_count;
+	struct slot_map_orders maps;   /* without who asks */
 };
 
 struct slot_deploy {
