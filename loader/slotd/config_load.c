@@ -14,6 +14,9 @@
 #include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/registry/manifest.h"
+#include "loader/lib/registry/registry.h"
+#include "loader/slotd/log.h"
+#include "loader/slotd/signatures.h"
 
 /* An interface that a chain was once recorded for may be away for a while. */
 static bool has_interface(const char *name, void *data)
@@ -186,10 +189,45 @@ int config_identify(const struct daemon *daemon, const struct slot_blob *blob, c
 	return 0;
 }
 
-int config_import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
-		       struct slot_reason *why, struct slot_object_id *ret_id)
+/*
+ * What ran before a reboot runs after it, whatever became of the key: an object
+ * that the store has was held against the rules of its day. Else a key that was
+ * exchanged, or lost, would leave the host without any chain.
+ */
+static int pass_over(const struct daemon *daemon, const struct slot_blob *blob, int err,
+		     const struct slot_reason *why)
 {
-	struct slot_blob blob = { 0 };
+	if (err != -EACCES || !slot_store_has(&daemon->host.store, blob->sha256))
+		return err;
+	log_warning("%s; it ran before this start, so it runs until the next apply", why->text);
+	return 0;
+}
+
+static int import_file(const struct daemon *daemon, const struct slot_reservation *reservation,
+		       const char *path, bool is_start, struct slot_reason *why,
+		       struct slot_object_id *ret_id)
+{
+	_cleanup_(slot_signing_free) struct slot_signing signing = { 0 };
+	_cleanup_(slot_blob_free) struct slot_blob blob = { 0 };
+	int err = slot_blob_read(path, why, &blob);
+
+	if (err)
+		return err;
+	err = signature_check_file(&blob, path, &reservation->limits, why, &signing);
+	if (err && is_start)
+		err = pass_over(daemon, &blob, err, why);
+	if (!err)
+		err = config_identify(daemon, &blob,
+				      reservation->program ? reservation->program : "", why,
+				      ret_id);
+	if (!err && signing.text)
+		err = slot_store_put_signature(&daemon->host.store, &blob, &signing, why);
+	return err;
+}
+
+static int import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
+		       bool is_start, struct slot_reason *why, struct slot_object_id *ret_id)
+{
 	char path[PATH_MAX];
 	int err;
 
@@ -200,18 +238,40 @@ int config_import_slot(const struct daemon *daemon, const struct slot_reservatio
 	err = find_object(daemon, reservation->object, path);
 	if (err)
 		return slot_reason_set(why, err, "object path too long: '%s'", reservation->object);
-	err = slot_blob_read(path, why, &blob);
-	if (!err)
-		err = config_identify(daemon, &blob,
-				      reservation->program ? reservation->program : "", why,
-				      ret_id);
-	slot_blob_free(&blob);
-	return err;
+	return import_file(daemon, reservation, path, is_start, why, ret_id);
 }
 
-int config_resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
-		   const struct slot_overrides *overrides, struct slot_reasons *errors,
-		   struct slot_chain_state *ret_state)
+int config_import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
+		       struct slot_reason *why, struct slot_object_id *ret_id)
+{
+	return import_slot(daemon, reservation, false, why, ret_id);
+}
+
+/* What was deployed to the reservation, by the key as it is now. */
+static int check_deployed(const struct daemon *daemon, const struct slot_reservation *reservation,
+			  const struct slot_overrides *overrides, bool is_start,
+			  struct slot_reason *why)
+{
+	const struct slot_override *override = slot_override_find(overrides, reservation->name);
+	int err = 0;
+
+	if (override && override->has_object)
+		err = signature_check_kept(daemon, &override->object, &reservation->limits, why);
+	if (!err && override && override->canary.present)
+		err = signature_check_kept(daemon, &override->canary.object, &reservation->limits,
+					   why);
+	if (err != -EACCES)
+		return err;
+	if (!is_start)
+		return slot_reason_prefix(why, err, "what is deployed there: ");
+	log_warning("%s; it was deployed before this start, so it runs until the next apply",
+		    why->text);
+	return 0;
+}
+
+static int resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
+		   const struct slot_overrides *overrides, bool is_start,
+		   struct slot_reasons *errors, struct slot_chain_state *ret_state)
 {
 	struct slot_object_id ids[ROOT_SLOTS] = { 0 };
 	struct slot_reason why;
@@ -219,15 +279,32 @@ int config_resolve(const struct daemon *daemon, const struct slot_chain_config *
 	int err = 0;
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
-		int failed = config_import_slot(daemon, &chain->slots[slot], &why, &ids[slot]);
+		const struct slot_reservation *reservation = &chain->slots[slot];
+		int failed = import_slot(daemon, reservation, is_start, &why, &ids[slot]);
 
+		if (!failed)
+			failed = check_deployed(daemon, reservation, overrides, is_start, &why);
 		if (failed) {
 			slot_reasons_add(errors, "%s:%u: slot %u: %s", daemon->options.config_path,
-					 chain->slots[slot].line, slot, why.text);
+					 reservation->line, slot, why.text);
 			err = failed;
 		}
 	}
 	return err ? err : slot_registry_resolve(chain, ids, overrides, ret_state);
+}
+
+int config_resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
+		   const struct slot_overrides *overrides, struct slot_reasons *errors,
+		   struct slot_chain_state *ret_state)
+{
+	return resolve(daemon, chain, overrides, false, errors, ret_state);
+}
+
+int config_resolve_start(const struct daemon *daemon, const struct slot_chain_config *chain,
+			 const struct slot_overrides *overrides, struct slot_reasons *errors,
+			 struct slot_chain_state *ret_state)
+{
+	return resolve(daemon, chain, overrides, true, errors, ret_state);
 }
 
 int config_check_interface(const struct daemon *daemon, const struct slot_chain_config *chain,

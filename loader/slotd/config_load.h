@@ -28,11 +28,20 @@ int config_import_slot(const struct daemon *daemon, const struct slot_reservatio
 
 /*
  * config_resolve - the desired state of one chain: reservations, the objects
- * they name, and @overrides. Errors are added to @errors. @ret_state: slot_chain_state_free.
+ * they name, and @overrides. Where a reservation asks for a signature, all of
+ * its objects are held against the key, also those deployed earlier. Errors are added to @errors. @ret_state: slot_chain_state_free.
  */
 int config_resolve(const struct daemon *daemon, const struct slot_chain_config *chain,
 		   const struct slot_overrides *overrides, struct slot_reasons *errors,
 		   struct slot_chain_state *ret_state);
+
+/*
+ * config_resolve_start - the same for a chain that does not run: what ran before
+ * is taken also where its signature no longer holds, with a warning in the log.
+ */
+int config_resolve_start(const struct daemon *daemon, const struct slot_chain_config *chain,
+			 const struct slot_overrides *overrides, struct slot_reasons *errors,
+			 struct slot_chain_state *ret_state);
 
 /*
  * config_identify - judge @blob, keep it in the store, and say what it is;

@@ -44,7 +44,7 @@ int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	int err;
 
 	daemon_find_chain(daemon, chain->interface, &config);
-	err = config_resolve(daemon, config, &chain->overrides, &error->details, &desired);
+	err = config_resolve_start(daemon, config, &chain->overrides, &error->details, &desired);
 	if (err)
 		return op_fail_config(daemon, error, err, chain);
 	snprintf(what, sizeof(what), "start by %s", who);

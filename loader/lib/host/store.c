@@ -12,6 +12,7 @@
 #include "loader/lib/base/fault.h"
 
 #define TEMP_PREFIX ".new-"
+#define SIGNATURE_NAME_SIZE (SLOT_SHA256_SIZE + sizeof(SLOT_SIGNATURE_SUFFIX) - 1)
 
 /* "<store>/<part>/<a>", and "/<b>" where @b is not empty. */
 static int make_path(char *ret_path, const struct slot_store *store, const char *part,
@@ -154,6 +155,46 @@ int slot_store_get(const struct slot_store *store, const char *sha256, const cha
 	return 0;
 }
 
+bool slot_store_has(const struct slot_store *store, const char *sha256)
+{
+	char path[PATH_MAX];
+
+	return !make_path(path, store, "objects", sha256, "") && is_intact(path, sha256);
+}
+
+static void name_signature(const char *sha256, char ret_name[SIGNATURE_NAME_SIZE])
+{
+	snprintf(ret_name, SIGNATURE_NAME_SIZE, "%.*s" SLOT_SIGNATURE_SUFFIX, SLOT_SHA256_SIZE - 1,
+		 sha256);
+}
+
+int slot_store_put_signature(const struct slot_store *store, const struct slot_blob *blob,
+			     const struct slot_signing *signing, struct slot_reason *why)
+{
+	char name[SIGNATURE_NAME_SIZE];
+	char path[PATH_MAX];
+	int err = make_path(path, store, "objects", "", "");
+
+	name_signature(blob->sha256, name);
+	if (!err)
+		err = write_file(path, name, signing->text, signing->size);
+	return err ? slot_reason_set(why, err, "cannot keep the signature of '%s' in '%s': %s",
+				     blob->name, store->dir, strerror(-err)) :
+		     0;
+}
+
+int slot_store_get_signature(const struct slot_store *store, const char *sha256,
+			     struct slot_reason *why, struct slot_signing *ret_signing)
+{
+	char name[SIGNATURE_NAME_SIZE];
+	char path[PATH_MAX];
+	int err;
+
+	name_signature(sha256, name);
+	err = make_path(path, store, "objects", name, "");
+	return err ? err : slot_signing_read(path, why, ret_signing);
+}
+
 static bool is_temporary(const char *name)
 {
 	return !strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX));
@@ -218,6 +259,20 @@ static int read_records(const struct slot_store *store, char **ret_text)
 	return 0;
 }
 
+/* An object whose hash @records do not name, or the signature of one. */
+static bool is_unwanted(const char *name, const char *records)
+{
+	char sha256[SLOT_SHA256_SIZE];
+	size_t size = strlen(name);
+
+	if (size < SLOT_SHA256_SIZE - 1 ||
+	    (name[SLOT_SHA256_SIZE - 1] &&
+	     strcmp(name + SLOT_SHA256_SIZE - 1, SLOT_SIGNATURE_SUFFIX) != 0))
+		return false;
+	snprintf(sha256, sizeof(sha256), "%s", name);
+	return !strstr(records, sha256);
+}
+
 void slot_store_sweep(const struct slot_store *store)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -230,9 +285,7 @@ void slot_store_sweep(const struct slot_store *store)
 		return;
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		bool is_hash = strlen(entry->d_name) == SLOT_SHA256_SIZE - 1;
-
-		if (is_temporary(entry->d_name) || (is_hash && !strstr(records, entry->d_name)))
+		if (is_temporary(entry->d_name) || is_unwanted(entry->d_name, records))
 			SLOT_STEP("store.sweep", unlinkat(dirfd(dir), entry->d_name, 0));
 	}
 }

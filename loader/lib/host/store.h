@@ -5,6 +5,7 @@
  * file is written beside its place, synced, and renamed: old or new, never half.
  *
  *	objects/<sha256>
+ *	objects/<sha256>.minisig
  *	chains/<interface>/desired.json
  *	chains/<interface>/generation-<number>.json
  *	log/<program>.verifier.log
@@ -18,6 +19,7 @@
 #include <jansson.h>
 
 #include "loader/lib/host/blob.h"
+#include "loader/lib/host/signing.h"
 #include "loader/lib/base/reason.h"
 
 #define SLOT_STATE_DIR_DEFAULT "/var/lib/slotd"
@@ -41,8 +43,21 @@ int slot_store_put(const struct slot_store *store, const struct slot_blob *blob,
 int slot_store_get(const struct slot_store *store, const char *sha256, const char *name,
 		   struct slot_reason *why, struct slot_blob *ret_blob);
 
+/* slot_store_has - whether the object with hash @sha256 is there, undamaged. */
+bool slot_store_has(const struct slot_store *store, const char *sha256);
+
 /*
- * slot_store_sweep - remove the objects that no record of any chain names, and
+ * Signatures, kept beside their objects and swept with them; one for each
+ * object. slot_store_put_signature replaces the one that is there. Both return
+ * 0 or -errno, say why; get returns -ENOENT where none is kept.
+ */
+int slot_store_put_signature(const struct slot_store *store, const struct slot_blob *blob,
+			     const struct slot_signing *signing, struct slot_reason *why);
+int slot_store_get_signature(const struct slot_store *store, const char *sha256,
+			     struct slot_reason *why, struct slot_signing *ret_signing);
+
+/*
+ * slot_store_sweep - remove the objects that no record of any chain names, their signatures, and
  * what an interrupted write left. The records on disk decide, so that chains
  * which are not open at the moment keep what is theirs.
  */
