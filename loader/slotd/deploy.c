@@ -47,10 +47,11 @@ static int read_item(const struct http_request *request, struct slot_order *orde
 	deploy->maps.uid = request->peer.uid;
 	deploy->maps.gid = request->peer.gid;
 	order->maps = (struct slot_map_orders){ 0 };
-	if (signature) {
-		deploy->signature = signature->bytes ? signature->bytes : "";
-		deploy->signature_size = signature->size;
-	}
+	if (signature)
+		deploy->signing = (struct slot_signing){
+			.text = signature->bytes ? signature->bytes : "",
+			.size = signature->size,
+		};
 	deploys->count++;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef SLOTD_OPS_H
 #define SLOTD_OPS_H
 
+#include "loader/lib/host/signing.h"
 #include "loader/slotd/daemon.h"
 
 /* One failed operation: what kind, the line to show, and more lines where several things are wrong. */
@@ -21,9 +22,8 @@ void op_error_free(struct op_error *error);
 struct op_deploy {
 	unsigned int slot;
 	struct slot_blob blob;
-	const void *signature; /* of the object, as sent along, or NULL; whoever asks owns it */
-	size_t signature_size;
-	struct slot_canary canary; /* its object is the blob; not present: a plain deploy */
+	struct slot_signing signing; /* as sent along, or empty; whoever asks owns it */
+	struct slot_canary canary;   /* its object is the blob; not present: a plain deploy */
 	struct slot_map_orders maps;
 };
 
@@ -83,6 +83,14 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 		struct op_error *error, struct slot_outcome *ret_outcome);
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,
 	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
+
+/*
+ * op_check_former - refuse where what the slot ran before is not signed as its
+ * reservation asks for now: who goes back at will is held to that. A rollback
+ * that nobody asks for, of a watch, is not: it takes what was good until then.
+ */
+int op_check_former(const struct daemon *daemon, const struct slot_chain *chain, unsigned int slot,
+		    struct op_error *error);
 
 /* op_rollback - to the previous generation; the next apply keeps what it brought back. */
 int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error *error,

@@ -9,6 +9,7 @@
 #include "loader/lib/registry/registry.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/ops_internal.h"
+#include "loader/slotd/signatures.h"
 
 /* The running state and overrides, to be changed in some slots. */
 struct edit {
@@ -134,9 +135,12 @@ static int edit_deploy(const struct daemon *daemon, const struct slot_chain *cha
 		return err;
 	if (slot->canary.present && !deploy->canary.present)
 		return refuse_canary(chain, deploy->slot, slot, "deploy another version", error);
-	err = config_identify(daemon, &deploy->blob, slot->program, &error->why, &id);
-	if (err)
+	err = signature_admit(daemon, &deploy->blob, &deploy->signing, &slot->limits, slot->program,
+			      &error->why, &id);
+	if (err) {
+		slot_reason_prefix(&error->why, 0, "slot %u (%s): ", deploy->slot, slot->name);
 		return op_fail(error, err, chain);
+	}
 	if (deploy->canary.present)
 		return set_canary(chain, deploy, &id, edit, error);
 	slot_state_set_object(slot, &id);
@@ -167,6 +171,19 @@ void op_deploys_free(struct op_deploys *deploys)
 		slot_map_orders_free(&deploys->items[i].maps);
 	}
 	deploys->count = 0;
+}
+
+/* What was deployed earlier and shall run from now on, against the key as it is now. */
+static int check_signed(const struct daemon *daemon, const struct slot_chain *chain,
+			const struct slot_state *slot, const struct slot_object_id *object,
+			struct op_error *error)
+{
+	int err = signature_check_kept(daemon, object, &slot->limits, &error->why);
+
+	if (!err)
+		return 0;
+	slot_reason_prefix(&error->why, 0, "slot '%s': ", slot->name);
+	return op_fail(error, err, chain);
 }
 
 /* --- what else an owner does --------------------------------------------------------------- */
@@ -209,6 +226,10 @@ int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 
 	if (err)
 		return err;
+	if (is_enabled && !edited->enabled && edited->has_object)
+		err = check_signed(daemon, chain, edited, &edited->object, error);
+	if (err)
+		return err;
 	edited->enabled = is_enabled;
 	slot_override_set_enabled(&edit.overrides, edited->name, is_enabled);
 	return edit_apply(daemon, chain, &edit, is_enabled ? "enable" : "disable", who, error,
@@ -231,6 +252,10 @@ int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int 
 				edited->name);
 		return op_fail(error, -EBUSY, chain);
 	}
+	if (is_promoted)
+		err = check_signed(daemon, chain, edited, &edited->canary.object, error);
+	if (err)
+		return err;
 	if (is_promoted) {
 		slot_state_set_object(edited, &edited->canary.object);
 		slot_override_set_object(&edit.overrides, edited->name, &edited->object);
@@ -289,6 +314,16 @@ int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned i
 		return edit_apply(daemon, chain, &edit, "rollback", who, error, ret_outcome);
 	snprintf(what, sizeof(what), "rollback slot %u by %s", slot, who);
 	return swap_back(chain, &edit.overrides, what, error, ret_outcome);
+}
+
+int op_check_former(const struct daemon *daemon, const struct slot_chain *chain, unsigned int slot,
+		    struct op_error *error)
+{
+	const struct slot_state *state = chain->current ? &chain->current->state.slots[slot] : NULL;
+
+	if (!state || !state->has_former)
+		return 0;
+	return check_signed(daemon, chain, state, &state->former, error);
 }
 
 /* Overrides that keep what is brought back, whatever slots.conf and its files say meanwhile. */

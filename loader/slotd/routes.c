@@ -183,6 +183,8 @@ static int run_rollback_slot(struct call *call)
 	int err = check_generation(call);
 
 	if (!err)
+		err = op_check_former(call->daemon, call->chain, call->slot, &call->error);
+	if (!err)
 		err = op_rollback_slot(call->daemon, call->chain, call->slot, call->who,
 				       &call->error, &outcome);
 	return answer_outcome(call, err, &outcome);
