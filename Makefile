@@ -93,6 +93,9 @@ ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS)
 ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
 FAULT_OBJS := $(call objects,build/faults,$(LIB_SRCS) $(SLOTD_SRCS)) \
 	$(call objects,build,tests/support/fault.c tests/support/arm.c)
+# Where the version of the root counts; the rest of the next slotd is this one's.
+NEXT_SRCS := $(shell grep -l ROOT_ABI_ $(LIB_SRCS) $(SLOTD_SRCS))
+NEXT_OBJS := $(call objects,build/next,$(NEXT_SRCS)) build/obj/loader/slotd/main.o
 ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a).a)
 
 # --- a missing tool or library is one clear line --------------------------------------------
@@ -120,7 +123,7 @@ endif
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
 programs: $(PROGRAMS)
-test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults
+test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next
 checks: all test-programs $(UNIT_BINS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -204,6 +207,12 @@ build/asan/obj/%.o: %.c build/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
+# The same sources as the next slotd will be: its roots count in another layout.
+build/next/obj/%.o: %.c build/flags
+	$(call say,NEXT,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) -DROOT_ABI_TRIAL=1000 $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
 # The same sources with fault points in them (loader/lib/base/fault.h).
 build/faults/obj/%.o: %.c build/flags | $(GENERATED)
 	$(call say,FAULTS,$<)
@@ -266,6 +275,11 @@ $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(Q)$(link)
 
 build/tests/tools/slotd_faults: $(FAULT_OBJS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))
+
+build/tests/tools/slotd_next: $(NEXT_OBJS) build/lib/slotd.a build/lib/libslot.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))

@@ -61,6 +61,9 @@ static json_t *list_warnings(const struct slot_chain *chain)
 		json_array_append_new(list, json_string(chain->is_detached ?
 								"detached until the next apply" :
 								"not attached"));
+	if (chain->current && slot_chain_is_newer(chain))
+		json_array_append_new(list, json_string("a newer slotd built what runs: changes "
+							"are refused, counters incomplete"));
 	if (chain->mode == SLOT_ATTACH_GENERIC && chain->wanted_mode != SLOT_ATTACH_GENERIC)
 		json_array_append_new(list, json_string("runs in generic mode, not in the driver"));
 	return list;

@@ -46,6 +46,37 @@ static void release_strays(struct daemon *daemon, const struct slot_chain *chain
 	}
 }
 
+/*
+ * The root of an older slotd gives way to one of this version, under the same
+ * programs. Where that fails the old one runs on, and each change tries again.
+ */
+static void renew_root(struct daemon *daemon, struct slot_chain *chain)
+{
+	struct audit_deed deed = { .what = "renew root", .chain = chain->interface };
+	struct audit_entry *entry = NULL;
+	struct slot_outcome outcome = { 0 };
+	struct slot_reason why = { 0 };
+	int err;
+
+	if (slot_chain_is_newer(chain))
+		log_warning(
+			"%s: a newer slotd built generation %u, which runs on untouched; changes "
+			"are refused until that slotd is back",
+			chain->interface, chain->current->number);
+	if (!slot_chain_is_older(chain))
+		return;
+	if (audit_begin(daemon, &deed, NULL, &entry))
+		entry = NULL;
+	err = slot_chain_renew(chain, &why, &outcome);
+	slot_store_sweep(&daemon->host.store);
+	audit_end(entry, err ? why.text : NULL);
+	if (err)
+		log_warning("%s: cannot renew the root: %s; generation %u runs on",
+			    chain->interface, why.text, chain->current->number);
+	else
+		op_log_outcome(chain, &outcome, "renew root");
+}
+
 /* A chain that runs is left exactly as it is; one that does not is attached as it is built, or built. */
 static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct op_error *error)
 {
@@ -89,6 +120,8 @@ static int audited_start(struct daemon *daemon, struct slot_chain *chain, struct
 		return op_fail(error, err, chain);
 	err = start_chain(daemon, chain, error);
 	audit_end(entry, err ? error->why.text : NULL);
+	if (!err && chain->current && slot_chain_is_attached(chain))
+		renew_root(daemon, chain);
 	return err;
 }
 

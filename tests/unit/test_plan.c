@@ -324,7 +324,8 @@ static void plan_becomes_json(void **state)
 	json = slot_plan_to_json(&plan);
 	text = json_dumps(json, JSON_COMPACT);
 	assert_string_equal(text, "{\"has_changes\":true,\"has_counters_change\":true,"
-				  "\"has_engine_change\":false,\"has_reservations_change\":false,"
+				  "\"has_engine_change\":false,\"has_root_change\":false,"
+				  "\"has_reservations_change\":false,"
 				  "\"steps\":[{\"slot\":2,\"action\":\"load\","
 				  "\"text\":\"load firewall 1.0.a (aaaaaaaa)\"}]}");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Changing a chain: build the next generation, preflight, swap, record, retire. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -163,7 +164,8 @@ void slot_chain_plan(const struct slot_chain *chain, const struct slot_engine *e
 
 	slot_plan_make(is_attached ? &chain->current->state : NULL, desired, ret_plan);
 	ret_plan->has_engine_change = is_attached && chain->current->engine != engine;
-	ret_plan->has_changes |= ret_plan->has_engine_change;
+	ret_plan->has_root_change = is_attached && slot_chain_is_older(chain);
+	ret_plan->has_changes |= ret_plan->has_engine_change || ret_plan->has_root_change;
 }
 
 /* Orders for the maps of a slot that will not run would be lost without a word. */
@@ -185,6 +187,15 @@ static int plan_map_orders(struct slot_attempt *attempt, const struct slot_map_o
 	return 0;
 }
 
+static int refuse_newer(const struct slot_chain *chain, struct slot_reason *why)
+{
+	return slot_reason_set(why, -EPERM,
+			       "a newer slotd built what runs on '%s' (root ABI %u, this one knows "
+			       "up to %u): start that one%s, or detach the chain first",
+			       chain->interface, chain->current->root_abi, ROOT_ABI_VERSION,
+			       chain->previous ? ", go back with slotctl rollback" : "");
+}
+
 static int prepare(struct slot_attempt *attempt, const struct slot_change *change,
 		   struct slot_reason *why)
 {
@@ -194,6 +205,8 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 
 	if (err)
 		return slot_reason_set(why, err, "out of memory");
+	if (chain->current && slot_chain_is_newer(chain))
+		return refuse_newer(chain, why);
 	attempt->overrides = *change->overrides;
 	if (chain->current)
 		slot_chain_state_set_former(&attempt->desired, &chain->current->state);
@@ -338,6 +351,25 @@ int slot_chain_apply(struct slot_chain *chain, const struct slot_change *change,
 		return err;
 	err = slot_chain_commit(attempt, why);
 	slot_chain_finish(attempt, err ? NULL : ret_outcome);
+	return err;
+}
+
+int slot_chain_renew(struct slot_chain *chain, struct slot_reason *why,
+		     struct slot_outcome *ret_outcome)
+{
+	const struct slot_engine *engine = chain->engine;
+	struct slot_change change = { .desired = &chain->current->state,
+				      .overrides = &chain->overrides };
+	char reason[96];
+	int err;
+
+	snprintf(reason, sizeof(reason), "root of ABI %u, before %u", ROOT_ABI_VERSION,
+		 chain->current->root_abi);
+	change.reason = reason;
+	/* What slots.conf came to say of the engine waits for an apply, as the rest of it does. */
+	chain->engine = chain->current->engine;
+	err = slot_chain_apply(chain, &change, why, ret_outcome);
+	chain->engine = engine;
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dispatcher/root_layout.h"
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
@@ -59,6 +60,18 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 		return false;
 	return slot_netns_enter(chain->place.netns, &home) ||
 	       !slot_xdp_is_running(ifindex, prog_id);
+}
+
+bool slot_chain_is_newer(const struct slot_chain *chain)
+{
+	return chain->has_newer_totals ||
+	       (chain->current && !slot_root_layout_find(chain->current->root_abi));
+}
+
+bool slot_chain_is_older(const struct slot_chain *chain)
+{
+	return chain->current && !slot_chain_is_newer(chain) &&
+	       chain->current->root_abi != ROOT_ABI_VERSION;
 }
 
 int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
@@ -259,6 +272,8 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 			continue;
 		lineup = slot_generation_lineup(live[i]);
 		err = slot_counters_add(live[i]->counters_fd, &lineup, &totals.sums);
+		/* What a newer slotd's generation counted only that one can tell. */
+		err = err == -ENOTSUP ? 0 : err;
 	}
 	if (!err)
 		*ret_counters = totals.sums;

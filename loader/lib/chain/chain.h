@@ -13,7 +13,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "loader/lib/chain/counters.h"
+#include "loader/lib/chain/totals.h"
 #include "loader/lib/chain/generation.h"
 #include "loader/lib/registry/plan.h"
 #include "loader/lib/program/cache.h"
@@ -41,8 +41,9 @@ struct slot_chain {
 	struct slot_generation *previous; /* NULL: no way back */
 	struct slot_overrides overrides;
 	unsigned int next_number;
-	bool is_detached; /* somebody took the chain off; only an apply brings it back */
-	int totals_fd;
+	bool is_detached;      /* somebody took the chain off; only an apply brings it back */
+	int totals_fd;	       /* -1: none */
+	bool has_newer_totals; /* of a version that this slotd does not know */
 	struct slot_program_cache cache;
 };
 
@@ -172,6 +173,26 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
  * attaches it again before the next apply. Returns 0 or -errno, says why.
  */
 int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why);
+
+/*
+ * slot_chain_is_newer - whether a newer slotd built what runs or counted: its root
+ * or its totals cannot be read here. Such a chain runs on untouched. It can go
+ * back (slot_chain_rollback) or off; any other change is refused.
+ */
+bool slot_chain_is_newer(const struct slot_chain *chain);
+
+/*
+ * slot_chain_is_older - whether the root that runs is of an older version than
+ * those that this slotd builds: every change brings a new root with it.
+ */
+bool slot_chain_is_older(const struct slot_chain *chain);
+
+/*
+ * slot_chain_renew - the next generation with the same state, engine and programs
+ * as the one that runs, and a root of this slotd's version. As slot_chain_apply.
+ */
+int slot_chain_renew(struct slot_chain *chain, struct slot_reason *why,
+		     struct slot_outcome *ret_outcome);
 
 /* slot_chain_counters - everything counted since the chain was attached. Returns 0 or -errno. */
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters);

@@ -9,7 +9,6 @@
 
 #include "dispatcher/root_layout.h"
 #include "loader/lib/base/cleanup.h"
-#include "loader/lib/base/fault.h"
 
 static unsigned int round_up_cpus(unsigned int cpus)
 {
@@ -36,7 +35,7 @@ int slot_counters_new(unsigned int *ret_cpu_max)
 	return fd;
 }
 
-static int get_value_size(int fd, __u32 *ret_size)
+int slot_counters_value_size(int fd, __u32 *ret_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
@@ -52,7 +51,7 @@ int slot_counters_clear(int fd)
 	_cleanup_free_ void *zero = NULL;
 	__u32 key = 0;
 	__u32 size = 0;
-	int err = get_value_size(fd, &size);
+	int err = slot_counters_value_size(fd, &size);
 
 	if (err)
 		return err;
@@ -117,7 +116,7 @@ void slot_counters_derive(const struct root_counters *raw, const struct slot_lin
 	sums->passed += left;
 }
 
-static void choose_canary(struct slot_counters *sums, unsigned int slot, __u32 since)
+void slot_counters_choose_slot(struct slot_counters *sums, unsigned int slot, __u32 since)
 {
 	if (sums->canary_since[slot] == since)
 		return;
@@ -130,7 +129,7 @@ void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *
 	unsigned int slot;
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++)
-		choose_canary(sums, slot, lineup->canary_since[slot]);
+		slot_counters_choose_slot(sums, slot, lineup->canary_since[slot]);
 }
 
 int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums)
@@ -143,7 +142,7 @@ int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_coun
 	__u32 key = 0;
 	__u32 size = 0;
 	__u32 i;
-	int err = layout ? get_value_size(fd, &size) : -ENOTSUP;
+	int err = layout ? slot_counters_value_size(fd, &size) : -ENOTSUP;
 
 	if (err)
 		return err;
@@ -157,42 +156,4 @@ int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_coun
 		slot_root_layout_add(layout, cpus + ((size_t)i << layout->cpu_shift), &sum);
 	slot_counters_derive(&sum, lineup, sums);
 	return 0;
-}
-
-int slot_totals_new(void)
-{
-	return bpf_map_create(BPF_MAP_TYPE_ARRAY, ROOT_TOTALS_NAME, sizeof(__u32),
-			      sizeof(struct slot_totals), 1, NULL);
-}
-
-int slot_totals_get(int fd, struct slot_totals *ret_totals)
-{
-	__u32 key = 0;
-
-	return bpf_map_lookup_elem(fd, &key, ret_totals);
-}
-
-int slot_totals_fold(int totals_fd, const struct slot_fold *fold)
-{
-	struct slot_totals totals;
-	__u32 key = 0;
-	size_t i;
-	int err = slot_totals_get(totals_fd, &totals);
-
-	if (err)
-		return err;
-	for (i = 0; i < SLOT_FOLDED_MAX; i++)
-		if (totals.folded[i] == fold->number)
-			return 0;
-	for (i = 0; i < ROOT_SLOTS; i++) {
-		__u32 since = fold->lineup.canary_since[i];
-
-		if (since && since == fold->current.canary_since[i])
-			choose_canary(&totals.sums, (unsigned int)i, since);
-	}
-	err = slot_counters_add(fold->counters_fd, &fold->lineup, &totals.sums);
-	if (err)
-		return err;
-	totals.folded[totals.folded_next++ % SLOT_FOLDED_MAX] = fold->number;
-	return SLOT_STEP("totals.fold", bpf_map_update_elem(totals_fd, &key, &totals, BPF_ANY));
 }

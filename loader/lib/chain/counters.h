@@ -39,16 +39,11 @@ struct slot_lineup {
 	__u32 canary_since[ROOT_SLOTS];
 };
 
-/* The one element of the totals map. One update of it is atomic against a kill. */
-#define SLOT_FOLDED_MAX 16
-struct slot_totals {
-	struct slot_counters sums;
-	__u64 folded[SLOT_FOLDED_MAX]; /* the latest generations whose sums are in here, a ring */
-	__u64 folded_next;
-};
-
 /* slot_counters_new - a map for one generation. @ret_cpu_max: CPUs it has room for. Returns the descriptor or -errno. */
 int slot_counters_new(unsigned int *ret_cpu_max);
+
+/* slot_counters_value_size - of the map's one element, in bytes. Returns 0 or -errno. */
+int slot_counters_value_size(int fd, __u32 *ret_size);
 
 /* slot_counters_clear - zero a generation's map. Returns 0 or -errno. */
 int slot_counters_clear(int fd);
@@ -61,8 +56,12 @@ int slot_counters_clear(int fd);
 void slot_counters_derive(const struct root_counters *raw, const struct slot_lineup *lineup,
 			  struct slot_counters *sums);
 
-/* slot_counters_choose - let @sums be of the canaries of @lineup: those of any other start at 0. Pure. */
+/*
+ * slot_counters_choose - let @sums be of the canaries of @lineup, or of the run @since of @slot's
+ * canary alone: those of any other start at 0. Pure.
+ */
 void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *lineup);
+void slot_counters_choose_slot(struct slot_counters *sums, unsigned int slot, __u32 since);
 
 /*
  * slot_counters_add - read the map @fd, by the layout of the root's version, and
@@ -70,24 +69,5 @@ void slot_counters_choose(struct slot_counters *sums, const struct slot_lineup *
  * slotd, or -errno.
  */
 int slot_counters_add(int fd, const struct slot_lineup *lineup, struct slot_counters *sums);
-
-/* slot_totals_new - an empty totals map. Returns the descriptor or -errno. */
-int slot_totals_new(void);
-int slot_totals_get(int fd, struct slot_totals *ret_totals);
-
-/* What to fold: a generation that retires, and who is there after it. */
-struct slot_fold {
-	__u64 number;
-	int counters_fd;
-	struct slot_lineup lineup;
-	struct slot_lineup current; /* of the generation that runs; empty: none */
-};
-
-/*
- * slot_totals_fold - move what a generation counted into the totals, once: a
- * second call for the same number changes nothing. What its canary counted is
- * kept while the totals or the running generation are of the same run of it.
- */
-int slot_totals_fold(int totals_fd, const struct slot_fold *fold);
 
 #endif

@@ -339,7 +339,14 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	chain->overrides = record.overrides;
 	chain->is_detached = record.is_detached;
 	chain->next_number = record.next;
-	chain->totals_fd = slot_pin_open(chain->dir, SLOT_PIN_TOTALS);
+	chain->totals_fd = slot_totals_open(chain->dir);
+	chain->has_newer_totals = chain->totals_fd == -ENOTSUP;
+	if (chain->totals_fd < 0 && chain->totals_fd != -ENOENT && !chain->has_newer_totals)
+		return slot_reason_set(why, chain->totals_fd,
+				       "cannot take over '%s/" SLOT_PIN_TOTALS "': %s", chain->dir,
+				       strerror(-chain->totals_fd));
+	if (chain->totals_fd < 0)
+		chain->totals_fd = -1;
 	err = open_generations(chain, &record, prog_id, why);
 	if (err)
 		return err;

@@ -308,8 +308,8 @@ json_t *slot_plan_to_json(const struct slot_plan *plan)
 			return NULL;
 		}
 	}
-	return json_pack("{s:b, s:b, s:b, s:b, s:o}", "has_changes", plan->has_changes,
+	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o}", "has_changes", plan->has_changes,
 			 "has_counters_change", plan->has_counters_change, "has_engine_change",
-			 plan->has_engine_change, "has_reservations_change",
-			 plan->has_reservations_change, "steps", steps);
+			 plan->has_engine_change, "has_root_change", plan->has_root_change,
+			 "has_reservations_change", plan->has_reservations_change, "steps", steps);
 }

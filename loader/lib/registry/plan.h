@@ -28,6 +28,7 @@ struct slot_plan {
 	bool has_changes; /* false: every step is KEEP and the chain as a whole stays as it is */
 	bool has_counters_change;
 	bool has_engine_change;	      /* set by who knows the engines: see slot_chain_plan */
+	bool has_root_change;	      /* the root is of an older version; set there as well */
 	bool has_reservations_change; /* a slot that does not run was reserved, freed or altered */
 };
 

@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A slotd of the next version, whose roots count in another layout, takes over a chain that
+# runs, and the old one takes it back: nothing is detached, lost, let through or uncounted.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+setup() {
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "pass" object = "pass.bpf.o" }
+		slot 6 { name = "guest" }
+	END
+	cp "$BED_ROOT/build/bin/slotd" "$BED/slotd_this"
+	use this
+	bed_slotd_fresh
+}
+
+# use this|next: which slotd bed_slotd starts
+use() {
+	local from=$BED/slotd_this
+
+	[[ $1 == this ]] || from=$BED_TOOLS/slotd_next
+	cp "$from" "$BED_BIN/slotd.new" && mv "$BED_BIN/slotd.new" "$BED_BIN/slotd"
+}
+
+# restart_as this|next [SIGNAL]
+restart_as() {
+	bed_slotd_stop "${2:-TERM}"
+	use "$1"
+	bed_slotd || bail "slotd ($1) starts" "$(bed_log)"
+}
+
+root_abi() {
+	bed_get slots .root_abi
+}
+
+# The programs of the slots, by the pins of generation $1: freplace only.
+program_ids() {
+	local dir
+
+	dir=$(echo "$BED"/bpf/slotd/*-eth0)
+	bpftool -j prog show pinned "$dir/gen/$1/prog_02" | jq .id
+	bpftool -j prog show pinned "$dir/gen/$1/prog_05" | jq .id
+}
+
+# What both counted of the stream, once it has ended: seen by slot 2, passed the chain.
+counted() {
+	bed_get stats '"\(.packets) \(.passed) \(.slots[0].seen) \(.slots[0].drop) \(.slots[1].seen)"'
+}
+
+test_take_over() {
+	local before ids
+
+	in_ns client ping -q -c 20 -i 0.01 198.51.100.2 >/dev/null
+	before=$(counted)
+	[[ $BED_ENGINE != freplace ]] || ids=$(program_ids 1)
+	is "the chain has a root of this version" "$(root_abi)" 2
+	restart_as next
+	is "the next slotd gives it a root of the next" "$(root_abi)" 1000
+	is "as the next generation, with the old one as the way back" \
+		"$(bed_get slots '"\(.generation) \(.previous)"')" "2 1"
+	is "what was counted before counts" "$(counted)" "$before"
+	in_ns client ping -q -c 20 -i 0.01 198.51.100.2 >/dev/null
+	succeeds "and goes on in the new layout" test "$(bed_get stats .packets)" -ge \
+		$((${before%% *} + 20))
+	matches "the log says what was done" "$(bed_log)" \
+		"eth0: renew root: generation 2 is active after"
+	is "and so does the audit log" \
+		"$(tail -n 1 "$BED/state/audit.log" | jq -r '"\(.what) \(.result)"')" "renew root ok"
+	[[ $BED_ENGINE != freplace ]] ||
+		is "the programs are the same, linked again" "$(program_ids 2)" "$ids"
+	changes "a deploy works" deploy guest "$BED_OBJECTS/pass.bpf.o"
+	before=$(counted)
+	changes "back" rollback
+	changes "and to the root of the old version" deploy guest "$BED_OBJECTS/pass.bpf.o"
+}
+
+test_way_back() {
+	local before
+
+	restart_as next
+	in_ns client ping -q -c 20 -i 0.01 198.51.100.2 >/dev/null
+	before=$(counted)
+	changes "a rollback goes to the generation with the old root" rollback
+	is "which is that" "$(root_abi)" 2
+	is "both layouts are read" "$(counted)" "$before"
+	in_ns client ping -q -c 20 -i 0.01 198.51.100.2 >/dev/null
+	before=$(counted)
+	is "a plan says that the next change brings a new root" \
+		"$(bed_get plan '"\(.has_changes) \(.has_root_change)"')" "true true"
+	changes "as an apply does" apply
+	is "so it is" "$(root_abi)" 1000
+	is "counters go on" "$(counted)" "$before"
+}
+
+test_older_slotd() {
+	local before
+
+	restart_as next
+	before=$(chain_state)
+	restart_as this
+	is "a slotd that is older than the root leaves it alone" "$(chain_state)" "$before"
+	matches "and says so" "$(bed_log)" "a newer slotd built generation 2, which runs on untouched"
+	matches "also in its status" "$(bed_get status '.chains[0].warnings | join(" ")')" \
+		"a newer slotd built what runs"
+	refuses "it refuses changes" \
+		"a newer slotd built what runs on 'eth0' \(root ABI 1000, this one knows up to 2\)" \
+		bed_ctl disable firewall
+	refuses "an apply too" "go back with slotctl rollback" bed_ctl apply
+	changes "but it goes back" rollback
+	is "to a root that it knows" "$(root_abi)" 2
+	changes "and changes that one" disable firewall
+	restart_as next
+	is "the newer one takes over again" "$(root_abi)" 1000
+	refuses "and still refuses what is wrong" "not reserved" bed_ctl deploy 9 "$BED_OBJECTS/pass.bpf.o"
+	restart_as this
+	changes "a chain of a newer slotd can be taken off" rollback
+	succeeds "for good" bed_ctl detach
+}
+
+# An upgrade that cannot be made: the object is no longer there for a program that has to be opened.
+test_failure() {
+	local before
+
+	bed_slotd_stop
+	before=$(xdp_id eth0)
+	rm -f "$BED"/state/objects/*
+	use next
+	bed_slotd || bail "slotd starts" "$(bed_log)"
+	is "an upgrade that fails leaves the old root running" "$(xdp_id eth0)" "$before"
+	matches "with a warning" "$(bed_log)" "cannot renew the root: .*; generation 1 runs on"
+	is "counted and readable" "$(root_abi)" 2
+	changes "the next apply brings it" apply
+	is "with the objects" "$(root_abi)" 1000
+}
+
+bed_run
