@@ -46,6 +46,29 @@ program_ids() {
 	bpftool -j prog show pinned "$dir/gen/$1/prog_05" | jq .id
 }
 
+# A source that is denied, one that is not, and what comes of both.
+start_floods() {
+	sink_start 7001
+	sink_start 7002
+	send_udp 5 "$DENIED4" "$SERVER4" 7001 >/dev/null
+	wait_for 5 sink_has 7001 5 || not_ok "without a rule, packets of the source arrive"
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	wait_for 5 sink_has 7002 20 || not_ok "allowed packets arrive"
+}
+
+# more_arrive COUNT: so many more allowed packets than until now
+more_arrive() {
+	local wanted=$(($(sink_count 7002) + $1))
+
+	wait_for 10 sink_has 7002 "$wanted"
+}
+
+dropped() {
+	bed_get stats .slots[0].drop
+}
+
 # What both counted of the stream, once it has ended: seen by slot 2, passed the chain.
 counted() {
 	bed_get stats '"\(.packets) \(.passed) \(.slots[0].seen) \(.slots[0].drop) \(.slots[1].seen)"'
@@ -73,9 +96,28 @@ test_take_over() {
 	[[ $BED_ENGINE != freplace ]] ||
 		is "the programs are the same, linked again" "$(program_ids 2)" "$ids"
 	changes "a deploy works" deploy guest "$BED_OBJECTS/pass.bpf.o"
-	before=$(counted)
-	changes "back" rollback
-	changes "and to the root of the old version" deploy guest "$BED_OBJECTS/pass.bpf.o"
+}
+
+# Old, next, back, next, with kills in between and a deploy at the end.
+test_traffic() {
+	local sent denied before
+
+	before=$(dropped)
+	start_floods
+	restart_as next KILL
+	succeeds "packets pass under the new root" more_arrive 50
+	changes "back to the old root under load" rollback
+	succeeds "packets pass under the old root again" more_arrive 50
+	restart_as next KILL
+	is "it runs under the new root in the end" "$(root_abi)" 1000
+	changes "and is changed there" deploy guest "$BED_OBJECTS/pass.bpf.o"
+	succeeds "packets pass still" more_arrive 50
+	denied=$(flood_stop denied)
+	sent=$(flood_stop allowed)
+	in_time "no allowed packet is lost" 3 sink_has 7002 "$sent"
+	is "no packet passes unfiltered" "$(sink_count 7001)" 5
+	is "each that was denied is counted once, over three roots" \
+		"$(($(dropped) - before))" "$denied"
 }
 
 test_way_back() {
