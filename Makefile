@@ -100,7 +100,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 
 # --- a missing tool or library is one clear line --------------------------------------------
 
-NO_BUILD := deps lint format help clean distclean test test-all demo vm-test bench-chain fuzz
+NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -118,7 +118,7 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
-.PHONY: bench-chain install clean distclean help FORCE
+.PHONY: soak bench-chain install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
@@ -153,10 +153,13 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60) each, corpus kept in build/fuzz
 	@tools/deps.sh --fuzz
 	@$(MAKE) run-fuzz
 
+soak: deps ## 1,000 operations at random under full-rate traffic, into build/bench/soak.json
+	@$(MAKE) run-soak
+
 bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.json
 	@$(MAKE) run-bench-chain
 
-.PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-bench-chain
+.PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
@@ -177,6 +180,9 @@ run-vm-tests: checks
 
 run-demo: all test-programs
 	$(Q)tests/demo/demo.sh
+
+run-soak: checks
+	$(Q)tests/soak/soak.sh
 
 run-bench-chain: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/chain.sh

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The operations of the soak and how one is drawn. Sourced by soak.sh.
+
+PAIR=$BED_PROGS/system/progs/pair.bpf.o
+PAIR_NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
+STATE=$BED_PROGS/system/progs/state.bpf.o
+STATE_NEXT=$BED_PROGS/system/progs/state_next.bpf.o
+FIREWALL=$BED_OBJECTS/firewall.bpf.o
+FIREWALL_NEXT=$BED_PROGS/demo/firewall_next.bpf.o
+
+# soak_write_conf OBJECT: of the two slots that are always upgraded together
+soak_write_conf() {
+	bed_conf <<-END
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "guest" }
+		slot 7 { name = "left" object = "$1" }
+		slot 9 { name = "right" object = "$1" settings { place = 1 } }
+	END
+}
+
+# pick WORD...: one of them, in $PICKED; a subshell would draw from a copy of the generator
+pick() {
+	local at=$((RANDOM % $# + 1))
+
+	PICKED=${!at}
+}
+
+# Each line: how often of 100, and what. The last column is for slotctl.
+draw_command() {
+	local n=$((RANDOM % 100))
+
+	if ((n < 12)); then
+		pick "$STATE" "$STATE_NEXT"
+		COMMAND=(deploy guest "$PICKED")
+	elif ((n < 26)); then
+		pick "$FIREWALL" "$FIREWALL_NEXT"
+		COMMAND=(deploy firewall "$PICKED")
+	elif ((n < 40)); then
+		pick "$PAIR" "$PAIR_NEXT"
+		COMMAND=(deploy left "$PICKED" right "$PICKED")
+	elif ((n < 50)); then
+		draw_canary
+	elif ((n < 56)); then
+		pick promote abort
+		COMMAND=("$PICKED" guest)
+	elif ((n < 62)); then
+		pick promote abort
+		COMMAND=("$PICKED" firewall)
+	elif ((n < 70)); then
+		COMMAND=(rollback)
+	elif ((n < 74)); then
+		pick guest firewall
+		COMMAND=(rollback "$PICKED")
+	elif ((n < 80)); then
+		COMMAND=(disable guest)
+	elif ((n < 86)); then
+		COMMAND=(enable guest)
+	elif ((n < 89)); then
+		COMMAND=(undeploy guest)
+	else
+		draw_apply
+	fi
+}
+
+draw_canary() {
+	local share
+
+	pick 5% 50% cpu:0
+	share=$PICKED
+	pick "guest $STATE" "guest $STATE_NEXT" "firewall $FIREWALL" "firewall $FIREWALL_NEXT"
+	# shellcheck disable=SC2206 # a slot and an object
+	COMMAND=(deploy $PICKED --canary "$share")
+}
+
+draw_apply() {
+	pick "$PAIR" "$PAIR_NEXT"
+	soak_write_conf "$PICKED"
+	pick apply reload
+	COMMAND=("$PICKED")
+}
+
+# The words of a refusal without its numbers and names.
+generalise() {
+	tail -n 1 | sed -E "s/^slotctl: //; s/'[^']*'/X/g; s/[0-9a-f]{8,}/X/g; s/[0-9]+/N/g"
+}
+
+run_command() {
+	local words
+
+	words=$(bed_ctl "$@" 2>&1 >/dev/null) || generalise <<<"$words" >>"$BED/refused"
+}
+
+# Two writers at once: one wins, the other comes after it or is refused.
+run_two_writers() {
+	local first
+
+	draw_command
+	run_command "${COMMAND[@]}" &
+	first=$!
+	draw_command
+	run_command "${COMMAND[@]}"
+	wait "$first"
+}
+
+# slotd killed while it does something, or after, at a moment that is drawn; and started again.
+run_killed() {
+	local command delay=$((RANDOM % 80))
+
+	draw_command
+	bed_ctl "${COMMAND[@]}" >/dev/null 2>&1 &
+	command=$!
+	sleep "0.0$(printf %02d "$delay")"
+	bed_slotd_stop KILL
+	wait "$command"
+	KILLS=$((KILLS + 1))
+	[[ -n $(xdp_id eth0) ]] || BARE=$((BARE + 1))
+	bed_slotd || bail "slotd starts after a kill in '${COMMAND[*]}'" "$(bed_log | tail -n 5)"
+}
+
+draw_operation() {
+	local n=$((RANDOM % 100))
+
+	if ((n < 15)); then
+		run_killed
+		echo killed >>"$BED/drawn"
+	elif ((n < 25)); then
+		run_two_writers
+		echo "two writers" >>"$BED/drawn"
+	else
+		draw_command
+		run_command "${COMMAND[@]}"
+		echo "${COMMAND[0]}$([[ ${COMMAND[*]} != *--canary* ]] || echo " canary")" >>"$BED/drawn"
+	fi
+}
