@@ -6,19 +6,19 @@
 #include "loader/slotctl/text.h"
 #include "loader/slotctl/view.h"
 
-static const char *const counters[] = { "seen",	    "pass",    "drop",	"tx",
-					"redirect", "aborted", "denied" };
+static const char *const counters[] = { "seen",	    "pass",    "drop",	  "tx",
+					"redirect", "skipped", "aborted", "denied" };
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
 static const struct slot_column total_columns[] = {
-	{ "slot", true },     { "name", false },   { "seen", true },
-	{ "pass", true },     { "drop", true },	   { "tx", true },
-	{ "redirect", true }, { "aborted", true }, { "denied", true },
+	{ "slot", true },    { "name", false },	 { "seen", true },     { "pass", true },
+	{ "drop", true },    { "tx", true },	 { "redirect", true }, { "skipped", true },
+	{ "aborted", true }, { "denied", true },
 };
 static const struct slot_column rate_columns[] = {
-	{ "slot", true },      { "name", false },    { "seen", true }, { "seen/s", true },
-	{ "pass/s", true },    { "drop/s", true },   { "tx/s", true }, { "redirect/s", true },
-	{ "aborted/s", true }, { "denied/s", true },
+	{ "slot", true },      { "name", false },     { "seen", true },	    { "seen/s", true },
+	{ "pass/s", true },    { "drop/s", true },    { "tx/s", true },	    { "redirect/s", true },
+	{ "skipped/s", true }, { "aborted/s", true }, { "denied/s", true },
 };
 #define TOTAL_COLUMNS (sizeof(total_columns) / sizeof(total_columns[0]))
 #define RATE_COLUMNS (sizeof(rate_columns) / sizeof(rate_columns[0]))

@@ -84,17 +84,6 @@ json_t *api_status(const struct daemon *daemon)
 			 "config", daemon->options.config_path, "chains", chains);
 }
 
-static json_t *list_verdicts(__u8 mask)
-{
-	json_t *list = json_array();
-	unsigned int v;
-
-	for (v = 0; v < ROOT_VERDICTS; v++)
-		if (mask & 1U << v)
-			json_array_append_new(list, json_string(slot_verdict_name(v)));
-	return list;
-}
-
 static bool is_counting(const struct slot_chain *chain)
 {
 	return chain->current && chain->current->counters_fd >= 0;
@@ -105,7 +94,7 @@ static void add_packets(json_t *to, const struct slot_packets *packets)
 	unsigned int c;
 
 	json_object_set_new(to, "seen", json_integer((json_int_t)packets->seen));
-	for (c = 0; c <= ROOT_COL_DENIED; c++)
+	for (c = 0; c <= ROOT_COL_SKIPPED; c++)
 		json_object_set_new(to, slot_verdict_name(c),
 				    json_integer((json_int_t)packets->verdicts[c]));
 }
@@ -125,8 +114,8 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 			 "enabled", (int)state->enabled, "running",
 			 (int)slot_state_is_running(state), "deployed",
 			 override ? (int) override->has_object : 0, "continue_on",
-			 list_verdicts(state->rules.continue_on), "allow",
-			 list_verdicts(state->rules.allow), "denied_as",
+			 slot_verdicts_to_json(state->rules.continue_on), "allow",
+			 slot_verdicts_to_json(state->rules.allow), "denied_as",
 			 slot_verdict_name(state->rules.denied_as), "map_dir", map_dir);
 	if (json && is_counting(chain)) {
 		packets = json_object();

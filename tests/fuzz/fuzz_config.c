@@ -48,7 +48,8 @@ static void check_slot(const struct slot_reservation *slot)
 	const struct root_rules *rules = &slot->rules;
 
 	require(slot->name[0] && slot->owner[0] && slot->line > 0, "a slot has name, owner, line");
-	require(rules->allow && !(rules->allow & ~ROOT_VERDICT_ALL), "allow holds verdicts");
+	require(rules->allow && !(rules->allow & ~(ROOT_VERDICT_ALL | ROOT_ALLOW_SKIP)),
+		"allow holds verdicts");
 	require(!(rules->continue_on & ~rules->allow), "continue_on lies within allow");
 	require(rules->denied_as <= ROOT_DENIED_AS_PASS, "denied_as is one of three");
 	for (size_t i = 0; i < slot->settings.count; i++)

@@ -31,7 +31,7 @@ static void parse_fills_every_key_of_a_slot(void **state)
 				 "		object = \"/opt/firewall.bpf.o\"\n"
 				 "		program = \"xdp_firewall\"\n"
 				 "		continue_on = { \"pass\", \"tx\" }\n"
-				 "		allow = { \"drop\", \"pass\", \"tx\" }\n"
+				 "		allow = { \"drop\", \"pass\", \"tx\", \"skip\" }\n"
 				 "		denied_as = \"drop\"\n"
 				 "		enabled = false\n"
 				 "		settings {\n"
@@ -58,8 +58,8 @@ static void parse_fills_every_key_of_a_slot(void **state)
 	assert_string_equal(slot->object, "/opt/firewall.bpf.o");
 	assert_string_equal(slot->program, "xdp_firewall");
 	assert_int_equal(slot->rules.continue_on, 1U << ROOT_COL_PASS | 1U << ROOT_COL_TX);
-	assert_int_equal(slot->rules.allow,
-			 1U << ROOT_COL_DROP | 1U << ROOT_COL_PASS | 1U << ROOT_COL_TX);
+	assert_int_equal(slot->rules.allow, 1U << ROOT_COL_DROP | 1U << ROOT_COL_PASS |
+						    1U << ROOT_COL_TX | ROOT_ALLOW_SKIP);
 	assert_int_equal(slot->rules.denied_as, ROOT_DENIED_AS_DROP);
 	assert_false(slot->enabled);
 	assert_int_equal(slot->settings.count, 2);

@@ -6,6 +6,7 @@
 
 #include <bpf/btf.h>
 
+#include "dispatcher/flow_hash.h"
 #include "dispatcher/insn.h"
 #include "dispatcher/root.h"
 #include "dispatcher/root_body.h"
@@ -218,6 +219,118 @@ static void a_contract_that_makes_no_sense_is_refused(void **state)
 	assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
 }
 
+/* Everything that a canary could be, but for being there. */
+static void without_a_canary_nothing_of_one_is_emitted(void **state)
+{
+	struct root_spec bare = spec_with((unsigned int[]){ 2, 12 }, 2);
+	struct root_spec spec = bare;
+	struct root_image without;
+	struct root_image with;
+
+	(void)state;
+	spec.slots[2].canary = (struct root_canary){ .share_ppm = 50000, .cpus = 3 };
+	spec.slots[7].canary = (struct root_canary){ .present = true, .share_ppm = 50000 };
+	assert_int_equal(slot_root_emit(&bare, &without), 0);
+	assert_int_equal(slot_root_emit(&spec, &with), 0);
+	assert_int_equal(with.count, without.count);
+	assert_memory_equal(with.insns, without.insns, with.count * sizeof(*with.insns));
+	assert_int_equal(with.func_count, without.func_count);
+	slot_root_image_free(&without);
+	slot_root_image_free(&with);
+}
+
+static void a_canary_has_a_stub_of_its_own_and_one_hash_serves_all(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 2, 12 }, 2);
+	struct root_body hash = slot_flow_hash_body();
+	struct root_image image;
+	const char *const names[] = { ROOT_PROG_NAME, "slot_02",   "slot_02_c",
+				      "slot_12",      "slot_12_c", "flow_hash" };
+	size_t i;
+
+	(void)state;
+	spec.slots[2].canary = (struct root_canary){ .present = true, .share_ppm = 50000 };
+	spec.slots[12].canary = spec.slots[2].canary;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(image.func_count, 6);
+	for (i = 0; i < 6; i++) {
+		assert_string_equal(image.funcs[i].name, names[i]);
+		assert_true(image.funcs[i].is_global);
+	}
+	assert_int_equal(image.count, image.funcs[5].start + hash.count);
+	assert_memory_equal(&image.insns[image.funcs[5].start], hash.insns,
+			    hash.count * sizeof(*hash.insns));
+	slot_root_image_free(&image);
+}
+
+static void by_cpu_no_hash_is_needed(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 2 }, 1);
+	struct root_image image;
+
+	(void)state;
+	spec.slots[2].canary = (struct root_canary){ .present = true, .cpus = 1 };
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	assert_int_equal(image.func_count, 3);
+	slot_root_image_free(&image);
+}
+
+/* It is placed into a root as it is: no maps, no read-only data, no calls. */
+static void the_flow_hash_stands_alone(void **state)
+{
+	struct root_body hash = slot_flow_hash_body();
+	size_t i;
+
+	(void)state;
+	assert_null(slot_root_body_obstacle(&hash));
+	assert_true(hash.count > 100);
+	for (i = 0; i < hash.count; i++) {
+		assert_int_not_equal(hash.insns[i].code, BPF_JMP | BPF_CALL);
+		if (!is_insn_wide(&hash.insns[i]))
+			continue;
+		assert_int_equal(hash.insns[i].src_reg, 0);
+		i++;
+	}
+}
+
+static void a_canary_of_nothing_or_of_all_is_refused(void **state)
+{
+	static const unsigned int shares[] = { 0, ROOT_SHARE_ALL, ~0U };
+	struct root_spec spec = spec_with((unsigned int[]){ 4 }, 1);
+	struct root_image image;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		spec.slots[4].canary =
+			(struct root_canary){ .present = true, .share_ppm = shares[i] };
+		assert_int_equal(slot_root_emit(&spec, &image), -EINVAL);
+	}
+}
+
+static void a_slot_that_may_not_skip_costs_nothing_for_it(void **state)
+{
+	struct root_spec spec = spec_with((unsigned int[]){ 2, 5, 12 }, 3);
+	size_t none = emitted_size(&spec);
+	struct root_image image;
+	size_t first;
+
+	(void)state;
+	spec.slots[12].rules.allow |= ROOT_ALLOW_SKIP;
+	assert_int_equal(slot_root_emit(&spec, &image), 0);
+	first = image.count - none;
+	slot_root_image_free(&image);
+	/* To the slots up to 4, up to 11, and to the end: three ways instead of one. */
+	spec.slots[12].rules.allow &= (__u8)~ROOT_ALLOW_SKIP;
+	spec.slots[2].rules.allow |= ROOT_ALLOW_SKIP;
+	assert_int_equal(emitted_size(&spec) - none - 1, (first - 1) * 3);
+	/* No slot is left behind the last one. */
+	spec = spec_with((unsigned int[]){ 19 }, 1);
+	none = emitted_size(&spec);
+	spec.slots[19].rules.allow |= ROOT_ALLOW_SKIP;
+	assert_int_equal(emitted_size(&spec), none);
+}
+
 static void types_name_every_function_where_it_starts(void **state)
 {
 	struct root_spec spec = spec_with((unsigned int[]){ 0, 7, 19 }, 3);
@@ -253,8 +366,9 @@ static void every_jump_stays_in_its_function(void **state)
 		spec.slots[slot] = (struct root_slot){
 			.taken = true,
 			.rules = { .continue_on = (__u8)(slot * 7 + 4) & ROOT_VERDICT_ALL,
-				   .allow = (__u8)(slot | 4) & ROOT_VERDICT_ALL,
+				   .allow = ((__u8)(slot | 4) & ROOT_VERDICT_ALL) | ROOT_ALLOW_SKIP,
 				   .denied_as = slot % 3 },
+			.canary = { .present = slot % 2, .share_ppm = 1, .cpus = slot % 4 },
 		};
 	assert_int_equal(slot_root_emit(&spec, &image), 0);
 	for (i = 0; i < image.funcs[1].start; i++) {
@@ -285,6 +399,12 @@ int main(void)
 	TAP_ADD(&plan, every_stub_calls_what_changes_packets, NULL, NULL);
 	TAP_ADD(&plan, a_body_that_leans_on_its_own_program_is_told_so, NULL, NULL);
 	TAP_ADD(&plan, a_contract_that_makes_no_sense_is_refused, NULL, NULL);
+	TAP_ADD(&plan, without_a_canary_nothing_of_one_is_emitted, NULL, NULL);
+	TAP_ADD(&plan, a_canary_has_a_stub_of_its_own_and_one_hash_serves_all, NULL, NULL);
+	TAP_ADD(&plan, by_cpu_no_hash_is_needed, NULL, NULL);
+	TAP_ADD(&plan, the_flow_hash_stands_alone, NULL, NULL);
+	TAP_ADD(&plan, a_canary_of_nothing_or_of_all_is_refused, NULL, NULL);
+	TAP_ADD(&plan, a_slot_that_may_not_skip_costs_nothing_for_it, NULL, NULL);
 	TAP_ADD(&plan, types_name_every_function_where_it_starts, NULL, NULL);
 	TAP_ADD(&plan, every_jump_stays_in_its_function, NULL, NULL);
 	return tap_run(&plan, "root", 0);

@@ -169,7 +169,8 @@ static void a_state_is_told_in_one_word(void **state)
 #define STATS(time_ns, packets, seen, drop)                                                        \
 	"{'interface': 'eth0', 'generation': 41, 'time_ns': " time_ns ", 'packets': " packets      \
 	", 'passed': 0, 'slots': [{'slot': 2, 'name': 'firewall', 'seen': " seen                   \
-	", 'pass': 0, 'drop': " drop ", 'tx': 0, 'redirect': 0, 'aborted': 0, 'denied': 0}]}"
+	", 'pass': 0, 'drop': " drop                                                               \
+	", 'tx': 0, 'redirect': 0, 'skipped': 1, 'aborted': 0, 'denied': 0}]}"
 
 static void assert_rates(const char *now, const char *before, const char *expected)
 {
@@ -184,7 +185,7 @@ static void assert_rates(const char *now, const char *before, const char *expect
 }
 
 #define RATE_TITLES                                                                                \
-	"slot  name      seen  seen/s  pass/s  drop/s  tx/s  redirect/s  aborted/s  denied/s\n"
+	"slot  name      seen  seen/s  pass/s  drop/s  tx/s  redirect/s  skipped/s  aborted/s  denied/s\n"
 
 static void rates_are_per_second_of_the_chains_own_clock(void **state)
 {
@@ -192,7 +193,7 @@ static void rates_are_per_second_of_the_chains_own_clock(void **state)
 	assert_rates(
 		STATS("4000000000", "3000", "2000", "5"), STATS("2000000000", "1000", "0", "0"),
 		"eth0: generation 41, packets 3000, passed 0, packets/s 1000, passed/s 0\n" RATE_TITLES
-		"   2  firewall  2000    1000       0     2.5     0           0          0         0\n");
+		"   2  firewall  2000    1000       0     2.5     0           0          0          0         0\n");
 }
 
 static void a_first_look_has_no_rates(void **state)
@@ -201,7 +202,7 @@ static void a_first_look_has_no_rates(void **state)
 	assert_rates(
 		STATS("4000000000", "30", "20", "5"), NULL,
 		"eth0: generation 41, packets 30, passed 0, packets/s -, passed/s -\n" RATE_TITLES
-		"   2  firewall    20       -       -       -     -           -          -         -\n");
+		"   2  firewall    20       -       -       -     -           -          -          -         -\n");
 }
 
 static void a_counter_that_started_again_has_no_rate(void **state)
@@ -210,7 +211,7 @@ static void a_counter_that_started_again_has_no_rate(void **state)
 	assert_rates(
 		STATS("4000000000", "30", "20", "5"), STATS("3000000000", "90", "90", "0"),
 		"eth0: generation 41, packets 30, passed 0, packets/s -, passed/s 0\n" RATE_TITLES
-		"   2  firewall    20       -       0     5.0     0           0          0         0\n");
+		"   2  firewall    20       -       0     5.0     0           0          0          0         0\n");
 }
 
 static void a_clock_that_stands_still_gives_no_rate(void **state)
@@ -219,7 +220,7 @@ static void a_clock_that_stands_still_gives_no_rate(void **state)
 	assert_rates(
 		STATS("4000000000", "30", "20", "5"), STATS("4000000000", "20", "10", "0"),
 		"eth0: generation 41, packets 30, passed 0, packets/s -, passed/s -\n" RATE_TITLES
-		"   2  firewall    20       -       -       -     -           -          -         -\n");
+		"   2  firewall    20       -       -       -     -           -          -          -         -\n");
 }
 
 static void totals_are_shown_as_they_are(void **state)
@@ -230,9 +231,10 @@ static void totals_are_shown_as_they_are(void **state)
 	(void)state;
 	open_output(&output);
 	assert_int_equal(slot_view_stats(answer, NULL, false, &ascii, output.out), 0);
-	assert_output(&output, "eth0: generation 41, packets 30, passed 0\n"
-			       "slot  name      seen  pass  drop  tx  redirect  aborted  denied\n"
-			       "   2  firewall    20     0     5   0         0        0       0\n");
+	assert_output(&output,
+		      "eth0: generation 41, packets 30, passed 0\n"
+		      "slot  name      seen  pass  drop  tx  redirect  skipped  aborted  denied\n"
+		      "   2  firewall    20     0     5   0         0        1        0       0\n");
 	json_decref(answer);
 }
 

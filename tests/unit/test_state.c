@@ -76,7 +76,8 @@ static void a_state_comes_back_from_json_as_it_was(void **state)
 	slot->enabled = false;
 	slot->rules = (struct root_rules){
 		.continue_on = 1U << ROOT_COL_PASS | 1U << ROOT_COL_DROP,
-		.allow = 1U << ROOT_COL_PASS | 1U << ROOT_COL_DROP | 1U << ROOT_COL_TX,
+		.allow = 1U << ROOT_COL_PASS | 1U << ROOT_COL_DROP | 1U << ROOT_COL_TX |
+			 ROOT_ALLOW_SKIP,
 		.denied_as = ROOT_DENIED_AS_DROP,
 	};
 	assert_int_equal(slot_settings_add(&slot->settings, "rate", "10"), 0);

@@ -42,6 +42,22 @@ static void what_is_no_verdict_is_refused(void **state)
 		assert_int_equal(slot_verdict_parse(words[i]), -EINVAL);
 }
 
+static void skip_may_be_allowed_and_is_no_verdict(void **state)
+{
+	char text[64];
+
+	(void)state;
+	assert_int_equal(slot_allow_parse("skip"), ROOT_COL_SKIPPED);
+	assert_int_equal(slot_allow_parse("SKIP"), ROOT_COL_SKIPPED);
+	assert_int_equal(slot_allow_parse("xdp_skip"), -EINVAL);
+	assert_int_equal(slot_allow_parse("drop"), ROOT_COL_DROP);
+	assert_int_equal(slot_verdict_parse("skip"), -EINVAL);
+	assert_string_equal(slot_allow_name(ROOT_COL_SKIPPED), "skip");
+	assert_string_equal(slot_allow_name(ROOT_COL_DENIED), "?");
+	slot_verdict_mask_format(1U << ROOT_COL_PASS | ROOT_ALLOW_SKIP, text, sizeof(text));
+	assert_string_equal(text, "pass,skip");
+}
+
 static void the_column_of_what_is_denied_has_a_name(void **state)
 {
 	(void)state;
@@ -143,6 +159,7 @@ int main(void)
 		cmocka_unit_test(every_verdict_is_parsed_from_its_own_name),
 		cmocka_unit_test(names_are_taken_in_any_case_and_with_the_kernels_prefix),
 		cmocka_unit_test(what_is_no_verdict_is_refused),
+		cmocka_unit_test(skip_may_be_allowed_and_is_no_verdict),
 		cmocka_unit_test(the_column_of_what_is_denied_has_a_name),
 		cmocka_unit_test(masks_are_lists_in_the_kernels_order),
 		cmocka_unit_test(a_mask_that_does_not_fit_is_cut_and_terminated),

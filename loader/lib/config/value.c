@@ -265,7 +265,17 @@ static int set_continue_on(const struct slot_config_value *value, const char *ke
 
 static int set_allow(const struct slot_config_value *value, const char *key)
 {
-	add_verdict(value, key, &value->slot->rules.allow);
+	__u8 *allow = &value->slot->rules.allow;
+	int bit = slot_allow_parse(value->text);
+
+	if (value->is_first)
+		*allow = 0;
+	if (bit < 0)
+		refuse(value, key, "one of " VERDICTS ", skip");
+	else if (*allow & 1U << bit)
+		refuse(value, key, "each verdict once");
+	else
+		*allow |= 1U << bit;
 	return 0;
 }
 
@@ -453,6 +463,9 @@ void slot_config_slot_check(const struct slot_config_value *value,
 	if (is_allow_empty)
 		slot_config_errors_add(value->errors, value->line, "allow", "empty",
 				       "at least one of " VERDICTS);
+	else if (lines[SLOT_KEY_ALLOW] && rules->allow == ROOT_ALLOW_SKIP)
+		slot_config_errors_add(value->errors, lines[SLOT_KEY_ALLOW], "allow", "skip",
+				       "a verdict beside skip: at least one of " VERDICTS);
 	else if (lines[SLOT_KEY_CONTINUE_ON] && rules->allow)
 		check_continue_on(value, lines[SLOT_KEY_CONTINUE_ON]);
 	else

@@ -29,7 +29,8 @@ static int run_config_from_json(const json_t *json, struct slot_reason *why,
 	if (!err)
 		err = slot_json_get_number(member, "priority", UINT_MAX, why, &run.priority);
 	if (!err)
-		err = slot_verdicts_from_json(member, "continue_on", why, &run.continue_on);
+		err = slot_verdicts_from_json(member, "continue_on", ROOT_VERDICT_ALL, why,
+					      &run.continue_on);
 	if (!err)
 		*ret_run = run;
 	return err;

@@ -16,10 +16,10 @@ json_t *slot_verdicts_to_json(__u8 mask)
 {
 	json_t *list = json_array();
 
-	for (unsigned int verdict = 0; list && verdict < ROOT_VERDICTS; verdict++) {
-		if (!(mask & 1U << verdict))
+	for (unsigned int bit = 0; list && bit <= ROOT_COL_SKIPPED; bit++) {
+		if (!(mask & 1U << bit))
 			continue;
-		if (json_array_append_new(list, json_string(slot_verdict_name(verdict)))) {
+		if (json_array_append_new(list, json_string(slot_allow_name(bit)))) {
 			json_decref(list);
 			return NULL;
 		}
@@ -27,8 +27,8 @@ json_t *slot_verdicts_to_json(__u8 mask)
 	return list;
 }
 
-int slot_verdicts_from_json(const json_t *json, const char *name, struct slot_reason *why,
-			    __u8 *ret_mask)
+int slot_verdicts_from_json(const json_t *json, const char *name, __u8 known,
+			    struct slot_reason *why, __u8 *ret_mask)
 {
 	json_t *list;
 	json_t *item;
@@ -39,13 +39,13 @@ int slot_verdicts_from_json(const json_t *json, const char *name, struct slot_re
 	if (err)
 		return err;
 	json_array_foreach(list, index, item) {
-		int verdict = json_is_string(item) ? slot_verdict_parse(json_string_value(item)) :
-						     -EINVAL;
+		int bit = json_is_string(item) ? slot_allow_parse(json_string_value(item)) :
+						 -EINVAL;
 
-		if (verdict < 0)
+		if (bit < 0 || !(known & 1U << bit))
 			return slot_reason_set(why, -EINVAL, "'%s': names of verdicts expected",
 					       name);
-		mask |= 1U << verdict;
+		mask |= 1U << bit;
 	}
 	*ret_mask = mask;
 	return 0;
@@ -63,14 +63,16 @@ static int rules_from_json(const json_t *json, struct slot_reason *why,
 	int verdict;
 	int err;
 
-	err = slot_verdicts_from_json(json, "continue_on", why, &rules.continue_on);
+	err = slot_verdicts_from_json(json, "continue_on", ROOT_VERDICT_ALL, why,
+				      &rules.continue_on);
 	if (!err)
-		err = slot_verdicts_from_json(json, "allow", why, &rules.allow);
+		err = slot_verdicts_from_json(json, "allow", ROOT_VERDICT_ALL | ROOT_ALLOW_SKIP,
+					      why, &rules.allow);
 	if (!err)
 		err = slot_json_get_text(json, "denied_as", sizeof(denied_as), why, denied_as);
 	if (err)
 		return err;
-	if (!rules.allow || rules.continue_on & ~rules.allow)
+	if (!(rules.allow & ROOT_VERDICT_ALL) || rules.continue_on & ~rules.allow)
 		return slot_reason_set(why, -EINVAL,
 				       "'allow': a verdict, and all of continue_on, expected");
 	verdict = slot_verdict_parse(denied_as);

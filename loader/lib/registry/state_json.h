@@ -6,12 +6,13 @@
 #include "loader/lib/registry/state.h"
 
 /*
- * A mask of verdicts as an array of their names: the member @name of @json. _to_json
- * returns a new reference or NULL when memory is out, _from_json 0 or -EINVAL.
+ * A mask of verdicts and ROOT_ALLOW_SKIP as an array of names: the member @name of
+ * @json. _to_json returns a new reference or NULL when memory is out, _from_json 0,
+ * or -EINVAL, also for one that is not in @known.
  */
 json_t *slot_verdicts_to_json(__u8 mask);
-int slot_verdicts_from_json(const json_t *json, const char *name, struct slot_reason *why,
-			    __u8 *ret_mask);
+int slot_verdicts_from_json(const json_t *json, const char *name, __u8 known,
+			    struct slot_reason *why, __u8 *ret_mask);
 
 /* slot_run_config_to_json - a new reference, or NULL when memory is out. */
 json_t *slot_run_config_to_json(const struct slot_run_config *run);

@@ -15,6 +15,8 @@ static const char *const column_names[] = {
 	[ROOT_COL_SKIPPED] = "skipped",
 };
 
+#define ALLOW_SKIP "skip"
+
 const char *slot_verdict_name(unsigned int column)
 {
 	if (column >= sizeof(column_names) / sizeof(column_names[0]))
@@ -33,15 +35,28 @@ int slot_verdict_parse(const char *text)
 	return -EINVAL;
 }
 
+const char *slot_allow_name(unsigned int bit)
+{
+	if (bit == ROOT_COL_SKIPPED)
+		return ALLOW_SKIP;
+	return bit < ROOT_VERDICTS ? column_names[bit] : "?";
+}
+
+int slot_allow_parse(const char *text)
+{
+	return strcasecmp(text, ALLOW_SKIP) ? slot_verdict_parse(text) : ROOT_COL_SKIPPED;
+}
+
 void slot_verdict_mask_format(__u8 mask, char *ret, size_t size)
 {
 	size_t used = 0;
 
 	snprintf(ret, size, "none");
-	for (unsigned int verdict = 0; verdict < ROOT_VERDICTS && used < size; verdict++) {
-		if (!(mask & 1U << verdict))
+	mask &= ROOT_VERDICT_ALL | ROOT_ALLOW_SKIP;
+	for (unsigned int bit = 0; bit <= ROOT_COL_SKIPPED && used < size; bit++) {
+		if (!(mask & 1U << bit))
 			continue;
 		used += snprintf(ret + used, size - used, "%s%s", used ? "," : "",
-				 column_names[verdict]);
+				 slot_allow_name(bit));
 	}
 }

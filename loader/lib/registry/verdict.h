@@ -7,13 +7,19 @@
 
 #include <linux/types.h>
 
-/* slot_verdict_name - "drop", "pass", ... or "denied" for an enum root_column, else "?". */
+/* slot_verdict_name - "drop", "pass", ..., "denied" or "skipped" for an enum root_column, else "?". */
 const char *slot_verdict_name(unsigned int column);
 
 /* slot_verdict_parse - the verdict @text ("pass", "XDP_PASS"). Returns 0 to 4, or -EINVAL. */
 int slot_verdict_parse(const char *text);
 
-/* slot_verdict_mask_format - "pass,tx" into @ret (size bytes, always terminated), "none" for 0. */
+/* slot_allow_name - of a bit of what a reservation may allow: a verdict's, "skip" for ROOT_COL_SKIPPED. */
+const char *slot_allow_name(unsigned int bit);
+
+/* slot_allow_parse - the other way: 0 to 4, ROOT_COL_SKIPPED, or -EINVAL. */
+int slot_allow_parse(const char *text);
+
+/* slot_verdict_mask_format - "pass,tx,skip" into @ret (size bytes, always terminated), "none" for 0. */
 void slot_verdict_mask_format(__u8 mask, char *ret, size_t size);
 
 #endif

@@ -63,8 +63,8 @@ static int open_socket(int port)
 static void write_counts(int fd, const struct counts *counts)
 {
 	char text[4 * 21 + 1];
-	int len = snprintf(text, sizeof(text), "%20llu\n%20llu\n%20llu\n%20llu\n", counts->datagrams,
-			   counts->mixed, counts->unmarked, counts->overflows);
+	int len = snprintf(text, sizeof(text), "%20llu\n%20llu\n%20llu\n%20llu\n",
+			   counts->datagrams, counts->mixed, counts->unmarked, counts->overflows);
 
 	if (pwrite(fd, text, (size_t)len, 0) != len) {
 		perror("udp_sink: cannot write the counts");
