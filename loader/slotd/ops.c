@@ -34,6 +34,25 @@ int op_fail(struct op_error *error, int err, const struct slot_chain *chain)
 	return err;
 }
 
+int op_fail_batch(struct op_error *error, int err, const struct slot_batch *batch)
+{
+	size_t i;
+
+	for (i = 0; i < batch->count && batch->count > 1; i++) {
+		const char *name = batch->items[i].chain->interface;
+		const char *became = slot_batch_describe(&batch->items[i]);
+
+		slot_reasons_add(&error->details, "%s: %s", name, became);
+		log_error("%s: %s", name, became);
+	}
+	if (!slot_batch_has_stuck(batch))
+		return op_fail(error, err, NULL);
+	error->err = err;
+	slot_reason_append(&error->why, err, "; not every chain could go back, see below");
+	log_error("%s", error->why.text);
+	return err;
+}
+
 int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
 		   const struct slot_chain *chain)
 {

@@ -3,6 +3,7 @@
 #ifndef SLOTD_OPS_INTERNAL_H
 #define SLOTD_OPS_INTERNAL_H
 
+#include "loader/lib/chain/batch.h"
 #include "loader/slotd/ops.h"
 
 /*
@@ -10,6 +11,12 @@
  * @chain (NULL: of all chains, as they were), for the caller and for the log. Returns @err.
  */
 int op_fail(struct op_error *error, int err, const struct slot_chain *chain);
+
+/*
+ * op_fail_batch - the same for a change of several chains; error->details says
+ * of each what became of it.
+ */
+int op_fail_batch(struct op_error *error, int err, const struct slot_batch *batch);
 
 /* op_fail_config - the same for what is wrong with slots.conf: error->details. */
 int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,

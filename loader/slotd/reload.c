@@ -103,12 +103,13 @@ struct part {
 	bool is_new; /* opened for this reload */
 	struct setup before;
 	struct slot_chain_state desired;
-	struct slot_attempt *attempt;
 };
 
 struct reload {
 	struct slot_config config;
 	struct part *parts;
+	struct slot_chain **chains; /* of the parts, by the same index */
+	struct slot_batch batch;
 	struct slot_outcome *outcomes;
 };
 
@@ -118,7 +119,9 @@ static void reload_free(struct reload *reload)
 
 	for (i = 0; reload->parts && i < reload->config.count; i++)
 		slot_chain_state_free(&reload->parts[i].desired);
+	slot_batch_close(&reload->batch);
 	free(reload->parts);
+	free(reload->chains);
 	free(reload->outcomes);
 	slot_config_free(&reload->config);
 }
@@ -153,7 +156,8 @@ static int reload_read(struct daemon *daemon, struct reload *reload, struct op_e
 	lifecycle_watch(&reload->config);
 	reload->parts = calloc(reload->config.count, sizeof(*reload->parts));
 	reload->outcomes = calloc(reload->config.count, sizeof(*reload->outcomes));
-	if (!reload->parts || !reload->outcomes) {
+	reload->chains = calloc(SLOT_CONFIG_CHAINS_MAX, sizeof(struct slot_chain *));
+	if (!reload->parts || !reload->outcomes || !reload->chains) {
 		slot_reason_set(&error->why, 0, "out of memory");
 		return op_fail(error, -ENOMEM, NULL);
 	}
@@ -161,6 +165,7 @@ static int reload_read(struct daemon *daemon, struct reload *reload, struct op_e
 		err = part_open(daemon, &reload->parts[i], &reload->config.chains[i], error);
 		if (err)
 			return err;
+		reload->chains[i] = reload->parts[i].chain;
 	}
 	for (i = 0, failed = 0; i < reload->config.count; i++) {
 		err = config_resolve(daemon, &reload->config.chains[i],
@@ -171,42 +176,24 @@ static int reload_read(struct daemon *daemon, struct reload *reload, struct op_e
 	return failed ? op_fail_config(daemon, error, failed, NULL) : 0;
 }
 
-/* Build for all chains; a chain whose interface is away waits for it. */
-static int reload_build(struct reload *reload, const char *what, struct op_error *error)
+static int reload_change(struct reload *reload, const char *what, struct op_error *error)
 {
+	struct slot_batch *batch = &reload->batch;
 	size_t i;
-	int err = 0;
+	int err = slot_batch_open(reload->chains, reload->config.count, batch);
 
 	for (i = 0; i < reload->config.count && !err; i++) {
-		struct part *part = &reload->parts[i];
 		struct slot_change change = {
-			.desired = &part->desired,
-			.overrides = &part->chain->overrides,
+			.desired = &reload->parts[i].desired,
+			.overrides = &reload->chains[i]->overrides,
 			.reason = what,
 		};
 
-		if (part->chain->ifindex)
-			err = slot_chain_prepare(part->chain, &change, &error->why, &part->attempt);
+		err = slot_batch_prepare(batch, reload->chains[i], &change, &error->why);
 	}
-	return err ? op_fail(error, err, NULL) : 0;
-}
-
-static int reload_swap(struct reload *reload, struct op_error *error)
-{
-	struct slot_reason why;
-	size_t done;
-	size_t i;
-	int err = 0;
-
-	for (done = 0; done < reload->config.count && !err; done++)
-		if (reload->parts[done].attempt)
-			err = slot_chain_commit(reload->parts[done].attempt, &error->why);
 	if (!err)
-		return 0;
-	for (i = 0; i < done; i++)
-		if (reload->parts[i].attempt && slot_chain_revert(reload->parts[i].attempt, &why))
-			log_error("%s", why.text);
-	return op_fail(error, err, NULL);
+		err = slot_batch_commit(batch, &error->why);
+	return err ? op_fail_batch(error, err, batch) : 0;
 }
 
 /* What was built, swapped or opened for a reload that is refused goes. */
@@ -214,10 +201,10 @@ static void reload_undo(struct reload *reload)
 {
 	size_t i;
 
+	slot_batch_close(&reload->batch);
 	for (i = 0; reload->parts && i < reload->config.count; i++) {
 		struct part *part = &reload->parts[i];
 
-		slot_chain_finish(part->attempt, NULL);
 		if (part->is_new && part->chain)
 			slot_chain_free(part->chain);
 		else if (part->before.engine)
@@ -225,32 +212,34 @@ static void reload_undo(struct reload *reload)
 	}
 }
 
+static void let_go(struct slot_chain *chain)
+{
+	log_warning(slot_chain_is_attached(chain) ?
+			    "%s: slots.conf no longer names this chain; it runs on, unattended" :
+			    "%s: slots.conf no longer names this chain, which waits no more",
+		    chain->interface);
+	slot_chain_free(chain);
+}
+
 /* The new configuration is in force from here on. */
-static void reload_finish(struct daemon *daemon, struct reload *reload, struct slot_chain **chains,
-			  const char *what)
+static void reload_finish(struct daemon *daemon, struct reload *reload, const char *what)
 {
 	size_t i;
 
-	for (i = 0; i < daemon->config.count; i++) {
-		struct slot_chain *chain = daemon->chains[i];
-
-		if (slot_config_find(&reload->config, chain->interface))
-			continue;
-		log_warning("%s: slots.conf no longer names this chain; it runs on, unattended",
-			    chain->interface);
-		slot_chain_free(chain);
-	}
+	for (i = 0; i < daemon->config.count; i++)
+		if (!slot_config_find(&reload->config, daemon->chains[i]->interface))
+			let_go(daemon->chains[i]);
 	for (i = 0; i < reload->config.count; i++) {
-		chains[i] = reload->parts[i].chain;
+		const struct slot_batch_item *item = &reload->batch.items[i];
+
 		slot_chain_state_free(&reload->parts[i].desired);
-		if (!reload->parts[i].attempt)
-			continue;
-		slot_chain_finish(reload->parts[i].attempt, &reload->outcomes[i]);
-		op_log_outcome(chains[i], &reload->outcomes[i], what);
+		reload->outcomes[i] = item->outcome;
+		if (item->state == SLOT_BATCH_DONE)
+			op_log_outcome(item->chain, &item->outcome, what);
 	}
 	free(daemon->chains);
 	slot_config_free(&daemon->config);
-	daemon->chains = chains;
+	daemon->chains = TAKE_PTR(reload->chains);
 	daemon->config = reload->config;
 	reload->config = (struct slot_config){ 0 };
 }
@@ -258,27 +247,17 @@ static void reload_finish(struct daemon *daemon, struct reload *reload, struct s
 int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 	      struct slot_outcome **ret_outcomes)
 {
-	struct slot_chain **chains = NULL;
 	struct reload reload = { 0 };
 	char what[96];
 	int err = reload_read(daemon, &reload, error);
 
 	snprintf(what, sizeof(what), "apply by %s", who);
 	if (!err)
-		chains = calloc(SLOT_CONFIG_CHAINS_MAX, sizeof(struct slot_chain *));
-	if (!err && !chains) {
-		slot_reason_set(&error->why, 0, "out of memory");
-		err = op_fail(error, -ENOMEM, NULL);
-	}
-	if (!err)
-		err = reload_build(&reload, what, error);
-	if (!err)
-		err = reload_swap(&reload, error);
+		err = reload_change(&reload, what, error);
 	if (err) {
 		reload_undo(&reload);
-		free(chains);
 	} else {
-		reload_finish(daemon, &reload, chains, what);
+		reload_finish(daemon, &reload, what);
 		*ret_outcomes = TAKE_PTR(reload.outcomes);
 	}
 	slot_store_sweep(&daemon->host.store);

@@ -135,7 +135,7 @@ static void a_renamed_interface_keeps_its_chain_over_a_start(void **state)
 	slot_chain_free(chain);
 	world_must(
 		"ip link set eth0 down && ip link set eth0 name wan0.7 && ip link set wan0.7 up");
-	snprintf(world_config.interface, sizeof(world_config.interface), "wan0.7");
+	world_name("wan0.7");
 	*state = chain = world_open();
 	assert_true(slot_chain_is_attached(chain));
 	assert_int_equal(chain->current->number, 2);
@@ -155,7 +155,7 @@ static void a_start_under_the_old_name_of_a_renamed_interface_is_refused(void **
 	assert_int_equal(slot_chain_open(&world_host, &world_config, &world_why, &again), -EEXIST);
 	assert_non_null(strstr(world_why.text, "is called 'wan0' now"));
 	world_must("test -e " RECORDS "/generation-1.json");
-	snprintf(world_config.interface, sizeof(world_config.interface), "wan0");
+	world_name("wan0");
 	*state = chain = world_open();
 	assert_int_equal(chain->current->number, 1);
 }
@@ -189,7 +189,7 @@ static void an_interface_of_another_name_does_not_inherit_by_number(void **state
 	snprintf(command, sizeof(command), "ip link add index %u lan0 type veth peer name eth1",
 		 ifindex);
 	world_must(command);
-	snprintf(world_config.interface, sizeof(world_config.interface), "lan0");
+	world_name("lan0");
 	*state = chain = world_open();
 	assert_int_equal(chain->ifindex, ifindex);
 	assert_null(chain->current);

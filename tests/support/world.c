@@ -17,7 +17,7 @@
 #include "tests/support/tap.h"
 
 struct slot_host world_host;
-struct slot_chain_config world_config = { .interface = "eth0" };
+struct slot_chain_config world_config;
 struct slot_reason world_why;
 
 void world_must(const char *command)
@@ -47,6 +47,13 @@ void world_add_interface(void)
 		   "ip link set eth0 up && ip link set eth1 up");
 }
 
+void world_name(const char *interface)
+{
+	snprintf(world_config.interface, sizeof(world_config.interface), "%s", interface);
+	snprintf(world_config.place.interface, sizeof(world_config.place.interface), "%s",
+		 interface);
+}
+
 struct slot_chain *world_open(void)
 {
 	struct slot_chain *chain;
@@ -58,7 +65,7 @@ struct slot_chain *world_open(void)
 
 int world_start(void **state)
 {
-	snprintf(world_config.interface, sizeof(world_config.interface), "eth0");
+	world_name("eth0");
 	world_add_interface();
 	*state = world_open();
 	return 0;

@@ -25,6 +25,9 @@ int world_end(void **state);
 void world_must(const char *command);
 void world_add_interface(void);
 
+/* world_name - let world_config be of @interface. */
+void world_name(const char *interface);
+
 /* world_open - open the chain of world_config. */
 struct slot_chain *world_open(void);
 

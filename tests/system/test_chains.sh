@@ -67,15 +67,18 @@ test_new_objects_for_both() {
 }
 
 test_refused_reload() {
-	local before0 before1
+	local before0 before1 out
 
 	before1=$(of_eth1 '[.generation, .previous]')
 	bed_ctl --chain eth0 disable firewall >/dev/null
 	bed_ctl --chain eth0 rollback >/dev/null
 	before0=$(of_eth0 '[.generation, .previous, .slots[2].running]')
 	write_conf firewall.bpf.o "$BED_PROGS/bpf/progs/toolong.bpf.o"
-	matches "a reload of which the second chain is refused fails" "$(bed_ctl reload 2>&1)" \
-		"toolong.*nothing was changed"
+	out=$(bed_ctl reload 2>&1)
+	matches "a reload of which the second chain is refused fails" "$out" \
+		"eth1: .*toolong.*nothing was changed"
+	matches "it tells what became of the first" "$out" "eth0: built, not swapped in"
+	matches "and of the second" "$out" "eth1: refused, not changed"
 	is "the first chain keeps both generations" \
 		"$(of_eth0 '[.generation, .previous, .slots[2].running]')" "$before0"
 	is "the second too" "$(of_eth1 '[.generation, .previous]')" "$before1"

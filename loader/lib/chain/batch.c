@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/chain/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int slot_batch_open(struct slot_chain *const *chains, size_t count, struct slot_batch *ret_batch)
+{
+	struct slot_batch_item *items = calloc(count + 1, sizeof(*items));
+	size_t i;
+
+	if (!items)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		items[i].chain = chains[i];
+	ret_batch->items = items;
+	ret_batch->count = count;
+	return 0;
+}
+
+static struct slot_batch_item *find_item(const struct slot_batch *batch,
+					 const struct slot_chain *chain)
+{
+	size_t i = 0;
+
+	while (i < batch->count && batch->items[i].chain != chain)
+		i++;
+	return i < batch->count ? &batch->items[i] : NULL;
+}
+
+int slot_batch_prepare(struct slot_batch *batch, const struct slot_chain *chain,
+		       const struct slot_change *change, struct slot_reason *why)
+{
+	struct slot_batch_item *item = find_item(batch, chain);
+	int err;
+
+	if (!item)
+		return slot_reason_set(why, -EINVAL, "'%s' is no part of this change",
+				       chain->interface);
+	item->state = SLOT_BATCH_AWAY;
+	if (!chain->ifindex && !slot_chain_is_attached(chain))
+		return 0;
+	err = slot_chain_prepare(item->chain, change, why, &item->attempt);
+	item->state = err ? SLOT_BATCH_REFUSED : SLOT_BATCH_BUILT;
+	return err ? slot_reason_prefix(why, err, "%s: ", chain->interface) : 0;
+}
+
+static void revert(struct slot_batch *batch)
+{
+	struct slot_reason why;
+	size_t i;
+
+	for (i = batch->count; i-- > 0;) {
+		struct slot_batch_item *item = &batch->items[i];
+
+		if (item->state == SLOT_BATCH_DONE)
+			item->state = slot_chain_revert(item->attempt, &why) ? SLOT_BATCH_STUCK :
+									       SLOT_BATCH_REVERTED;
+	}
+}
+
+static void finish(struct slot_batch *batch, bool is_done)
+{
+	size_t i;
+
+	for (i = 0; i < batch->count; i++) {
+		struct slot_batch_item *item = &batch->items[i];
+
+		slot_chain_finish(item->attempt, is_done ? &item->outcome : NULL);
+		item->attempt = NULL;
+		if (is_done && item->state == SLOT_BATCH_AWAY)
+			slot_reason_set(
+				&item->outcome.warning, 0,
+				"the interface of '%s' is not there; its chain waits for it",
+				item->chain->interface);
+	}
+}
+
+int slot_batch_commit(struct slot_batch *batch, struct slot_reason *why)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < batch->count && !err; i++) {
+		struct slot_batch_item *item = &batch->items[i];
+
+		if (!item->attempt)
+			continue;
+		err = slot_chain_commit(item->attempt, why);
+		item->state = err == -ECANCELED ? SLOT_BATCH_STUCK :
+			      err		? SLOT_BATCH_FAILED :
+						  SLOT_BATCH_DONE;
+		if (err)
+			slot_reason_prefix(why, err, "%s: ", item->chain->interface);
+	}
+	if (err)
+		revert(batch);
+	finish(batch, !err);
+	return err;
+}
+
+void slot_batch_close(struct slot_batch *batch)
+{
+	if (batch->items)
+		finish(batch, false);
+	free(batch->items);
+	*batch = (struct slot_batch){ 0 };
+}
+
+bool slot_batch_has_stuck(const struct slot_batch *batch)
+{
+	size_t i;
+
+	for (i = 0; i < batch->count; i++)
+		if (batch->items[i].state == SLOT_BATCH_STUCK)
+			return true;
+	return false;
+}
+
+const char *slot_batch_describe(const struct slot_batch_item *item)
+{
+	static const char *const words[] = {
+		[SLOT_BATCH_UNTRIED] = "not tried",
+		[SLOT_BATCH_AWAY] = "its interface is not there",
+		[SLOT_BATCH_REFUSED] = "refused, not changed",
+		[SLOT_BATCH_BUILT] = "built, not swapped in",
+		[SLOT_BATCH_FAILED] = "not swapped in",
+		[SLOT_BATCH_REVERTED] = "swapped in and back",
+		[SLOT_BATCH_STUCK] = "swapped in, and the way back failed: it runs",
+		[SLOT_BATCH_DONE] = "changed",
+	};
+
+	return words[item->state];
+}
