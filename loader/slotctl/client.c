@@ -22,6 +22,7 @@
 struct transfer {
 	CURL *curl;
 	struct curl_slist *headers;
+	curl_mime *form;
 	struct slot_progress progress;
 	char *url;
 	char message[CURL_ERROR_SIZE];
@@ -34,6 +35,7 @@ struct transfer {
 static void free_transfer(struct transfer *transfer)
 {
 	slot_progress_close(&transfer->progress);
+	curl_mime_free(transfer->form);
 	curl_easy_cleanup(transfer->curl);
 	curl_slist_free_all(transfer->headers);
 	free(transfer->url);
@@ -74,16 +76,38 @@ static int check_interrupt(void *data, curl_off_t down_total, curl_off_t down, c
 	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
 }
 
-static void set_body(struct transfer *transfer, const struct slot_request *request)
+static int set_form(struct transfer *transfer, const struct slot_request *request)
+{
+	size_t i;
+
+	transfer->form = curl_mime_init(transfer->curl);
+	if (!transfer->form)
+		return -ENOMEM;
+	for (i = 0; i < request->part_count; i++) {
+		const struct slot_request_part *part = &request->parts[i];
+		curl_mimepart *added = curl_mime_addpart(transfer->form);
+
+		if (!added || curl_mime_name(added, part->name) ||
+		    curl_mime_data(added, part->size ? part->bytes : "", part->size))
+			return -ENOMEM;
+	}
+	curl_easy_setopt(transfer->curl, CURLOPT_MIMEPOST, transfer->form);
+	return 0;
+}
+
+static int set_body(struct transfer *transfer, const struct slot_request *request)
 {
 	CURL *curl = transfer->curl;
 
 	if (!strcmp(request->method, "GET"))
-		return;
+		return 0;
+	if (request->parts)
+		return set_form(transfer, request);
 	curl_easy_setopt(curl, CURLOPT_POST, 1L);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
+	return 0;
 }
 
 static int open_transfer(struct transfer *transfer, const char *socket,
@@ -110,8 +134,7 @@ static int open_transfer(struct transfer *transfer, const char *socket,
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, check_interrupt);
-	set_body(transfer, request);
-	return 0;
+	return set_body(transfer, request);
 }
 
 static int describe_connect(struct transfer *transfer, const char *socket, struct slot_reason *why)

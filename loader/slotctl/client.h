@@ -11,6 +11,13 @@
 
 #define SLOT_ANSWER_SIZE_MAX (64U << 20)
 
+/* One part of a form. */
+struct slot_request_part {
+	char name[32];
+	const void *bytes;
+	size_t size;
+};
+
 struct slot_request {
 	const char *method;
 	const char *path; /* from "/v1/" on, its parts escaped */
@@ -18,6 +25,8 @@ struct slot_request {
 		doing; /* shown on a terminal once it takes over a second; NULL: "waiting for slotd" */
 	const void *body; /* or NULL */
 	size_t size;
+	const struct slot_request_part *parts; /* a form, in place of the body; NULL: none */
+	size_t part_count;
 };
 
 /* Why something failed: one line, and more of them where slotd gave details. */

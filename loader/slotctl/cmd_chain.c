@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is done to a chain as a whole. */
+#include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/slotctl.h"
 
 static int change_chain(struct slot_ctl *ctl, const char *verb, const char *doing)
 {
 	struct slot_request request = { .method = "POST", .doing = doing };
+	_cleanup_free_ char *noun = NULL;
 	json_auto_t *result = NULL;
-	int err;
+	int err = slot_ctl_add_generation(ctl, verb, &noun);
 
-	err = slot_ctl_call(ctl, &request, verb, &result);
+	if (!err)
+		err = slot_ctl_call(ctl, &request, noun, &result);
 	return err ? err : slot_ctl_print_result(ctl, result);
 }
 
@@ -20,7 +23,8 @@ int cmd_apply(struct slot_ctl *ctl, int argc, char **argv)
 
 int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	if (argc)
+		return slot_ctl_change_slot(ctl, argv[0], "POST", "/rollback", "rolling back");
 	return change_chain(ctl, "rollback", "rolling back");
 }
 

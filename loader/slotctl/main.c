@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatcher/root_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/config/config.h"
 #include "loader/slotctl/cmd_program.h"
@@ -19,6 +21,8 @@ enum option_bit {
 	OPTION_WATCH = 1 << 1,
 	OPTION_MAP_DIR = 1 << 2,
 	OPTION_LINES = 1 << 3,
+	OPTION_GENERATION = 1 << 4,
+	OPTION_DEPLOY = 1 << 5,
 };
 
 struct command {
@@ -40,14 +44,25 @@ static const struct command commands[] = {
 	{ "status", cmd_status, "", "the daemon and its chains", 0, 0, 0 },
 	{ "generations", cmd_generations, "", "the chains that are built, newest first", 0, 0, 0 },
 	{ "plan", cmd_plan, "", "what apply would do", 0, 0, 0 },
-	{ "apply", cmd_apply, "", "read slots.conf again and make this chain like it", 0, 0, 0 },
+	{ "apply", cmd_apply, "", "read slots.conf again and make this chain like it", 0, 0,
+	  OPTION_GENERATION },
 	{ "reload", cmd_reload, "", "the same for all chains, or for none if one is refused", 0, 0,
 	  0 },
-	{ "deploy", cmd_deploy, "SLOT OBJECT", "run this object file in the slot", 2, 2, 0 },
-	{ "undeploy", cmd_undeploy, "SLOT", "run what slots.conf names again", 1, 1, 0 },
-	{ "enable", cmd_enable, "SLOT", "let packets through the slot's program", 1, 1, 0 },
-	{ "disable", cmd_disable, "SLOT", "let packets past the slot's program", 1, 1, 0 },
-	{ "rollback", cmd_rollback, "", "back to the previous generation", 0, 0, 0 },
+	{ "deploy", cmd_deploy, "SLOT OBJECT [SLOT OBJECT]...",
+	  "run these object files in the slots: all of them or none", 2, 2 * ROOT_SLOTS,
+	  OPTION_GENERATION | OPTION_WATCH | OPTION_DEPLOY },
+	{ "promote", cmd_promote, "SLOT", "make the slot's canary its version", 1, 1,
+	  OPTION_GENERATION },
+	{ "abort", cmd_abort, "SLOT", "end the slot's canary", 1, 1, OPTION_GENERATION },
+	{ "undeploy", cmd_undeploy, "SLOT", "run what slots.conf names again", 1, 1,
+	  OPTION_GENERATION },
+	{ "enable", cmd_enable, "SLOT", "let packets through the slot's program", 1, 1,
+	  OPTION_GENERATION },
+	{ "disable", cmd_disable, "SLOT", "let packets past the slot's program", 1, 1,
+	  OPTION_GENERATION },
+	{ "rollback", cmd_rollback, "[SLOT]",
+	  "back to the previous generation, or to what the slot ran before", 0, 1,
+	  OPTION_GENERATION },
 	{ "detach", cmd_detach, "", "take the chain off its interface", 0, 0, 0 },
 	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
 	  OPTION_LINES },
@@ -63,6 +78,13 @@ enum long_only {
 	LONG_WATCH,
 	LONG_MAP_DIR,
 	LONG_LINES,
+	LONG_GENERATION,
+	LONG_CANARY,
+	LONG_SIGNATURE,
+	LONG_MAX_DROP_RATIO,
+	LONG_MAX_ABORT,
+	LONG_RESET_MAP,
+	LONG_MIGRATE,
 	LONG_VERSION,
 };
 
@@ -74,6 +96,13 @@ static const struct option long_options[] = {
 	{ "watch", optional_argument, NULL, LONG_WATCH },
 	{ "map-dir", required_argument, NULL, LONG_MAP_DIR },
 	{ "lines", required_argument, NULL, LONG_LINES },
+	{ "generation", required_argument, NULL, LONG_GENERATION },
+	{ "canary", required_argument, NULL, LONG_CANARY },
+	{ "signature", required_argument, NULL, LONG_SIGNATURE },
+	{ "max-drop-ratio", required_argument, NULL, LONG_MAX_DROP_RATIO },
+	{ "max-abort", required_argument, NULL, LONG_MAX_ABORT },
+	{ "reset-map", required_argument, NULL, LONG_RESET_MAP },
+	{ "migrate", required_argument, NULL, LONG_MIGRATE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -88,9 +117,22 @@ static const char global_options[] =
 	"  -h, --help                     this, or the usage of the command\n"
 	"      --version\n";
 
+static const char change_options[] =
+	"\noptions of changes:\n"
+	"      --generation N             only if generation N runs, as you saw it\n"
+	"\noptions of deploy:\n"
+	"      --canary P%|cpu:LIST       for P percent of the flows or these CPUs only, beside the\n"
+	"                                 version that runs; then promote or abort\n"
+	"      --watch TIME               go back by itself if it does worse than before within\n"
+	"                                 TIME (30s, 5m), by one of these:\n"
+	"      --max-drop-ratio R         drops R of all packets more than before (0.2)\n"
+	"      --max-abort N              aborts N packets more than before\n"
+	"      --reset-map [SLOT:]MAP     start this map empty\n"
+	"      --migrate [SLOT:]MAP       let the object's converter fill this map\n"
+	"      --signature FILE           of the object (default: OBJECT.minisig, if it is there)\n";
+
 struct command_line {
 	unsigned int options; /* of enum option_bit, that were given */
-	const char *interval;
 	bool wants_help;
 	bool wants_version;
 };
@@ -111,6 +153,7 @@ static void print_usage(FILE *out)
 	slot_cli_list(out);
 	fputs("\nSLOT is a number from 0 to 19 or the name it is reserved as.\n", out);
 	fputs(global_options, out);
+	fputs(change_options, out);
 }
 
 static const struct command *find_command(const char *name)
@@ -120,6 +163,55 @@ static const struct command *find_command(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+static bool add_map(const char **maps, size_t *count)
+{
+	if (*count == SLOTCTL_MAPS_MAX) {
+		slot_ctl_warn("slotctl: ", "too many maps");
+		return false;
+	}
+	maps[(*count)++] = optarg;
+	return true;
+}
+
+/* Options of changes, but for --generation those of a deploy. */
+static bool set_change(struct slot_ctl *ctl, struct command_line *line, int option)
+{
+	struct slot_ctl_change *change = &ctl->change;
+
+	line->options |= option == LONG_GENERATION ? OPTION_GENERATION : OPTION_DEPLOY;
+	switch (option) {
+	case LONG_GENERATION:
+		change->generation = optarg;
+		return true;
+	case LONG_CANARY:
+		change->canary = optarg;
+		return true;
+	case LONG_SIGNATURE:
+		change->signature = optarg;
+		return true;
+	case LONG_MAX_DROP_RATIO:
+		change->max_drop_ratio = optarg;
+		return true;
+	case LONG_MAX_ABORT:
+		change->max_abort = optarg;
+		return true;
+	case LONG_RESET_MAP:
+		return add_map(change->reset_maps, &change->reset_count);
+	case LONG_MIGRATE:
+		return add_map(change->migrate_maps, &change->migrate_count);
+	default:
+		return false;
+	}
+}
+
+/* The value of an option that can do without: "--watch 30s" as well as "--watch=30s". */
+static const char *take_value(int argc, char **argv)
+{
+	if (optarg || optind >= argc || !isdigit((unsigned char)*argv[optind]))
+		return optarg;
+	return argv[optind++];
 }
 
 static bool set_option(struct slot_ctl *ctl, struct command_line *line, int option)
@@ -143,7 +235,6 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		return true;
 	case LONG_WATCH:
 		ctl->watch_s = DEFAULT_WATCH_S;
-		line->interval = optarg;
 		line->options |= OPTION_WATCH;
 		return true;
 	case LONG_MAP_DIR:
@@ -158,25 +249,26 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		line->wants_version = true;
 		return true;
 	default:
-		return false;
+		return set_change(ctl, line, option);
 	}
 }
 
 static int run_command(struct slot_ctl *ctl, const struct command_line *line,
 		       const struct command *command, int argc, char **argv)
 {
-	char *interval = (char *)line->interval;
+	char *interval = (char *)ctl->change.watch;
 
 	if (line->wants_help) {
-		printf("usage: slotctl %s%s%s\n%s\n%s", command->name, *command->args ? " " : "",
-		       command->args, command->summary, global_options);
+		printf("usage: slotctl %s%s%s\n%s\n%s%s", command->name, *command->args ? " " : "",
+		       command->args, command->summary,
+		       command->options & OPTION_GENERATION ? change_options : "", global_options);
 		return 0;
 	}
 	if (line->options & ~command->options)
 		return slot_ctl_refuse(
 			ctl, "'%s' does not take one of these options; see slotctl %s --help",
 			command->name, command->name);
-	if (interval && !argc)
+	if (interval && !argc && !command->min_args)
 		return command->run(ctl, 1, &interval);
 	if (argc < command->min_args || argc > command->max_args)
 		return slot_ctl_refuse(ctl, "'%s' takes %s; see slotctl --help", command->name,
@@ -239,6 +331,8 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
 		if (!set_option(&ctl, &line, option))
 			return SLOTCTL_EXIT_USAGE;
+		if (option == LONG_WATCH)
+			ctl.change.watch = take_value(argc, argv);
 	}
 	status = run_line(&ctl, &line, argc - optind, argv + optind);
 	if (status < 0)

@@ -120,7 +120,7 @@ static int find_name(struct slot_ctl *ctl, const char *name, unsigned int *ret_s
 	return refuse_name(ctl, name, answer);
 }
 
-static int find_slot(struct slot_ctl *ctl, const char *text, unsigned int *ret_slot)
+int slot_ctl_find_slot(struct slot_ctl *ctl, const char *text, unsigned int *ret_slot)
 {
 	unsigned long number;
 	char *end;
@@ -145,7 +145,7 @@ int slot_ctl_call_slot(struct slot_ctl *ctl, const struct slot_request *request,
 	unsigned int slot = 0;
 	int err;
 
-	err = find_slot(ctl, text, &slot);
+	err = slot_ctl_find_slot(ctl, text, &slot);
 	if (err)
 		return err;
 	if (asprintf(&path, "slots/%u%s", slot, noun) < 0) {
@@ -153,6 +153,19 @@ int slot_ctl_call_slot(struct slot_ctl *ctl, const struct slot_request *request,
 		return slot_reason_set(&ctl->failure.why, -ENOMEM, "out of memory");
 	}
 	return slot_ctl_call(ctl, request, path, ret_answer);
+}
+
+int slot_ctl_add_generation(struct slot_ctl *ctl, const char *noun, char **ret_noun)
+{
+	const char *text = ctl->change.generation;
+	char *made = NULL;
+
+	if (text && (!*text || text[strspn(text, "0123456789")]))
+		return slot_ctl_refuse(ctl, "--generation '%s': a number expected", text);
+	if (asprintf(&made, "%s%s%s", noun, text ? "?generation=" : "", text ? text : "") < 0)
+		return slot_reason_set(&ctl->failure.why, -ENOMEM, "out of memory");
+	*ret_noun = made;
+	return 0;
 }
 
 void slot_ctl_print_json(const struct slot_ctl *ctl, const json_t *json)

@@ -21,12 +21,29 @@
 #define SLOTCTL_EXIT_FAILURE 1
 #define SLOTCTL_EXIT_USAGE 2
 
+#define SLOTCTL_MAPS_MAX 64
+
+/* What the options of a change say, as they were written; NULL: not given. */
+struct slot_ctl_change {
+	const char *generation;
+	const char *canary;
+	const char *signature;
+	const char *watch;
+	const char *max_drop_ratio;
+	const char *max_abort;
+	const char *reset_maps[SLOTCTL_MAPS_MAX]; /* NAME, or SLOT:NAME */
+	size_t reset_count;
+	const char *migrate_maps[SLOTCTL_MAPS_MAX];
+	size_t migrate_count;
+};
+
 struct slot_ctl {
 	const char *socket;
 	const char *chain;   /* --chain, or NULL: the only one */
 	const char *map_dir; /* --map-dir, or NULL: as slotd says */
 	double watch_s;	     /* between two looks; 0: one look */
-	const char *lines;   /* --lines, or NULL: as many as slotd thinks fit */
+	struct slot_ctl_change change;
+	const char *lines; /* --lines, or NULL: as many as slotd thinks fit */
 	bool json;
 	bool all;
 	struct slot_look look; /* of stdout */
@@ -58,6 +75,25 @@ int slot_ctl_call_slot(struct slot_ctl *ctl, const struct slot_request *request,
 		       const char *noun, json_t **ret_answer);
 int slot_ctl_get(struct slot_ctl *ctl, const char *noun, json_t **ret_answer);
 
+/*
+ * slot_ctl_find_slot - the number that @text gives, or that of the reservation
+ * that it names. Returns 0, or the errors of slot_ctl_call_slot.
+ */
+int slot_ctl_find_slot(struct slot_ctl *ctl, const char *text, unsigned int *ret_slot);
+
+/*
+ * slot_ctl_add_generation - @noun, with ?generation=N behind it where --generation
+ * was given. Returns 0, or -EINVAL for what is no number; @ret_noun: free.
+ */
+int slot_ctl_add_generation(struct slot_ctl *ctl, const char *noun, char **ret_noun);
+
+/*
+ * slot_ctl_change_slot - @method on "@verb" of the slot that @text names, and
+ * print what it did. Returns 0 or the errors of slot_ctl_call_slot.
+ */
+int slot_ctl_change_slot(struct slot_ctl *ctl, const char *text, const char *method,
+			 const char *verb, const char *doing);
+
 /* slot_ctl_print_json - @json to stdout, indented; on one line while watching. */
 void slot_ctl_print_json(const struct slot_ctl *ctl, const json_t *json);
 
@@ -71,6 +107,7 @@ int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result);
  */
 void slot_ctl_warn(const char *prefix, const char *text);
 
+int cmd_abort(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_apply(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_audit(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv);
@@ -79,6 +116,7 @@ int cmd_disable(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_enable(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_generations(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_plan(struct slot_ctl *ctl, int argc, char **argv);
+int cmd_promote(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_reload(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_show(struct slot_ctl *ctl, int argc, char **argv);

@@ -89,6 +89,21 @@ static void add_slot(struct slot_table *table, const struct line *line, const js
 	add_packets(table, json_object_get(slot, "packets"));
 }
 
+/* The version beside it, with what it alone did to packets. */
+static void add_canary(struct slot_table *table, const struct line *line, const json_t *canary)
+{
+	if (!canary)
+		return;
+	slot_table_add_row(table, SLOT_STYLE_PLAIN);
+	slot_table_add(table, SLOT_STYLE_PLAIN, "%s", line->through);
+	slot_table_add(table, SLOT_STYLE_PLAIN, " ");
+	slot_table_add(table, SLOT_STYLE_PLAIN, "  canary");
+	slot_table_add(table, SLOT_STYLE_PLAIN, " ");
+	slot_answer_add_text(table, canary, "version");
+	slot_table_add(table, SLOT_STYLE_WARN, "%s", slot_answer_text(canary, "gets"));
+	add_packets(table, json_object_get(canary, "packets"));
+}
+
 int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look, FILE *out)
 {
 	const struct line *line = look->utf8 ? &line_utf8 : &line_ascii;
@@ -102,8 +117,10 @@ int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look
 	if (err)
 		return err;
 	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
-		if (all || slot_answer_is_true(slot, "reserved"))
-			add_slot(table, line, slot);
+		if (!all && !slot_answer_is_true(slot, "reserved"))
+			continue;
+		add_slot(table, line, slot);
+		add_canary(table, line, json_object_get(slot, "canary"));
 	}
 	slot_table_add_row(table, SLOT_STYLE_PLAIN);
 	slot_table_add(table, SLOT_STYLE_PLAIN, "%s", line->end);

@@ -60,7 +60,7 @@ int slot_view_plan(const json_t *plan, const struct slot_look *look, FILE *out)
 	return 0;
 }
 
-static void print_timing(const json_t *timing, FILE *out)
+static void print_timing(const json_t *timing, bool is_swap_only, FILE *out)
 {
 	char total[SLOT_TIME_SIZE], swap[SLOT_TIME_SIZE];
 
@@ -71,7 +71,7 @@ static void print_timing(const json_t *timing, FILE *out)
 	if (!slot_answer_has(timing, "swap"))
 		return;
 	slot_text_format_us((__u64)slot_answer_number(timing, "swap"), swap);
-	fprintf(out, ", swap %s", swap);
+	fprintf(out, is_swap_only ? ", one swap, %s" : ", swap %s", swap);
 }
 
 int slot_view_result(const json_t *result, const struct slot_look *look, FILE *out)
@@ -100,7 +100,8 @@ int slot_view_result(const json_t *result, const struct slot_look *look, FILE *o
 		fprintf(out, "%s: detached", name);
 	if (generation && previous)
 		fprintf(out, " (was %" JSON_INTEGER_FORMAT ")", previous);
-	print_timing(json_object_get(result, "timing_us"), out);
+	print_timing(json_object_get(result, "timing_us"), slot_answer_is_true(result, "swap_only"),
+		     out);
 	putc('\n', out);
 	return 0;
 }

@@ -20,6 +20,18 @@ static void add_program(struct slot_table *table, const json_t *slot)
 			       "as slots.conf says");
 }
 
+static void add_version(struct slot_table *table, const json_t *slot, const char *key)
+{
+	const json_t *object = json_object_get(slot, key);
+	const char *gets = json_string_value(json_object_get(object, "gets"));
+
+	if (object)
+		slot_pairs_add(table, key, "%s %s (%.8s)%s%s", slot_answer_text(object, "program"),
+			       slot_answer_text(object, "version"),
+			       slot_answer_text(object, "sha256"), gets ? ", gets " : "",
+			       gets ? gets : "");
+}
+
 static void add_settings(struct slot_table *table, const json_t *settings)
 {
 	const char *key;
@@ -71,6 +83,8 @@ static int add_reservation(struct slot_table *table, const json_t *slot)
 	slot_pairs_add_text(table, slot, "name");
 	slot_pairs_add_text(table, slot, "owner");
 	add_program(table, slot);
+	add_version(table, slot, "canary");
+	add_version(table, slot, "former");
 	err = slot_pairs_add_run_config(table, slot);
 	if (!err)
 		err = slot_pairs_add_list(table, slot, "continue_on");

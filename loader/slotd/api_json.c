@@ -13,6 +13,7 @@
 #include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/registry/limits_json.h"
+#include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/registry.h"
 #include "loader/lib/registry/state_json.h"
 #include "loader/lib/registry/verdict.h"
@@ -99,6 +100,37 @@ static void add_packets(json_t *to, const struct slot_packets *packets)
 				    json_integer((json_int_t)packets->verdicts[c]));
 }
 
+static json_t *describe_object(const struct slot_object_id *object)
+{
+	return json_pack("{s:s, s:s, s:s}", "program", object->name, "version", object->version,
+			 "sha256", object->sha256);
+}
+
+static json_t *describe_canary(const struct slot_canary *canary)
+{
+	json_t *json = describe_object(&canary->object);
+	char text[SLOT_CANARY_TEXT_MAX];
+
+	slot_canary_format(canary, text);
+	json_object_set_new(json, "gets", json_string(text));
+	if (!canary->cpus) {
+		json_object_set_new(json, "share_ppm", json_integer(canary->share_ppm));
+		return json;
+	}
+	slot_cpus_format(canary->cpus, text);
+	json_object_set_new(json, "cpus", json_string(text));
+	return json;
+}
+
+/* What else the slot runs, or ran. */
+static void add_versions(json_t *json, const struct slot_state *state)
+{
+	if (state->canary.present)
+		json_object_set_new(json, "canary", describe_canary(&state->canary));
+	if (state->has_former)
+		json_object_set_new(json, "former", describe_object(&state->former));
+}
+
 static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 			     const struct slot_counters *counters)
 {
@@ -130,6 +162,8 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 			json_object_set_new(json, "run_config",
 					    slot_run_config_to_json(&state->object.run));
 	}
+	if (json)
+		add_versions(json, state);
 	return json;
 }
 
@@ -317,6 +351,7 @@ json_t *api_outcome(const struct slot_chain *chain, const struct slot_outcome *o
 	if (outcome->warning.text[0])
 		json_array_append_new(warnings, json_string(outcome->warning.text));
 	json_object_set_new(json, "changed", json_boolean(outcome->is_changed));
+	json_object_set_new(json, "swap_only", json_boolean(outcome->is_swap_only));
 	json_object_set_new(json, "generation", json_integer(number_of(chain->current)));
 	json_object_set_new(json, "previous", json_integer(number_of(chain->previous)));
 	json_object_set_new(json, "timing_us",

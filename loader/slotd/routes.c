@@ -263,21 +263,23 @@ static int run_put(struct call *call)
 static int run_undeploy(struct call *call)
 {
 	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
 
-	return answer_outcome(call,
-			      op_undeploy(call->daemon, call->chain, call->slot, call->who,
-					  &call->error, &outcome),
-			      &outcome);
+	if (!err)
+		err = op_undeploy(call->daemon, call->chain, call->slot, call->who, &call->error,
+				  &outcome);
+	return answer_outcome(call, err, &outcome);
 }
 
 static int set_enabled(struct call *call, bool is_enabled)
 {
 	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
 
-	return answer_outcome(call,
-			      op_enable(call->daemon, call->chain, call->slot, is_enabled,
-					call->who, &call->error, &outcome),
-			      &outcome);
+	if (!err)
+		err = op_enable(call->daemon, call->chain, call->slot, is_enabled, call->who,
+				&call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
 }
 
 static int run_enable(struct call *call)

@@ -60,7 +60,7 @@ test_changing() {
 	refuses "nobody but root may deploy into a slot that is not reserved" "does not own slot 9" \
 		as_nobody deploy 9 "$pass"
 	matches "refusals are logged" "$(bed_log)" \
-		"uid [0-9]+ \(nobody\) was refused: PUT /v1/chains/eth0/slots/2/object"
+		"uid [0-9]+ \(nobody\) was refused: POST /v1/chains/eth0/deploy"
 }
 
 test_owning() {

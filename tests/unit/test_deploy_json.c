@@ -119,7 +119,10 @@ static const struct bad_deploy bad[] = {
 	{ "maps_that_are_no_names", WITH("\"reset_maps\": [1]"),
 	  "change: slots[0]: 'reset_maps': names of maps expected" },
 	{ "a_map_that_is_a_path", WITH("\"migrate_maps\": [\"../m\"]"),
-	  "change: slots[0]: 'migrate_maps': names of maps expected" },
+	  "change: slots[0]: 'migrate_maps': '../m' cannot be a map's name: 1 to 63 of letters, "
+	  "digits, _ and . expected" },
+	{ "a_map_twice", WITH("\"reset_maps\": [\"m\"], \"migrate_maps\": [\"m\"]"),
+	  "change: slots[0]: 'migrate_maps': map 'm' is named twice: reset it or migrate it, once" },
 	{ "no_maps_at_all", WITH("\"reset_maps\": []"),
 	  "change: slots[0]: 'reset_maps': 1 to 64 names of maps expected" },
 	{ "a_canary_that_resets_maps",

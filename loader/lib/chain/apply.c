@@ -373,10 +373,19 @@ int slot_chain_renew(struct slot_chain *chain, struct slot_reason *why,
 	return err;
 }
 
+/* What runs now is what the generation that comes back has run before it. */
+static int note_former(const struct slot_chain *chain, struct slot_reason *why)
+{
+	struct slot_generation *to = chain->previous;
+
+	slot_chain_state_set_former(&to->state, &chain->current->state);
+	return slot_generation_write(to, &chain->host->store, chain->interface, why);
+}
+
 int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *overrides,
 			struct slot_reason *why, struct slot_outcome *ret_outcome)
 {
-	struct slot_outcome outcome = { .is_changed = true };
+	struct slot_outcome outcome = { .is_changed = true, .is_swap_only = true };
 	struct slot_chain_before before = remember(chain);
 	long long start = now_us();
 	int err;
@@ -387,6 +396,8 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 				       chain->interface);
 	slot_plan_make(&before.current->state, &before.previous->state, &outcome.plan);
 	err = slot_chain_settle_maps(chain, why);
+	if (!err)
+		err = note_former(chain, why);
 	if (err)
 		return err;
 	err = swap_and_record(chain, before.previous, overrides, &before, why, &outcome.timing);

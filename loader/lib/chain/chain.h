@@ -66,6 +66,7 @@ struct slot_change {
 
 struct slot_outcome {
 	bool is_changed;
+	bool is_swap_only; /* nothing had to be built */
 	struct slot_plan plan;
 	struct slot_timing timing;
 	struct slot_reason warning; /* empty: none */
