@@ -41,8 +41,14 @@ json_t *slot_object_id_to_json(const struct slot_object_id *object)
 	json_t *json = json_pack("{s:s, s:s, s:s}", "sha256", object->sha256, "name", object->name,
 				 "version", object->version);
 
-	if (object->run.present &&
-	    json_object_set_new(json, "run_config", slot_run_config_to_json(&object->run))) {
+	int err = 0;
+
+	if (object->run.present)
+		err = json_object_set_new(json, "run_config",
+					  slot_run_config_to_json(&object->run));
+	if (!err && object->is_adopted)
+		err = json_object_set_new(json, "adopted", json_true());
+	if (err) {
 		json_decref(json);
 		return NULL;
 	}
@@ -71,6 +77,8 @@ int slot_object_id_from_json(const json_t *json, const char *key, struct slot_re
 					 object.version);
 	if (!err)
 		err = run_config_from_json(member, why, &object.run);
+	if (!err && json_object_get(member, "adopted"))
+		err = slot_json_get_bool(member, "adopted", why, &object.is_adopted);
 	if (err)
 		return err;
 	if (strspn(object.sha256, "0123456789abcdef") != SLOT_SHA256_SIZE - 1)

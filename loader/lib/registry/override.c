@@ -44,7 +44,8 @@ static struct slot_override *take_override(struct slot_overrides *overrides, con
 /* One that asks for nothing any more makes room for another. */
 static void drop_if_idle(struct slot_override *override)
 {
-	if (!override->has_object && !override->canary.present && override->enabled < 0)
+	if (!override->has_object && !override->canary.present && override->enabled < 0 &&
+	    !override->is_adopted)
 		*override = (struct slot_override){ 0 };
 }
 
@@ -58,6 +59,10 @@ int slot_override_set_object(struct slot_overrides *overrides, const char *name,
 	override = take_override(overrides, name);
 	if (!override)
 		return object ? -ENOSPC : 0;
+	if (!object && override->is_adopted) {
+		*override = (struct slot_override){ 0 };
+		return 0;
+	}
 	override->has_object = object;
 	override->object = object ? *object : (struct slot_object_id){ 0 };
 	drop_if_idle(override);
@@ -115,7 +120,8 @@ static bool is_override_equal(const struct slot_override *a, const struct slot_o
 {
 	return !strcmp(a->name, b->name) && a->has_object == b->has_object &&
 	       a->enabled == b->enabled && slot_object_id_is_equal(&a->object, &b->object) &&
-	       slot_canary_is_equal(&a->canary, &b->canary);
+	       slot_canary_is_equal(&a->canary, &b->canary) && a->is_adopted == b->is_adopted &&
+	       a->slot == b->slot;
 }
 
 bool slot_overrides_is_equal(const struct slot_overrides *a, const struct slot_overrides *b)
@@ -141,6 +147,8 @@ static json_t *override_to_json(const struct slot_override *override)
 		err = json_object_set_new(json, "canary", slot_canary_to_json(&override->canary));
 	if (!err && override->enabled >= 0)
 		err = json_object_set_new(json, "enabled", json_boolean(override->enabled));
+	if (!err && override->is_adopted)
+		err = json_object_set_new(json, "adopted_in", json_integer(override->slot));
 	if (err) {
 		json_decref(json);
 		return NULL;
@@ -181,6 +189,10 @@ static int override_from_json(const json_t *json, struct slot_reason *why,
 	if (!err && json_object_get(json, "enabled")) {
 		err = slot_json_get_bool(json, "enabled", why, &is_enabled);
 		override.enabled = err ? -1 : is_enabled;
+	}
+	if (!err && json_object_get(json, "adopted_in")) {
+		err = slot_json_get_number(json, "adopted_in", ROOT_SLOTS, why, &override.slot);
+		override.is_adopted = true;
 	}
 	if (!err)
 		*ret_override = override;

@@ -24,8 +24,12 @@ const char *slot_action_name(enum slot_action action)
 /* "firewall 1.0.0 (ab12cd34)" */
 static void format_id(const struct slot_object_id *object, char ret[OBJECT_TEXT_MAX])
 {
-	snprintf(ret, OBJECT_TEXT_MAX, "%s %s (%.8s)", object->name, object->version,
-		 object->sha256);
+	if (object->is_adopted)
+		snprintf(ret, OBJECT_TEXT_MAX, "%s (adopted, tag %s)", object->name,
+			 object->version);
+	else
+		snprintf(ret, OBJECT_TEXT_MAX, "%s %s (%.8s)", object->name, object->version,
+			 object->sha256);
 }
 
 static void format_object(const struct slot_state *slot, char ret[OBJECT_TEXT_MAX])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/registry/adoption.h"
 
 static int resolve_slot(const struct slot_reservation *reservation,
 			const struct slot_object_id *object, const struct slot_override *override,
@@ -55,6 +56,7 @@ int slot_registry_resolve(const struct slot_chain_config *chain,
 				 &state.slots[slot]))
 			return -ENOMEM;
 	}
+	slot_adoption_resolve(overrides, &state);
 	*ret_state = state;
 	state = (struct slot_chain_state){ 0 };
 	return 0;
@@ -101,6 +103,7 @@ int slot_registry_return(const struct slot_chain_state *from_config,
 		if (err)
 			return err;
 	}
+	slot_adoption_return(from_config, target, &overrides);
 	*ret_overrides = overrides;
 	return 0;
 }

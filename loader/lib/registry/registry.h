@@ -14,7 +14,7 @@ const struct slot_override *slot_override_find(const struct slot_overrides *over
 
 /*
  * slot_override_set_object - from now on @name runs @object, whatever slots.conf
- * names; NULL takes that back. Returns 0, -EINVAL (no name, or too long) or
+ * names; NULL takes that back, and for an adopted one all of it. Returns 0, -EINVAL (no name, or too long) or
  * -ENOSPC (more names than slots: see slot_overrides_del_stale).
  */
 int slot_override_set_object(struct slot_overrides *overrides, const char *name,

@@ -6,8 +6,8 @@
 
 bool slot_object_id_is_equal(const struct slot_object_id *a, const struct slot_object_id *b)
 {
-	return !strcmp(a->sha256, b->sha256) && !strcmp(a->name, b->name) &&
-	       !strcmp(a->version, b->version);
+	return a->is_adopted == b->is_adopted && !strcmp(a->sha256, b->sha256) &&
+	       !strcmp(a->name, b->name) && !strcmp(a->version, b->version);
 }
 
 void slot_chain_state_free(struct slot_chain_state *state)

@@ -27,6 +27,7 @@ struct slot_object_id {
 	char name[SLOT_NAME_MAX];
 	char version[SLOT_NAME_MAX];
 	struct slot_run_config run; /* of the function that runs */
+	bool is_adopted; /* a loaded program without a file: sha256 is its tag, after 48 zeros */
 };
 
 /* A second version beside the slot's own, for a part of its packets. */
@@ -39,6 +40,7 @@ struct slot_canary {
 
 struct slot_state {
 	bool reserved;
+	bool is_adopted; /* not by slots.conf: its program was taken over from libxdp */
 	bool enabled;
 	bool has_object;
 	char name[SLOT_NAME_MAX]; /* of the reservation */
@@ -60,7 +62,9 @@ struct slot_override {
 	bool has_object;
 	struct slot_object_id object;
 	struct slot_canary canary;
-	int enabled; /* 1, 0, or -1: as slots.conf says */
+	int enabled;	   /* 1, 0, or -1: as slots.conf says */
+	bool is_adopted;   /* it brings its reservation along (registry/adoption.h) */
+	unsigned int slot; /* of that */
 };
 
 struct slot_overrides {

@@ -133,6 +133,8 @@ static int add_parts(json_t *json, const struct slot_state *slot)
 
 	if (!slot_limits_is_equal(&slot->limits, &none))
 		err = json_object_set_new(json, "limits", slot_limits_to_json(&slot->limits));
+	if (!err && slot->is_adopted)
+		err = json_object_set_new(json, "adopted", json_true());
 	if (!err && slot->has_object)
 		err = json_object_set_new(json, "object", slot_object_id_to_json(&slot->object));
 	if (!err && slot->canary.present)
@@ -181,6 +183,8 @@ static int slot_from_json(const json_t *json, struct slot_reason *why, struct sl
 		err = slot_canary_from_json(json, why, &slot.canary);
 	if (!err && json_object_get(json, "continue_on_given"))
 		err = slot_json_get_bool(json, "continue_on_given", why, &slot.has_continue_on);
+	if (!err && json_object_get(json, "adopted"))
+		err = slot_json_get_bool(json, "adopted", why, &slot.is_adopted);
 	if (!err)
 		err = rules_from_json(json, why, &slot.rules);
 	if (!err)
