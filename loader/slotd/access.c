@@ -35,6 +35,7 @@ static const struct access_rule rules[ACCESS_COUNT] = {
 	[ACCESS_APPLY] = { "apply", ACCESS_ADMIN, true },
 	[ACCESS_ROLLBACK] = { "rollback", ACCESS_ADMIN, true },
 	[ACCESS_DETACH] = { "detach", ACCESS_ADMIN, true },
+	[ACCESS_ADOPT] = { "adopt", ACCESS_ADMIN, true },
 };
 
 const struct access_rule *access_rule_get(enum access_op op)

@@ -96,6 +96,13 @@ int op_check_former(const struct daemon *daemon, const struct slot_chain *chain,
 int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error *error,
 		struct slot_outcome *ret_outcome);
 
+/*
+ * op_adopt - take over the programs of the libxdp dispatcher on the interface of
+ * @chain, which is not attached, into slots that slots.conf leaves free.
+ */
+int op_adopt(struct daemon *daemon, struct slot_chain *chain, const char *who,
+	     struct op_error *error, struct slot_outcome *ret_outcome);
+
 int op_detach(struct slot_chain *chain, struct op_error *error);
 
 #endif

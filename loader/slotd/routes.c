@@ -218,6 +218,15 @@ static int run_detach(struct call *call)
 	return answer_outcome(call, op_detach(call->chain, &call->error), &outcome);
 }
 
+static int run_adopt(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(
+		call, op_adopt(call->daemon, call->chain, call->who, &call->error, &outcome),
+		&outcome);
+}
+
 static int run_deploy(struct call *call)
 {
 	_cleanup_(op_deploys_free) struct op_deploys deploys = { 0 };
@@ -307,6 +316,7 @@ static const struct route routes[] = {
 	{ "POST", CHAIN "apply", ACCESS_APPLY, run_apply, { 0 } },
 	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, run_rollback, { 0 } },
 	{ "POST", CHAIN "detach", ACCESS_DETACH, run_detach, { 0 } },
+	{ "POST", CHAIN "adopt", ACCESS_ADOPT, run_adopt, { 0 } },
 	{ "POST", CHAIN "deploy", ACCESS_DEPLOY, run_deploy, { DEPLOY_SIZE_MAX, true } },
 	{ "PUT", SLOT "/object", ACCESS_DEPLOY, run_put, { SLOT_BLOB_SIZE_MAX, false } },
 	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, run_undeploy, { 0 } },

@@ -38,14 +38,16 @@ static int swap(struct slot_chain *chain, const struct slot_generation *to,
 {
 	int err;
 
+	if (chain->takeover)
+		return slot_chain_replace_dispatcher(chain, to->root_fd, why);
 	if (!slot_chain_is_attached(chain)) {
 		slot_chain_unlink(chain);
 		return slot_chain_attach(chain, to->root_fd, why);
 	}
-	err = slot_xdp_swap(chain->link_fd, to->root_fd, from->root_fd);
+	err = slot_chain_move(chain, to->root_fd, from->root_fd);
 	if (err == -EPERM)
 		return slot_reason_set(why, err,
-				       "the link of '%s' no longer runs generation %u: someone "
+				       "'%s' no longer runs generation %u: someone "
 				       "else changed it",
 				       chain->interface, from->number);
 	return err ? slot_reason_set(why, err, "cannot swap '%s' to generation %u: %s",
@@ -61,7 +63,9 @@ static int undo_swap(struct slot_chain *chain, const struct slot_generation *to,
 		     const struct slot_chain_before *before)
 {
 	if (before->was_attached)
-		return slot_xdp_swap(chain->link_fd, before->current->root_fd, to->root_fd);
+		return slot_chain_move(chain, before->current->root_fd, to->root_fd);
+	if (chain->takeover)
+		return slot_chain_return_dispatcher(chain);
 	slot_chain_unlink(chain);
 	return 0;
 }

@@ -139,6 +139,12 @@ static struct slot_program **opened_of(struct slot_attempt *attempt, const struc
 	return &attempt->opened[part->version][part->slot];
 }
 
+static int prefix_part(const struct part *part, int err, struct slot_reason *why)
+{
+	return slot_reason_prefix(why, err, "slot %u (%s%s): ", part->slot, part->state.name,
+				  part->version == ROOT_CANARY ? ", canary" : "");
+}
+
 static int open_from_store(struct slot_attempt *attempt, const struct part *part,
 			   struct slot_reason *why)
 {
@@ -153,9 +159,17 @@ static int open_from_store(struct slot_attempt *attempt, const struct part *part
 					opened_of(attempt, part));
 		slot_blob_free(&blob);
 	}
-	return err ? slot_reason_prefix(why, err, "slot %u (%s%s): ", part->slot, state->name,
-					part->version == ROOT_CANARY ? ", canary" : "") :
-		     0;
+	return err;
+}
+
+static int open_part(struct slot_attempt *attempt, const struct part *part, struct slot_reason *why)
+{
+	int err = part->state.object.is_adopted ?
+			  slot_attempt_open_adopted(attempt, part->slot, &part->state, why,
+						    opened_of(attempt, part)) :
+			  open_from_store(attempt, part, why);
+
+	return err ? prefix_part(part, err, why) : 0;
 }
 
 /* A program that is in memory or opened from the store, loaded with frags or without. */
@@ -171,7 +185,7 @@ static int find_program(struct slot_attempt *attempt, const struct part *part,
 	if (!program)
 		program = slot_program_cache_find(cache, &part->state, type, false);
 	if (!program) {
-		err = open_from_store(attempt, part, why);
+		err = open_part(attempt, part, why);
 		if (err)
 			return err;
 		program = *opened_of(attempt, part);
@@ -231,11 +245,17 @@ static int choose_program(struct slot_attempt *attempt, const struct part *part,
 	if (*chosen)
 		return 0;
 	if (!*opened_of(attempt, part)) {
-		err = open_from_store(attempt, part, why);
+		err = open_part(attempt, part, why);
 		if (err)
 			return err;
 	}
-	reopen_pinned(attempt, part);
+	if (part->state.object.is_adopted) {
+		err = slot_attempt_check_adopted(attempt, *opened_of(attempt, part), why);
+		if (err)
+			return prefix_part(part, err, why);
+	} else {
+		reopen_pinned(attempt, part);
+	}
 	*chosen = *opened_of(attempt, part);
 	return 0;
 }

@@ -45,6 +45,18 @@ int slot_attempt_stage(struct slot_attempt *attempt, const char *reason, struct 
 /* slot_attempt_open - find or open every program that is to run. Returns 0 or -errno, says why. */
 int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why);
 
+/*
+ * slot_attempt_open_adopted - the program that @slot, with @state, adopted from
+ * libxdp: from the dispatcher that is taken over, or from the pins of a generation.
+ * slot_attempt_check_adopted - whether it fits the chain, which takes multi-buffer
+ * packets or not. Both return 0 or -errno, and say why.
+ */
+int slot_attempt_open_adopted(const struct slot_attempt *attempt, unsigned int slot,
+			      const struct slot_state *state, struct slot_reason *why,
+			      struct slot_program **ret_program);
+int slot_attempt_check_adopted(const struct slot_attempt *attempt,
+			       const struct slot_program *program, struct slot_reason *why);
+
 /* slot_attempt_build - load, link and pin. Returns 0 or -errno, says why. */
 int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why);
 

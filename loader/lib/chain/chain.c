@@ -16,6 +16,7 @@
 #include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/registry/adoption.h"
 
 void slot_chain_free(struct slot_chain *chain)
 {
@@ -26,6 +27,8 @@ void slot_chain_free(struct slot_chain *chain)
 	slot_generation_free(chain->previous);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
+	if (chain->netlink_fd >= 0)
+		close(chain->netlink_fd);
 	if (chain->totals_fd >= 0)
 		close(chain->totals_fd);
 	free(chain);
@@ -36,6 +39,8 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 	unsigned int ifindex = 0;
 	__u32 prog_id;
 
+	if (chain->netlink_fd >= 0)
+		return slot_chain_netlink_is_attached(chain);
 	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
 	       ifindex;
 }
@@ -113,8 +118,15 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	return 0;
 }
 
+int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd)
+{
+	return chain->netlink_fd >= 0 ? slot_chain_netlink_move(chain, new_fd) :
+					slot_xdp_swap(chain->link_fd, new_fd, old_fd);
+}
+
 void slot_chain_unlink(struct slot_chain *chain)
 {
+	slot_chain_netlink_release(chain);
 	slot_pin_del(chain->dir, SLOT_PIN_LINK);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
@@ -229,14 +241,19 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 {
 	struct slot_generation *current = TAKE_PTR(chain->current);
 	struct slot_generation *previous = TAKE_PTR(chain->previous);
+	struct slot_overrides overrides = chain->overrides;
 	bool was_detached = chain->is_detached;
+	char gone[8];
 	int err;
 
 	/* The intention first: a start after a kill in between finds nothing to bring back. */
 	chain->is_detached = keep_off;
+	/* Programs that were adopted live nowhere but in the kernel. */
+	slot_adoption_forget(&chain->overrides, gone, sizeof(gone));
 	err = slot_chain_save(chain, why);
 	if (err) {
 		chain->is_detached = was_detached;
+		chain->overrides = overrides;
 		chain->current = current;
 		chain->previous = previous;
 		return err;

@@ -31,7 +31,8 @@ struct slot_chain {
 	char dir[PATH_MAX];		   /* of its pins */
 	__u64 netns_cookie;		   /* 0: the netns is not there */
 	unsigned int ifindex;		   /* 0: the interface is not there */
-	int link_fd;			   /* -1: not attached */
+	int link_fd;			   /* -1: not attached, or not by a link */
+	int netlink_fd;			   /* the root that runs without a link, or -1 */
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
 	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
@@ -41,6 +42,8 @@ struct slot_chain {
 	struct slot_generation *previous; /* NULL: no way back */
 	struct slot_overrides overrides;
 	unsigned int next_number;
+	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
+	struct slot_reason lost; /* adopted programs that did not outlive a reboot; else empty */
 	bool is_detached;      /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;	       /* -1: none */
 	bool has_newer_totals; /* of a version that this slotd does not know */

@@ -19,6 +19,33 @@ int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_
 /* Attach @prog_fd to the chain's interface and pin the link. Returns 0 or -errno, says why. */
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 
+/*
+ * Move what is attached from @old_fd to @new_fd, atomic per packet. Returns 0, -EPERM
+ * when something else than @old_fd runs, or -errno.
+ */
+int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd);
+
+/*
+ * The same for a chain without a link: take over from a program @old_fd that is not
+ * slotd's, move on, give it back, take the chain off; whether it runs.
+ */
+int slot_chain_netlink_take(struct slot_chain *chain, int new_fd, int old_fd);
+int slot_chain_netlink_move(struct slot_chain *chain, int new_fd);
+int slot_chain_netlink_give_back(struct slot_chain *chain, int old_fd);
+void slot_chain_netlink_release(struct slot_chain *chain);
+bool slot_chain_netlink_is_attached(const struct slot_chain *chain);
+
+/*
+ * The program that runs without a link, if it is the root of one of the @count
+ * generations @numbers: the chain holds it from then on. Returns its id or 0.
+ */
+__u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numbers, size_t count);
+
+/* Steps of slot_chain_adopt: put @root_fd in the dispatcher's place, give that back, remove libxdp's pins. */
+int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct slot_reason *why);
+int slot_chain_return_dispatcher(struct slot_chain *chain);
+int slot_chain_finish_adoption(struct slot_chain *chain, struct slot_reason *why);
+
 /* Take the link away: unpinned first, closed last, so that the detach is over on return. */
 void slot_chain_unlink(struct slot_chain *chain);
 

@@ -19,6 +19,9 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/registry/adoption.h"
+
+#define GENERATIONS_MAX 64 /* that have pins at a time: three, unless many were interrupted */
 
 static void cleanup_chain(struct slot_chain **chain)
 {
@@ -276,8 +279,8 @@ static void drop_records(const struct slot_chain *chain)
 static int open_generations(struct slot_chain *chain, const struct slot_chain_record *record,
 			    __u32 prog_id, struct slot_reason *why)
 {
-	unsigned int numbers[64];
-	size_t count = list_generations(chain, numbers, 64);
+	unsigned int numbers[GENERATIONS_MAX];
+	size_t count = list_generations(chain, numbers, GENERATIONS_MAX);
 	size_t i;
 	int err = open_current(chain, record, prog_id, numbers, count, why);
 
@@ -326,6 +329,30 @@ static bool is_detach_unfinished(const struct slot_chain *chain,
 	return record->next > 1 && !access(chain->dir, F_OK);
 }
 
+/* Attached without a link: what runs is a root of this chain all the same. */
+static __u32 find_unlinked(struct slot_chain *chain)
+{
+	unsigned int numbers[GENERATIONS_MAX];
+	size_t count = list_generations(chain, numbers, GENERATIONS_MAX);
+
+	return chain->link_fd < 0 ? slot_chain_netlink_find(chain, numbers, count) : 0;
+}
+
+/* Programs that were adopted live in generations only: without one they are gone. */
+static void forget_adopted(struct slot_chain *chain)
+{
+	char names[256];
+
+	if (chain->current)
+		return;
+	slot_adoption_forget(&chain->overrides, names, sizeof(names));
+	if (names[0])
+		slot_reason_set(&chain->lost, 0,
+				"programs adopted from libxdp did not outlive the kernel that ran "
+				"them, and run no longer: %s; reserve slots for their objects",
+				names);
+}
+
 static int take_over(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_chain_record record;
@@ -347,12 +374,18 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 				       strerror(-chain->totals_fd));
 	if (chain->totals_fd < 0)
 		chain->totals_fd = -1;
+	if (!prog_id)
+		prog_id = find_unlinked(chain);
 	err = open_generations(chain, &record, prog_id, why);
 	if (err)
 		return err;
 	if (is_detach_unfinished(chain, &record))
 		return slot_chain_detach(chain, record.is_detached, why);
-	return finish_change(chain, &record, why);
+	err = finish_change(chain, &record, why);
+	if (!err)
+		err = slot_chain_finish_adoption(chain, why);
+	forget_adopted(chain);
+	return err;
 }
 
 int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_config *config,
@@ -379,6 +412,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	chain->host = host;
 	chain->link_fd = -1;
+	chain->netlink_fd = -1;
 	chain->totals_fd = -1;
 	memcpy(chain->interface, config->interface, sizeof(chain->interface));
 	chain->place = config->place;

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/libxdp.h"
 #include "loader/lib/base/fault.h"
 
 static int describe_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why)
@@ -24,6 +25,12 @@ static int describe_foreign(unsigned int ifindex, const char *interface, struct 
 	fd = bpf_prog_get_fd_by_id(query.prog_id);
 	if (fd >= 0)
 		bpf_prog_get_info_by_fd(fd, &info, &len);
+	if (slot_libxdp_is_running(ifindex))
+		return slot_reason_set(
+			why, -EBUSY,
+			"interface '%s' runs a libxdp dispatcher (id %u); it was left "
+			"alone (slotctl adopt takes its programs over)",
+			interface, query.prog_id);
 	return slot_reason_set(why, -EBUSY,
 			       "interface '%s' already runs an XDP program that is not slotd's: "
 			       "'%s' (id %u); it was left alone (see: ip link show %s)",
