@@ -28,6 +28,12 @@ int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv)
 	return change_chain(ctl, "rollback", "rolling back");
 }
 
+int cmd_adopt(struct slot_ctl *ctl, int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return change_chain(ctl, "adopt", "adopting what libxdp runs");
+}
+
 int cmd_detach(struct slot_ctl *ctl, int argc, char **argv)
 {
 	(void)argc, (void)argv;

@@ -63,6 +63,8 @@ static const struct command commands[] = {
 	{ "rollback", cmd_rollback, "[SLOT]",
 	  "back to the previous generation, or to what the slot ran before", 0, 1,
 	  OPTION_GENERATION },
+	{ "adopt", cmd_adopt, "", "take over what libxdp's dispatcher runs on the interface", 0, 0,
+	  0 },
 	{ "detach", cmd_detach, "", "take the chain off its interface", 0, 0, 0 },
 	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
 	  OPTION_LINES },

@@ -108,6 +108,7 @@ int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result);
 void slot_ctl_warn(const char *prefix, const char *text);
 
 int cmd_abort(struct slot_ctl *ctl, int argc, char **argv);
+int cmd_adopt(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_apply(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_audit(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv);

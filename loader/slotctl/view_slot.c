@@ -13,6 +13,10 @@ static void add_program(struct slot_table *table, const json_t *slot)
 	}
 	slot_pairs_add(table, "program", "%s %s", slot_answer_text(slot, "program"),
 		       slot_answer_text(slot, "version"));
+	if (slot_answer_is_true(slot, "adopted")) {
+		slot_pairs_add(table, "object", "none: adopted from libxdp as a loaded program");
+		return;
+	}
 	slot_pairs_add_text(table, slot, "sha256");
 	slot_pairs_add(table, "object", "%s",
 		       slot_answer_is_true(slot, "deployed") ?

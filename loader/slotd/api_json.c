@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/chain/adopt.h"
 #include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/registry/limits_json.h"
@@ -65,6 +66,11 @@ static json_t *list_warnings(const struct slot_chain *chain)
 	if (chain->current && slot_chain_is_newer(chain))
 		json_array_append_new(list, json_string("a newer slotd built what runs: changes "
 							"are refused, counters incomplete"));
+	if (slot_chain_has_dispatcher(chain))
+		json_array_append_new(list, json_string("the interface runs a libxdp dispatcher: "
+							"slotctl adopt takes its programs over"));
+	if (chain->lost.text[0])
+		json_array_append_new(list, json_string(chain->lost.text));
 	if (chain->mode == SLOT_ATTACH_GENERIC && chain->wanted_mode != SLOT_ATTACH_GENERIC)
 		json_array_append_new(list, json_string("runs in generic mode, not in the driver"));
 	return list;
@@ -157,7 +163,11 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 	if (json && state->has_object) {
 		json_object_set_new(json, "program", json_string(state->object.name));
 		json_object_set_new(json, "version", json_string(state->object.version));
-		json_object_set_new(json, "sha256", json_string(state->object.sha256));
+		/* A program that was adopted has no file; its version is the kernel's tag. */
+		if (state->object.is_adopted)
+			json_object_set_new(json, "adopted", json_true());
+		else
+			json_object_set_new(json, "sha256", json_string(state->object.sha256));
 		if (state->object.run.present)
 			json_object_set_new(json, "run_config",
 					    slot_run_config_to_json(&state->object.run));

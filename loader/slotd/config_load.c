@@ -13,6 +13,7 @@
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
+#include "loader/lib/registry/adoption.h"
 #include "loader/lib/registry/manifest.h"
 #include "loader/lib/registry/registry.h"
 #include "loader/slotd/log.h"
@@ -289,6 +290,11 @@ static int resolve(const struct daemon *daemon, const struct slot_chain_config *
 					 reservation->line, slot, why.text);
 			err = failed;
 		}
+	}
+	if (slot_adoption_check(chain, overrides, &why)) {
+		slot_reasons_add(errors, "%s:%u: %s", daemon->options.config_path, chain->line,
+				 why.text);
+		err = -EEXIST;
 	}
 	return err ? err : slot_registry_resolve(chain, ids, overrides, ret_state);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/chain/adopt.h"
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/audit.h"
 #include "loader/slotd/config_load.h"
@@ -84,6 +85,8 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 	bool was_attached = slot_chain_is_attached(chain);
 	int err;
 
+	if (chain->lost.text[0])
+		log_warning("%s: %s", chain->interface, chain->lost.text);
 	release_strays(daemon, chain);
 	err = slot_chain_follow(chain, &error->why);
 
@@ -101,6 +104,12 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 	}
 	if (!chain->ifindex) {
 		log_warning("%s: the interface is not there; its chain waits for it",
+			    chain->interface);
+		return 0;
+	}
+	if (slot_chain_has_dispatcher(chain)) {
+		log_warning("%s: the interface runs a libxdp dispatcher, which was left alone: "
+			    "slotctl adopt takes its programs over",
 			    chain->interface);
 		return 0;
 	}
@@ -273,7 +282,8 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 				 chain->interface, chain->current->number);
 		follow_siblings(daemon, chain);
 		/* What slots.conf came to say while it was away counts now. */
-		op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
+		if (!slot_chain_has_dispatcher(chain))
+			op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
 	} else if (was_there) {
 		say_gone(chain);
 	}

@@ -201,6 +201,11 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 	if (err)
 		return err;
 	daemon_find_chain(daemon, chain->interface, &config);
+	if (edited->is_adopted) {
+		slot_override_set_object(&edit.overrides, edited->name, NULL);
+		*edited = (struct slot_state){ 0 };
+		return edit_apply(daemon, chain, &edit, "undeploy", who, error, ret_outcome);
+	}
 	if (strcmp(config->slots[slot].name, edited->name) != 0) {
 		slot_reason_set(&error->why, 0,
 				"slots.conf reserves slot %u for another: apply it first", slot);

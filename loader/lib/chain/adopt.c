@@ -9,6 +9,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/build.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 
 /* A folder in the chain's, which holds one named like the folder that libxdp's pins are in. */
@@ -179,6 +180,14 @@ int slot_chain_return_dispatcher(struct slot_chain *chain)
 	if (!err)
 		unmark(chain);
 	return err;
+}
+
+bool slot_chain_has_dispatcher(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+
+	return chain->ifindex && !slot_chain_is_attached(chain) &&
+	       !slot_chain_enter(chain, &home, NULL) && slot_libxdp_is_running(chain->ifindex);
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */

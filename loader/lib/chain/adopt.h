@@ -10,6 +10,12 @@
 #include "loader/lib/chain/chain.h"
 #include "loader/lib/host/libxdp.h"
 
+/*
+ * slot_chain_has_dispatcher - whether the interface of the chain, which is not
+ * attached, runs a libxdp dispatcher.
+ */
+bool slot_chain_has_dispatcher(const struct slot_chain *chain);
+
 /* What is taken over, and where to. */
 struct slot_takeover {
 	const struct slot_libxdp *libxdp;
