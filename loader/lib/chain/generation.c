@@ -105,8 +105,8 @@ static void get_canaries(const json_t *json, struct slot_generation *ret_generat
 			(__u32)json_integer_value(json_array_get(list, i));
 }
 
-static int parse_record(const json_t *json, const char *name, struct slot_reason *why,
-			struct slot_generation *ret_generation)
+int slot_generation_from_json(const json_t *json, const char *name, struct slot_reason *why,
+			      struct slot_generation *ret_generation)
 {
 	const char *engine;
 	const char *reason;
@@ -172,7 +172,7 @@ int slot_generation_open(const char *chain_dir, unsigned int number, const struc
 	if (!err)
 		err = slot_store_read(store, interface, name, why, &json);
 	if (!err)
-		err = parse_record(json, name, why, generation);
+		err = slot_generation_from_json(json, name, why, generation);
 	if (err)
 		return err;
 	*ret_generation = TAKE_PTR(generation);

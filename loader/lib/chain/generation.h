@@ -55,6 +55,13 @@ int slot_generation_write(const struct slot_generation *generation, const struct
 			  const char *interface, struct slot_reason *why);
 
 /*
+ * slot_generation_from_json - the members of the record @json, which is called @name,
+ * of this or an older version, into an empty generation. Returns 0 or -EBADMSG, says why. Pure.
+ */
+int slot_generation_from_json(const json_t *json, const char *name, struct slot_reason *why,
+			      struct slot_generation *ret_generation);
+
+/*
  * slot_generation_open - take over generation @number from its pins and its
  * record. Returns 0, -ENOENT when either is missing, -EBADMSG for a damaged
  * record; says why. @ret_generation: slot_generation_free.

@@ -10,6 +10,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/base/json.h"
 
 #define TEMP_PREFIX ".new-"
 #define SIGNATURE_NAME_SIZE (SLOT_SHA256_SIZE + sizeof(SLOT_SIGNATURE_SUFFIX) - 1)
@@ -334,10 +335,15 @@ int slot_store_rename_chain(const struct slot_store *store, const char *from, co
 int slot_store_write(const struct slot_store *store, const char *interface, const char *record,
 		     const json_t *json, struct slot_reason *why)
 {
-	_cleanup_free_ char *text = json_dumps(json, JSON_INDENT(1));
+	_cleanup_json_ json_t *full = json_pack("{s:i}", "format", SLOT_RECORD_FORMAT);
+	_cleanup_free_ char *text = NULL;
 	char path[PATH_MAX];
-	int err = text ? make_path(path, store, "chains", interface, "") : -ENOMEM;
+	int err = make_path(path, store, "chains", interface, "");
 
+	if (full && !json_object_update(full, (json_t *)json))
+		text = json_dumps(full, JSON_INDENT(1));
+	if (!err && !text)
+		err = -ENOMEM;
 	if (!err)
 		err = make_dir(path);
 	if (!err)
@@ -363,6 +369,14 @@ int slot_store_read(const struct slot_store *store, const char *interface, const
 	if (!json)
 		return slot_reason_set(why, -EBADMSG, "'%s' is damaged: line %d: %s", path,
 				       error.line, error.text);
+	if (json_integer_value(json_object_get(json, "format")) > SLOT_RECORD_FORMAT) {
+		json_decref(json);
+		return slot_reason_set(
+			why, -ENOTSUP,
+			"'%s' was written by a newer slotd, in a format that this one "
+			"does not know",
+			path);
+	}
 	*ret_json = json;
 	return 0;
 }

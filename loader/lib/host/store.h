@@ -22,6 +22,13 @@
 #include "loader/lib/host/signing.h"
 #include "loader/lib/base/reason.h"
 
+/*
+ * Of the records. What an older slotd may leave unread is added without a new
+ * number: unknown members are ignored, missing ones have a default. The number is raised
+ * where an older slotd would get a record wrong; it then refuses it.
+ */
+#define SLOT_RECORD_FORMAT 1
+
 #define SLOT_STATE_DIR_DEFAULT "/var/lib/slotd"
 
 struct slot_store {
@@ -65,7 +72,7 @@ void slot_store_sweep(const struct slot_store *store);
 
 /*
  * Records of the chain of @interface, by file name. Reading returns -ENOENT for
- * one that is absent, -EBADMSG for one that is no JSON; @ret_json is a new reference.
+ * one that is absent, -EBADMSG for one that is no JSON, -ENOTSUP for a newer format; @ret_json is a new reference.
  */
 int slot_store_write(const struct slot_store *store, const char *interface, const char *record,
 		     const json_t *json, struct slot_reason *why);
