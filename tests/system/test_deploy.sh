@@ -131,9 +131,18 @@ test_state_survives() {
 	is "it is the same map" \
 		"$(bed_ctl show state --json | jq -c '.maps[] | select(.name == "state_seen") | .id')" "$before"
 	refuses "a map whose layout changed is refused" \
-		"state_seen.* changed its value size from 8 to 16.*generation [0-9]+ stays active" \
-		bed_ctl deploy state "$STATE"_wide.bpf.o
+		"state_seen.* changed its value size from 8 to 16, the layout of its value.* generation [0-9]+ stays active" \
+		on_one_line bed_ctl deploy state "$STATE"_wide.bpf.o
 	is "the version before runs on" "$(slot_is 19)" "state 1.1.0 true true"
+}
+
+# on_one_line COMMAND...: what it says on stderr, for those who expect one line
+on_one_line() {
+	local out status=0
+
+	out=$("$@" 2>&1 >/dev/null) || status=$?
+	tr '\n' ' ' <<<"$out" >&2
+	return "$status"
 }
 
 # slot_count SLOT COLUMN

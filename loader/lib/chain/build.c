@@ -10,6 +10,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/program/maps.h"
 
 static bool is_same_canary(const struct slot_state *a, const struct slot_state *b)
 {
@@ -172,18 +173,44 @@ static int open_part(struct slot_attempt *attempt, const struct part *part, stru
 	return err ? prefix_part(part, err, why) : 0;
 }
 
+static const struct slot_map_orders *find_orders(const struct slot_attempt *attempt,
+						 const struct part *part)
+{
+	return attempt->map_orders ? &attempt->map_orders[part->slot] : NULL;
+}
+
+static bool is_map_current(const struct slot_attempt *attempt, const struct part *part,
+			   const struct slot_program *program)
+{
+	char dir[PATH_MAX];
+
+	return !slot_pin_path(dir, attempt->map_dir, "%s", part->state.name) &&
+	       slot_program_maps_is_current(program, dir);
+}
+
+/* A program is loaded with its maps: it fits again only while they are the slot's, and shall stay so. */
+static struct slot_program *find_cached(const struct slot_attempt *attempt, const struct part *part,
+					bool has_frags)
+{
+	const struct slot_chain *chain = attempt->chain;
+	struct slot_program *program;
+
+	if (!slot_map_orders_is_empty(find_orders(attempt, part)))
+		return NULL;
+	program = slot_program_cache_find(&chain->cache, &part->state, chain->engine->type,
+					  has_frags);
+	return program && is_map_current(attempt, part, program) ? program : NULL;
+}
+
 /* A program that is in memory or opened from the store, loaded with frags or without. */
 static int find_program(struct slot_attempt *attempt, const struct part *part,
 			struct slot_reason *why, bool *ret_has_frags)
 {
-	const struct slot_program_cache *cache = &attempt->chain->cache;
-	enum bpf_prog_type type = attempt->chain->engine->type;
-	const struct slot_program *program;
+	const struct slot_program *program = find_cached(attempt, part, true);
 	int err;
 
-	program = slot_program_cache_find(cache, &part->state, type, true);
 	if (!program)
-		program = slot_program_cache_find(cache, &part->state, type, false);
+		program = find_cached(attempt, part, false);
 	if (!program) {
 		err = open_part(attempt, part, why);
 		if (err)
@@ -217,8 +244,11 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 	char dir[PATH_MAX];
 	unsigned int i;
 
+	/* Without its object nobody could keep its program arrays from being emptied. */
 	if (!current || current->engine != attempt->chain->engine ||
 	    current->has_frags != attempt->has_frags ||
+	    !slot_map_orders_is_empty(find_orders(attempt, part)) ||
+	    slot_program_maps_has_code((*opened)->object) ||
 	    slot_generation_dir(attempt->chain->dir, current->number, dir))
 		return;
 	for (i = 0; i < PARTS && !program; i++)
@@ -226,6 +256,10 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 		    is_same_program(&running.state, &part->state) &&
 		    is_same_grant(&running.state.limits, &part->state.limits))
 			current->engine->reopen(dir, running.slot, running.version, &program);
+	if (program && !is_map_current(attempt, part, program)) {
+		slot_program_free(program);
+		program = NULL;
+	}
 	if (!program)
 		return;
 	program->has_frags = (*opened)->has_frags;
@@ -236,12 +270,10 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 static int choose_program(struct slot_attempt *attempt, const struct part *part,
 			  struct slot_reason *why)
 {
-	const struct slot_chain *chain = attempt->chain;
 	struct slot_program **chosen = &attempt->programs[part->version][part->slot];
 	int err;
 
-	*chosen = slot_program_cache_find(&chain->cache, &part->state, chain->engine->type,
-					  attempt->has_frags);
+	*chosen = find_cached(attempt, part, attempt->has_frags);
 	if (*chosen)
 		return 0;
 	if (!*opened_of(attempt, part)) {
@@ -300,6 +332,26 @@ int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
 	return err;
 }
 
+/* In each generation that runs them, so that they last as long as any of them. */
+static int pin_code(const struct slot_attempt *attempt, struct slot_reason *why)
+{
+	char dir[PATH_MAX];
+	struct part part;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < PARTS && !err; i++) {
+		if (!get_part(&attempt->desired, i, &part))
+			continue;
+		err = slot_pin_path(dir, attempt->dir, SLOT_PIN_CODE "_%02u%s", part.slot,
+				    part.version == ROOT_CANARY ? "_c" : "");
+		if (!err)
+			err = slot_program_maps_pin_code(
+				attempt->programs[part.version][part.slot], dir, why);
+	}
+	return err;
+}
+
 int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 {
 	struct slot_generation *generation = attempt->generation;
@@ -309,6 +361,7 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 		.dir = attempt->dir,
 		.map_dir = attempt->map_dir,
 		.stage_dir = attempt->stage_dir,
+		.map_orders = attempt->map_orders,
 		.log_dir = attempt->chain->host->store.log_dir,
 		.counters_fd = generation->counters_fd,
 		.cpu_max = attempt->cpu_max,
@@ -318,6 +371,8 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 	memcpy(build.programs, attempt->programs[ROOT_STABLE], sizeof(build.programs));
 	memcpy(build.canaries, attempt->programs[ROOT_CANARY], sizeof(build.canaries));
 	err = generation->engine->build(&build, why, &generation->root_fd);
+	if (!err)
+		err = pin_code(attempt, why);
 	if (err)
 		return err;
 	err = slot_pin_set(generation->root_fd, attempt->dir, SLOT_PIN_ROOT);

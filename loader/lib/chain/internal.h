@@ -6,6 +6,7 @@
 #include "loader/lib/chain/chain.h"
 
 #define SLOT_PIN_MAPS "maps"
+#define SLOT_PIN_CODE "arrays" /* of a generation: "arrays_NN", the program arrays of slot NN */
 
 /* Write down what the chain desires now. Returns 0 or -errno, says why. */
 int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why);
@@ -50,9 +51,12 @@ int slot_chain_finish_adoption(struct slot_chain *chain, struct slot_reason *why
 void slot_chain_unlink(struct slot_chain *chain);
 
 /*
- * Move the maps that the current generation brought to where the chain keeps
- * them, and make all of them their slot owner's: 0600 for a user, 0660 for a
- * group. Safe to repeat. Returns 0 or -errno, says why.
+ * Put the current generation's maps where the chain keeps them: those that it
+ * brought, or that were set aside when it was left, move in, and what they
+ * replace is set aside with the previous generation. Then make all of them their
+ * slot owner's: 0600 for a user, 0660 for a group. Safe to repeat, and has to
+ * succeed before the current generation changes again: then what stands in the
+ * chain's place are the maps of the current one. Returns 0 or -errno, says why.
  */
 int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *why);
 

@@ -11,23 +11,67 @@
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/pins.h"
 
-static int move_maps(const char *from, const char *to)
+/* Folders of one reservation's maps. */
+struct map_places {
+	char staged[PATH_MAX]; /* with the current generation */
+	char main[PATH_MAX];   /* of the chain */
+	char aside[PATH_MAX];  /* with the previous generation; empty: there is none */
+};
+
+static int find_places(const struct slot_chain *chain, const char *name,
+		       struct map_places *ret_places)
 {
-	_cleanup_closedir_ DIR *dir = opendir(from);
-	const struct dirent *entry;
+	int err = slot_pin_path(ret_places->staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS "/%s",
+				chain->current->number, name);
+
+	ret_places->aside[0] = '\0';
+	if (!err)
+		err = slot_pin_path(ret_places->main, chain->dir, SLOT_PIN_MAPS "/%s", name);
+	if (!err && chain->previous)
+		err = slot_pin_path(ret_places->aside, chain->dir, "gen/%u/" SLOT_PIN_MAPS "/%s",
+				    chain->previous->number, name);
+	return err;
+}
+
+/* A pin that is not at @from has been moved before. */
+static int move_pin(const char *from, const char *to, const char *name)
+{
 	char source[PATH_MAX];
 	char target[PATH_MAX];
-	int err = dir ? slot_pin_mkdir(to) : -errno;
+	int err = slot_pin_path(source, from, "%s", name);
 
-	while (!err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = slot_pin_path(source, from, "%s", entry->d_name);
-		if (!err)
-			err = slot_pin_path(target, to, "%s", entry->d_name);
-		if (!err)
-			err = SLOT_STEP("maps.move", rename(source, target) ? -errno : 0);
-	}
+	if (!err)
+		err = slot_pin_path(target, to, "%s", name);
+	if (!err && !access(source, F_OK))
+		err = slot_pin_mkdir(to);
+	if (!err && rename(source, target) && errno != ENOENT)
+		err = -errno;
+	return err;
+}
+
+/*
+ * What stands in the chain's place goes to the generation that runs it before
+ * the other takes the place: a kill in between leaves the place empty, and
+ * nothing is lost. Without a previous generation nobody can go back to it.
+ */
+static int promote_map(const struct map_places *places, const char *name)
+{
+	int err = *places->aside ? move_pin(places->main, places->aside, name) : 0;
+
+	return err ? err : move_pin(places->staged, places->main, name);
+}
+
+static int promote_slot(const struct slot_chain *chain, const char *name)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	struct map_places places;
+	int err = find_places(chain, name, &places);
+
+	dir = err ? NULL : opendir(places.staged);
+	while (dir && !err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = promote_map(&places, entry->d_name);
 	return err;
 }
 
@@ -36,25 +80,17 @@ static int promote_maps(const struct slot_chain *chain, struct slot_reason *why)
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
 	char staged[PATH_MAX];
-	char from[PATH_MAX];
-	char to[PATH_MAX];
 	int err =
 		slot_pin_path(staged, chain->dir, "gen/%u/" SLOT_PIN_MAPS, chain->current->number);
 
 	dir = err ? NULL : opendir(staged);
-	while (dir && !err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = slot_pin_path(from, staged, "%s", entry->d_name);
-		if (!err)
-			err = slot_pin_path(to, chain->dir, SLOT_PIN_MAPS "/%s", entry->d_name);
-		if (!err)
-			err = move_maps(from, to);
-	}
+	while (dir && !err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = promote_slot(chain, entry->d_name);
 	if (!err && dir)
 		err = slot_pin_remove_all(staged);
-	return err ? slot_reason_set(why, err, "cannot move new maps out of '%s': %s", staged,
-				     strerror(-err)) :
+	return err ? slot_reason_set(why, err, "cannot move the maps of '%s' to their place: %s",
+				     staged, strerror(-err)) :
 		     0;
 }
 

@@ -84,6 +84,7 @@ int slot_build_load(const struct slot_build *build, unsigned int slot, enum root
 	struct slot_program *program = slot_build_program(build, slot, version);
 	const struct slot_state *state = &build->state->slots[slot];
 	struct slot_program_place place = {
+		.map_orders = build->map_orders ? &build->map_orders[slot] : NULL,
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};

@@ -30,6 +30,7 @@ struct slot_build {
 	const char *map_dir; /* maps/NAME of the chain; NULL: all maps are new */
 	const char *
 		stage_dir; /* maps/NAME of this generation: new maps, until the swap; NULL: not pinned */
+	const struct slot_map_orders *map_orders; /* of each slot; NULL: none */
 	const char *log_dir;
 	int counters_fd; /* -1: count nothing */
 	unsigned int cpu_max;

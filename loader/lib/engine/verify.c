@@ -23,7 +23,8 @@ static void list_maps(const struct bpf_object *object, struct slot_verify_report
 		const char *type = libbpf_bpf_map_type_str(bpf_map__type(map));
 		struct slot_verify_map *m = &report->maps[report->map_count];
 
-		if (!slot_map_is_state(map) || report->map_count == SLOT_VERIFY_MAPS_MAX)
+		if ((!slot_map_is_state(map) && bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY) ||
+		    report->map_count == SLOT_VERIFY_MAPS_MAX)
 			continue;
 		snprintf(m->name, sizeof(m->name), "%s", bpf_map__name(map));
 		m->type = type ? type : "unknown";

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,63 +13,112 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
+#include "loader/lib/program/map_shape.h"
+#include "loader/lib/program/program.h"
 
 #define MAP_PIN_NAME_SIZE 64
+#define USED_MAPS_MAX 64 /* of one program; kernel: MAX_USED_MAPS */
+
+static bool is_data(const char *name)
+{
+	return strstr(name, ".data") || strstr(name, ".bss");
+}
 
 bool slot_map_is_state(const struct bpf_map *map)
 {
-	const char *name = bpf_map__name(map);
-
-	return !bpf_map__is_internal(map) || strstr(name, ".data") || strstr(name, ".bss");
+	if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
+		return false;
+	return !bpf_map__is_internal(map) || is_data(bpf_map__name(map));
 }
 
-static int refuse_shape(const char *name, const char *what, long long was, long long is,
-			struct slot_reason *why)
-{
-	return slot_reason_set(
-		why, -EEXIST,
-		"map '%s' changed its %s from %lld to %lld, so its entries cannot be "
-		"carried over",
-		name, what, was, is);
-}
-
-/* Sizes that the kernel or libbpf rounds or fills in are declared as 0 or as less than what is there. */
-static bool is_max_entries_equal(const struct bpf_map_info *info, const struct bpf_map *map)
-{
-	__u32 declared = bpf_map__max_entries(map);
-
-	if (info->type == BPF_MAP_TYPE_RINGBUF)
-		return info->max_entries >= declared && info->max_entries / 2 < declared;
-	return !declared || info->max_entries == declared;
-}
-
-static int check_shape(int fd, const struct bpf_map *map, const char *name, struct slot_reason *why)
+static __u32 find_map_id(int fd)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
-	__u32 flags = bpf_map__map_flags(map);
 
-	if (bpf_map_get_info_by_fd(fd, &info, &len))
-		return slot_reason_set(why, -errno, "cannot inspect the pinned map '%s': %s", name,
-				       strerror(errno));
-	if (info.type == BPF_MAP_TYPE_DEVMAP || info.type == BPF_MAP_TYPE_DEVMAP_HASH)
-		info.map_flags &= ~(__u32)BPF_F_RDONLY_PROG; /* the kernel's own addition */
-	if (info.type != bpf_map__type(map))
-		return refuse_shape(name, "type", info.type, bpf_map__type(map), why);
-	if (info.key_size != bpf_map__key_size(map))
-		return refuse_shape(name, "key size", info.key_size, bpf_map__key_size(map), why);
-	if (info.value_size != bpf_map__value_size(map))
-		return refuse_shape(name, "value size", info.value_size, bpf_map__value_size(map),
-				    why);
-	if (!is_max_entries_equal(&info, map))
-		return refuse_shape(name, "number of entries", info.max_entries,
-				    bpf_map__max_entries(map), why);
-	if (info.map_flags != flags)
-		return refuse_shape(name, "flags", info.map_flags, flags, why);
+	return fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/* The map pinned at @dir/@name, 0 for none. @dir may be NULL. */
+static __u32 find_pinned_id(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = dir ? slot_pin_open(dir, name) : -1;
+
+	return find_map_id(fd);
+}
+
+/* --- orders --------------------------------------------------------------------------------- */
+
+static bool has_map(const struct bpf_object *object, const char *pin_name)
+{
+	char name[MAP_PIN_NAME_SIZE];
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+		if (slot_map_is_state(map) && !strcmp(name, pin_name))
+			return true;
+	}
+	return false;
+}
+
+static int refuse_unknown(const struct bpf_object *object, const char *wanted,
+			  struct slot_reason *why)
+{
+	char name[MAP_PIN_NAME_SIZE];
+	char known[1024] = "";
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		size_t used = strlen(known);
+
+		if (!slot_map_is_state(map))
+			continue;
+		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", name);
+	}
+	return slot_reason_set(
+		why, -ENOENT,
+		"there is no map '%s' to begin anew: this object keeps its state in %s", wanted,
+		*known ? known : "no map at all");
+}
+
+static int check_names(const struct bpf_object *object, char *const *names, size_t count,
+		       struct slot_reason *why)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!has_map(object, names[i]))
+			return refuse_unknown(object, names[i], why);
 	return 0;
 }
 
-static int reuse_map(struct bpf_map *map, const char *map_dir, struct slot_reason *why)
+static int check_orders(const struct bpf_object *object, const struct slot_map_orders *orders,
+			struct slot_reason *why)
+{
+	int err;
+
+	if (!orders)
+		return 0;
+	err = check_names(object, orders->reset, orders->reset_count, why);
+	return err ? err : check_names(object, orders->migrate, orders->migrate_count, why);
+}
+
+/* --- reuse and stage ------------------------------------------------------------------------ */
+
+/* The map that @name stands for before this program is loaded; -ENOENT: a new one. */
+static int open_pinned(const struct slot_program_place *place, const char *name)
+{
+	int fd = place->stage_dir ? slot_pin_open(place->stage_dir, name) : -ENOENT;
+
+	if (fd != -ENOENT || !place->map_dir || slot_map_orders_is_fresh(place->map_orders, name))
+		return fd;
+	return slot_pin_open(place->map_dir, name);
+}
+
+static int reuse_map(struct bpf_map *map, const struct btf *btf,
+		     const struct slot_program_place *place, struct slot_reason *why)
 {
 	char name[MAP_PIN_NAME_SIZE];
 	_cleanup_close_ int fd = -1;
@@ -76,13 +127,13 @@ static int reuse_map(struct bpf_map *map, const char *map_dir, struct slot_reaso
 	if (!slot_map_is_state(map))
 		return 0;
 	slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
-	fd = slot_pin_open(map_dir, name);
+	fd = open_pinned(place, name);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
-		return slot_reason_set(why, fd, "cannot open the pinned map '%s/%s': %s", map_dir,
-				       name, strerror(-fd));
-	err = check_shape(fd, map, name, why);
+		return slot_reason_set(why, fd, "cannot open the pinned map '%s/%s': %s",
+				       place->map_dir, name, strerror(-fd));
+	err = slot_map_shape_check(fd, name, map, btf, why);
 	if (err)
 		return err;
 	err = bpf_map__reuse_fd(map, fd);
@@ -91,44 +142,156 @@ static int reuse_map(struct bpf_map *map, const char *map_dir, struct slot_reaso
 		     0;
 }
 
-int slot_program_maps_reuse(struct bpf_object *object, const char *map_dir, struct slot_reason *why)
+int slot_program_maps_reuse(struct bpf_object *object, const struct slot_program_place *place,
+			    struct slot_reason *why)
 {
+	const struct btf *btf = bpf_object__btf(object);
 	struct bpf_map *map;
-	int err;
+	int err = check_orders(object, place->map_orders, why);
 
+	if (err)
+		return err;
 	bpf_object__for_each_map(map, object) {
-		err = reuse_map(map, map_dir, why);
+		err = reuse_map(map, btf, place, why);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-int slot_program_maps_stage(struct bpf_object *object, const char *map_dir, const char *stage_dir,
+static int pin_map(const struct bpf_map *map, const char *name, const char *dir,
+		   struct slot_reason *why)
+{
+	int err = slot_pin_mkdir(dir);
+
+	if (!err)
+		err = slot_pin_set(bpf_map__fd(map), dir, name);
+	return err ? slot_reason_set(why, err, "cannot pin the map '%s' in '%s': %s", name, dir,
+				     strerror(-err)) :
+		     0;
+}
+
+int slot_program_maps_stage(struct bpf_object *object, const struct slot_program_place *place,
 			    struct slot_reason *why)
 {
 	char name[MAP_PIN_NAME_SIZE];
-	char path[PATH_MAX];
 	struct bpf_map *map;
 	int err;
 
 	bpf_object__for_each_map(map, object) {
-		if (!slot_map_is_state(map) || bpf_map__fd(map) < 0)
+		__u32 id = find_map_id(bpf_map__fd(map));
+
+		if (!slot_map_is_state(map) || !id)
 			continue;
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
-		err = slot_pin_path(path, map_dir, "%s", name);
-		if (!err && !access(path, F_OK))
+		if (find_pinned_id(place->map_dir, name) == id ||
+		    find_pinned_id(place->stage_dir, name) == id)
 			continue;
-		err = slot_pin_path(path, stage_dir, "%s", name);
-		if (!err && !access(path, F_OK))
-			continue;
-		if (!err)
-			err = slot_pin_mkdir(stage_dir);
-		if (!err)
-			err = slot_pin_set(bpf_map__fd(map), stage_dir, name);
+		err = pin_map(map, name, place->stage_dir, why);
 		if (err)
-			return slot_reason_set(why, err, "cannot pin the map '%s' in '%s': %s",
-					       name, stage_dir, strerror(-err));
+			return err;
+	}
+	return 0;
+}
+
+/* --- programs loaded earlier ---------------------------------------------------------------- */
+
+/* A pin that somebody removed has nothing else in its place. */
+static bool is_object_current(const struct bpf_object *object, const char *map_dir)
+{
+	char name[MAP_PIN_NAME_SIZE];
+	const struct bpf_map *map;
+	__u32 pinned;
+
+	bpf_object__for_each_map(map, object) {
+		__u32 id = find_map_id(bpf_map__fd(map));
+
+		if (!slot_map_is_state(map) || !id)
+			continue;
+		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+		pinned = find_pinned_id(map_dir, name);
+		if (pinned && pinned != id)
+			return false;
+	}
+	return true;
+}
+
+static bool is_pinned(__u32 id, const char *map_dir)
+{
+	_cleanup_closedir_ DIR *dir = opendir(map_dir);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && find_pinned_id(map_dir, entry->d_name) == id)
+			return true;
+	return false;
+}
+
+/* Without an object only the kernel tells; a dot in a map's name begins its section's. */
+static bool is_state_id(__u32 id)
+{
+	_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
+		return false;
+	return info.type != BPF_MAP_TYPE_PROG_ARRAY &&
+	       (!strchr(info.name, '.') || is_data(info.name));
+}
+
+static bool is_fd_current(int prog_fd, const char *map_dir)
+{
+	__u32 ids[USED_MAPS_MAX];
+	struct bpf_prog_info info = {
+		.nr_map_ids = USED_MAPS_MAX,
+		.map_ids = (__u64)(unsigned long)ids,
+	};
+	__u32 len = sizeof(info);
+	__u32 i;
+
+	if (bpf_prog_get_info_by_fd(prog_fd, &info, &len) || info.nr_map_ids > USED_MAPS_MAX)
+		return false;
+	for (i = 0; i < info.nr_map_ids; i++)
+		if (is_state_id(ids[i]) && !is_pinned(ids[i], map_dir))
+			return false;
+	return true;
+}
+
+bool slot_program_maps_is_current(const struct slot_program *program, const char *map_dir)
+{
+	return program->object ? is_object_current(program->object, map_dir) :
+				 is_fd_current(program->fd, map_dir);
+}
+
+/* --- program arrays ------------------------------------------------------------------------- */
+
+bool slot_program_maps_has_code(const struct bpf_object *object)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
+			return true;
+	return false;
+}
+
+int slot_program_maps_pin_code(const struct slot_program *program, const char *dir,
+			       struct slot_reason *why)
+{
+	char name[MAP_PIN_NAME_SIZE];
+	const struct bpf_map *map;
+	int err = 0;
+
+	if (!program->object)
+		return 0;
+	bpf_object__for_each_map(map, program->object) {
+		if (bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY || bpf_map__fd(map) < 0)
+			continue;
+		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+		err = pin_map(map, name, dir, why);
+		if (err)
+			return err;
 	}
 	return 0;
 }

@@ -74,20 +74,10 @@ static int choose_entry(struct slot_program *program, const char *name, const ch
 	return 0;
 }
 
-static bool has_prog_array(const struct bpf_object *object)
-{
-	const struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object)
-		if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
-			return true;
-	return false;
-}
-
 /* Other functions of the object are loaded only where tail calls may want them. */
 static void choose_autoload(struct slot_program *program)
 {
-	bool has_tail_calls = has_prog_array(program->object);
+	bool has_tail_calls = slot_program_maps_has_code(program->object);
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, program->object) {
@@ -225,15 +215,11 @@ static int load_program(struct slot_program *program, const struct slot_program_
 	int err = 0;
 
 	if (place->map_dir)
-		err = slot_program_maps_reuse(program->object, place->map_dir, why);
-	/* A canary shares the maps that its slot's own program brought just now. */
-	if (!err && place->stage_dir)
-		err = slot_program_maps_reuse(program->object, place->stage_dir, why);
+		err = slot_program_maps_reuse(program->object, place, why);
 	if (!err)
 		err = load_object(program, place, why);
 	if (!err && place->stage_dir)
-		err = slot_program_maps_stage(program->object, place->map_dir, place->stage_dir,
-					      why);
+		err = slot_program_maps_stage(program->object, place, why);
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "loader/lib/host/blob.h"
 #include "loader/lib/registry/manifest.h"
 #include "loader/lib/base/reason.h"
+#include "loader/lib/registry/map_orders.h"
 #include "loader/lib/registry/state.h"
 
 struct bpf_object;
@@ -33,6 +34,7 @@ struct slot_program_place {
 	const char *map_dir; /* pins of maps that outlive versions: reused where present */
 	const char *
 		stage_dir; /* where maps that are new get pinned until the swap; NULL: not pinned */
+	const struct slot_map_orders *map_orders; /* NULL: every map with a pin is reused */
 	const char *log_dir; /* full verifier logs of refused objects; NULL: not kept */
 	bool has_frags;	     /* load for a chain that takes multi-buffer packets */
 };

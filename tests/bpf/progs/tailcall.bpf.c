@@ -6,6 +6,10 @@
 
 #include "bpf/manifest.h"
 
+#ifndef TAILCALL_VERDICT
+#define TAILCALL_VERDICT XDP_DROP
+#endif
+
 SLOT_NAME("tailcall");
 SLOT_VERSION("1.0.0");
 SLOT_HOOK("xdp");
@@ -14,7 +18,7 @@ SLOT_ENTRY("tailcall");
 SEC("xdp")
 int tailcall_target(struct xdp_md *ctx __attribute__((unused)))
 {
-	return XDP_DROP;
+	return TAILCALL_VERDICT;
 }
 
 /* Filled when the object is loaded, read by tailcall. */
