@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a test wants to go wrong, in a file that it rewrites while slotd runs:
- * "POINT COUNT kill" or "POINT COUNT ERRNO" (a number), the COUNT-th time that the
- * point is met from then on. Without the file nothing goes wrong.
+ * What a test wants to go wrong in slotd. $SLOTD_FAULT_DIR names a folder; its file
+ * "arm" says "POINT COUNT kill" or "POINT COUNT ERRNO" (a number): the COUNT-th time
+ * that the point is met from then on. The test rewrites it while slotd runs; without
+ * it nothing goes wrong. Where there is a file "trace", the name of each point that
+ * is met goes into it.
  */
 #ifndef TEST_ARM_H
 #define TEST_ARM_H
 
 #include <stdbool.h>
 
+/* The order as last read from the file; zero it to begin with. */
 struct arm {
-	char text[96]; /* the file as last seen */
+	char text[96];
 	char point[64];
 	long count; /* meetings until it goes wrong; 0: it has */
 	int err;    /* 0: a kill */
 };
 
-/* arm_is_due - whether @point of the kind @is_kill goes wrong now, by the file @path. */
-bool arm_is_due(struct arm *arm, const char *path, const char *point, bool is_kill);
+/* arm_is_due - whether @point of the kind @is_kill goes wrong now. */
+bool arm_is_due(struct arm *arm, const char *point, bool is_kill);
+
+/* arm_trace - @point was met. */
+void arm_trace(const char *point);
 
 #endif

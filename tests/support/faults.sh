@@ -2,21 +2,18 @@
 # shellcheck shell=bash
 #
 # Fault points (loader/lib/base/fault.h): which of them an operation meets, and making one of
-# them the last thing that slotd does, or fail. Sourced after bed.sh.
+# them the last thing that slotd does, or fail; the chain and the operations that this is done to.
+# Sourced after bed.sh.
 
 FAULTS=$BED/fault
 export SLOTD_FAULT_DIR=$FAULTS
+STRIDE=5
+THIN=1
+[[ ${SLOTD_TIER:-} != vm ]] || STRIDE=100 THIN=4
 
 # Points that the build knows, met or not.
 list_points() {
 	readelf -p slot_faults "$BED_TOOLS/slotd_faults" | sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u
-}
-
-# faults_start: from the next start on, slotd is the build with fault points
-faults_start() {
-	mkdir -p "$FAULTS"
-	BED_DAEMON=$BED_TOOLS/slotd_faults
-	fault_disarm
 }
 
 # fault_arm POINT COUNT kill|ERRNO
@@ -41,16 +38,125 @@ fault_trace() {
 	return "$status"
 }
 
-# Of the points traced: all, or where that takes too long the first and the last time that each
-# was met.
+# Of the points traced: all, or the first and the last time that each was met, and one of $STRIDE
+# in between; fewer where everything takes its time.
 choose_points() {
-	if [[ ${SLOTD_FAULTS:-} == all ]]; then
+	if [[ ${SLOTD_FAULTS:-} == all && ${SLOTD_TIER:-} != vm ]]; then
 		cat "$FAULTS/points"
 		return
 	fi
-	awk '{ line[NR] = $0; name[NR] = $1; last[$1] = $2 }
+	awk -v stride="$STRIDE" -v thin="$THIN" '{ line[NR] = $0; last[$1] = $2 }
 		END { for (i = 1; i <= NR; i++) {
 			split(line[i], at, " ")
-			if (at[2] == 1 || at[2] == last[at[1]]) print line[i]
+			if (at[2] == 1 || at[2] == last[at[1]] || !(at[2] % stride))
+				if (!(n++ % thin)) print line[i]
 		} }' "$FAULTS/points"
+}
+
+# --- the chain and what is done to it ----------------------------------------------------------
+
+STATE=$BED_PROGS/system/progs/state.bpf.o
+PAIR=$BED_PROGS/system/progs/pair.bpf.o
+NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
+
+# write_conf OBJECT: firewall, and two slots that run versions of one program
+write_conf() {
+	bed_conf <<-END
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		slot 5 { name = "guest" }
+		slot 7 { name = "left" object = "$1" }
+		slot 9 { name = "right" object = "$1" settings { place = 1 } }
+	END
+}
+
+# faults_start: a fresh slotd, $BED_DAEMON, with the chain that all of this is done to
+faults_start() {
+	mkdir -p "$FAULTS"
+	fault_disarm
+	write_conf "$PAIR"
+	list_objects >"$BED/before"
+	bed_slotd_fresh
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+	RULES=$(bed_ctl firewall list)
+}
+
+run_deploy() { bed_ctl deploy guest "$STATE"; }
+# Its maps go as well, so that the next deploy has to make them again.
+run_undeploy() { bed_ctl undeploy guest && rm -rf "$BED"/bpf/slotd/*/maps/guest; }
+run_disable() { bed_ctl disable guest; }
+run_enable() { bed_ctl enable guest; }
+run_rollback() { bed_ctl rollback; }
+run_apply_next() { write_conf "$NEXT"; bed_ctl apply; }
+run_apply_first() { write_conf "$PAIR"; bed_ctl apply; }
+run_reload_next() { write_conf "$NEXT"; bed_ctl reload; }
+run_detach() { bed_ctl detach; }
+run_attach() { bed_ctl apply && bed_ctl firewall deny add "$DENIED4/32"; }
+
+# --- traffic ---------------------------------------------------------------------------------
+
+start_floods() {
+	sink_start 7001
+	sink_start 7002
+	sink_start 7003
+	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	flood_start paired "$RATE" "$CLIENT4" "$SERVER4" 7003
+	wait_for 5 sink_has 7002 20 && wait_for 5 sink_has 7003 20 || not_ok "allowed packets arrive"
+}
+
+# check_floods WHAT
+check_floods() {
+	local sent
+
+	flood_stop denied >/dev/null
+	sent=$(flood_stop allowed)
+	in_time "no allowed packet is lost, $1" 3 sink_has 7002 "$sent"
+	sent=$(flood_stop paired)
+	in_time "no marked packet is lost, $1" 3 sink_has 7003 "$sent"
+	is "no packet passes unfiltered, $1" "$(sink_count 7001)" 0
+	is "no packet meets two generations, $1" "$(sed -n 2,3p "$BED/sink.7003" | xargs)" "0 0"
+}
+
+# --- what is there -----------------------------------------------------------------------------
+
+# What runs and what was asked for, in words that a restart does not change.
+describe() {
+	bed_get slots '[.attached, (.slots[] | select(.reserved) |
+		[.name, .program, .version, .sha256, .enabled, .running, .deployed, .canary])]
+		| tostring'
+}
+
+complain() {
+	echo "killed at '$1': $2"
+	bed_ctl slots
+	find "$BED/bpf/slotd" "$BED/state"
+	bed_log | tail -n 12
+	return 1
+}
+
+# Files and pins that nothing needs any more.
+list_litter() {
+	find "$BED/state" -name '.new-*'
+	find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 2>/dev/null | tail -n +3
+	find "$BED"/state/chains/*/ -name 'generation-*' | tail -n +3
+	[[ $(bed_get slots .attached) == true ]] || find "$BED/bpf/slotd" -mindepth 1
+	for object in "$BED"/state/objects/*; do
+		[[ ! -e $object ]] || grep -rqF "$(basename "$object" .minisig)" "$BED/state/chains" ||
+			echo "$object"
+	done
+}
+
+# bring_back UNDO...: from either state to the one before
+bring_back() {
+	[[ $(describe) != "$BEFORE" ]] || return 0
+	"$@" >/dev/null 2>&1
+	[[ $(describe) == "$BEFORE" ]] || complain "$*" "it does not bring back what was before"
+}
+
+nothing_is_left() {
+	bed_ctl detach >/dev/null
+	is "no pin is left when the chain is off, $1" "$(find "$BED/bpf/slotd" -mindepth 1)" ""
+	bed_slotd_stop
+	in_time "no program, map or link is left, $1" 30 is_nothing_left_since "$BED/before"
+	[[ $TAP_FAILED -eq 0 ]] || left_since "$BED/before" | tap_note
 }

@@ -12,82 +12,12 @@
 # shellcheck source=tests/support/faults.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
 
-STATE=$BED_PROGS/system/progs/state.bpf.o
-PAIR=$BED_PROGS/system/progs/pair.bpf.o
-NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
-
-# write_conf OBJECT: firewall, and two slots that run versions of one program
-write_conf() {
-	bed_conf <<-END
-		slot 2 { name = "firewall" object = "firewall.bpf.o" }
-		slot 5 { name = "guest" }
-		slot 7 { name = "left" object = "$1" }
-		slot 9 { name = "right" object = "$1" settings { place = 1 } }
-	END
-}
-
 setup() {
+	BED_DAEMON=$BED_TOOLS/slotd_faults
 	faults_start
-	write_conf "$PAIR"
-	list_objects >"$BED/before"
-	bed_slotd_fresh
-	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
-	RULES=$(bed_ctl firewall list)
-}
-
-# --- traffic ---------------------------------------------------------------------------------
-
-start_floods() {
-	sink_start 7001
-	sink_start 7002
-	sink_start 7003
-	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
-	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
-	flood_start paired "$RATE" "$CLIENT4" "$SERVER4" 7003
-	wait_for 5 sink_has 7002 20 && wait_for 5 sink_has 7003 20 || not_ok "allowed packets arrive"
-}
-
-# check_floods WHAT
-check_floods() {
-	local sent
-
-	flood_stop denied >/dev/null
-	sent=$(flood_stop allowed)
-	in_time "no allowed packet is lost, $1" 3 sink_has 7002 "$sent"
-	sent=$(flood_stop paired)
-	in_time "no marked packet is lost, $1" 3 sink_has 7003 "$sent"
-	is "no packet passes unfiltered, $1" "$(sink_count 7001)" 0
-	is "no packet meets two generations, $1" "$(sed -n 2,3p "$BED/sink.7003" | xargs)" "0 0"
 }
 
 # --- one kill --------------------------------------------------------------------------------
-
-# What runs and what was asked for, in words that a restart does not change.
-describe() {
-	bed_get slots '[.attached, (.slots[] | select(.reserved) |
-		[.name, .program, .version, .sha256, .enabled, .running, .deployed, .canary])]
-		| tostring'
-}
-
-complain() {
-	echo "killed at '$1': $2"
-	bed_ctl slots
-	find "$BED/bpf/slotd" "$BED/state"
-	bed_log | tail -n 12
-	return 1
-}
-
-# Files and pins that nothing needs any more.
-list_litter() {
-	find "$BED/state" -name '.new-*'
-	find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 2>/dev/null | tail -n +3
-	find "$BED"/state/chains/*/ -name 'generation-*' | tail -n +3
-	[[ $(bed_get slots .attached) == true ]] || find "$BED/bpf/slotd" -mindepth 1
-	for object in "$BED"/state/objects/*; do
-		[[ ! -e $object ]] || grep -rqF "$(basename "$object" .minisig)" "$BED/state/chains" ||
-			echo "$object"
-	done
-}
 
 # What has to hold after the restart that follows a kill at $1; $BEFORE and $AFTER are the
 # states that may be.
@@ -103,13 +33,6 @@ check_whole() {
 	[[ -z $litter ]] || complain "$1" "left over: $litter" || return
 	[[ $now == '[false'* || $(bed_ctl firewall list) == "$RULES" ]] ||
 		complain "$1" "rules are lost"
-}
-
-# bring_back UNDO...: from either state to the one before
-bring_back() {
-	[[ $(describe) != "$BEFORE" ]] || return 0
-	"$@" >/dev/null 2>&1
-	[[ $(describe) == "$BEFORE" ]] || complain "$*" "it does not bring back what was before"
 }
 
 # slotd answers before it is killed, or not at all: a broken answer says that it is about to be gone.
@@ -159,14 +82,6 @@ at_every_step() {
 	done < <(choose_points)
 }
 
-nothing_is_left() {
-	bed_ctl detach >/dev/null
-	is "no pin is left when the chain is off, $1" "$(find "$BED/bpf/slotd" -mindepth 1)" ""
-	bed_slotd_stop
-	in_time "no program, map or link is left, $1" 30 is_nothing_left_since "$BED/before"
-	[[ $TAP_FAILED -eq 0 ]] || left_since "$BED/before" | tap_note
-}
-
 # survives NAME UNDO OPERATION...: at_every_step under traffic, and the points about it
 survives() {
 	local IS_OFF_FINE='' KILLS=0
@@ -180,18 +95,6 @@ survives() {
 }
 
 # --- operations ------------------------------------------------------------------------------
-
-run_deploy() { bed_ctl deploy guest "$STATE"; }
-# Its maps go as well, so that the next deploy has to make them again.
-run_undeploy() { bed_ctl undeploy guest && rm -rf "$BED"/bpf/slotd/*/maps/guest; }
-run_disable() { bed_ctl disable guest; }
-run_enable() { bed_ctl enable guest; }
-run_rollback() { bed_ctl rollback; }
-run_apply_next() { write_conf "$NEXT"; bed_ctl apply; }
-run_apply_first() { write_conf "$PAIR"; bed_ctl apply; }
-run_reload_next() { write_conf "$NEXT"; bed_ctl reload; }
-run_detach() { bed_ctl detach; }
-run_attach() { bed_ctl apply && bed_ctl firewall deny add "$DENIED4/32"; }
 
 test_deploy() {
 	survives "a deploy with a new map" run_undeploy run_deploy

@@ -41,8 +41,9 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 
 	if (chain->netlink_fd >= 0)
 		return slot_chain_netlink_is_attached(chain);
-	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
-	       ifindex;
+	/* Only the answer "no interface" is one: a link that cannot be asked still filters. */
+	return chain->link_fd >= 0 &&
+	       (slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) || ifindex);
 }
 
 int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why)
@@ -181,9 +182,9 @@ static bool was_released(const struct slot_chain *chain)
 
 	if (!chain->place.master[0] || slot_chain_has_strayed(chain))
 		return chain->place.master[0];
-	return slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) ||
-	       slot_netns_enter(chain->place.netns, &home) ||
-	       !slot_port_is_of(ifindex, chain->place.master);
+	return !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
+	       (slot_netns_enter(chain->place.netns, &home) ||
+		!slot_port_is_of(ifindex, chain->place.master));
 }
 
 /*

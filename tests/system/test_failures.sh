@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 1800
+#
+# Whatever the kernel or the disk refuses, at whatever step of an operation: one clear error, the
+# chain runs on as it was, nothing of the attempt is left, and the same operation works when the
+# cause is gone. SLOTD_FAULTS=all has each step fail in each way, otherwise each in one.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/faults.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
+
+# ENOSPC, EIO and ENOMEM for slotd's own steps, ENOMEM, EPERM and EINVAL for bpf().
+STEP_ERRORS=(28 5 12)
+BPF_ERRORS=(12 1 22)
+
+setup_steps() {
+	BED_DAEMON=$BED_TOOLS/slotd_faults
+	faults_start
+}
+
+# The product itself, with bpf() calls that fail.
+setup_bpf() {
+	BED_DAEMON=$BED_BIN/slotd
+	export LD_PRELOAD=$BED_TOOLS/fail_bpf.so
+	faults_start
+	unset LD_PRELOAD
+}
+
+setup() {
+	:
+}
+
+list_pins() {
+	find "$BED/bpf/slotd" | sort
+}
+
+# A refusal says what stays, and is no longer than a verifier's words make it.
+is_clear() {
+	[[ $1 =~ (stays active|nothing was changed|nothing runs|runs, but) ]] &&
+		[[ $(wc -l <<<"$1") -le 12 ]]
+}
+
+# fail_at POINT COUNT ERRNO OPERATION...: carried out all the same, or refused without a trace
+fail_at() {
+	local at="$1 $2 errno $3" out status=0 pins now
+
+	pins=$(list_pins)
+	fault_arm "$1" "$2" "$3"
+	out=$("${@:4}" 2>&1 >/dev/null) || status=$?
+	fault_disarm
+	now=$(describe)
+	if [[ $status -eq 0 ]]; then
+		TOLERATED=$((TOLERATED + 1))
+		[[ $now == "$AFTER" ]] || complain "$at" "it reports success: $now"
+		return
+	fi
+	REFUSED=$((REFUSED + 1))
+	[[ $now == "$BEFORE" ]] || complain "$at" "refused, and yet: $now; $out" || return
+	is_clear "$out" || complain "$at" "unclear: $out" || return
+	[[ $(list_pins) == "$pins" ]] || {
+		diff <(echo "$pins") <(list_pins)
+		complain "$at" "pins of a refused change: $out"
+	}
+}
+
+# fails_at_every_step UNDO OPERATION...
+fails_at_every_step() {
+	local undo=$1 point count err i=0
+	shift
+	BEFORE=$(describe)
+	fault_trace "$@" >/dev/null || complain "no step" "the operation itself fails" || return
+	AFTER=$(describe)
+	bring_back "$undo" || return
+	while read -r point count; do
+		for err in $(choose_errors $((i++))); do
+			fail_at "$point" "$count" "$err" "$@" && bring_back "$undo" || return
+		done
+	done < <(choose_points)
+	"$@" >/dev/null || complain "no step" "the operation fails after all that" || return
+	bring_back "$undo"
+}
+
+# choose_errors N: of $ERRORS
+choose_errors() {
+	if [[ ${SLOTD_FAULTS:-} == all ]]; then
+		echo "${ERRORS[@]}"
+	else
+		echo "${ERRORS[$1 % ${#ERRORS[@]}]}"
+	fi
+}
+
+# Pins that could not be removed go at the next start.
+nothing_is_littered() {
+	bed_slotd_stop
+	bed_slotd || not_ok "slotd starts after all that" "$(bed_log | tail -n 3)"
+	is "no file or pin is left over, $1" "$(list_litter)" ""
+	is "the chain is as it was, $1" "$(describe)" "$BEFORE"
+}
+
+# bears NAME UNDO OPERATION...: fails_at_every_step under traffic, and the points about it
+bears() {
+	local REFUSED=0 TOLERATED=0 BEFORE AFTER
+
+	start_floods
+	succeeds "when any step of $1 fails, it is refused or carried out whole" \
+		fails_at_every_step "${@:2}"
+	matches "steps failed: $REFUSED refused, $TOLERATED did not matter ($1)" "$REFUSED" '^[1-9]'
+	nothing_is_littered "$1"
+	check_floods "$1"
+	nothing_is_left "$1"
+	end_traffic
+}
+
+test_steps() {
+	local ERRORS=("${STEP_ERRORS[@]}")
+
+	setup_steps
+	bears "a deploy with a new map" run_undeploy run_deploy
+	setup_steps
+	bears "an apply of two new versions" run_apply_first run_apply_next
+	setup_steps
+	run_deploy >/dev/null
+	bears "a rollback" run_rollback run_rollback
+}
+
+test_bpf() {
+	local ERRORS=("${BPF_ERRORS[@]}")
+
+	setup_bpf
+	bears "a deploy with a new map, by bpf()," run_undeploy run_deploy
+	setup_bpf
+	bears "an apply of two new versions, by bpf()," run_apply_first run_apply_next
+	setup_bpf
+	run_deploy >/dev/null
+	bears "a rollback, by bpf()," run_rollback run_rollback
+}
+
+bed_run
