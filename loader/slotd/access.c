@@ -2,11 +2,11 @@
 #include "loader/slotd/access.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/owner.h"
 
 /*
@@ -53,6 +53,7 @@ int access_identify(int fd, struct peer *ret_peer)
 	ret_peer->uid = cred.uid;
 	ret_peer->gid = cred.gid;
 	ret_peer->pid = cred.pid;
+	ret_peer->fd = fd;
 	return 0;
 }
 
@@ -61,18 +62,23 @@ bool access_is_admin(const struct peer *peer)
 	return peer->uid == 0;
 }
 
+/* The kernel's word, not the user database's, which may be a slow server far away. */
 static bool is_member(const struct peer *peer, gid_t wanted)
 {
-	const struct passwd *user = getpwuid(peer->uid);
-	gid_t groups[256];
-	int count = 256;
-	int i;
+	_cleanup_free_ gid_t *groups = NULL;
+	socklen_t size = 0;
+	size_t i;
 
 	if (peer->gid == wanted)
 		return true;
-	if (!user || getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
+	/* Without room the kernel says how much it wants; none are none. */
+	if (peer->fd < 0 || !getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) ||
+	    errno != ERANGE)
 		return false;
-	for (i = 0; i < count; i++)
+	groups = malloc(size);
+	if (!groups || getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
+		return false;
+	for (i = 0; i < size / sizeof(*groups); i++)
 		if (groups[i] == wanted)
 			return true;
 	return false;

@@ -11,6 +11,7 @@ struct peer {
 	uid_t uid;
 	gid_t gid; /* -1: not known */
 	pid_t pid;
+	int fd; /* the socket that it is the other end of; -1: none */
 };
 
 /* What can be asked of slotd. */
@@ -54,7 +55,10 @@ struct access_rule {
 /* access_rule_get - who may do @op. Static. */
 const struct access_rule *access_rule_get(enum access_op op);
 
-/* access_identify - the peer of the connected unix socket @fd. Returns 0 or -errno. */
+/*
+ * access_identify - the peer of the connected unix socket @fd, which has to stay open
+ * as long as @ret_peer is asked for. Returns 0 or -errno.
+ */
 int access_identify(int fd, struct peer *ret_peer);
 
 /* access_is_admin - root may do everything. */
@@ -62,7 +66,8 @@ bool access_is_admin(const struct peer *peer);
 
 /*
  * access_is_owner - whether @peer is root, the user that @owner names, or a
- * member of the group that "@group" names.
+ * member of the group that "@group" names. Its groups are those that it connected
+ * with (SO_PEERGROUPS, Linux 4.13): who gave one up is no member of it.
  */
 bool access_is_owner(const struct peer *peer, const char *owner);
 

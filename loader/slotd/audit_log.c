@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/base/json.h"
 
 /* So much of the end of a file holds its last line, whole. */
@@ -244,8 +245,8 @@ int audit_log_intend(struct audit_log *log, const json_t *line, struct slot_reas
 		err = -errno;
 	if (!err)
 		err = write_whole(log->pending_fd, text, strlen(text));
-	if (!err && fdatasync(log->pending_fd))
-		err = -errno;
+	if (!err)
+		err = SLOT_STEP("audit.intend", fdatasync(log->pending_fd) ? -errno : 0);
 	return err ? refuse(log, err, why) : 0;
 }
 
@@ -280,8 +281,8 @@ int audit_log_add(struct audit_log *log, const json_t *lines, struct slot_reason
 	_cleanup_free_ char *text = format_lines(log, lines);
 	int err = text ? write_whole(log->fd, text, strlen(text)) : -ENOMEM;
 
-	if (!err && fdatasync(log->fd))
-		err = -errno;
+	if (!err)
+		err = SLOT_STEP("audit.add", fdatasync(log->fd) ? -errno : 0);
 	if (err)
 		return refuse(log, err, why);
 	log->next += json_array_size(lines);

@@ -139,7 +139,9 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	struct service *service = data;
 	struct slot_outcome *outcomes = NULL;
-	struct peer peer = { .uid = info->ssi_uid, .gid = (gid_t)-1, .pid = (pid_t)info->ssi_pid };
+	struct peer peer = {
+		.uid = info->ssi_uid, .gid = (gid_t)-1, .pid = (pid_t)info->ssi_pid, .fd = -1
+	};
 	struct op_error error = { 0 };
 	struct timespec ts;
 

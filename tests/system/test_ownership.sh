@@ -82,7 +82,7 @@ map_dir() {
 }
 
 test_maps() {
-	local theirs roots
+	local theirs roots groups
 
 	as_nobody deploy theirs "$BED_OBJECTS/firewall.bpf.o" >/dev/null
 	theirs=$(map_dir 5)
@@ -96,6 +96,16 @@ test_maps() {
 	is "it may not write another slot's" $? 1
 	as_stranger firewall --map-dir "$theirs" list >/dev/null 2>&1
 	is "a stranger may not even read them" $? 1
+	as_group_member deploy groups "$BED_OBJECTS/firewall.bpf.o" >/dev/null
+	groups=$(map_dir 6)
+	is "a group's map pins are the group's" "$(stat -c '%U %G %a' "$groups/fw_ports")" \
+		"root nogroup 660"
+	succeeds "a member of it writes them" \
+		as_group_member firewall --map-dir "$groups" deny add "$DENIED6/128"
+	as_stranger firewall --map-dir "$groups" list >/dev/null 2>&1
+	is "who is none may not read them" $? 1
+	is "no map of a slot is anybody else's" \
+		"$(find "$theirs" "$groups" "$roots" -type f -perm /7 | wc -l)" 0
 	changes "the slot is upgraded" deploy theirs "$BED_PROGS/demo/firewall_next.bpf.o"
 	is "the pins are still the owner's" "$(stat -c '%U %a' "$theirs/fw_ports")" "nobody 600"
 }

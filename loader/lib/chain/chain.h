@@ -44,9 +44,9 @@ struct slot_chain {
 	unsigned int next_number;
 	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
 	struct slot_reason lost; /* adopted programs that did not outlive a reboot; else empty */
-	bool is_detached;      /* somebody took the chain off; only an apply brings it back */
-	int totals_fd;	       /* -1: none */
-	bool has_newer_totals; /* of a version that this slotd does not know */
+	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
+	int totals_fd;		 /* -1: none */
+	bool has_newer_totals;	 /* of a version that this slotd does not know */
 	struct slot_program_cache cache;
 };
 
