@@ -346,8 +346,8 @@ static int pin_code(const struct slot_attempt *attempt, struct slot_reason *why)
 		err = slot_pin_path(dir, attempt->dir, SLOT_PIN_CODE "_%02u%s", part.slot,
 				    part.version == ROOT_CANARY ? "_c" : "");
 		if (!err)
-			err = slot_program_maps_pin_code(
-				attempt->programs[part.version][part.slot], dir, why);
+			err = slot_program_maps_pin_code(attempt->programs[part.version][part.slot],
+							 dir, why);
 	}
 	return err;
 }

@@ -10,6 +10,9 @@
  * program has a reason to act on (an ethertype for local experiments, IEEE 802),
  * shortest and longest.
  *
+ * Canaries get frames of other flows until each has answered, or run on one of
+ * their CPUs; the calling thread is back on all of its CPUs afterwards.
+ *
  * The generation is loaded, not attached, and has counted nothing yet; what the
  * frames counted is cleared again. Returns 0, -EPROTO when a slot aborts such a
  * frame or answers it with what it may not return, whatever the chain then makes
