@@ -48,9 +48,11 @@ _slotctl() {
 	case $command:$word in
 	slots:-*) words+=' --all' ;;
 	stats:-*) words+=' --watch' ;;
+	audit:-*) words+=' --lines' ;;
 	firewall:-* | decap:-*) words+=' --map-dir' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
+	audit:*) words=$(_slotctl_chains) ;;
 	show:* | undeploy:* | enable:* | disable:*) words=$(_slotctl_slots) ;;
 	deploy:*)
 		if [[ $before == deploy ]]; then
