@@ -39,6 +39,28 @@ static int print_steps(const json_t *plan, const struct slot_look *look, size_t 
 	return 0;
 }
 
+/* What changes with the chain as a whole. Returns how many lines that took. */
+static size_t print_whole(const json_t *plan, FILE *out)
+{
+	static const struct {
+		const char *key;
+		const char *text;
+	} parts[] = {
+		{ "has_root_change", "renew the root: it is of an older version" },
+		{ "has_engine_change", "build with another engine" },
+		{ "has_counters_change", "count, or no longer" },
+	};
+	size_t lines = 0, i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!slot_answer_is_true(plan, parts[i].key))
+			continue;
+		fprintf(out, "%s\n", parts[i].text);
+		lines++;
+	}
+	return lines;
+}
+
 int slot_view_plan(const json_t *plan, const struct slot_look *look, FILE *out)
 {
 	size_t kept, done;
@@ -51,6 +73,8 @@ int slot_view_plan(const json_t *plan, const struct slot_look *look, FILE *out)
 	err = print_steps(plan, look, &kept, &done, out);
 	if (err)
 		return err;
+	if (print_whole(plan, out) && !done)
+		return 0;
 	if (!done && slot_answer_is_true(plan, "has_reservations_change"))
 		fputs("reservations change; programs stay as they are\n", out);
 	else if (!done)

@@ -249,6 +249,14 @@ static void assert_plan(const char *text, const char *expected)
 	json_decref(plan);
 }
 
+static void a_plan_says_what_changes_with_the_chain_as_a_whole(void **state)
+{
+	(void)state;
+	assert_plan("{'has_changes': true, 'has_root_change': true, 'has_engine_change': true,"
+		    " 'steps': [{'slot': 5, 'action': 'keep', 'text': 'keep lb 1'}]}",
+		    "renew the root: it is of an older version\nbuild with another engine\n");
+}
+
 static void a_plan_lists_what_changes_and_counts_what_stays(void **state)
 {
 	(void)state;
@@ -413,6 +421,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_stands_still_gives_no_rate),
 		cmocka_unit_test(totals_are_shown_as_they_are),
 		cmocka_unit_test(a_plan_lists_what_changes_and_counts_what_stays),
+		cmocka_unit_test(a_plan_says_what_changes_with_the_chain_as_a_whole),
 		cmocka_unit_test(a_plan_without_changes_says_so),
 		cmocka_unit_test(a_plan_that_only_rebuilds_says_so),
 		cmocka_unit_test(a_result_tells_steps_generation_and_time),
