@@ -23,7 +23,7 @@ static int add_programs(struct slot_table *table, const json_t *generation)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *between = "";
-	const json_t *slot;
+	const json_t *slot, *canary;
 	size_t size, i;
 	FILE *out;
 
@@ -34,6 +34,9 @@ static int add_programs(struct slot_table *table, const json_t *generation)
 		fprintf(out, "%s%" JSON_INTEGER_FORMAT " %s %s", between,
 			slot_answer_number(slot, "slot"), slot_answer_text(slot, "program"),
 			slot_answer_text(slot, "version"));
+		canary = json_object_get(slot, "canary");
+		if (canary)
+			fprintf(out, " (canary %s)", slot_answer_text(canary, "version"));
 		between = ", ";
 	}
 	fclose(out);

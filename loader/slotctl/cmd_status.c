@@ -17,10 +17,14 @@ static void print_notes(const json_t *chain)
 {
 	const char *name = slot_answer_text(chain, "interface");
 	const json_t *reason = json_object_get(chain, "engine_reason"), *warning;
+	const json_t *note;
 	size_t i;
 
 	if (json_string_length(reason))
 		print_line(name, "engine: ", json_string_value(reason));
+	note = json_object_get(chain, "last_watch");
+	if (json_string_length(note))
+		print_line(name, "last watch: ", json_string_value(note));
 	json_array_foreach(json_object_get(chain, "warnings"), i, warning) {
 		if (json_is_string(warning))
 			print_line(name, "warning: ", json_string_value(warning));

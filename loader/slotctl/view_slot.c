@@ -36,6 +36,18 @@ static void add_version(struct slot_table *table, const json_t *slot, const char
 			       gets ? gets : "");
 }
 
+static void add_watch(struct slot_table *table, const json_t *slot)
+{
+	const json_t *watch = json_object_get(slot, "watch");
+	char seen[SLOT_COUNT_SIZE], left[SLOT_COUNT_SIZE];
+
+	if (watch)
+		slot_pairs_add(table, "watch", "the %s, %s s to go, %s packets so far",
+			       slot_answer_is_true(watch, "canary") ? "canary" : "new version",
+			       slot_answer_count(watch, "left", left),
+			       slot_answer_count(watch, "seen", seen));
+}
+
 static void add_settings(struct slot_table *table, const json_t *settings)
 {
 	const char *key;
@@ -89,6 +101,7 @@ static int add_reservation(struct slot_table *table, const json_t *slot)
 	add_program(table, slot);
 	add_version(table, slot, "canary");
 	add_version(table, slot, "former");
+	add_watch(table, slot);
 	err = slot_pairs_add_run_config(table, slot);
 	if (!err)
 		err = slot_pairs_add_list(table, slot, "continue_on");

@@ -56,6 +56,29 @@ static void add_rates(struct slot_table *table, const json_t *slot, const json_t
 			       format_rate(slot, before, counters[i], seconds, rate));
 }
 
+static void add_figures(struct slot_table *table, const json_t *slot, const json_t *past,
+			bool is_watch, double seconds)
+{
+	if (is_watch)
+		add_rates(table, slot, past, seconds);
+	for (size_t j = 0; !is_watch && j < COUNTERS; j++)
+		slot_answer_add_count(table, SLOT_STYLE_PLAIN, slot, counters[j]);
+}
+
+/* What of the slot's packets its canary answered. */
+static void add_canary(struct slot_table *table, const json_t *slot, const json_t *past,
+		       bool is_watch, double seconds)
+{
+	const json_t *canary = json_object_get(slot, "canary");
+
+	if (!canary)
+		return;
+	slot_table_add_row(table, SLOT_STYLE_PLAIN);
+	slot_table_add(table, SLOT_STYLE_PLAIN, " ");
+	slot_table_add(table, SLOT_STYLE_PLAIN, "  canary %s", slot_answer_text(canary, "version"));
+	add_figures(table, canary, json_object_get(past, "canary"), is_watch, seconds);
+}
+
 static void print_headline(const json_t *answer, const json_t *before, bool is_watch,
 			   double seconds, FILE *out)
 {
@@ -96,10 +119,8 @@ int slot_view_stats(const json_t *answer, const json_t *before, bool is_watch,
 		slot_table_add_row(table, SLOT_STYLE_PLAIN);
 		slot_answer_add_count(table, SLOT_STYLE_PLAIN, slot, "slot");
 		slot_answer_add_text(table, slot, "name");
-		if (is_watch)
-			add_rates(table, slot, past, seconds);
-		for (size_t j = 0; !is_watch && j < COUNTERS; j++)
-			slot_answer_add_count(table, SLOT_STYLE_PLAIN, slot, counters[j]);
+		add_figures(table, slot, past, is_watch, seconds);
+		add_canary(table, slot, past, is_watch, seconds);
 	}
 	print_headline(answer, before, is_watch, seconds, out);
 	return slot_table_print(table, look, out);

@@ -19,6 +19,7 @@
 #include "loader/lib/registry/state_json.h"
 #include "loader/lib/registry/verdict.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/slotd/watch.h"
 
 static void cleanup_closedir(DIR **dir)
 {
@@ -84,6 +85,9 @@ json_t *api_status(const struct daemon *daemon)
 	for (i = 0; i < daemon->config.count; i++) {
 		json_t *chain = describe_chain(daemon->chains[i]);
 
+		if (daemon->chains[i]->watch_note[0])
+			json_object_set_new(chain, "last_watch",
+					    json_string(daemon->chains[i]->watch_note));
 		json_object_set_new(chain, "warnings", list_warnings(daemon->chains[i]));
 		json_array_append_new(chains, chain);
 	}
@@ -129,10 +133,17 @@ static json_t *describe_canary(const struct slot_canary *canary)
 }
 
 /* What else the slot runs, or ran. */
-static void add_versions(json_t *json, const struct slot_state *state)
+static void add_versions(json_t *json, const struct slot_state *state,
+			 const struct slot_packets *packets)
 {
-	if (state->canary.present)
-		json_object_set_new(json, "canary", describe_canary(&state->canary));
+	json_t *canary = state->canary.present ? describe_canary(&state->canary) : NULL;
+
+	if (canary && packets) {
+		json_object_set_new(canary, "packets", json_object());
+		add_packets(json_object_get(canary, "packets"), packets);
+	}
+	if (canary)
+		json_object_set_new(json, "canary", canary);
 	if (state->has_former)
 		json_object_set_new(json, "former", describe_object(&state->former));
 }
@@ -143,7 +154,7 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 	const struct slot_state *state = &chain->current->state.slots[slot];
 	const struct slot_override *override = slot_override_find(&chain->overrides, state->name);
 	char map_dir[PATH_MAX];
-	json_t *packets, *json;
+	json_t *packets, *json, *watch;
 
 	if (slot_pin_path(map_dir, chain->dir, "maps/%s", state->name))
 		map_dir[0] = '\0';
@@ -173,7 +184,10 @@ static json_t *describe_slot(const struct slot_chain *chain, unsigned int slot,
 					    slot_run_config_to_json(&state->object.run));
 	}
 	if (json)
-		add_versions(json, state);
+		add_versions(json, state, is_counting(chain) ? &counters->canaries[slot] : NULL);
+	watch = watch_to_json(chain, slot);
+	if (json && watch)
+		json_object_set_new(json, "watch", watch);
 	return json;
 }
 
@@ -279,12 +293,16 @@ static json_t *describe_generation(const struct slot_generation *generation, boo
 	for (i = 0; i < ROOT_SLOTS; i++) {
 		const struct slot_state *slot = &generation->state.slots[i];
 
-		if (slot_state_is_running(slot))
-			json_array_append_new(slots, json_pack("{s:i, s:s, s:s, s:s, s:s}", "slot",
-							       (int)i, "name", slot->name,
-							       "program", slot->object.name,
-							       "version", slot->object.version,
-							       "sha256", slot->object.sha256));
+		json_t *json;
+
+		if (!slot_state_is_running(slot))
+			continue;
+		json = describe_object(&slot->object);
+		json_object_set_new(json, "slot", json_integer((json_int_t)i));
+		json_object_set_new(json, "name", json_string(slot->name));
+		if (slot->canary.present)
+			json_object_set_new(json, "canary", describe_canary(&slot->canary));
+		json_array_append_new(slots, json);
 	}
 	return json_pack("{s:I, s:b, s:s, s:I, s:I, s:s, s:o}", "number",
 			 (json_int_t)generation->number, "active", (int)is_active, "engine",
@@ -314,6 +332,18 @@ json_t *api_generations(const struct slot_chain *chain)
 	return json_pack("{s:s, s:o}", "interface", chain->interface, "generations", list);
 }
 
+static void add_canary_stats(json_t *json, const struct slot_state *slot,
+			     const struct slot_packets *packets)
+{
+	json_t *canary;
+
+	if (!slot->canary.present)
+		return;
+	canary = describe_object(&slot->canary.object);
+	add_packets(canary, packets);
+	json_object_set_new(json, "canary", canary);
+}
+
 json_t *api_stats(const struct slot_chain *chain)
 {
 	struct slot_counters counters = { 0 };
@@ -331,6 +361,7 @@ json_t *api_stats(const struct slot_chain *chain)
 			continue;
 		json = json_pack("{s:i, s:s}", "slot", (int)i, "name", slot->name);
 		add_packets(json, &counters.slots[i]);
+		add_canary_stats(json, slot, &counters.canaries[i]);
 		json_array_append_new(slots, json);
 	}
 	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "interface", chain->interface,

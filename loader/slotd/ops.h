@@ -31,6 +31,7 @@ struct op_deploys {
 	const char *who;
 	struct op_deploy items[ROOT_SLOTS]; /* each slot at most once */
 	size_t count;
+	const struct slot_watch_terms *watch; /* of all of them, or NULL */
 };
 
 void op_deploys_free(struct op_deploys *deploys);

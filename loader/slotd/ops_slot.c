@@ -9,6 +9,7 @@
 #include "loader/lib/registry/registry.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/ops_internal.h"
+#include "loader/slotd/watch.h"
 #include "loader/slotd/signatures.h"
 
 /* The running state and overrides, to be changed in some slots. */
@@ -16,7 +17,8 @@ struct edit {
 	struct slot_chain_state state;
 	struct slot_overrides overrides;
 	struct slot_map_orders maps[ROOT_SLOTS]; /* borrowed from who asks */
-	__u32 slots;				 /* that are changed */
+	struct slot_watches watches;
+	__u32 slots; /* that are changed */
 };
 
 static void edit_free(struct edit *edit)
@@ -40,6 +42,7 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 		return op_fail(error, err, chain);
 	}
 	ret_edit->overrides = chain->overrides;
+	ret_edit->watches = chain->watches;
 	slot_overrides_del_stale(&ret_edit->overrides, &ret_edit->state);
 	return 0;
 }
@@ -80,6 +83,7 @@ static int edit_apply(struct daemon *daemon, struct slot_chain *chain, const str
 		.overrides = &edit->overrides,
 		.reason = what,
 		.map_orders = edit->maps,
+		.watches = &edit->watches,
 	};
 
 	slot_cpus_format(edit->slots, list);
@@ -149,6 +153,18 @@ static int edit_deploy(const struct daemon *daemon, const struct slot_chain *cha
 	return 0;
 }
 
+static int edit_watch(const struct slot_chain *chain, unsigned int slot,
+		      const struct slot_watch_terms *terms, struct edit *edit,
+		      struct op_error *error)
+{
+	struct slot_watch watch;
+	int err = watch_begin(chain, &edit->state.slots[slot], slot, terms, &error->why, &watch);
+
+	if (!err)
+		err = slot_watches_set(&edit->watches, &watch);
+	return err ? op_fail(error, err, chain) : 0;
+}
+
 int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_deploys *deploys,
 	      struct op_error *error, struct slot_outcome *ret_outcome)
 {
@@ -157,6 +173,11 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_d
 
 	for (size_t i = 0; i < deploys->count && !err; i++)
 		err = edit_deploy(daemon, chain, &deploys->items[i], &edit, error);
+	/* Whose version another takes the place of is no longer on trial. */
+	if (!err)
+		slot_watches_del_over(&edit.watches, &edit.state);
+	for (size_t i = 0; i < deploys->count && deploys->watch && !err; i++)
+		err = edit_watch(chain, deploys->items[i].slot, deploys->watch, &edit, error);
 	if (err) {
 		slot_store_sweep(&daemon->host.store);
 		return err;

@@ -237,6 +237,7 @@ static int run_deploy(struct call *call)
 	if (err)
 		return slot_reason_append(&call->error.why, err, "; nothing was changed");
 	deploys.who = call->who;
+	deploys.watch = asked.has_watch ? &asked.watch : NULL;
 	for (size_t i = 0; i < deploys.count; i++)
 		audit_offer(call->audit, deploys.items[i].slot, &deploys.items[i].blob);
 	if (asked.has_generation)

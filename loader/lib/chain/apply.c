@@ -76,6 +76,7 @@ static struct slot_chain_before remember(const struct slot_chain *chain)
 		.current = chain->current,
 		.previous = chain->previous,
 		.overrides = chain->overrides,
+		.watches = chain->watches,
 		.is_detached = chain->is_detached,
 		.was_attached = slot_chain_is_attached(chain),
 	};
@@ -87,6 +88,7 @@ static void restore(struct slot_chain *chain, const struct slot_chain_before *be
 	chain->current = before->current;
 	chain->previous = before->previous;
 	chain->overrides = before->overrides;
+	chain->watches = before->watches;
 	chain->is_detached = before->is_detached;
 }
 
@@ -109,6 +111,7 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 	chain->current = to;
 	chain->previous = before->current;
 	chain->overrides = *overrides;
+	chain->watches = to->watches;
 	chain->is_detached = false;
 	if (to->number >= chain->next_number)
 		chain->next_number = to->number + 1;
@@ -212,6 +215,7 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	if (chain->current && slot_chain_is_newer(chain))
 		return refuse_newer(chain, why);
 	attempt->overrides = *change->overrides;
+	attempt->watches = change->watches ? *change->watches : chain->watches;
 	if (chain->current)
 		slot_chain_state_set_former(&attempt->desired, &chain->current->state);
 	/* Maps of the last change that could not be moved then must not be lost sight of now. */
@@ -383,6 +387,8 @@ static int note_former(const struct slot_chain *chain, struct slot_reason *why)
 	struct slot_generation *to = chain->previous;
 
 	slot_chain_state_set_former(&to->state, &chain->current->state);
+	to->watches = chain->watches;
+	slot_watches_del_over(&to->watches, &to->state);
 	return slot_generation_write(to, &chain->host->store, chain->interface, why);
 }
 

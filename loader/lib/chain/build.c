@@ -49,6 +49,8 @@ static int describe_attempt(struct slot_attempt *attempt, const char *reason,
 	}
 	generation->engine = chain->engine;
 	generation->overrides = attempt->overrides;
+	generation->watches = attempt->watches;
+	slot_watches_del_over(&generation->watches, &generation->state);
 	describe_canaries(generation, chain->current);
 	generation->created = time(NULL);
 	snprintf(generation->reason, sizeof(generation->reason), "%s", reason);

@@ -10,6 +10,7 @@ struct slot_chain_before {
 	struct slot_generation *current;
 	struct slot_generation *previous;
 	struct slot_overrides overrides;
+	struct slot_watches watches;
 	bool is_detached;
 	bool was_attached;
 };
@@ -19,6 +20,7 @@ struct slot_attempt {
 	struct slot_chain *chain;
 	struct slot_chain_state desired;
 	struct slot_overrides overrides;
+	struct slot_watches watches;
 	const struct slot_map_orders *map_orders; /* as in slot_change; the caller's, for prepare */
 	struct slot_generation *generation;	  /* NULL: nothing has to be built */
 	struct slot_chain_before before;

@@ -88,7 +88,10 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 		.next = chain->next_number,
 		.is_detached = chain->is_detached,
 		.overrides = chain->overrides,
+		.watches = chain->watches,
 	};
+
+	memcpy(record.watch_note, chain->watch_note, sizeof(record.watch_note));
 
 	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
 }
@@ -243,18 +246,21 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 	struct slot_generation *current = TAKE_PTR(chain->current);
 	struct slot_generation *previous = TAKE_PTR(chain->previous);
 	struct slot_overrides overrides = chain->overrides;
+	struct slot_watches watches = chain->watches;
 	bool was_detached = chain->is_detached;
 	char gone[8];
 	int err;
 
 	/* The intention first: a start after a kill in between finds nothing to bring back. */
 	chain->is_detached = keep_off;
+	chain->watches = (struct slot_watches){ 0 };
 	/* Programs that were adopted live nowhere but in the kernel. */
 	slot_adoption_forget(&chain->overrides, gone, sizeof(gone));
 	err = slot_chain_save(chain, why);
 	if (err) {
 		chain->is_detached = was_detached;
 		chain->overrides = overrides;
+		chain->watches = watches;
 		chain->current = current;
 		chain->previous = previous;
 		return err;
@@ -296,4 +302,28 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 	if (!err)
 		*ret_counters = totals.sums;
 	return err;
+}
+
+int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters)
+{
+	struct slot_lineup lineup = slot_generation_lineup(chain->current);
+	struct slot_counters counters = { 0 };
+	int err;
+
+	if (!chain->current || chain->current->counters_fd < 0)
+		return -ENOENT;
+	slot_counters_choose(&counters, &lineup);
+	err = slot_counters_add(chain->current->counters_fd, &lineup, &counters);
+	if (!err)
+		*ret_counters = counters;
+	return err;
+}
+
+int slot_chain_end_watch(struct slot_chain *chain, const char *name, const char *note,
+			 struct slot_reason *why)
+{
+	slot_watches_del(&chain->watches, name);
+	if (note)
+		snprintf(chain->watch_note, sizeof(chain->watch_note), "%s", note);
+	return slot_chain_save(chain, why);
 }

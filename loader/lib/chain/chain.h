@@ -16,6 +16,7 @@
 #include "loader/lib/chain/totals.h"
 #include "loader/lib/chain/generation.h"
 #include "loader/lib/registry/plan.h"
+#include "loader/lib/registry/watch.h"
 #include "loader/lib/program/cache.h"
 
 /* What all chains of a host share. */
@@ -41,6 +42,8 @@ struct slot_chain {
 	struct slot_generation *current;  /* NULL: nothing built */
 	struct slot_generation *previous; /* NULL: no way back */
 	struct slot_overrides overrides;
+	struct slot_watches watches;
+	char watch_note[SLOT_WATCH_NOTE_MAX]; /* of the last watch that went back; or empty */
 	unsigned int next_number;
 	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
 	struct slot_reason lost; /* adopted programs that did not outlive a reboot; else empty */
@@ -65,6 +68,7 @@ struct slot_change {
 	const struct slot_overrides *overrides;	  /* that the desired state came from */
 	const char *reason;			  /* who and what, for the record */
 	const struct slot_map_orders *map_orders; /* ROOT_SLOTS of them; NULL: none */
+	const struct slot_watches *watches;	  /* from the swap on; NULL: those that there are */
 };
 
 struct slot_outcome {
@@ -200,5 +204,16 @@ int slot_chain_renew(struct slot_chain *chain, struct slot_reason *why,
 
 /* slot_chain_counters - everything counted since the chain was attached. Returns 0 or -errno. */
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters);
+
+/* slot_chain_counters_current - what the generation that runs counted. Returns 0 or -errno. */
+int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters);
+
+/*
+ * slot_chain_end_watch - forget the watch of the reservation @name; @note (NULL:
+ * as it was) is kept as what became of the last that went back. Recorded, or
+ * -errno and why.
+ */
+int slot_chain_end_watch(struct slot_chain *chain, const char *name, const char *note,
+			 struct slot_reason *why);
 
 #endif

@@ -81,13 +81,14 @@ int slot_generation_write(const struct slot_generation *generation, const struct
 	_cleanup_json_ json_t *json = NULL;
 	char name[48];
 
-	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o, s:o}", "number",
+	json = json_pack("{s:I, s:s, s:i, s:b, s:I, s:s, s:o, s:o, s:o, s:o}", "number",
 			 (json_int_t)generation->number, "engine", generation->engine->name,
 			 "root_abi", (int)generation->root_abi, "frags", (int)generation->has_frags,
 			 "created", (json_int_t)generation->created, "reason", generation->reason,
 			 "state", slot_chain_state_to_json(&generation->state), "overrides",
 			 slot_overrides_to_json(&generation->overrides), "canary_since",
-			 list_numbers(generation->canary_since));
+			 list_numbers(generation->canary_since), "watches",
+			 slot_watches_to_json(&generation->watches));
 	if (!json)
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
 	slot_generation_name(generation->number, name, sizeof(name));
@@ -133,6 +134,9 @@ int slot_generation_from_json(const json_t *json, const char *name, struct slot_
 	err = slot_chain_state_from_json(state, why, &ret_generation->state);
 	if (!err)
 		err = slot_overrides_from_json(overrides, why, &ret_generation->overrides);
+	if (!err)
+		err = slot_watches_from_json(json_object_get(json, "watches"), why,
+					     &ret_generation->watches);
 	return err ? slot_reason_prefix(why, -EBADMSG, "record '%s' is damaged: ", name) : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/base/reason.h"
 #include "loader/lib/registry/registry.h"
+#include "loader/lib/registry/watch.h"
 #include "loader/lib/host/store.h"
 
 #define SLOT_PIN_ROOT "root"
@@ -29,6 +30,7 @@ struct slot_generation {
 	char reason[160];  /* what it was built for: "deploy slot 2 by uid 0" */
 	struct slot_chain_state state;
 	struct slot_overrides overrides; /* that led to it */
+	struct slot_watches watches;	 /* that began with it, or went on */
 	int root_fd;
 	__u32 root_id;
 	int counters_fd;		/* -1: it counts nothing */

@@ -307,13 +307,18 @@ static int finish_change(struct slot_chain *chain, const struct slot_chain_recor
 	unsigned int previous = chain->previous ? chain->previous->number : 0;
 	int err;
 
+	/* After a reboot nothing is left of what a watch would compare. */
+	if (!chain->current)
+		chain->watches = (struct slot_watches){ 0 };
 	if (!chain->current)
 		return 0;
 	err = slot_chain_settle_maps(chain, why);
 	if (err || (chain->current->number == record->current && previous == record->previous))
 		return err;
-	if (chain->current->number != record->current)
+	if (chain->current->number != record->current) {
 		chain->overrides = chain->current->overrides;
+		chain->watches = chain->current->watches;
+	}
 	chain->is_detached = false;
 	return slot_chain_save(chain, why);
 }
@@ -364,6 +369,8 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	if (err)
 		return err;
 	chain->overrides = record.overrides;
+	chain->watches = record.watches;
+	memcpy(chain->watch_note, record.watch_note, sizeof(chain->watch_note));
 	chain->is_detached = record.is_detached;
 	chain->next_number = record.next;
 	chain->totals_fd = slot_totals_open(chain->dir);

@@ -2,6 +2,7 @@
 #include "loader/lib/chain/record.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/json.h"
@@ -11,10 +12,11 @@ int slot_chain_record_write(const struct slot_chain_record *record, const struct
 {
 	_cleanup_json_ json_t *json = NULL;
 
-	json = json_pack("{s:I, s:I, s:I, s:b, s:o}", "current", (json_int_t)record->current,
-			 "previous", (json_int_t)record->previous, "next", (json_int_t)record->next,
-			 "detached", (int)record->is_detached, "overrides",
-			 slot_overrides_to_json(&record->overrides));
+	json = json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:s}", "current",
+			 (json_int_t)record->current, "previous", (json_int_t)record->previous,
+			 "next", (json_int_t)record->next, "detached", (int)record->is_detached,
+			 "overrides", slot_overrides_to_json(&record->overrides), "watches",
+			 slot_watches_to_json(&record->watches), "watch_note", record->watch_note);
 	if (!json)
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
 	return slot_store_write(store, interface, SLOT_CHAIN_RECORD_NAME, json, why);
@@ -28,6 +30,7 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	json_int_t current;
 	json_int_t previous;
 	json_int_t next;
+	const char *note;
 	json_t *overrides;
 	int is_detached;
 	int err;
@@ -50,7 +53,12 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	record.previous = (unsigned int)previous;
 	record.next = (unsigned int)next;
 	record.is_detached = is_detached;
+	note = json_string_value(json_object_get(json, "watch_note"));
+	snprintf(record.watch_note, sizeof(record.watch_note), "%s", note ? note : "");
 	err = slot_overrides_from_json(overrides, why, &record.overrides);
+	if (!err)
+		err = slot_watches_from_json(json_object_get(json, "watches"), why,
+					     &record.watches);
 	if (err)
 		return slot_reason_prefix(why, -EBADMSG, "record '%s' of '%s' is damaged: ",
 					  SLOT_CHAIN_RECORD_NAME, interface);

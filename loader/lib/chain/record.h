@@ -4,6 +4,7 @@
 #define SLOT_CHAIN_RECORD_H
 
 #include "loader/lib/registry/registry.h"
+#include "loader/lib/registry/watch.h"
 #include "loader/lib/host/store.h"
 
 #define SLOT_CHAIN_RECORD_NAME "desired.json"
@@ -14,6 +15,8 @@ struct slot_chain_record {
 	unsigned int next;     /* number of the next generation to be built */
 	bool is_detached;
 	struct slot_overrides overrides;
+	struct slot_watches watches;
+	char watch_note[SLOT_WATCH_NOTE_MAX]; /* how the last watch ended that went back; or empty */
 };
 
 int slot_chain_record_write(const struct slot_chain_record *record, const struct slot_store *store,

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotd/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "loader/slotd/audit.h"
+#include "loader/slotd/log.h"
+
+/* Goes on while the machine sleeps, and starts anew with a reboot, as counters do. */
+static __u64 now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (__u64)ts.tv_sec;
+}
+
+static struct slot_watch_counts count(const struct slot_packets *packets)
+{
+	return (struct slot_watch_counts){
+		.seen = packets->seen,
+		.dropped = packets->verdicts[ROOT_COL_DROP],
+		.aborted = packets->verdicts[ROOT_COL_ABORTED] + packets->verdicts[ROOT_COL_DENIED],
+	};
+}
+
+/* Counters are read while packets pass: one may be behind another by a few. */
+static __u64 subtract(__u64 from, __u64 what)
+{
+	return from > what ? from - what : 0;
+}
+
+static struct slot_watch_counts take_away(const struct slot_watch_counts *from,
+					  const struct slot_watch_counts *what)
+{
+	return (struct slot_watch_counts){
+		.seen = subtract(from->seen, what->seen),
+		.dropped = subtract(from->dropped, what->dropped),
+		.aborted = subtract(from->aborted, what->aborted),
+	};
+}
+
+/* --- the beginning ------------------------------------------------------------------------- */
+
+static int check_trial(const struct slot_chain *chain, const struct slot_state *desired,
+		       unsigned int slot, struct slot_reason *why)
+{
+	const struct slot_state *runs = &chain->current->state.slots[slot];
+
+	if (chain->current->counters_fd < 0)
+		return slot_reason_set(why, -EINVAL,
+				       "'%s' counts nothing (counters = false), so that slot %u "
+				       "cannot be watched",
+				       chain->interface, slot);
+	if (!slot_state_is_running(runs))
+		return slot_reason_set(why, -EINVAL,
+				       "slot %u (%s) runs nothing that a watch could compare with "
+				       "and go back to",
+				       slot, desired->name);
+	if (!desired->canary.present && !strcmp(runs->object.sha256, desired->object.sha256))
+		return slot_reason_set(why, -EINVAL,
+				       "slot %u (%s) runs this very object: there is nothing to "
+				       "watch",
+				       slot, desired->name);
+	return 0;
+}
+
+int watch_begin(const struct slot_chain *chain, const struct slot_state *desired, unsigned int slot,
+		const struct slot_watch_terms *terms, struct slot_reason *why,
+		struct slot_watch *ret_watch)
+{
+	const bool is_canary = desired->canary.present;
+	const struct slot_object_id *object = is_canary ? &desired->canary.object :
+							  &desired->object;
+	struct slot_watch watch = {
+		.is_canary = is_canary,
+		.terms = *terms,
+		.deadline_s = now_s() + terms->seconds,
+	};
+	struct slot_counters all;
+	struct slot_counters current;
+	int err = check_trial(chain, desired, slot, why);
+
+	if (err)
+		return err;
+	err = slot_chain_counters(chain, &all);
+	if (!err)
+		err = slot_chain_counters_current(chain, &current);
+	if (err)
+		return slot_reason_set(why, err, "cannot read the counters: %s", strerror(-err));
+	memcpy(watch.name, desired->name, sizeof(watch.name));
+	memcpy(watch.sha256, object->sha256, sizeof(watch.sha256));
+	watch.start = count(&all.slots[slot]);
+	watch.before = count(&current.slots[slot]);
+	/* A generation that is hardly older than the change says too little. */
+	if (watch.before.seen < SLOT_WATCH_PACKETS_MIN)
+		watch.before = watch.start;
+	*ret_watch = watch;
+	return 0;
+}
+
+/* --- the trial ----------------------------------------------------------------------------- */
+
+static int find_slot(const struct slot_chain *chain, const char *name, unsigned int *ret_slot)
+{
+	const struct slot_state *slot = slot_chain_state_find(&chain->current->state, name);
+
+	if (!slot)
+		return -ENOENT;
+	*ret_slot = (unsigned int)(slot - chain->current->state.slots);
+	return 0;
+}
+
+/* What the watched version did, and what it is held against. */
+static int compare(const struct slot_chain *chain, const struct slot_watch *watch,
+		   unsigned int slot, struct slot_watch_counts *ret_before,
+		   struct slot_watch_counts *ret_since)
+{
+	struct slot_watch_counts total;
+	struct slot_counters counters;
+	int err = slot_chain_counters(chain, &counters);
+
+	if (err)
+		return err;
+	total = count(&counters.slots[slot]);
+	total = take_away(&total, &watch->start);
+	if (!watch->is_canary) {
+		*ret_before = watch->before;
+		*ret_since = total;
+		return 0;
+	}
+	*ret_since = count(&counters.canaries[slot]);
+	*ret_before = take_away(&total, ret_since);
+	return 0;
+}
+
+static int take_back(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		     bool is_canary, struct op_error *error)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return is_canary ? op_canary_end(daemon, chain, slot, false, "its watch", error, &outcome) :
+			   op_rollback_slot(daemon, chain, slot, "its watch", error, &outcome);
+}
+
+/* Back to what ran before, and say why wherever somebody may look for it. */
+static void fail_trial(struct daemon *daemon, struct slot_chain *chain,
+		       const struct slot_watch *watch, unsigned int slot, const char *text)
+{
+	struct audit_deed deed = {
+		.what = watch->is_canary ? "watch aborts" : "watch rolls back",
+		.cause = text,
+		.chain = chain->interface,
+		.slots = 1U << slot,
+	};
+	struct op_error error = { 0 };
+	struct audit_entry *entry = NULL;
+	struct slot_reason why;
+	struct slot_watch was = *watch;
+	char note[SLOT_WATCH_NOTE_MAX];
+	int err;
+
+	log_warning("%s: slot %u (%s): %s is taken back by its watch: it %s", chain->interface,
+		    slot, was.name, was.is_canary ? "the canary" : "the new version", text);
+	if (audit_begin(daemon, &deed, NULL, &entry))
+		entry = NULL;
+	err = take_back(daemon, chain, slot, was.is_canary, &error);
+	audit_end(entry, err ? error.why.text : NULL);
+	op_error_free(&error);
+	/* It is tried again until the watch is over. */
+	if (err && now_s() < was.deadline_s)
+		return;
+	snprintf(note, sizeof(note), "slot %u (%s): %.12s %s after %llu s, since it %s", slot,
+		 was.name, was.sha256,
+		 err	       ? "could not be taken back" :
+		 was.is_canary ? "was aborted" :
+				 "was rolled back",
+		 subtract(now_s() + was.terms.seconds, was.deadline_s), text);
+	if (slot_chain_end_watch(chain, was.name, note, &why))
+		log_error("%s", why.text);
+}
+
+static void pass_trial(struct slot_chain *chain, const struct slot_watch *watch, unsigned int slot)
+{
+	struct slot_reason why;
+	char name[SLOT_NAME_MAX];
+
+	memcpy(name, watch->name, sizeof(name));
+	log_info("%s: slot %u (%s): its watch of %u s is over: %s stays", chain->interface, slot,
+		 name, watch->terms.seconds, watch->is_canary ? "the canary" : "the new version");
+	if (slot_chain_end_watch(chain, name, NULL, &why))
+		log_error("%s", why.text);
+}
+
+static void judge(struct daemon *daemon, struct slot_chain *chain, const struct slot_watch *watch)
+{
+	struct slot_watch_counts before;
+	struct slot_watch_counts since;
+	unsigned int slot;
+	char text[256];
+
+	if (find_slot(chain, watch->name, &slot) || compare(chain, watch, slot, &before, &since))
+		return;
+	if (slot_watch_judge(&watch->terms, &before, &since, text, sizeof(text)))
+		fail_trial(daemon, chain, watch, slot, text);
+	else if (now_s() >= watch->deadline_s)
+		pass_trial(chain, watch, slot);
+}
+
+static bool is_watching(const struct slot_chain *chain)
+{
+	return chain && chain->current && slot_watches_has_any(&chain->watches);
+}
+
+bool watch_is_needed(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->config.count; i++)
+		if (is_watching(daemon->chains[i]))
+			return true;
+	return false;
+}
+
+void watch_tick(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->config.count; i++)
+		for (unsigned int k = 0; k < ROOT_SLOTS && is_watching(daemon->chains[i]); k++)
+			if (daemon->chains[i]->watches.slots[k].name[0])
+				judge(daemon, daemon->chains[i],
+				      &daemon->chains[i]->watches.slots[k]);
+}
+
+json_t *watch_to_json(const struct slot_chain *chain, unsigned int slot)
+{
+	const struct slot_watch *watch =
+		slot_watches_find(&chain->watches, chain->current->state.slots[slot].name);
+	struct slot_watch_counts before;
+	struct slot_watch_counts since;
+	json_t *json;
+
+	if (!watch || compare(chain, watch, slot, &before, &since))
+		return NULL;
+	json = json_pack("{s:b, s:i, s:I, s:I, s:I, s:I}", "canary", (int)watch->is_canary,
+			 "seconds", (int)watch->terms.seconds, "left",
+			 (json_int_t)subtract(watch->deadline_s, now_s()), "seen",
+			 (json_int_t)since.seen, "dropped", (json_int_t)since.dropped, "aborted",
+			 (json_int_t)since.aborted);
+	if (json && watch->terms.has_drop)
+		json_object_set_new(json, "max_drop_ratio",
+				    json_real(watch->terms.max_drop_ppm / 1e6));
+	if (json && watch->terms.has_abort)
+		json_object_set_new(json, "max_abort",
+				    json_integer((json_int_t)watch->terms.max_abort));
+	return json;
+}
