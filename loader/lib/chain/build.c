@@ -10,6 +10,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/program/limits.h"
 #include "loader/lib/program/maps.h"
 
 static bool is_same_canary(const struct slot_state *a, const struct slot_state *b)
@@ -230,12 +231,6 @@ static bool is_same_program(const struct slot_state *a, const struct slot_state 
 	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
-/* A program taken over from a pin shows no code: it was held against the same limits, or is not taken. */
-static bool is_same_grant(const struct slot_limits *a, const struct slot_limits *b)
-{
-	return !b->has_helpers || (a->has_helpers && a->helpers == b->helpers);
-}
-
 /* After a restart the running generation's pins give back what need not be loaded again. */
 static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 {
@@ -256,14 +251,15 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 	for (i = 0; i < PARTS && !program; i++)
 		if (get_part(&current->state, i, &running) &&
 		    is_same_program(&running.state, &part->state) &&
-		    is_same_grant(&running.state.limits, &part->state.limits))
-			current->engine->reopen(dir, running.slot, running.version, &program);
-	if (program && !is_map_current(attempt, part, program)) {
-		slot_program_free(program);
-		program = NULL;
-	}
+		    !current->engine->reopen(dir, running.slot, running.version, &program))
+			program->held_to = slot_limits_mask(&running.state.limits);
 	if (!program)
 		return;
+	if (!is_map_current(attempt, part, program) ||
+	    !slot_program_limits_is_known(program, &part->state.limits)) {
+		slot_program_free(program);
+		return;
+	}
 	program->has_frags = (*opened)->has_frags;
 	slot_program_free(*opened);
 	*opened = program;

@@ -171,10 +171,15 @@ enum slot_helper_class slot_helper_class_find(__s32 id)
 	return classes[id] - 1;
 }
 
+__u32 slot_limits_mask(const struct slot_limits *limits)
+{
+	return limits->has_helpers ? limits->helpers | 1U << SLOT_HELPER_BASIC :
+				     (1U << SLOT_HELPER_CLASSES) - 1;
+}
+
 bool slot_limits_is_granted(const struct slot_limits *limits, enum slot_helper_class kind)
 {
-	return !limits->has_helpers || kind == SLOT_HELPER_BASIC ||
-	       (kind < SLOT_HELPER_CLASSES && limits->helpers & 1U << kind);
+	return slot_limits_mask(limits) & 1U << kind;
 }
 
 void slot_limits_format_helpers(const struct slot_limits *limits,

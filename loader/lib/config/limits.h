@@ -60,6 +60,9 @@ enum slot_helper_class slot_helper_class_find(__s32 id);
 /* slot_limits_is_granted - whether a program may use helpers of @class. */
 bool slot_limits_is_granted(const struct slot_limits *limits, enum slot_helper_class kind);
 
+/* slot_limits_mask - the classes that are granted, 1 << class. */
+__u32 slot_limits_mask(const struct slot_limits *limits);
+
 /* slot_limits_format_helpers - "redirect, fib_lookup", "only the basic ones", "all". */
 void slot_limits_format_helpers(const struct slot_limits *limits,
 				char ret_text[SLOT_LIMITS_TEXT_MAX]);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "loader/lib/program/limits.h"
+
 #define CACHED_MAX (ROOT_SLOTS * ROOT_VERSIONS)
 
 static bool is_match(const struct slot_cached_program *cached, const struct slot_state *slot,
@@ -11,7 +13,8 @@ static bool is_match(const struct slot_cached_program *cached, const struct slot
 	return cached->program && cached->program->type == type && cached->has_frags == has_frags &&
 	       !strcmp(cached->name, slot->name) && !strcmp(cached->sha256, slot->object.sha256) &&
 	       !strcmp(cached->function, slot->program) &&
-	       slot_settings_is_equal(&cached->settings, &slot->settings);
+	       slot_settings_is_equal(&cached->settings, &slot->settings) &&
+	       slot_program_limits_is_known(cached->program, &slot->limits);
 }
 
 struct slot_program *slot_program_cache_find(const struct slot_program_cache *cache,

@@ -68,3 +68,9 @@ int slot_program_limits_check(const struct slot_program *program,
 		err = check_memory(place, limits, why);
 	return err;
 }
+
+bool slot_program_limits_is_known(const struct slot_program *program,
+				  const struct slot_limits *limits)
+{
+	return program->object || !(program->held_to & ~slot_limits_mask(limits));
+}

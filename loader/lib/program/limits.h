@@ -15,4 +15,12 @@ int slot_program_limits_check(const struct slot_program *program,
 			      const struct slot_program_place *place,
 			      const struct slot_limits *limits, struct slot_reason *why);
 
+/*
+ * slot_program_limits_is_known - whether @program can be judged by @limits: one
+ * taken over from a pin shows no code, and must have been held against no more
+ * than they grant.
+ */
+bool slot_program_limits_is_known(const struct slot_program *program,
+				  const struct slot_limits *limits);
+
 #endif

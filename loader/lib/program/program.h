@@ -27,6 +27,7 @@ struct slot_program {
 	int fd;			 /* of entry, -1 until it is loaded */
 	enum bpf_prog_type type; /* as loaded: XDP or EXT; UNSPEC until then */
 	bool has_frags;		 /* as written: able to take multi-buffer packets */
+	__u32 held_to;		 /* without object: slot_limits_mask of what it was held against */
 };
 
 /* Where a program's maps live and its verifier log goes. */
