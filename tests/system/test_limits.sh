@@ -44,9 +44,9 @@ test_deploy() {
 
 test_memory() {
 	changes "maps within map_memory are taken" deploy guest "$PROGS/count.bpf.o"
-	is "the limit is shown" "$(bed_ctl slots 5 --json | jq -c .limits)" \
+	is "the limit is shown" "$(bed_ctl show 5 --json | jq -c .limits)" \
 		'{"helpers":["output"],"map_memory":16777216}'
-	matches "and what of it is used" "$(bed_ctl slots 5)" "map_memory +[0-9.]+K? of 16M"
+	matches "and what of it is used" "$(bed_ctl show 5)" "map_memory +[0-9.]+K? of 16M"
 	conf 'map_memory = "4M"'
 	changes "another limit is applied" apply
 	refuses "maps beyond it are refused" \

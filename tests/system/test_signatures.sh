@@ -76,7 +76,7 @@ test_deploys() {
 	is "its signature is kept beside it" \
 		"$(cat "$BED/state/objects/$(sha256sum <"$PASS" | cut -c -64).minisig")" \
 		"$(cat "$PASS.minisig")"
-	is "the key is shown" "$(bed_ctl slots 5 --json | jq -r .limits.require_signature)" \
+	is "the key is shown" "$(bed_ctl show 5 --json | jq -r .limits.require_signature)" \
 		"$BED/team.pub"
 	sign "$COUNT" team -l -t 'legacy'
 	changes "a signature of minisign's old kind is taken" deploy guest "$COUNT"
@@ -144,10 +144,11 @@ test_bad_keys() {
 		bed_ctl deploy guest "$PASS"
 	chown root "$BED/team.pub"
 	changes "with the key as it was it is taken" deploy guest "$PASS"
+	changes "and disabled" disable guest
 	rm "$BED/team.pub"
 	mkfifo "$BED/team.pub"
 	refuses "a pipe in place of the key hangs nobody" "${key}it is not a regular file" \
-		bed_ctl apply
+		bed_ctl enable guest
 }
 
 test_files_of_slots_conf() {
@@ -204,7 +205,7 @@ test_starts() {
 	is "the deployed object too" "$(deployed)" pass
 	matches "the log warns of both" "$(bed_log "$lines" | tr '\n' ' ')" \
 		"signature of 'firewall.bpf.o' is refused: .* it ran before this start.*signature of 'pass' is refused: .* it was deployed before this start"
-	refuses "an apply wants them signed" "errors, see below" apply_quietly
+	refuses "an apply wants them signed" "errors, see below" apply_briefly
 	reboot
 	cp "$COUNT" "$FIREWALL"
 	bed_slotd
@@ -213,10 +214,13 @@ test_starts() {
 		"slot 2: the signature of 'firewall.bpf.o' is refused"
 }
 
-# The line alone, of the two that are wrong.
-apply_quietly() {
-	bed_ctl apply 2>&1 >/dev/null | head -n 1 >&2
-	return "${PIPESTATUS[0]}"
+# Of the two that are wrong, the line that says so.
+apply_briefly() {
+	local out status=0
+
+	out=$(bed_ctl apply 2>&1) || status=$?
+	printf '%s\n' "${out%%$'\n'*}" >&2
+	return "$status"
 }
 
 test_asked_for_later() {
