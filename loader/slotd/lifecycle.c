@@ -211,12 +211,16 @@ int lifecycle_start(struct daemon *daemon)
 
 static void detach_all(struct daemon *daemon)
 {
-	struct slot_reason why;
+	struct audit_deed deed = { .what = "detach", .cause = "slotd stops" };
+	struct audit_entry *entry = NULL;
+	struct slot_reason why = { 0 };
 	size_t i;
 
+	audit_begin(daemon, &deed, NULL, &entry);
 	for (i = 0; i < daemon->config.count; i++)
 		if (daemon->chains[i] && slot_chain_detach(daemon->chains[i], false, &why))
 			log_error("%s", why.text);
+	audit_end(entry, why.text[0] ? why.text : NULL);
 }
 
 void lifecycle_stop(struct daemon *daemon)

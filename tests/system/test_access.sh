@@ -118,8 +118,18 @@ check_row() {
 	fi
 }
 
+# The engine makes no difference to who may what: one will do.
+bed_engines() {
+	echo "${SLOTD_TEST_ENGINE:-fused}"
+}
+
 test_every_cell() {
 	local line
+
+	if [[ ${SLOTD_TIER:-} == vm ]]; then
+		skip "every cell of the table" "as on the host, where its 600 requests take seconds"
+		return
+	fi
 
 	: >"$BED/answer"
 	chmod 0666 "$BED/answer"

@@ -164,6 +164,15 @@ test_kill() {
 	is "every line is whole" "$(jq -s 'map(type) | unique | join("")' "$LOG")" '"object"'
 }
 
+test_detach_on_exit() {
+	bed_slotd_stop
+	bed_slotd --detach-on-exit
+	bed_slotd_stop
+	tells "the detach of a slotd that stops is told" \
+		'.what == "detach" and .cause == "slotd stops" and .user == "slotd"
+		and .generation.after == null and .result == "ok"'
+}
+
 test_rotation() {
 	local pad
 

@@ -126,6 +126,58 @@ test_traffic() {
 		"$(($(dropped) - before))" "$denied"
 }
 
+# start_until CALL: the next slotd starts and is killed at that call; 1: it was not
+start_until() {
+	local killer
+
+	: >"$BED/killer"
+	rm -f "$BED_CTL_SOCKET"
+	spawn edge "$BED/killer" "$BED_TOOLS/kill_at" "$1" "$BED_BIN/slotd" \
+		--config "$BED/slots.conf" --object-dir "$BED_OBJECTS" --state-dir "$BED/state" \
+		--run-dir "$BED/run" --bpffs "$BED/bpf"
+	killer=$BED_SPAWNED
+	wait_for 20 is_start_over "$killer"
+	if is_gone "$killer"; then
+		wait "$killer"
+		return 0
+	fi
+	BED_SLOTD=$(bed_get status .pid)
+	stop "$killer"
+	stop "$BED_SLOTD" KILL
+	return 1
+}
+
+# The socket is the last thing a start makes.
+is_start_over() {
+	is_gone "$1" || [[ -S $BED_CTL_SOCKET ]]
+}
+
+test_kill_while_the_root_is_renewed() {
+	local call kills=0 unfinished=0 step=9 sent
+
+	[[ ${SLOTD_TIER:-} != vm ]] || step=40
+	start_floods
+	for ((call = 1; call < 1000; call += step)); do
+		bed_slotd_stop KILL
+		use next
+		start_until "$call" || break
+		kills=$((kills + 1))
+		bed_slotd || bail "slotd starts after a kill" "$(bed_log)"
+		[[ $(root_abi) == 1000 ]] || unfinished=$((unfinished + 1))
+		bed_ctl rollback >/dev/null
+		[[ $(root_abi) == 2 ]] || unfinished=$((unfinished + 1))
+	done
+	succeeds "slotd was killed at several places ($kills)" test "$kills" -gt 3
+	is "each start after that finished the upgrade, with a way back" "$unfinished" 0
+	flood_stop denied >/dev/null
+	sent=$(flood_stop allowed)
+	in_time "no allowed packet is lost" 3 sink_has 7002 "$sent"
+	is "no packet passes unfiltered" "$(sink_count 7001)" 5
+	bed_slotd || bail "slotd starts" "$(bed_log)"
+	is "nothing is left behind" "$(find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 | wc -l) $(
+		find "$BED"/bpf/slotd -name totals_next | wc -l)" "2 0"
+}
+
 test_way_back() {
 	local before
 
