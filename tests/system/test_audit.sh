@@ -7,6 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 
 LOG=$BED/state/audit.log
+TRIAL=$BED_PROGS/system/progs/trial
 
 setup() {
 	bed_conf <<-'END'
@@ -62,6 +63,23 @@ test_each_operation() {
 			".what == \"$command\" and .user == \"nobody\" and .result == \"ok\"
 			and .slots[0].slot == 5"
 	done
+	for command in promote abort; do
+		as_nobody deploy theirs "$BED_OBJECTS/firewall.bpf.o" >/dev/null
+		as_nobody deploy theirs "$pass" --canary 50% >/dev/null
+		tells "a canary is told, with its share" \
+			".what == \"deploy\" and .slots[0].canary.object.sha256 == \"$sha\"
+			and .slots[0].offered.sha256 == \"$sha\""
+		as_nobody "$command" theirs >/dev/null
+		tells "'$command' is told" \
+			".what == \"$command\" and .user == \"nobody\" and .result == \"ok\"
+			and .slots[0].slot == 5 and .slots[0].before.canary.object.sha256 == \"$sha\""
+	done
+	as_nobody rollback theirs >/dev/null
+	tells "the way back of a slot is told" \
+		'.what == "rollback slot" and .slots[0].slot == 5 and .result == "ok"'
+	bed_ctl deploy firewall "$pass" theirs "$pass" >/dev/null
+	tells "a deploy of two slots is told in one line" \
+		"[.slots[].slot] == [2, 5] and [.slots[].object.sha256] == [\"$sha\", \"$sha\"]"
 	for command in apply reload rollback detach; do
 		bed_ctl "$command" >/dev/null
 		tells "'$command' is told" \
@@ -69,6 +87,23 @@ test_each_operation() {
 	done
 	is "the numbers have no gap" \
 		"$(jq -s '[.[].seq] == [range(1; length + 1)]' "$LOG")" true
+}
+
+is_rolled_back() {
+	[[ $(last .what) != deploy ]]
+}
+
+# slotd goes back by itself, from a version that drops everything.
+test_watch() {
+	sink_start 7002
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	bed_ctl deploy theirs "$TRIAL.bpf.o" >/dev/null
+	wait_for 5 sink_has 7002 200
+	bed_ctl deploy theirs "${TRIAL}_drop.bpf.o" --watch 20s --max-drop-ratio 0.2 >/dev/null
+	in_time "a watch goes back" 20 is_rolled_back
+	tells "and that is told, with the reason" \
+		'.user == "slotd" and .slots[0].slot == 5 and .result == "ok"
+		and (.cause | test("drop"))'
 }
 
 test_sighup() {
