@@ -84,6 +84,48 @@ static void a_damaged_object_is_refused(void **state)
 	place_end(&place);
 }
 
+static void assert_signature(struct place *place, const struct slot_blob *blob, const char *text)
+{
+	struct slot_signing back = { 0 };
+	int err = slot_store_get_signature(&place->store, blob->sha256, &place->why, &back);
+
+	assert_int_equal(err, text ? 0 : -ENOENT);
+	assert_int_equal(back.size, text ? strlen(text) : 0);
+	if (text)
+		assert_memory_equal(back.text, text, back.size);
+	slot_signing_free(&back);
+}
+
+static void a_signature_is_kept_with_its_object_and_swept_with_it(void **state)
+{
+	struct slot_signing first = { .text = "first", .size = 5 };
+	struct slot_signing second = { .text = "second", .size = 6 };
+	struct slot_chain_record record = { .next = 1 };
+	struct slot_object_id id = { .name = "a", .version = "1" };
+	struct slot_blob kept;
+	struct slot_blob gone;
+	struct place place;
+
+	(void)state;
+	place_start(&place);
+	slot_blob_copy("kept", 4, "a.o", &kept);
+	slot_blob_copy("gone", 4, "b.o", &gone);
+	assert_signature(&place, &kept, NULL);
+	assert_int_equal(slot_store_put_signature(&place.store, &kept, &first, &place.why), 0);
+	assert_int_equal(slot_store_put_signature(&place.store, &kept, &second, &place.why), 0);
+	assert_int_equal(slot_store_put_signature(&place.store, &gone, &first, &place.why), 0);
+	assert_signature(&place, &kept, "second");
+	memcpy(id.sha256, kept.sha256, sizeof(id.sha256));
+	slot_override_set_object(&record.overrides, "firewall", &id);
+	slot_chain_record_write(&record, &place.store, "eth0", &place.why);
+	slot_store_sweep(&place.store);
+	assert_signature(&place, &kept, "second");
+	assert_signature(&place, &gone, NULL);
+	slot_blob_free(&kept);
+	slot_blob_free(&gone);
+	place_end(&place);
+}
+
 static void a_sweep_keeps_what_a_record_names_and_nothing_half_written(void **state)
 {
 	struct slot_chain_record record = { .next = 1 };
@@ -270,6 +312,7 @@ int main(void)
 	TAP_ADD(&plan, an_object_comes_back_by_its_hash, NULL, NULL);
 	TAP_ADD(&plan, a_damaged_object_is_refused, NULL, NULL);
 	TAP_ADD(&plan, a_sweep_keeps_what_a_record_names_and_nothing_half_written, NULL, NULL);
+	TAP_ADD(&plan, a_signature_is_kept_with_its_object_and_swept_with_it, NULL, NULL);
 	TAP_ADD(&plan, records_of_a_chain_are_swept_but_for_those_to_keep, NULL, NULL);
 	TAP_ADD(&plan, a_chain_without_a_record_starts_from_nothing, NULL, NULL);
 	TAP_ADD(&plan, a_record_comes_back_as_written, NULL, NULL);
