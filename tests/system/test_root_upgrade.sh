@@ -152,6 +152,29 @@ is_start_over() {
 	is_gone "$1" || [[ -S $BED_CTL_SOCKET ]]
 }
 
+canary_seen() {
+	bed_get slots '.slots[5].canary.packets.seen'
+}
+
+# Half of the flows meet the canary; both layouts have a place for what it answers.
+test_canary() {
+	local before
+
+	bed_ctl deploy pass "$BED_OBJECTS/firewall.bpf.o" --canary 50% >/dev/null
+	in_ns client sh -c "for i in 1 2 3 4 5 6 7 8; do ping -q -c 5 -i 0.01 $SERVER4 & done; wait" \
+		>/dev/null
+	before=$(canary_seen)
+	succeeds "a canary answers ($before)" test "$before" -gt 0
+	restart_as next
+	is "a canary runs on under the new root" "$(root_abi) $(
+		bed_get slots '.slots[5].canary.share_ppm')" "1000 500000"
+	succeeds "with what it answered before" test "$(canary_seen)" -ge "$before"
+	in_ns client sh -c "for i in 1 2 3 4 5 6 7 8; do ping -q -c 5 -i 0.01 $SERVER4 & done; wait" \
+		>/dev/null
+	succeeds "and goes on" test "$(canary_seen)" -gt "$before"
+	changes "it can be promoted there" promote pass
+}
+
 test_kill_while_the_root_is_renewed() {
 	local call kills=0 unfinished=0 step=9 sent
 
