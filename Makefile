@@ -141,7 +141,7 @@ test: deps ## install what is missing, build, run every test this machine can ru
 
 test-all: ## the same on both VM kernels, and every fuzz target for FUZZ_SECONDS (60)
 	@tools/deps.sh --fuzz
-	@$(MAKE) run-tests VM_KERNELS='6.12 6.1' FUZZ_TESTS='$(FUZZ_BINS)'
+	@SLOTD_FAULTS=all $(MAKE) run-tests VM_KERNELS='6.12 6.1' FUZZ_TESTS='$(FUZZ_BINS)'
 
 vm-test: deps ## run the BPF and system tests in a VM: make vm-test KERNEL=6.1 or 6.12
 	@$(MAKE) run-vm-tests VM_KERNELS='$(or $(KERNEL),6.12)'

@@ -7,9 +7,9 @@
 
 FAULTS=$BED/fault
 export SLOTD_FAULT_DIR=$FAULTS
-STRIDE=5
-THIN=1
-[[ ${SLOTD_TIER:-} != vm ]] || STRIDE=100 THIN=4
+STRIDE=10
+THIN=3
+[[ ${SLOTD_TIER:-} != vm ]] || STRIDE=12 THIN=4
 
 # Points that the build knows, met or not.
 list_points() {
@@ -38,8 +38,8 @@ fault_trace() {
 	return "$status"
 }
 
-# Of the points traced: all, or the first and the last time that each was met, and one of $STRIDE
-# in between; fewer where everything takes its time.
+# Of the points traced: all, or of the first and the last time that each was met, and one of
+# $STRIDE in between, every $THIN-th; where it begins depends on the operation.
 choose_points() {
 	if [[ ${SLOTD_FAULTS:-} == all && ${SLOTD_TIER:-} != vm ]]; then
 		cat "$FAULTS/points"
@@ -49,13 +49,14 @@ choose_points() {
 		END { for (i = 1; i <= NR; i++) {
 			split(line[i], at, " ")
 			if (at[2] == 1 || at[2] == last[at[1]] || !(at[2] % stride))
-				if (!(n++ % thin)) print line[i]
+				if (!((NR + n++) % thin)) print line[i]
 		} }' "$FAULTS/points"
 }
 
 # --- the chain and what is done to it ----------------------------------------------------------
 
 STATE=$BED_PROGS/system/progs/state.bpf.o
+STATE_NEXT=$BED_PROGS/system/progs/state_next.bpf.o
 PAIR=$BED_PROGS/system/progs/pair.bpf.o
 NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
 
@@ -67,6 +68,20 @@ write_conf() {
 		slot 7 { name = "left" object = "$1" }
 		slot 9 { name = "right" object = "$1" settings { place = 1 } }
 	END
+}
+
+# only_in_vm NAME...: where everything takes its time, of the functions test_* only these, and the
+# engine that works nowhere else
+only_in_vm() {
+	local function
+
+	[[ ${SLOTD_TIER:-} == vm && ${SLOTD_FAULTS:-} != all ]] || return 0
+	: "${SLOTD_TEST_ONLY:=}" "${SLOTD_TEST_ENGINE:=freplace}"
+	for function in $(compgen -A function test_); do
+		[[ " $* " == *" ${function#test_} "* || $SLOTD_TEST_ONLY == "$function" ]] ||
+			unset -f "$function"
+	done
+	[[ -n $SLOTD_TEST_ONLY ]] || unset SLOTD_TEST_ONLY
 }
 
 # faults_start: a fresh slotd, $BED_DAEMON, with the chain that all of this is done to
@@ -83,6 +98,15 @@ faults_start() {
 run_deploy() { bed_ctl deploy guest "$STATE"; }
 # Its maps go as well, so that the next deploy has to make them again.
 run_undeploy() { bed_ctl undeploy guest && rm -rf "$BED"/bpf/slotd/*/maps/guest; }
+run_deploy_pair() { bed_ctl deploy left "$NEXT" right "$NEXT"; }
+run_deploy_pair_first() { bed_ctl rollback; }
+run_canary() { bed_ctl deploy guest "$STATE_NEXT" --canary 50%; }
+run_promote() { bed_ctl promote guest; }
+run_abort() { bed_ctl abort guest; }
+run_demote() { bed_ctl rollback guest && run_canary; }
+run_slot_rollback() { bed_ctl rollback guest; }
+run_reset() { bed_ctl deploy guest "$STATE_NEXT" --reset-map state_seen; }
+run_watched() { bed_ctl deploy guest "$STATE_NEXT" --watch 60s --max-abort 1000; }
 run_disable() { bed_ctl disable guest; }
 run_enable() { bed_ctl enable guest; }
 run_rollback() { bed_ctl rollback; }

@@ -104,6 +104,43 @@ test_apply() {
 	survives "an apply of two new versions at once" run_apply_first run_apply_next
 }
 
+test_deploy_of_two() {
+	survives "a deploy of two slots" run_deploy_pair_first run_deploy_pair
+}
+
+test_canary() {
+	run_deploy >/dev/null
+	survives "a deploy of a canary" run_abort run_canary
+}
+
+test_abort() {
+	run_deploy >/dev/null
+	run_canary >/dev/null
+	survives "an abort" run_canary run_abort
+}
+
+test_promote() {
+	run_deploy >/dev/null
+	run_canary >/dev/null
+	survives "a promote" run_demote run_promote
+}
+
+test_slot_rollback() {
+	run_deploy >/dev/null
+	bed_ctl deploy guest "$STATE_NEXT" >/dev/null
+	survives "a rollback of one slot" run_slot_rollback run_slot_rollback
+}
+
+test_reset() {
+	run_deploy >/dev/null
+	survives "a deploy that starts a map empty" run_slot_rollback run_reset
+}
+
+test_watch() {
+	run_deploy >/dev/null
+	survives "a deploy that is watched" run_slot_rollback run_watched
+}
+
 test_reload() {
 	survives "a reload of two new versions at once" run_apply_first run_reload_next
 }
@@ -219,4 +256,5 @@ test_first_start() {
 	nothing_is_left "a first start"
 }
 
+only_in_vm deploy_of_two promote take_over
 bed_run
