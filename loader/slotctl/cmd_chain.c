@@ -46,8 +46,6 @@ int cmd_reload(struct slot_ctl *ctl, int argc, char **argv)
 					.path = "/v1/reload",
 					.doing = "reloading slots.conf" };
 	json_auto_t *answer = NULL;
-	const json_t *result;
-	size_t i;
 	int err;
 
 	(void)argc, (void)argv;
@@ -57,14 +55,5 @@ int cmd_reload(struct slot_ctl *ctl, int argc, char **argv)
 	err = slot_ctl_send(ctl, &request, &answer);
 	if (err)
 		return err;
-	if (ctl->json) {
-		slot_ctl_print_json(ctl, answer);
-		return 0;
-	}
-	json_array_foreach(json_object_get(answer, "results"), i, result) {
-		err = slot_ctl_print_result(ctl, result);
-		if (err)
-			return err;
-	}
-	return 0;
+	return slot_ctl_print_result(ctl, answer);
 }

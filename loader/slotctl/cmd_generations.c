@@ -44,7 +44,7 @@ static int add_programs(struct slot_table *table, const json_t *generation)
 	return 0;
 }
 
-static int print_generations(const struct slot_ctl *ctl, const json_t *answer)
+static int print_generations(struct slot_ctl *ctl, const json_t *answer)
 {
 	static const struct slot_column columns[] = {
 		{ "generation", true }, { "state", false },  { "engine", false },
@@ -85,7 +85,7 @@ int cmd_generations(struct slot_ctl *ctl, int argc, char **argv)
 	if (err)
 		return err;
 	if (!ctl->json)
-		return print_generations(ctl, answer);
+		return slot_ctl_print_each(ctl, answer, print_generations);
 	slot_ctl_print_json(ctl, answer);
 	return 0;
 }

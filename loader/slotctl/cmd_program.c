@@ -102,14 +102,34 @@ static int run_command(const struct program_context *context, const struct progr
 	return status;
 }
 
+/* On each port of a bond, one after the other: their maps are their own. */
+static int run_each(struct slot_ctl *ctl, struct program_context *context,
+		    const struct program_cli *cli, const struct program_command *command, int argc,
+		    char **argv)
+{
+	json_auto_t *answer = NULL;
+	const json_t *results, *result;
+	size_t i;
+	int err = slot_ctl_get(ctl, "slots", &answer);
+
+	if (err)
+		return err;
+	results = json_object_get(answer, "results");
+	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
+		result = results ? json_array_get(results, i) : answer;
+		err = find_map_dir(ctl, result, cli->name, &context->map_dir);
+		if (!err)
+			err = run_command(context, cli, command, argc, argv);
+	}
+	return err;
+}
+
 int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, char **argv)
 {
 	struct program_context context = { .map_dir = ctl->map_dir,
 					   .json = ctl->json,
 					   .out = stdout };
 	const struct program_command *command;
-	json_auto_t *answer = NULL;
-	int err = 0;
 
 	if (!argc) {
 		slot_cli_print(cli, stderr);
@@ -119,10 +139,7 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 	if (!command)
 		return slot_ctl_refuse(ctl, "%s has no command '%s'; see slotctl %s --help",
 				       cli->name, argv[0], cli->name);
-	if (!context.map_dir) {
-		err = slot_ctl_get(ctl, "slots", &answer);
-		if (!err)
-			err = find_map_dir(ctl, answer, cli->name, &context.map_dir);
-	}
-	return err ? err : run_command(&context, cli, command, argc - 1, argv + 1);
+	if (!context.map_dir)
+		return run_each(ctl, &context, cli, command, argc - 1, argv + 1);
+	return run_command(&context, cli, command, argc - 1, argv + 1);
 }

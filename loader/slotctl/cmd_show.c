@@ -2,6 +2,11 @@
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/view.h"
 
+static int print_show(struct slot_ctl *ctl, const json_t *answer)
+{
+	return slot_view_slot(answer, &ctl->look, stdout);
+}
+
 int cmd_show(struct slot_ctl *ctl, int argc, char **argv)
 {
 	struct slot_request request = { .method = "GET" };
@@ -13,7 +18,7 @@ int cmd_show(struct slot_ctl *ctl, int argc, char **argv)
 	if (err)
 		return err;
 	if (!ctl->json)
-		return slot_view_slot(answer, &ctl->look, stdout);
+		return slot_ctl_print_each(ctl, answer, print_show);
 	slot_ctl_print_json(ctl, answer);
 	return 0;
 }

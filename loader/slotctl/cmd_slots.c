@@ -2,6 +2,11 @@
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/view.h"
 
+static int print_slots(struct slot_ctl *ctl, const json_t *answer)
+{
+	return slot_view_chain(answer, ctl->all, &ctl->look, stdout);
+}
+
 int cmd_slots(struct slot_ctl *ctl, int argc, char **argv)
 {
 	json_auto_t *answer = NULL;
@@ -12,7 +17,7 @@ int cmd_slots(struct slot_ctl *ctl, int argc, char **argv)
 	if (err)
 		return err;
 	if (!ctl->json)
-		return slot_view_chain(answer, ctl->all, &ctl->look, stdout);
+		return slot_ctl_print_each(ctl, answer, print_slots);
 	slot_ctl_print_json(ctl, answer);
 	return 0;
 }

@@ -103,21 +103,23 @@ static int refuse_name(struct slot_ctl *ctl, const char *name, const json_t *ans
 static int find_name(struct slot_ctl *ctl, const char *name, unsigned int *ret_slot)
 {
 	json_auto_t *answer = NULL;
-	const json_t *slot;
+	const json_t *first, *slot;
 	size_t i;
 	int err;
 
 	err = slot_ctl_get(ctl, "slots", &answer);
 	if (err)
 		return err;
-	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
+	/* the chains on the ports of one interface are made from one section */
+	first = json_array_get(json_object_get(answer, "results"), 0);
+	json_array_foreach(json_object_get(first ? first : answer, "slots"), i, slot) {
 		if (slot_answer_is_true(slot, "reserved") &&
 		    !strcmp(slot_answer_text(slot, "name"), name)) {
 			*ret_slot = (unsigned int)slot_answer_number(slot, "slot");
 			return 0;
 		}
 	}
-	return refuse_name(ctl, name, answer);
+	return refuse_name(ctl, name, first ? first : answer);
 }
 
 int slot_ctl_find_slot(struct slot_ctl *ctl, const char *text, unsigned int *ret_slot)
@@ -195,7 +197,24 @@ void slot_ctl_warn(const char *prefix, const char *text)
 	}
 }
 
-int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result)
+int slot_ctl_print_each(struct slot_ctl *ctl, const json_t *answer,
+			int (*print)(struct slot_ctl *ctl, const json_t *one))
+{
+	const json_t *results = json_object_get(answer, "results"), *result;
+	size_t i;
+	int err;
+
+	if (!results)
+		return print(ctl, answer);
+	json_array_foreach(results, i, result) {
+		err = print(ctl, result);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int print_result(struct slot_ctl *ctl, const json_t *result)
 {
 	const json_t *warning;
 	size_t i;
@@ -204,8 +223,14 @@ int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result)
 		if (json_is_string(warning))
 			slot_ctl_warn("slotctl: warning: ", json_string_value(warning));
 	}
-	if (!ctl->json)
-		return slot_view_result(result, &ctl->look, stdout);
-	slot_ctl_print_json(ctl, result);
-	return 0;
+	return ctl->json ? 0 : slot_view_result(result, &ctl->look, stdout);
+}
+
+int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *answer)
+{
+	int err = slot_ctl_print_each(ctl, answer, print_result);
+
+	if (!err && ctl->json)
+		slot_ctl_print_json(ctl, answer);
+	return err;
 }

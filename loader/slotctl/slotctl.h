@@ -97,6 +97,13 @@ int slot_ctl_change_slot(struct slot_ctl *ctl, const char *text, const char *met
 /* slot_ctl_print_json - @json to stdout, indented; on one line while watching. */
 void slot_ctl_print_json(const struct slot_ctl *ctl, const json_t *json);
 
+/*
+ * slot_ctl_print_each - @print one answer, or each of those that slotd gave for
+ * the chains on the ports of an interface.
+ */
+int slot_ctl_print_each(struct slot_ctl *ctl, const json_t *answer,
+			int (*print)(struct slot_ctl *ctl, const json_t *one));
+
 /* slot_ctl_print_result - what a change did: JSON or words to stdout, warnings to stderr. */
 int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result);
 

@@ -9,6 +9,8 @@
 #include <net/if.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/json.h"
+#include "loader/lib/chain/record.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/ports.h"
@@ -135,6 +137,31 @@ static bool is_known_otherwise(const struct daemon *daemon, __u64 cookie,
 	       strcmp(chain->place.interface, port->interface) != 0;
 }
 
+/* Ports that left while slotd was away have a chain that has to be taken off them. */
+static int add_recorded(const struct daemon *daemon, struct slot_config *config,
+			const struct slot_chain_config *master)
+{
+	_cleanup_json_ json_t *names = NULL;
+	struct slot_chain_record record;
+	char name[SLOT_CHAIN_NAME_MAX];
+	const char *interface;
+	const json_t *item;
+	size_t i;
+	int err = slot_store_list_chains(&daemon->host.store, &names);
+
+	for (i = 0; !err && i < json_array_size(names); i++) {
+		item = json_array_get(names, i);
+		interface = strrchr(json_string_value(item), ':');
+		interface = interface ? interface + 1 : json_string_value(item);
+		slot_chain_name_format(master->place.netns, interface, name);
+		if (!strcmp(name, json_string_value(item)) &&
+		    !slot_chain_record_read(&daemon->host.store, name, NULL, &record) &&
+		    !strcmp(record.master, master->place.interface))
+			err = slot_config_add_member(config, master, interface);
+	}
+	return err;
+}
+
 static int expand_master(const struct daemon *daemon, struct slot_config *config,
 			 const struct slot_chain_config *master)
 {
@@ -156,6 +183,8 @@ static int expand_master(const struct daemon *daemon, struct slot_config *config
 			err = slot_config_add_member(config, master, chain->place.interface);
 	}
 	slot_ports_free(&ports);
+	if (!err && !daemon->chains)
+		err = add_recorded(daemon, config, master);
 	return err;
 }
 

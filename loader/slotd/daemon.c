@@ -22,7 +22,7 @@ struct slot_chain *daemon_find_target(const struct daemon *daemon, const struct 
 {
 	size_t i;
 
-	for (i = 0; target->ifindex && i < daemon->config.count; i++) {
+	for (i = 0; daemon->chains && target->ifindex && i < daemon->config.count; i++) {
 		struct slot_chain *chain = daemon->chains[i];
 
 		if (chain && chain->ifindex == target->ifindex &&
@@ -30,4 +30,23 @@ struct slot_chain *daemon_find_target(const struct daemon *daemon, const struct 
 			return chain;
 	}
 	return NULL;
+}
+
+size_t daemon_list_members(const struct daemon *daemon, const char *interface,
+			   struct slot_chain **ret_chains)
+{
+	const struct slot_chain_config *master =
+		slot_config_find_master(&daemon->config, interface);
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; master && i < daemon->config.count; i++) {
+		struct slot_chain *chain = daemon->chains[i];
+
+		if (chain && !strcmp(chain->place.master, master->place.interface) &&
+		    !strcmp(chain->place.netns, master->place.netns) &&
+		    slot_chain_is_attached(chain))
+			ret_chains[count++] = chain;
+	}
+	return count;
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "loader/lib/chain/chain.h"
+#include "loader/lib/chain/batch.h"
 #include "loader/lib/host/pins.h"
 
 struct options {
@@ -26,8 +26,10 @@ struct daemon {
 	struct slot_host host;
 	struct audit *audit;
 	int lock_fd;
-	bool is_started;	    /* all chains are as they should be: what a stop may take off */
-	struct slot_config config;  /* as accepted last */
+	bool is_started;	   /* all chains are as they should be: what a stop may take off */
+	struct slot_config config; /* as accepted last */
+	struct slot_batch
+		*batch; /* while one request changes several chains: they change at its end */
 	struct slot_chain **chains; /* one for each of config.chains, by the same index;
 				       room for SLOT_CONFIG_CHAINS_MAX */
 };
@@ -35,6 +37,14 @@ struct daemon {
 /* daemon_find_chain - the chain of @interface and its configuration, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
 				     const struct slot_chain_config **ret_config);
+
+/*
+ * daemon_list_members - the chains that run on ports of the interface that
+ * @interface, a section with members, is called by; into @ret_chains
+ * (SLOT_CONFIG_CHAINS_MAX of them), owned by @daemon. Returns how many.
+ */
+size_t daemon_list_members(const struct daemon *daemon, const char *interface,
+			   struct slot_chain **ret_chains);
 
 /* daemon_find_target - the chain of this netns and ifindex, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_target(const struct daemon *daemon,

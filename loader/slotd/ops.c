@@ -113,8 +113,13 @@ int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 		    const struct slot_change *change, struct op_error *error,
 		    struct slot_outcome *ret_outcome)
 {
-	int err = slot_chain_apply(chain, change, &error->why, ret_outcome);
+	int err;
 
+	if (daemon->batch) {
+		err = slot_batch_prepare(daemon->batch, chain, change, &error->why);
+		return err ? op_fail_batch(error, err, daemon->batch) : 0;
+	}
+	err = slot_chain_apply(chain, change, &error->why, ret_outcome);
 	slot_store_sweep(&daemon->host.store);
 	if (err)
 		return op_fail(error, err, chain);

@@ -29,7 +29,7 @@ int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain);
 void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
 		    const char *what);
 
-/* op_change_chain - one transaction on one chain, logged. */
+/* op_change_chain - one transaction on one chain, logged; or a part of daemon->batch, made with that. */
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 		    const struct slot_change *change, struct op_error *error,
 		    struct slot_outcome *ret_outcome);

@@ -336,7 +336,8 @@ int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned i
 	}
 	slot_state_set_object(edited, &edited->former);
 	slot_override_set_object(&edit.overrides, edited->name, &edited->object);
-	if (!is_previous(chain, &edit.state))
+	/* what several chains do together is built for each of them */
+	if (daemon->batch || !is_previous(chain, &edit.state))
 		return edit_apply(daemon, chain, &edit, "rollback", who, error, ret_outcome);
 	snprintf(what, sizeof(what), "rollback slot %u by %s", slot, who);
 	return swap_back(chain, &edit.overrides, what, error, ret_outcome);
@@ -373,9 +374,20 @@ int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error
 		struct slot_outcome *ret_outcome)
 {
 	struct slot_overrides overrides = { 0 };
+	struct slot_watches watches = chain->watches;
+	struct slot_change change = {
+		.overrides = &overrides,
+		.reason = "rollback",
+		.watches = &watches,
+	};
 	int err = chain->previous ? find_return(daemon, chain, &overrides) : 0;
 
 	if (err)
 		return op_fail(error, err, chain);
+	if (daemon->batch && chain->previous) {
+		change.desired = &chain->previous->state;
+		slot_watches_del_over(&watches, change.desired);
+		return op_change_chain(daemon, chain, &change, error, ret_outcome);
+	}
 	return swap_back(chain, &overrides, "rollback", error, ret_outcome);
 }

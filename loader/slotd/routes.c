@@ -19,6 +19,8 @@ struct call {
 	struct daemon *daemon;
 	const struct http_request *request;
 	struct slot_chain *chain;
+	struct slot_chain *members[SLOT_CONFIG_CHAINS_MAX]; /* of what the path names instead */
+	size_t member_count;
 	__u32 slots; /* bit per slot that the path or the query names */
 	unsigned int slot;
 	char who[64];
@@ -330,7 +332,7 @@ static const struct route routes[] = {
 
 /* What stood where the path has {chain} and {slot}. */
 struct match {
-	char chain[64];
+	char chain[SLOT_CHAIN_NAME_MAX];
 	char slot[8];
 };
 
@@ -419,6 +421,11 @@ static unsigned int find_target(struct call *call, const struct match *match)
 	if (!match->chain[0])
 		return 200;
 	call->chain = daemon_find_chain(call->daemon, match->chain, NULL);
+	call->member_count = daemon_list_members(call->daemon, match->chain, call->members);
+	if (call->member_count)
+		call->chain = call->members[0];
+	if (!call->chain && slot_config_find_master(&call->daemon->config, match->chain))
+		return fail(call, 409, "no chain runs on a port of '%s'", match->chain);
 	if (!call->chain)
 		return fail(call, 404, "slots.conf names no chain of '%s'", match->chain);
 	if (!match->slot[0])
@@ -431,9 +438,22 @@ static unsigned int find_target(struct call *call, const struct match *match)
 	return 200;
 }
 
+/* What is asked of several chains has to be allowed on each; call->chain is the one it fails on. */
+static bool may_all(struct call *call, enum access_op op)
+{
+	size_t i;
+
+	for (i = 0; i < call->member_count; i++) {
+		call->chain = call->members[i];
+		if (!may(call, op))
+			return false;
+	}
+	return may(call, op);
+}
+
 static unsigned int check_access(struct call *call, enum access_op op)
 {
-	if (may(call, op))
+	if (may_all(call, op))
 		return 200;
 	log_warning("%s was refused: %s %s", call->who, call->request->method, call->request->path);
 	if (access_rule_get(op)->need == ACCESS_OWNER)
@@ -471,6 +491,78 @@ static unsigned int answer_error(struct call *call, int err)
 	/* A single one is the error itself. */
 	call->answer = http_error_new(call->error.why.text, details->count > 1 ? details : NULL);
 	return status_of(err);
+}
+
+/* --- several chains ------------------------------------------------------------------------ */
+
+/* Run @route for each chain; its answers are collected in @results. */
+static int run_members(struct call *call, const struct route *route, json_t *results)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < call->member_count && !err; i++) {
+		call->chain = call->members[i];
+		err = route->run(call);
+		if (!err)
+			json_array_append_new(results, call->answer);
+		call->answer = NULL;
+	}
+	return err;
+}
+
+/* The same for changes, which happen on all of them or on none. */
+static int run_together(struct call *call, const struct route *route, json_t *results)
+{
+	struct slot_batch batch;
+	size_t i;
+	int err = slot_batch_open(call->members, call->member_count, &batch);
+
+	if (err)
+		return slot_reason_set(&call->error.why, err, "out of memory");
+	call->daemon->batch = &batch;
+	err = run_members(call, route, results);
+	call->daemon->batch = NULL;
+	json_array_clear(results); /* they tell of what was not swapped in yet */
+	if (!err) {
+		err = slot_batch_commit(&batch, &call->error.why);
+		if (err)
+			op_fail_batch(&call->error, err, &batch);
+	}
+	for (i = 0; i < batch.count && !err; i++) {
+		const struct slot_batch_item *item = &batch.items[i];
+
+		op_log_outcome(item->chain, &item->outcome, access_rule_get(route->op)->name);
+		json_array_append_new(results, api_outcome(item->chain, &item->outcome));
+	}
+	slot_batch_close(&batch);
+	slot_store_sweep(&call->daemon->host.store);
+	return err;
+}
+
+/* What was asked of an interface with members is asked of the chains on its ports. */
+static int run_group(struct call *call, const struct route *route)
+{
+	json_t *results = json_array();
+	int err;
+
+	if (route->op == ACCESS_ADOPT)
+		err = slot_reason_set(&call->error.why, -EINVAL,
+				      "adopt takes one port at a time; nothing was changed");
+	else if (route->op == ACCESS_APPLY)
+		err = slot_reason_set(&call->error.why, -EINVAL,
+				      "what slots.conf says of several chains is put in force by "
+				      "reload; nothing was changed");
+	else if (access_rule_get(route->op)->is_change && route->op != ACCESS_DETACH)
+		err = run_together(call, route, results);
+	else
+		err = run_members(call, route, results);
+	if (err) {
+		json_decref(results);
+		return err;
+	}
+	call->answer = json_pack("{s:o}", "results", results);
+	return 0;
 }
 
 /* Find what is asked for, and whether the peer may. Returns 200, or why not. */
@@ -527,7 +619,7 @@ static unsigned int run(struct call *call, const struct route *route)
 	if (err)
 		op_fail(&call->error, err, call->chain);
 	else
-		err = route->run(call);
+		err = call->member_count ? run_group(call, route) : route->run(call);
 	status = err ? answer_error(call, err) : 200;
 	audit_end(call->audit, err ? call->error.why.text : NULL);
 	return status;

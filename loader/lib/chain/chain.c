@@ -61,11 +61,12 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	_cleanup_(slot_netns_leave) int home = -1;
 	unsigned int ifindex = 0;
 	__u32 prog_id;
+	int err;
 
 	if (chain->link_fd < 0 || slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) || !ifindex)
 		return false;
-	return slot_netns_enter(chain->place.netns, &home) ||
-	       !slot_xdp_is_running(ifindex, prog_id);
+	err = slot_netns_enter(chain->place.netns, &home);
+	return err == -ENOENT || (!err && !slot_xdp_check(ifindex, prog_id));
 }
 
 bool slot_chain_is_newer(const struct slot_chain *chain)
@@ -92,7 +93,7 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 	};
 
 	memcpy(record.watch_note, chain->watch_note, sizeof(record.watch_note));
-
+	memcpy(record.master, chain->place.master, sizeof(record.master));
 	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
 }
 
@@ -176,18 +177,24 @@ static int move_folder(struct slot_chain *chain, const struct slot_target *targe
 	return 0;
 }
 
-/* A port that was released must not go on dropping packets; one that was renamed is one still. */
+/*
+ * A port that was released must not go on dropping packets; one that was renamed
+ * is one still. Where the kernel does not say, nothing is taken off.
+ */
 static bool was_released(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
-	unsigned int ifindex = 0;
+	unsigned int ifindex = chain->ifindex;
 	__u32 prog_id;
 
-	if (!chain->place.master[0] || slot_chain_has_strayed(chain))
-		return chain->place.master[0];
-	return !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
-	       (slot_netns_enter(chain->place.netns, &home) ||
-		!slot_port_is_of(ifindex, chain->place.master));
+	if (!chain->place.master[0])
+		return false;
+	if (slot_chain_has_strayed(chain))
+		return true;
+	if (chain->link_fd >= 0 && slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex))
+		return false;
+	return !slot_netns_enter(chain->place.netns, &home) &&
+	       !slot_port_check(ifindex, chain->place.master);
 }
 
 /*
@@ -217,7 +224,7 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 
 	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
 	       !slot_netns_enter(place->netns, &home) &&
-	       slot_xdp_is_running(if_nametoindex(place->interface), prog_id);
+	       slot_xdp_check(if_nametoindex(place->interface), prog_id) > 0;
 }
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)

@@ -43,7 +43,7 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir)
 
 	if (fd >= 0 && !slot_xdp_link_get(fd, &prog_id, &seat.ifindex) && seat.ifindex)
 		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
-			       slot_xdp_is_running(seat.ifindex, prog_id);
+			       slot_xdp_check(seat.ifindex, prog_id) > 0;
 	return seat;
 }
 
@@ -53,13 +53,15 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir)
  * of the same name that went away and came back under another ifindex. A named
  * netns may have come back too, with another cookie; slotd's own has no name.
  */
-static bool is_heir(const struct slot_target *target, const struct slot_target *was,
-		    const char *name, const struct seat *seat)
+static bool is_heir(const struct slot_chain *chain, const struct slot_target *target,
+		    const struct slot_target *was, const char *name, const struct seat *seat)
 {
+	bool has_name = !strcmp(name, target->interface);
+
+	/* What is no port any more is taken over too, to be released. */
 	if (seat->is_here)
-		return seat->ifindex == target->ifindex;
-	return !strcmp(name, target->interface) &&
-	       (was->netns_cookie == target->netns_cookie || strchr(name, ':'));
+		return seat->ifindex == target->ifindex || (has_name && chain->place.master[0]);
+	return has_name && (was->netns_cookie == target->netns_cookie || strchr(name, ':'));
 }
 
 /* The chain of this name runs on an interface that is called otherwise now. */
@@ -112,7 +114,7 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
 		seat = find_seat(chain, path);
-		if (is_heir(target, &was, name, &seat))
+		if (is_heir(chain, target, &was, name, &seat))
 			return move_folder(chain, target, path, name, why);
 		if (seat.is_here && !strcmp(name, target->interface))
 			return refuse_renamed(chain, seat.ifindex, why);

@@ -17,7 +17,8 @@ int slot_chain_record_write(const struct slot_chain_record *record, const struct
 			 "next", (json_int_t)record->next, "detached", (int)record->is_detached,
 			 "overrides", slot_overrides_to_json(&record->overrides), "watches",
 			 slot_watches_to_json(&record->watches), "watch_note", record->watch_note);
-	if (!json)
+	if (!json ||
+	    (record->master[0] && json_object_set_new(json, "master", json_string(record->master))))
 		return slot_reason_set(why, -ENOMEM, "cannot write a record: out of memory");
 	return slot_store_write(store, interface, SLOT_CHAIN_RECORD_NAME, json, why);
 }
@@ -31,6 +32,7 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	json_int_t previous;
 	json_int_t next;
 	const char *note;
+	const char *master;
 	json_t *overrides;
 	int is_detached;
 	int err;
@@ -55,6 +57,8 @@ int slot_chain_record_read(const struct slot_store *store, const char *interface
 	record.is_detached = is_detached;
 	note = json_string_value(json_object_get(json, "watch_note"));
 	snprintf(record.watch_note, sizeof(record.watch_note), "%s", note ? note : "");
+	master = json_string_value(json_object_get(json, "master"));
+	snprintf(record.master, sizeof(record.master), "%s", master ? master : "");
 	err = slot_overrides_from_json(overrides, why, &record.overrides);
 	if (!err)
 		err = slot_watches_from_json(json_object_get(json, "watches"), why,

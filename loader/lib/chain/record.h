@@ -14,6 +14,7 @@ struct slot_chain_record {
 	unsigned int previous; /* generation, 0: none */
 	unsigned int next;     /* number of the next generation to be built */
 	bool is_detached;
+	char master[IFNAMSIZ]; /* whose port its interface is while it runs; empty: nobody's */
 	struct slot_overrides overrides;
 	struct slot_watches watches;
 	char watch_note[SLOT_WATCH_NOTE_MAX]; /* how the last watch ended that went back; or empty */

@@ -130,16 +130,15 @@ void slot_ports_free(struct slot_ports *ports)
 	*ports = (struct slot_ports){ 0 };
 }
 
-bool slot_port_is_of(unsigned int ifindex, const char *master)
+int slot_port_check(unsigned int ifindex, const char *master)
 {
 	struct slot_ports ports = { 0 };
-	bool is_port = false;
+	int is_port = 0;
 	size_t i;
+	int err = slot_ports_list(master, &ports);
 
-	if (slot_ports_list(master, &ports))
-		return false;
-	for (i = 0; i < ports.count && !is_port; i++)
+	for (i = 0; !err && i < ports.count && !is_port; i++)
 		is_port = ports.items[i].ifindex == ifindex;
 	slot_ports_free(&ports);
-	return is_port;
+	return err ? err : is_port;
 }

@@ -3,7 +3,6 @@
 #ifndef SLOT_PORTS_H
 #define SLOT_PORTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <net/if.h>
@@ -25,7 +24,7 @@ struct slot_ports {
 int slot_ports_list(const char *master, struct slot_ports *ret_ports);
 void slot_ports_free(struct slot_ports *ports);
 
-/* slot_port_is_of - whether interface number @ifindex is a port of @master now. */
-bool slot_port_is_of(unsigned int ifindex, const char *master);
+/* slot_port_check - whether interface number @ifindex is a port of @master now: 1, 0 or -errno. */
+int slot_port_check(unsigned int ifindex, const char *master);
 
 #endif

@@ -397,3 +397,24 @@ bool slot_store_has_chain(const struct slot_store *store, const char *interface)
 
 	return !make_path(path, store, "chains", interface, "desired.json") && !access(path, F_OK);
 }
+
+int slot_store_list_chains(const struct slot_store *store, json_t **ret_names)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	json_t *names = json_array();
+	char path[PATH_MAX];
+	int err = make_path(path, store, "chains", "", "");
+
+	dir = err ? NULL : opendir(path);
+	while (dir && !err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' &&
+		    json_array_append_new(names, json_string(entry->d_name)))
+			err = -ENOMEM;
+	if (err) {
+		json_decref(names);
+		return err;
+	}
+	*ret_names = names;
+	return 0;
+}

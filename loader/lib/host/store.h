@@ -93,6 +93,12 @@ void slot_store_sweep_records(const struct slot_store *store, const char *interf
  */
 int slot_store_rename_chain(const struct slot_store *store, const char *from, const char *to);
 
+/*
+ * slot_store_list_chains - the names of the chains that have records, as an array
+ * of strings. Returns 0 or -errno; @ret_names is a new reference.
+ */
+int slot_store_list_chains(const struct slot_store *store, json_t **ret_names);
+
 /* slot_store_has_chain - whether a chain of @interface was ever recorded. */
 bool slot_store_has_chain(const struct slot_store *store, const char *interface);
 

@@ -39,8 +39,12 @@ int slot_target_find(const struct slot_place *place, const char *chain,
 		return err;
 	if (target.netns_cookie)
 		target.ifindex = if_nametoindex(place->interface);
-	if (place->master[0] && !slot_port_is_of(target.ifindex, place->master))
-		target.ifindex = 0;
+	if (place->master[0] && target.ifindex) {
+		err = slot_port_check(target.ifindex, place->master);
+		if (err < 0)
+			return err;
+		target.ifindex = err ? target.ifindex : 0;
+	}
 	*ret_target = target;
 	return 0;
 }

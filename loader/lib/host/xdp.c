@@ -113,13 +113,15 @@ enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex)
 	return query.attach_mode == XDP_ATTACHED_SKB ? SLOT_ATTACH_GENERIC : SLOT_ATTACH_NATIVE;
 }
 
-bool slot_xdp_is_running(unsigned int ifindex, __u32 prog_id)
+int slot_xdp_check(unsigned int ifindex, __u32 prog_id)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int err = ifindex ? bpf_xdp_query((int)ifindex, 0, &query) : -ENODEV;
 
-	return !bpf_xdp_query((int)ifindex, 0, &query) &&
-	       (query.prog_id == prog_id || query.drv_prog_id == prog_id ||
-		query.skb_prog_id == prog_id);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	return query.prog_id == prog_id || query.drv_prog_id == prog_id ||
+	       query.skb_prog_id == prog_id;
 }
 
 int slot_xdp_prog_id(int fd, __u32 *ret_id)

@@ -3,8 +3,6 @@
 #ifndef SLOT_XDP_H
 #define SLOT_XDP_H
 
-#include <stdbool.h>
-
 #include <linux/types.h>
 
 #include "loader/lib/config/config.h"
@@ -36,10 +34,11 @@ int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex
 enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex);
 
 /*
- * slot_xdp_is_running - whether interface number @ifindex of this thread's netns
- * runs the program with the id @prog_id.
+ * slot_xdp_check - whether interface number @ifindex of this thread's netns runs
+ * the program with the id @prog_id. Returns 1, 0 (also where there is no such
+ * interface), or -errno where the kernel does not say.
  */
-bool slot_xdp_is_running(unsigned int ifindex, __u32 prog_id);
+int slot_xdp_check(unsigned int ifindex, __u32 prog_id);
 
 /* slot_xdp_prog_id - the id of the loaded program @fd. Returns 0 or -errno. */
 int slot_xdp_prog_id(int fd, __u32 *ret_id);
