@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/chain/build.h"
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/host/netns.h"
@@ -115,7 +116,7 @@ static int mark(const struct slot_chain *chain, const char *folder)
 	char path[PATH_MAX];
 	int err = slot_pin_path(path, chain->dir, PIN_ADOPTED "/%s", folder);
 
-	return err ? err : slot_pin_mkdir(path);
+	return err ? err : SLOT_STEP("adopt.mark", slot_pin_mkdir(path));
 }
 
 static void unmark(const struct slot_chain *chain)
@@ -124,6 +125,7 @@ static void unmark(const struct slot_chain *chain)
 
 	if (!slot_pin_path(path, chain->dir, PIN_ADOPTED))
 		slot_pin_remove_all(path);
+	SLOT_FAULT("adopt.unmarked");
 }
 
 /*
@@ -142,7 +144,7 @@ int slot_chain_finish_adoption(struct slot_chain *chain, struct slot_reason *why
 		return err;
 	while (chain->netlink_fd >= 0 && !err && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			err = slot_libxdp_unpin(entry->d_name);
+			err = SLOT_STEP("adopt.unpin", slot_libxdp_unpin(entry->d_name));
 	if (err)
 		return slot_reason_set(why, err, "cannot remove what libxdp pinned for '%s': %s",
 				       chain->interface, strerror(-err));

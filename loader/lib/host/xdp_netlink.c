@@ -8,6 +8,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/base/fault.h"
+
 static __u32 flags_of(enum slot_attach_mode mode)
 {
 	return XDP_FLAGS_REPLACE |
@@ -24,14 +26,16 @@ int slot_xdp_replace(unsigned int ifindex, enum slot_attach_mode mode, int new_f
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_fd);
 
-	return name_error(bpf_xdp_attach((int)ifindex, new_fd, flags_of(mode), &opts));
+	return name_error(SLOT_STEP("netlink.replace",
+				    bpf_xdp_attach((int)ifindex, new_fd, flags_of(mode), &opts)));
 }
 
 int slot_xdp_remove(unsigned int ifindex, enum slot_attach_mode mode, int old_fd)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_fd);
 
-	return name_error(bpf_xdp_detach((int)ifindex, flags_of(mode), &opts));
+	return name_error(
+		SLOT_STEP("netlink.remove", bpf_xdp_detach((int)ifindex, flags_of(mode), &opts)));
 }
 
 __u32 slot_xdp_query_id(unsigned int ifindex)
