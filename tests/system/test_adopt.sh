@@ -11,7 +11,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
 
 COUNT=$BED_PROGS/bpf/progs/count.bpf.o
-FRAGS=$BED_PROGS/bpf/progs/frags.bpf.o
 # A port that xdp-filter drops, and one that it lets through.
 DROPPED=7001
 PASSED=7002
@@ -224,13 +223,6 @@ test_refused_engine() {
 filters_outside() {
 	sinks
 	filters "and the dispatcher's programs filter as before"
-}
-
-test_refused_frags() {
-	has_freplace || return 0
-	xdp xdp-loader load eth0 -m native "$FRAGS" || bail "a dispatcher with frags" "$(cat "$BED/log/xdp")"
-	bed_slotd || bail "slotd starts" "$(cat "$BED/log/slotd")"
-	refused "programs with frags in a chain without are refused" "multi-buffer packets"
 }
 
 test_refused_unknown() {
