@@ -23,6 +23,7 @@
 
 #define ROOTS_MAX 64
 #define FIRST(n) ((1U << (n)) - 1) /* slots 0 to n - 1 */
+#define EXTRA_PROGRAMS 5
 #define SPREAD (1U << 0 | 1U << (ROOT_SLOTS - 1))
 
 struct settings {
@@ -64,6 +65,10 @@ static void add_engine(struct bench *b, const char *engine)
 		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 			add_root(b, engine, "trivial", FIRST(sizes[i]), counters);
 		add_root(b, engine, "trivial", SPREAD, counters);
+	}
+	for (i = BENCH_PLAIN + 1; i < BENCH_EXTRAS; i++) {
+		add_root(b, engine, "trivial", FIRST(EXTRA_PROGRAMS), true);
+		b->roots[b->count - 1].extra = (enum bench_extra)i;
 	}
 	add_root(b, engine, "varied", FIRST(1), true);
 	add_root(b, engine, "varied", FIRST(ROOT_SLOTS), true);
@@ -143,7 +148,8 @@ static double clock_ns(void)
  */
 static int run_root(const struct bench *b, int fd, unsigned int repeat, double *ret_cost)
 {
-	unsigned char packet[64] = { [12] = 0x08, [14] = 0x45 };
+	/* IPv4 and UDP, which only a flow's hash looks at. */
+	unsigned char packet[64] = { [12] = 0x08, [14] = 0x45, [17] = 50, [23] = 17 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
 		    .repeat = (int)repeat);
 	double start = clock_ns();
@@ -207,6 +213,8 @@ static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 				"programs", (int)bench_root_programs(root), "counters",
 				root->counters, "instructions", "ns", "kernel", kernel);
 
+	if (root->extra)
+		json_object_set_new(row, "with", json_string(bench_extra_name(root->extra)));
 	qsort(samples, b->settings.trials, sizeof(*samples), compare_samples);
 	if (b->settings.has_instruction_clock) {
 		json_object_set_new(row, "instructions", json_integer((json_int_t)samples[0]));
@@ -220,6 +228,8 @@ static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 /* Which list a row belongs to: rows are chains without gaps of the trivial program. */
 static const char *choose_list(const struct bench_root *root)
 {
+	if (root->extra)
+		return "extras";
 	if (strcmp(root->program, "trivial"))
 		return root->program;
 	return root->slots == SPREAD ? "spread" : "rows";
@@ -232,9 +242,9 @@ static int print_results(struct bench *b)
 	size_t i;
 
 	uname(&host);
-	all = json_pack("{s:s, s:i, s:i, s:[], s:[], s:[], s:O}", "kernel", host.release, "repeat",
-			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows",
-			"spread", "varied", "left_out", b->left_out);
+	all = json_pack("{s:s, s:i, s:i, s:[], s:[], s:[], s:[], s:O}", "kernel", host.release,
+			"repeat", (int)b->settings.repeat, "trials", (int)b->settings.trials,
+			"rows", "spread", "varied", "extras", "left_out", b->left_out);
 	for (i = 0; i < b->count; i++)
 		json_array_append_new(json_object_get(all, choose_list(&b->roots[i])),
 				      make_row(b, i, host.release));

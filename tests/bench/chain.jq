@@ -45,6 +45,15 @@ def costs($all; $engine; $counters; $unit):
 			else ($spread | cost_of(2)) - ($chains | cost_of(2)) | round2 end)
 	} end;
 
+# What a canary or a skip costs above the same chain without; leaving out all slots but the first
+# is held against a chain of that one.
+def extra_costs($all; $engine; $unit):
+	($all.rows | series($engine; true; $unit) | cost_of(5)) as $plain |
+	($all.varied | series($engine; true; $unit) | cost_of(1)) as $one |
+	[$all.extras[] | select(.engine == $engine and .[$unit] != null)
+		| {key: .with, value: (.[$unit] - (if .with == "skips" then $one else $plain end)
+			| round2)}] | from_entries;
+
 def all_costs($all; $unit): {
 	freplace: costs($all; "freplace"; true; $unit),
 	fused: costs($all; "fused"; true; $unit),
@@ -71,6 +80,7 @@ def merge:
 		rows: ($vm.rows + $native.rows),
 		spread: ($vm.spread + $native.spread),
 		varied: ($vm.varied + $native.varied),
+		extras: ($vm.extras + $native.extras),
 		left_out: map(.kernel as $kernel | .left_out[] + {$kernel}),
 		clocks: [
 			($vm | {kernel, unit: "instructions", repeat, trials}),
@@ -78,6 +88,9 @@ def merge:
 		]
 	} |
 	.summary = {instructions: all_costs(.; "instructions"), ns_min: all_costs(.; "ns_min")} |
+	. as $all |
+	.summary.extras = (["freplace", "fused"] | map({key: ., value:
+		extra_costs($all; .; "instructions")}) | from_entries) |
 	.summary.bars = (.summary.instructions | bars);
 
 def cell($unit): if $unit == "ns" then "\(.ns) (\(.ns_min))" else "\(.[$unit])" end;
@@ -101,6 +114,11 @@ def cost_lines:
 	(to_entries[] | select(.value) | .key as $engine | .value |
 		[$engine, .per_slot, .per_slot_verdict_unknown, .fixed, .empty_slot]
 		| map(. // "-" | tostring) | join("\t"));
+
+def extra_lines:
+	(["", "freplace", "fused"] | join("\t")),
+	(.summary.extras as $extras | $extras.fused | keys_unsorted[] |
+		[., ($extras.freplace[.] // "-"), $extras.fused[.]] | map(tostring) | join("\t"));
 
 def bar_lines:
 	.summary.bars[] |

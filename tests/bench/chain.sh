@@ -55,6 +55,8 @@ report() {
 	filter -r left_out_lines <"$from" | columns
 	printf '\nCosts in instructions, with counters where there are any\n'
 	filter -r '.summary.instructions | cost_lines' <"$from" | columns
+	printf '\nA canary or a skip in the first of 5 slots, instructions more\n'
+	filter -r extra_lines <"$from" | columns
 	printf '\n'
 	filter -r bar_lines <"$from" | columns
 }

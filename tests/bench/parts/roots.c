@@ -20,6 +20,8 @@ struct program_set {
 	const char *engine;
 	const char *program;
 	struct slot_program *programs[ROOT_SLOTS];
+	struct slot_program *canary; /* of slot 0 */
+	struct slot_program *skips;  /* in slot 0 */
 };
 
 static struct program_set sets[] = {
@@ -31,8 +33,23 @@ static struct program_set sets[] = {
 
 #define SETS (sizeof(sets) / sizeof(*sets))
 
+static const char *const extra_names[BENCH_EXTRAS] = {
+	[BENCH_PLAIN] = "",
+	[BENCH_FLOW_STABLE] = "canary by flow, stable",
+	[BENCH_FLOW_CANARY] = "canary by flow, canary",
+	[BENCH_CPU_STABLE] = "canary by CPU, stable",
+	[BENCH_CPU_CANARY] = "canary by CPU, canary",
+	[BENCH_MAY_SKIP] = "may skip",
+	[BENCH_SKIPS] = "skips",
+};
+
 static struct slot_chain_state state;
 static unsigned int built;
+
+const char *bench_extra_name(enum bench_extra extra)
+{
+	return extra_names[extra];
+}
 
 const char *bench_object_path(const char *name)
 {
@@ -78,8 +95,31 @@ static int open_set(const struct bench_root *root, struct slot_reason *why,
 		state.slots[slot].rules = ROOT_RULES_DEFAULT;
 		err = open_program(set->program, why, &set->programs[slot]);
 	}
+	if (!err && !set->canary)
+		err = open_program(set->program, why, &set->canary);
+	if (!err && !set->skips)
+		err = open_program("skips", why, &set->skips);
 	*ret_set = set;
 	return err;
+}
+
+static void add_extra(enum bench_extra extra, const struct program_set *set,
+		      struct slot_build *build)
+{
+	struct slot_state *slot = &state.slots[0];
+
+	slot->rules = ROOT_RULES_DEFAULT;
+	slot->canary = (struct slot_canary){ 0 };
+	if (extra == BENCH_MAY_SKIP || extra == BENCH_SKIPS)
+		slot->rules.allow |= ROOT_ALLOW_SKIP;
+	if (extra == BENCH_SKIPS)
+		build->programs[0] = set->skips;
+	if (extra == BENCH_FLOW_STABLE || extra == BENCH_FLOW_CANARY)
+		slot->canary.share_ppm = extra == BENCH_FLOW_CANARY ? ROOT_SHARE_ALL - 1 : 1;
+	if (extra == BENCH_CPU_STABLE || extra == BENCH_CPU_CANARY)
+		slot->canary.cpus = extra == BENCH_CPU_CANARY ? ~0ULL : 1ULL << 63;
+	if (slot->canary.share_ppm || slot->canary.cpus)
+		build->canaries[0] = set->canary;
 }
 
 static int load_chain(struct bench_root *root, struct slot_reason *why)
@@ -96,6 +136,7 @@ static int load_chain(struct bench_root *root, struct slot_reason *why)
 		return err;
 	for (slot = 0; slot < ROOT_SLOTS; slot++)
 		build.programs[slot] = root->slots & 1U << slot ? set->programs[slot] : NULL;
+	add_extra(root->extra, set, &build);
 	if (root->counters) {
 		build.counters_fd = slot_counters_new(&build.cpu_max);
 		if (build.counters_fd < 0)

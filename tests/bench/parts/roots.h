@@ -11,12 +11,25 @@
 
 #define BENCH_LIBXDP_MAX 10 /* programs that libxdp's dispatcher takes */
 
+/* What a chain has beside its programs, in slot 0. */
+enum bench_extra {
+	BENCH_PLAIN,
+	BENCH_FLOW_STABLE, /* a canary by flow, whose share the packet is not in */
+	BENCH_FLOW_CANARY, /* the same, and it is */
+	BENCH_CPU_STABLE,  /* by CPU */
+	BENCH_CPU_CANARY,
+	BENCH_MAY_SKIP, /* the reservation grants it, the program does not */
+	BENCH_SKIPS,	/* the program leaves out all that is behind it */
+	BENCH_EXTRAS,
+};
+
 /* What is to be measured. */
 struct bench_root {
 	const char *engine;  /* freplace, fused, libxdp, tailcall or alone */
 	const char *program; /* trivial or varied; libxdp and tailcall have the former */
 	__u32 slots; /* bit per slot that has a program; of the others only the number counts */
 	bool counters;
+	enum bench_extra extra;
 	int fd; /* of the program that gets attached */
 };
 
@@ -27,6 +40,9 @@ struct bench_root {
  * -errno, and why.
  */
 int bench_root_load(struct bench_root *root, unsigned int ifindex, struct slot_reason *why);
+
+/* bench_extra_name - "canary by flow, stable"; "" for BENCH_PLAIN. */
+const char *bench_extra_name(enum bench_extra extra);
 
 /* bench_root_programs - how many programs the chain has. */
 unsigned int bench_root_programs(const struct bench_root *root);
