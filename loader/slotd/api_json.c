@@ -37,13 +37,19 @@ static json_t *describe_chain(const struct slot_chain *chain)
 {
 	const struct slot_engine *engine = chain->current ? chain->current->engine : chain->engine;
 	bool is_attached = slot_chain_is_attached(chain);
+	json_t *json;
 
-	return json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", chain->interface,
+	json = json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", chain->interface,
 			 "ifindex", (json_int_t)chain->ifindex, "attached", (int)is_attached,
 			 "engine", engine->name, "engine_reason", chain->engine_reason.text, "mode",
 			 slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode),
 			 "generation", number_of(chain->current), "previous",
 			 number_of(chain->previous));
+	if (json && chain->place.netns[0])
+		json_object_set_new(json, "netns", json_string(chain->place.netns));
+	if (json && chain->place.master[0])
+		json_object_set_new(json, "master", json_string(chain->place.master));
+	return json;
 }
 
 static json_t *list_warnings(const struct slot_chain *chain)
