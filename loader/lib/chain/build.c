@@ -302,7 +302,7 @@ static int check_canaries(const struct slot_chain_state *state, struct slot_reas
 		    !strcmp(slot->object.sha256, slot->canary.object.sha256))
 			return slot_reason_set(why, -EINVAL,
 					       "slot %u (%s): its canary is the object that the "
-					       "slot runs anyway",
+					       "slot runs anyway: promote or abort it first",
 					       i, slot->name);
 	}
 	return 0;
