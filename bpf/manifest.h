@@ -11,7 +11,8 @@
  * Keys: name (at most 31 characters), version (at most 31), hook (xdp),
  * map_abi (decimal: raised when the meaning of a pinned map changes although
  * its layout does not), entry (the function to run, where the object has
- * several programs).
+ * several programs), migrate (absolute path of the program that converts maps of
+ * an older layout, at most 255 characters).
  */
 #ifndef SLOT_BPF_MANIFEST_H
 #define SLOT_BPF_MANIFEST_H
@@ -28,6 +29,7 @@
 #define SLOT_VERSION(version) SLOT_MANIFEST_ENTRY("version", version)
 #define SLOT_HOOK(hook) SLOT_MANIFEST_ENTRY("hook", hook)
 #define SLOT_MAP_ABI(number) SLOT_MANIFEST_ENTRY("map_abi", #number)
+#define SLOT_MIGRATE(path) SLOT_MANIFEST_ENTRY("migrate", path)
 #define SLOT_ENTRY(function) SLOT_MANIFEST_ENTRY("entry", function)
 
 #endif

@@ -70,6 +70,8 @@ static json_t *describe_report(const struct slot_verify_report *report)
 		describe_engine("freplace", report->freplace_ok, &report->freplace_reason),
 		describe_engine("fused", report->fused_ok, &report->fused_reason));
 
+	if (json && manifest->migrate[0])
+		json_object_set_new(json, "migrate", json_string(manifest->migrate));
 	if (json && report->run.present)
 		json_object_set_new(json, "run_config", slot_run_config_to_json(&report->run));
 	return json;

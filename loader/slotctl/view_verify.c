@@ -41,6 +41,8 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 	slot_pairs_add_text(table, report, "hook");
 	slot_pairs_add_text(table, report, "entry");
 	slot_pairs_add_count(table, report, "map_abi");
+	if (json_object_get(report, "migrate"))
+		slot_pairs_add_text(table, report, "migrate");
 	slot_pairs_add_text(table, report, "sha256");
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		slot_pairs_add_count(table, report, counts[i]);

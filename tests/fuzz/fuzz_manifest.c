@@ -62,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		check_word(manifest.name, sizeof(manifest.name), false);
 		check_word(manifest.version, sizeof(manifest.version), false);
+		check_word(manifest.migrate, sizeof(manifest.migrate), true);
 		check_word(manifest.entry, sizeof(manifest.entry), true);
 		require(!strcmp(manifest.hook, "xdp"), "the hook is known");
 		check_run_config(&manifest, bytes);

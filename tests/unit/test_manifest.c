@@ -70,7 +70,7 @@ static void assert_refused(const struct elf_image *image, size_t size, const cha
 static void read_takes_every_entry(void **state)
 {
 	static const char entries[] = "name=firewall\0version=1.0.0-rc1\0hook=xdp\0map_abi=7\0"
-				      "entry=xdp_firewall";
+				      "entry=xdp_firewall\0migrate=/usr/lib/slotd/fw-migrate";
 	struct slot_manifest manifest = read_good(entries, sizeof(entries), "fw.bpf.o");
 
 	(void)state;
@@ -80,6 +80,7 @@ static void read_takes_every_entry(void **state)
 	assert_string_equal(manifest.hook, "xdp");
 	assert_int_equal(manifest.map_abi, 7);
 	assert_string_equal(manifest.entry, "xdp_firewall");
+	assert_string_equal(manifest.migrate, "/usr/lib/slotd/fw-migrate");
 }
 
 static void read_names_an_object_without_manifest_by_its_file_and_hash(void **state)
@@ -92,6 +93,7 @@ static void read_names_an_object_without_manifest_by_its_file_and_hash(void **st
 	assert_string_equal(manifest.version, "ab12cd34ef56");
 	assert_string_equal(manifest.hook, "xdp");
 	assert_string_equal(manifest.entry, "");
+	assert_string_equal(manifest.migrate, "");
 	assert_int_equal(manifest.map_abi, 0);
 }
 
@@ -164,6 +166,13 @@ static const struct bad_manifest bad_manifests[] = {
 	    "map_abi: a number expected"),
 	BAD("an_entry_function_with_a_dot", "entry=xdp.fw",
 	    "entry: 1 to 63 of letters, digits and _ expected"),
+	BAD("a_converter_without_an_absolute_path", "migrate=fw-migrate",
+	    "migrate: an absolute path of letters, digits and ._+~-/ expected"),
+	BAD("a_converter_with_a_blank", "migrate=/usr/lib/fw migrate",
+	    "migrate: an absolute path of letters, digits and ._+~-/ expected"),
+	BAD("a_converter_of_256_characters",
+	    "migrate=/" CHARS_32 CHARS_32 CHARS_32 CHARS_32 CHARS_32 CHARS_32 CHARS_32 CHARS_32,
+	    "migrate: an absolute path of letters, digits and ._+~-/ expected"),
 	{ "read_refuses_an_entry_without_end", "name=firewall", sizeof("name=firewall") - 1,
 	  "'fw.bpf.o': manifest: the last entry has no end" },
 };

@@ -153,6 +153,9 @@ static int build_generation(struct slot_attempt *attempt, const char *reason,
 	timing->open_us = lap(&start);
 	if (!err)
 		err = slot_attempt_build(attempt, why);
+	/* Before the test packets: they meet the maps as the first real packet will. */
+	if (!err)
+		err = slot_attempt_migrate(attempt, why);
 	timing->build_us = lap(&start);
 	if (!err)
 		err = run_preflight(attempt, why);

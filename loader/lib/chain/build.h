@@ -5,6 +5,8 @@
 
 #include "loader/lib/chain/chain.h"
 
+#define SLOT_MIGRATE_SECONDS 30 /* for all converters of one change of one chain */
+
 /* What of a chain a commit changes, as it was before. */
 struct slot_chain_before {
 	struct slot_generation *current;
@@ -61,6 +63,14 @@ int slot_attempt_check_adopted(const struct slot_attempt *attempt,
 
 /* slot_attempt_build - load, link and pin. Returns 0 or -errno, says why. */
 int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why);
+
+/*
+ * slot_attempt_migrate - have the converters of the objects fill the maps that
+ * the change orders to be migrated, from those in place, before any packet
+ * meets them. Blocks, for SLOT_MIGRATE_SECONDS at most. Returns 0 or -errno
+ * (slot_confined_run), says why.
+ */
+int slot_attempt_migrate(const struct slot_attempt *attempt, struct slot_reason *why);
 
 /* slot_attempt_keep - its programs belong to the chain's cache from now on. */
 void slot_attempt_keep(struct slot_attempt *attempt);

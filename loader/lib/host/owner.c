@@ -21,3 +21,35 @@ int slot_owner_find(const char *owner, struct slot_owner *ret_owner)
 	*ret_owner = found;
 	return 0;
 }
+
+/* A uid that has no account has no groups beside its own. */
+static void find_groups(const struct passwd *user, struct slot_identity *identity)
+{
+	int count = SLOT_IDENTITY_GROUPS_MAX;
+
+	if (!user)
+		return;
+	/* Where there are more, -1 says so, and as many as fit are written. */
+	if (getgrouplist(user->pw_name, identity->gid, identity->groups, &count) < 0)
+		count = SLOT_IDENTITY_GROUPS_MAX;
+	identity->group_count = (size_t)count;
+}
+
+int slot_owner_identify(const char *owner, uid_t asked, struct slot_identity *ret_identity)
+{
+	struct slot_identity identity = { 0 };
+	const struct passwd *user;
+	struct slot_owner found;
+	int err = slot_owner_find(owner, &found);
+
+	if (err)
+		return err;
+	identity.uid = found.is_group ? asked : found.uid;
+	user = getpwuid(identity.uid);
+	if (!found.is_group && !user)
+		return -ENOENT;
+	identity.gid = found.is_group ? found.gid : user->pw_gid;
+	find_groups(user, &identity);
+	*ret_identity = identity;
+	return 0;
+}

@@ -28,12 +28,13 @@ enum entry_key {
 	ENTRY_HOOK,
 	ENTRY_MAP_ABI,
 	ENTRY_ENTRY,
+	ENTRY_MIGRATE,
 	ENTRY_COUNT,
 };
 
 static const char *const entry_names[ENTRY_COUNT] = {
 	[ENTRY_NAME] = "name",	     [ENTRY_VERSION] = "version", [ENTRY_HOOK] = "hook",
-	[ENTRY_MAP_ABI] = "map_abi", [ENTRY_ENTRY] = "entry",
+	[ENTRY_MAP_ABI] = "map_abi", [ENTRY_ENTRY] = "entry",	  [ENTRY_MIGRATE] = "migrate",
 };
 
 struct object {
@@ -178,6 +179,19 @@ static int set_map_abi(struct object *object, const char *value)
 	return 0;
 }
 
+/* Of plain characters, so that it reads the same in every message. */
+static int set_migrate(struct object *object, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/' || len >= sizeof(object->manifest.migrate) ||
+	    strspn(value, NAME_CHARS "/") != len)
+		return refuse_entry(object, ENTRY_MIGRATE,
+				    "an absolute path of letters, digits and ._+~-/");
+	memcpy(object->manifest.migrate, value, len + 1);
+	return 0;
+}
+
 static int set_entry(struct object *object, enum entry_key key, const char *value)
 {
 	struct slot_manifest *manifest = &object->manifest;
@@ -195,6 +209,8 @@ static int set_entry(struct object *object, enum entry_key key, const char *valu
 		return set_word(object, key, value, WORD_CHARS, sizeof(manifest->entry));
 	case ENTRY_MAP_ABI:
 		return set_map_abi(object, value);
+	case ENTRY_MIGRATE:
+		return set_migrate(object, value);
 	default:
 		if (strcmp(value, "xdp") != 0)
 			return refuse_entry(object, ENTRY_HOOK, "xdp");

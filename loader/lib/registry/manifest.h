@@ -9,12 +9,15 @@
 #include "loader/lib/base/reason.h"
 #include "loader/lib/registry/state.h"
 
+#define SLOT_MIGRATE_MAX 256
+
 struct slot_manifest {
 	bool present; /* false: named by its file, versioned by its hash */
 	char name[SLOT_NAME_MAX];
 	char version[SLOT_NAME_MAX];
 	char hook[16];
-	char entry[64]; /* empty: the object's only program */
+	char migrate[SLOT_MIGRATE_MAX]; /* path of its converter of maps; empty: none */
+	char entry[64];			/* empty: the object's only program */
 	unsigned int map_abi;
 	size_t btf_offset; /* of its types in the file */
 	size_t btf_size;   /* 0: it has none */

@@ -15,6 +15,9 @@ SLOT_NAME("state");
 SLOT_VERSION(STATE_VERSION);
 SLOT_HOOK("xdp");
 SLOT_MAP_ABI(1);
+#ifdef STATE_MIGRATE
+SLOT_MIGRATE(STATE_MIGRATE);
+#endif
 
 struct state_value {
 	__u64 packets[STATE_VALUES];
