@@ -149,7 +149,7 @@ test_killed_while_converting() {
 	converter <<<$'#!/bin/sh\nwhile :; do :; done'
 	before=$(chain_state)
 	as_nobody deploy state "$STATE"_wide.bpf.o --migrate state_seen >/dev/null 2>&1 &
-	in_time "a converter that never ends is running" 5 is_converting
+	in_time "a converter that never ends is running" 20 is_converting
 	bed_slotd_stop KILL
 	in_time "it dies with slotd" 5 is_converter_gone
 	succeeds "slotd starts again" bed_slotd
