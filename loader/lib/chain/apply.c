@@ -224,6 +224,8 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	/* Maps of the last change that could not be moved then must not be lost sight of now. */
 	if (chain->current)
 		err = slot_chain_settle_maps(chain, why);
+	if (!err)
+		err = slot_chain_repin(chain, why);
 	if (err)
 		return err;
 	slot_chain_plan(chain, chain->engine, change->desired, &attempt->outcome.plan);
@@ -409,6 +411,8 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 				       chain->interface);
 	slot_plan_make(&before.current->state, &before.previous->state, &outcome.plan);
 	err = slot_chain_settle_maps(chain, why);
+	if (!err)
+		err = slot_chain_repin(chain, why);
 	if (!err)
 		err = note_former(chain, why);
 	if (err)

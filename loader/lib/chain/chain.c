@@ -129,6 +129,28 @@ int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd)
 					slot_xdp_swap(chain->link_fd, new_fd, old_fd);
 }
 
+static int repin(int fd, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int err = slot_pin_path(path, dir, "%s", name);
+
+	if (err || fd < 0 || !access(path, F_OK))
+		return err;
+	err = slot_pin_mkdir(dir);
+	return err ? err : slot_pin_set(fd, dir, name);
+}
+
+int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why)
+{
+	int err = repin(chain->link_fd, chain->dir, SLOT_PIN_LINK);
+
+	if (!err)
+		err = repin(chain->totals_fd, chain->dir, SLOT_PIN_TOTALS);
+	return err ? slot_reason_set(why, err, "cannot pin '%s' again: %s", chain->dir,
+				     strerror(-err)) :
+		     0;
+}
+
 void slot_chain_unlink(struct slot_chain *chain)
 {
 	slot_chain_netlink_release(chain);

@@ -47,6 +47,13 @@ int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct 
 int slot_chain_return_dispatcher(struct slot_chain *chain);
 int slot_chain_finish_adoption(struct slot_chain *chain, struct slot_reason *why);
 
+/*
+ * Pin the link and the totals again where somebody has removed their pins: a link
+ * that slotd alone holds would end with it, and bare the interface. Returns 0 or
+ * -errno, says why.
+ */
+int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why);
+
 /* Take the link away: unpinned first, closed last, so that the detach is over on return. */
 void slot_chain_unlink(struct slot_chain *chain);
 
