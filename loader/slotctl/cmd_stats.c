@@ -45,7 +45,7 @@ static int draw_screen(const struct slot_ctl *ctl, const json_t *answer, const j
 	return 0;
 }
 
-static int print_look(const struct slot_ctl *ctl, const json_t *answer, const json_t *before)
+static int print_look(struct slot_ctl *ctl, const json_t *answer, const json_t *before)
 {
 	bool is_watch = ctl->watch_s > 0;
 
@@ -53,6 +53,9 @@ static int print_look(const struct slot_ctl *ctl, const json_t *answer, const js
 		slot_ctl_print_json(ctl, answer);
 		return 0;
 	}
+	if (json_object_get(answer, "results"))
+		return slot_ctl_refuse(ctl, "stats shows one chain: name a port of '%s'",
+				       ctl->chain);
 	if (is_watch && isatty(STDOUT_FILENO))
 		return draw_screen(ctl, answer, before);
 	if (before)

@@ -57,18 +57,36 @@ static void check_slot(const struct slot_reservation *slot)
 			"a setting has key and value");
 }
 
-static void check_config(const struct slot_config *config)
+static void check_chain(const struct slot_chain_config *chain)
 {
-	require(config->count > 0, "a configuration has a chain");
+	char name[SLOT_CHAIN_NAME_MAX];
+
+	require(chain->interface[0] && chain->place.interface[0], "a chain has an interface");
+	require(!chain->place.netns[0] || chain->place.netns[0] == '/', "a netns is a path");
+	slot_chain_name_format(chain->place.netns, chain->place.interface, name);
+	require(!strcmp(name, chain->interface) && !strchr(name, '/'), "a chain has its name");
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		if (chain->slots[slot].present)
+			check_slot(&chain->slots[slot]);
+	}
+}
+
+static void check_config(struct slot_config *config)
+{
+	require(config->count + config->master_count > 0, "a configuration has a chain");
 	for (size_t i = 0; i < config->count; i++) {
 		const struct slot_chain_config *chain = &config->chains[i];
 
-		require(chain->interface[0], "a chain has an interface");
 		require(slot_config_find(config, chain->interface) == chain, "a chain is found");
-		for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
-			if (chain->slots[slot].present)
-				check_slot(&chain->slots[slot]);
-		}
+		require(!chain->has_members, "a chain has no members");
+		check_chain(chain);
+	}
+	for (size_t i = 0; i < config->master_count; i++) {
+		int err = slot_config_add_member(config, &config->masters[i], "port0");
+
+		require(config->masters[i].has_members, "a master has members");
+		check_chain(&config->masters[i]);
+		require(!err || err == -E2BIG, "a member can be made");
 	}
 }
 
