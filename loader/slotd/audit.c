@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -466,12 +467,15 @@ json_t *audit_read(const struct daemon *daemon, const struct peer *peer, const c
 		   size_t max)
 {
 	struct reading reading = { .daemon = daemon, .peer = peer, .chain = chain };
+	struct audit_query query = {
+		.wants = is_readable,
+		.data = &reading,
+		.max = max ? max : LINES_DEFAULT,
+		.scan = access_is_admin(peer) ? SIZE_MAX : AUDIT_SCAN_USER,
+	};
 	json_t *lines = NULL;
 
-	if (max > AUDIT_LINES_MAX)
-		max = AUDIT_LINES_MAX;
-	if (audit_log_read(&daemon->audit->log, is_readable, &reading, max ? max : LINES_DEFAULT,
-			   &lines))
-		return NULL;
-	return lines;
+	if (query.max > AUDIT_LINES_MAX)
+		query.max = AUDIT_LINES_MAX;
+	return audit_log_read(&daemon->audit->log, &query, &lines) ? NULL : lines;
 }

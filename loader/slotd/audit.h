@@ -13,6 +13,7 @@
 #include "loader/slotd/daemon.h"
 
 #define AUDIT_LINES_MAX 1000 /* that one request reads */
+#define AUDIT_SCAN_USER 4096 /* among which those of a user other than root are looked for */
 
 /* What is about to be done, and who asked for it. Borrowed by audit_begin. */
 struct audit_deed {

@@ -290,12 +290,11 @@ int audit_log_add(struct audit_log *log, const json_t *lines, struct slot_reason
 }
 
 /* Add what is wanted of @text to the front of @list, which holds what came later. */
-static int take_lines(char *text, bool (*wants)(const json_t *line, void *data), void *data,
-		      size_t max, json_t *list)
+static int take_lines(char *text, struct audit_query *query, json_t *list)
 {
 	char *end = text + strlen(text);
 
-	while (end > text && json_array_size(list) < max) {
+	while (end > text && query->scan && json_array_size(list) < query->max) {
 		char *start;
 		json_t *json;
 
@@ -303,7 +302,8 @@ static int take_lines(char *text, bool (*wants)(const json_t *line, void *data),
 		start = memrchr(text, '\n', (size_t)(end - text));
 		json = parse_line(start ? start + 1 : text, strlen(start ? start + 1 : text));
 		end = start ? start : text;
-		if (json && wants(json, data) && json_array_insert(list, 0, json)) {
+		query->scan -= json != NULL;
+		if (json && query->wants(json, query->data) && json_array_insert(list, 0, json)) {
 			json_decref(json);
 			return -ENOMEM;
 		}
@@ -312,10 +312,10 @@ static int take_lines(char *text, bool (*wants)(const json_t *line, void *data),
 	return 0;
 }
 
-int audit_log_read(const struct audit_log *log, bool (*wants)(const json_t *line, void *data),
-		   void *data, size_t max, json_t **ret_lines)
+int audit_log_read(const struct audit_log *log, const struct audit_query *query, json_t **ret_lines)
 {
 	_cleanup_json_ json_t *list = json_array();
+	struct audit_query left = *query;
 	char path[PATH_MAX];
 	unsigned int number;
 	int err = list ? 0 : -ENOMEM;
@@ -326,10 +326,10 @@ int audit_log_read(const struct audit_log *log, bool (*wants)(const json_t *line
 		_cleanup_free_ char *text = NULL;
 		size_t size;
 
-		if (fd < 0 || json_array_size(list) >= max)
+		if (fd < 0 || !left.scan || json_array_size(list) >= left.max)
 			break;
 		text = read_from(fd, 0, &size);
-		err = text ? take_lines(text, wants, data, max, list) : -ENOMEM;
+		err = text ? take_lines(text, &left, list) : -ENOMEM;
 		make_rotated(log, number + 1, path);
 	}
 	if (err)

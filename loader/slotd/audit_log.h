@@ -55,11 +55,19 @@ int audit_log_intend(struct audit_log *log, const json_t *line, struct slot_reas
  */
 int audit_log_add(struct audit_log *log, const json_t *lines, struct slot_reason *why);
 
+/* What is looked for. */
+struct audit_query {
+	bool (*wants)(const json_t *line, void *data);
+	void *data;
+	size_t max;  /* lines to find */
+	size_t scan; /* lines to look at, so that no one keeps slotd busy with a long log */
+};
+
 /*
- * audit_log_read - the latest @max lines that @wants says yes to, oldest first, as a
- * new array in @ret_lines. Reads the rotated files as far as it has to. Returns 0 or -errno.
+ * audit_log_read - the latest lines that @query asks for, oldest first, as a new array in
+ * @ret_lines. Reads the rotated files as far as it has to. Returns 0 or -errno.
  */
-int audit_log_read(const struct audit_log *log, bool (*wants)(const json_t *line, void *data),
-		   void *data, size_t max, json_t **ret_lines);
+int audit_log_read(const struct audit_log *log, const struct audit_query *query,
+		   json_t **ret_lines);
 
 #endif

@@ -74,13 +74,16 @@ static bool is_wanted(const json_t *line, void *data)
 static void assert_lines(const struct place *place, const char *filter, size_t max,
 			 const char *expected)
 {
+	struct audit_query query = {
+		.wants = is_wanted, .data = (void *)filter, .max = max, .scan = 3
+	};
 	char text[256] = "";
 	json_t *lines = NULL;
 	const json_t *line;
 	size_t used = 0;
 	size_t i;
 
-	assert_int_equal(audit_log_read(&place->log, is_wanted, (void *)filter, max, &lines), 0);
+	assert_int_equal(audit_log_read(&place->log, &query, &lines), 0);
 	json_array_foreach(lines, i, line)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%d %s%s",
 					 i ? ", " : "",
@@ -113,6 +116,8 @@ static void lines_are_numbered_and_read_latest_last(void **state)
 	reopen(place);
 	add(place, "apply");
 	assert_lines(place, NULL, 1, "4 apply");
+	/* No further back than three lines. */
+	assert_lines(place, NULL, 10, "2 deploy, 3 start, 4 apply");
 }
 
 static void what_is_done_is_no_longer_intended(void **state)
