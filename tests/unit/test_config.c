@@ -200,43 +200,6 @@ static void parse_takes_a_relative_object_from_the_folder_of_the_file(void **sta
 	assert_string_equal(config.chains[0].slots[2].object, "b.bpf.o");
 }
 
-static void parse_reads_limits(void **state)
-{
-	_cleanup_(slot_config_free) struct slot_config config = config_case_good(
-		"chain eth0 { slot 1 { name = a }\n"
-		"slot 2 { name = b helpers = { redirect, adjust_head } map_memory = 64M }\n"
-		"slot 3 { name = c helpers = { } map_memory = 4096 } }\n");
-	const struct slot_reservation *slots = config.chains[0].slots;
-
-	(void)state;
-	assert_false(slots[1].limits.has_helpers);
-	assert_true(slots[1].limits.map_memory == 0);
-	assert_true(slots[2].limits.has_helpers);
-	assert_int_equal(slots[2].limits.helpers,
-			 1U << SLOT_HELPER_REDIRECT | 1U << SLOT_HELPER_ADJUST_HEAD);
-	assert_true(slots[2].limits.map_memory == 64 << 20);
-	assert_true(slots[3].limits.has_helpers);
-	assert_int_equal(slots[3].limits.helpers, 0);
-	assert_true(slots[3].limits.map_memory == 4096);
-}
-
-static void parse_takes_a_relative_key_from_the_folder_of_the_file(void **state)
-{
-	static const char text[] = "chain eth0 { slot 1 { name = a require_signature = team.pub }\n"
-				   "slot 2 { name = b require_signature = \"/srv/b.pub\" }\n"
-				   "slot 3 { name = c } }\n";
-	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
-	_cleanup_(slot_config_free) struct slot_config config = { 0 };
-
-	(void)state;
-	assert_int_equal(slot_config_parse("/etc/slotd/slots.conf", text, strlen(text),
-					   &config_case_world, &errors, &config),
-			 0);
-	assert_string_equal(config.chains[0].slots[1].limits.signature_key, "/etc/slotd/team.pub");
-	assert_string_equal(config.chains[0].slots[2].limits.signature_key, "/srv/b.pub");
-	assert_string_equal(config.chains[0].slots[3].limits.signature_key, "");
-}
-
 static void parse_reads_comments_anywhere_and_counts_their_lines_once(void **state)
 {
 	_cleanup_(slot_config_free) struct slot_config config =
@@ -503,8 +466,6 @@ int main(void)
 		cmocka_unit_test(a_port_with_a_section_of_its_own_keeps_that),
 		cmocka_unit_test(members_have_a_limit),
 		cmocka_unit_test(parse_takes_a_relative_object_from_the_folder_of_the_file),
-		cmocka_unit_test(parse_reads_limits),
-		cmocka_unit_test(parse_takes_a_relative_key_from_the_folder_of_the_file),
 		cmocka_unit_test(parse_reads_comments_anywhere_and_counts_their_lines_once),
 		cmocka_unit_test(parse_leaves_the_environment_alone),
 		cmocka_unit_test(parse_takes_an_empty_continue_on_as_the_end_of_the_chain),

@@ -11,9 +11,12 @@
 
 #include <linux/bpf.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/json.h"
+#include "loader/lib/config/config.h"
 #include "loader/lib/config/limits.h"
 #include "loader/lib/registry/limits_json.h"
+#include "tests/support/config_case.h"
 
 /* --- classes ------------------------------------------------------------------------------- */
 
@@ -200,6 +203,45 @@ static void sizes_are_shown_in_the_largest_unit_that_fits(void **state)
 	}
 }
 
+/* --- slots.conf --------------------------------------------------------------------------- */
+
+static void parse_reads_limits(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config = config_case_good(
+		"chain eth0 { slot 1 { name = a }\n"
+		"slot 2 { name = b helpers = { redirect, adjust_head } map_memory = 64M }\n"
+		"slot 3 { name = c helpers = { } map_memory = 4096 } }\n");
+	const struct slot_reservation *slots = config.chains[0].slots;
+
+	(void)state;
+	assert_false(slots[1].limits.has_helpers);
+	assert_true(slots[1].limits.map_memory == 0);
+	assert_true(slots[2].limits.has_helpers);
+	assert_int_equal(slots[2].limits.helpers,
+			 1U << SLOT_HELPER_REDIRECT | 1U << SLOT_HELPER_ADJUST_HEAD);
+	assert_true(slots[2].limits.map_memory == 64 << 20);
+	assert_true(slots[3].limits.has_helpers);
+	assert_int_equal(slots[3].limits.helpers, 0);
+	assert_true(slots[3].limits.map_memory == 4096);
+}
+
+static void parse_takes_a_relative_key_from_the_folder_of_the_file(void **state)
+{
+	static const char text[] = "chain eth0 { slot 1 { name = a require_signature = team.pub }\n"
+				   "slot 2 { name = b require_signature = \"/srv/b.pub\" }\n"
+				   "slot 3 { name = c } }\n";
+	_cleanup_(slot_reasons_free) struct slot_reasons errors = { 0 };
+	_cleanup_(slot_config_free) struct slot_config config = { 0 };
+
+	(void)state;
+	assert_int_equal(slot_config_parse("/etc/slotd/slots.conf", text, strlen(text),
+					   &config_case_world, &errors, &config),
+			 0);
+	assert_string_equal(config.chains[0].slots[1].limits.signature_key, "/etc/slotd/team.pub");
+	assert_string_equal(config.chains[0].slots[2].limits.signature_key, "/srv/b.pub");
+	assert_string_equal(config.chains[0].slots[3].limits.signature_key, "");
+}
+
 /* --- JSON ---------------------------------------------------------------------------------- */
 
 static void limits_come_back_from_json_as_they_were(void **state)
@@ -280,6 +322,8 @@ int main(void)
 		cmocka_unit_test(sizes_come_in_bytes_or_units),
 		cmocka_unit_test(what_is_no_size_is_refused),
 		cmocka_unit_test(sizes_are_shown_in_the_largest_unit_that_fits),
+		cmocka_unit_test(parse_reads_limits),
+		cmocka_unit_test(parse_takes_a_relative_key_from_the_folder_of_the_file),
 		cmocka_unit_test(limits_come_back_from_json_as_they_were),
 		cmocka_unit_test(an_empty_list_of_helpers_is_not_an_absent_one),
 		cmocka_unit_test(limits_that_are_none_are_refused),
