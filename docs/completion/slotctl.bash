@@ -49,13 +49,22 @@ _slotctl() {
 	slots:-*) words+=' --all' ;;
 	stats:-*) words+=' --watch' ;;
 	audit:-*) words+=' --lines' ;;
+	deploy:-*)
+		words+=' --canary --watch --max-drop-ratio --max-abort --reset-map --migrate'
+		words+=' --signature --generation'
+		;;
+	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
+		words+=' --generation'
+		;;
 	firewall:-* | decap:-*) words+=' --map-dir' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;
-	show:* | undeploy:* | enable:* | disable:*) words=$(_slotctl_slots) ;;
+	show:* | undeploy:* | enable:* | disable:* | promote:* | abort:* | rollback:*)
+		words=$(_slotctl_slots)
+		;;
 	deploy:*)
-		if [[ $before == deploy ]]; then
+		if ((COMP_CWORD % 2 == 0)); then
 			words=$(_slotctl_slots)
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
