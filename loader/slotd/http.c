@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "loader/lib/host/blob.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/slotd/listen.h"
 
 #define CLIENTS_MAX 64
 #define CLIENTS_MAX_USERS 48 /* of all users but root */
@@ -417,38 +417,6 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 		shutdown(fd, SHUT_RDWR);
 }
 
-static int remove_stale(const struct sockaddr_un *address)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)))
-		return -EADDRINUSE;
-	return unlink(address->sun_path) && errno != ENOENT ? -errno : 0;
-}
-
-static int listen_on(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	err = remove_stale(&address);
-	if (err)
-		return err;
-	/* Anyone may connect and read; who may change what is decided by SO_PEERCRED. */
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(path, 0666) ||
-	    listen(fd, CLIENTS_MAX))
-		return -errno;
-	return TAKE_FD(fd);
-}
-
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
@@ -464,7 +432,7 @@ int http_start(const char *path, const struct http_handler *handler, void *data,
 	       struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
-	int fd = listen_on(path);
+	int fd = listen_on(path, CLIENTS_MAX);
 
 	if (!server || fd < 0) {
 		if (fd >= 0)

@@ -7,27 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/lib/base/cleanup.h"
 #include "loader/slotd/api_json.h"
 #include "loader/slotd/audit.h"
 #include "loader/slotd/deploy.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
-
-/* One request on its way: what was asked, of which chain and slot, by whom. */
-struct call {
-	struct daemon *daemon;
-	const struct http_request *request;
-	struct slot_chain *chain;
-	struct slot_chain *members[SLOT_CONFIG_CHAINS_MAX]; /* of what the path names instead */
-	size_t member_count;
-	__u32 slots; /* bit per slot that the path or the query names */
-	unsigned int slot;
-	char who[64];
-	struct op_error error;
-	struct audit_entry *audit; /* of what is done now; NULL: it only reads */
-	json_t *answer;
-};
+#include "loader/slotd/routes_internal.h"
 
 struct route {
 	const char *method;
@@ -134,176 +119,6 @@ static int run_reload(struct call *call)
 	return err;
 }
 
-/* Common end of the changes of one chain. */
-static int answer_outcome(struct call *call, int err, const struct slot_outcome *outcome)
-{
-	if (!err)
-		call->answer = api_outcome(call->chain, outcome);
-	return err;
-}
-
-/* ?generation=N: only where that one runs. */
-static int check_generation(struct call *call)
-{
-	const char *text = call->request->generation;
-	unsigned long long number;
-	char *end;
-
-	if (!text)
-		return 0;
-	number = strtoull(text, &end, 10);
-	if (*end || *text < '0' || *text > '9' || number > 0xffffffffULL)
-		return slot_reason_set(&call->error.why, -EINVAL,
-				       "generation '%.32s': a number expected; nothing was changed",
-				       text);
-	return op_check_generation(call->chain, (unsigned int)number, &call->error);
-}
-
-static int run_apply(struct call *call)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_apply(call->daemon, call->chain, call->who, &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int run_rollback(struct call *call)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_rollback(call->daemon, call->chain, &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int run_rollback_slot(struct call *call)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_check_former(call->daemon, call->chain, call->slot, &call->error);
-	if (!err)
-		err = op_rollback_slot(call->daemon, call->chain, call->slot, call->who,
-				       &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int end_canary(struct call *call, bool is_promoted)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_canary_end(call->daemon, call->chain, call->slot, is_promoted, call->who,
-				    &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int run_promote(struct call *call)
-{
-	return end_canary(call, true);
-}
-
-static int run_abort(struct call *call)
-{
-	return end_canary(call, false);
-}
-
-static int run_detach(struct call *call)
-{
-	struct slot_outcome outcome = { .is_changed = true };
-
-	return answer_outcome(call, op_detach(call->chain, &call->error), &outcome);
-}
-
-static int run_adopt(struct call *call)
-{
-	struct slot_outcome outcome = { 0 };
-
-	return answer_outcome(
-		call, op_adopt(call->daemon, call->chain, call->who, &call->error, &outcome),
-		&outcome);
-}
-
-static int run_deploy(struct call *call)
-{
-	_cleanup_(op_deploys_free) struct op_deploys deploys = { 0 };
-	_cleanup_(slot_deploy_free) struct slot_deploy asked = { 0 };
-	struct slot_outcome outcome = { 0 };
-	int err = deploy_read(call->request, call->slots, &call->error.why, &asked, &deploys);
-
-	if (err)
-		return slot_reason_append(&call->error.why, err, "; nothing was changed");
-	deploys.who = call->who;
-	deploys.watch = asked.has_watch ? &asked.watch : NULL;
-	for (size_t i = 0; i < deploys.count; i++)
-		audit_offer(call->audit, deploys.items[i].slot, &deploys.items[i].blob);
-	if (asked.has_generation)
-		err = op_check_generation(call->chain, asked.generation, &call->error);
-	if (!err)
-		err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-/* One object as the whole body: what curl can do without a form. */
-static int run_put(struct call *call)
-{
-	_cleanup_(op_deploys_free) struct op_deploys deploys = { .who = call->who };
-	const struct http_request *request = call->request;
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (err)
-		return err;
-	deploys.items[0].slot = call->slot;
-	err = slot_blob_copy(request->body ? request->body : "", request->body_size,
-			     request->name ? request->name : "object", &deploys.items[0].blob);
-	if (err)
-		return slot_reason_set(&call->error.why, err,
-				       "cannot take the object: %s; nothing was changed",
-				       strerror(-err));
-	deploys.count = 1;
-	audit_offer(call->audit, call->slot, &deploys.items[0].blob);
-	err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int run_undeploy(struct call *call)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_undeploy(call->daemon, call->chain, call->slot, call->who, &call->error,
-				  &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int set_enabled(struct call *call, bool is_enabled)
-{
-	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
-
-	if (!err)
-		err = op_enable(call->daemon, call->chain, call->slot, is_enabled, call->who,
-				&call->error, &outcome);
-	return answer_outcome(call, err, &outcome);
-}
-
-static int run_enable(struct call *call)
-{
-	return set_enabled(call, true);
-}
-
-static int run_disable(struct call *call)
-{
-	return set_enabled(call, false);
-}
-
 #define CHAIN "/v1/chains/{chain}/"
 #define SLOT CHAIN "slots/{slot}"
 
@@ -316,18 +131,18 @@ static const struct route routes[] = {
 	{ "GET", CHAIN "plan", ACCESS_PLAN, run_plan, { 0 } },
 	{ "GET", CHAIN "generations", ACCESS_GENERATIONS, run_generations, { 0 } },
 	{ "GET", CHAIN "stats", ACCESS_STATS, run_stats, { 0 } },
-	{ "POST", CHAIN "apply", ACCESS_APPLY, run_apply, { 0 } },
-	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, run_rollback, { 0 } },
-	{ "POST", CHAIN "detach", ACCESS_DETACH, run_detach, { 0 } },
-	{ "POST", CHAIN "adopt", ACCESS_ADOPT, run_adopt, { 0 } },
-	{ "POST", CHAIN "deploy", ACCESS_DEPLOY, run_deploy, { DEPLOY_SIZE_MAX, true } },
-	{ "PUT", SLOT "/object", ACCESS_DEPLOY, run_put, { SLOT_BLOB_SIZE_MAX, false } },
-	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, run_undeploy, { 0 } },
-	{ "POST", SLOT "/enable", ACCESS_ENABLE, run_enable, { 0 } },
-	{ "POST", SLOT "/disable", ACCESS_DISABLE, run_disable, { 0 } },
-	{ "POST", SLOT "/rollback", ACCESS_ROLLBACK_SLOT, run_rollback_slot, { 0 } },
-	{ "POST", SLOT "/promote", ACCESS_PROMOTE, run_promote, { 0 } },
-	{ "POST", SLOT "/abort", ACCESS_ABORT, run_abort, { 0 } },
+	{ "POST", CHAIN "apply", ACCESS_APPLY, route_apply, { 0 } },
+	{ "POST", CHAIN "rollback", ACCESS_ROLLBACK, route_rollback, { 0 } },
+	{ "POST", CHAIN "detach", ACCESS_DETACH, route_detach, { 0 } },
+	{ "POST", CHAIN "adopt", ACCESS_ADOPT, route_adopt, { 0 } },
+	{ "POST", CHAIN "deploy", ACCESS_DEPLOY, route_deploy, { DEPLOY_SIZE_MAX, true } },
+	{ "PUT", SLOT "/object", ACCESS_DEPLOY, route_put, { SLOT_BLOB_SIZE_MAX, false } },
+	{ "DELETE", SLOT "/object", ACCESS_UNDEPLOY, route_undeploy, { 0 } },
+	{ "POST", SLOT "/enable", ACCESS_ENABLE, route_enable, { 0 } },
+	{ "POST", SLOT "/disable", ACCESS_DISABLE, route_disable, { 0 } },
+	{ "POST", SLOT "/rollback", ACCESS_ROLLBACK_SLOT, route_rollback_slot, { 0 } },
+	{ "POST", SLOT "/promote", ACCESS_PROMOTE, route_promote, { 0 } },
+	{ "POST", SLOT "/abort", ACCESS_ABORT, route_abort, { 0 } },
 };
 
 /* What stood where the path has {chain} and {slot}. */

@@ -161,6 +161,50 @@ told() {
 	grep -c "^$2$" "$BED/told.$1"
 }
 
+# A section drawn at random: what is reserved, enabled, allowed and set, and which objects.
+draw_conf() {
+	local slot object rule
+	local objects=("$TRIAL.bpf.o" "${TRIAL}_good.bpf.o" pass.bpf.o)
+	local rules=('' 'enabled = false' 'denied_as = "drop"' 'allow = {"pass", "drop"}'
+		'continue_on = {"pass", "tx"}' 'owner = "root"')
+
+	[[ $((RANDOM % 3)) -ne 0 ]] || echo 'counters = false'
+	for slot in 2 5 9 12; do
+		object=${objects[RANDOM % ${#objects[@]}]}
+		rule=${rules[RANDOM % ${#rules[@]}]}
+		case $((RANDOM % 4)) in
+		0) ;;
+		1) echo "slot $slot { name = \"s$slot\" $rule }" ;;
+		*) echo "slot $slot { name = \"s$slot\" object = \"$object\" $rule }" ;;
+		esac
+	done
+}
+
+# What a command says it does, without numbers and times.
+steps() {
+	bed_ctl "$1" --json | jq -S '{steps, has_counters_change, has_engine_change, has_root_change,
+		has_reservations_change}'
+}
+
+test_plan_is_what_apply_does() {
+	local round planned applied changed=0 wrong=0 seed=${SLOTD_TEST_SEED:-$$}
+
+	RANDOM=$seed
+	for ((round = 0; round < WRITES; round++)); do
+		draw_conf | bed_conf
+		[[ $((RANDOM % 2)) -eq 0 ]] ||
+			bed_ctl deploy 5 "${TRIAL}_drop.bpf.o" --canary 5% >/dev/null 2>&1
+		planned=$(steps plan)
+		applied=$(steps apply)
+		[[ $applied == *'"action": "'[lruc]* ]] && changed=$((changed + 1))
+		[[ -n $planned && $applied == "$planned" &&
+			$(bed_get plan .has_changes) == false ]] || wrong=$((wrong + 1))
+	done
+	is "in $WRITES drawn states apply does what plan says, and nothing is left (seed $seed)" \
+		"$wrong" 0
+	matches "most of them were changes" "$((changed * 2 >= WRITES))" 1
+}
+
 log_has_more() {
 	bed_log "$1" | grep -q "$2"
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Requests that change one chain. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/slotd/api_json.h"
+#include "loader/slotd/deploy.h"
+#include "loader/slotd/routes_internal.h"
+
+/* Common end of the changes of one chain. */
+static int answer_outcome(struct call *call, int err, const struct slot_outcome *outcome)
+{
+	if (!err)
+		call->answer = api_outcome(call->chain, outcome);
+	return err;
+}
+
+/* ?generation=N: only where that one runs. */
+static int check_generation(struct call *call)
+{
+	const char *text = call->request->generation;
+	unsigned long long number;
+	char *end;
+
+	if (!text)
+		return 0;
+	number = strtoull(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || number > 0xffffffffULL)
+		return slot_reason_set(&call->error.why, -EINVAL,
+				       "generation '%.32s': a number expected; nothing was changed",
+				       text);
+	return op_check_generation(call->chain, (unsigned int)number, &call->error);
+}
+
+int route_apply(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_apply(call->daemon, call->chain, call->who, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+int route_rollback(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_rollback(call->daemon, call->chain, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+int route_rollback_slot(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_check_former(call->daemon, call->chain, call->slot, &call->error);
+	if (!err)
+		err = op_rollback_slot(call->daemon, call->chain, call->slot, call->who,
+				       &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int end_canary(struct call *call, bool is_promoted)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_canary_end(call->daemon, call->chain, call->slot, is_promoted, call->who,
+				    &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+int route_promote(struct call *call)
+{
+	return end_canary(call, true);
+}
+
+int route_abort(struct call *call)
+{
+	return end_canary(call, false);
+}
+
+int route_detach(struct call *call)
+{
+	struct slot_outcome outcome = { .is_changed = true };
+
+	return answer_outcome(call, op_detach(call->chain, &call->error), &outcome);
+}
+
+int route_adopt(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+
+	return answer_outcome(
+		call, op_adopt(call->daemon, call->chain, call->who, &call->error, &outcome),
+		&outcome);
+}
+
+int route_deploy(struct call *call)
+{
+	_cleanup_(op_deploys_free) struct op_deploys deploys = { 0 };
+	_cleanup_(slot_deploy_free) struct slot_deploy asked = { 0 };
+	struct slot_outcome outcome = { 0 };
+	int err = deploy_read(call->request, call->slots, &call->error.why, &asked, &deploys);
+
+	if (err)
+		return slot_reason_append(&call->error.why, err, "; nothing was changed");
+	deploys.who = call->who;
+	deploys.watch = asked.has_watch ? &asked.watch : NULL;
+	for (size_t i = 0; i < deploys.count; i++)
+		audit_offer(call->audit, deploys.items[i].slot, &deploys.items[i].blob);
+	if (asked.has_generation)
+		err = op_check_generation(call->chain, asked.generation, &call->error);
+	if (!err)
+		err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+/* One object as the whole body: what curl can do without a form. */
+int route_put(struct call *call)
+{
+	_cleanup_(op_deploys_free) struct op_deploys deploys = { .who = call->who };
+	const struct http_request *request = call->request;
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (err)
+		return err;
+	deploys.items[0].slot = call->slot;
+	err = slot_blob_copy(request->body ? request->body : "", request->body_size,
+			     request->name ? request->name : "object", &deploys.items[0].blob);
+	if (err)
+		return slot_reason_set(&call->error.why, err,
+				       "cannot take the object: %s; nothing was changed",
+				       strerror(-err));
+	deploys.count = 1;
+	audit_offer(call->audit, call->slot, &deploys.items[0].blob);
+	err = op_deploy(call->daemon, call->chain, &deploys, &call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+int route_undeploy(struct call *call)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_undeploy(call->daemon, call->chain, call->slot, call->who, &call->error,
+				  &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+static int set_enabled(struct call *call, bool is_enabled)
+{
+	struct slot_outcome outcome = { 0 };
+	int err = check_generation(call);
+
+	if (!err)
+		err = op_enable(call->daemon, call->chain, call->slot, is_enabled, call->who,
+				&call->error, &outcome);
+	return answer_outcome(call, err, &outcome);
+}
+
+int route_enable(struct call *call)
+{
+	return set_enabled(call, true);
+}
+
+int route_disable(struct call *call)
+{
+	return set_enabled(call, false);
+}
