@@ -190,6 +190,21 @@ test_rotation() {
 	succeeds "and slots.conf applied" bed_ctl apply
 }
 
+test_canary() {
+	sign "$PASS"
+	changes "a signed object is deployed" deploy guest "$PASS"
+	refuses "a canary needs a signature too" "no signature came with 'count.bpf.o'" \
+		bed_ctl deploy guest "$COUNT" --canary 50%
+	sign "$COUNT"
+	changes "a signed canary is taken" deploy guest "$COUNT" --canary 50%
+	cp "$BED/other.pub" "$BED/team.pub"
+	refuses "with the next key it is not promoted" \
+		"slot 'guest': the signature of 'count' is refused: it is signed by key" \
+		bed_ctl promote guest
+	changes "but it can be taken away" abort guest
+	is "the slot runs its own version" "$(deployed)" pass
+}
+
 test_starts() {
 	local lines
 
