@@ -66,34 +66,34 @@ slots_of() {
 # filters SENTENCE: one port is dropped, the other one passes
 filters() {
 	local before after
-	read -r before after <<<"$(sink_count $DROPPED) $(sink_count $PASSED)"
+	read -r before after <<<"$(sink_count "$DROPPED") $(sink_count "$PASSED")"
 	send_udp 5 "$CLIENT4" "$SERVER4" "$DROPPED" >/dev/null
 	send_udp 5 "$CLIENT4" "$SERVER4" "$PASSED" >/dev/null
-	if wait_for 3 sink_has $PASSED $((after + 5)); then
-		is "$1" "$(sink_count $DROPPED)" "$before"
+	if wait_for 3 sink_has "$PASSED" $((after + 5)); then
+		is "$1" "$(sink_count "$DROPPED")" "$before"
 	else
-		not_ok "$1" "of 5 packets that pass, $(($(sink_count $PASSED) - after)) arrived"
+		not_ok "$1" "of 5 packets that pass, $(($(sink_count "$PASSED") - after)) arrived"
 	fi
 }
 
 sinks() {
-	sink_start $DROPPED
-	sink_start $PASSED
+	sink_start "$DROPPED"
+	sink_start "$PASSED"
 }
 
 # Adopt under traffic of both kinds.
 adopt_under_traffic() {
 	local sent dropped
 
-	flood_start pass "$RATE" "$CLIENT4" "$SERVER4" $PASSED
-	flood_start drop "$RATE" "$CLIENT4" "$SERVER4" $DROPPED
-	wait_for 5 sink_has $PASSED 20
+	flood_start pass "$RATE" "$CLIENT4" "$SERVER4" "$PASSED"
+	flood_start drop "$RATE" "$CLIENT4" "$SERVER4" "$DROPPED"
+	wait_for 5 sink_has "$PASSED" 20
 	succeeds "slotctl adopt takes the dispatcher's programs over" bed_ctl adopt
-	wait_for 2 sink_has $PASSED $(($(sink_count $PASSED) + 20))
+	wait_for 2 sink_has "$PASSED" $(($(sink_count "$PASSED") + 20))
 	sent=$(flood_stop pass)
 	dropped=$(flood_stop drop)
-	in_time "none of $sent packets that pass was lost meanwhile" 3 sink_has $PASSED "$sent"
-	is "none of $dropped packets that are dropped got through" "$(sink_count $DROPPED)" 0
+	in_time "none of $sent packets that pass was lost meanwhile" 3 sink_has "$PASSED" "$sent"
+	is "none of $dropped packets that are dropped got through" "$(sink_count "$DROPPED")" 0
 }
 
 test_adopt() {
@@ -133,8 +133,8 @@ live_on() {
 	changes "rollback" rollback
 	filters "filters"
 	changes "a slot of an adopted program is disabled" disable 1
-	send_udp 5 "$CLIENT4" "$SERVER4" $DROPPED >/dev/null
-	in_time "its port is open then" 3 sink_has $DROPPED 5
+	send_udp 5 "$CLIENT4" "$SERVER4" "$DROPPED" >/dev/null
+	in_time "its port is open then" 3 sink_has "$DROPPED" 5
 	changes "and enabled" enable 1
 	filters "and it filters again"
 	succeeds "apply keeps what was adopted" bed_ctl apply
@@ -204,9 +204,12 @@ test_refused_alone() {
 }
 
 test_refused_full() {
+	local slot
+
 	has_freplace || return 0
-	# shellcheck disable=SC2046 # words
-	printf 'slot %d { name = "full%d" }\n' $(for n in {0..18}; do echo "$n" "$n"; done) | bed_conf
+	for slot in {0..18}; do
+		echo "slot $slot { name = \"full$slot\" }"
+	done | bed_conf
 	start
 	refused "more programs than free slots are refused" "2 programs run .* leaves 1 slots free"
 }
