@@ -174,6 +174,25 @@ static void a_chain_whose_interface_is_away_is_passed_over(void **state)
 	slot_batch_close(&batch);
 }
 
+static void an_interface_that_goes_before_the_swap_refuses_it(void **state)
+{
+	struct slot_batch batch;
+
+	(void)state;
+	assert_int_equal(slot_batch_open(chains, CHAINS, &batch), 0);
+	assert_int_equal(prepare(&batch, 0, "count"), 0);
+	assert_int_equal(prepare(&batch, 1, "count"), 0);
+	world_must("ip link del eth0");
+	assert_int_equal(slot_batch_commit(&batch, &world_why), -ENODEV);
+	assert_string_equal(slot_batch_describe(&batch.items[0]), "not swapped in");
+	assert_string_equal(slot_batch_describe(&batch.items[1]), "built, not swapped in");
+	slot_batch_close(&batch);
+	world_add_interface();
+	for (size_t i = 0; i < CHAINS; i++)
+		assert_int_equal(slot_chain_follow(chains[i], &world_why), 0);
+	assert_unchanged();
+}
+
 #define ADD(fn) TAP_ADD(&plan, fn, start, end)
 
 int main(void)
@@ -187,5 +206,6 @@ int main(void)
 	ADD(none_is_changed_where_one_cannot_be_swapped);
 	ADD(a_chain_that_was_not_tried_is_told_of);
 	ADD(a_chain_whose_interface_is_away_is_passed_over);
+	ADD(an_interface_that_goes_before_the_swap_refuses_it);
 	return tap_run(&plan, "batch", 1);
 }

@@ -102,6 +102,7 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	_cleanup_(slot_netns_leave) int home = -1;
 	_cleanup_close_ int link_fd = -1;
 	enum slot_attach_mode mode;
+	char name[IFNAMSIZ];
 	int err;
 
 	if (!chain->ifindex)
@@ -110,6 +111,9 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	err = slot_chain_enter(chain, &home, why);
 	if (err)
 		return err;
+	if (!if_indextoname(chain->ifindex, name))
+		return slot_reason_set(why, -ENODEV, "interface '%s' is not there any more",
+				       chain->interface);
 	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
 			      &link_fd, &mode, &chain->mode_reason);
 	if (err)
