@@ -182,7 +182,11 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_d
 		slot_store_sweep(&daemon->host.store);
 		return err;
 	}
-	return edit_apply(daemon, chain, &edit, "deploy", deploys->who, error, ret_outcome);
+	err = edit_apply(daemon, chain, &edit, "deploy", deploys->who, error, ret_outcome);
+	/* With several chains the swap is still to come. */
+	if (!err && deploys->watch && !daemon->batch)
+		watch_start(chain, edit.slots);
+	return err;
 }
 
 void op_deploys_free(struct op_deploys *deploys)

@@ -102,6 +102,32 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 	return 0;
 }
 
+static struct slot_watch *find_watch(struct slot_chain *chain, unsigned int slot)
+{
+	return (struct slot_watch *)slot_watches_find(&chain->watches,
+						      chain->current->state.slots[slot].name);
+}
+
+void watch_start(struct slot_chain *chain, __u32 slots)
+{
+	struct slot_counters all;
+	struct slot_counters current;
+	struct slot_reason why;
+
+	if (slot_chain_counters_current(chain, &current) || slot_chain_counters(chain, &all))
+		return;
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		struct slot_watch *watch = slots & 1U << slot ? find_watch(chain, slot) : NULL;
+		struct slot_watch_counts total = count(&all.slots[slot]);
+		struct slot_watch_counts since = count(&current.slots[slot]);
+
+		if (watch)
+			watch->start = take_away(&total, &since);
+	}
+	if (slot_chain_start_watches(chain, &why))
+		log_error("%s", why.text);
+}
+
 /* --- the trial ----------------------------------------------------------------------------- */
 
 static int find_slot(const struct slot_chain *chain, const char *name, unsigned int *ret_slot)

@@ -17,6 +17,13 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 		const struct slot_watch_terms *terms, struct slot_reason *why,
 		struct slot_watch *ret_watch);
 
+/*
+ * watch_start - the swap is over: what @slots counted before it is known exactly
+ * now, without what the old version did while the new one was built. A kill
+ * before this leaves the earlier figure, which is good enough.
+ */
+void watch_start(struct slot_chain *chain, __u32 slots);
+
 /* watch_is_needed - whether any chain has a version on trial. */
 bool watch_is_needed(const struct daemon *daemon);
 

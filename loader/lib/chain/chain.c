@@ -352,6 +352,11 @@ int slot_chain_counters_current(const struct slot_chain *chain, struct slot_coun
 	return err;
 }
 
+int slot_chain_start_watches(const struct slot_chain *chain, struct slot_reason *why)
+{
+	return slot_chain_save(chain, why);
+}
+
 int slot_chain_end_watch(struct slot_chain *chain, const char *name, const char *note,
 			 struct slot_reason *why)
 {

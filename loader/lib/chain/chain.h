@@ -208,6 +208,9 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 /* slot_chain_counters_current - what the generation that runs counted. Returns 0 or -errno. */
 int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters);
 
+/* slot_chain_start_watches - write down @chain's watches as they are now. Returns 0 or -errno, says why. */
+int slot_chain_start_watches(const struct slot_chain *chain, struct slot_reason *why);
+
 /*
  * slot_chain_end_watch - forget the watch of the reservation @name; @note (NULL:
  * as it was) is kept as what became of the last that went back. Recorded, or
