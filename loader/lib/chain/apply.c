@@ -199,10 +199,15 @@ static int plan_map_orders(struct slot_attempt *attempt, const struct slot_map_o
 
 static int refuse_newer(const struct slot_chain *chain, struct slot_reason *why)
 {
+	char what[64] = "its totals are of a later version";
+
+	if (!chain->has_newer_totals)
+		snprintf(what, sizeof(what), "root ABI %u, this one knows up to %u",
+			 chain->current->root_abi, ROOT_ABI_VERSION);
 	return slot_reason_set(why, -EPERM,
-			       "a newer slotd built what runs on '%s' (root ABI %u, this one knows "
-			       "up to %u): start that one%s, or detach the chain first",
-			       chain->interface, chain->current->root_abi, ROOT_ABI_VERSION,
+			       "a newer slotd built what runs on '%s' (%s): start that one%s, or "
+			       "detach the chain first",
+			       chain->interface, what,
 			       chain->previous ? ", go back with slotctl rollback" : "");
 }
 
