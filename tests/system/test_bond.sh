@@ -152,8 +152,6 @@ refuses_stranger() {
 }
 
 test_ports_join_and_leave() {
-	local generation
-
 	bed_ctl --chain bond0 deploy guest "$GUEST" >/dev/null
 	enslave p3
 	in_time "a port that joins gets a chain" 5 is_on p3
@@ -163,7 +161,6 @@ test_ports_join_and_leave() {
 	is "a rule goes to all ports" "$(for n in 1 2 3; do
 		bed_ctl --chain "p$n" firewall list | grep -c 192.0.2.11
 	done | tr '\n' ' ')" "1 1 1 "
-	generation=$(of p1 .generation)
 	in_ns edge ip link set p1 nomaster
 	in_time "a port that leaves is bare" 5 is_bare p1
 	succeeds "its chain waits" is_off p1
