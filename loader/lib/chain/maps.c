@@ -44,8 +44,9 @@ static int move_pin(const char *from, const char *to, const char *name)
 		err = slot_pin_path(target, to, "%s", name);
 	if (!err && !access(source, F_OK))
 		err = slot_pin_mkdir(to);
-	if (!err && rename(source, target) && errno != ENOENT)
-		err = -errno;
+	if (!err)
+		err = SLOT_STEP("maps.move",
+				rename(source, target) && errno != ENOENT ? -errno : 0);
 	return err;
 }
 
