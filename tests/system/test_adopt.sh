@@ -23,7 +23,6 @@ xdp() {
 # Nothing on the interface, no slotd, libxdp's pins in a fresh bpffs of their own.
 setup() {
 	bed_slotd_stop KILL
-	xdp ip link set dev eth0 xdp off
 	umount "$LIBXDP_BPFFS" 2>/dev/null
 	mkdir -p "$LIBXDP_BPFFS"
 	mount -t bpf bpf "$LIBXDP_BPFFS" || bail "a bpffs for libxdp"
@@ -36,6 +35,13 @@ setup() {
 	mkdir -p "$BED/state" "$BED/run"
 	mount -t bpf bpf "$BED/bpf" || bail "a fresh bpffs"
 	: >"$BED/log/slotd"
+	# the kernel lets a link go some time after its pin
+	wait_for 10 is_taken_off || bail "nothing runs on eth0 before the test"
+}
+
+is_taken_off() {
+	xdp ip link set dev eth0 xdp off
+	is_bare eth0
 }
 
 # Two programs under a dispatcher; the first one drops what goes to one port.
