@@ -135,7 +135,7 @@ static int edit_deploy(const struct daemon *daemon, const struct slot_chain *cha
 	struct slot_object_id id;
 	int err = edit_slot(chain, edit, deploy->slot, error, &slot);
 
-	if (err)
+	if (!slot)
 		return err;
 	if (slot->canary.present && !deploy->canary.present)
 		return refuse_canary(chain, deploy->slot, slot, "deploy another version", error);
@@ -220,10 +220,10 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 	_cleanup_(edit_free) struct edit edit = { 0 };
 	const struct slot_chain_config *config = NULL;
 	struct slot_object_id id = { 0 };
-	struct slot_state *edited;
+	struct slot_state *edited = NULL;
 	int err = edit_one(chain, slot, error, &edit, &edited);
 
-	if (err)
+	if (!edited)
 		return err;
 	daemon_find_chain(daemon, chain->interface, &config);
 	if (edited->is_adopted) {
@@ -251,10 +251,10 @@ int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	_cleanup_(edit_free) struct edit edit = { 0 };
-	struct slot_state *edited;
+	struct slot_state *edited = NULL;
 	int err = edit_one(chain, slot, error, &edit, &edited);
 
-	if (err)
+	if (!edited)
 		return err;
 	if (is_enabled && !edited->enabled && edited->has_object)
 		err = check_signed(daemon, chain, edited, &edited->object, error);
@@ -272,10 +272,10 @@ int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int 
 {
 	static const struct slot_canary none;
 	_cleanup_(edit_free) struct edit edit = { 0 };
-	struct slot_state *edited;
+	struct slot_state *edited = NULL;
 	int err = edit_one(chain, slot, error, &edit, &edited);
 
-	if (err)
+	if (!edited)
 		return err;
 	if (!edited->canary.present) {
 		slot_reason_set(&error->why, 0, "no canary runs in slot %u (%s)", slot,
@@ -325,11 +325,11 @@ int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned i
 		     const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	_cleanup_(edit_free) struct edit edit = { 0 };
-	struct slot_state *edited;
+	struct slot_state *edited = NULL;
 	char what[128];
 	int err = edit_one(chain, slot, error, &edit, &edited);
 
-	if (err)
+	if (!edited)
 		return err;
 	if (edited->canary.present)
 		return refuse_canary(chain, slot, edited, "roll back", error);
