@@ -85,7 +85,8 @@ static void add_slot(struct slot_table *table, const struct line *line, const js
 		style = SLOT_STYLE_GOOD;
 	else if (!strcmp(state, "pending") || !strcmp(state, "disabled"))
 		style = SLOT_STYLE_WARN;
-	slot_table_add(table, style, "%s", state);
+	slot_table_add(table, style, "%s%s", state,
+		       json_object_get(slot, "watch") ? ", on trial" : "");
 	add_packets(table, json_object_get(slot, "packets"));
 }
 

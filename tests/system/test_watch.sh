@@ -78,6 +78,8 @@ test_other_changes_meanwhile() {
 	changes "a version is on trial without traffic" deploy trial "${TRIAL}_drop.bpf.o" \
 		--watch 60s --max-drop-ratio 0.2
 	is "that shows" "$(version)" "2.1.0 null true"
+	matches "also in the views" "$(bed_ctl slots; bed_ctl show trial)" \
+		'running, on trial.*watch *the new version, [0-9]+ s to go, 0 packets'
 	changes "another slot changes" disable firewall
 	changes "and another" deploy guest "$BED_OBJECTS/pass.bpf.o"
 	is "the trial goes on" "$(version)" "2.1.0 null true"
