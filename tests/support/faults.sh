@@ -146,7 +146,8 @@ check_floods() {
 # What runs and what was asked for, in words that a restart does not change.
 describe() {
 	bed_get slots '[.attached, (.slots[] | select(.reserved) |
-		[.name, .program, .version, .sha256, .enabled, .running, .deployed, .canary])]
+		[.name, .program, .version, .sha256, .enabled, .running, .deployed,
+			(.canary | if . then del(.packets) else . end)])]
 		| tostring'
 }
 
