@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a program that slotd runs for somebody may do, and what not. Shell scripts without commands but the shell's own. */
+/* What a program that slotd runs for somebody may do: scripts of the shell's own commands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -126,6 +126,7 @@ static void it_gets_two_descriptors_and_no_environment(void **state)
 	_cleanup_close_ int secret = open(ROOM, O_RDONLY | O_DIRECTORY); /* without O_CLOEXEC */
 
 	(void)state;
+	must(secret >= 0, "open " ROOM);
 	setenv("SECRET", "leaks", 1);
 	assert_says("cd /proc/self/fd; for f in *; do all=\"$all$f \"; done\n"
 		    "echo \"$all$SECRET\"; exit 3",

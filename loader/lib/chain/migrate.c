@@ -10,7 +10,7 @@
 #include "loader/lib/host/confined.h"
 #include "loader/lib/host/pins.h"
 
-/* The converter reads the old map, which the running version still writes, and no more than that. */
+/* The converter may only read the old map, which the running version still writes. */
 static int open_old(const struct slot_attempt *attempt, const char *slot_name, const char *map)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
@@ -28,7 +28,7 @@ static int open_new(const struct slot_attempt *attempt, const char *slot_name, c
 	return err ? err : slot_pin_open(dir, map);
 }
 
-/* A map that is new has nothing to carry over: the same deploy works on a host that never had it. */
+/* A map that is new has nothing to carry over: the deploy works on a host that never had it. */
 static int migrate_map(const struct slot_attempt *attempt, const char *slot_name, const char *map,
 		       struct slot_confined *confined, struct slot_reason *why)
 {

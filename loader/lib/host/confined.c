@@ -104,7 +104,7 @@ static bool set_limit(__rlimit_resource_t resource, rlim_t limit)
 	return !setrlimit(resource, &rlimit);
 }
 
-/* Nothing that an exec could bring back: not even root has capabilities with an empty bounding set. */
+/* Nothing that an exec could bring back: with an empty bounding set not even root has any. */
 static bool drop_bounding_set(uid_t uid)
 {
 	unsigned long cap;

@@ -34,7 +34,8 @@ long long slot_confined_now_ms(void);
  *
  * Returns 0 when it ended with status 0, -EACCES for a file that is not safe to
  * run, -EPROTO when it failed, died or was killed at the deadline, -errno; says
- * why. Needs CAP_SETUID, CAP_SETGID, CAP_KILL, and, to run it as root, CAP_SETPCAP. Rests on pidfd_open (Linux 5.3) and close_range (5.9).
+ * why. Needs CAP_SETUID, CAP_SETGID, CAP_KILL, and, to run it as root,
+ * CAP_SETPCAP. Rests on pidfd_open (Linux 5.3) and close_range (5.9).
  */
 int slot_confined_run(const struct slot_confined *confined, struct slot_reason *why);
 

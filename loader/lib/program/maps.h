@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How a program's maps outlive its versions: found again by their pins, refused where their shape changed. */
+/*
+ * How a program's maps outlive its versions: found again by their pins, refused
+ * where their shape changed.
+ */
 #ifndef SLOT_PROGRAM_MAPS_H
 #define SLOT_PROGRAM_MAPS_H
 

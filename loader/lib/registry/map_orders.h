@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one change says about the maps of one slot: which start empty, which a converter fills. Pure. */
+/* What a change says about a slot's maps: which start empty, which a converter fills. Pure. */
 #ifndef SLOT_MAP_ORDERS_H
 #define SLOT_MAP_ORDERS_H
 
@@ -35,7 +35,7 @@ int slot_map_orders_add_migrate(struct slot_map_orders *orders, const char *name
 /* slot_map_orders_is_empty - whether it asks for nothing. @orders may be NULL. */
 bool slot_map_orders_is_empty(const struct slot_map_orders *orders);
 
-/* slot_map_orders_is_fresh - whether @pin_name must not be carried over: reset or migrated. NULL asks for nothing. */
+/* slot_map_orders_is_fresh - whether @pin_name is reset or migrated. @orders may be NULL. */
 bool slot_map_orders_is_fresh(const struct slot_map_orders *orders, const char *pin_name);
 
 void slot_map_orders_free(struct slot_map_orders *orders);

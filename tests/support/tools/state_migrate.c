@@ -38,7 +38,7 @@ static int fail(const char *what, uint32_t key)
 
 static int copy_entry(int old_fd, int new_fd, uint32_t key)
 {
-	uint64_t was;
+	uint64_t was = 0;
 	uint64_t is[2];
 
 	if (call_bpf(BPF_MAP_LOOKUP_ELEM, old_fd, &key, &was))
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 {
 	const uint32_t *last = NULL;
 	uint32_t key;
-	uint32_t next;
+	uint32_t next = 0;
 	int old_fd;
 	int new_fd;
 
