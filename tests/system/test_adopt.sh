@@ -250,7 +250,9 @@ test_kills() {
 	for point in adopt.mark netlink.replace change.swapped change.recorded adopt.unpin \
 		adopt.unmarked; do
 		setup
-		faults_start
+		mkdir -p "$FAULTS"
+		fault_disarm
+		BED_DAEMON=$BED_TOOLS/slotd_faults
 		start
 		sinks
 		fault_arm "$point" 1 kill
