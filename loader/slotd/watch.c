@@ -68,6 +68,18 @@ static int check_trial(const struct slot_chain *chain, const struct slot_state *
 	return 0;
 }
 
+/* What the canary did before it was watched: one that ran already counts on. */
+static struct slot_watch_counts count_canary(const struct slot_chain *chain,
+					     const struct slot_state *desired, unsigned int slot,
+					     const struct slot_counters *all)
+{
+	const struct slot_canary *runs = &chain->current->state.slots[slot].canary;
+
+	if (!runs->present || strcmp(runs->object.sha256, desired->canary.object.sha256) != 0)
+		return (struct slot_watch_counts){ 0 };
+	return count(&all->canaries[slot]);
+}
+
 int watch_begin(const struct slot_chain *chain, const struct slot_state *desired, unsigned int slot,
 		const struct slot_watch_terms *terms, struct slot_reason *why,
 		struct slot_watch *ret_watch)
@@ -94,9 +106,12 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 	memcpy(watch.name, desired->name, sizeof(watch.name));
 	memcpy(watch.sha256, object->sha256, sizeof(watch.sha256));
 	watch.start = count(&all.slots[slot]);
-	watch.before = count(&current.slots[slot]);
+	if (is_canary)
+		watch.before = count_canary(chain, desired, slot, &all);
+	else
+		watch.before = count(&current.slots[slot]);
 	/* A generation that is hardly older than the change says too little. */
-	if (watch.before.seen < SLOT_WATCH_PACKETS_MIN)
+	if (!is_canary && watch.before.seen < SLOT_WATCH_PACKETS_MIN)
 		watch.before = watch.start;
 	*ret_watch = watch;
 	return 0;
@@ -121,8 +136,14 @@ void watch_start(struct slot_chain *chain, __u32 slots)
 		struct slot_watch_counts total = count(&all.slots[slot]);
 		struct slot_watch_counts since = count(&current.slots[slot]);
 
-		if (watch)
-			watch->start = take_away(&total, &since);
+		if (!watch)
+			continue;
+		watch->start = take_away(&total, &since);
+		if (!watch->is_canary)
+			continue;
+		total = count(&all.canaries[slot]);
+		since = count(&current.canaries[slot]);
+		watch->before = take_away(&total, &since);
 	}
 	if (slot_chain_start_watches(chain, &why))
 		log_error("%s", why.text);
@@ -159,6 +180,7 @@ static int compare(const struct slot_chain *chain, const struct slot_watch *watc
 		return 0;
 	}
 	*ret_since = count(&counters.canaries[slot]);
+	*ret_since = take_away(ret_since, &watch->before);
 	*ret_before = take_away(&total, ret_since);
 	return 0;
 }

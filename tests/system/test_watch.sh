@@ -117,6 +117,19 @@ test_canary() {
 	end_traffic
 }
 
+test_canary_that_ran_before() {
+	cp "${TRIAL}_drop.bpf.o" "$BED/again.o"
+	printf 'x' >>"$BED/again.o"
+	changes "a version that drops all runs" deploy trial "${TRIAL}_drop.bpf.o"
+	changes "so does its canary, on every CPU" deploy trial "$BED/again.o" --canary cpu:0-63
+	send_udp 300 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	changes "that canary is on trial" deploy trial "$BED/again.o" --canary cpu:0-62 \
+		--watch 3s --max-drop-ratio 0.2
+	is "what it did before does not count" \
+		"$(bed_get slots '.slots[5].watch | "\(.seen < 100) \(.dropped)"')" "true 0"
+	in_time "it stays" 15 version_is "2.1.0 2.1.0 false"
+}
+
 test_decided_by_hand() {
 	changes "a version is on trial" deploy trial "${TRIAL}_good.bpf.o" --watch 60s --max-abort 0
 	changes "its owner goes back" rollback trial

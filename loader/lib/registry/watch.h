@@ -44,7 +44,10 @@ struct slot_watch {
 	bool is_canary;
 	struct slot_watch_terms terms;
 	__u64 deadline_s; /* CLOCK_BOOTTIME: a reboot ends it, and what it counted */
-	/* By the version before, in its generation; a canary is held against the one beside it. */
+	/*
+	 * By the version before, in its generation. A canary is held against the one beside
+	 * it, and this is what it had done itself when the trial began.
+	 */
 	struct slot_watch_counts before;
 	struct slot_watch_counts start; /* what the slot had counted when the trial began */
 };
