@@ -105,7 +105,7 @@ int slot_ctl_print_each(struct slot_ctl *ctl, const json_t *answer,
 			int (*print)(struct slot_ctl *ctl, const json_t *one));
 
 /* slot_ctl_print_result - what a change did: JSON or words to stdout, warnings to stderr. */
-int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *result);
+int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *answer);
 
 /*
  * slot_ctl_warn - @prefix and @text to stderr, made safe for the terminal. It is one

@@ -328,7 +328,7 @@ static void add_members(struct daemon *daemon)
 			continue;
 		slot_config_del(&daemon->config, i);
 		memmove(&daemon->chains[i], &daemon->chains[i + 1],
-			(daemon->config.count - i) * sizeof(daemon->chains[0]));
+			(daemon->config.count - i) * sizeof(struct slot_chain *));
 		daemon->chains[daemon->config.count] = NULL;
 	}
 }

@@ -25,7 +25,6 @@ END=${SOAK_SECONDS:-86400}
 OPS=${SOAK_OPS:-$([[ ${SOAK_SECONDS:-} ]] && echo 1000000 || echo 1000)}
 FIRST_RATE=${SOAK_RATE:-40000}
 [[ ${SLOTD_TIER:-} != vm ]] || FIRST_RATE=${SOAK_RATE:-400}
-STREAMS=(denied allowed paired)
 
 # The bed's word for a set-up that failed.
 bail() {

@@ -12,7 +12,6 @@
 #include "loader/lib/registry/map_orders.h"
 
 #define CHARS_16 "a234567890123456"
-#define CHARS_64 CHARS_16 CHARS_16 CHARS_16 CHARS_16
 
 static void no_orders_ask_for_nothing(void **state)
 {
@@ -58,7 +57,8 @@ static void a_map_is_ordered_once(void **state)
 
 static void what_cannot_be_a_name_is_refused(void **state)
 {
-	static const char *const names[] = { "", "a/b", "..\n", "a b", CHARS_64 };
+	static const char too_long[] = CHARS_16 CHARS_16 CHARS_16 CHARS_16;
+	static const char *const names[] = { "", "a/b", "..\n", "a b", too_long };
 	struct slot_map_orders orders = { 0 };
 	struct slot_reason why;
 	size_t i;
