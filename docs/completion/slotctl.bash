@@ -15,6 +15,20 @@ _slotctl_chains() {
 	slotctl status 2>/dev/null | awk '$2 == "attached" || $2 == "detached" { print $1 }'
 }
 
+# _slotctl_given WORD...: how many of these are slots and objects, not options and their values.
+_slotctl_given() {
+	local given=0
+	while (($#)); do
+		case $1 in
+		--json) ;;
+		-*) shift ;;
+		*) given=$((given + 1)) ;;
+		esac
+		shift || break
+	done
+	echo "$given"
+}
+
 _slotctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -33,12 +47,15 @@ _slotctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
 		return
 		;;
-	--socket)
+	--socket | --signature)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	--map-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		return
+		;;
+	--canary | --watch | --max-drop-ratio | --max-abort | --reset-map | --migrate | --generation | --lines)
 		return
 		;;
 	esac
@@ -64,7 +81,7 @@ _slotctl() {
 		words=$(_slotctl_slots)
 		;;
 	deploy:*)
-		if ((COMP_CWORD % 2 == 0)); then
+		if (($(_slotctl_given "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}") % 2 == 0)); then
 			words=$(_slotctl_slots)
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
