@@ -231,15 +231,25 @@ static void fail_trial(struct daemon *daemon, struct slot_chain *chain,
 		log_error("%s", why.text);
 }
 
-static void pass_trial(struct slot_chain *chain, const struct slot_watch *watch, unsigned int slot)
+/* Who asked for a ratio learns where too few packets came to tell one. */
+static void pass_trial(struct slot_chain *chain, const struct slot_watch *watch, unsigned int slot,
+		       __u64 seen)
 {
+	bool is_unjudged = watch->terms.has_drop && seen < SLOT_WATCH_PACKETS_MIN;
 	struct slot_reason why;
 	char name[SLOT_NAME_MAX];
+	char note[SLOT_WATCH_NOTE_MAX];
 
 	memcpy(name, watch->name, sizeof(name));
 	log_info("%s: slot %u (%s): its watch of %u s is over: %s stays", chain->interface, slot,
 		 name, watch->terms.seconds, watch->is_canary ? "the canary" : "the new version");
-	if (slot_chain_end_watch(chain, name, NULL, &why))
+	snprintf(note, sizeof(note),
+		 "slot %u (%s): %.12s stays after %u s, but its drops were not judged: it saw %llu "
+		 "packets, and it takes %u",
+		 slot, name, watch->sha256, watch->terms.seconds, seen, SLOT_WATCH_PACKETS_MIN);
+	if (is_unjudged)
+		log_warning("%s: %s", chain->interface, note);
+	if (slot_chain_end_watch(chain, name, is_unjudged ? note : NULL, &why))
 		log_error("%s", why.text);
 }
 
@@ -255,7 +265,7 @@ static void judge(struct daemon *daemon, struct slot_chain *chain, const struct 
 	if (slot_watch_judge(&watch->terms, &before, &since, text, sizeof(text)))
 		fail_trial(daemon, chain, watch, slot, text);
 	else if (now_s() >= watch->deadline_s)
-		pass_trial(chain, watch, slot);
+		pass_trial(chain, watch, slot, since.seen);
 }
 
 static bool is_watching(const struct slot_chain *chain)

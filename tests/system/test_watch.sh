@@ -104,6 +104,14 @@ test_good_version() {
 	end_traffic
 }
 
+test_too_few_packets() {
+	changes "a version that drops all meets too few packets" deploy trial \
+		"${TRIAL}_drop.bpf.o" --watch 2s --max-drop-ratio 0.2
+	in_time "its watch is over, and it stays" 10 version_is "2.1.0 null false"
+	matches "status says that it was not judged" "$(bed_get status '.chains[0].last_watch')" \
+		'stays after 2 s, but its drops were not judged: it saw [0-9]+ packets, and it takes 100'
+}
+
 test_canary() {
 	traffic_start
 	succeeds "a canary that drops all is on trial" \
