@@ -72,6 +72,7 @@ int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
  * op_canary_end makes the canary the slot's own version, or takes it away.
  * op_rollback_slot brings back what the slot ran before: one swap where the
  * previous generation differs in nothing else.
+ * op_take_back does so for several slots, and ends the canaries of those that have one.
  */
 int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_deploys *deploys,
 	      struct op_error *error, struct slot_outcome *ret_outcome);
@@ -80,6 +81,8 @@ int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int 
 		  struct slot_outcome *ret_outcome);
 int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
 		     const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
+int op_take_back(struct daemon *daemon, struct slot_chain *chain, __u32 slots, const char *who,
+		 struct op_error *error, struct slot_outcome *ret_outcome);
 int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, const char *who,
 		struct op_error *error, struct slot_outcome *ret_outcome);
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,

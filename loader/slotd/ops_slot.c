@@ -71,13 +71,24 @@ static int edit_one(const struct slot_chain *chain, unsigned int slot, struct op
 	return err ? err : edit_slot(chain, edit, slot, error, ret_slot);
 }
 
+#define DEED_SIZE 160
+
+static void format_deed(const struct edit *edit, const char *verb, const char *who,
+			char ret_text[DEED_SIZE])
+{
+	char list[SLOT_CANARY_TEXT_MAX];
+
+	slot_cpus_format(edit->slots, list);
+	snprintf(ret_text, DEED_SIZE, "%s slot%s %.60s by %s", verb,
+		 edit->slots & (edit->slots - 1) ? "s" : "", list, who);
+}
+
 /* Carry the edit out; @verb and the slots' numbers are for the record. */
 static int edit_apply(struct daemon *daemon, struct slot_chain *chain, const struct edit *edit,
 		      const char *verb, const char *who, struct op_error *error,
 		      struct slot_outcome *ret_outcome)
 {
-	char list[SLOT_CANARY_TEXT_MAX];
-	char what[160];
+	char what[DEED_SIZE];
 	struct slot_change change = {
 		.desired = &edit->state,
 		.overrides = &edit->overrides,
@@ -86,9 +97,7 @@ static int edit_apply(struct daemon *daemon, struct slot_chain *chain, const str
 		.watches = &edit->watches,
 	};
 
-	slot_cpus_format(edit->slots, list);
-	snprintf(what, sizeof(what), "%s slot%s %.60s by %s", verb,
-		 edit->slots & (edit->slots - 1) ? "s" : "", list, who);
+	format_deed(edit, verb, who, what);
 	return op_change_chain(daemon, chain, &change, error, ret_outcome);
 }
 
@@ -266,14 +275,13 @@ int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 			  ret_outcome);
 }
 
-int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-		  bool is_promoted, const char *who, struct op_error *error,
-		  struct slot_outcome *ret_outcome)
+static int edit_canary_end(const struct daemon *daemon, const struct slot_chain *chain,
+			   unsigned int slot, bool is_promoted, struct edit *edit,
+			   struct op_error *error)
 {
 	static const struct slot_canary none;
-	_cleanup_(edit_free) struct edit edit = { 0 };
 	struct slot_state *edited = NULL;
-	int err = edit_one(chain, slot, error, &edit, &edited);
+	int err = edit_slot(chain, edit, slot, error, &edited);
 
 	if (!edited)
 		return err;
@@ -288,10 +296,24 @@ int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int 
 		return err;
 	if (is_promoted) {
 		slot_state_set_object(edited, &edited->canary.object);
-		slot_override_set_object(&edit.overrides, edited->name, &edited->object);
+		slot_override_set_object(&edit->overrides, edited->name, &edited->object);
 	}
 	edited->canary = none;
-	slot_override_set_canary(&edit.overrides, edited->name, &none);
+	slot_override_set_canary(&edit->overrides, edited->name, &none);
+	return 0;
+}
+
+int op_canary_end(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		  bool is_promoted, const char *who, struct op_error *error,
+		  struct slot_outcome *ret_outcome)
+{
+	_cleanup_(edit_free) struct edit edit = { 0 };
+	int err = edit_start(chain, error, &edit);
+
+	if (!err)
+		err = edit_canary_end(daemon, chain, slot, is_promoted, &edit, error);
+	if (err)
+		return err;
 	return edit_apply(daemon, chain, &edit,
 			  is_promoted ? "promote canary of" : "abort canary of", who, error,
 			  ret_outcome);
@@ -321,13 +343,11 @@ static int swap_back(struct slot_chain *chain, const struct slot_overrides *over
 	return 0;
 }
 
-int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
-		     const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
+static int edit_rollback(const struct slot_chain *chain, unsigned int slot, struct edit *edit,
+			 struct op_error *error)
 {
-	_cleanup_(edit_free) struct edit edit = { 0 };
 	struct slot_state *edited = NULL;
-	char what[128];
-	int err = edit_one(chain, slot, error, &edit, &edited);
+	int err = edit_slot(chain, edit, slot, error, &edited);
 
 	if (!edited)
 		return err;
@@ -339,12 +359,48 @@ int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned i
 		return op_fail(error, -ENOENT, chain);
 	}
 	slot_state_set_object(edited, &edited->former);
-	slot_override_set_object(&edit.overrides, edited->name, &edited->object);
+	slot_override_set_object(&edit->overrides, edited->name, &edited->object);
+	return 0;
+}
+
+/* One swap where the previous generation is just that. */
+static int go_back(struct daemon *daemon, struct slot_chain *chain, const struct edit *edit,
+		   const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
+{
+	char what[DEED_SIZE];
+
 	/* what several chains do together is built for each of them */
-	if (daemon->batch || !is_previous(chain, &edit.state))
-		return edit_apply(daemon, chain, &edit, "rollback", who, error, ret_outcome);
-	snprintf(what, sizeof(what), "rollback slot %u by %s", slot, who);
-	return swap_back(chain, &edit.overrides, what, error, ret_outcome);
+	if (daemon->batch || !is_previous(chain, &edit->state))
+		return edit_apply(daemon, chain, edit, "rollback", who, error, ret_outcome);
+	format_deed(edit, "rollback", who, what);
+	return swap_back(chain, &edit->overrides, what, error, ret_outcome);
+}
+
+int op_rollback_slot(struct daemon *daemon, struct slot_chain *chain, unsigned int slot,
+		     const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
+{
+	_cleanup_(edit_free) struct edit edit = { 0 };
+	int err = edit_start(chain, error, &edit);
+
+	if (!err)
+		err = edit_rollback(chain, slot, &edit, error);
+	return err ? err : go_back(daemon, chain, &edit, who, error, ret_outcome);
+}
+
+int op_take_back(struct daemon *daemon, struct slot_chain *chain, __u32 slots, const char *who,
+		 struct op_error *error, struct slot_outcome *ret_outcome)
+{
+	_cleanup_(edit_free) struct edit edit = { 0 };
+	int err = edit_start(chain, error, &edit);
+
+	for (unsigned int slot = 0; slot < ROOT_SLOTS && !err; slot++) {
+		if (!(slots & 1U << slot))
+			continue;
+		err = edit.state.slots[slot].canary.present ?
+			      edit_canary_end(daemon, chain, slot, false, &edit, error) :
+			      edit_rollback(chain, slot, &edit, error);
+	}
+	return err ? err : go_back(daemon, chain, &edit, who, error, ret_outcome);
 }
 
 int op_check_former(const struct daemon *daemon, const struct slot_chain *chain, unsigned int slot,

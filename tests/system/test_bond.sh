@@ -138,6 +138,22 @@ test_ports_have_chains() {
 	matches "apply is for reload" "$(bed_ctl --chain bond0 apply 2>&1)" "put in force by reload"
 }
 
+# One port sees what is wrong, and no port is left with it.
+test_watch() {
+	local abort=$BED_PROGS/system/progs/trial_abort.bpf.o
+
+	succeeds "a version is on trial on all ports" \
+		bed_ctl --chain bond0 deploy guest "$abort" --watch 60s --max-abort 0
+	succeeds "and runs there" eval 'runs p1 trial && runs p2 trial'
+	in_time "packets come in at the first port" 5 counts 1
+	in_ns client "$BED_TOOLS/udp_flood" -n 20 -s 192.0.2.11 192.0.2.100 7001 >/dev/null
+	in_time "what it does there takes it back" 10 runs p1 pass
+	succeeds "from the other port too" runs p2 pass
+	matches "the status of each says why" \
+		"$(bed_ctl status --json | jq -r '.chains[].last_watch' | tr '\n' ' ')" \
+		'^slot 5 .*aborted or denied.* p1: slot 5 .*aborted or denied'
+}
+
 # The owner of the slot deploys to all ports, another user to none.
 refuses_stranger() {
 	local before1

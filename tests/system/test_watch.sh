@@ -138,6 +138,25 @@ test_canary_that_ran_before() {
 	in_time "it stays" 15 version_is "2.1.0 2.1.0 false"
 }
 
+# Slots that were deployed together go back together; one that was deployed by itself does not.
+test_several_slots() {
+	local next=$BED_PROGS/demo/firewall_next.bpf.o
+
+	changes "a slot runs something" deploy guest "$BED_OBJECTS/pass.bpf.o"
+	changes "another version is on trial by itself" deploy guest "${TRIAL}_good.bpf.o" \
+		--watch 60s --max-abort 0
+	changes "two slots are on trial, and one of them drops all" \
+		deploy firewall "$next" trial "${TRIAL}_drop.bpf.o" --watch 60s --max-drop-ratio 0.2
+	send_udp 300 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	goes_back "it goes back by itself"
+	is "the other goes with it, in the same swap" \
+		"$(bed_get slots '.slots[2] | "\(.version) \(.watch)"')" "1.0.0 null"
+	is "what was deployed before stays on trial" \
+		"$(bed_get slots '.slots[9] | "\(.version) \(.watch != null)"')" "2.0.0 true"
+	matches "the audit log names both" "$(bed_ctl audit --json | jq -c ".lines[-1]")" \
+		'watch rolls back.*firewall.*trial'
+}
+
 test_decided_by_hand() {
 	changes "a version is on trial" deploy trial "${TRIAL}_good.bpf.o" --watch 60s --max-abort 0
 	changes "its owner goes back" rollback trial

@@ -2,6 +2,7 @@
 #include "loader/lib/registry/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,11 +124,12 @@ static json_t *counts_to_json(const struct slot_watch_counts *counts)
 json_t *slot_watch_to_json(const struct slot_watch *watch)
 {
 	const struct slot_watch_terms *terms = &watch->terms;
-	json_t *json =
-		json_pack("{s:s, s:s, s:b, s:i, s:I, s:o, s:o}", "name", watch->name, "sha256",
-			  watch->sha256, "canary", (int)watch->is_canary, "seconds",
-			  (int)terms->seconds, "deadline", (json_int_t)watch->deadline_s, "before",
-			  counts_to_json(&watch->before), "start", counts_to_json(&watch->start));
+	json_t *json = json_pack("{s:s, s:s, s:b, s:I, s:i, s:I, s:o, s:o}", "name", watch->name,
+				 "sha256", watch->sha256, "canary", (int)watch->is_canary,
+				 "generation", (json_int_t)watch->generation, "seconds",
+				 (int)terms->seconds, "deadline", (json_int_t)watch->deadline_s,
+				 "before", counts_to_json(&watch->before), "start",
+				 counts_to_json(&watch->start));
 	int err = json ? 0 : -ENOMEM;
 
 	if (!err && terms->has_drop)
@@ -212,6 +214,9 @@ static int watch_from_json(const json_t *json, struct slot_reason *why,
 		err = slot_json_get_text(json, "sha256", sizeof(watch.sha256), why, watch.sha256);
 	if (!err)
 		err = slot_json_get_bool(json, "canary", why, &watch.is_canary);
+	/* Records of earlier versions have none: that watch is alone. */
+	if (!err && json_object_get(json, "generation"))
+		err = slot_json_get_number(json, "generation", UINT_MAX, why, &watch.generation);
 	if (!err)
 		err = terms_from_json(json, why, &watch.terms);
 	if (!err)

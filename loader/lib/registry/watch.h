@@ -42,6 +42,7 @@ struct slot_watch {
 	char name[SLOT_NAME_MAX];      /* of the reservation; empty: unused */
 	char sha256[SLOT_SHA256_SIZE]; /* of the version on trial */
 	bool is_canary;
+	unsigned int generation; /* that began it: what was deployed together goes back together */
 	struct slot_watch_terms terms;
 	__u64 deadline_s; /* CLOCK_BOOTTIME: a reboot ends it, and what it counted */
 	/*
