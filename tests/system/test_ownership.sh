@@ -110,4 +110,20 @@ test_maps() {
 	is "the pins are still the owner's" "$(stat -c '%U %a' "$theirs/fw_ports")" "nobody 600"
 }
 
+# Who may open a folder may lock it, and slotd would not start again.
+test_lock() {
+	local dir user
+
+	bed_slotd_stop TERM
+	dir=$BED/bpf/slotd
+	for user in nobody daemon; do
+		setpriv --reuid "$user" --regid nogroup --clear-groups \
+			flock --nonblock "$dir" true 2>/dev/null
+		is "$user cannot take the lock that slotd starts with" $? 66
+	done
+	succeeds "slotd starts" bed_slotd
+	succeeds "owners reach their maps all the same" setpriv --reuid nobody --regid nogroup \
+		--clear-groups test -d "$(dirname "$(map_dir 2)")"
+}
+
 bed_run

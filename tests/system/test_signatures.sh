@@ -26,8 +26,10 @@ sign() {
 	minisign -S -s "$BED/${2:-team}.key" -m "$1" -x "$1.minisig" "${@:3}" >/dev/null 2>&1
 }
 
+# minisign leaves out the zeros in front.
 key_id() {
-	sed -n 's/^untrusted comment: minisign public key //p' "$BED/$1.pub"
+	printf '%16s' "$(sed -n 's/^untrusted comment: minisign public key //p' "$BED/$1.pub")" |
+		tr ' ' 0
 }
 
 conf() {

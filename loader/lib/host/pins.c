@@ -37,6 +37,17 @@ static int mount_bpffs(const char *bpffs, struct slot_reason *why)
 	return 0;
 }
 
+/*
+ * Everyone may pass through, to maps of their own, but a folder that may be read
+ * may be opened, and so locked: slotd could not start again.
+ */
+static int make_root(const char *root)
+{
+	int err = slot_pin_mkdir(root);
+
+	return !err && chmod(root, 0711) ? -errno : err;
+}
+
 int slot_pins_open(const char *bpffs, struct slot_reason *why, int *ret_lock_fd, char *ret_root)
 {
 	_cleanup_close_ int fd = -1;
@@ -48,7 +59,7 @@ int slot_pins_open(const char *bpffs, struct slot_reason *why, int *ret_lock_fd,
 		return err;
 	err = slot_pin_path(root, bpffs, "slotd");
 	if (!err)
-		err = slot_pin_mkdir(root);
+		err = make_root(root);
 	if (err)
 		return slot_reason_set(why, err, "cannot make '%s/slotd': %s", bpffs,
 				       strerror(-err));
