@@ -219,23 +219,54 @@ int config_identify(const struct daemon *daemon, const struct slot_blob *blob, c
 	return 0;
 }
 
+/* What the chain runs, or ran before its kernel ended. */
+static const struct slot_chain_state *find_state(const struct slot_chain *chain)
+{
+	return chain->current ? &chain->current->state : &chain->recalled;
+}
+
+/* Whether the reservation ran it, on this interface or on another port of its master. */
+static bool has_run(const struct daemon *daemon, const struct slot_chain_config *config,
+		    const char *name, const char *sha256)
+{
+	size_t i;
+
+	for (i = 0; daemon->chains && i < daemon->config.count; i++) {
+		const struct slot_chain *chain = daemon->chains[i];
+		const struct slot_state *slot;
+
+		if (!chain || (strcmp(chain->interface, config->interface) != 0 &&
+			       (!config->place.master[0] ||
+				strcmp(chain->place.master, config->place.master) != 0 ||
+				strcmp(chain->place.netns, config->place.netns) != 0)))
+			continue;
+		slot = slot_chain_state_find(find_state(chain), name);
+		if (slot && slot->has_object && !strcmp(slot->object.sha256, sha256))
+			return true;
+	}
+	return false;
+}
+
 /*
  * What ran before a reboot runs after it, whatever became of the key: an object
- * that the store has was held against the rules of its day. Else a key that was
- * exchanged, or lost, would leave the host without any chain.
+ * that this reservation ran was held against the rules of its day. Else a key
+ * that was exchanged, or lost, would leave the host without any chain. What the
+ * store has from other slots may have been held against none.
  */
-static int pass_over(const struct daemon *daemon, const struct slot_blob *blob, int err,
+static int pass_over(const struct daemon *daemon, const struct slot_chain_config *starting,
+		     const struct slot_reservation *reservation, const struct slot_blob *blob,
 		     const struct slot_reason *why)
 {
-	if (err != -EACCES || !slot_store_has(&daemon->host.store, blob->sha256))
-		return err;
+	if (!has_run(daemon, starting, reservation->name, blob->sha256))
+		return -EACCES;
 	log_warning("%s; it ran before this start, so it runs until the next apply", why->text);
 	return 0;
 }
 
+/* @starting: the chain that is to run again; NULL where it is changed. */
 static int import_file(const struct daemon *daemon, const struct slot_reservation *reservation,
-		       const char *path, bool is_start, struct slot_reason *why,
-		       struct slot_object_id *ret_id)
+		       const char *path, const struct slot_chain_config *starting,
+		       struct slot_reason *why, struct slot_object_id *ret_id)
 {
 	_cleanup_(slot_signing_free) struct slot_signing signing = { 0 };
 	_cleanup_(slot_blob_free) struct slot_blob blob = { 0 };
@@ -244,8 +275,8 @@ static int import_file(const struct daemon *daemon, const struct slot_reservatio
 	if (err)
 		return err;
 	err = signature_check_file(&blob, path, &reservation->limits, why, &signing);
-	if (err && is_start)
-		err = pass_over(daemon, &blob, err, why);
+	if (err == -EACCES && starting)
+		err = pass_over(daemon, starting, reservation, &blob, why);
 	if (!err)
 		err = config_identify(daemon, &blob,
 				      reservation->program ? reservation->program : "", why,
@@ -256,7 +287,8 @@ static int import_file(const struct daemon *daemon, const struct slot_reservatio
 }
 
 static int import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
-		       bool is_start, struct slot_reason *why, struct slot_object_id *ret_id)
+		       const struct slot_chain_config *starting, struct slot_reason *why,
+		       struct slot_object_id *ret_id)
 {
 	char path[PATH_MAX];
 	int err;
@@ -268,13 +300,13 @@ static int import_slot(const struct daemon *daemon, const struct slot_reservatio
 	err = find_object(daemon, reservation->object, path);
 	if (err)
 		return slot_reason_set(why, err, "object path too long: '%s'", reservation->object);
-	return import_file(daemon, reservation, path, is_start, why, ret_id);
+	return import_file(daemon, reservation, path, starting, why, ret_id);
 }
 
 int config_import_slot(const struct daemon *daemon, const struct slot_reservation *reservation,
 		       struct slot_reason *why, struct slot_object_id *ret_id)
 {
-	return import_slot(daemon, reservation, false, why, ret_id);
+	return import_slot(daemon, reservation, NULL, why, ret_id);
 }
 
 /* What was deployed to the reservation, by the key as it is now. */
@@ -310,7 +342,8 @@ static int resolve(const struct daemon *daemon, const struct slot_chain_config *
 
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		const struct slot_reservation *reservation = &chain->slots[slot];
-		int failed = import_slot(daemon, reservation, is_start, &why, &ids[slot]);
+		int failed =
+			import_slot(daemon, reservation, is_start ? chain : NULL, &why, &ids[slot]);
 
 		if (!failed)
 			failed = check_deployed(daemon, reservation, overrides, is_start, &why);

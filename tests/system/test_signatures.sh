@@ -231,6 +231,20 @@ test_starts() {
 		"slot 2: the signature of 'firewall.bpf.o' is refused"
 }
 
+# The store has it, but from a slot that asks for no signature.
+test_start_with_what_another_slot_ran() {
+	local lines
+
+	changes "an unsigned object is deployed where none is asked for" deploy open "$COUNT"
+	reboot
+	cp "$COUNT" "$FIREWALL"
+	lines=$(bed_log_lines)
+	bed_slotd
+	is "it does not start in the place of a signed one" "$BED_SLOTD_STATUS" 1
+	matches "and the log says so" "$(bed_log "$lines")" \
+		"slot 2: the signature of 'firewall.bpf.o' is refused"
+}
+
 # Of the two that are wrong, the line that says so.
 apply_briefly() {
 	local out status=0

@@ -25,6 +25,7 @@ void slot_chain_free(struct slot_chain *chain)
 	slot_program_cache_clear(&chain->cache);
 	slot_generation_free(chain->current);
 	slot_generation_free(chain->previous);
+	slot_chain_state_free(&chain->recalled);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
 	if (chain->netlink_fd >= 0)

@@ -46,6 +46,7 @@ struct slot_chain {
 	char watch_note[SLOT_WATCH_NOTE_MAX]; /* of the last watch that went back; or empty */
 	unsigned int next_number;
 	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
+	struct slot_chain_state recalled; /* what ran before a reboot; empty where there was none */
 	struct slot_reason lost; /* adopted programs that did not outlive a reboot; else empty */
 	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;		 /* -1: none */

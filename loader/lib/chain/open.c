@@ -15,6 +15,7 @@
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/base/json.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
@@ -278,6 +279,19 @@ static void drop_records(const struct slot_chain *chain)
 	slot_store_sweep_records(&chain->host->store, chain->interface, keep, 3);
 }
 
+/* Of a generation whose pins are gone its record still says what it ran. */
+static void recall(struct slot_chain *chain, const struct slot_chain_record *record)
+{
+	_cleanup_json_ json_t *json = NULL;
+	char name[48];
+
+	if (chain->current || !record->current)
+		return;
+	slot_generation_name(record->current, name, sizeof(name));
+	if (!slot_store_read(&chain->host->store, chain->interface, name, NULL, &json))
+		slot_chain_state_from_json(json_object_get(json, "state"), NULL, &chain->recalled);
+}
+
 static int open_generations(struct slot_chain *chain, const struct slot_chain_record *record,
 			    __u32 prog_id, struct slot_reason *why)
 {
@@ -298,6 +312,7 @@ static int open_generations(struct slot_chain *chain, const struct slot_chain_re
 		if (numbers[i] >= chain->next_number)
 			chain->next_number = numbers[i] + 1;
 	}
+	recall(chain, record);
 	drop_records(chain);
 	return 0;
 }
