@@ -181,6 +181,8 @@ test_interrupted() {
 test_kill() {
 	local answered i
 
+	# what the engine before was answered is in a log that is gone
+	rm -f "$BED/answered"
 	# shellcheck disable=SC2016
 	spawn edge "$BED/answered" bash -c 'while :; do
 		"$0" --socket "$1" disable firewall >/dev/null 2>&1 && echo disable
