@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Checks the tree: format, shell scripts, licence lines, file length, headers that compile alone,
-# static analysis. Run it as `make lint`, which hands it the compilers and flags of the build.
+# Checks the tree: format, shell scripts, licence lines, file length, which room includes which,
+# headers that compile alone, static analysis. Run it as `make lint`, which hands it the compilers
+# and flags of the build.
 #
 #   tools/lint.sh            check, print what was run, exit 1 on any finding
 #   tools/lint.sh --format   rewrite the C sources in the house format
@@ -93,6 +94,34 @@ check_length() {
 	return "$bad"
 }
 
+# Each room, and the others that its files may include (docs/architecture.md): every floor of the
+# library those below it.
+ROOMS='
+bpf
+dispatcher bpf build/gen
+loader/lib/base
+loader/lib/config loader/lib/base dispatcher
+loader/lib/registry loader/lib/(base|config) dispatcher bpf
+loader/lib/host loader/lib/(base|config|registry)
+loader/lib/program loader/lib/(base|config|registry|host)
+loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
+loader/lib/chain loader/lib dispatcher
+loader/slotd loader/lib
+loader/slotctl loader/lib dispatcher programs/cli.h
+programs loader/lib/base bpf
+'
+
+# check_rooms: an include that leads up, or into a room that is none of this one's business
+check_rooms() {
+	local room below bad=0
+	while read -r room below; do
+		[[ $room ]] || continue
+		! grep -rnE --include='*.[ch]' '^#include "' "$room" |
+			grep -vE ":#include \"(${room}${below:+|${below// /|}})(/|\")" || bad=1
+	done <<<"$ROOMS"
+	return "$bad"
+}
+
 # A *_abi.h is included by both sides, bpf/ and *.bpf.h by BPF code, the rest by user space.
 check_headers() {
 	local header bad=0
@@ -176,6 +205,9 @@ report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
 
 check_length "${sources[@]}" "${shell[@]}"
 report "file length" $((${#sources[@]} + ${#shell[@]})) $?
+
+check_rooms
+report "what each room includes" ${#sources[@]} $?
 
 check_headers "${headers[@]}"
 report "headers compile alone" ${#headers[@]} $?

@@ -17,7 +17,7 @@
 #include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/registry.h"
 #include "loader/lib/registry/state_json.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 #include "loader/lib/host/xdp.h"
 #include "loader/slotd/watch.h"
 

@@ -13,7 +13,7 @@
 #include "dispatcher/root_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/reason.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 static void every_verdict_is_parsed_from_its_own_name(void **state)
 {

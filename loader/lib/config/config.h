@@ -23,8 +23,9 @@
 #include "loader/lib/base/reason.h"
 #include "loader/lib/config/limits.h"
 
-#define SLOT_NAME_MAX 32  /* of a reservation or a program, with its NUL */
-#define SLOT_OWNER_MAX 64 /* user, or @group, with its NUL */
+#define SLOT_NAME_MAX 32     /* of a reservation or a program, with its NUL */
+#define SLOT_FUNCTION_MAX 64 /* of an object, with its NUL */
+#define SLOT_OWNER_MAX 64    /* user, or @group, with its NUL */
 #define SLOT_NETNS_DIR "/run/netns"
 #define SLOT_NETNS_PATH_MAX 256
 #define SLOT_NETNS_NAME_MAX 48 /* with its NUL */

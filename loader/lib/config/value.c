@@ -10,8 +10,7 @@
 #include <strings.h>
 
 #include "loader/lib/config/text.h"
-#include "loader/lib/registry/state.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_-"
 #define WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -230,7 +229,7 @@ static int set_program(const struct slot_config_value *value, const char *key)
 {
 	char *program;
 
-	if (!is_made_of(value->text, WORD_CHARS, sizeof(((struct slot_state *)0)->program)) ||
+	if (!is_made_of(value->text, WORD_CHARS, SLOT_FUNCTION_MAX) ||
 	    isdigit((unsigned char)value->text[0])) {
 		refuse(value, key, "the name of a function, of at most 63 characters");
 		return 0;

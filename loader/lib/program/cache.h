@@ -14,7 +14,7 @@ struct slot_cached_program {
 	struct slot_program *program; /* NULL: unused */
 	char name[SLOT_NAME_MAX];     /* of the reservation: its maps are the program's */
 	char sha256[SLOT_SHA256_SIZE];
-	char function[SLOT_NAME_MAX * 2];
+	char function[SLOT_FUNCTION_MAX];
 	struct slot_settings settings;
 	bool has_frags; /* as loaded */
 };

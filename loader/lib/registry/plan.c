@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "loader/lib/registry/canary.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 #define OBJECT_TEXT_MAX (2 * SLOT_NAME_MAX + 16)
 #define MASK_TEXT_MAX 40

@@ -8,7 +8,7 @@
 #include <bpf/btf.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 #define SECTION ".xdp_run_config"
 #define PRIORITY_DEFAULT 50

@@ -45,7 +45,7 @@ struct slot_state {
 	bool has_object;
 	char name[SLOT_NAME_MAX]; /* of the reservation */
 	char owner[SLOT_OWNER_MAX];
-	char program[SLOT_NAME_MAX * 2]; /* function to run, or empty: the object's own choice */
+	char program[SLOT_FUNCTION_MAX]; /* function to run, or empty: the object's own choice */
 	struct slot_object_id object;
 	struct slot_canary canary;
 	bool has_former;

@@ -8,7 +8,7 @@
 #include "loader/lib/base/json.h"
 #include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/limits_json.h"
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 /* --- verdicts ------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "loader/lib/registry/verdict.h"
+#include "loader/lib/config/verdict.h"
 
 #include <errno.h>
 #include <stdio.h>
