@@ -204,9 +204,37 @@ bed_ctl() {
 	"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" "$@"
 }
 
+# bed_ctl_as USER GROUP WORD...: as somebody who is in no further group
+bed_ctl_as() {
+	setpriv --reuid "$1" --regid "$2" --clear-groups "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" "${@:3}"
+}
+
+# Who owns slots in many tests, and who owns none in any.
+as_nobody() {
+	bed_ctl_as nobody nogroup "$@"
+}
+
+as_stranger() {
+	bed_ctl_as daemon daemon "$@"
+}
+
 # bed_get COMMAND JQ_FILTER: one value out of what slotctl reads
 bed_get() {
 	bed_ctl "$1" --json 2>/dev/null | jq -r "$2"
+}
+
+# of CHAIN JQ_FILTER: one value out of its slots
+of() {
+	bed_ctl --chain "$1" slots --json 2>/dev/null | jq -r "$2"
+}
+
+is_on() {
+	[[ $(of "$1" .attached) == true ]]
+}
+
+is_off() {
+	[[ $(of "$1" .attached) == false ]]
 }
 
 is_slotd_settled() {
@@ -230,6 +258,32 @@ bed_slotd() {
 	wait "$BED_SLOTD"
 	BED_SLOTD_STATUS=$?
 	BED_SLOTD=
+	return 1
+}
+
+# The socket is the last thing a start makes.
+is_start_over() {
+	is_gone "$1" || [[ -S $BED_CTL_SOCKET ]]
+}
+
+# bed_slotd_killed CALL: starts and is killed at that system call. Returns 1 when it was over before.
+bed_slotd_killed() {
+	local killer
+
+	: >"$BED/killer"
+	rm -f "$BED_CTL_SOCKET"
+	spawn edge "$BED/killer" "$BED_TOOLS/kill_at" "$1" "$BED_DAEMON" \
+		--config "$BED/slots.conf" --object-dir "$BED_OBJECTS" --state-dir "$BED/state" \
+		--run-dir "$BED/run" --bpffs "$BED/bpf"
+	killer=$BED_SPAWNED
+	wait_for 20 is_start_over "$killer"
+	if is_gone "$killer"; then
+		wait "$killer"
+		return
+	fi
+	BED_SLOTD=$(bed_get status .pid)
+	stop "$killer"
+	stop "$BED_SLOTD" KILL
 	return 1
 }
 
@@ -300,6 +354,15 @@ refuses() {
 		not_ok "$sentence" "exit status $status" "got:     $out" "pattern: $pattern" \
 			"generation and program before: $before, after: $after"
 	fi
+}
+
+# on_one_line COMMAND...: what it says on stderr, for those who expect one line
+on_one_line() {
+	local out status=0
+
+	out=$("$@" 2>&1 >/dev/null) || status=$?
+	tr '\n' ' ' <<<"$out" >&2
+	return "$status"
 }
 
 # --- what the kernel has ---------------------------------------------------------------------

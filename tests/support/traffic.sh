@@ -115,6 +115,42 @@ flood_stop() {
 	cat "$BED/flood.$1"
 }
 
+# The firewall denies a source from now on, whose packets arrived before.
+deny_source() {
+	sink_start 7001
+	send_udp 5 "$DENIED4" "$SERVER4" 7001 >/dev/null
+	wait_for 5 sink_has 7001 5 || not_ok "without a rule, packets of the source arrive"
+	stop "$BED_SPAWNED"
+	unset 'TRAFFIC[-1]'
+	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
+}
+
+# The source that is denied, to port 7001, and one that is not, to 7002.
+start_floods() {
+	sink_start 7001
+	sink_start 7002
+	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
+	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
+	wait_for 5 sink_has 7002 20 || not_ok "allowed packets arrive"
+}
+
+# more_arrive COUNT: so many more allowed packets than until now
+more_arrive() {
+	local wanted=$(($(sink_count 7002) + $1))
+
+	wait_for 10 sink_has 7002 "$wanted"
+}
+
+# check_floods WHAT: what came of both
+check_floods() {
+	local sent
+
+	flood_stop denied >/dev/null
+	sent=$(flood_stop allowed)
+	in_time "no allowed packet is lost, $1" 3 sink_has 7002 "$sent"
+	is "no packet passes unfiltered, $1" "$(sink_count 7001)" 0
+}
+
 # load_start SECONDS [WRK_OPTION...]: HTTP requests without a pause
 load_start() {
 	: >"$BED/wrk"

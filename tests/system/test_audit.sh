@@ -17,16 +17,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
-as_stranger() {
-	setpriv --reuid daemon --regid daemon --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
 # last JQ_FILTER: out of the latest line
 last() {
 	tail -n 1 "$LOG" | jq -r "$1"

@@ -73,19 +73,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-# of CHAIN JQ_FILTER
-of() {
-	bed_ctl --chain "$1" slots --json 2>/dev/null | jq -r "$2"
-}
-
-is_on() {
-	[[ $(of "$1" .attached) == true ]]
-}
-
-is_off() {
-	[[ $(of "$1" .attached) == false ]]
-}
-
 runs() {
 	[[ $(of "$1" '.slots[5].program') == "$2" ]]
 }
@@ -159,11 +146,9 @@ refuses_stranger() {
 	local before1
 
 	chmod o+x "$BED" "$BED/run"
-	succeeds "the slot's owner may deploy to all" setpriv --reuid nobody --clear-groups \
-		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain bond0 enable guest
+	succeeds "the slot's owner may deploy to all" as_nobody --chain bond0 enable guest
 	before1=$(xdp_id p1)
-	matches "nobody else's slot" "$(setpriv --reuid nobody --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" --chain bond0 disable firewall 2>&1)" "does not own slot 2"
+	matches "nobody else's slot" "$(as_nobody --chain bond0 disable firewall 2>&1)" "does not own slot 2"
 	is "is left as it was" "$(xdp_id p1)" "$before1"
 }
 

@@ -19,11 +19,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups \
-		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" "$@"
-}
-
 trial() {
 	bed_get slots ".slots[5] | \"\(.version) \(.canary.version) \(.canary.gets)\""
 }

@@ -24,11 +24,6 @@ versions() {
 	bed_get slots '[.slots[] | select(.running) | .version] | join(" ")'
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups \
-		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" "$@"
-}
-
 # ask METHOD PATH [CURL_OPTION...]: prints the HTTP status and the answer's error
 ask() {
 	curl -sS --unix-socket "$BED_CTL_SOCKET" -X "$1" -o "$BED/answer" -w '%{http_code} ' \

@@ -87,23 +87,6 @@ at_every_call() {
 	KILLS=$((count / STEP))
 }
 
-start_floods() {
-	sink_start 7001
-	sink_start 7002
-	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
-	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
-	wait_for 5 sink_has 7002 20 || not_ok "allowed packets arrive"
-}
-
-check_floods() {
-	local sent
-
-	flood_stop denied >/dev/null
-	sent=$(flood_stop allowed)
-	in_time "no allowed packet is lost meanwhile" 3 sink_has 7002 "$sent"
-	is "no packet passes unfiltered meanwhile" "$(sink_count 7001)" 0
-}
-
 nothing_is_left() {
 	bed_ctl detach >/dev/null
 	bed_slotd_stop
@@ -118,7 +101,7 @@ test_deploy() {
 	succeeds "killed at any call of a deploy with a new map, slotd comes back with a whole chain" \
 		at_every_call deploy guest "$STATE"
 	is "it was killed often enough to mean something" $((KILLS * STEP > 30)) 1
-	check_floods
+	check_floods "over kills"
 	nothing_is_left
 }
 
@@ -130,7 +113,7 @@ test_rollback() {
 	succeeds "killed at any call of a rollback, slotd comes back with a whole chain" \
 		at_every_call rollback
 	is "it was killed often enough to mean something" $((KILLS * STEP > 3)) 1
-	check_floods
+	check_floods "over kills"
 	nothing_is_left
 }
 
@@ -166,32 +149,6 @@ test_detach() {
 	nothing_is_left
 }
 
-# A first start, killed at its call number $1. Returns 1 when it was over before.
-kill_in_start() {
-	local killer
-
-	: >"$BED/killer"
-	rm -f "$BED_CTL_SOCKET"
-	spawn edge "$BED/killer" "$BED_TOOLS/kill_at" "$1" "$BED_BIN/slotd" \
-		--config "$BED/slots.conf" --object-dir "$BED_OBJECTS" --state-dir "$BED/state" \
-		--run-dir "$BED/run" --bpffs "$BED/bpf"
-	killer=$BED_SPAWNED
-	wait_for 20 is_start_over "$killer"
-	if is_gone "$killer"; then
-		wait "$killer"
-		return
-	fi
-	BED_SLOTD=$(bed_get status .pid)
-	stop "$killer"
-	stop "$BED_SLOTD" KILL
-	return 1
-}
-
-# The socket is the last thing a start makes.
-is_start_over() {
-	is_gone "$1" || [[ -S $BED_CTL_SOCKET ]]
-}
-
 start_at_every_call() {
 	local count
 
@@ -199,7 +156,7 @@ start_at_every_call() {
 		bed_ctl detach >/dev/null
 		bed_slotd_stop
 		rm -rf "$BED/state"
-		kill_in_start "$count" || break
+		bed_slotd_killed "$count" || break
 		bed_slotd || complain "$count" "slotd does not start" || return
 		RULES='' check_whole "$count" || return
 	done

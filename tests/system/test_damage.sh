@@ -49,13 +49,13 @@ is_whole_after_a_change() {
 test_removed_while_slotd_runs() {
 	local kind
 
-	start_floods
+	start_streams
 	for kind in link root counters totals maps; do
 		remove_pin "$kind"
 		succeeds "pin removed by hand ($kind): a change, a kill and a start find a whole chain" \
 			is_whole_after_a_change
 	done
-	check_floods "pins removed while slotd runs"
+	check_streams "pins removed while slotd runs"
 	# the links of freplace's slots go with it, and a slot without one denies what it sees
 	remove_pin generation
 	succeeds "a generation removed by hand: packets are not let past" no_ping "$SERVER4" "$DENIED4"
@@ -75,7 +75,7 @@ test_folder_removed_while_slotd_runs() {
 test_removed_while_slotd_is_away() {
 	local kind before
 
-	start_floods
+	start_streams
 	for kind in counters totals maps; do
 		before=$(xdp_id eth0)
 		# which generation runs is asked of slotd
@@ -85,7 +85,7 @@ test_removed_while_slotd_is_away() {
 		is "and adopts what runs ($kind)" "$(xdp_id eth0)" "$before"
 		succeeds "which can be changed, killed and started again ($kind)" is_whole_after_a_change
 	done
-	check_floods "pins removed while slotd is away"
+	check_streams "pins removed while slotd is away"
 }
 
 # Without the pin of what runs nothing tells what it is: left alone, with one line.

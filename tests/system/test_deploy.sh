@@ -136,15 +136,6 @@ test_state_survives() {
 	is "the version before runs on" "$(slot_is 19)" "state 1.1.0 true true"
 }
 
-# on_one_line COMMAND...: what it says on stderr, for those who expect one line
-on_one_line() {
-	local out status=0
-
-	out=$("$@" 2>&1 >/dev/null) || status=$?
-	tr '\n' ' ' <<<"$out" >&2
-	return "$status"
-}
-
 # slot_count SLOT COLUMN
 slot_count() {
 	bed_get slots ".slots[$1].packets.$2"

@@ -106,13 +106,13 @@ nothing_is_littered() {
 bears() {
 	local REFUSED=0 TOLERATED=0 BEFORE AFTER
 
-	start_floods
+	start_streams
 	succeeds "when any step of $1 fails, it is refused or carried out whole" \
 		fails_at_every_step "${@:2}"
 	matches "steps failed: $REFUSED refused, $TOLERATED did not matter ($1)" \
 		$((REFUSED + TOLERATED)) '^([3-9]|[1-9][0-9]+)$'
 	nothing_is_littered "$1"
-	check_floods "$1"
+	check_streams "$1"
 	nothing_is_left "$1"
 	end_traffic
 }

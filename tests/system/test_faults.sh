@@ -86,11 +86,11 @@ at_every_step() {
 survives() {
 	local IS_OFF_FINE='' KILLS=0
 
-	start_floods
+	start_streams
 	succeeds "killed after any step of $1, slotd comes back with a whole chain" \
 		at_every_step "${@:2}"
 	matches "there were steps: $KILLS ($1)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
-	check_floods "$1"
+	check_streams "$1"
 	nothing_is_left "$1"
 }
 
@@ -217,11 +217,11 @@ take_over_at_every_step() {
 test_take_over() {
 	local IS_OFF_FINE='' KILLS=0
 
-	start_floods
+	start_streams
 	succeeds "killed after any step of a start that finishes a change, slotd finishes it" \
 		take_over_at_every_step
 	matches "there were steps: $KILLS (take-over)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
-	check_floods "a take-over"
+	check_streams "a take-over"
 	nothing_is_left "a take-over"
 }
 

@@ -23,11 +23,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
 test_deploy() {
 	succeeds "the owner deploys what keeps to the grant" as_nobody deploy guest "$PROGS/count.bpf.o"
 	refuses "the owner may not deploy a program that adjusts the head" \

@@ -20,11 +20,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups \
-		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" "$@"
-}
-
 converter() {
 	rm -f "$CONVERTER"
 	cat >"$CONVERTER"
@@ -47,15 +42,6 @@ has_seen() {
 
 slot_is() {
 	bed_get slots ".slots[19] | \"\(.program) \(.version) \(.running)\""
-}
-
-# on_one_line COMMAND...: what it says on stderr, for those who expect one line
-on_one_line() {
-	local out status=0
-
-	out=$("$@" 2>&1 >/dev/null) || status=$?
-	tr '\n' ' ' <<<"$out" >&2
-	return "$status"
 }
 
 test_layout() {

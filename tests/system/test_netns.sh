@@ -66,19 +66,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-# of CHAIN JQ_FILTER
-of() {
-	bed_ctl --chain "$1" slots --json 2>/dev/null | jq -r "$2"
-}
-
-is_on() {
-	[[ $(of "$1" .attached) == true ]]
-}
-
-is_off() {
-	[[ $(of "$1" .attached) == false ]]
-}
-
 # The XDP program of w0 in a netns; empty for none.
 room_xdp() {
 	in_room "$1" ip -j link show dev "${2:-w0}" 2>/dev/null | jq -r '.[0].xdp.prog.id // empty'

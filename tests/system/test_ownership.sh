@@ -15,20 +15,8 @@ setup() {
 	bed_slotd_fresh
 }
 
-# As a user without any right; as another one, in a group.
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
-as_stranger() {
-	setpriv --reuid daemon --regid daemon --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
 as_group_member() {
-	setpriv --reuid daemon --regid nogroup --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
+	bed_ctl_as daemon nogroup "$@"
 }
 
 test_reading() {

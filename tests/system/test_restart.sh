@@ -22,39 +22,11 @@ setup() {
 	bed_slotd_fresh
 }
 
-# A source that is denied, one that is not, and what comes of both.
-start_floods() {
-	sink_start 7001
-	sink_start 7002
-	send_udp 5 "$DENIED4" "$SERVER4" 7001 >/dev/null
-	wait_for 5 sink_has 7001 5 || not_ok "without a rule, packets of the source arrive"
-	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
-	flood_start denied "$RATE" "$DENIED4" "$SERVER4" 7001
-	flood_start allowed "$RATE" "$CLIENT4" "$SERVER4" 7002
-	wait_for 5 sink_has 7002 20 || not_ok "allowed packets arrive"
-}
-
-# more_arrive COUNT: so many more allowed packets than until now
-more_arrive() {
-	local wanted=$(($(sink_count 7002) + $1))
-
-	wait_for 10 sink_has 7002 "$wanted"
-}
-
-# check_floods WHAT
-check_floods() {
-	local sent
-
-	flood_stop denied >/dev/null
-	sent=$(flood_stop allowed)
-	in_time "no allowed packet is lost $1" 3 sink_has 7002 "$sent"
-	is "no packet passes unfiltered $1" "$(sink_count 7001)" 5
-}
-
 test_stop_and_start() {
 	local before
 
 	bed_ctl deploy firewall "$NEXT" >/dev/null
+	deny_source
 	start_floods
 	before=$(chain_state)
 	succeeds "slotd stops with status 0 on SIGTERM" bed_slotd_stop TERM
@@ -72,6 +44,7 @@ test_stop_and_start() {
 test_kill() {
 	local before
 
+	deny_source
 	start_floods
 	before=$(chain_state)
 	bed_slotd_stop KILL
@@ -108,6 +81,7 @@ test_kill_during_deploys() {
 	local ROUNDS=$((MANY * 2)) rules
 
 	list_objects >"$BED/before"
+	deny_source
 	start_floods
 	rules=$(bed_ctl firewall list)
 	succeeds "slotd, killed during $ROUNDS deploys, comes back with a whole chain each time" \

@@ -50,11 +50,6 @@ setup() {
 	bed_slotd_fresh
 }
 
-as_nobody() {
-	setpriv --reuid nobody --regid nogroup --clear-groups "$BED_BIN/slotctl" \
-		--socket "$BED_CTL_SOCKET" "$@"
-}
-
 deployed() {
 	bed_get slots ".slots[${1:-5}].program"
 }
