@@ -264,11 +264,11 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 # One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
-$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c)
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-		-o $@ $(filter-out %.bpf.c %.inc,$^) $(call pkg_libs,$(ALL_PKGS))
+		-o $@ $(filter-out %.bpf.c %.inc %.h,$^) $(call pkg_libs,$(ALL_PKGS))
 
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)

@@ -4,24 +4,13 @@
  * config.h promises, or errors that name lines in ascending order.
  */
 #include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/config/config.h"
+#include "tests/fuzz/fuzz.h"
 
 #define FILE_NAME "fuzz.conf"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "broken promise: %s\n", what);
-	abort();
-}
 
 static void check_errors(const struct slot_reasons *errors)
 {

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Any bytes as the JSON of a deploy: a refusal says why, and what is taken keeps its bounds. */
 #include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/deploy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "broken promise: %s\n", what);
-	abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_names(char *const *names, size_t count)
 {

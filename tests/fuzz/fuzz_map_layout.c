@@ -4,27 +4,16 @@
  * or refused, in bounded time; it is equal to itself, and what is told of a difference is
  * terminated.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/btf.h>
 
 #include "loader/lib/program/map_layout.h"
+#include "tests/fuzz/fuzz.h"
 
 #define TYPES_MAX 64
 #define TEXT_SIZE 300
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "broken promise: %s\n", what);
-	abort();
-}
 
 /* What three bytes say: a kind, and two numbers for it. Types may name types that come later, or none. */
 static void add_type(struct btf *btf, const uint8_t *bytes)

@@ -3,22 +3,11 @@
 #
 # The operations of the soak and how one is drawn. Sourced by soak.sh.
 
-PAIR=$BED_PROGS/system/progs/pair.bpf.o
-PAIR_NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
-STATE=$BED_PROGS/system/progs/state.bpf.o
-STATE_NEXT=$BED_PROGS/system/progs/state_next.bpf.o
+# shellcheck source=tests/support/pair.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/pair.sh"
+
 FIREWALL=$BED_OBJECTS/firewall.bpf.o
 FIREWALL_NEXT=$BED_PROGS/demo/firewall_next.bpf.o
-
-# soak_write_conf OBJECT: of the two slots that are always upgraded together
-soak_write_conf() {
-	bed_conf <<-END
-		slot 2 { name = "firewall" object = "firewall.bpf.o" }
-		slot 5 { name = "guest" }
-		slot 7 { name = "left" object = "$1" }
-		slot 9 { name = "right" object = "$1" settings { place = 1 } }
-	END
-}
 
 # pick WORD...: one of them, in $PICKED; a subshell would draw from a copy of the generator
 pick() {
@@ -76,7 +65,7 @@ draw_canary() {
 
 draw_apply() {
 	pick "$PAIR" "$PAIR_NEXT"
-	soak_write_conf "$PICKED"
+	write_pair_conf "$PICKED"
 	pick apply reload
 	COMMAND=("$PICKED")
 }

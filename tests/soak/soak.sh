@@ -121,7 +121,7 @@ count_bed_drops() {
 
 start_edge() {
 	BED_ENGINE=${SOAK_ENGINE:-$(bed_engines | tail -n 1)}
-	soak_write_conf "$PAIR"
+	write_pair_conf "$PAIR"
 	list_objects >"$BED/before"
 	bed_slotd_fresh
 	sinks_start

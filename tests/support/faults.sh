@@ -5,6 +5,9 @@
 # them the last thing that slotd does, or fail; the chain and the operations that this is done to.
 # Sourced after bed.sh.
 
+# shellcheck source=tests/support/pair.sh
+. "$(dirname "${BASH_SOURCE[0]}")/pair.sh"
+
 FAULTS=$BED/fault
 export SLOTD_FAULT_DIR=$FAULTS
 STRIDE=10
@@ -55,21 +58,6 @@ choose_points() {
 
 # --- the chain and what is done to it ----------------------------------------------------------
 
-STATE=$BED_PROGS/system/progs/state.bpf.o
-STATE_NEXT=$BED_PROGS/system/progs/state_next.bpf.o
-PAIR=$BED_PROGS/system/progs/pair.bpf.o
-NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
-
-# write_conf OBJECT: firewall, and two slots that run versions of one program
-write_conf() {
-	bed_conf <<-END
-		slot 2 { name = "firewall" object = "firewall.bpf.o" }
-		slot 5 { name = "guest" }
-		slot 7 { name = "left" object = "$1" }
-		slot 9 { name = "right" object = "$1" settings { place = 1 } }
-	END
-}
-
 # only_in_vm NAME...: where everything takes its time, of the functions test_* only these, and the
 # engine that works nowhere else
 only_in_vm() {
@@ -88,7 +76,7 @@ only_in_vm() {
 faults_start() {
 	mkdir -p "$FAULTS"
 	fault_disarm
-	write_conf "$PAIR"
+	write_pair_conf "$PAIR"
 	list_objects >"$BED/before"
 	bed_slotd_fresh
 	bed_ctl firewall deny add "$DENIED4/32" >/dev/null
@@ -98,7 +86,7 @@ faults_start() {
 run_deploy() { bed_ctl deploy guest "$STATE"; }
 # Its maps go as well, so that the next deploy has to make them again.
 run_undeploy() { bed_ctl undeploy guest && rm -rf "$BED"/bpf/slotd/*/maps/guest; }
-run_deploy_pair() { bed_ctl deploy left "$NEXT" right "$NEXT"; }
+run_deploy_pair() { bed_ctl deploy left "$PAIR_NEXT" right "$PAIR_NEXT"; }
 run_deploy_pair_first() { bed_ctl rollback; }
 run_canary() { bed_ctl deploy guest "$STATE_NEXT" --canary 50%; }
 run_promote() { bed_ctl promote guest; }
@@ -110,9 +98,9 @@ run_watched() { bed_ctl deploy guest "$STATE_NEXT" --watch 60s --max-abort 1000;
 run_disable() { bed_ctl disable guest; }
 run_enable() { bed_ctl enable guest; }
 run_rollback() { bed_ctl rollback; }
-run_apply_next() { write_conf "$NEXT"; bed_ctl apply; }
-run_apply_first() { write_conf "$PAIR"; bed_ctl apply; }
-run_reload_next() { write_conf "$NEXT"; bed_ctl reload; }
+run_apply_next() { write_pair_conf "$PAIR_NEXT"; bed_ctl apply; }
+run_apply_first() { write_pair_conf "$PAIR"; bed_ctl apply; }
+run_reload_next() { write_pair_conf "$PAIR_NEXT"; bed_ctl reload; }
 run_detach() { bed_ctl detach; }
 run_attach() { bed_ctl apply && bed_ctl firewall deny add "$DENIED4/32"; }
 

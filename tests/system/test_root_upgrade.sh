@@ -132,7 +132,7 @@ test_canary() {
 }
 
 test_kill_while_the_root_is_renewed() {
-	local call kills=0 unfinished=0 step=9 sent
+	local call kills=0 unfinished=0 step=9
 
 	[[ ${SLOTD_TIER:-} != vm ]] || step=40
 	deny_source
