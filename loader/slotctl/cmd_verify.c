@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/engine/verify.h"
-#include "loader/lib/registry/state_json.h"
+#include "loader/lib/registry/object_json.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/progress.h"
 #include "loader/slotctl/slotctl.h"

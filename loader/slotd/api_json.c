@@ -11,14 +11,14 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
+#include "loader/lib/config/verdict.h"
 #include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/pins.h"
-#include "loader/lib/registry/limits_json.h"
-#include "loader/lib/registry/canary.h"
-#include "loader/lib/registry/registry.h"
-#include "loader/lib/registry/state_json.h"
-#include "loader/lib/config/verdict.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/registry/canary.h"
+#include "loader/lib/registry/limits_json.h"
+#include "loader/lib/registry/object_json.h"
+#include "loader/lib/registry/registry.h"
 #include "loader/slotd/watch.h"
 
 static void cleanup_closedir(DIR **dir)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/base/json.h"
-#include "loader/lib/registry/state_json.h"
+#include "loader/lib/registry/object_json.h"
 
 bool slot_canary_is_equal(const struct slot_canary *a, const struct slot_canary *b)
 {

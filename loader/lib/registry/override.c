@@ -7,7 +7,7 @@
 
 #include "loader/lib/base/json.h"
 #include "loader/lib/registry/canary.h"
-#include "loader/lib/registry/state_json.h"
+#include "loader/lib/registry/object_json.h"
 
 static struct slot_override *find_override(struct slot_overrides *overrides, const char *name)
 {

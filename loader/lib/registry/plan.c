@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loader/lib/registry/canary.h"
 #include "loader/lib/config/verdict.h"
+#include "loader/lib/registry/canary.h"
 
 #define OBJECT_TEXT_MAX (2 * SLOT_NAME_MAX + 16)
 #define MASK_TEXT_MAX 40

@@ -1,57 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "loader/lib/registry/state_json.h"
+#include "loader/lib/registry/state.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/json.h"
+#include "loader/lib/config/verdict.h"
 #include "loader/lib/registry/canary.h"
 #include "loader/lib/registry/limits_json.h"
-#include "loader/lib/config/verdict.h"
-
-/* --- verdicts ------------------------------------------------------------------------------ */
-
-json_t *slot_verdicts_to_json(__u8 mask)
-{
-	json_t *list = json_array();
-
-	for (unsigned int bit = 0; list && bit <= ROOT_COL_SKIPPED; bit++) {
-		if (!(mask & 1U << bit))
-			continue;
-		if (json_array_append_new(list, json_string(slot_allow_name(bit)))) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-int slot_verdicts_from_json(const json_t *json, const char *name, __u8 known,
-			    struct slot_reason *why, __u8 *ret_mask)
-{
-	json_t *list;
-	json_t *item;
-	size_t index;
-	__u8 mask = 0;
-	int err = slot_json_get(json, name, JSON_ARRAY, why, &list);
-
-	if (err)
-		return err;
-	json_array_foreach(list, index, item) {
-		int bit = json_is_string(item) ? slot_allow_parse(json_string_value(item)) :
-						 -EINVAL;
-
-		if (bit < 0 || !(known & 1U << bit))
-			return slot_reason_set(why, -EINVAL, "'%s': names of verdicts expected",
-					       name);
-		mask |= 1U << bit;
-	}
-	*ret_mask = mask;
-	return 0;
-}
-
-/* --- objects ------------------------------------------------------------------------------- */
+#include "loader/lib/registry/object_json.h"
 
 /* --- rules --------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The JSON form of an object's identity, shared by state and overrides. */
-#ifndef SLOT_STATE_JSON_H
-#define SLOT_STATE_JSON_H
+/* The JSON forms of what an object is and asks for, shared by state, overrides and canaries. */
+#ifndef SLOT_OBJECT_JSON_H
+#define SLOT_OBJECT_JSON_H
 
 #include "loader/lib/registry/state.h"
 
