@@ -205,7 +205,7 @@ int lifecycle_start(struct daemon *daemon)
 	if (err)
 		return err;
 	/* Before the first look at their interfaces, so that nothing in between is missed. */
-	lifecycle_watch(&daemon->config);
+	links_watch(&daemon->config);
 	return start_chains(daemon);
 }
 
@@ -331,25 +331,6 @@ static void add_members(struct daemon *daemon)
 			(daemon->config.count - i) * sizeof(struct slot_chain *));
 		daemon->chains[daemon->config.count] = NULL;
 	}
-}
-
-static void watch_place(const struct slot_place *place)
-{
-	int err = place->netns[0] ? links_watch(place->netns) : 0;
-
-	if (err && err != -ENOENT)
-		log_warning("cannot watch the network namespace '%s': %s", place->netns,
-			    strerror(-err));
-}
-
-void lifecycle_watch(const struct slot_config *config)
-{
-	size_t i;
-
-	for (i = 0; i < config->count; i++)
-		watch_place(&config->chains[i].place);
-	for (i = 0; i < config->master_count; i++)
-		watch_place(&config->masters[i].place);
 }
 
 void lifecycle_follow_links(struct daemon *daemon)

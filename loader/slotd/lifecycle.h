@@ -11,9 +11,6 @@ int lifecycle_start(struct daemon *daemon);
 /* lifecycle_stop - let go of everything; the chains run on unless options say otherwise. */
 void lifecycle_stop(struct daemon *daemon);
 
-/* lifecycle_watch - hear of the interfaces of every netns that @config names and that is there. */
-void lifecycle_watch(const struct slot_config *config);
-
 /* lifecycle_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
 void lifecycle_follow_links(struct daemon *daemon);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,7 @@
 #include <libmnl/libmnl.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/slotd/log.h"
 
 int links_open(struct mnl_socket **ret_nl)
 {
@@ -53,7 +55,11 @@ static int request_nsid(struct mnl_socket *nl, int netns_fd)
 		       0;
 }
 
-int links_watch(const char *path)
+/*
+ * The kernel tells of a netns that this one has an id for, so it gets one
+ * (RTM_NEWNSID, Linux 4.2), for as long as it lives. -ENOENT where none is.
+ */
+static int watch_netns(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct mnl_socket *nl;
@@ -69,6 +75,25 @@ int links_watch(const char *path)
 	if (err == -EINVAL) /* a plain file */
 		return -ENOENT;
 	return err == -EEXIST ? 0 : err;
+}
+
+static void watch_place(const struct slot_place *place)
+{
+	int err = place->netns[0] ? watch_netns(place->netns) : 0;
+
+	if (err && err != -ENOENT)
+		log_warning("cannot watch the network namespace '%s': %s", place->netns,
+			    strerror(-err));
+}
+
+void links_watch(const struct slot_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->count; i++)
+		watch_place(&config->chains[i].place);
+	for (i = 0; i < config->master_count; i++)
+		watch_place(&config->masters[i].place);
 }
 
 void links_close(struct mnl_socket *nl)

@@ -3,6 +3,8 @@
 #ifndef SLOTD_LINKS_H
 #define SLOTD_LINKS_H
 
+#include "loader/lib/config/config.h"
+
 struct mnl_socket;
 
 /*
@@ -13,13 +15,11 @@ struct mnl_socket;
 int links_open(struct mnl_socket **ret_nl);
 
 /*
- * links_watch - hear of the interfaces of the netns at @path too, for as long as
- * it lives. The kernel tells of a netns that this one has an id for, so it gets
- * one (RTM_NEWNSID, Linux 4.2); nothing of it is held open, which would keep it
- * alive. Returns 0 (also where it is watched already), -ENOENT where no netns is
- * there, or -errno.
+ * links_watch - hear of the interfaces of every netns that @config names, too,
+ * where it is there. Nothing of a netns is held open, which would keep it alive.
+ * Logs what cannot be watched; a later call tries again.
  */
-int links_watch(const char *path);
+void links_watch(const struct slot_config *config);
 void links_close(struct mnl_socket *nl);
 
 /* links_fd - to wait on for reading. */

@@ -124,7 +124,7 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)source;
 	(void)fd;
 	(void)events;
-	lifecycle_watch(&service->daemon.config);
+	links_watch(&service->daemon.config);
 	lifecycle_follow_links(&service->daemon);
 	sd_event_source_set_time_relative(service->again_timer, AGAIN_USEC);
 	sd_event_source_set_enabled(service->again_timer, SD_EVENT_ONESHOT);

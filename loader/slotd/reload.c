@@ -7,7 +7,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/slotd/config_load.h"
-#include "loader/slotd/lifecycle.h"
+#include "loader/slotd/links.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 
@@ -153,7 +153,7 @@ static int reload_read(struct daemon *daemon, struct reload *reload, struct op_e
 
 	if (err)
 		return op_fail_config(daemon, error, err, NULL);
-	lifecycle_watch(&reload->config);
+	links_watch(&reload->config);
 	reload->parts = calloc(reload->config.count, sizeof(*reload->parts));
 	reload->outcomes = calloc(reload->config.count, sizeof(*reload->outcomes));
 	reload->chains = calloc(SLOT_CONFIG_CHAINS_MAX, sizeof(struct slot_chain *));
