@@ -24,13 +24,13 @@
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 #include "loader/slotd/routes.h"
-#include "loader/slotd/watch.h"
+#include "loader/slotd/trial.h"
 
 struct service {
 	struct daemon daemon;
 	sd_event *event;
 	sd_event_source *http_timer;
-	sd_event_source *watch_timer;
+	sd_event_source *trial_timer;
 	struct http_server *http;
 	struct mnl_socket *links;
 	FILE *mounts;
@@ -52,27 +52,27 @@ static void arm_http_timer(struct service *service)
 }
 
 /* Wakes only while something is on trial. */
-static void arm_watch_timer(struct service *service)
+static void arm_trial_timer(struct service *service)
 {
 	int enabled = SD_EVENT_OFF;
 
-	sd_event_source_get_enabled(service->watch_timer, &enabled);
-	if (!watch_is_needed(&service->daemon)) {
-		sd_event_source_set_enabled(service->watch_timer, SD_EVENT_OFF);
+	sd_event_source_get_enabled(service->trial_timer, &enabled);
+	if (!trial_is_under_way(&service->daemon)) {
+		sd_event_source_set_enabled(service->trial_timer, SD_EVENT_OFF);
 	} else if (enabled == SD_EVENT_OFF) {
-		sd_event_source_set_time_relative(service->watch_timer, WATCH_TICK_USEC);
-		sd_event_source_set_enabled(service->watch_timer, SD_EVENT_ONESHOT);
+		sd_event_source_set_time_relative(service->trial_timer, TRIAL_TICK_USEC);
+		sd_event_source_set_enabled(service->trial_timer, SD_EVENT_ONESHOT);
 	}
 }
 
-static int on_watch_timer(sd_event_source *source, uint64_t usec, void *data)
+static int on_trial_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct service *service = data;
 
 	(void)source;
 	(void)usec;
-	watch_tick(&service->daemon);
-	arm_watch_timer(service);
+	trial_tick(&service->daemon);
+	arm_trial_timer(service);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	http_run(service->http);
 	arm_http_timer(service);
-	arm_watch_timer(service);
+	arm_trial_timer(service);
 	return 0;
 }
 
@@ -97,7 +97,7 @@ static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	http_run(service->http);
 	arm_http_timer(service);
-	arm_watch_timer(service);
+	arm_trial_timer(service);
 	return 0;
 }
 
@@ -225,9 +225,9 @@ static int add_http(struct service *service)
 						 CLOCK_MONOTONIC, UINT64_MAX / 4, 1, on_http_timer,
 						 service);
 	if (err >= 0)
-		err = sd_event_add_time_relative(service->event, &service->watch_timer,
-						 CLOCK_MONOTONIC, WATCH_TICK_USEC, 1,
-						 on_watch_timer, service);
+		err = sd_event_add_time_relative(service->event, &service->trial_timer,
+						 CLOCK_MONOTONIC, TRIAL_TICK_USEC, 1,
+						 on_trial_timer, service);
 	if (err >= 0)
 		arm_http_timer(service);
 	return err < 0 ? err : 0;
@@ -294,7 +294,7 @@ static void stop_service(struct service *service)
 	links_close(service->links);
 	lifecycle_stop(&service->daemon);
 	sd_event_source_unref(service->http_timer);
-	sd_event_source_unref(service->watch_timer);
+	sd_event_source_unref(service->trial_timer);
 	sd_event_source_unref(service->again_timer);
 	if (service->mounts)
 		fclose(service->mounts);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Versions on trial: looked at every second, taken back where they do worse than before. */
+/* What a watch counts: from the swap on, and what that is held against. */
 #ifndef SLOTD_WATCH_H
 #define SLOTD_WATCH_H
 
-#include "loader/lib/registry/watch.h"
-#include "loader/slotd/ops.h"
+#include <jansson.h>
 
-#define WATCH_TICK_USEC 1000000
+#include "loader/lib/chain/chain.h"
+#include "loader/lib/registry/watch.h"
 
 /*
  * watch_begin - the watch of @slot, as @desired has it, from the swap on that is
@@ -24,11 +24,15 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
  */
 void watch_start(struct slot_chain *chain, __u32 slots);
 
-/* watch_is_needed - whether any chain has a version on trial. */
-bool watch_is_needed(const struct daemon *daemon);
+/* watch_elapsed_s - the seconds since it began, those that the machine slept too. */
+__u64 watch_elapsed_s(const struct slot_watch *watch);
 
-/* watch_tick - judge all of them. */
-void watch_tick(struct daemon *daemon);
+/*
+ * watch_compare - what the version that @watch is on did in @slot until now, and
+ * what it is held against. Returns 0 or -errno.
+ */
+int watch_compare(const struct slot_chain *chain, const struct slot_watch *watch, unsigned int slot,
+		  struct slot_watch_counts *ret_before, struct slot_watch_counts *ret_since);
 
 /* watch_to_json - how the watch of @slot stands, or NULL for none. */
 json_t *watch_to_json(const struct slot_chain *chain, unsigned int slot);
