@@ -7,14 +7,6 @@
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/slotctl.h"
 
-static void add_who(struct slot_table *table, const json_t *line)
-{
-	bool has_cause = json_object_get(line, "cause");
-
-	slot_table_add(table, SLOT_STYLE_PLAIN, "%s%s%s", slot_answer_text(line, "user"),
-		       has_cause ? ", " : "", has_cause ? slot_answer_text(line, "cause") : "");
-}
-
 /* "41 -> 42"; a refusal has the generation that stayed. */
 static void add_generation(struct slot_table *table, const json_t *line)
 {
@@ -45,6 +37,13 @@ static void print_slot(const json_t *slot, FILE *out)
 			slot_answer_text(offered, "sha256"));
 }
 
+/* Why it was done, or why not: sentences, so they end the line. */
+static void print_reason(const json_t *line, const char *key, size_t *parts, FILE *out)
+{
+	if (json_object_get(line, key))
+		fprintf(out, "%s%s", (*parts)++ ? ": " : "", slot_answer_text(line, key));
+}
+
 static int add_slots(struct slot_table *table, const json_t *line)
 {
 	_cleanup_free_ char *text = NULL;
@@ -58,8 +57,8 @@ static int add_slots(struct slot_table *table, const json_t *line)
 		fputs(i ? ", " : "", out);
 		print_slot(slot, out);
 	}
-	if (json_object_get(line, "error"))
-		fprintf(out, "%s%s", i ? ": " : "", slot_answer_text(line, "error"));
+	print_reason(line, "cause", &i, out);
+	print_reason(line, "error", &i, out);
 	fclose(out);
 	slot_table_add_rest(table, SLOT_STYLE_PLAIN, "%s", text);
 	return 0;
@@ -86,7 +85,7 @@ static int print_lines(const struct slot_ctl *ctl, const json_t *answer)
 		slot_table_add_row(table, SLOT_STYLE_PLAIN);
 		slot_answer_add_count(table, SLOT_STYLE_PLAIN, line, "seq");
 		slot_answer_add_text(table, line, "time");
-		add_who(table, line);
+		slot_answer_add_text(table, line, "user");
 		slot_answer_add_text(table, line, "what");
 		slot_answer_add_text(table, line, "chain");
 		add_generation(table, line);

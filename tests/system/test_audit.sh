@@ -94,6 +94,8 @@ test_watch() {
 	tells "and that is told, with the reason" \
 		'.user == "slotd" and .slots[0].slot == 5 and .result == "ok"
 		and (.cause | test("drop"))'
+	matches "in the table, too, behind the slots" "$(bed_ctl audit eth0)" \
+		" slotd +watch rolls back +eth0 .* ok +5 theirs [^:]*: drops "
 }
 
 test_sighup() {
