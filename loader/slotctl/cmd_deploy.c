@@ -33,7 +33,10 @@ static void upload_free(struct upload *upload)
 
 static int refuse_canary(struct slot_ctl *ctl)
 {
-	return slot_ctl_refuse(ctl, "--canary '%s': 5%% or cpu:0-3,7 expected", ctl->change.canary);
+	return slot_ctl_refuse(ctl,
+			       "--canary '%s': a share like 5%% (above 0 and below 100), or "
+			       "CPUs like cpu:0-3,7, expected",
+			       ctl->change.canary);
 }
 
 static int add_canary(struct slot_ctl *ctl, json_t *slot)
@@ -49,7 +52,7 @@ static int add_canary(struct slot_ctl *ctl, json_t *slot)
 		canary = json_pack("{s:s}", "cpus", text + 4);
 	} else {
 		percent = strtod(text, &end);
-		if (end == text || strcmp(end, "%") != 0)
+		if (end == text || strcmp(end, "%") != 0 || !(percent > 0 && percent < 100))
 			return refuse_canary(ctl);
 		canary = json_pack("{s:f}", "percent", percent);
 	}
@@ -293,6 +296,13 @@ static int make_upload(struct slot_ctl *ctl, int argc, char **argv, struct uploa
 	return err ? err : add_change(ctl, upload);
 }
 
+static void print_watch(const struct upload *upload, const char *slot)
+{
+	printf("watched for %" JSON_INTEGER_FORMAT " s: slotctl show %s tells how it does, "
+	       "slotctl status how it ended\n",
+	       json_integer_value(json_object_get(upload->watch, "seconds")), slot);
+}
+
 int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(upload_free) struct upload upload = { 0 };
@@ -310,5 +320,9 @@ int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv)
 		return slot_reason_set(&ctl->failure.why, -ENOMEM, "out of memory");
 	}
 	err = slot_ctl_call(ctl, &request, noun, &result);
-	return err ? err : slot_ctl_print_result(ctl, result);
+	if (!err)
+		err = slot_ctl_print_result(ctl, result);
+	if (!err && upload.watch && !ctl->json)
+		print_watch(&upload, argv[0]);
+	return err;
 }

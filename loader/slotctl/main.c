@@ -72,6 +72,7 @@ static const struct command commands[] = {
 	  "load an object for nothing and tell what it is; needs no slotd", 1, 2, 0 },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define SUMMARY_COLUMN 33
 
 enum long_only {
 	LONG_SOCKET = 256,
@@ -141,10 +142,14 @@ struct command_line {
 
 static void print_command(const struct command *command, FILE *out)
 {
-	char call[64];
+	int width = fprintf(out, "  %s %s", command->name, command->args);
 
-	snprintf(call, sizeof(call), "%s %s", command->name, command->args);
-	fprintf(out, "  %-30s %s\n", call, command->summary);
+	/* A call that reaches into the next column has its summary below it. */
+	if (width >= SUMMARY_COLUMN) {
+		fputc('\n', out);
+		width = 0;
+	}
+	fprintf(out, "%*s%s\n", SUMMARY_COLUMN - width, "", command->summary);
 }
 
 static void print_usage(FILE *out)

@@ -102,17 +102,21 @@ test_refusals() {
 		bed_ctl deploy guest "$BED_OBJECTS/pass.bpf.o" --canary 5%
 	refuses "and has to be another version" "runs this very object" \
 		bed_ctl deploy trial "$TRIAL.bpf.o" --canary 5%
-	refuses "a canary of all flows is none" "above 0 and below 100" \
-		bed_ctl deploy trial "${TRIAL}_good.bpf.o" --canary 100%
+	matches "a canary of all flows is none" \
+		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --canary 100% 2>&1; echo $?)" \
+		"'100%': a share like 5% \(above 0 and below 100\).*2$"
 	refuses "its maps are shared" "shares its maps with the version beside it" \
 		bed_ctl deploy trial "${TRIAL}_good.bpf.o" --canary 5% --reset-map m
 	refuses "an object that is none is no canary" "not an ELF file" \
 		bed_ctl deploy trial "$BED/slots.conf" --canary 5%
 	refuses "a canary is its owner's to promote" "does not own slot 2" as_nobody promote firewall
 	refuses "and to abort" "does not own slot 2" as_nobody abort firewall
+	matches "and so is one of none" \
+		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --canary 0% 2>&1; echo $?)" \
+		"'0%': a share like 5% \(above 0 and below 100\).*2$"
 	matches "a share without a sign is a mistake" \
 		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --canary 5 2>&1; echo $?)" \
-		"5% or cpu:0-3,7 expected.*2$"
+		"CPUs like cpu:0-3,7, expected.*2$"
 }
 
 bed_run

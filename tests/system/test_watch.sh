@@ -96,8 +96,9 @@ test_other_changes_meanwhile() {
 
 test_good_version() {
 	traffic_start
-	succeeds "a version that is as good as before is deployed" \
-		bed_ctl deploy trial "${TRIAL}_good.bpf.o" --watch 2s --max-drop-ratio 0.2 --max-abort 0
+	matches "a version that is as good as before is deployed, and slotctl tells of its watch" \
+		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --watch 2s --max-drop-ratio 0.2 \
+			--max-abort 0)" 'is active.*watched for 2 s: slotctl show trial tells'
 	is "it is on trial" "$(version)" "2.0.0 null true"
 	in_time "the watch is over in time" 10 version_is "2.0.0 null false"
 	matches "the journal says so" "$(bed_log)" 'its watch of 2 s is over: the new version stays'
