@@ -97,8 +97,8 @@ int op_check_former(const struct daemon *daemon, const struct slot_chain *chain,
 		    struct op_error *error);
 
 /* op_rollback - to the previous generation; the next apply keeps what it brought back. */
-int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error *error,
-		struct slot_outcome *ret_outcome);
+int op_rollback(struct daemon *daemon, struct slot_chain *chain, const char *who,
+		struct op_error *error, struct slot_outcome *ret_outcome);
 
 /*
  * op_adopt - take over the programs of the libxdp dispatcher on the interface of

@@ -430,24 +430,26 @@ static int find_return(const struct daemon *daemon, const struct slot_chain *cha
 	return slot_registry_return(&plain, &chain->previous->state, ret_overrides);
 }
 
-int op_rollback(struct daemon *daemon, struct slot_chain *chain, struct op_error *error,
-		struct slot_outcome *ret_outcome)
+int op_rollback(struct daemon *daemon, struct slot_chain *chain, const char *who,
+		struct op_error *error, struct slot_outcome *ret_outcome)
 {
+	char what[DEED_SIZE];
 	struct slot_overrides overrides = { 0 };
 	struct slot_watches watches = chain->watches;
 	struct slot_change change = {
 		.overrides = &overrides,
-		.reason = "rollback",
+		.reason = what,
 		.watches = &watches,
 	};
 	int err = chain->previous ? find_return(daemon, chain, &overrides) : 0;
 
 	if (err)
 		return op_fail(error, err, chain);
+	snprintf(what, sizeof(what), "rollback by %s", who);
 	if (daemon->batch && chain->previous) {
 		change.desired = &chain->previous->state;
 		slot_watches_del_over(&watches, change.desired);
 		return op_change_chain(daemon, chain, &change, error, ret_outcome);
 	}
-	return swap_back(chain, &overrides, "rollback", error, ret_outcome);
+	return swap_back(chain, &overrides, what, error, ret_outcome);
 }

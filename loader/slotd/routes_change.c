@@ -50,7 +50,7 @@ int route_rollback(struct call *call)
 	int err = check_generation(call);
 
 	if (!err)
-		err = op_rollback(call->daemon, call->chain, &call->error, &outcome);
+		err = op_rollback(call->daemon, call->chain, call->who, &call->error, &outcome);
 	return answer_outcome(call, err, &outcome);
 }
 
