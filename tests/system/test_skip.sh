@@ -24,15 +24,18 @@ setup() {
 	bed_slotd_fresh
 }
 
+# packets SLOT COUNT: out of $STATS, read at once: neighbours ask for addresses at any time
 packets() {
-	bed_get stats ".slots[] | select(.slot == $1) | .$2"
+	jq ".slots[] | select(.slot == $1) | .$2" <<<"$STATS"
 }
 
 test_granted() {
 	local seen
+
 	sink_start 7001
 	send_udp 20 "$CLIENT4" "$SERVER4" 7001 >/dev/null
 	in_time "packets go on behind the slots that are left out" 5 sink_has 7001 20
+	STATS=$(bed_ctl stats --json)
 	seen=$(packets 2 seen)
 	is "all of them were sent past these" "$(packets 2 skipped)" "$seen"
 	is "which did not see them" "$(packets 5 seen) $(packets 9 seen)" "0 0"
