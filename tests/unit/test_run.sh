@@ -138,6 +138,12 @@ check "a quoted command gets its arguments" grep -q "got two" "$dir/out/tap"
 run passing passing
 check "the same test twice has two logs" test -s "$dir/out/passing-2.log"
 
+mkdir -p "$dir/claims/1"
+run -c "$dir/claims" failing passing
+check "a test that another run has taken is left to it" ends_with "2 passed, 0 failed, 0 skipped" 0
+run -c "$dir/claims" failing passing
+check "and what this run took, to this one" ends_with "0 passed, 0 failed, 0 skipped" 1
+
 run -t 1 hanging
 check "a test that hangs is ended and fails" says "    not ok - ended after 1 seconds"
 check "what a hanging test had started is ended" is_gone "$dir/child"

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 3000
+# timeout: 5400
 #
 # tests.sh KERNEL TEST...: run TESTs under a Debian kernel and print their points as TAP, each
 # with [KERNEL] before its name. One boot serves many tests; on two or more CPUs two guests
-# share them, with one CPU each: QEMU's emulation of several CPUs in several threads runs
+# share them, each taking the next one when it is done, with one CPU each: QEMU's emulation of several CPUs in several threads runs
 # stale instructions after the kernel has patched its own (seen as "int3" in
 # bpf_dispatcher_xdp_func), and in one thread a second CPU gains nothing. The logs are kept in
-# build/vm/KERNEL/results/tests.
+# build/vm/KERNEL/results/tests. SLOTD_VM_ENGINE keeps the guests to one engine.
 
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-boot_limit=2900
+boot_limit=5300
 test_limit=600
 
 # share_points STATUS TAP: a guest's points without their numbers. Without its plan it ended early.
@@ -40,7 +40,19 @@ number_points() {
 	END { printf "1..%d\n", points }'
 }
 
-# run_share NUMBER TEST...: in a guest of its own.
+# order_tests TEST...: the long ones first, so that no guest is left with one at the end: scripts,
+# by the time that they ask for.
+order_tests() {
+	local test seconds
+
+	for test; do
+		seconds=0
+		[[ $test != *.sh ]] || seconds=1$(sed -n '1,20s/^# timeout: \([0-9]*\)$/\1/p' "$test")
+		printf '%s %s\n' "$seconds" "$test"
+	done | sort -s -n -r -k 1,1 | cut -d ' ' -f 2-
+}
+
+# run_share NUMBER TEST...: in a guest of its own, those that no other took before.
 run_share() {
 	local share=$1
 
@@ -48,9 +60,9 @@ run_share() {
 	mkdir "$logs/$share"
 	: >"$logs/$share/tap"
 	# shellcheck disable=SC2016
-	"$root/tests/vm/boot.sh" --smp 1 --timeout "$boot_limit" "$kernel" bash -c \
-		'exec tests/run -o "$SLOTD_VM_RESULTS/$0" "$@"' \
-		"${logs##*/}/$share" -t "$test_limit" "$@" >&2
+	"$root/tests/vm/boot.sh" --smp 1 --timeout "$boot_limit" "$kernel" bash -c '
+		exec tests/run -c "$SLOTD_VM_RESULTS/$0/claims" -o "$SLOTD_VM_RESULTS/$0/$1" "${@:2}"
+		' "${logs##*/}" "$share" -t "$test_limit" "$@" >&2
 	echo "$?" >"$logs/$share/status"
 }
 
@@ -78,19 +90,17 @@ trap keep_logs EXIT
 # shellcheck disable=SC2046
 trap 'kill $(jobs -p) 2>/dev/null; exit 143' TERM INT
 export SLOTD_TIER=vm
-first=() second=()
-for test; do
-	if [[ $(nproc) -ge 2 && ${#first[@]} -gt ${#second[@]} ]]; then
-		second+=("$test")
-	else
-		first+=("$test")
-	fi
-done
-run_share 1 "${first[@]}" &
-[[ ${#second[@]} -eq 0 ]] || run_share 2 "${second[@]}"
+[[ -z ${SLOTD_VM_ENGINE:-} ]] || export SLOTD_TEST_ENGINE=$SLOTD_VM_ENGINE
+mapfile -t tests < <(order_tests "$@")
+mkdir "$logs/claims"
+run_share 1 "${tests[@]}" &
+[[ $(nproc) -lt 2 || $# -lt 2 ]] || run_share 2 "${tests[@]}"
 wait
 for share in "$logs"/[12]; do
 	share_points "$(cat "$share/status")" "$share/tap"
 done >"$logs/tap"
+claimed=$(find "$logs/claims" -mindepth 1 | wc -l)
+[[ $claimed -eq $# ]] ||
+	echo "not ok - [$kernel] $(($# - claimed)) of $# tests were run by no guest" >>"$logs/tap"
 number_points <"$logs/tap"
 ! grep -q '^not ok' "$logs/tap" && ! grep -qv '^[01]$' "$logs"/[12]/status
