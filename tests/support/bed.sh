@@ -393,6 +393,21 @@ bed_engines() {
 		jq -r '.engines[] | select(.ok) | .engine'
 }
 
+# only_in_vm NAME...: of the functions test_* only these, where everything takes its time: those that
+# stand for the others, or that show what the host's kernel cannot. SLOTD_FAULTS=all keeps all.
+only_in_vm() {
+	local name
+
+	for name; do
+		declare -F "test_$name" >/dev/null || bail "there is a test_$name"
+	done
+	[[ ${SLOTD_TIER:-} == vm && ${SLOTD_FAULTS:-} != all ]] || return 0
+	for name in $(compgen -A function test_); do
+		[[ " $* " == *" ${name#test_} "* || ${SLOTD_TEST_ONLY:-} == "$name" ]] ||
+			unset -f "$name"
+	done
+}
+
 # bed_run: every function of the script named test_*, once for each engine, on a fresh slotd
 # where the function setup_NAME or setup writes a slots.conf for it.
 bed_run() {

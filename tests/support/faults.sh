@@ -58,20 +58,6 @@ choose_points() {
 
 # --- the chain and what is done to it ----------------------------------------------------------
 
-# only_in_vm NAME...: where everything takes its time, of the functions test_* only these, and the
-# engine that works nowhere else
-only_in_vm() {
-	local function
-
-	[[ ${SLOTD_TIER:-} == vm && ${SLOTD_FAULTS:-} != all ]] || return 0
-	: "${SLOTD_TEST_ONLY:=}" "${SLOTD_TEST_ENGINE:=freplace}"
-	for function in $(compgen -A function test_); do
-		[[ " $* " == *" ${function#test_} "* || $SLOTD_TEST_ONLY == "$function" ]] ||
-			unset -f "$function"
-	done
-	[[ -n $SLOTD_TEST_ONLY ]] || unset SLOTD_TEST_ONLY
-}
-
 # faults_start: a fresh slotd, $BED_DAEMON, with the chain that all of this is done to
 faults_start() {
 	mkdir -p "$FAULTS"

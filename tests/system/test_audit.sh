@@ -251,4 +251,5 @@ test_full_disk() {
 	umount "$BED/state"
 }
 
+only_in_vm each_operation interrupted kill full_disk
 bed_run

@@ -267,4 +267,5 @@ test_object_without_btf() {
 	fi
 }
 
+only_in_vm damaged_objects objects_of_the_wrong_kind verifier_rejects verdict_at_run_time no_btf object_without_btf
 bed_run

@@ -228,4 +228,5 @@ test_reload() {
 	in_ns edge ip link set p1 up
 }
 
+only_in_vm ports_have_chains ports_join_and_leave
 bed_run

@@ -172,4 +172,5 @@ test_first_start() {
 	nothing_is_left
 }
 
+only_in_vm deploy first_start
 bed_run

@@ -118,4 +118,5 @@ test_link_removed_while_slotd_is_away() {
 	nothing_is_left "a link removed while slotd is away"
 }
 
+only_in_vm removed_while_slotd_runs removed_while_slotd_is_away
 bed_run

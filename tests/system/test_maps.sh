@@ -146,4 +146,5 @@ test_killed_while_converting() {
 		deploy state "$STATE"_wide.bpf.o --migrate state_seen
 }
 
+only_in_vm layout migrate killed_while_converting
 bed_run

@@ -226,4 +226,5 @@ test_renamed_and_deleted() {
 		"no chain runs on 'blue:w7'"
 }
 
+only_in_vm same_name_in_several moved_to_a_namespace_with_a_chain renamed_and_deleted
 bed_run

@@ -114,4 +114,5 @@ test_lock() {
 		--clear-groups test -d "$(dirname "$(map_dir 2)")"
 }
 
+only_in_vm changing maps lock
 bed_run

@@ -214,4 +214,5 @@ test_failure() {
 	is "with the objects" "$(root_abi)" 1000
 }
 
+only_in_vm take_over traffic kill_while_the_root_is_renewed way_back
 bed_run

@@ -262,4 +262,5 @@ test_asked_for_later() {
 		"slot 7: what is deployed there: no signature came with 'ret'" bed_ctl apply
 }
 
+only_in_vm deploys canary starts
 bed_run

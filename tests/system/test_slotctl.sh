@@ -124,4 +124,5 @@ test_human_output() {
 		"$(LC_ALL=C grep -c '[^ -~]' <<<"$out")" 0
 }
 
+only_in_vm json human_output
 bed_run

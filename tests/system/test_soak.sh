@@ -17,9 +17,7 @@ OPS=${SOAK_OPS:-40}
 OUT=$(mktemp -d)
 trap 'rm -rf "$OUT"' EXIT
 
-# In a guest the one that works nowhere else.
 list_engines() {
-	[[ ${SLOTD_TIER:-} != vm || ${SLOTD_TEST_ENGINE:-} ]] || { echo freplace; return; }
 	[[ -z ${SLOTD_TEST_ENGINE:-} ]] || { echo "$SLOTD_TEST_ENGINE"; return; }
 	"$ROOT/build/bin/slotctl" verify --json "$ROOT/build/bpf/pass.bpf.o" |
 		jq -r '.engines[] | select(.ok) | .engine'

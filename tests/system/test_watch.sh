@@ -180,4 +180,5 @@ test_refusals() {
 		'limits count while a deploy is watched.*2$'
 }
 
+only_in_vm drops canary several_slots
 bed_run
