@@ -8,10 +8,10 @@
 #include "loader/slotctl/view.h"
 
 static const struct slot_column chain_columns[] = {
-	{ "", false },	      { "slot", true },	  { "name", false },	{ "owner", false },
-	{ "version", false }, { "state", false }, { "seen", true },	{ "pass", true },
-	{ "drop", true },     { "tx", true },	  { "redirect", true }, { "aborted", true },
-	{ "denied", true },
+	{ "", false },	      { "slot", true },	   { "name", false },	 { "owner", false },
+	{ "version", false }, { "state", false },  { "seen", true },	 { "pass", true },
+	{ "drop", true },     { "tx", true },	   { "redirect", true }, { "aborted", true },
+	{ "denied", true },   { "skipped", true }, /* the last: few chains have it */
 };
 #define CHAIN_COLUMNS (sizeof(chain_columns) / sizeof(chain_columns[0]))
 
@@ -20,10 +20,11 @@ struct line {
 	const char *through;
 	const char *past;
 	const char *end;
+	bool has_skips; /* with the column of packets that a slot sent past others */
 };
 
-static const struct line line_ascii = { "|", ":", "v" };
-static const struct line line_utf8 = { "│", "┊", "▼" };
+static const struct line line_ascii = { "|", ":", "v", false };
+static const struct line line_utf8 = { "│", "┊", "▼", false };
 
 const char *slot_view_state(const json_t *slot)
 {
@@ -57,7 +58,23 @@ static enum slot_style alarm_style(const json_t *packets, const char *key)
 	return slot_answer_number(packets, key) > 0 ? SLOT_STYLE_BAD : SLOT_STYLE_PLAIN;
 }
 
-static void add_packets(struct slot_table *table, const json_t *packets)
+/* Where a slot may leave out others, what it saw adds up only with what skipped. */
+static bool has_skips(const json_t *answer)
+{
+	const json_t *slot, *verdict;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
+		if (slot_answer_number(json_object_get(slot, "packets"), "skipped") > 0)
+			return true;
+		json_array_foreach(json_object_get(slot, "allow"), k, verdict)
+			if (json_is_string(verdict) && !strcmp(json_string_value(verdict), "skip"))
+				return true;
+	}
+	return false;
+}
+
+static void add_packets(struct slot_table *table, const json_t *packets, bool has_skipped)
 {
 	static const char *const quiet[] = { "seen", "pass", "drop", "tx", "redirect" };
 	static const char *const alarming[] = { "aborted", "denied" };
@@ -67,6 +84,8 @@ static void add_packets(struct slot_table *table, const json_t *packets)
 	for (size_t i = 0; i < sizeof(alarming) / sizeof(alarming[0]); i++)
 		slot_answer_add_count(table, alarm_style(packets, alarming[i]), packets,
 				      alarming[i]);
+	if (has_skipped)
+		slot_answer_add_count(table, SLOT_STYLE_PLAIN, packets, "skipped");
 }
 
 static void add_slot(struct slot_table *table, const struct line *line, const json_t *slot)
@@ -87,7 +106,7 @@ static void add_slot(struct slot_table *table, const struct line *line, const js
 		style = SLOT_STYLE_WARN;
 	slot_table_add(table, style, "%s%s", state,
 		       json_object_get(slot, "watch") ? ", on trial" : "");
-	add_packets(table, json_object_get(slot, "packets"));
+	add_packets(table, json_object_get(slot, "packets"), line->has_skips);
 }
 
 /* The version beside it, with what it alone did to packets. */
@@ -102,29 +121,30 @@ static void add_canary(struct slot_table *table, const struct line *line, const 
 	slot_table_add(table, SLOT_STYLE_PLAIN, " ");
 	slot_answer_add_text(table, canary, "version");
 	slot_table_add(table, SLOT_STYLE_WARN, "%s", slot_answer_text(canary, "gets"));
-	add_packets(table, json_object_get(canary, "packets"));
+	add_packets(table, json_object_get(canary, "packets"), line->has_skips);
 }
 
 int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look, FILE *out)
 {
-	const struct line *line = look->utf8 ? &line_utf8 : &line_ascii;
+	struct line line = look->utf8 ? line_utf8 : line_ascii;
 	_cleanup_(slot_table_cleanup) struct slot_table *table = NULL;
 	char passed[SLOT_COUNT_SIZE];
 	const json_t *slot;
 	size_t i;
 	int err;
 
-	err = slot_table_new(chain_columns, CHAIN_COLUMNS, &table);
+	line.has_skips = has_skips(answer);
+	err = slot_table_new(chain_columns, CHAIN_COLUMNS - !line.has_skips, &table);
 	if (err)
 		return err;
 	json_array_foreach(json_object_get(answer, "slots"), i, slot) {
 		if (!all && !slot_answer_is_true(slot, "reserved"))
 			continue;
-		add_slot(table, line, slot);
-		add_canary(table, line, json_object_get(slot, "canary"));
+		add_slot(table, &line, slot);
+		add_canary(table, &line, json_object_get(slot, "canary"));
 	}
 	slot_table_add_row(table, SLOT_STYLE_PLAIN);
-	slot_table_add(table, SLOT_STYLE_PLAIN, "%s", line->end);
+	slot_table_add(table, SLOT_STYLE_PLAIN, "%s", line.end);
 	slot_table_add_rest(table, SLOT_STYLE_PLAIN, "passed %s",
 			    slot_answer_count(answer, "passed", passed));
 	print_headline(answer, look, out);

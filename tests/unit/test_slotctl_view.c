@@ -85,6 +85,25 @@ static void a_chain_leaves_free_slots_out_and_ends_in_what_passed(void **state)
 		"v  passed 6\n");
 }
 
+static void what_skipped_is_shown_where_a_slot_may_leave_out_others(void **state)
+{
+	(void)state;
+	assert_chain(
+		"{'interface': 'eth0', 'attached': true, 'engine': 'fused', 'mode': 'native',"
+		" 'generation': 1, 'passed': 9, 'slots': [{'slot': 2, 'reserved': true,"
+		" 'name': 'vip', 'owner': 'root', 'enabled': true, 'running': true,"
+		" 'program': 'vip', 'version': '1', 'allow': ['pass', 'skip'], 'packets':"
+		" {'seen': 9, 'aborted': 0, 'drop': 0, 'pass': 5, 'tx': 0, 'redirect': 0,"
+		" 'denied': 0, 'skipped': 4}}]}",
+		false, &ascii,
+		"eth0: generation 1, engine fused, native\n"
+		"   slot  name  owner  version  state    seen  pass  drop  tx  redirect  aborted  "
+		"denied  skipped\n"
+		"|     2  vip   root   1        running     9     5     0   0         0        0  "
+		"     0        4\n"
+		"v  passed 9\n");
+}
+
 static void all_slots_are_shown_when_asked_for(void **state)
 {
 	(void)state;
@@ -410,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chain_leaves_free_slots_out_and_ends_in_what_passed),
+		cmocka_unit_test(what_skipped_is_shown_where_a_slot_may_leave_out_others),
 		cmocka_unit_test(all_slots_are_shown_when_asked_for),
 		cmocka_unit_test(a_chain_that_is_off_its_interface_says_so),
 		cmocka_unit_test(the_line_is_drawn_in_utf8_where_that_can_be_shown),
