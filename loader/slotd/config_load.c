@@ -309,6 +309,61 @@ int config_import_slot(const struct daemon *daemon, const struct slot_reservatio
 	return import_slot(daemon, reservation, NULL, why, ret_id);
 }
 
+/* Its key, and by that the object that slots.conf names. */
+static int check_signature(const struct daemon *daemon, const struct slot_reservation *reservation,
+			   struct slot_reason *why)
+{
+	_cleanup_(slot_signing_free) struct slot_signing signing = { 0 };
+	_cleanup_(slot_blob_free) struct slot_blob blob = { 0 };
+	char path[PATH_MAX];
+	int err = slot_signing_check_key(reservation->limits.signature_key, why);
+
+	if (err || !reservation->object)
+		return err;
+	if (find_object(daemon, reservation->object, path))
+		return slot_reason_set(why, -ENAMETOOLONG, "object path too long: '%s'",
+				       reservation->object);
+	err = slot_blob_read(path, why, &blob);
+	return err ? err : signature_check_file(&blob, path, &reservation->limits, why, &signing);
+}
+
+static int check_signatures(const struct daemon *daemon, const struct slot_chain_config *chain,
+			    struct slot_reasons *errors)
+{
+	struct slot_reason why;
+	unsigned int slot;
+	int err = 0;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		const struct slot_reservation *reservation = &chain->slots[slot];
+
+		if (!reservation->present || !reservation->limits.signature_key[0] ||
+		    !check_signature(daemon, reservation, &why))
+			continue;
+		slot_reasons_add(errors, "%s:%u: slot %u: %s", daemon->options.config_path,
+				 reservation->line, slot, why.text);
+		err = -EACCES;
+	}
+	return err;
+}
+
+int config_check_signatures(const struct daemon *daemon, const struct slot_config *config,
+			    struct slot_reasons *errors)
+{
+	size_t i;
+	int err = 0;
+
+	/* A port's section is that of its master. */
+	for (i = 0; i < config->count; i++)
+		if (!config->chains[i].place.master[0] &&
+		    check_signatures(daemon, &config->chains[i], errors))
+			err = -EACCES;
+	for (i = 0; i < config->master_count; i++)
+		if (check_signatures(daemon, &config->masters[i], errors))
+			err = -EACCES;
+	return err;
+}
+
 /* What was deployed to the reservation, by the key as it is now. */
 static int check_deployed(const struct daemon *daemon, const struct slot_reservation *reservation,
 			  const struct slot_overrides *overrides, bool is_start,

@@ -51,6 +51,13 @@ int config_identify(const struct daemon *daemon, const struct slot_blob *blob, c
 		    struct slot_reason *why, struct slot_object_id *ret_id);
 
 /*
+ * config_check_signatures - what a start or an apply would refuse for want of a
+ * key or of a signature, one line each, in @errors. Returns 0 or -EACCES.
+ */
+int config_check_signatures(const struct daemon *daemon, const struct slot_config *config,
+			    struct slot_reasons *errors);
+
+/*
  * config_check_interface - refuse a section whose interface is one that a chain
  * runs on under another name: renamed meanwhile, or an alternative name of it.
  * Returns 0 or -EEXIST, says why.

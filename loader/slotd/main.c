@@ -312,6 +312,8 @@ static int check_config(struct daemon *daemon)
 	if (!access(daemon->options.state_dir, F_OK))
 		slot_store_open(daemon->options.state_dir, NULL, &daemon->host.store);
 	err = config_load(daemon, &errors, &daemon->config);
+	if (!err)
+		err = config_check_signatures(daemon, &daemon->config, &errors);
 
 	for (i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s\n", errors.lines[i]);

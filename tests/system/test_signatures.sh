@@ -50,6 +50,27 @@ setup() {
 	bed_slotd_fresh
 }
 
+# judge: what slotd --check says of slots.conf, and its exit status
+judge() {
+	local status=0
+
+	in_ns edge "$BED_BIN/slotd" --check --config "$BED/slots.conf" \
+		--object-dir "$BED_OBJECTS" --state-dir "$BED/state" 2>&1 || status=$?
+	echo "$status"
+}
+
+test_check_only() {
+	matches "slotd --check takes keys and signatures that are good" "$(judge)" "no errors.0\$"
+	chmod go+w "$BED/team.pub"
+	is "a key that anybody may write is an error of each slot that names it" \
+		"$(judge | grep -c "slots.conf:[0-9]*: slot [25]: cannot use .*chmod go-w")" 2
+	rm "$BED/team.pub"
+	matches "one that is not there, too" "$(judge)" \
+		"slot 5: cannot use the public key '$BED/team.pub': No such file"
+	new_key team
+	matches "so is an object that the key did not sign" "$(judge)" "slot 2: the signature of .*1\$"
+}
+
 deployed() {
 	bed_get slots ".slots[${1:-5}].program"
 }

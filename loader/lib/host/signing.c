@@ -79,7 +79,7 @@ static int check_key_file(int fd, struct slot_reason *why)
 	return 0;
 }
 
-static int read_key(const char *path, struct slot_reason *why, struct slot_public_key *ret_key)
+static int load_key(const char *path, struct slot_reason *why, struct slot_public_key *ret_key)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_free_ char *text = NULL;
@@ -98,6 +98,20 @@ static int read_key(const char *path, struct slot_reason *why, struct slot_publi
 	return slot_public_key_parse(text, size, why, ret_key);
 }
 
+static int read_key(const char *path, struct slot_reason *why, struct slot_public_key *ret_key)
+{
+	if (load_key(path, why, ret_key))
+		return slot_reason_prefix(why, -EACCES, "cannot use the public key '%s': ", path);
+	return 0;
+}
+
+int slot_signing_check_key(const char *key_path, struct slot_reason *why)
+{
+	struct slot_public_key key;
+
+	return read_key(key_path, why, &key);
+}
+
 int slot_signing_check(const struct slot_signing *signing, const struct slot_blob *blob,
 		       const char *key_path, struct slot_reason *why)
 {
@@ -105,8 +119,7 @@ int slot_signing_check(const struct slot_signing *signing, const struct slot_blo
 	struct slot_public_key key;
 
 	if (read_key(key_path, why, &key))
-		return slot_reason_prefix(why, -EACCES,
-					  "cannot use the public key '%s': ", key_path);
+		return -EACCES;
 	if (slot_signature_parse(signing->text, signing->size, why, &signature) ||
 	    slot_signature_check(&signature, &key, key_path, blob->bytes, blob->size, why))
 		return slot_reason_prefix(why, -EACCES,

@@ -29,4 +29,7 @@ void slot_signing_free(struct slot_signing *signing);
 int slot_signing_check(const struct slot_signing *signing, const struct slot_blob *blob,
 		       const char *key_path, struct slot_reason *why);
 
+/* slot_signing_check_key - whether the file @key_path would do as a key. Returns 0 or -EACCES, says why. */
+int slot_signing_check_key(const char *key_path, struct slot_reason *why);
+
 #endif
