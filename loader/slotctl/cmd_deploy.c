@@ -59,7 +59,9 @@ static int add_canary(struct slot_ctl *ctl, json_t *slot)
 	return canary ? json_object_set_new(slot, "canary", canary) : refuse_canary(ctl);
 }
 
-/* "30s", "5m", "1h" or plain seconds. */
+#define WATCH_SECONDS_MAX 86400
+
+/* "30s", "5m", "1h" or plain seconds: 1 second to a day. */
 static int parse_seconds(const char *text, json_int_t *ret_seconds)
 {
 	static const struct {
@@ -70,12 +72,12 @@ static int parse_seconds(const char *text, json_int_t *ret_seconds)
 	char *end;
 
 	number = strtoul(text, &end, 10);
-	if (end == text || *text == '-' || number > 86400)
+	if (end == text || *text == '-' || !number || number > WATCH_SECONDS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (!strcmp(end, units[i].unit)) {
 			*ret_seconds = (json_int_t)number * units[i].seconds;
-			return 0;
+			return *ret_seconds > WATCH_SECONDS_MAX ? -ERANGE : 0;
 		}
 	}
 	return -EINVAL;
@@ -89,14 +91,16 @@ static int add_limits(struct slot_ctl *ctl, json_t *watch)
 	if (change->max_drop_ratio) {
 		json_t *ratio = json_real(strtod(change->max_drop_ratio, &end));
 
-		if (*end || json_object_set_new(watch, "max_drop_ratio", ratio))
+		if (*end || end == change->max_drop_ratio ||
+		    json_object_set_new(watch, "max_drop_ratio", ratio))
 			return slot_ctl_refuse(ctl, "--max-drop-ratio '%s': a number expected",
 					       change->max_drop_ratio);
 	}
 	if (change->max_abort) {
 		json_t *number = json_integer(strtoll(change->max_abort, &end, 10));
 
-		if (*end || json_object_set_new(watch, "max_abort", number))
+		if (*end || end == change->max_abort ||
+		    json_object_set_new(watch, "max_abort", number))
 			return slot_ctl_refuse(ctl, "--max-abort '%s': a number expected",
 					       change->max_abort);
 	}
@@ -115,7 +119,8 @@ static int make_watch(struct slot_ctl *ctl, struct upload *upload)
 				    0;
 	ctl->watch_s = 0;
 	if (!change->watch || parse_seconds(change->watch, &seconds))
-		return slot_ctl_refuse(ctl, "--watch '%s': a time like 30s or 5m expected",
+		return slot_ctl_refuse(ctl,
+				       "--watch '%s': a time like 30s or 5m expected, at most 24h",
 				       change->watch ? change->watch : "");
 	if (!has_limits)
 		return slot_ctl_refuse(ctl, "--watch for what? --max-drop-ratio R, --max-abort N "

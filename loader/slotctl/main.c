@@ -122,8 +122,10 @@ static const char global_options[] =
 
 static const char change_options[] =
 	"\noptions of changes:\n"
-	"      --generation N             only if generation N runs, as you saw it\n"
-	"\noptions of deploy:\n"
+	"      --generation N             only if generation N runs, as you saw it\n";
+
+static const char deploy_options[] =
+	"\noptions of deploy, for all slots that it names:\n"
 	"      --canary P%|cpu:LIST       for P percent of the flows or these CPUs only, beside the\n"
 	"                                 version that runs; then promote or abort\n"
 	"      --watch TIME               go back by itself if it does worse than before within\n"
@@ -161,6 +163,7 @@ static void print_usage(FILE *out)
 	fputs("\nSLOT is a number from 0 to 19 or the name it is reserved as.\n", out);
 	fputs(global_options, out);
 	fputs(change_options, out);
+	fputs(deploy_options, out);
 }
 
 static const struct command *find_command(const char *name)
@@ -266,9 +269,10 @@ static int run_command(struct slot_ctl *ctl, const struct command_line *line,
 	char *interval = (char *)ctl->change.watch;
 
 	if (line->wants_help) {
-		printf("usage: slotctl %s%s%s\n%s\n%s%s", command->name, *command->args ? " " : "",
-		       command->args, command->summary,
-		       command->options & OPTION_GENERATION ? change_options : "", global_options);
+		printf("usage: slotctl %s%s%s\n%s\n%s%s%s", command->name,
+		       *command->args ? " " : "", command->args, command->summary,
+		       command->options & OPTION_GENERATION ? change_options : "",
+		       command->options & OPTION_DEPLOY ? deploy_options : "", global_options);
 		return 0;
 	}
 	if (line->options & ~command->options)

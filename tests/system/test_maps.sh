@@ -51,6 +51,9 @@ test_layout() {
 	refuses "a map that the object has not is refused, with those that it has" \
 		"there is no map 'seen' to begin anew: this object keeps its state in state_seen" \
 		as_nobody deploy state "$STATE"_next.bpf.o --reset-map seen
+	refuses "also where it was to be migrated" \
+		"there is no map 'seen' to migrate: this object keeps its state in state_seen" \
+		as_nobody deploy state "$STATE"_next.bpf.o --migrate seen
 	is "the version before runs on" "$(slot_is)" "state 1.0.0 true"
 }
 

@@ -62,6 +62,9 @@ ends_with() {
 test_exit_status() {
 	ends_with 0 slots
 	ends_with 0 --help
+	ends_with 0 rollback --help
+	is "the usage of a command has no options of others" \
+		"$(grep -c -e --generation -e --canary "$BED/stdout")" 1
 	ends_with 0 --version
 	ends_with 1 show nosuchslot
 	ends_with 1 --chain eth9 slots

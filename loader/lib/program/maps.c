@@ -62,7 +62,7 @@ static bool has_map(const struct bpf_object *object, const char *pin_name)
 	return false;
 }
 
-static int refuse_unknown(const struct bpf_object *object, const char *wanted,
+static int refuse_unknown(const struct bpf_object *object, const char *wanted, const char *order,
 			  struct slot_reason *why)
 {
 	char name[MAP_PIN_NAME_SIZE];
@@ -77,20 +77,19 @@ static int refuse_unknown(const struct bpf_object *object, const char *wanted,
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
 		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", name);
 	}
-	return slot_reason_set(
-		why, -ENOENT,
-		"there is no map '%s' to begin anew: this object keeps its state in %s", wanted,
-		*known ? known : "no map at all");
+	return slot_reason_set(why, -ENOENT,
+			       "there is no map '%s' to %s: this object keeps its state in %s",
+			       wanted, order, *known ? known : "no map at all");
 }
 
 static int check_names(const struct bpf_object *object, char *const *names, size_t count,
-		       struct slot_reason *why)
+		       const char *order, struct slot_reason *why)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (!has_map(object, names[i]))
-			return refuse_unknown(object, names[i], why);
+			return refuse_unknown(object, names[i], order, why);
 	return 0;
 }
 
@@ -101,8 +100,9 @@ static int check_orders(const struct bpf_object *object, const struct slot_map_o
 
 	if (!orders)
 		return 0;
-	err = check_names(object, orders->reset, orders->reset_count, why);
-	return err ? err : check_names(object, orders->migrate, orders->migrate_count, why);
+	err = check_names(object, orders->reset, orders->reset_count, "begin anew", why);
+	return err ? err :
+		     check_names(object, orders->migrate, orders->migrate_count, "migrate", why);
 }
 
 /* --- reuse and stage ------------------------------------------------------------------------ */
