@@ -97,6 +97,19 @@ test_ends() {
 	is "with what was deployed" "$(trial)" "1.0.0 null null"
 }
 
+# slots.conf came to name what is on trial: nothing is left to be tried.
+test_named_by_slots_conf() {
+	changes "a canary starts" deploy trial "${TRIAL}_good.bpf.o" --canary 5%
+	sed -i 's/trial.bpf.o/trial_good.bpf.o/' "$BED/slots.conf"
+	matches "plan says that slots.conf promotes it" "$(bed_ctl plan)" \
+		'replace trial 1.0.0 .* by trial 2.0.0 .*; the canary is promoted'
+	changes "apply does" apply
+	is "it is the slot's version" "$(trial)" "2.0.0 null null"
+	sed -i 's/trial_good.bpf.o/trial.bpf.o/' "$BED/slots.conf"
+	changes "slots.conf may name the version before again" apply
+	is "the canary is over" "$(trial)" "1.0.0 null null"
+}
+
 test_refusals() {
 	refuses "a canary needs something to run beside" "runs nothing that a canary could run beside" \
 		bed_ctl deploy guest "$BED_OBJECTS/pass.bpf.o" --canary 5%

@@ -122,6 +122,28 @@ static void a_deploy_wins_over_slots_conf_until_it_is_taken_back(void **state)
 	assert_int_equal(running_digit(&back, 8), '-');
 }
 
+static void a_canary_that_slots_conf_names_is_over(void **state)
+{
+	_cleanup_registry_ struct case_registry registry = make_registry(TWO_SLOTS);
+	struct slot_canary canary = { .present = true, .share_ppm = 50000 };
+
+	(void)state;
+	canary.object = state_case_object("firewall", 'd');
+	assert_int_equal(slot_override_set_canary(&registry.overrides, "firewall", &canary), 0);
+	_cleanup_state_ struct slot_chain_state tried = resolve(&registry);
+	assert_true(tried.slots[2].canary.present);
+	slot_overrides_del_promoted(&registry.overrides, &tried);
+	assert_non_null(slot_override_find(&registry.overrides, "firewall"));
+
+	canary.object = state_case_object("firewall", 'c');
+	assert_int_equal(slot_override_set_canary(&registry.overrides, "firewall", &canary), 0);
+	_cleanup_state_ struct slot_chain_state named = resolve(&registry);
+	assert_int_equal(running_digit(&named, 2), 'c');
+	assert_false(named.slots[2].canary.present);
+	slot_overrides_del_promoted(&registry.overrides, &named);
+	assert_null(slot_override_find(&registry.overrides, "firewall"));
+}
+
 static void an_override_follows_its_name_to_another_slot(void **state)
 {
 	_cleanup_registry_ struct case_registry before = make_registry(TWO_SLOTS);
@@ -344,6 +366,7 @@ int main(void)
 		cmocka_unit_test(resolve_takes_everything_from_the_reservation),
 		cmocka_unit_test(a_reservation_without_object_does_not_run),
 		cmocka_unit_test(a_deploy_wins_over_slots_conf_until_it_is_taken_back),
+		cmocka_unit_test(a_canary_that_slots_conf_names_is_over),
 		cmocka_unit_test(an_override_follows_its_name_to_another_slot),
 		cmocka_unit_test(an_override_of_a_name_that_is_gone_means_nothing),
 		cmocka_unit_test(disable_and_enable_win_over_slots_conf),

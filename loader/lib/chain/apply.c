@@ -223,6 +223,7 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	if (chain->current && slot_chain_is_newer(chain))
 		return refuse_newer(chain, why);
 	attempt->overrides = *change->overrides;
+	slot_overrides_del_promoted(&attempt->overrides, &attempt->desired);
 	attempt->watches = change->watches ? *change->watches : chain->watches;
 	if (chain->current)
 		slot_chain_state_set_former(&attempt->desired, &chain->current->state);

@@ -116,6 +116,27 @@ void slot_overrides_del_stale(struct slot_overrides *overrides,
 	}
 }
 
+bool slot_override_is_promoted(const struct slot_override *override, const struct slot_state *slot)
+{
+	return override->canary.present && slot->has_object &&
+	       !strcmp(override->canary.object.sha256, slot->object.sha256);
+}
+
+void slot_overrides_del_promoted(struct slot_overrides *overrides,
+				 const struct slot_chain_state *state)
+{
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		const struct slot_state *reserved = &state->slots[slot];
+		struct slot_override *override =
+			reserved->reserved ? find_override(overrides, reserved->name) : NULL;
+
+		if (!override || !slot_override_is_promoted(override, reserved))
+			continue;
+		override->canary = (struct slot_canary){ 0 };
+		drop_if_idle(override);
+	}
+}
+
 static bool is_override_equal(const struct slot_override *a, const struct slot_override *b)
 {
 	return !strcmp(a->name, b->name) && a->has_object == b->has_object &&

@@ -28,7 +28,7 @@ static int resolve_slot(const struct slot_reservation *reservation,
 		slot_state_set_object(&slot, object);
 	if (override && override->has_object)
 		slot_state_set_object(&slot, &override->object);
-	if (override)
+	if (override && !slot_override_is_promoted(override, &slot))
 		slot.canary = override->canary;
 	if (override && override->enabled >= 0)
 		slot.enabled = override->enabled;

@@ -38,6 +38,16 @@ int slot_override_set_enabled(struct slot_overrides *overrides, const char *name
 void slot_overrides_del_stale(struct slot_overrides *overrides,
 			      const struct slot_chain_state *state);
 
+/*
+ * slot_override_is_promoted - whether @slot runs the canary's object itself, as
+ * where slots.conf came to name it: then nothing is left to be tried.
+ */
+bool slot_override_is_promoted(const struct slot_override *override, const struct slot_state *slot);
+
+/* slot_overrides_del_promoted - forget canaries that @state made their slots' own versions. */
+void slot_overrides_del_promoted(struct slot_overrides *overrides,
+				 const struct slot_chain_state *state);
+
 /* slot_overrides_is_equal - the same overrides in the same places. */
 bool slot_overrides_is_equal(const struct slot_overrides *a, const struct slot_overrides *b);
 
