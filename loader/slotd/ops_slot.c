@@ -174,6 +174,24 @@ static int edit_watch(const struct slot_chain *chain, unsigned int slot,
 	return err ? op_fail(error, err, chain) : 0;
 }
 
+/* What no step tells of: a version that waits, a watch that nothing had to be built for. */
+static void tell_more(const struct slot_chain *chain, const struct edit *edit,
+		      const struct op_deploys *deploys, struct slot_outcome *outcome)
+{
+	if (outcome->warning.text[0])
+		return;
+	if (deploys->watch && !outcome->is_changed)
+		slot_reason_set(&outcome->warning, 0,
+				"'%s' runs this already; it is on trial from now on",
+				chain->interface);
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++)
+		if (edit->slots & 1U << slot && !edit->state.slots[slot].enabled)
+			slot_reason_set(&outcome->warning, 0,
+					"slot %u (%s) is disabled: what was deployed runs once it "
+					"is enabled",
+					slot, edit->state.slots[slot].name);
+}
+
 int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_deploys *deploys,
 	      struct op_error *error, struct slot_outcome *ret_outcome)
 {
@@ -193,9 +211,12 @@ int op_deploy(struct daemon *daemon, struct slot_chain *chain, const struct op_d
 	}
 	err = edit_apply(daemon, chain, &edit, "deploy", deploys->who, error, ret_outcome);
 	/* With several chains the swap is still to come. */
-	if (!err && deploys->watch && !daemon->batch)
-		watch_start(chain, edit.slots);
-	return err;
+	if (err || daemon->batch)
+		return err;
+	if (deploys->watch)
+		watch_start(chain);
+	tell_more(chain, &edit, deploys, ret_outcome);
+	return 0;
 }
 
 void op_deploys_free(struct op_deploys *deploys)

@@ -13,6 +13,7 @@
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
 #include "loader/slotd/routes_internal.h"
+#include "loader/slotd/watch.h"
 
 struct route {
 	const char *method;
@@ -347,6 +348,8 @@ static int run_together(struct call *call, const struct route *route, json_t *re
 	for (i = 0; i < batch.count && !err; i++) {
 		const struct slot_batch_item *item = &batch.items[i];
 
+		if (route->op == ACCESS_DEPLOY && item->outcome.is_changed)
+			watch_start(item->chain);
 		op_log_outcome(item->chain, &item->outcome, access_rule_get(route->op)->name);
 		json_array_append_new(results, api_outcome(item->chain, &item->outcome));
 	}

@@ -120,7 +120,7 @@ static struct slot_watch *find_watch(struct slot_chain *chain, unsigned int slot
 						      chain->current->state.slots[slot].name);
 }
 
-void watch_start(struct slot_chain *chain, __u32 slots)
+void watch_start(struct slot_chain *chain)
 {
 	struct slot_counters all;
 	struct slot_counters current;
@@ -129,11 +129,11 @@ void watch_start(struct slot_chain *chain, __u32 slots)
 	if (slot_chain_counters_current(chain, &current) || slot_chain_counters(chain, &all))
 		return;
 	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
-		struct slot_watch *watch = slots & 1U << slot ? find_watch(chain, slot) : NULL;
+		struct slot_watch *watch = find_watch(chain, slot);
 		struct slot_watch_counts total = count(&all.slots[slot]);
 		struct slot_watch_counts since = count(&current.slots[slot]);
 
-		if (!watch)
+		if (!watch || watch->generation != chain->current->number)
 			continue;
 		watch->start = take_away(&total, &since);
 		if (!watch->is_canary)

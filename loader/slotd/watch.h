@@ -18,11 +18,11 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 		struct slot_watch *ret_watch);
 
 /*
- * watch_start - the swap is over: what @slots counted before it is known exactly
+ * watch_start - the swap is over: what the slots counted whose watches it began is known exactly
  * now, without what the old version did while the new one was built. A kill
  * before this leaves the earlier figure, which is good enough.
  */
-void watch_start(struct slot_chain *chain, __u32 slots);
+void watch_start(struct slot_chain *chain);
 
 /* watch_elapsed_s - the seconds since it began, those that the machine slept too. */
 __u64 watch_elapsed_s(const struct slot_watch *watch);

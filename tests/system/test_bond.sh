@@ -141,6 +141,24 @@ test_watch() {
 		'^slot 5 .*aborted or denied.* p1: slot 5 .*aborted or denied'
 }
 
+# What the version before did while the new one was built is not the new one's.
+test_watch_counts_from_the_swap() {
+	local drop=$BED_PROGS/system/progs/trial_drop.bpf.o
+
+	in_time "packets come in at the first port" 5 counts 1
+	flood_start steady 20000 192.0.2.11 192.0.2.100 7001
+	succeeds "a version that drops all is on trial, on all ports" \
+		bed_ctl --chain bond0 deploy guest "$drop" --watch 60s --max-abort 0
+	in_time "it drops what it sees" 5 drops 100
+	matches "which is all that its watch counts" \
+		"$(of p1 '.slots[5].watch | .seen - .dropped')" '^[0-5]$'
+	flood_stop steady
+}
+
+drops() {
+	[[ $(of p1 '.slots[5].watch.dropped') -ge $1 ]]
+}
+
 # The owner of the slot deploys to all ports, another user to none.
 refuses_stranger() {
 	local before1

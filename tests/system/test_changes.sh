@@ -52,6 +52,10 @@ test_several_slots() {
 	succeeds "an owner changes all of its slots at once" \
 		as_nobody deploy trial "$TRIAL.bpf.o" guest "${TRIAL}_good.bpf.o"
 	is "and they run" "$(versions)" "1.1.0 1.0.0 2.0.0 $(versions | cut -d' ' -f4)"
+	changes "a slot is disabled" disable trial
+	matches "a deploy to it says that it waits" "$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" 2>&1)" \
+		"slot 5 .trial. is disabled: what was deployed runs once it is enabled"
+	changes "then it runs" enable trial
 	refuses "a slot is named once" "slot 5 is there twice" \
 		bed_ctl deploy 5 "$TRIAL.bpf.o" trial "${TRIAL}_good.bpf.o"
 	is "nothing of what was refused is kept" \

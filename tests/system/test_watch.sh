@@ -139,6 +139,17 @@ test_canary_that_ran_before() {
 	in_time "it stays" 15 version_is "2.1.0 2.1.0 false"
 }
 
+# Nothing is built for it, but it is asked for: the same canary, now on trial.
+test_canary_that_runs_on() {
+	traffic_start
+	changes "a canary that drops all runs" deploy trial "${TRIAL}_drop.bpf.o" --canary cpu:0-63
+	matches "the same is put on trial" "$(watched drop --canary cpu:0-63 --max-drop-ratio 0.2 2>&1 | tr '\n' ' ')" \
+		'on trial from now on.*no changes'
+	goes_back "it is aborted by itself"
+	arrives_again "packets arrive again"
+	end_traffic
+}
+
 # Slots that were deployed together go back together; one that was deployed by itself does not.
 test_several_slots() {
 	local next=$BED_PROGS/demo/firewall_next.bpf.o
@@ -175,6 +186,12 @@ test_refusals() {
 	refuses "a ratio is at most 1" "a number from 0 to 1 expected" watched good --max-drop-ratio 2
 	matches "a watch needs terms" \
 		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --watch 5s 2>&1; echo $?)" 'for what.*2$'
+	matches "an empty limit is none" "$(watched good --max-abort "" 2>&1; echo $?)" \
+		"--max-abort '': a number expected.*2$"
+	matches "nor is an empty ratio" "$(watched good --max-drop-ratio "" 2>&1; echo $?)" \
+		"--max-drop-ratio '': a number expected.*2$"
+	matches "a watch lasts a day at most" "$(watched good --max-abort 0 --watch 25h 2>&1; echo $?)" \
+		"--watch '25h': .* 24h.*2$"
 	matches "terms need a watch" \
 		"$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" --max-abort 0 2>&1; echo $?)" \
 		'limits count while a deploy is watched.*2$'

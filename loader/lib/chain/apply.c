@@ -268,6 +268,29 @@ int slot_chain_prepare(struct slot_chain *chain, const struct slot_change *chang
 	return 0;
 }
 
+static bool has_news(const struct slot_attempt *attempt)
+{
+	return !slot_overrides_is_equal(&attempt->chain->overrides, &attempt->overrides) ||
+	       !slot_watches_is_equal(&attempt->chain->watches, &attempt->watches);
+}
+
+/* Nothing to build, but what was asked for is written down. */
+static int save_news(struct slot_attempt *attempt, struct slot_reason *why)
+{
+	struct slot_chain *chain = attempt->chain;
+	int err;
+
+	/* The number goes with its watches: those of the next generation are no part of them. */
+	if (!slot_watches_is_equal(&chain->watches, &attempt->watches))
+		chain->next_number++;
+	chain->overrides = attempt->overrides;
+	chain->watches = attempt->watches;
+	err = slot_chain_save(chain, why);
+	if (err)
+		restore(chain, &attempt->before);
+	return err;
+}
+
 int slot_chain_commit(struct slot_attempt *attempt, struct slot_reason *why)
 {
 	struct slot_chain *chain = attempt->chain;
@@ -279,12 +302,8 @@ int slot_chain_commit(struct slot_attempt *attempt, struct slot_reason *why)
 		err = swap_and_record(chain, attempt->generation, &attempt->overrides,
 				      &attempt->before, why, &attempt->outcome.timing);
 		attempt->was_swapped = attempt->outcome.timing.swap_us > 0;
-	} else if (!slot_overrides_is_equal(&chain->overrides, &attempt->overrides)) {
-		/* Nothing to build, but what was asked for is written down. */
-		chain->overrides = attempt->overrides;
-		err = slot_chain_save(chain, why);
-		if (err)
-			restore(chain, &attempt->before);
+	} else if (has_news(attempt)) {
+		err = save_news(attempt, why);
 	}
 	attempt->outcome.timing.total_us += lap(&start);
 	attempt->is_committed = !err || err == -ECANCELED;

@@ -87,6 +87,21 @@ int slot_watches_set(struct slot_watches *watches, const struct slot_watch *watc
 	return 0;
 }
 
+/* What tells one deploy's watch from another's; counts and limits are not changed later. */
+static bool is_watch_equal(const struct slot_watch *a, const struct slot_watch *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->sha256, b->sha256) &&
+	       a->is_canary == b->is_canary && a->generation == b->generation;
+}
+
+bool slot_watches_is_equal(const struct slot_watches *a, const struct slot_watches *b)
+{
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++)
+		if (!is_watch_equal(&a->slots[i], &b->slots[i]))
+			return false;
+	return true;
+}
+
 void slot_watches_del(struct slot_watches *watches, const char *name)
 {
 	struct slot_watch *watch = name[0] ? find_watch(watches, name) : NULL;

@@ -66,6 +66,9 @@ bool slot_watches_has_any(const struct slot_watches *watches);
 /* slot_watches_set - @watch takes the place of another of its reservation. Returns 0 or -ENOSPC. */
 int slot_watches_set(struct slot_watches *watches, const struct slot_watch *watch);
 
+/* slot_watches_is_equal - the same watches, begun by the same deploys, in the same places. */
+bool slot_watches_is_equal(const struct slot_watches *a, const struct slot_watches *b);
+
 void slot_watches_del(struct slot_watches *watches, const char *name);
 
 /*
