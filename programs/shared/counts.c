@@ -12,7 +12,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/json.h"
 
-struct program_map program_counts_map(const char *name, size_t count)
+static struct program_map counts_map(const char *name, size_t count)
 {
 	return (struct program_map){
 		.name = name,
@@ -87,7 +87,7 @@ static void print_table(FILE *out, const struct program_counter *counters,
 static int read_counts(const char *map_dir, const char *map_name, size_t count,
 		       struct slot_reason *why, struct slot_count *ret_counts)
 {
-	struct program_map map = program_counts_map(map_name, count);
+	struct program_map map = counts_map(map_name, count);
 	_cleanup_close_ int fd = -1;
 	int err;
 

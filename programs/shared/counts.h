@@ -16,9 +16,6 @@ struct program_counter {
 	const char *verdict; /* what became of the packets */
 };
 
-/* program_counts_map - the shape of such an array of @count counters. */
-struct program_map program_counts_map(const char *name, size_t count);
-
 /* program_counts_get - the sums over all CPUs. Returns 0 or -errno, and says why. */
 int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
 		       struct slot_count *ret_counts);

@@ -156,13 +156,6 @@ int slot_store_get(const struct slot_store *store, const char *sha256, const cha
 	return 0;
 }
 
-bool slot_store_has(const struct slot_store *store, const char *sha256)
-{
-	char path[PATH_MAX];
-
-	return !make_path(path, store, "objects", sha256, "") && is_intact(path, sha256);
-}
-
 static void name_signature(const char *sha256, char ret_name[SIGNATURE_NAME_SIZE])
 {
 	snprintf(ret_name, SIGNATURE_NAME_SIZE, "%.*s" SLOT_SIGNATURE_SUFFIX, SLOT_SHA256_SIZE - 1,

@@ -50,9 +50,6 @@ int slot_store_put(const struct slot_store *store, const struct slot_blob *blob,
 int slot_store_get(const struct slot_store *store, const char *sha256, const char *name,
 		   struct slot_reason *why, struct slot_blob *ret_blob);
 
-/* slot_store_has - whether the object with hash @sha256 is there, undamaged. */
-bool slot_store_has(const struct slot_store *store, const char *sha256);
-
 /*
  * Signatures, kept beside their objects and swept with them; one for each
  * object. slot_store_put_signature replaces the one that is there. Both return

@@ -136,7 +136,7 @@ static json_t *counts_to_json(const struct slot_watch_counts *counts)
 			 (json_int_t)counts->dropped, "aborted", (json_int_t)counts->aborted);
 }
 
-json_t *slot_watch_to_json(const struct slot_watch *watch)
+static json_t *watch_to_json(const struct slot_watch *watch)
 {
 	const struct slot_watch_terms *terms = &watch->terms;
 	json_t *json = json_pack("{s:s, s:s, s:b, s:I, s:i, s:I, s:o, s:o}", "name", watch->name,
@@ -165,7 +165,7 @@ json_t *slot_watches_to_json(const struct slot_watches *watches)
 	for (unsigned int i = 0; list && i < ROOT_SLOTS; i++) {
 		if (!watches->slots[i].name[0])
 			continue;
-		if (json_array_append_new(list, slot_watch_to_json(&watches->slots[i]))) {
+		if (json_array_append_new(list, watch_to_json(&watches->slots[i]))) {
 			json_decref(list);
 			return NULL;
 		}

@@ -86,9 +86,6 @@ json_t *slot_watches_to_json(const struct slot_watches *watches);
 int slot_watches_from_json(const json_t *json, struct slot_reason *why,
 			   struct slot_watches *ret_watches);
 
-/* slot_watch_to_json - one of them, as records and the API show it. */
-json_t *slot_watch_to_json(const struct slot_watch *watch);
-
 /*
  * slot_watch_judge - whether @since, what the watched version counted, is worse
  * than @before allows under @terms; then @ret_text (size bytes) says in what.
