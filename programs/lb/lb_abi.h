@@ -153,6 +153,13 @@ struct lb_vip {
 #define LB_ENTRY_REAL 0x00ffffffU    /* the real's index, 0: none */
 #define LB_ENTRY_TABLE (1U << 31)    /* changed of late: what the flow table says goes first */
 #define LB_ENTRY_PREVIOUS (1U << 30) /* lb_previous has the real before the changes */
+/*
+ * With LB_ENTRY_TABLE: how often the entry came to have it. Part of a TCP flow's tag
+ * (tag ^ (entry & LB_ENTRY_ERA)): records that an entry without it did not follow
+ * may be of an earlier flow with the same ports.
+ */
+#define LB_ENTRY_ERA 0x3f000000U
+#define LB_ENTRY_ERA_ONE (1U << 24)
 
 struct lb_ring_page {
 	__u32 entries[LB_PAGE_ENTRIES];
@@ -166,7 +173,7 @@ struct lb_ring_page {
 struct lb_previous_page {
 	struct lb_previous {
 		__u32 real;    /* index, 0: none */
-		__u32 changed; /* CLOCK_MONOTONIC, s: the last change of this entry */
+		__u32 changed; /* CLOCK_MONOTONIC, s: when it ceased to be the ring's */
 	} entries[LB_PREVIOUS_ENTRIES];
 };
 
