@@ -183,6 +183,37 @@ test_reboot() {
 	matches "in status, too" "$(bed_get status '.chains[0].warnings[]')" "xdpfilt_alw_udp"
 }
 
+# rename FROM TO: the interface, and the chain in slots.conf
+rename() {
+	xdp ip link set dev "$1" down && xdp ip link set dev "$1" name "$2" &&
+		xdp ip link set dev "$2" up && sed -i "1s/\"$1\"/\"$2\"/" "$BED/slots.conf"
+}
+
+# Such a chain has no link to be found by.
+test_renamed() {
+	local before
+
+	has_freplace || return 0
+	start
+	bed_ctl adopt >/dev/null
+	before=$(xdp_id eth0)
+	bed_slotd_stop
+	rename eth0 wan0 || bail "the interface is renamed" "$(cat "$BED/log/xdp")"
+	succeeds "slotd starts when the interface was renamed under an adopted chain" bed_slotd
+	is "the chain runs on" "$(xdp_id wan0)" "$before"
+	is "with what was adopted" "$(slots_of)" "0=pass 1=xdpfilt_alw_udp 2=seat 3=count"
+	is "in one folder of pins" "$(basename -a "$BED"/bpf/slotd/*/)" \
+		"$(basename "$BED"/bpf/slotd/*-wan0)"
+	sinks
+	filters "and filters"
+	changes "it can be changed" deploy 2 "$BED_OBJECTS/pass.bpf.o"
+	bed_slotd_stop KILL
+	rename wan0 eth0
+	succeeds "killed, and the first name given back: slotd starts" bed_slotd
+	is "with the chain" "$(bed_get slots .attached)" true
+	filters "which filters"
+}
+
 # refused SENTENCE PATTERN: adopt is, and what runs on the interface runs on
 refused() {
 	local before after out status=0

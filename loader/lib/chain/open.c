@@ -20,6 +20,7 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
+#include "loader/lib/host/xdp_netlink.h"
 #include "loader/lib/registry/adoption.h"
 
 #define GENERATIONS_MAX 64 /* that have pins at a time: three, unless many were interrupted */
@@ -29,20 +30,84 @@ static void cleanup_chain(struct slot_chain **chain)
 	slot_chain_free(*chain);
 }
 
-/* What the link pinned in a folder holds. */
+/* The numbers of the generations that have pins, unordered. */
+static size_t list_generations(const char *chain_dir, unsigned int *ret_numbers, size_t max)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	size_t count = 0;
+
+	if (slot_pin_path(path, chain_dir, "gen"))
+		return 0;
+	dir = opendir(path);
+	while (dir && count < max && (entry = readdir(dir))) {
+		char *end;
+		unsigned long number = strtoul(entry->d_name, &end, 10);
+
+		if (!*end && number && number <= 0xffffffffUL)
+			ret_numbers[count++] = (unsigned int)number;
+	}
+	return count;
+}
+
+/* The program pinned as the root of generation @number, 0 for none. */
+static __u32 find_root_id(const char *chain_dir, unsigned int number)
+{
+	_cleanup_close_ int fd = -1;
+	char dir[PATH_MAX];
+	__u32 id = 0;
+
+	if (slot_generation_dir(chain_dir, number, dir))
+		return 0;
+	fd = slot_pin_open(dir, SLOT_PIN_ROOT);
+	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
+}
+
+/* Where the chain of a folder runs. */
 struct seat {
-	unsigned int ifindex; /* 0: nothing */
+	unsigned int ifindex; /* 0: nowhere */
 	bool is_here;	      /* an interface of the netns of the chain that asks */
 };
 
-static struct seat find_seat(const struct slot_chain *chain, const char *dir)
+/* Whether @prog_id is the root of one of the generations in @dir. */
+static bool has_root(const char *dir, __u32 prog_id)
+{
+	unsigned int numbers[GENERATIONS_MAX];
+	size_t count = list_generations(dir, numbers, GENERATIONS_MAX);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (find_root_id(dir, numbers[i]) == prog_id)
+			return true;
+	return false;
+}
+
+/* A chain that was adopted has no link: what its interface of then runs tells whether it is there. */
+static struct seat find_unlinked_seat(const struct slot_chain *chain, const char *dir,
+				      unsigned int ifindex)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	__u32 prog_id = 0;
+
+	if (!slot_netns_enter(chain->place.netns, &home))
+		prog_id = slot_xdp_query_id(ifindex);
+	if (!prog_id || !has_root(dir, prog_id))
+		return (struct seat){ 0 };
+	return (struct seat){ .ifindex = ifindex, .is_here = true };
+}
+
+static struct seat find_seat(const struct slot_chain *chain, const char *dir,
+			     const struct slot_target *was)
 {
 	_cleanup_close_ int fd = slot_pin_open(dir, SLOT_PIN_LINK);
 	_cleanup_(slot_netns_leave) int home = -1;
 	struct seat seat = { 0 };
 	__u32 prog_id;
 
-	if (fd >= 0 && !slot_xdp_link_get(fd, &prog_id, &seat.ifindex) && seat.ifindex)
+	if (fd < 0)
+		return find_unlinked_seat(chain, dir, was->ifindex);
+	if (!slot_xdp_link_get(fd, &prog_id, &seat.ifindex) && seat.ifindex)
 		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
 			       slot_xdp_check(seat.ifindex, prog_id) > 0;
 	return seat;
@@ -114,7 +179,7 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
 		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
-		seat = find_seat(chain, path);
+		seat = find_seat(chain, path, &was);
 		if (is_heir(chain, target, &was, name, &seat))
 			return move_folder(chain, target, path, name, why);
 		if (seat.is_here && !strcmp(name, target->interface))
@@ -169,41 +234,6 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 	return 0;
 }
 
-/* The numbers of the generations that have pins, unordered. */
-static size_t list_generations(const struct slot_chain *chain, unsigned int *ret_numbers,
-			       size_t max)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	const struct dirent *entry;
-	char path[PATH_MAX];
-	size_t count = 0;
-
-	if (slot_pin_path(path, chain->dir, "gen"))
-		return 0;
-	dir = opendir(path);
-	while (dir && count < max && (entry = readdir(dir))) {
-		char *end;
-		unsigned long number = strtoul(entry->d_name, &end, 10);
-
-		if (!*end && number && number <= 0xffffffffUL)
-			ret_numbers[count++] = (unsigned int)number;
-	}
-	return count;
-}
-
-/* The program pinned as the root of generation @number, 0 for none. */
-static __u32 find_root_id(const struct slot_chain *chain, unsigned int number)
-{
-	_cleanup_close_ int fd = -1;
-	char dir[PATH_MAX];
-	__u32 id = 0;
-
-	if (slot_generation_dir(chain->dir, number, dir))
-		return 0;
-	fd = slot_pin_open(dir, SLOT_PIN_ROOT);
-	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
-}
-
 /*
  * The current generation: the one that the link runs, or the recorded one where
  * no link is. Nothing is touched before this is known, and what runs but cannot
@@ -218,7 +248,7 @@ static int open_current(struct slot_chain *chain, const struct slot_chain_record
 	int err;
 
 	for (i = 0; prog_id && i < count; i++)
-		if (find_root_id(chain, numbers[i]) == prog_id)
+		if (find_root_id(chain->dir, numbers[i]) == prog_id)
 			number = numbers[i];
 	if (prog_id && !number)
 		return slot_reason_set(
@@ -296,7 +326,7 @@ static int open_generations(struct slot_chain *chain, const struct slot_chain_re
 			    __u32 prog_id, struct slot_reason *why)
 {
 	unsigned int numbers[GENERATIONS_MAX];
-	size_t count = list_generations(chain, numbers, GENERATIONS_MAX);
+	size_t count = list_generations(chain->dir, numbers, GENERATIONS_MAX);
 	size_t i;
 	int err = open_current(chain, record, prog_id, numbers, count, why);
 
@@ -355,7 +385,7 @@ static bool is_detach_unfinished(const struct slot_chain *chain,
 static __u32 find_unlinked(struct slot_chain *chain)
 {
 	unsigned int numbers[GENERATIONS_MAX];
-	size_t count = list_generations(chain, numbers, GENERATIONS_MAX);
+	size_t count = list_generations(chain->dir, numbers, GENERATIONS_MAX);
 
 	return chain->link_fd < 0 ? slot_chain_netlink_find(chain, numbers, count) : 0;
 }
