@@ -87,6 +87,8 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 
 	if (chain->lost.text[0])
 		log_warning("%s: %s", chain->interface, chain->lost.text);
+	if (chain->unfolded_reason.text[0])
+		log_warning("%s: %s", chain->interface, chain->unfolded_reason.text);
 	release_strays(daemon, chain);
 	err = slot_chain_follow(chain, &error->why);
 

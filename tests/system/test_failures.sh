@@ -146,5 +146,60 @@ test_bpf() {
 	bears "a rollback, by bpf()," run_rollback run_rollback
 }
 
-only_in_vm deploy
+# --- counts that cannot be added to the totals --------------------------------------------------
+
+dropped() {
+	bed_get stats .slots[0].drop
+}
+
+has_dropped() {
+	[[ $(dropped) == "$1" ]]
+}
+
+drop_packets() {
+	local wanted=$(($(dropped) + $1))
+
+	send_udp "$1" "$DENIED4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	in_time "$1 packets more are counted" 5 has_dropped "$wanted"
+}
+
+# are_gone NUMBER...: what these generations counted is in the totals, they are gone
+are_gone() {
+	local number
+
+	for number; do
+		[[ ! -e $(echo "$BED"/bpf/slotd/*-eth0)/gen/$number ]] || return
+	done
+}
+
+test_fold() {
+	local before out
+
+	setup_steps
+	run_deploy >/dev/null
+	drop_packets 20
+	run_disable >/dev/null
+	before=$(dropped)
+	fault_arm totals.fold 1 12
+	out=$(run_enable 2>&1)
+	fault_disarm
+	matches "a change says when counts cannot be added to the totals" "$out" \
+		'in force, but: what generation 2 counted cannot be added .* it is kept'
+	is "they are shown all the same" "$(dropped)" "$before"
+	bed_slotd_stop KILL
+	fault_arm totals.fold 1 12
+	bed_slotd || not_ok "slotd starts" "$(bed_log)"
+	fault_disarm
+	matches "a start that cannot add them says so" "$(bed_log)" 'what generation 2 counted cannot be'
+	matches "the status, too" "$(bed_ctl status)" 'what generation 2 counted cannot be'
+	is "and keeps them" "$(dropped)" "$before"
+	run_disable >/dev/null
+	succeeds "the next change adds them" are_gone 2 3
+	is "once" "$(dropped)" "$before"
+	matches "and nobody is told of them any more" "$(bed_ctl status | grep -c counted)" '^0$'
+	drop_packets 5
+	nothing_is_left "counts that waited"
+}
+
+only_in_vm deploy fold
 bed_run

@@ -329,14 +329,16 @@ int slot_chain_revert(struct slot_attempt *attempt, struct slot_reason *why)
 
 static void settle(struct slot_attempt *attempt)
 {
+	struct slot_reason *warning = &attempt->outcome.warning;
 	struct slot_chain *chain = attempt->chain;
+	int err;
 
 	slot_attempt_keep(attempt);
 	/* Should this fail, the next change or start tries again: until then the pins are staged. */
-	if (slot_chain_settle_maps(chain, &attempt->outcome.warning))
-		slot_reason_prefix(&attempt->outcome.warning, 0, "the change is in force, but: ");
+	err = slot_chain_settle_maps(chain, warning);
 	SLOT_FAULT("change.settled");
-	slot_chain_retire(chain, attempt->before.previous);
+	if (slot_chain_retire(chain, attempt->before.previous, err ? NULL : warning) || err)
+		slot_reason_prefix(warning, 0, "the change is in force, but: ");
 	SLOT_FAULT("change.retired");
 	attempt->outcome.is_changed = true;
 }

@@ -398,13 +398,10 @@ void slot_attempt_discard(struct slot_attempt *attempt)
 	memset(attempt->opened, 0, sizeof(attempt->opened));
 	if (!attempt->generation)
 		return;
-	if (attempt->was_swapped) {
-		slot_chain_retire(chain, attempt->generation);
-	} else {
-		slot_generation_remove(chain->dir, attempt->generation->number, &chain->host->store,
-				       chain->interface);
-		slot_generation_free(attempt->generation);
-	}
+	if (attempt->was_swapped && !attempt->is_folder_new)
+		slot_chain_retire(chain, attempt->generation, NULL);
+	else
+		slot_chain_drop(chain, attempt->generation);
 	attempt->generation = NULL;
 	if (!attempt->is_folder_new)
 		return;

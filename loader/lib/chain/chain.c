@@ -20,12 +20,16 @@
 
 void slot_chain_free(struct slot_chain *chain)
 {
+	size_t i;
+
 	if (!chain)
 		return;
 	slot_program_cache_clear(&chain->cache);
 	slot_generation_free(chain->current);
 	slot_generation_free(chain->previous);
 	slot_chain_state_free(&chain->recalled);
+	for (i = 0; i < SLOT_UNFOLDED_MAX; i++)
+		slot_generation_free(chain->unfolded[i]);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
 	if (chain->netlink_fd >= 0)
@@ -171,22 +175,6 @@ void slot_chain_release(struct slot_chain *chain)
 	chain->ifindex = 0;
 }
 
-void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation)
-{
-	struct slot_fold fold = { .lineup = slot_generation_lineup(generation),
-				  .current = slot_generation_lineup(chain->current) };
-
-	if (!generation)
-		return;
-	fold.number = generation->number;
-	fold.counters_fd = generation->counters_fd;
-	if (generation->counters_fd >= 0 && chain->totals_fd >= 0)
-		slot_totals_fold(chain->totals_fd, &fold);
-	slot_generation_remove(chain->dir, generation->number, &chain->host->store,
-			       chain->interface);
-	slot_generation_free(generation);
-}
-
 /* The folder moves along with the interface, so that maps and counters live on. */
 static int move_folder(struct slot_chain *chain, const struct slot_target *target,
 		       struct slot_reason *why)
@@ -283,6 +271,7 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 	struct slot_watches watches = chain->watches;
 	bool was_detached = chain->is_detached;
 	char gone[8];
+	size_t i;
 	int err;
 
 	/* The intention first: a start after a kill in between finds nothing to bring back. */
@@ -301,8 +290,12 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 	}
 	slot_chain_unlink(chain);
 	SLOT_FAULT("detach.unlinked");
-	slot_chain_retire(chain, current);
-	slot_chain_retire(chain, previous);
+	/* The totals go with the folder: nothing is added to them any more. */
+	slot_chain_drop(chain, current);
+	slot_chain_drop(chain, previous);
+	for (i = 0; i < SLOT_UNFOLDED_MAX; i++)
+		slot_chain_drop(chain, TAKE_PTR(chain->unfolded[i]));
+	chain->unfolded_reason.text[0] = '\0';
 	slot_program_cache_clear(&chain->cache);
 	if (chain->totals_fd >= 0)
 		close(chain->totals_fd);
@@ -316,7 +309,8 @@ int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reaso
 
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters)
 {
-	const struct slot_generation *live[] = { chain->current, chain->previous };
+	const struct slot_generation *live[2 + SLOT_UNFOLDED_MAX] = { chain->current,
+								      chain->previous };
 	struct slot_lineup lineup = slot_generation_lineup(chain->current);
 	struct slot_totals totals = { 0 };
 	size_t i;
@@ -325,7 +319,8 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 	if (chain->totals_fd >= 0)
 		err = slot_totals_get(chain->totals_fd, &totals);
 	slot_counters_choose(&totals.sums, &lineup);
-	for (i = 0; i < 2 && !err; i++) {
+	memcpy(live + 2, chain->unfolded, sizeof(chain->unfolded));
+	for (i = 0; i < sizeof(live) / sizeof(*live) && !err; i++) {
 		if (!live[i] || live[i]->counters_fd < 0)
 			continue;
 		lineup = slot_generation_lineup(live[i]);

@@ -19,6 +19,9 @@
 #include "loader/lib/registry/watch.h"
 #include "loader/lib/program/cache.h"
 
+/* So many retired generations wait at most for what they counted to be added to the totals. */
+#define SLOT_UNFOLDED_MAX 4
+
 /* What all chains of a host share. */
 struct slot_host {
 	char root[PATH_MAX]; /* of the pins, "<bpffs>/slotd" */
@@ -39,15 +42,17 @@ struct slot_chain {
 	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;
-	struct slot_generation *current;  /* NULL: nothing built */
-	struct slot_generation *previous; /* NULL: no way back */
+	struct slot_generation *current;		     /* NULL: nothing built */
+	struct slot_generation *previous;		     /* NULL: no way back */
+	struct slot_generation *unfolded[SLOT_UNFOLDED_MAX]; /* retired, not in the totals yet */
+	struct slot_reason unfolded_reason; /* why they wait; empty where none does */
 	struct slot_overrides overrides;
 	struct slot_watches watches;
 	char watch_note[SLOT_WATCH_NOTE_MAX]; /* of the last watch that went back; or empty */
 	unsigned int next_number;
 	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
 	struct slot_chain_state recalled; /* what ran before a reboot; empty where there was none */
-	struct slot_reason lost; /* adopted programs that did not outlive a reboot; else empty */
+	struct slot_reason lost; /* programs or counts that a start could not keep; else empty */
 	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;		 /* -1: none */
 	bool has_newer_totals;	 /* of a version that this slotd does not know */

@@ -67,7 +67,16 @@ void slot_chain_unlink(struct slot_chain *chain);
  */
 int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *why);
 
-/* Fold what @generation counted into the totals and remove it from kernel and disk; frees it. */
-void slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation);
+/* Remove @generation from kernel and disk and free it, uncounted. NULL is fine. */
+void slot_chain_drop(const struct slot_chain *chain, struct slot_generation *generation);
+
+/*
+ * Fold what @generation counted into the totals and drop it. Where it cannot be folded it
+ * waits in chain->unfolded, pinned and recorded, and counts as before; each later call and
+ * the next start try again. Returns 0, -EAGAIN when it waits, another -errno when what it
+ * counted is lost; @why says so.
+ */
+int slot_chain_retire(struct slot_chain *chain, struct slot_generation *generation,
+		      struct slot_reason *why);
 
 #endif

@@ -23,6 +23,7 @@
 #include "loader/lib/host/xdp_netlink.h"
 #include "loader/lib/registry/adoption.h"
 
+#define KEPT_MAX (2 + SLOT_UNFOLDED_MAX)
 #define GENERATIONS_MAX 64 /* that have pins at a time: three, unless many were interrupted */
 
 static void cleanup_chain(struct slot_chain **chain)
@@ -286,27 +287,35 @@ static void drop_generation(struct slot_chain *chain, unsigned int number,
 			    const struct slot_chain_record *record)
 {
 	struct slot_generation *generation = NULL;
+	struct slot_reason why;
+	int err;
 
 	if (number < record->next)
 		slot_generation_open(chain->dir, number, &chain->host->store, chain->interface,
 				     NULL, &generation);
-	if (generation)
-		slot_chain_retire(chain, generation);
-	else
+	if (!generation) {
 		slot_generation_remove(chain->dir, number, &chain->host->store, chain->interface);
+		return;
+	}
+	err = slot_chain_retire(chain, generation, &why);
+	if (err && err != -EAGAIN)
+		chain->lost = why;
 }
 
 static void drop_records(const struct slot_chain *chain)
 {
-	char current[48] = "";
-	char previous[48] = "";
-	const char *const keep[] = { SLOT_CHAIN_RECORD_NAME, current, previous };
+	const struct slot_generation *kept[KEPT_MAX] = { chain->current, chain->previous };
+	const char *keep[KEPT_MAX + 1] = { SLOT_CHAIN_RECORD_NAME };
+	char names[KEPT_MAX][48] = { "" };
+	size_t i;
 
-	if (chain->current)
-		slot_generation_name(chain->current->number, current, sizeof(current));
-	if (chain->previous)
-		slot_generation_name(chain->previous->number, previous, sizeof(previous));
-	slot_store_sweep_records(&chain->host->store, chain->interface, keep, 3);
+	memcpy(kept + 2, chain->unfolded, sizeof(chain->unfolded));
+	for (i = 0; i < KEPT_MAX; i++) {
+		if (kept[i])
+			slot_generation_name(kept[i]->number, names[i], sizeof(names[i]));
+		keep[i + 1] = names[i];
+	}
+	slot_store_sweep_records(&chain->host->store, chain->interface, keep, KEPT_MAX + 1);
 }
 
 /* Of a generation whose pins are gone its record still says what it ran. */
