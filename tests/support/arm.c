@@ -35,6 +35,7 @@ static void read_order(struct arm *arm)
 	memcpy(arm->text, text, sizeof(text));
 	if (sscanf(text, "%63s %ld %d", arm->point, &arm->count, &arm->err) < 2)
 		arm->count = 0;
+	arm->is_stop = strstr(text, " stop") != NULL;
 }
 
 bool arm_is_due(struct arm *arm, const char *point, bool is_kill)

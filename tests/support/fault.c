@@ -21,5 +21,5 @@ void slot_fault_pass(const char *point)
 {
 	arm_trace(point);
 	if (arm_is_due(&arm, point, true))
-		raise(SIGKILL);
+		raise(arm.is_stop ? SIGSTOP : SIGKILL);
 }

@@ -10,16 +10,15 @@
 
 FAULTS=$BED/fault
 export SLOTD_FAULT_DIR=$FAULTS
-STRIDE=10
-THIN=3
-[[ ${SLOTD_TIER:-} != vm ]] || STRIDE=12 THIN=4
+STRIDE=12
+THIN=4
 
 # Points that the build knows, met or not.
 list_points() {
 	readelf -p slot_faults "$BED_TOOLS/slotd_faults" | sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u
 }
 
-# fault_arm POINT COUNT kill|ERRNO
+# fault_arm POINT COUNT kill|stop|ERRNO: one that is stopped goes on after SIGCONT
 fault_arm() {
 	printf '%s\n' "$*" >"$FAULTS/arm.new"
 	mv "$FAULTS/arm.new" "$FAULTS/arm"
@@ -41,9 +40,14 @@ fault_trace() {
 	return "$status"
 }
 
-# Of the points traced: all, or of the first and the last time that each was met, and one of
-# $STRIDE in between, every $THIN-th; where it begins depends on the operation.
+# Of the points traced: those that begin with $POINTS_OF, where that is set; all, if asked for;
+# otherwise of the first and the last time that each was met, and one of $STRIDE in between, every
+# $THIN-th. Where it begins depends on the operation.
 choose_points() {
+	if [[ -n ${POINTS_OF:-} ]]; then
+		grep "^$POINTS_OF" "$FAULTS/points"
+		return
+	fi
 	if [[ ${SLOTD_FAULTS:-} == all && ${SLOTD_TIER:-} != vm ]]; then
 		cat "$FAULTS/points"
 		return
@@ -57,6 +61,9 @@ choose_points() {
 }
 
 # --- the chain and what is done to it ----------------------------------------------------------
+
+# Those that are looked at.
+CHAINS=(eth0)
 
 # faults_start: a fresh slotd, $BED_DAEMON, with the chain that all of this is done to
 faults_start() {
@@ -114,10 +121,28 @@ check_streams() {
 
 # What runs and what was asked for, in words that a restart does not change.
 describe() {
-	bed_get slots '[.attached, (.slots[] | select(.reserved) |
-		[.name, .program, .version, .sha256, .enabled, .running, .deployed,
-			(.canary | if . then del(.packets) else . end)])]
-		| tostring'
+	local chain
+
+	for chain in "${CHAINS[@]}"; do
+		bed_ctl --chain "$chain" slots --json 2>/dev/null | jq -r '[.attached,
+			(.slots[] | select(.reserved) |
+			[.name, .program, .version, .sha256, .enabled, .running, .deployed,
+				(.canary | if . then del(.packets) else . end)])]
+			| tostring'
+	done
+}
+
+# Every chain is in the state before or in the one after, each by itself.
+is_either() {
+	local i now before after
+
+	mapfile -t now <<<"$1"
+	mapfile -t before <<<"$BEFORE"
+	mapfile -t after <<<"$AFTER"
+	[[ ${#now[@]} -eq ${#CHAINS[@]} ]] || return
+	for i in "${!now[@]}"; do
+		[[ ${now[i]} == "${before[i]}" || ${now[i]} == "${after[i]}" ]] || return
+	done
 }
 
 complain() {
@@ -130,10 +155,16 @@ complain() {
 
 # Files and pins that nothing needs any more.
 list_litter() {
+	local folder object
+
 	find "$BED/state" -name '.new-*'
-	find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 2>/dev/null | tail -n +3
-	find "$BED"/state/chains/*/ -name 'generation-*' | tail -n +3
-	[[ $(bed_get slots .attached) == true ]] || find "$BED/bpf/slotd" -mindepth 1
+	for folder in "$BED"/bpf/slotd/*/gen; do
+		find "$folder" -mindepth 1 -maxdepth 1 2>/dev/null | tail -n +3
+	done
+	for folder in "$BED"/state/chains/*/; do
+		find "$folder" -name 'generation-*' | tail -n +3
+	done
+	describe | grep -q '^\[true' || find "$BED/bpf/slotd" -mindepth 1
 	for object in "$BED"/state/objects/*; do
 		[[ ! -e $object ]] || grep -rqF "$(basename "$object" .minisig)" "$BED/state/chains" ||
 			echo "$object"
@@ -148,7 +179,11 @@ bring_back() {
 }
 
 nothing_is_left() {
-	bed_ctl detach >/dev/null
+	local chain
+
+	for chain in "${CHAINS[@]}"; do
+		bed_ctl --chain "$chain" detach >/dev/null
+	done
 	is "no pin is left when the chain is off, $1" "$(find "$BED/bpf/slotd" -mindepth 1)" ""
 	bed_slotd_stop
 	in_time "no program, map or link is left, $1" 30 is_nothing_left_since "$BED/before"

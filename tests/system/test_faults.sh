@@ -11,87 +11,12 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/faults.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
+# shellcheck source=tests/support/kills.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/kills.sh"
 
 setup() {
 	BED_DAEMON=$BED_TOOLS/slotd_faults
 	faults_start
-}
-
-# --- one kill --------------------------------------------------------------------------------
-
-# What has to hold after the restart that follows a kill at $1; $BEFORE and $AFTER are the
-# states that may be.
-check_whole() {
-	local now litter
-
-	now=$(describe)
-	[[ $now == "$BEFORE" || $now == "$AFTER" ]] ||
-		complain "$1" "neither before nor after: $now" || return
-	[[ $now == '[false'* || $(bed_get plan .has_changes) == false || $now == "$BEFORE" ]] ||
-		complain "$1" "what runs is not what is recorded" || return
-	litter=$(list_litter)
-	[[ -z $litter ]] || complain "$1" "left over: $litter" || return
-	[[ $now == '[false'* || $(bed_ctl firewall list) == "$RULES" ]] ||
-		complain "$1" "rules are lost"
-}
-
-# slotd answers before it is killed, or not at all: a broken answer says that it is about to be gone.
-is_killed() {
-	! bed_ctl status && wait_for 5 is_gone "$BED_SLOTD"
-}
-
-forget_slotd() {
-	disown "$BED_SLOTD" 2>/dev/null
-	BED_SLOTD=
-	fault_disarm
-}
-
-# run_killed POINT COUNT OPERATION...: returns 1 where the step was not met this time, as an object
-# is written to the store only once
-run_killed() {
-	fault_arm "$1" "$2" kill
-	"${@:3}" >/dev/null 2>&1
-	if ! is_killed >/dev/null 2>&1; then
-		fault_disarm
-		return 1
-	fi
-	forget_slotd
-	KILLS=$((KILLS + 1))
-	echo "$1" >>"$BED/killed"
-}
-
-restart() {
-	[[ $IS_OFF_FINE || -n $(xdp_id eth0) ]] || complain "$1" "the interface is bare" || return
-	[[ -z $BED_SLOTD ]] || return 0
-	bed_slotd || complain "$1" "slotd does not start"
-}
-
-# at_every_step UNDO OPERATION...: both are functions; OPERATION is killed at each step it has
-at_every_step() {
-	local undo=$1 point count
-	shift
-	KILLS=0
-	BEFORE=$(describe)
-	fault_trace "$@" >/dev/null || complain "no step" "the operation itself fails" || return
-	AFTER=$(describe)
-	[[ $AFTER != "$BEFORE" || $undo == true ]] || complain "no step" "nothing is changed" || return
-	bring_back "$undo" || return
-	while read -r point count; do
-		! run_killed "$point" "$count" "$@" || restart "$point $count" || return
-		check_whole "$point $count" && bring_back "$undo" || return
-	done < <(choose_points)
-}
-
-# survives NAME UNDO OPERATION...: at_every_step under traffic, and the points about it
-survives() {
-	local IS_OFF_FINE='' KILLS=0
-
-	start_streams
-	succeeds "killed after any step of $1, slotd comes back with a whole chain" \
-		at_every_step "${@:2}"
-	matches "there were steps: $KILLS ($1)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
-	check_streams "$1"
-	nothing_is_left "$1"
 }
 
 # --- operations ------------------------------------------------------------------------------
@@ -179,19 +104,6 @@ test_detach() {
 # A start that finds a change swapped in and nothing more, killed at each of its steps.
 start_half_done() {
 	run_killed change.swapped 1 run_deploy
-}
-
-# start_killed POINT COUNT: a start that ends there
-start_killed() {
-	fault_arm "$1" "$2" kill
-	if bed_slotd; then
-		fault_disarm
-		bed_slotd_stop
-		return
-	fi
-	forget_slotd
-	KILLS=$((KILLS + 1))
-	echo "$1" >>"$BED/killed"
 }
 
 # take_over_killed POINT COUNT
