@@ -50,12 +50,16 @@ static int write_whole(int fd, const char *bytes, size_t size)
 	return err;
 }
 
-/* The file's bytes from @from on, as text; NULL when that cannot be had. */
+/*
+ * The file's bytes from @from on, as text; NULL when that cannot be had. What a power cut left
+ * as zeros ends no text.
+ */
 static char *read_from(int fd, off_t from, size_t *ret_size)
 {
 	size_t size = (size_t)(get_size(fd) - from);
 	char *text = malloc(size + 1);
 	size_t used = 0;
+	size_t i;
 
 	while (text && used < size) {
 		ssize_t n = pread(fd, text + used, size - used, from + (off_t)used);
@@ -64,6 +68,9 @@ static char *read_from(int fd, off_t from, size_t *ret_size)
 			break;
 		used += (size_t)n;
 	}
+	for (i = 0; i < used; i++)
+		if (!text[i])
+			text[i] = ' ';
 	if (text)
 		text[used] = '\0';
 	*ret_size = used;
@@ -111,12 +118,19 @@ static void make_rotated(const struct audit_log *log, unsigned int number, char 
 
 static unsigned long long find_last_rotated(const struct audit_log *log)
 {
-	_cleanup_close_ int fd = -1;
+	unsigned long long last = 0;
 	char path[PATH_MAX];
+	unsigned int i;
 
-	make_rotated(log, 1, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? 0 : find_last(fd);
+	/* An interrupted rotation leaves a gap: then the latest is not the first. */
+	for (i = 1; i <= AUDIT_LOG_KEPT && !last; i++) {
+		_cleanup_close_ int fd = -1;
+
+		make_rotated(log, i, path);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		last = fd < 0 ? 0 : find_last(fd);
+	}
+	return last;
 }
 
 /* A line that a power cut ended in its middle must not swallow the next one. */
@@ -193,18 +207,24 @@ static int rotate(struct audit_log *log)
 	char from[PATH_MAX];
 	char to[PATH_MAX];
 	unsigned int i;
+	int err;
 	int fd;
 
 	for (i = AUDIT_LOG_KEPT; i > 1; i--) {
 		make_rotated(log, i - 1, from);
 		make_rotated(log, i, to);
-		if (rename(from, to) && errno != ENOENT)
-			return -errno;
+		err = SLOT_STEP("audit.move", rename(from, to) && errno != ENOENT ? -errno : 0);
+		if (err)
+			return err;
 	}
 	make_rotated(log, 1, to);
-	if (ftruncate(log->fd, get_size(log->fd)) || rename(log->path, to))
+	if (ftruncate(log->fd, get_size(log->fd)))
 		return -errno;
-	fd = open_file(log->path, O_APPEND);
+	/* One that was interrupted right here has nothing more to rename. */
+	err = SLOT_STEP("audit.rotate", rename(log->path, to) && errno != ENOENT ? -errno : 0);
+	if (err)
+		return err;
+	fd = SLOT_STEP("audit.reopen", open_file(log->path, O_APPEND));
 	if (fd < 0)
 		return fd;
 	close(log->fd);
@@ -326,11 +346,14 @@ int audit_log_read(const struct audit_log *log, const struct audit_query *query,
 		_cleanup_free_ char *text = NULL;
 		size_t size;
 
-		if (fd < 0 || !left.scan || json_array_size(list) >= left.max)
+		if (!left.scan || json_array_size(list) >= left.max)
 			break;
+		make_rotated(log, number + 1, path);
+		/* An interrupted rotation leaves a gap. */
+		if (fd < 0)
+			continue;
 		text = read_from(fd, 0, &size);
 		err = text ? take_lines(text, &left, list) : -ENOMEM;
-		make_rotated(log, number + 1, path);
 	}
 	if (err)
 		return err;

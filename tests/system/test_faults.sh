@@ -168,5 +168,33 @@ test_first_start() {
 	nothing_is_left "a first start"
 }
 
+# The audit log is full: its last line once more behind 8 MiB.
+fill_audit_log() {
+	local last
+
+	last=$(tail -n 1 "$BED/state/audit.log")
+	truncate -s +8M "$BED/state/audit.log"
+	printf '\n%s\n' "$last" >>"$BED/state/audit.log"
+}
+
+run_rotated() { fill_audit_log && run_deploy; }
+
+# Numbers of all lines, over all files: none is missing, none is given twice for two things.
+audit_is_whole() {
+	cat "$BED"/state/audit.log* | tr -d '\0' | grep . | sort -u >"$BED/audit"
+	jq -s '[.[].seq] | sort | (length == (unique | length)) and (.[-1] - .[0] + 1 == length)' \
+		"$BED/audit" | grep -qx true || {
+		jq -c '[.seq, .what, .result]' "$BED/audit"
+		return 1
+	}
+}
+
+test_audit_rotation() {
+	local POINTS_OF=audit
+
+	survives "a rotation of the audit log" run_undeploy run_rotated
+	succeeds "the audit log has every line once" audit_is_whole
+}
+
 only_in_vm deploy_of_two promote take_over
 bed_run
