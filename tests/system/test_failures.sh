@@ -201,5 +201,53 @@ test_fold() {
 	nothing_is_left "counts that waited"
 }
 
-only_in_vm deploy fold
+# --- memory -------------------------------------------------------------------------------------
+
+BIG=$BED_PROGS/system/progs/big.bpf.o
+
+# make_cgroup: $GROUP, and in $LIMIT the file that says how much memory it has
+make_cgroup() {
+	local root
+
+	for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		grep -qsw memory "$root/cgroup.controllers" || continue
+		echo +memory >"$root/cgroup.subtree_control" || continue
+		GROUP=$root/slotd-test-$$ LIMIT=memory.max
+		mkdir "$GROUP" && return
+	done
+	GROUP=/sys/fs/cgroup/memory/slotd-test-$$ LIMIT=memory.limit_in_bytes
+	[[ -e /sys/fs/cgroup/memory/$LIMIT ]] && mkdir "$GROUP"
+}
+
+drop_cgroup() {
+	rmdir "$GROUP"
+}
+
+test_memory() {
+	local before pins out status=0 GROUP LIMIT
+
+	setup_bpf
+	make_cgroup || {
+		skip "what does not fit into slotd's memory is refused" "no memory cgroup can be made here"
+		return
+	}
+	start_streams
+	echo "$BED_SLOTD" >"$GROUP/cgroup.procs"
+	echo 16M >"$GROUP/$LIMIT"
+	before=$(describe) pins=$(list_pins)
+	out=$(bed_ctl deploy guest "$BIG" 2>&1 >/dev/null) || status=$?
+	matches "what does not fit into slotd's memory is refused" "$status $out" \
+		"^1 .*(stays active|nothing was changed)"
+	is "in a few words" "$([[ $(wc -l <<<"$out") -le 3 ]] || echo "$out")" ""
+	is "the chain is as it was" "$(describe)" "$before"
+	is "with its pins" "$(list_pins)" "$pins"
+	succeeds "slotd serves on, and what fits is deployed" run_deploy
+	echo 512M >"$GROUP/$LIMIT"
+	succeeds "with more memory the same is deployed" bed_ctl deploy guest "$BIG"
+	check_streams "too little memory"
+	nothing_is_left "too little memory"
+	in_time "the cgroup goes" 10 drop_cgroup
+}
+
+only_in_vm deploy fold memory
 bed_run
