@@ -15,6 +15,14 @@ static __always_inline __sum16 csum_fold(__u32 sum)
 	return ~sum;
 }
 
+/* csum_fold64 - the same of a sum that may be larger than 32 bits. */
+static __always_inline __sum16 csum_fold64(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return csum_fold(sum);
+}
+
 /* csum_replace - @check after a covered 16-bit word changed from @from to @to (RFC 1624, 3). */
 static __always_inline __sum16 csum_replace(__sum16 check, __be16 from, __be16 to)
 {

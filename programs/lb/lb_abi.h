@@ -216,8 +216,10 @@ struct lb_bucket {
 
 /* Times in the table are CLOCK_MONOTONIC >> LB_TIME_SHIFT: 134 ms a tick, 18 years until they wrap. */
 #define LB_TIME_SHIFT 27
+#define LB_FLOW_UDP (1U << 23)
+#define LB_FLOW_REAL 0x007fffffU
 #define LB_FLOW(real, epoch, time)                                                                 \
-	((__u64)(time) << 32 | (__u64)(__u8)(epoch) << 24 | ((real) & LB_ENTRY_REAL))
+	((__u64)(time) << 32 | (__u64)(__u8)(epoch) << 24 | ((real) & LB_FLOW_REAL))
 
 /* --- what holds for all VIPs ----------------------------------------------------------------- */
 
@@ -246,6 +248,9 @@ struct lb_control {
 };
 
 #define LB_FILTER_BITS (64 * LB_FILTER_WORDS)
+/* The bit of an address; of an IPv6 address, the XOR of its four words as they stand in memory. */
+#define LB_FILTER_BIT(word)                                                                        \
+	((__u32)((__u32)(word) * 2654435761U) / (0x100000000ULL / LB_FILTER_BITS))
 
 /* Key of lb_sources4 and lb_sources6 (LPM_TRIE): a client's prefix; value __u32: index of a real. */
 struct lb_source4_key {
@@ -264,6 +269,11 @@ struct lb_source6_key {
 struct lb_down_key {
 	__u32 vip;  /* number */
 	__u32 real; /* index */
+};
+
+/* An address as key or value of a map. */
+struct lb_address {
+	__u8 addr[16];
 };
 
 /*
@@ -288,8 +298,88 @@ struct lb_return6_key {
 
 /* Element of lb_rate (PERCPU_ARRAY of one): flows that are new in this second. */
 struct lb_rate {
-	__u64 second; /* CLOCK_MONOTONIC, s */
+	__u64 since; /* CLOCK_MONOTONIC, ns: when the second began */
 	__u64 flows;
+};
+
+/* --- counters -------------------------------------------------------------------------------- */
+
+/*
+ * Every packet adds one to exactly one of the ends, which say what became of it;
+ * events are counted apart from that. VIPs (lb_vip_counts, by number) and reals
+ * (lb_real_counts, by index) have a struct slot_count each, PERCPU_ARRAYs, whose
+ * bytes are those of the IP packet: IPv4's total length, IPv6's payload length.
+ */
+enum lb_counter {
+	/* Ends: the chain goes on with the packet as it came. */
+	LB_OFF,		 /* no gateway is set */
+	LB_NOT_IP,	 /* neither IPv4 nor IPv6; VLAN tags too */
+	LB_NOT_BALANCED, /* neither TCP nor UDP nor ICMP */
+	LB_OTHER_ICMP,	 /* nothing that is answered or has to follow a flow */
+	LB_NOT_A_VIP,
+	LB_LOCAL, /* the real is this host */
+
+	/* Ends: sent out of the interface that it came in by. */
+	LB_FIRST_SENT = 16,
+	LB_SENT4 = LB_FIRST_SENT, /* to an IPv4 real */
+	LB_SENT6,		  /* to an IPv6 real */
+	LB_RETURNED,		  /* a real's answer, to the client */
+	LB_ECHO_ANSWERED,
+	LB_TOO_BIG_ANSWERED, /* packet-too-big */
+
+	/* Ends: dropped. */
+	LB_FIRST_DROP = 32,
+	LB_BAD_HEADER = LB_FIRST_DROP, /* cut short */
+	LB_OPTIONS,		       /* IPv4 options */
+	LB_FRAGMENT,
+	LB_TOO_LONG,	 /* does not fit the way to the reals, and is not answered */
+	LB_NO_REALS,	 /* the VIP has none */
+	LB_NO_REAL,	 /* the ring or an id names none */
+	LB_UNKNOWN_REAL, /* an index without a real */
+	LB_MIXED_FAMILY, /* an IPv6 packet for an IPv4 real, or a mode that cannot change families */
+	LB_NO_ROOM,	 /* the frame could not be made longer */
+	LB_QUIC_NO_REAL, /* a server id that is known, of a real that is not */
+
+	/* Events. */
+	LB_TABLE_PACKETS = 64, /* the flow table was asked */
+	LB_TABLE_MISSES,
+	LB_MISSES_SYN,	 /* TCP that the ring decided: new connections, */
+	LB_MISSES_OTHER, /* and packets of connections that nothing is known of */
+	LB_NEW_FLOWS,	 /* counted against new_flows_max */
+	LB_FLOODED,	 /* above it: neither recorded nor routed by source */
+	LB_TO_PREVIOUS,	 /* by lb_previous, after a change of the ring */
+	LB_SOURCE_HITS,	 /* client prefixes that named the real */
+	LB_SOURCE_MISSES,
+	LB_MIGRATED,  /* UDP flows that left a real that is down */
+	LB_SENT_LONG, /* sent although longer, with its outer headers, than the way to the reals */
+	LB_ICMP_PTB4, /* packet-too-big of routers, on to the real */
+	LB_ICMP_PTB6,
+	LB_DECAP4, /* outer headers taken off, by their family */
+	LB_DECAP6,
+	LB_QUIC_BY_HASH, /* no id, or not one of a server */
+	LB_QUIC_INITIAL, /* Initial and 0-RTT */
+	LB_QUIC_BAD_ID,	 /* no server has this id */
+	LB_QUIC_BY_ID,
+	LB_QUIC_V0, /* ids by version; 0 and what is above 3 have no server id */
+	LB_QUIC_V1,
+	LB_QUIC_V2,
+	LB_QUIC_V3,
+	LB_QUIC_SAME,  /* the flow table knew the same real, */
+	LB_QUIC_OTHER, /* another one, */
+	LB_QUIC_NEW,   /* none */
+	LB_STABLE_BY_HASH,
+	LB_STABLE_BY_ID,
+	LB_STABLE_BAD_ID,
+	LB_TCP_ID_BY_HASH,
+	LB_TCP_ID_BY_ID,
+	LB_TCP_ID_BAD_ID,
+	LB_TCP_ID_OTHER, /* the flow table knew another real */
+	LB_COUNTERS = 128,
+};
+
+/* Element of lb_counts (PERCPU_ARRAY of one). */
+struct lb_counts {
+	__u64 count[LB_COUNTERS]; /* enum lb_counter */
 };
 
 /* --- what only the control plane reads ------------------------------------------------------- */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The load balancer's maps and its settings. Only lb.bpf.c includes this, through its parts. */
+#ifndef LB_DATA_MAPS_H
+#define LB_DATA_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/count_abi.h"
+#include "programs/lb/lb_abi.h"
+
+const volatile struct lb_config lb_config = {
+	.hash = LB_JHASH,
+	.tcp_option_kind = 0xb7,
+	.mtu = 1500,
+};
+
+/* Written by the control plane, read here: two, of which lb_active names one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct lb_control);
+} lb_control SEC(".maps");
+
+/* Written by the control plane, read here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} lb_active SEC(".maps");
+
+/* Written by the control plane, read here, for packets that the filter lets through. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_VIPS_MAX);
+	__type(key, struct lb_vip4_key);
+	__type(value, struct lb_vip);
+} lb_vips4 SEC(".maps");
+
+/* As lb_vips4. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_VIPS_MAX);
+	__type(key, struct lb_vip6_key);
+	__type(value, struct lb_vip);
+} lb_vips6 SEC(".maps");
+
+/* As lb_vips4, asked only where there are any (LB_HAS_CIDRS). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LB_CIDRS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_cidr4_key);
+	__type(value, struct lb_vip);
+} lb_cidrs4 SEC(".maps");
+
+/* As lb_cidrs4. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LB_CIDRS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_cidr6_key);
+	__type(value, struct lb_vip);
+} lb_cidrs6 SEC(".maps");
+
+/*
+ * Written by the control plane, read here. In pages, as only root may create a map
+ * for each VIP; not allocated in advance, as few VIPs have all that room.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_PAGES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct lb_ring_page);
+} lb_rings SEC(".maps");
+
+/* As lb_rings. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_VIPS_MAX * 2 * LB_PREVIOUS_PAGES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct lb_previous_page);
+} lb_previous SEC(".maps");
+
+/* Written by the control plane, read here for every packet that is sent to a real. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_REALS_MAX);
+	__type(key, __u32);
+	__type(value, struct lb_real);
+} lb_reals SEC(".maps");
+
+/* Written and read here, by all CPUs, without locks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct lb_bucket);
+} lb_flows SEC(".maps");
+
+/* Written by the control plane, read here, for VIPs with LB_SRC_ROUTING. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LB_SOURCES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_source4_key);
+	__type(value, __u32);
+} lb_sources4 SEC(".maps");
+
+/* As lb_sources4. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LB_SOURCES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_source6_key);
+	__type(value, __u32);
+} lb_sources6 SEC(".maps");
+
+/* Written by the control plane, read here, for packets that carry an id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_SERVER_IDS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} lb_server_ids SEC(".maps");
+
+/* Written by the control plane, read here, for VIPs with LB_FLOW_MIGRATION. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MEMBERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_down_key);
+	__type(value, __u8);
+} lb_down SEC(".maps");
+
+/* Written by the control plane, read here where there are any (LB_HAS_RETURNS). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MEMBERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_return4_key);
+	__type(value, __be32);
+} lb_returns4 SEC(".maps");
+
+/* As lb_returns4. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MEMBERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_return6_key);
+	__type(value, struct lb_address);
+} lb_returns6 SEC(".maps");
+
+/* Written by the control plane, read here for tunnel packets (lb_config.decap). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_TUNNELS_MAX);
+	__type(key, struct lb_address);
+	__type(value, __u8);
+} lb_tunnels SEC(".maps");
+
+/* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_counts);
+} lb_counts SEC(".maps");
+
+/* As lb_counts, by VIP number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_VIPS_MAX);
+	__type(key, __u32);
+	__type(value, struct slot_count);
+} lb_vip_counts SEC(".maps");
+
+/* As lb_counts, by index of the real. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_REALS_MAX);
+	__type(key, __u32);
+	__type(value, struct slot_count);
+} lb_real_counts SEC(".maps");
+
+/* Written and read here: how many flows are new in this second, on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_rate);
+} lb_rate SEC(".maps");
+
+/* The control plane's own: what VIPs are, and which reals they have. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_VIPS_MAX);
+	__type(key, __u32);
+	__type(value, struct lb_note);
+} lb_notes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MEMBERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_member_key);
+	__type(value, struct lb_member);
+} lb_members SEC(".maps");
+
+#endif
