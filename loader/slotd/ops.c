@@ -89,8 +89,13 @@ void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *o
 		if (outcome->plan.steps[i].action != SLOT_ACTION_KEEP)
 			log_info("%s: slot %u: %s", chain->interface, outcome->plan.steps[i].slot,
 				 outcome->plan.steps[i].text);
-	log_info("%s: %s: generation %u is active after %lld us (swap %lld us)", chain->interface,
-		 what, chain->current->number, outcome->timing.total_us, outcome->timing.swap_us);
+	if (chain->current)
+		log_info("%s: %s: generation %u is active after %lld us (swap %lld us)",
+			 chain->interface, what, chain->current->number, outcome->timing.total_us,
+			 outcome->timing.swap_us);
+	else
+		log_info("%s: the chain is off the interface, until the next apply",
+			 chain->interface);
 	if (outcome->warning.text[0])
 		log_warning("%s", outcome->warning.text);
 }
@@ -167,6 +172,6 @@ int op_detach(struct slot_chain *chain, struct op_error *error)
 	if (err)
 		return op_fail(error, err, chain);
 	slot_store_sweep(&chain->host->store);
-	log_info("%s: the chain is off the interface, until the next apply", chain->interface);
+	op_log_outcome(chain, &(struct slot_outcome){ .is_changed = true }, "detach");
 	return 0;
 }

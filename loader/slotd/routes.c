@@ -327,7 +327,30 @@ static int run_members(struct call *call, const struct route *route, json_t *res
 	return err;
 }
 
-/* The same for changes, which happen on all of them or on none. */
+/* What is swapped in for none before it was prepared for each. */
+static int change_together(struct call *call, const struct route *route, struct slot_batch *batch,
+			   json_t *results)
+{
+	int err;
+
+	call->daemon->batch = batch;
+	err = run_members(call, route, results);
+	call->daemon->batch = NULL;
+	json_array_clear(results); /* they tell of what was not swapped in yet */
+	if (err)
+		return err;
+	err = slot_batch_commit(batch, &call->error.why);
+	return err ? op_fail_batch(&call->error, err, batch) : 0;
+}
+
+static int detach_together(struct call *call, struct slot_batch *batch)
+{
+	int err = slot_batch_detach(batch, &call->error.why);
+
+	return err ? op_fail_batch(&call->error, err, batch) : 0;
+}
+
+/* Changes, which happen on all of them or on none. */
 static int run_together(struct call *call, const struct route *route, json_t *results)
 {
 	struct slot_batch batch;
@@ -336,15 +359,8 @@ static int run_together(struct call *call, const struct route *route, json_t *re
 
 	if (err)
 		return slot_reason_set(&call->error.why, err, "out of memory");
-	call->daemon->batch = &batch;
-	err = run_members(call, route, results);
-	call->daemon->batch = NULL;
-	json_array_clear(results); /* they tell of what was not swapped in yet */
-	if (!err) {
-		err = slot_batch_commit(&batch, &call->error.why);
-		if (err)
-			op_fail_batch(&call->error, err, &batch);
-	}
+	err = route->op == ACCESS_DETACH ? detach_together(call, &batch) :
+					   change_together(call, route, &batch, results);
 	for (i = 0; i < batch.count && !err; i++) {
 		const struct slot_batch_item *item = &batch.items[i];
 
@@ -371,7 +387,7 @@ static int run_group(struct call *call, const struct route *route)
 		err = slot_reason_set(&call->error.why, -EINVAL,
 				      "what slots.conf says of several chains is put in force by "
 				      "reload; nothing was changed");
-	else if (access_rule_get(route->op)->is_change && route->op != ACCESS_DETACH)
+	else if (access_rule_get(route->op)->is_change)
 		err = run_together(call, route, results);
 	else
 		err = run_members(call, route, results);

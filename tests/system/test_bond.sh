@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/faults.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/faults.sh"
 
 GUEST=$BED_PROGS/bpf/progs/count.bpf.o
 
@@ -51,6 +53,7 @@ bond_conf() {
 }
 
 KIND=
+EIO=5
 
 setup() {
 	local n
@@ -244,6 +247,44 @@ test_reload() {
 	in_ns edge ip link set q1 down
 	in_ns edge ip link set q1 name p1
 	in_ns edge ip link set p1 up
+}
+
+# fails_to_detach POINT BEFORE: all ports, where the record of the second cannot be written
+fails_to_detach() {
+	local out
+
+	fault_arm "$1" 2 "$EIO"
+	out=$(bed_ctl --chain bond0 detach 2>&1)
+	fault_disarm
+	matches "$1: the port is named" "$out" "p2: cannot .*nothing was changed"
+	matches "$1: and told of the first" "$out" "p1: not detached, it runs on"
+	matches "$1: and of the second" "$out" "p2: not detached, it runs on"
+	succeeds "$1: both run on" eval 'is_on p1 && is_on p2'
+	is "$1: what they ran" "$(xdp_id p1) $(xdp_id p2)" "$2"
+}
+
+# No port is off while another is not.
+test_detach_is_whole() {
+	local before point
+
+	bed_slotd_stop
+	mkdir -p "$FAULTS"
+	fault_disarm
+	BED_DAEMON=$BED_TOOLS/slotd_faults
+	bed_slotd || bail "slotd with fault points takes the chains over"
+	bed_ctl --chain bond0 deploy guest "$GUEST" >/dev/null
+	before="$(xdp_id p1) $(xdp_id p2)"
+	for point in store.write store.rename store.sync_folder; do
+		fails_to_detach "$point" "$before"
+	done
+	bed_slotd_stop KILL
+	BED_DAEMON=$BED_BIN/slotd
+	succeeds "slotd starts again" bed_slotd
+	is "with the chains as they ran" "$(xdp_id p1) $(xdp_id p2)" "$before"
+	matches "the log names the ports" "$(bed_log)" "p2: not detached"
+	succeeds "a rollback of all is possible" bed_ctl --chain bond0 rollback
+	succeeds "without a fault all are detached" bed_ctl --chain bond0 detach
+	succeeds "at once" eval 'is_bare p1 && is_bare p2'
 }
 
 only_in_vm ports_have_chains ports_join_and_leave

@@ -70,7 +70,7 @@ static int undo_swap(struct slot_chain *chain, const struct slot_generation *to,
 	return 0;
 }
 
-static struct slot_chain_before remember(const struct slot_chain *chain)
+struct slot_chain_before slot_chain_remember(const struct slot_chain *chain)
 {
 	return (struct slot_chain_before){
 		.current = chain->current,
@@ -82,8 +82,7 @@ static struct slot_chain_before remember(const struct slot_chain *chain)
 	};
 }
 
-/* All but the next number: one that was swapped in has counted under its number, and keeps it. */
-static void restore(struct slot_chain *chain, const struct slot_chain_before *before)
+void slot_chain_restore(struct slot_chain *chain, const struct slot_chain_before *before)
 {
 	chain->current = before->current;
 	chain->previous = before->previous;
@@ -125,7 +124,7 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 					  "generation %u runs, but is not recorded, and the way "
 					  "back failed: ",
 					  to->number);
-	restore(chain, before);
+	slot_chain_restore(chain, before);
 	/* Should the disk hold half of the news, this sets it right as well as it can. */
 	slot_chain_save(chain, NULL);
 	return err;
@@ -287,7 +286,7 @@ static int save_news(struct slot_attempt *attempt, struct slot_reason *why)
 	chain->watches = attempt->watches;
 	err = slot_chain_save(chain, why);
 	if (err)
-		restore(chain, &attempt->before);
+		slot_chain_restore(chain, &attempt->before);
 	return err;
 }
 
@@ -297,7 +296,7 @@ int slot_chain_commit(struct slot_attempt *attempt, struct slot_reason *why)
 	long long start = now_us();
 	int err = 0;
 
-	attempt->before = remember(chain);
+	attempt->before = slot_chain_remember(chain);
 	if (attempt->generation) {
 		err = swap_and_record(chain, attempt->generation, &attempt->overrides,
 				      &attempt->before, why, &attempt->outcome.timing);
@@ -322,7 +321,7 @@ int slot_chain_revert(struct slot_attempt *attempt, struct slot_reason *why)
 	if (err)
 		return slot_reason_set(why, err, "'%s' cannot go back: %s", chain->interface,
 				       strerror(-err));
-	restore(chain, &attempt->before);
+	slot_chain_restore(chain, &attempt->before);
 	attempt->is_committed = false;
 	return slot_chain_save(chain, why);
 }
@@ -428,7 +427,7 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 			struct slot_reason *why, struct slot_outcome *ret_outcome)
 {
 	struct slot_outcome outcome = { .is_changed = true, .is_swap_only = true };
-	struct slot_chain_before before = remember(chain);
+	struct slot_chain_before before = slot_chain_remember(chain);
 	long long start = now_us();
 	int err;
 

@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/chain/build.h"
+#include "loader/lib/chain/internal.h"
+
 int slot_batch_open(struct slot_chain *const *chains, size_t count, struct slot_batch *ret_batch)
 {
 	struct slot_batch_item *items = calloc(count + 1, sizeof(*items));
@@ -99,6 +103,48 @@ int slot_batch_commit(struct slot_batch *batch, struct slot_reason *why)
 	return err;
 }
 
+/* Record it for all of them, or take back what was recorded. */
+static int intend_detach(struct slot_batch *batch, struct slot_chain_before *befores,
+			 struct slot_reason *why)
+{
+	struct slot_batch_item *items = batch->items;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < batch->count && !err; i++) {
+		err = slot_chain_intend_detach(items[i].chain, true, why, &befores[i]);
+		items[i].state = err ? SLOT_BATCH_KEPT : SLOT_BATCH_DONE;
+		if (err)
+			slot_reason_prefix(why, err, "%s: ", items[i].chain->interface);
+	}
+	for (i = batch->count; err && i-- > 0;)
+		items[i].state = items[i].state == SLOT_BATCH_DONE &&
+						 slot_chain_cancel_detach(items[i].chain,
+									  &befores[i], NULL) ?
+					 SLOT_BATCH_DOOMED :
+					 SLOT_BATCH_KEPT;
+	return err;
+}
+
+int slot_batch_detach(struct slot_batch *batch, struct slot_reason *why)
+{
+	_cleanup_free_ struct slot_chain_before *befores =
+		calloc(batch->count + 1, sizeof(*befores));
+	size_t i;
+	int err;
+
+	if (!befores)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	err = intend_detach(batch, befores, why);
+	for (i = 0; i < batch->count && !err; i++) {
+		struct slot_batch_item *item = &batch->items[i];
+
+		item->outcome.is_changed = true;
+		slot_chain_finish_detach(item->chain, &befores[i], &item->outcome.warning);
+	}
+	return err;
+}
+
 void slot_batch_close(struct slot_batch *batch)
 {
 	if (batch->items)
@@ -112,7 +158,8 @@ bool slot_batch_has_stuck(const struct slot_batch *batch)
 	size_t i;
 
 	for (i = 0; i < batch->count; i++)
-		if (batch->items[i].state == SLOT_BATCH_STUCK)
+		if (batch->items[i].state == SLOT_BATCH_STUCK ||
+		    batch->items[i].state == SLOT_BATCH_DOOMED)
 			return true;
 	return false;
 }
@@ -127,6 +174,9 @@ const char *slot_batch_describe(const struct slot_batch_item *item)
 		[SLOT_BATCH_FAILED] = "not swapped in",
 		[SLOT_BATCH_REVERTED] = "swapped in and back",
 		[SLOT_BATCH_STUCK] = "swapped in, and the way back failed: it runs",
+		[SLOT_BATCH_KEPT] = "not detached, it runs on",
+		[SLOT_BATCH_DOOMED] = "it runs on, but is recorded as detached: the next start of "
+				      "slotd takes it off",
 		[SLOT_BATCH_DONE] = "changed",
 	};
 

@@ -18,6 +18,8 @@ enum slot_batch_state {
 	SLOT_BATCH_FAILED,   /* it could not be swapped in */
 	SLOT_BATCH_REVERTED, /* swapped in, and back */
 	SLOT_BATCH_STUCK,    /* swapped in, and the way back failed: it runs */
+	SLOT_BATCH_KEPT,     /* not detached */
+	SLOT_BATCH_DOOMED,   /* not detached, and its record could not be taken back: it says so */
 	SLOT_BATCH_DONE,
 };
 
@@ -53,10 +55,17 @@ int slot_batch_prepare(struct slot_batch *batch, const struct slot_chain *chain,
  */
 int slot_batch_commit(struct slot_batch *batch, struct slot_reason *why);
 
+/*
+ * slot_batch_detach - take all of them off their interfaces, as slot_chain_detach does
+ * with keep_off: where that cannot be recorded for one of them, none is. Returns 0, and
+ * each item has its outcome, with a warning where pins stayed; or -errno and why.
+ */
+int slot_batch_detach(struct slot_batch *batch, struct slot_reason *why);
+
 /* slot_batch_close - nothing stays of what was built and not swapped in. */
 void slot_batch_close(struct slot_batch *batch);
 
-/* slot_batch_has_stuck - whether a chain runs what was refused as a whole. */
+/* slot_batch_has_stuck - whether a chain could not go back when the whole was refused. */
 bool slot_batch_has_stuck(const struct slot_batch *batch);
 
 /* slot_batch_describe - what became of an item, in words. Static. */

@@ -17,6 +17,15 @@ struct slot_chain_before {
 	bool was_attached;
 };
 
+/* slot_chain_remember - @chain as it is before a commit or a detach. */
+struct slot_chain_before slot_chain_remember(const struct slot_chain *chain);
+
+/*
+ * slot_chain_restore - make @chain what it was, in memory; all but the next number: a
+ * generation that was swapped in has counted under its number, and keeps it.
+ */
+void slot_chain_restore(struct slot_chain *chain, const struct slot_chain_before *before);
+
 /* One attempt at the next generation, and all that has to be undone if it fails. */
 struct slot_attempt {
 	struct slot_chain *chain;

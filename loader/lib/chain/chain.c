@@ -16,7 +16,6 @@
 #include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
-#include "loader/lib/registry/adoption.h"
 
 void slot_chain_free(struct slot_chain *chain)
 {
@@ -261,50 +260,6 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (err || !chain->current || chain->is_detached)
 		return err;
 	return slot_chain_attach(chain, chain->current->root_fd, why);
-}
-
-int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why)
-{
-	struct slot_generation *current = TAKE_PTR(chain->current);
-	struct slot_generation *previous = TAKE_PTR(chain->previous);
-	struct slot_overrides overrides = chain->overrides;
-	struct slot_watches watches = chain->watches;
-	bool was_detached = chain->is_detached;
-	char gone[8];
-	size_t i;
-	int err;
-
-	/* The intention first: a start after a kill in between finds nothing to bring back. */
-	chain->is_detached = keep_off;
-	chain->watches = (struct slot_watches){ 0 };
-	/* Programs that were adopted live nowhere but in the kernel. */
-	slot_adoption_forget(&chain->overrides, gone, sizeof(gone));
-	err = slot_chain_save(chain, why);
-	if (err) {
-		chain->is_detached = was_detached;
-		chain->overrides = overrides;
-		chain->watches = watches;
-		chain->current = current;
-		chain->previous = previous;
-		return err;
-	}
-	slot_chain_unlink(chain);
-	SLOT_FAULT("detach.unlinked");
-	/* The totals go with the folder: nothing is added to them any more. */
-	slot_chain_drop(chain, current);
-	slot_chain_drop(chain, previous);
-	for (i = 0; i < SLOT_UNFOLDED_MAX; i++)
-		slot_chain_drop(chain, TAKE_PTR(chain->unfolded[i]));
-	chain->unfolded_reason.text[0] = '\0';
-	slot_program_cache_clear(&chain->cache);
-	if (chain->totals_fd >= 0)
-		close(chain->totals_fd);
-	chain->totals_fd = -1;
-	err = slot_pin_remove_all(chain->dir);
-	if (err)
-		return slot_reason_set(why, err, "the chain is off '%s', but '%s' remains: %s",
-				       chain->interface, chain->dir, strerror(-err));
-	return 0;
 }
 
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters)

@@ -5,6 +5,8 @@
 
 #include "loader/lib/chain/chain.h"
 
+struct slot_chain_before;
+
 #define SLOT_PIN_MAPS "maps"
 #define SLOT_PIN_CODE "arrays" /* of a generation: "arrays_NN", the program arrays of slot NN */
 
@@ -56,6 +58,18 @@ int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why);
 
 /* Take the link away: unpinned first, closed last, so that the detach is over on return. */
 void slot_chain_unlink(struct slot_chain *chain);
+
+/*
+ * The steps of slot_chain_detach. The first records that the chain is to be off, which
+ * the second takes back, and the third carries out: it cannot fail but for litter that
+ * stays. All return 0 or -errno, and say why; where the first fails nothing is changed.
+ */
+int slot_chain_intend_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why,
+			     struct slot_chain_before *ret_before);
+int slot_chain_cancel_detach(struct slot_chain *chain, const struct slot_chain_before *before,
+			     struct slot_reason *why);
+int slot_chain_finish_detach(struct slot_chain *chain, const struct slot_chain_before *before,
+			     struct slot_reason *why);
 
 /*
  * Put the current generation's maps where the chain keeps them: those that it
