@@ -76,6 +76,29 @@ static struct slot_watch_counts count_canary(const struct slot_chain *chain,
 	return count(&all->canaries[slot]);
 }
 
+/*
+ * What the version that runs did. A generation that is hardly older than the change
+ * says too little: then what all did counts, but not a version that was just left,
+ * or one that is tried again would be held against itself.
+ */
+static struct slot_watch_counts count_before(const struct slot_chain *chain, unsigned int slot,
+					     const struct slot_watch_counts *current,
+					     const struct slot_watch_counts *all)
+{
+	const struct slot_generation *previous = chain->previous;
+	struct slot_watch_counts left;
+	struct slot_counters counters;
+
+	if (current->seen >= SLOT_WATCH_PACKETS_MIN)
+		return *current;
+	if (!previous || slot_chain_counters_previous(chain, &counters) ||
+	    !strcmp(previous->state.slots[slot].object.sha256,
+		    chain->current->state.slots[slot].object.sha256))
+		return *all;
+	left = count(&counters.slots[slot]);
+	return take_away(all, &left);
+}
+
 int watch_begin(const struct slot_chain *chain, const struct slot_state *desired, unsigned int slot,
 		const struct slot_watch_terms *terms, struct slot_reason *why,
 		struct slot_watch *ret_watch)
@@ -89,6 +112,7 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 		.terms = *terms,
 		.deadline_s = now_s() + terms->seconds,
 	};
+	struct slot_watch_counts since;
 	struct slot_counters all;
 	struct slot_counters current;
 	int err = check_trial(chain, desired, slot, why);
@@ -105,11 +129,9 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 	watch.start = count(&all.slots[slot]);
 	if (is_canary)
 		watch.before = count_canary(chain, desired, slot, &all);
-	else
-		watch.before = count(&current.slots[slot]);
-	/* A generation that is hardly older than the change says too little. */
-	if (!is_canary && watch.before.seen < SLOT_WATCH_PACKETS_MIN)
-		watch.before = watch.start;
+	since = count(&current.slots[slot]);
+	if (!is_canary)
+		watch.before = count_before(chain, slot, &since, &watch.start);
 	*ret_watch = watch;
 	return 0;
 }

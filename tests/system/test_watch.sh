@@ -73,6 +73,16 @@ test_aborts() {
 	end_traffic
 }
 
+# What it did the first time is not what the version before does.
+test_again_at_once() {
+	succeeds "a version that aborts all is deployed" watched abort --max-abort 20
+	send_udp 150 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	goes_back "it goes back by itself"
+	succeeds "it is deployed again before the good one saw a packet" watched abort --max-abort 20
+	send_udp 150 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
+	goes_back "it goes back once more"
+}
+
 test_other_changes_meanwhile() {
 	local generation
 	changes "a version is on trial without traffic" deploy trial "${TRIAL}_drop.bpf.o" \

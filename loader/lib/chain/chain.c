@@ -288,19 +288,30 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 	return err;
 }
 
-int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters)
+static int count_generation(const struct slot_generation *generation,
+			    struct slot_counters *ret_counters)
 {
-	struct slot_lineup lineup = slot_generation_lineup(chain->current);
+	struct slot_lineup lineup = slot_generation_lineup(generation);
 	struct slot_counters counters = { 0 };
 	int err;
 
-	if (!chain->current || chain->current->counters_fd < 0)
+	if (!generation || generation->counters_fd < 0)
 		return -ENOENT;
 	slot_counters_choose(&counters, &lineup);
-	err = slot_counters_add(chain->current->counters_fd, &lineup, &counters);
+	err = slot_counters_add(generation->counters_fd, &lineup, &counters);
 	if (!err)
 		*ret_counters = counters;
 	return err;
+}
+
+int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters)
+{
+	return count_generation(chain->current, ret_counters);
+}
+
+int slot_chain_counters_previous(const struct slot_chain *chain, struct slot_counters *ret_counters)
+{
+	return count_generation(chain->previous, ret_counters);
 }
 
 int slot_chain_start_watches(const struct slot_chain *chain, struct slot_reason *why)

@@ -211,8 +211,14 @@ int slot_chain_renew(struct slot_chain *chain, struct slot_reason *why,
 /* slot_chain_counters - everything counted since the chain was attached. Returns 0 or -errno. */
 int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *ret_counters);
 
-/* slot_chain_counters_current - what the generation that runs counted. Returns 0 or -errno. */
+/*
+ * slot_chain_counters_current - what the generation that runs counted.
+ * slot_chain_counters_previous - the one before it. Returns 0, -ENOENT where there
+ * is none or it does not count, or -errno.
+ */
 int slot_chain_counters_current(const struct slot_chain *chain, struct slot_counters *ret_counters);
+int slot_chain_counters_previous(const struct slot_chain *chain,
+				 struct slot_counters *ret_counters);
 
 /* slot_chain_start_watches - write down @chain's watches as they are now. Returns 0 or -errno, says why. */
 int slot_chain_start_watches(const struct slot_chain *chain, struct slot_reason *why);
