@@ -12,7 +12,6 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
 #include "loader/lib/config/verdict.h"
-#include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 #include "loader/lib/registry/canary.h"
@@ -251,14 +250,6 @@ static json_t *list_maps(const char *map_dir)
 	return list;
 }
 
-static json_t *sum_map_memory(const char *map_dir)
-{
-	struct slot_map_memory memory = { 0 };
-
-	slot_map_memory_sum(map_dir, NULL, &memory);
-	return json_integer((json_int_t)memory.bytes);
-}
-
 static json_t *list_settings(const struct slot_settings *settings)
 {
 	json_t *json = json_object();
@@ -287,7 +278,7 @@ json_t *api_slot(const struct slot_chain *chain, unsigned int slot, bool has_set
 	json_object_set_new(json, "limits",
 			    slot_limits_to_json(&chain->current->state.slots[slot].limits));
 	json_object_set_new(json, "map_memory",
-			    sum_map_memory(json_string_value(json_object_get(json, "map_dir"))));
+			    json_integer((json_int_t)slot_chain_measure_maps(chain, slot)));
 	json_object_set_new(json, "maps",
 			    list_maps(json_string_value(json_object_get(json, "map_dir"))));
 	return json;

@@ -235,6 +235,20 @@ static void maps_of_earlier_versions_count(void **state)
 	must_apply(*state, &second);
 }
 
+/* They are code, not state, and no folder of the reservation has them. */
+static void program_arrays_count(void **state)
+{
+	struct slot_chain_state wanted = { 0 };
+
+	world_add_program(&wanted, 2, "jumps");
+	wanted.slots[2].limits.map_memory = 512 << 10;
+	assert_refused(*state, &wanted, -EFBIG, "('targets' alone 1");
+	wanted.slots[2].limits.map_memory = 2 << 20;
+	must_apply(*state, &wanted);
+	assert_true(slot_chain_measure_maps(*state, 2) >= 1 << 20);
+	assert_true(slot_chain_measure_maps(*state, 2) <= 2 << 20);
+}
+
 /* --- single maps --------------------------------------------------------------------------- */
 
 static __u64 measure_new(enum bpf_map_type type, __u32 key_size, __u32 value_size, __u32 flags)
@@ -304,6 +318,7 @@ int main(void)
 	ADD(maps_that_take_more_than_granted_are_refused);
 	ADD(a_first_load_beyond_the_grant_leaves_no_maps);
 	ADD(maps_of_earlier_versions_count);
+	ADD(program_arrays_count);
 	TAP_ADD(&plan, a_map_that_grows_is_measured_like_one_that_is_made_whole, NULL, NULL);
 	TAP_ADD(&plan, a_map_holds_at_least_its_entries, NULL, NULL);
 	return tap_run(&plan, "limits", 1);

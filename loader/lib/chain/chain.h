@@ -220,6 +220,12 @@ int slot_chain_counters_current(const struct slot_chain *chain, struct slot_coun
 int slot_chain_counters_previous(const struct slot_chain *chain,
 				 struct slot_counters *ret_counters);
 
+/*
+ * slot_chain_measure_maps - bytes that the maps of @slot's reservation take, with
+ * the program arrays of what runs; the chain has a current generation.
+ */
+__u64 slot_chain_measure_maps(const struct slot_chain *chain, unsigned int slot);
+
 /* slot_chain_start_watches - write down @chain's watches as they are now. Returns 0 or -errno, says why. */
 int slot_chain_start_watches(const struct slot_chain *chain, struct slot_reason *why);
 

@@ -8,6 +8,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/host/map_memory.h"
 #include "loader/lib/host/owner.h"
 #include "loader/lib/host/pins.h"
 
@@ -134,4 +135,28 @@ int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *w
 	return err ? slot_reason_set(why, err, "cannot hand '%s' to its owner: %s", path,
 				     strerror(-err)) :
 		     0;
+}
+
+static __u64 measure_folder(const char *dir)
+{
+	struct slot_map_memory memory = { 0 };
+
+	slot_map_memory_sum(dir, NULL, &memory);
+	return memory.bytes;
+}
+
+__u64 slot_chain_measure_maps(const struct slot_chain *chain, unsigned int slot)
+{
+	static const char *const versions[] = { "", "_c" };
+	char path[PATH_MAX];
+	__u64 bytes = 0;
+
+	if (!slot_pin_path(path, chain->dir, SLOT_PIN_MAPS "/%s",
+			   chain->current->state.slots[slot].name))
+		bytes = measure_folder(path);
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (!slot_pin_path(path, chain->dir, "gen/%u/" SLOT_PIN_CODE "_%02u%s",
+				   chain->current->number, slot, versions[i]))
+			bytes += measure_folder(path);
+	return bytes;
 }

@@ -99,15 +99,11 @@ int slot_map_memory_get(int fd, __u64 *ret_bytes)
 	return 0;
 }
 
-static int add_map(const char *dir, const char *name, struct slot_map_memory *memory)
+int slot_map_memory_add(int fd, const char *name, struct slot_map_memory *memory)
 {
-	_cleanup_close_ int fd = slot_pin_open(dir, name);
 	__u64 bytes;
-	int err;
+	int err = slot_map_memory_get(fd, &bytes);
 
-	if (fd < 0)
-		return fd;
-	err = slot_map_memory_get(fd, &bytes);
 	if (err)
 		return err;
 	memory->bytes += bytes;
@@ -116,6 +112,13 @@ static int add_map(const char *dir, const char *name, struct slot_map_memory *me
 		snprintf(memory->largest, sizeof(memory->largest), "%s", name);
 	}
 	return 0;
+}
+
+static int add_pin(const char *dir, const char *name, struct slot_map_memory *memory)
+{
+	_cleanup_close_ int fd = slot_pin_open(dir, name);
+
+	return fd < 0 ? fd : slot_map_memory_add(fd, name, memory);
 }
 
 static bool is_there(const char *dir, const char *name)
@@ -136,7 +139,7 @@ static int add_folder(const char *path, const char *except_dir, struct slot_map_
 		return errno == ENOENT ? 0 : -errno;
 	while (!err && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && !is_there(except_dir, entry->d_name))
-			err = add_map(path, entry->d_name, memory);
+			err = add_pin(path, entry->d_name, memory);
 	return err;
 }
 

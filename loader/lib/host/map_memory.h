@@ -19,6 +19,9 @@ struct slot_map_memory {
 	char largest[256]; /* its name; empty: there is no map */
 };
 
+/* slot_map_memory_add - add the map @fd, called @name, to @memory. Returns 0 or -errno. */
+int slot_map_memory_add(int fd, const char *name, struct slot_map_memory *memory);
+
 /*
  * slot_map_memory_sum - of the maps pinned in @dir and in @stage_dir (NULL:
  * none), whose maps take the place of those of the same name. A folder that is

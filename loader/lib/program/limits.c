@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
+
 #include "loader/lib/host/map_memory.h"
 #include "loader/lib/program/helpers.h"
+#include "loader/lib/program/maps.h"
 
 static int check_helpers(const struct slot_program *program, const struct slot_limits *limits,
 			 struct slot_reason *why)
@@ -35,8 +38,28 @@ static int check_helpers(const struct slot_program *program, const struct slot_l
 			       program->manifest.name, denied, granted);
 }
 
-static int check_memory(const struct slot_program_place *place, const struct slot_limits *limits,
-			struct slot_reason *why)
+/*
+ * What a version takes beside the reservation's state: program arrays, and what
+ * libbpf makes of variables of the kernel's configuration. Read-only data has the
+ * bounds of the object.
+ */
+static int add_own_maps(const struct slot_program *program, struct slot_map_memory *memory)
+{
+	const struct bpf_map *map;
+	int err = 0;
+
+	if (!program->object)
+		return 0;
+	bpf_object__for_each_map(map, program->object) {
+		if (!err && bpf_map__fd(map) >= 0 && !slot_map_is_state(map) &&
+		    !strstr(bpf_map__name(map), ".rodata"))
+			err = slot_map_memory_add(bpf_map__fd(map), bpf_map__name(map), memory);
+	}
+	return err;
+}
+
+static int check_memory(const struct slot_program *program, const struct slot_program_place *place,
+			const struct slot_limits *limits, struct slot_reason *why)
 {
 	char taken[SLOT_SIZE_TEXT_MAX];
 	char granted[SLOT_SIZE_TEXT_MAX];
@@ -44,6 +67,8 @@ static int check_memory(const struct slot_program_place *place, const struct slo
 	struct slot_map_memory memory;
 	int err = slot_map_memory_sum(place->map_dir, place->stage_dir, &memory);
 
+	if (!err)
+		err = add_own_maps(program, &memory);
 	if (err)
 		return slot_reason_set(why, err, "cannot tell how much memory the maps take: %s",
 				       strerror(-err));
@@ -65,7 +90,7 @@ int slot_program_limits_check(const struct slot_program *program,
 	int err = limits->has_helpers ? check_helpers(program, limits, why) : 0;
 
 	if (!err && limits->map_memory && place->map_dir)
-		err = check_memory(place, limits, why);
+		err = check_memory(program, place, limits, why);
 	return err;
 }
 
