@@ -158,7 +158,11 @@ replace_and_detach() {
 	sed -i 's/"seat"/"seat" } slot 1 { name = "other"/' "$BED/slots.conf"
 	refuses "slots.conf cannot give an adopted program's slot to another" \
 		"slot 1: it runs 'xdpfilt_alw_udp', adopted" bed_ctl apply
-	sed -i 's/"other"/"xdpfilt_alw_udp" owner = "daemon"/' "$BED/slots.conf"
+	sed -i 's/"other"/"xdpfilt_alw_udp" helpers = { }/' "$BED/slots.conf"
+	refuses "nor bound what a loaded program cannot be held to" \
+		"slot 1 \(xdpfilt_alw_udp\): .* adopted from libxdp .* helpers and map_memory" \
+		bed_ctl apply
+	sed -i 's/helpers = { }/owner = "daemon"/' "$BED/slots.conf"
 	changes "a reservation of its name takes it over" apply
 	is "with its terms" "$(bed_ctl show 1 --json | jq -r '"\(.owner) \(.adopted)"')" "daemon true"
 	filters "and it filters"

@@ -159,6 +159,29 @@ static void check_refuses_a_slot_given_to_another(void **state)
 	assert_non_null(strstr(why.text, "slot 1: it runs 'xdp_filter', adopted from libxdp"));
 }
 
+/* It shows no code, and its maps are pinned nowhere. */
+static void a_loaded_program_is_held_to_no_limits(void **state)
+{
+	struct slot_chain_config config = make_config();
+	struct slot_overrides overrides = adopt_two(&config);
+	struct slot_chain_state chain;
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(slot_registry_resolve(&config, no_objects, &overrides, &chain), 0);
+	assert_int_equal(slot_adoption_check_limits(&chain, &why), 0);
+	chain.slots[2].limits.has_helpers = true;
+	assert_int_equal(slot_adoption_check_limits(&chain, &why), -EACCES);
+	assert_non_null(strstr(why.text, "slot 2 (xdp_filter-2): 'xdp_filter' was adopted"));
+	chain.slots[2].enabled = false;
+	assert_int_equal(slot_adoption_check_limits(&chain, &why), 0);
+	chain.slots[1].limits.map_memory = 1 << 20;
+	assert_int_equal(slot_adoption_check_limits(&chain, &why), -EACCES);
+	chain.slots[1].object.is_adopted = false;
+	assert_int_equal(slot_adoption_check_limits(&chain, &why), 0);
+	slot_chain_state_free(&chain);
+}
+
 static void taking_the_object_back_frees_the_slot(void **state)
 {
 	struct slot_chain_config config = make_config();
@@ -229,6 +252,7 @@ int main(void)
 		cmocka_unit_test(resolve_reserves_their_slots),
 		cmocka_unit_test(a_reservation_of_the_name_takes_it_over),
 		cmocka_unit_test(check_refuses_a_slot_given_to_another),
+		cmocka_unit_test(a_loaded_program_is_held_to_no_limits),
 		cmocka_unit_test(taking_the_object_back_frees_the_slot),
 		cmocka_unit_test(a_return_keeps_what_was_adopted),
 		cmocka_unit_test(forget_keeps_what_was_deployed_meanwhile),

@@ -12,6 +12,7 @@
 #include "loader/lib/host/xdp.h"
 #include "loader/lib/program/limits.h"
 #include "loader/lib/program/maps.h"
+#include "loader/lib/registry/adoption.h"
 
 static bool is_same_canary(const struct slot_state *a, const struct slot_state *b)
 {
@@ -316,6 +317,8 @@ int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
 	unsigned int i;
 	int err = check_canaries(&attempt->desired, why);
 
+	if (!err)
+		err = slot_adoption_check_limits(&attempt->desired, why);
 	attempt->has_frags = true;
 	for (i = 0; i < PARTS && !err; i++) {
 		if (!get_part(&attempt->desired, i, &part))

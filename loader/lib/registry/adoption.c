@@ -156,6 +156,23 @@ int slot_adoption_check(const struct slot_chain_config *chain,
 	return 0;
 }
 
+int slot_adoption_check_limits(const struct slot_chain_state *state, struct slot_reason *why)
+{
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		const struct slot_state *adopted = &state->slots[slot];
+
+		if (!slot_state_is_running(adopted) || !adopted->object.is_adopted ||
+		    (!adopted->limits.has_helpers && !adopted->limits.map_memory))
+			continue;
+		return slot_reason_set(why, -EACCES,
+				       "slot %u (%s): '%s' was adopted from libxdp as a loaded "
+				       "program, which cannot be held against helpers and "
+				       "map_memory in slots.conf: deploy its object",
+				       slot, adopted->name, adopted->object.name);
+	}
+	return 0;
+}
+
 static void resolve_slot(const struct slot_override *override, struct slot_state *slot)
 {
 	*slot = (struct slot_state){

@@ -37,6 +37,13 @@ int slot_adoption_check(const struct slot_chain_config *chain,
 			const struct slot_overrides *overrides, struct slot_reason *why);
 
 /*
+ * slot_adoption_check_limits - whether what runs in @state can be held against its
+ * reservations' helpers and map_memory: a loaded program, taken over with maps of
+ * its own, cannot. Returns 0, or -EACCES; says why.
+ */
+int slot_adoption_check_limits(const struct slot_chain_state *state, struct slot_reason *why);
+
+/*
  * slot_adoption_resolve - add what was adopted to @state, resolved from slots.conf;
  * what that reserves by name is there already.
  */
