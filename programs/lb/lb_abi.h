@@ -48,6 +48,7 @@
 #ifndef LB_REALS_MAX
 #define LB_REALS_MAX 4096
 #endif
+#define LB_REAL_INDEXES (LB_REALS_MAX + 1) /* 0 is no real */
 #ifndef LB_BUCKETS
 #define LB_BUCKETS (1 << 18) /* of the flow table, 64 bytes and 4 flows each */
 #endif
@@ -126,13 +127,15 @@ struct lb_cidr6_key {
 
 /* Value of the four: replaced as a whole, so a packet sees the old or the new one. */
 struct lb_vip {
-	__u32 number;  /* below LB_VIPS_MAX: its counters, and part of the ring's keys */
-	__u32 flags;   /* enum lb_vip_flag */
-	__u8 encap;    /* enum lb_encap */
-	__u8 table;    /* enum lb_table */
-	__u8 ring;     /* 0 or 1: which of its two rings counts */
-	__u8 has_ring; /* 0: no reals, packets are dropped */
-	__u32 pad;
+	__u32 number;	/* below LB_VIPS_MAX: its counters, and part of the ring's keys */
+	__u32 flags;	/* enum lb_vip_flag */
+	__u8 encap;	/* enum lb_encap */
+	__u8 table;	/* enum lb_table */
+	__u8 ring;	/* 0 or 1: which of its two rings counts */
+	__u8 has_ring;	/* 0: no reals, packets are dropped */
+	__u8 ring_kind; /* enum lb_ring_kind: how its rings are made */
+	__u8 pad;
+	__u16 window;	      /* s: how long lb_previous counts after a change */
 	__u64 previous_until; /* CLOCK_MONOTONIC, ns: until when lb_previous counts */
 };
 
@@ -185,7 +188,7 @@ enum lb_real_flag {
 	LB_REAL_LOCAL = 1 << 2, /* this host */
 };
 
-/* Element of lb_reals (ARRAY), from 1 on. */
+/* Element of lb_reals (ARRAY of LB_REAL_INDEXES), from 1 on. */
 struct lb_real {
 	__u8 addr[16]; /* IPv4: the first 4 bytes */
 	__u8 mac[6];   /* for LB_L2 and LB_REWRITE; zeros: the gateway's */
@@ -391,18 +394,19 @@ enum lb_ring_kind {
 	LB_RING_KINDS,
 };
 
-/* Element of lb_notes (ARRAY, by VIP number): the VIP's key, and how its ring is made. */
+/*
+ * Element of lb_notes (ARRAY, by VIP number): the VIP's key. Written before the VIP
+ * and taken away after it, so a note without a VIP is of a change that broke off.
+ */
 struct lb_note {
 	__u8 addr[16]; /* IPv4: the first 4 bytes */
 	__be16 port;
 	__u8 proto;
 	__u8 is_ip6;
 	__u8 prefix_len; /* of the address; 32 or 128: no CIDR VIP */
-	__u8 ring_kind;	 /* enum lb_ring_kind */
 	__u8 is_used;
-	__u8 pad;
-	__u32 freed;  /* as lb_real's */
-	__u32 window; /* s: how long lb_previous counts after a change */
+	__u8 pad[2];
+	__u32 freed; /* as lb_real's */
 };
 
 /* Key of lb_members (HASH, no preallocation): a real of a VIP. */
@@ -414,11 +418,21 @@ struct lb_member_key {
 enum lb_member_flag {
 	LB_MEMBER_DRAINED = 1 << 0, /* takes no new flows */
 	LB_MEMBER_DOWN = 1 << 1,    /* taken out by a health check */
+	LB_MEMBER_FLAGS = LB_MEMBER_DRAINED | LB_MEMBER_DOWN,
+	/* A change is under way; it holds once lb_vip.ring is 1, or 0 without LB_MEMBER_TO_1. */
+	LB_MEMBER_CHANGING = 1 << 8,
+	LB_MEMBER_TO_1 = 1 << 9,
 };
 
+/*
+ * Both states of a member that changes are kept until the VIP's element has the new
+ * ring, so that whoever finds a change broken off knows which of them is true.
+ */
 struct lb_member {
-	__u32 weight;
-	__u32 flags; /* enum lb_member_flag */
+	__u32 weight;	   /* 0: no member, yet */
+	__u32 flags;	   /* enum lb_member_flag */
+	__u32 next_weight; /* with LB_MEMBER_CHANGING; 0: no member any more */
+	__u32 next_flags;
 };
 
 /* --- load-time settings ---------------------------------------------------------------------- */

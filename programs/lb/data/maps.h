@@ -90,7 +90,7 @@ struct {
 /* Written by the control plane, read here for every packet that is sent to a real. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LB_REALS_MAX);
+	__uint(max_entries, LB_REAL_INDEXES);
 	__type(key, __u32);
 	__type(value, struct lb_real);
 } lb_reals SEC(".maps");
@@ -184,7 +184,7 @@ struct {
 /* As lb_counts, by index of the real. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LB_REALS_MAX);
+	__uint(max_entries, LB_REAL_INDEXES);
 	__type(key, __u32);
 	__type(value, struct slot_count);
 } lb_real_counts SEC(".maps");
