@@ -9,7 +9,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/manifest.h"
-#include "programs/lb/data/choose.h"
+#include "programs/lb/data/icmp.h"
+#include "programs/lb/data/ids.h"
 #include "programs/lb/data/packet.h"
 #include "programs/lb/data/send.h"
 #include "programs/lb/data/vip.h"
@@ -26,16 +27,21 @@ static __always_inline int balance(const struct lb_run *run, struct lb_packet *p
 	struct lb_vip vip;
 	int ret;
 
+	ret = read_icmp(run, packet);
+	if (ret != LB_GO_ON)
+		return ret;
 	ret = read_transport(run, packet);
 	if (ret != LB_GO_ON)
 		return ret;
 	if (!find_vip(run, packet, &vip))
 		return LB_NOT_A_VIP;
 	if (packet_end(run) - packet_at(run, ETH_HLEN) > lb_config.mtu)
-		return LB_TOO_LONG;
+		return answer_too_long(run, packet);
 	if (!vip.has_ring)
 		return LB_NO_REALS;
-	ret = choose(run, packet, &vip, &choice);
+	ret = choose_by_id(run, packet, &vip, &choice);
+	if (ret == LB_GO_ON && !choice.real)
+		ret = choose_by_tuple(run, packet, &vip, &choice);
 	if (ret != LB_GO_ON)
 		return ret;
 	return send(run, packet, &vip, &choice);

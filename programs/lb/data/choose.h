@@ -144,9 +144,9 @@ static __always_inline int choose_anew(const struct lb_run *run, const struct lb
 	return LB_GO_ON;
 }
 
-/* choose - the real for @packet, or the end of its way. */
-static __always_inline int choose(const struct lb_run *run, struct lb_packet *packet,
-				  const struct lb_vip *vip, struct lb_choice *choice)
+/* choose_by_tuple - by flow table, source prefix and ring, or the end of the packet's way. */
+static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_packet *packet,
+					   const struct lb_vip *vip, struct lb_choice *choice)
 {
 	struct lb_place place = {};
 

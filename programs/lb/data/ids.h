@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Ids that packets carry, and that name the server whatever the flow's tuple has become. */
+#ifndef LB_DATA_IDS_H
+#define LB_DATA_IDS_H
+
+#include "programs/lb/data/choose.h"
+
+/*
+ * QUIC (RFC 9000): where a header has its destination connection id, and how many bytes
+ * of the packet have to be there for one to be read. Ids shorter than 8 are no servers'.
+ */
+#define QUIC_LONG 0x80
+#define QUIC_TYPE 0x30
+#define QUIC_HANDSHAKE 0x20 /* Initial and 0-RTT are below: their id is the client's */
+#define QUIC_LONG_ID 6
+#define QUIC_SHORT_ID 1
+#define QUIC_ID_LEN 8
+
+#define STABLE_TYPE 0x52
+
+#define TCP_OPTIONS_MAX 15
+#define TCP_OPTIONS_MASK 63
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_ID_LEN 6
+
+/* The id in a connection id; 0 where there is none. Ids with the top bit count as none, as there. */
+static __always_inline __u32 read_quic_id(const struct lb_run *run, const __u8 *id)
+{
+	__u32 version = id[0] >> 6, server = 0;
+
+	if (version == 1)
+		server = (id[0] & 0x3f) << 10 | id[1] << 2 | id[2] >> 6;
+	else if (version == 2)
+		server = id[1] << 16 | id[2] << 8 | id[3];
+	else if (version == 3)
+		server = (__u32)id[1] << 24 | id[2] << 16 | id[3] << 8 | id[4];
+	if ((__s32)server <= 0)
+		return 0;
+	run->count[LB_QUIC_V0 + version]++;
+	return server;
+}
+
+/* The id of a server in a QUIC packet, or 0. */
+static __always_inline __u32 find_quic_id(const struct lb_run *run, const struct lb_packet *packet)
+{
+	const __u8 *quic = packet_at(run, packet->offset + sizeof(struct udphdr));
+
+	if ((void *)(quic + QUIC_SHORT_ID + QUIC_ID_LEN) > packet_end(run))
+		return 0;
+	if (!(quic[0] & QUIC_LONG))
+		return read_quic_id(run, quic + QUIC_SHORT_ID);
+	if ((void *)(quic + QUIC_LONG_ID + QUIC_ID_LEN) > packet_end(run))
+		return 0;
+	if ((quic[0] & QUIC_TYPE) < QUIC_HANDSHAKE) {
+		run->count[LB_QUIC_INITIAL]++;
+		return 0;
+	}
+	if (quic[QUIC_LONG_ID - 1] < QUIC_ID_LEN)
+		return 0;
+	return read_quic_id(run, quic + QUIC_LONG_ID);
+}
+
+/* The id in front of a UDP payload, or 0. */
+static __always_inline __u32 find_stable_id(const struct lb_run *run,
+					    const struct lb_packet *packet)
+{
+	const __u8 *payload = packet_at(run, packet->offset + sizeof(struct udphdr));
+
+	if ((void *)(payload + 4) > packet_end(run) || payload[0] != STABLE_TYPE)
+		return 0;
+	return payload[1] << 16 | payload[2] << 8 | payload[3];
+}
+
+/* The id in the TCP option, in the byte order of the host that wrote it, or 0. */
+static __always_inline __u32 find_tcp_id(const struct lb_run *run, const struct lb_packet *packet)
+{
+	struct tcphdr *tcp = packet_at(run, packet->offset);
+	__u32 left, at = 0;
+
+	if ((void *)(tcp + 1) > packet_end(run))
+		return 0;
+	left = tcp->doff * 4 - sizeof(*tcp);
+	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
+		const __u8 *option = (void *)(tcp + 1) + at;
+
+		if (at + TCP_ID_LEN > left && at + 1 > left)
+			return 0;
+		if ((void *)(option + 2) > packet_end(run) || option[0] == TCP_OPTION_END)
+			return 0;
+		if (option[0] == lb_config.tcp_option_kind)
+			return at + TCP_ID_LEN <= left && option[1] == TCP_ID_LEN &&
+					       (void *)(option + TCP_ID_LEN) <= packet_end(run) ?
+				       *(const __u32 *)(option + 2) :
+				       0;
+		at += option[0] == TCP_OPTION_NOP ? 1 : option[1];
+		/* The same to the verifier in each round, and no more than there can be. */
+		at = join(run, at) & TCP_OPTIONS_MASK;
+	}
+	return 0;
+}
+
+/* The real of the server @id, or 0. */
+static __always_inline __u32 find_server(__u32 id)
+{
+	__u32 *index = id ? bpf_map_lookup_elem(&lb_server_ids, &id) : NULL;
+
+	return index ? *index : 0;
+}
+
+/* What an id said goes into the flow table too. Returns the event that this was. */
+static __always_inline enum lb_counter update_flow(const struct lb_run *run,
+						   const struct lb_packet *packet,
+						   const struct lb_choice *choice)
+{
+	struct lb_place place = {};
+	__u32 known;
+
+	if (!find_place(run, packet, &place))
+		return LB_QUIC_NEW;
+	known = recall_flow(run, &place) & LB_FLOW_REAL;
+	if (known == choice->index)
+		return LB_QUIC_SAME;
+	if (known || !is_flooded(run, place.now))
+		record_flow(&place, choice->real, choice->index);
+	return known ? LB_QUIC_OTHER : LB_QUIC_NEW;
+}
+
+static __always_inline int choose_by_quic(const struct lb_run *run, const struct lb_packet *packet,
+					  struct lb_choice *choice)
+{
+	__u32 id = find_quic_id(run, packet);
+
+	choice->index = find_server(id);
+	if (!choice->index) {
+		if (id)
+			run->count[LB_QUIC_BAD_ID]++;
+		run->count[LB_QUIC_BY_HASH]++;
+		return LB_GO_ON;
+	}
+	choice->real = find_real(choice->index);
+	if (!choice->real)
+		return LB_QUIC_NO_REAL;
+	run->count[LB_QUIC_BY_ID]++;
+	run->count[update_flow(run, packet, choice)]++;
+	return LB_GO_ON;
+}
+
+static __always_inline int
+choose_by_stable(const struct lb_run *run, const struct lb_packet *packet, struct lb_choice *choice)
+{
+	__u32 id = find_stable_id(run, packet);
+
+	choice->index = find_server(id);
+	choice->real = choice->index ? find_real(choice->index) : NULL;
+	if (choice->index && !choice->real)
+		return LB_UNKNOWN_REAL;
+	if (id && !choice->real)
+		run->count[LB_STABLE_BAD_ID]++;
+	run->count[choice->real ? LB_STABLE_BY_ID : LB_STABLE_BY_HASH]++;
+	return LB_GO_ON;
+}
+
+/* A SYN has no id yet, and where the ring alone decides the table need not hear of it. */
+static __always_inline void choose_by_tcp(const struct lb_run *run, const struct lb_packet *packet,
+					  const struct lb_vip *vip, struct lb_choice *choice)
+{
+	__u32 id;
+
+	if (packet->flags & PACKET_SYN)
+		return;
+	id = find_tcp_id(run, packet);
+	choice->index = find_server(id);
+	choice->real = choice->index ? find_real(choice->index) : NULL;
+	if (id && !choice->real)
+		run->count[LB_TCP_ID_BAD_ID]++;
+	run->count[choice->real ? LB_TCP_ID_BY_ID : LB_TCP_ID_BY_HASH]++;
+	if (choice->real && !has_transitions(packet, vip) &&
+	    update_flow(run, packet, choice) == LB_QUIC_OTHER)
+		run->count[LB_TCP_ID_OTHER]++;
+}
+
+/* choose_by_id - leaves choice->real NULL where the packet carries no server's id. */
+static __always_inline int choose_by_id(const struct lb_run *run, const struct lb_packet *packet,
+					const struct lb_vip *vip, struct lb_choice *choice)
+{
+	/* The bytes behind an ICMP error's quoted ports may be missing. */
+	if (packet->flags & PACKET_ICMP)
+		return LB_GO_ON;
+	if (!(packet->flags & PACKET_UDP)) {
+		if (lb_config.tcp_server_id)
+			choose_by_tcp(run, packet, vip, choice);
+		return LB_GO_ON;
+	}
+	if (vip->flags & LB_QUIC)
+		return choose_by_quic(run, packet, choice);
+	if (vip->flags & LB_STABLE_ROUTING)
+		return choose_by_stable(run, packet, choice);
+	return LB_GO_ON;
+}
+
+#endif
