@@ -97,7 +97,8 @@ check_length() {
 # Each room, and the others that its files may include (docs/architecture.md): every floor of the
 # library those below it.
 ROOMS='
-bpf
+bpf/*.h
+bpf/*/ loader/lib/base programs/(shared|cli.h) bpf
 dispatcher bpf build/gen
 loader/lib/base
 loader/lib/config loader/lib/base dispatcher
@@ -116,25 +117,28 @@ check_rooms() {
 	local room below bad=0
 	while read -r room below; do
 		[[ $room ]] || continue
-		! grep -rnE --include='*.[ch]' '^#include "' "$room" |
-			grep -vE ":#include \"(${room}${below:+|${below// /|}})(/|\")" || bad=1
+		# shellcheck disable=SC2086 # a room may be a pattern
+		! grep -rHnE --include='*.[ch]' '^#include "' $room |
+			grep -vE ":#include \"(${room%%/[*]*}${below:+|${below// /|}})(/|\")" || bad=1
 	done <<<"$ROOMS"
 	return "$bad"
 }
 
-# A *_abi.h is included by both sides, bpf/ and *.bpf.h by BPF code, the rest by user space.
+# A *_abi.h is included by both sides, bpf/*.h and *.bpf.h by BPF code, the rest by user space.
 check_headers() {
-	local header bad=0
+	local header side bad=0
 	for header; do
+		side=both
 		case $header in
-		*.bpf.h | bpf/* | *_abi.h)
+		*_abi.h) ;;
+		bpf/*/*) side=user ;;
+		*.bpf.h | bpf/*) side=bpf ;;
+		*) side=user ;;
+		esac
+		[[ $side == user ]] ||
 			echo "#include \"$header\"" | "$CLANG" "${bpf_flags[@]}" -fsyntax-only -x c - || bad=1
-			;;
-		esac
-		case $header in
-		*.bpf.h | bpf/*) ;;
-		*) echo "#include \"$header\"" | "$CC" "${c_flags[@]}" -fsyntax-only -x c - || bad=1 ;;
-		esac
+		[[ $side == bpf ]] ||
+			echo "#include \"$header\"" | "$CC" "${c_flags[@]}" -fsyntax-only -x c - || bad=1
 	done
 	return "$bad"
 }

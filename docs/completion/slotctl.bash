@@ -73,7 +73,7 @@ _slotctl() {
 	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
-	firewall:-* | decap:-*) words+=' --map-dir' ;;
+	firewall:-* | decap:-* | lb_hc:-*) words+=' --map-dir' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;

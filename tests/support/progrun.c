@@ -41,6 +41,26 @@ int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run)
 	return 0;
 }
 
+int progrun_skb(int prog_fd, struct packet *p, uint32_t mark, struct progrun *ret_run)
+{
+	struct __sk_buff before = { .mark = mark }, after = {};
+	struct progrun run = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet_bytes(p),
+		    .data_size_in = (__u32)p->len, .data_out = run.bytes,
+		    .data_size_out = sizeof(run.bytes), .ctx_in = &before,
+		    .ctx_size_in = sizeof(before), .ctx_out = &after, .ctx_size_out = sizeof(after),
+		    .repeat = 1);
+	int err = bpf_prog_test_run_opts(prog_fd, &opts);
+
+	if (err)
+		return err;
+	run.verdict = opts.retval;
+	run.len = opts.data_size_out;
+	run.mark = after.mark;
+	*ret_run = run;
+	return 0;
+}
+
 int progrun_fd(const struct bpf_object *object, const char *name)
 {
 	const struct bpf_program *prog = bpf_object__find_program_by_name(object, name);

@@ -14,6 +14,7 @@ struct progrun {
 	uint32_t verdict; /* what the program returned */
 	unsigned char bytes[PACKET_SIZE_MAX];
 	size_t len;
+	uint32_t mark; /* of progrun_skb(): what the packet has afterwards */
 };
 
 /* progrun_open - open an object of the build folder, "bpf/pass.bpf.o"; NULL if it cannot. */
@@ -21,6 +22,9 @@ struct bpf_object *progrun_open(const char *name);
 
 /* progrun_packet - run @prog_fd on @p once. Returns 0 or -errno. */
 int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run);
+
+/* progrun_skb - the same for a TC program; the packet has @mark. */
+int progrun_skb(int prog_fd, struct packet *p, uint32_t mark, struct progrun *ret_run);
 
 /* progrun_fd - the loaded program @name of @object, or a negative number; owned by @object. */
 int progrun_fd(const struct bpf_object *object, const char *name);
