@@ -372,6 +372,21 @@ static void transitions_keep_old_connections_and_record_new_ones(void **state)
 	lb_case_close(&lb);
 }
 
+static void transitions_know_no_record_of_an_earlier_era(void **state)
+{
+	struct lb_vip vip = { .table = LB_TABLE_TRANSITIONS };
+	struct lb_case lb;
+
+	(void)state;
+	open_case(&lb, &vip, REAL4 | LB_ENTRY_TABLE | LB_ENTRY_ERA_ONE);
+	assert_int_equal(send_to(&lb, 80, TCP_SYN), REAL4);
+	lb_case_ring_of(&lb, 0, OTHER4 | LB_ENTRY_TABLE | LB_ENTRY_ERA_ONE);
+	assert_int_equal(send_to(&lb, 80, TCP_ACK), REAL4);
+	lb_case_ring_of(&lb, 0, OTHER4 | LB_ENTRY_TABLE | 2 * LB_ENTRY_ERA_ONE);
+	assert_int_equal(send_to(&lb, 80, TCP_ACK), OTHER4);
+	lb_case_close(&lb);
+}
+
 static void transitions_end(void **state)
 {
 	struct lb_vip vip = { .table = LB_TABLE_TRANSITIONS, .previous_until = 1 };
@@ -435,6 +450,7 @@ int main(void)
 	TAP_ADD(&plan, table_is_left_alone_in_a_flood, NULL, NULL);
 	TAP_ADD(&plan, transitions_leave_the_table_alone_in_steady_state, NULL, NULL);
 	TAP_ADD(&plan, transitions_keep_old_connections_and_record_new_ones, NULL, NULL);
+	TAP_ADD(&plan, transitions_know_no_record_of_an_earlier_era, NULL, NULL);
 	TAP_ADD(&plan, transitions_end, NULL, NULL);
 	TAP_ADD(&plan, a_port_of_all_ports_counts_only_where_the_vip_says, NULL, NULL);
 	TAP_ADD(&plan, prefixes_come_after_addresses, NULL, NULL);

@@ -149,6 +149,7 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 					   const struct lb_vip *vip, struct lb_choice *choice)
 {
 	struct lb_place place = {};
+	__u32 era = 0;
 
 	if (vip->flags & LB_DST_PORT_ONLY)
 		forget_client(packet);
@@ -160,9 +161,12 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 			choice->real = find_real(choice->index);
 			return choice->real ? LB_GO_ON : LB_NO_REAL;
 		}
+		era = entry.value & LB_ENTRY_ERA;
 	}
 	if (!find_place(run, packet, &place))
 		return LB_NO_REAL;
+	/* What was recorded before the entry was last left alone may be of another connection. */
+	place.tag ^= era;
 	run->count[LB_TABLE_PACKETS]++;
 	if (!(packet->flags & PACKET_SYN) && !(vip->flags & LB_NO_TABLE) &&
 	    choose_by_table(run, packet, vip, &place, choice))
