@@ -277,6 +277,17 @@ int op_undeploy(struct daemon *daemon, struct slot_chain *chain, unsigned int sl
 	return edit_apply(daemon, chain, &edit, "undeploy", who, error, ret_outcome);
 }
 
+/* What runs once the slot is enabled, a canary that waited with it included. */
+static int check_waiting(const struct daemon *daemon, const struct slot_chain *chain,
+			 const struct slot_state *slot, struct op_error *error)
+{
+	int err = slot->has_object ? check_signed(daemon, chain, slot, &slot->object, error) : 0;
+
+	if (!err && slot->canary.present)
+		err = check_signed(daemon, chain, slot, &slot->canary.object, error);
+	return err;
+}
+
 int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot, bool is_enabled,
 	      const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
@@ -286,8 +297,8 @@ int op_enable(struct daemon *daemon, struct slot_chain *chain, unsigned int slot
 
 	if (!edited)
 		return err;
-	if (is_enabled && !edited->enabled && edited->has_object)
-		err = check_signed(daemon, chain, edited, &edited->object, error);
+	if (is_enabled && !edited->enabled)
+		err = check_waiting(daemon, chain, edited, error);
 	if (err)
 		return err;
 	edited->enabled = is_enabled;

@@ -223,6 +223,23 @@ test_canary() {
 	is "the slot runs its own version" "$(deployed)" pass
 }
 
+# The slot's own version was signed anew, beside another slot; what waits with it was not.
+test_waiting_canary() {
+	sign "$PASS"
+	sign "$COUNT"
+	bed_ctl deploy guest "$PASS" >/dev/null
+	changes "a canary is deployed" deploy guest "$COUNT" --canary 50%
+	changes "and waits with its slot, which is disabled" disable guest
+	cp "$BED/other.pub" "$BED/team.pub"
+	sign "$PASS" other
+	changes "the next key has signed the slot's version" deploy firewall "$PASS"
+	refuses "not the canary, with which the slot is not enabled" \
+		"slot 'guest': the signature of 'count' is refused: it is signed by key" \
+		bed_ctl enable guest
+	changes "the canary is taken away" abort guest
+	changes "then the slot is enabled" enable guest
+}
+
 test_starts() {
 	local lines
 
