@@ -98,6 +98,26 @@ test_maps() {
 	is "the pins are still the owner's" "$(stat -c '%U %a' "$theirs/fw_ports")" "nobody 600"
 }
 
+# What slots.conf says of a slot is in force with the apply: rights and pins at once.
+test_other_owner() {
+	local theirs
+
+	as_nobody deploy theirs "$BED_OBJECTS/firewall.bpf.o" >/dev/null
+	theirs=$(map_dir 5)
+	as_nobody firewall --map-dir "$theirs" deny add "$DENIED4/32" >/dev/null
+	sed -i 's/owner = "nobody"/owner = "bin"/' "$BED/slots.conf"
+	changes "a slot is given to another owner" apply
+	is "the pins of its maps are the new owner's" \
+		"$(stat -c '%U %a' "$theirs"/* | sort -u)" "bin 600"
+	succeeds "with what was in them" no_ping "$SERVER4" "$DENIED4"
+	refuses "the first owner no longer disables it" "does not own slot 5" as_nobody disable theirs
+	refuses "nor writes its maps" "Permission denied" \
+		as_nobody firewall --map-dir "$theirs" deny del "$DENIED4/32"
+	succeeds "the new one does" bed_ctl_as bin bin firewall --map-dir "$theirs" \
+		deny del "$DENIED4/32"
+	succeeds "and disables it" bed_ctl_as bin bin disable theirs
+}
+
 # Who may open a folder may lock it, and slotd would not start again.
 test_lock() {
 	local dir user
