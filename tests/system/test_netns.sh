@@ -206,6 +206,51 @@ test_moved_to_a_namespace_without_one() {
 	succeeds "it has the chain again" is_on blue:w0
 }
 
+# ports_of NETNS: of the chains on ports there, those that run and what they run in slot 5
+ports_of() {
+	local port
+
+	for port in p1 p2; do
+		[[ $(of "$1:$port" .attached) != true ]] ||
+			echo "$port=$(of "$1:$port" '.slots[5].program')"
+	done | paste -sd ' '
+}
+
+# A chain for each port of a bridge that is in another namespace.
+test_ports_in_a_namespace() {
+	local port
+
+	in_room blue ip link add bond0 type bridge
+	for port in 1 2; do
+		in_room blue ip link add "p$port" type veth peer name "q$port"
+		in_room blue ip link set "p$port" up
+	done
+	in_room blue ip link set p1 master bond0
+	cat >>"$BED/slots.conf" <<-END
+		chain "bond0" {
+			netns = "blue"
+			members = true
+			engine = "$BED_ENGINE"
+			slot 5 { name = "guest" object = "pass.bpf.o" }
+		}
+	END
+	succeeds "a reload brings chains to ports in another namespace" bed_ctl reload
+	is "the one that is there has its own" "$(ports_of blue)" "p1=pass"
+	succeeds "a deploy to all of them" bed_ctl --chain blue:bond0 deploy guest \
+		"$BED_PROGS/bpf/progs/count.bpf.o"
+	in_room blue ip link set p2 master bond0
+	in_time "one that joins gets it" 5 eval '[[ $(ports_of blue) == "p1=count p2=count" ]]'
+	in_room blue ip link set p1 nomaster
+	in_time "one that is released is bare" 5 eval '[[ -z $(room_xdp blue p1) ]]'
+	is "the other is not" "$(ports_of blue)" "p2=count"
+	bed_slotd_stop
+	in_room blue ip link set p1 master bond0
+	in_room blue ip link set p2 nomaster
+	succeeds "both change places while slotd is away" bed_slotd
+	in_time "and are followed" 5 eval '[[ $(ports_of blue) == "p1=count" ]]'
+	is "the one that left is bare" "$(room_xdp blue p2)" ""
+}
+
 test_renamed_and_deleted() {
 	in_room blue ip link set w0 down
 	in_room blue ip link set w0 name w7
