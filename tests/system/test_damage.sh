@@ -88,6 +88,37 @@ test_removed_while_slotd_is_away() {
 	check_streams "pins removed while slotd is away"
 }
 
+map_id() {
+	bpftool -j map show pinned "$1" | jq .id
+}
+
+# The map of a program that runs is still there, and the next version shall have it.
+test_map_removed_while_slotd_is_away() {
+	local maps before lines
+
+	maps=$(echo "$BED"/bpf/slotd/*-eth0/maps)
+	before=$(map_id "$maps/guest/state_seen")
+	bed_slotd_stop KILL
+	rm "$maps/guest/state_seen"
+	lines=$(bed_log_lines)
+	succeeds "slotd starts without the pin of a map" bed_slotd
+	matches "the log names the map" "$(bed_log "$lines")" \
+		"map 'state_seen' of slot 5 \(guest\) was removed; it was pinned again"
+	matches "the status as well" "$(bed_get status '.chains[0].warnings[]')" \
+		"'state_seen' of slot 5"
+	is "it is the one that runs" "$(map_id "$maps/guest/state_seen")" "$before"
+	is "with the mode that it had" "$(stat -c %a "$maps/guest/state_seen")" 600
+	succeeds "the next version is deployed" bed_ctl deploy guest "$STATE_NEXT"
+	is "and goes on with it" "$(map_id "$maps/guest/state_seen")" "$before"
+	bed_slotd_stop
+	rm "$maps/guest/state_seen" "$maps"/firewall/*
+	lines=$(bed_log_lines)
+	succeeds "slotd starts without the pins of two slots" bed_slotd
+	matches "each of them is told of" "$(bed_log "$lines" | tr '\n' ' ')" \
+		"of slot 2 \(firewall\) was removed.* 'state_seen' of slot 5"
+	succeeds "the packets are still filtered" no_ping "$SERVER4" "$DENIED4"
+}
+
 # Without the pin of what runs nothing tells what it is: left alone, with one line.
 test_root_removed_while_slotd_is_away() {
 	local before lines

@@ -81,6 +81,13 @@ int slot_chain_finish_detach(struct slot_chain *chain, const struct slot_chain_b
  */
 int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *why);
 
+/*
+ * Pin the maps of the running programs again whose pins somebody removed while slotd was
+ * away; chain->lost says which, and which not. Whether any was: slot_chain_settle_maps
+ * has to give it to its owner.
+ */
+bool slot_chain_repair_maps(struct slot_chain *chain);
+
 /* Remove @generation from kernel and disk and free it, uncounted. NULL is fine. */
 void slot_chain_drop(const struct slot_chain *chain, struct slot_generation *generation);
 

@@ -369,6 +369,8 @@ static int finish_change(struct slot_chain *chain, const struct slot_chain_recor
 	if (!chain->current)
 		return 0;
 	err = slot_chain_settle_maps(chain, why);
+	if (!err && slot_chain_repair_maps(chain))
+		err = slot_chain_settle_maps(chain, why);
 	if (err || (chain->current->number == record->current && previous == record->previous))
 		return err;
 	if (chain->current->number != record->current) {

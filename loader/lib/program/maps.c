@@ -16,7 +16,6 @@
 #include "loader/lib/program/map_shape.h"
 #include "loader/lib/program/program.h"
 
-#define MAP_PIN_NAME_SIZE 64
 #define USED_MAPS_MAX 64 /* of one program; kernel: MAX_USED_MAPS */
 
 static bool is_data(const char *name)
@@ -49,23 +48,23 @@ static __u32 find_pinned_id(const char *dir, const char *name)
 
 /* --- orders --------------------------------------------------------------------------------- */
 
-static bool has_map(const struct bpf_object *object, const char *pin_name)
+static const struct bpf_map *find_map(const struct bpf_object *object, const char *pin_name)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	const struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object) {
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
 		if (slot_map_is_state(map) && !strcmp(name, pin_name))
-			return true;
+			return map;
 	}
-	return false;
+	return NULL;
 }
 
 static int refuse_unknown(const struct bpf_object *object, const char *wanted, const char *order,
 			  struct slot_reason *why)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	char known[1024] = "";
 	const struct bpf_map *map;
 
@@ -88,7 +87,7 @@ static int check_names(const struct bpf_object *object, char *const *names, size
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (!has_map(object, names[i]))
+		if (!find_map(object, names[i]))
 			return refuse_unknown(object, names[i], order, why);
 	return 0;
 }
@@ -120,7 +119,7 @@ static int open_pinned(const struct slot_program_place *place, const char *name)
 static int reuse_map(struct bpf_map *map, const struct btf *btf,
 		     const struct slot_program_place *place, struct slot_reason *why)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	_cleanup_close_ int fd = -1;
 	int err;
 
@@ -174,7 +173,7 @@ static int pin_map(const struct bpf_map *map, const char *name, const char *dir,
 int slot_program_maps_stage(struct bpf_object *object, const struct slot_program_place *place,
 			    struct slot_reason *why)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	struct bpf_map *map;
 	int err;
 
@@ -199,7 +198,7 @@ int slot_program_maps_stage(struct bpf_object *object, const struct slot_program
 /* A pin that somebody removed has nothing else in its place. */
 static bool is_object_current(const struct bpf_object *object, const char *map_dir)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	const struct bpf_map *map;
 	__u32 pinned;
 
@@ -264,6 +263,99 @@ bool slot_program_maps_is_current(const struct slot_program *program, const char
 				 is_fd_current(program->fd, map_dir);
 }
 
+/* --- pins that somebody removed ------------------------------------------------------------- */
+
+size_t slot_program_maps_list_unpinned(const struct slot_program *program, const char *map_dir,
+				       char (*ret_names)[SLOT_MAP_PIN_NAME_SIZE], size_t max)
+{
+	char name[SLOT_MAP_PIN_NAME_SIZE];
+	const struct bpf_map *map;
+	size_t count = 0;
+
+	bpf_object__for_each_map(map, program->object) {
+		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+		if (count < max && slot_map_is_state(map) && !find_pinned_id(map_dir, name))
+			memcpy(ret_names[count++], name, sizeof(name));
+	}
+	return count;
+}
+
+/* Whether it is pinned for any slot: @maps_dir has a folder for each. */
+static bool is_any_slots(__u32 id, const char *maps_dir)
+{
+	_cleanup_closedir_ DIR *dir = opendir(maps_dir);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' &&
+		    !slot_pin_path(path, maps_dir, "%s", entry->d_name) && is_pinned(id, path))
+			return true;
+	return false;
+}
+
+/* The kernel keeps 15 bytes of a name; of a section's they end in what its pin is called. */
+static bool is_called(int fd, const char *pin_name)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	char name[SLOT_MAP_PIN_NAME_SIZE];
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len))
+		return false;
+	slot_pin_map_name(info.name, name, sizeof(name));
+	return !strncmp(name, pin_name, BPF_OBJ_NAME_LEN - 1);
+}
+
+/* The one map of those with @ids that can be @map; -ENOENT: none, -ENOTUNIQ: several. */
+static int find_running(const struct bpf_map *map, const char *name, const struct btf *btf,
+			const struct bpf_prog_info *info, const char *maps_dir)
+{
+	const __u32 *ids = (const __u32 *)(unsigned long)info->map_ids;
+	int found = -ENOENT;
+	__u32 i;
+
+	for (i = 0; i < info->nr_map_ids && i < USED_MAPS_MAX; i++) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		if (fd < 0 || !is_state_id(ids[i]) || !is_called(fd, name) ||
+		    is_any_slots(ids[i], maps_dir) ||
+		    slot_map_shape_check(fd, name, map, btf, NULL))
+			continue;
+		if (found >= 0) {
+			close(found);
+			return -ENOTUNIQ;
+		}
+		found = TAKE_FD(fd);
+	}
+	return found;
+}
+
+int slot_program_maps_repin(const struct slot_program *program, const char *name, int prog_fd,
+			    const char *maps_dir, const char *slot)
+{
+	const struct bpf_map *map = find_map(program->object, name);
+	_cleanup_close_ int fd = -1;
+	__u32 ids[USED_MAPS_MAX];
+	struct bpf_prog_info info = {
+		.nr_map_ids = USED_MAPS_MAX,
+		.map_ids = (__u64)(unsigned long)ids,
+	};
+	__u32 len = sizeof(info);
+	char dir[PATH_MAX];
+	int err = bpf_prog_get_info_by_fd(prog_fd, &info, &len);
+
+	if (err || !map)
+		return err ? err : -ENOENT;
+	fd = find_running(map, name, bpf_object__btf(program->object), &info, maps_dir);
+	if (fd < 0)
+		return fd;
+	err = slot_pin_path(dir, maps_dir, "%s", slot);
+	if (!err)
+		err = slot_pin_mkdir(dir);
+	return err ? err : slot_pin_set(fd, dir, name);
+}
+
 /* --- program arrays ------------------------------------------------------------------------- */
 
 bool slot_program_maps_has_code(const struct bpf_object *object)
@@ -279,7 +371,7 @@ bool slot_program_maps_has_code(const struct bpf_object *object)
 int slot_program_maps_pin_code(const struct slot_program *program, const char *dir,
 			       struct slot_reason *why)
 {
-	char name[MAP_PIN_NAME_SIZE];
+	char name[SLOT_MAP_PIN_NAME_SIZE];
 	const struct bpf_map *map;
 	int err = 0;
 

@@ -10,6 +10,8 @@
 
 #include "loader/lib/base/reason.h"
 
+#define SLOT_MAP_PIN_NAME_SIZE 64
+
 struct bpf_map;
 struct bpf_object;
 struct slot_program;
@@ -46,6 +48,22 @@ int slot_program_maps_stage(struct bpf_object *object, const struct slot_program
  * a reset, a migration or a rollback may have put others in their place.
  */
 bool slot_program_maps_is_current(const struct slot_program *program, const char *map_dir);
+
+/*
+ * slot_program_maps_list_unpinned - the pins that @program, not loaded, would have in
+ * @map_dir, and that are not there; @max at most. Returns how many.
+ */
+size_t slot_program_maps_list_unpinned(const struct slot_program *program, const char *map_dir,
+				       char (*ret_names)[SLOT_MAP_PIN_NAME_SIZE], size_t max);
+
+/*
+ * slot_program_maps_repin - pin the map @name of @program, not loaded, in @maps_dir/@slot
+ * again: the one that the running program @prog_fd uses, which has this name and shape and
+ * is pinned for no slot in @maps_dir. Returns 0, -ENOENT where there is none, -ENOTUNIQ
+ * where there are several, or -errno. Needs CAP_SYS_ADMIN, to open maps by their ids.
+ */
+int slot_program_maps_repin(const struct slot_program *program, const char *name, int prog_fd,
+			    const char *maps_dir, const char *slot);
 
 /*
  * slot_program_maps_pin_code - pin the program arrays of @program in @dir, which
