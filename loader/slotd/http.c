@@ -112,32 +112,6 @@ static bool take_body(struct exchange *exchange, const char *bytes, size_t size)
 	return true;
 }
 
-/* json_string refuses what is no UTF-8. */
-json_t *http_text_new(const char *text)
-{
-	_cleanup_free_ char *clean = NULL;
-	json_t *json = json_string(text);
-	char *c;
-
-	if (json)
-		return json;
-	clean = strdup(text);
-	for (c = clean; c && *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	return clean ? json_string(clean) : NULL;
-}
-
-json_t *http_error_new(const char *text, const struct slot_reasons *details)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; details && i < details->count; i++)
-		json_array_append_new(list, http_text_new(details->lines[i]));
-	return json_pack("{s:o, s:o}", "error", http_text_new(text), "details", list);
-}
-
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned int status,
 				   json_t *answer)
 {
@@ -260,8 +234,11 @@ static enum MHD_Result judge_request(const struct http_server *server,
 	} else {
 		status = server->handler->admit(server->data, request, &body, &answer);
 	}
-	if (status == MHD_HTTP_OK)
+	if (status == MHD_HTTP_OK) {
 		status = open_body(connection, &body, exchange, &answer);
+		if (status != MHD_HTTP_OK)
+			server->handler->refuse(server->data, request, answer);
+	}
 	if (status != MHD_HTTP_OK && !is_body_coming(connection))
 		return send_answer(connection, status, answer);
 	exchange->status = status;
@@ -288,6 +265,34 @@ static unsigned int judge_form(struct form *form, json_t **ret_answer)
 	}
 }
 
+/* A body as it came in. Returns 200, or why not. */
+static unsigned int judge_body(const struct exchange *exchange, json_t **ret_answer)
+{
+	if (exchange->is_too_large) {
+		*ret_answer = make_too_large(SLOT_BLOB_SIZE_MAX);
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	}
+	if (exchange->is_out_of_memory) {
+		*ret_answer = http_error_new("out of memory; nothing was changed", NULL);
+		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+	return exchange->form ? judge_form(exchange->form, ret_answer) : MHD_HTTP_OK;
+}
+
+/* More came in than is read of what is refused: nobody will hear why, but it is on record. */
+static void refuse_unheard(const struct http_server *server, const struct http_request *request,
+			   const struct exchange *exchange)
+{
+	json_t *answer = NULL;
+
+	if (exchange->status != MHD_HTTP_OK)
+		return;
+	if (judge_body(exchange, &answer) == MHD_HTTP_OK)
+		answer = make_too_large(UNWANTED_MAX);
+	server->handler->refuse(server->data, request, answer);
+	json_decref(answer);
+}
+
 static enum MHD_Result answer_request(const struct http_server *server,
 				      struct MHD_Connection *connection,
 				      struct http_request *request, struct exchange *exchange)
@@ -297,16 +302,10 @@ static enum MHD_Result answer_request(const struct http_server *server,
 
 	if (exchange->status != MHD_HTTP_OK)
 		return send_answer(connection, exchange->status, TAKE_PTR(exchange->refusal));
-	if (exchange->is_too_large)
-		return send_answer(connection, MHD_HTTP_CONTENT_TOO_LARGE,
-				   make_too_large(SLOT_BLOB_SIZE_MAX));
-	if (exchange->is_out_of_memory)
-		return send_answer(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-				   http_error_new("out of memory; nothing was changed", NULL));
-	if (exchange->form) {
-		status = judge_form(exchange->form, &answer);
-		if (status != MHD_HTTP_OK)
-			return send_answer(connection, status, answer);
+	status = judge_body(exchange, &answer);
+	if (status != MHD_HTTP_OK) {
+		server->handler->refuse(server->data, request, answer);
+		return send_answer(connection, status, answer);
 	}
 	request->form = exchange->form;
 	request->body = exchange->body;
@@ -329,18 +328,20 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	(void)version;
 	if (!exchange || !client)
 		return MHD_NO;
-	if (exchange->is_judged && *size) {
-		if (!take_body(exchange, bytes, *size))
-			return MHD_NO;
-		*size = 0;
-		return MHD_YES;
-	}
 	request.peer = client->peer;
 	request.name = find_argument(connection, "name");
 	request.chain = find_argument(connection, "chain");
 	request.lines = parse_count(find_argument(connection, "lines"));
 	request.slots = find_argument(connection, "slots");
 	request.generation = find_argument(connection, "generation");
+	if (exchange->is_judged && *size) {
+		if (!take_body(exchange, bytes, *size)) {
+			refuse_unheard(data, &request, exchange);
+			return MHD_NO;
+		}
+		*size = 0;
+		return MHD_YES;
+	}
 	if (exchange->is_judged)
 		return answer_request(data, connection, &request, exchange);
 	if (!is_printable(method))

@@ -45,6 +45,8 @@ struct http_handler {
 	unsigned int (*admit)(void *data, const struct http_request *request,
 			      struct http_body *ret_body, json_t **ret_answer);
 	unsigned int (*handle)(void *data, const struct http_request *request, json_t **ret_answer);
+	/* In place of handle, for one that was let in and whose body is refused: what is answered. */
+	void (*refuse)(void *data, const struct http_request *request, const json_t *answer);
 };
 
 /* http_text_new - a JSON string of @text, '?' for each byte of it that is no UTF-8. */

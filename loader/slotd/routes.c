@@ -103,30 +103,13 @@ static int run_plan(struct call *call)
 	return err;
 }
 
-static int run_reload(struct call *call)
-{
-	struct slot_outcome *outcomes = NULL;
-	json_t *results = json_array();
-	size_t i;
-	int err = op_reload(call->daemon, call->who, &call->error, &outcomes);
-
-	for (i = 0; !err && i < call->daemon->config.count; i++)
-		json_array_append_new(results, api_outcome(call->daemon->chains[i], &outcomes[i]));
-	free(outcomes);
-	if (err)
-		json_decref(results);
-	else
-		call->answer = json_pack("{s:o}", "results", results);
-	return err;
-}
-
 #define CHAIN "/v1/chains/{chain}/"
 #define SLOT CHAIN "slots/{slot}"
 
 static const struct route routes[] = {
 	{ "GET", "/v1/status", ACCESS_STATUS, run_status, { 0 } },
 	{ "GET", "/v1/audit", ACCESS_AUDIT, run_audit, { 0 } },
-	{ "POST", "/v1/reload", ACCESS_RELOAD, run_reload, { 0 } },
+	{ "POST", "/v1/reload", ACCESS_RELOAD, route_reload, { 0 } },
 	{ "GET", CHAIN "slots", ACCESS_SLOTS, run_slots, { 0 } },
 	{ "GET", SLOT, ACCESS_SLOT, run_slot, { 0 } },
 	{ "GET", CHAIN "plan", ACCESS_PLAN, run_plan, { 0 } },
@@ -490,7 +473,21 @@ static unsigned int handle(void *data, const struct http_request *request, json_
 	return status;
 }
 
+/* Admitted by its headers, and refused for its body: that is on record as well. */
+static void refuse(void *data, const struct http_request *request, const json_t *answer)
+{
+	struct call call = { .daemon = data, .request = request };
+	const struct route *route;
+
+	judge(&call, &route);
+	json_decref(call.answer);
+	call.answer = json_incref((json_t *)answer);
+	record_refusal(&call, route);
+	json_decref(call.answer);
+}
+
 const struct http_handler *const routes_handle = &(const struct http_handler){
 	.admit = admit,
 	.handle = handle,
+	.refuse = refuse,
 };

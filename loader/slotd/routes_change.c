@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests that change one chain. */
+/* Requests that change chains. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +32,23 @@ static int check_generation(struct call *call)
 				       "generation '%.32s': a number expected; nothing was changed",
 				       text);
 	return op_check_generation(call->chain, (unsigned int)number, &call->error);
+}
+
+int route_reload(struct call *call)
+{
+	struct slot_outcome *outcomes = NULL;
+	json_t *results = json_array();
+	size_t i;
+	int err = op_reload(call->daemon, call->who, &call->error, &outcomes);
+
+	for (i = 0; !err && i < call->daemon->config.count; i++)
+		json_array_append_new(results, api_outcome(call->daemon->chains[i], &outcomes[i]));
+	free(outcomes);
+	if (err)
+		json_decref(results);
+	else
+		call->answer = json_pack("{s:o}", "results", results);
+	return err;
 }
 
 int route_apply(struct call *call)

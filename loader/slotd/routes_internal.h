@@ -23,9 +23,10 @@ struct call {
 };
 
 /*
- * Changes of one chain: each carries out what call->request asks for, once it is
+ * Changes: each carries out what call->request asks for, once it is
  * known that the peer may. Return 0 with call->answer, or -errno with call->error.
  */
+int route_reload(struct call *call);
 int route_apply(struct call *call);
 int route_rollback(struct call *call);
 int route_rollback_slot(struct call *call);

@@ -109,6 +109,40 @@ test_sighup() {
 		'.what == "reload" and .cause == "SIGHUP" and .uid == 0 and .pid > 1'
 }
 
+# put METHOD BODY CURL_ARGUMENT...: to $ASKED; the status of the answer
+put() {
+	curl -s --unix-socket "$BED/run/slotd.sock" -o "$BED/answer" -w '%{http_code}' \
+		-X "$1" "${@:3}" --data-binary "@$2" "http://slotd/v1/chains/eth0/$ASKED"
+}
+
+# A request that was let in by its headers, and whose body is not what it has to be.
+test_refused_bodies() {
+	local form="Content-Type: multipart/form-data; boundary=edge"
+
+	truncate -s 20M "$BED/large.o"
+	ASKED="slots/5/object?name=large.o"
+	is "an object that is too large" "$(put PUT "$BED/large.o")" 413
+	tells "is told" '.what == "deploy" and .result == "refused" and .slots[0].slot == 5
+		and (.error | test("larger than 16 MiB"))'
+	put PUT "$BED/large.o" -H "Transfer-Encoding: chunked" -H Expect: >/dev/null
+	is "one whose size is not said before, and that is cut off" "$(grep -c '"refused"' "$LOG")" 2
+	tells "is told" '.what == "deploy" and .result == "refused" and .slots[0].slot == 5
+		and (.error | test("larger than 16 MiB"))'
+	echo nonsense >"$BED/nonsense"
+	ASKED="deploy?slots=5"
+	is "a deploy that is no form" "$(put POST "$BED/nonsense")" 400
+	tells "is told" '.what == "deploy" and .result == "refused"
+		and (.error | test("multipart/form-data body is expected"))'
+	is "a form that is not whole" "$(put POST "$BED/nonsense" -H "$form")" 400
+	tells "is told" '.what == "deploy" and .result == "refused"
+		and (.error | test("no whole multipart"))'
+	ASKED=slots/5/disable
+	put POST "$BED/large.o" -H "Transfer-Encoding: chunked" -H Expect: >/dev/null
+	tells "a body that nobody wants is told" '.what == "disable" and .result == "refused"
+		and (.error | test("larger than 1 MiB"))'
+	is "each of them once" "$(grep -c '"refused"' "$LOG")" 5
+}
+
 test_refusals() {
 	local i lines
 
