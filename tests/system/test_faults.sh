@@ -196,5 +196,38 @@ test_audit_rotation() {
 	succeeds "the audit log has every line once" audit_is_whole
 }
 
+# As after a power cut: nothing pinned, the disk as it was; the generations that it tells of are gone.
+start_as_booted() {
+	bed_slotd_stop KILL
+	umount "$BED/bpf"
+	mount -t bpf bpf "$BED/bpf"
+	wait_for 10 is_bare eth0
+}
+
+boot_at_every_step() {
+	local point count
+
+	BEFORE=$(describe)
+	AFTER=$BEFORE RULES=''
+	start_as_booted
+	fault_trace bed_slotd || return
+	while read -r point count; do
+		start_as_booted
+		start_killed "$point" "$count"
+		restart "$point $count" && check_whole "$point $count" || return
+	done < <(choose_points)
+}
+
+test_boot() {
+	local IS_OFF_FINE=yes KILLS=0
+
+	run_deploy >/dev/null
+	bed_ctl deploy left "$PAIR_NEXT" >/dev/null
+	succeeds "killed after any step of a start after a reboot, slotd has what ran at the next" \
+		boot_at_every_step
+	matches "there were steps: $KILLS (boot)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	nothing_is_left "a start after a reboot"
+}
+
 only_in_vm deploy_of_two promote take_over
 bed_run
