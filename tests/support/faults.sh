@@ -87,6 +87,7 @@ run_abort() { bed_ctl abort guest; }
 run_demote() { bed_ctl rollback guest && run_canary; }
 run_slot_rollback() { bed_ctl rollback guest; }
 run_reset() { bed_ctl deploy guest "$STATE_NEXT" --reset-map state_seen; }
+run_migrate() { bed_ctl deploy guest "$STATE_WIDE" --migrate state_seen; }
 run_watched() { bed_ctl deploy guest "$STATE_NEXT" --watch 60s --max-abort 1000; }
 run_disable() { bed_ctl disable guest; }
 run_enable() { bed_ctl enable guest; }

@@ -8,6 +8,7 @@ PAIR=$BED_PROGS/system/progs/pair.bpf.o
 PAIR_NEXT=$BED_PROGS/system/progs/pair_next.bpf.o
 STATE=$BED_PROGS/system/progs/state.bpf.o
 STATE_NEXT=$BED_PROGS/system/progs/state_next.bpf.o
+STATE_WIDE=$BED_PROGS/system/progs/state_wide.bpf.o
 
 # write_pair_conf OBJECT: what both slots of the pair run
 write_pair_conf() {

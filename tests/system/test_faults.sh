@@ -61,6 +61,15 @@ test_reset() {
 	survives "a deploy that starts a map empty" run_slot_rollback run_reset
 }
 
+test_migrate() {
+	run_deploy >/dev/null
+	# where the manifest of its object says, on a tmpfs of this test's own
+	mount -t tmpfs -o mode=0755 slotd-mnt /mnt
+	install -m 0755 "$BED_TOOLS/state_migrate" /mnt/state-migrate
+	survives "a deploy whose converter fills a map" run_rollback run_migrate
+	umount /mnt
+}
+
 test_watch() {
 	run_deploy >/dev/null
 	survives "a deploy that is watched" run_slot_rollback run_watched
