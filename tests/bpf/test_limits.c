@@ -17,6 +17,8 @@
 #include "tests/support/tap.h"
 #include "tests/support/world.h"
 
+#define ARENA 33 /* BPF_MAP_TYPE_ARENA, of newer headers */
+
 #define CLASS(name) (1U << SLOT_HELPER_##name)
 #define REACHED (CLASS(REDIRECT) | CLASS(ADJUST_TAIL) | CLASS(TAIL_CALL) | CLASS(TRACE))
 
@@ -251,16 +253,21 @@ static void program_arrays_count(void **state)
 
 /* --- single maps --------------------------------------------------------------------------- */
 
-static __u64 measure_new(enum bpf_map_type type, __u32 key_size, __u32 value_size, __u32 flags)
+static __u64 measure_fd(int fd)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
-	int fd = bpf_map_create(type, "measured", key_size, value_size, 4096, &opts);
 	__u64 bytes = 0;
 
 	assert_true(fd >= 0);
 	assert_int_equal(slot_map_memory_get(fd, &bytes), 0);
 	close(fd);
 	return bytes;
+}
+
+static __u64 measure_new(enum bpf_map_type type, __u32 key_size, __u32 value_size, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+
+	return measure_fd(bpf_map_create(type, "measured", key_size, value_size, 4096, &opts));
 }
 
 static void a_map_that_grows_is_measured_like_one_that_is_made_whole(void **state)
@@ -298,6 +305,27 @@ static void a_map_holds_at_least_its_entries(void **state)
 			    4096 * 64);
 }
 
+/* Each entry is an object of its own, however often it is the same device. */
+static void a_map_of_devices_holds_more_than_pointers(void **state)
+{
+	(void)state;
+	assert_true(measure_new(BPF_MAP_TYPE_DEVMAP, 4, 8, 0) >= 4096ULL * 64);
+}
+
+/* Who maps it gets its pages one by one, and the kernel counts none of them. */
+static void an_arena_holds_its_pages(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create((enum bpf_map_type)ARENA, "measured", 0, 0, 4096, &opts);
+
+	(void)state;
+	if (fd == -EINVAL) {
+		print_message("# SKIP this kernel has no arenas (6.9)\n");
+		skip();
+	}
+	assert_true(measure_fd(fd) >= 4096ULL * (__u64)sysconf(_SC_PAGESIZE));
+}
+
 #define ADD(fn) TAP_ADD(&plan, fn, world_start, world_end)
 
 int main(void)
@@ -321,5 +349,7 @@ int main(void)
 	ADD(program_arrays_count);
 	TAP_ADD(&plan, a_map_that_grows_is_measured_like_one_that_is_made_whole, NULL, NULL);
 	TAP_ADD(&plan, a_map_holds_at_least_its_entries, NULL, NULL);
+	TAP_ADD(&plan, a_map_of_devices_holds_more_than_pointers, NULL, NULL);
+	TAP_ADD(&plan, an_arena_holds_its_pages, NULL, NULL);
 	return tap_run(&plan, "limits", 1);
 }

@@ -19,6 +19,9 @@
 /* What an entry of a map that grows takes beside key and value, on 64-bit kernels. */
 #define ENTRY_OVERHEAD 48
 
+/* BPF_MAP_TYPE_ARENA, which headers before Linux 6.9 do not have. */
+#define MAP_TYPE_ARENA 33
+
 static __u64 round_up(__u64 bytes)
 {
 	return (bytes + 7) & ~7ULL;
@@ -34,6 +37,7 @@ static bool is_growing(const struct bpf_map_info *info)
 {
 	switch (info->type) {
 	case BPF_MAP_TYPE_LPM_TRIE:
+	case BPF_MAP_TYPE_DEVMAP:
 	case BPF_MAP_TYPE_DEVMAP_HASH:
 	case BPF_MAP_TYPE_SOCKHASH:
 		return true;
@@ -54,6 +58,9 @@ static __u64 measure_full(const struct bpf_map_info *info)
 	/* Kernels before 6.4 account for a ring buffer by its entries' size, which is 0. */
 	if (info->type == BPF_MAP_TYPE_RINGBUF || info->type == BPF_MAP_TYPE_USER_RINGBUF)
 		return info->max_entries;
+	/* Pages, of which the kernel accounts for none; who maps the arena gets them. */
+	if (info->type == MAP_TYPE_ARENA)
+		return info->max_entries * (__u64)sysconf(_SC_PAGESIZE);
 	if (!is_growing(info))
 		return 0;
 	if (is_per_cpu(info))
@@ -101,7 +108,7 @@ int slot_map_memory_get(int fd, __u64 *ret_bytes)
 
 int slot_map_memory_add(int fd, const char *name, struct slot_map_memory *memory)
 {
-	__u64 bytes;
+	__u64 bytes = 0;
 	int err = slot_map_memory_get(fd, &bytes);
 
 	if (err)
