@@ -100,7 +100,8 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 
 # --- a missing tool or library is one clear line --------------------------------------------
 
-NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain fuzz
+NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
+	bench-lb fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -118,7 +119,7 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
-.PHONY: soak bench-chain install clean distclean help FORCE
+.PHONY: soak bench-chain bench-lb install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
@@ -160,7 +161,10 @@ soak: deps ## 1,000 operations at random under full-rate traffic, into build/ben
 bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.json
 	@$(MAKE) run-bench-chain
 
-.PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain
+bench-lb: deps ## cost of the load balancer for each kind of packet, into build/bench/lb.json
+	@$(MAKE) run-bench-lb
+
+.PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain run-bench-lb
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
@@ -187,6 +191,9 @@ run-soak: checks
 
 run-bench-chain: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/chain.sh
+
+run-bench-lb: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/lb.sh
 
 # --- objects, archives, binaries ------------------------------------------------------------
 
@@ -274,7 +281,7 @@ $(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS))
+	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a packet pays for the load balancer, and what its rings and maps cost. One
+ * JSON object on stdout; see docs/benchmarks.md.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <jansson.h>
+
+#include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/lb_bed.h"
+#include "tests/bench/parts/lb_costs.h"
+
+#define ROWS_MAX 128
+
+struct settings {
+	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
+	unsigned int repeat;
+	unsigned int trials;
+	const char *only; /* rows whose case begins so; NULL: all */
+};
+
+/* What a row cost in each trial, and the stub in the same moments. */
+struct samples {
+	double *tested;
+	double *stub;
+};
+
+struct bench {
+	struct settings settings;
+	struct lb_bed bed;
+	struct lb_bed_row rows[ROWS_MAX];
+	struct samples samples[ROWS_MAX];
+	size_t count;
+	json_t *left_out;
+};
+
+static const char *const encap_names[] = { [LB_IPIP] = "ipip", [LB_GUE] = "gue" };
+static const char *const hash_names[] = { "jhash", "xxhash", "murmur3" };
+static const char *const table_names[] = { "flows", "transitions" };
+
+static void leave_out(struct bench *b, const struct lb_bed_row *row)
+{
+	json_t *entry = json_pack("{s:s, s:s, s:s, s:s}", "case", row->kind->name, "encap",
+				  encap_names[row->encap], "hash", hash_names[row->hash], "table",
+				  table_names[row->table]);
+
+	json_array_append_new(b->left_out, entry);
+}
+
+static int add_row(struct bench *b, const struct lb_bed_row *row)
+{
+	struct samples samples = {
+		.tested = calloc(b->settings.trials, sizeof(double)),
+		.stub = calloc(b->settings.trials, sizeof(double)),
+	};
+	const char *only = b->settings.only;
+
+	if (b->count == ROWS_MAX || !samples.tested || !samples.stub)
+		return -ENOMEM;
+	if (only && strncmp(row->kind->name, only, strlen(only)))
+		return 0;
+	b->rows[b->count] = *row;
+	b->samples[b->count] = samples;
+	if (lb_bed_check(&b->bed, &b->rows[b->count]))
+		b->count++;
+	else
+		leave_out(b, row);
+	return 0;
+}
+
+/* All hashes with the one encapsulation, the one hash with the other. */
+static int choose_rows(struct bench *b)
+{
+	struct lb_bed_row row = {};
+	int err = 0;
+	size_t i;
+	int way;
+
+	for (i = 0; i < lb_bed_case_count; i++) {
+		row.kind = &lb_bed_cases[i];
+		for (way = 0; !err && way < LB_TABLES * (LB_HASHES + 1); way++) {
+			row.table = (enum lb_table)(way % LB_TABLES);
+			row.hash = (enum lb_hash)(way / LB_TABLES % LB_HASHES);
+			row.encap = way / LB_TABLES < LB_HASHES ? LB_IPIP : LB_GUE;
+			err = add_row(b, &row);
+		}
+	}
+	return err;
+}
+
+static int run_row(struct bench *b, struct lb_bed_row *row, bool is_tested, double *ret_cost)
+{
+	unsigned int repeat = b->settings.repeat;
+	double took, each;
+	int err = lb_bed_run(&b->bed, row, is_tested, repeat, &took, &each);
+
+	if (err)
+		return err;
+	/* Whole nanoseconds: exact where these are instructions, too coarse for real time. */
+	*ret_cost = b->settings.has_instruction_clock ? each : took / repeat;
+	return 0;
+}
+
+/* A round goes through all rows once, so that a slow moment of the machine hits all alike. */
+static int measure_round(struct bench *b, unsigned int trial)
+{
+	double ignored;
+	size_t i;
+
+	for (i = 0; i < b->count; i++) {
+		struct lb_bed_row *row = &b->rows[i];
+		/* Other rows took the table's room since. */
+		unsigned int warm_up = row->kind->flows + b->settings.repeat / 10 + 1;
+		int err = lb_bed_run(&b->bed, row, true, warm_up, &ignored, &ignored);
+
+		if (!err)
+			err = run_row(b, row, true, &b->samples[i].tested[trial]);
+		if (!err)
+			err = run_row(b, row, false, &b->samples[i].stub[trial]);
+		if (err) {
+			fprintf(stderr, "lb: cannot run '%s': %s\n", row->kind->name,
+				strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double least(const double *values, size_t count)
+{
+	double min = values[0];
+	size_t i;
+
+	for (i = 1; i < count; i++)
+		min = values[i] < min ? values[i] : min;
+	return min;
+}
+
+/* Of the differences, trial by trial. */
+static double median_above(const struct samples *samples, size_t count)
+{
+	double values[count];
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		values[i] = samples->tested[i] - samples->stub[i];
+	qsort(values, count, sizeof(*values), compare_doubles);
+	return values[count / 2];
+}
+
+static json_t *make_number(double value)
+{
+	return json_real((double)(long)(value * 10 + 0.5) / 10);
+}
+
+static json_t *make_row(const struct bench *b, size_t i)
+{
+	const struct lb_bed_row *row = &b->rows[i];
+	const struct samples *samples = &b->samples[i];
+	unsigned int trials = b->settings.trials;
+	double stub = least(samples->stub, trials), above = least(samples->tested, trials) - stub;
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:i}", "case", row->kind->name, "encap",
+				encap_names[row->encap], "hash", hash_names[row->hash], "table",
+				table_names[row->table], "flows", (int)row->kind->flows);
+
+	if (b->settings.has_instruction_clock) {
+		json_object_set_new(out, "instructions", json_integer((json_int_t)above));
+		return out;
+	}
+	json_object_set_new(out, "ns", make_number(median_above(samples, trials)));
+	json_object_set_new(out, "ns_min", make_number(above));
+	json_object_set_new(out, "stub_ns_min", make_number(stub));
+	return out;
+}
+
+static int print_results(const struct bench *b)
+{
+	struct utsname host;
+	json_t *all, *costs = NULL;
+	size_t i;
+
+	uname(&host);
+	/* Time and memory of the control plane are the host's, not the guest's. */
+	if (!b->settings.has_instruction_clock && !b->settings.only) {
+		costs = lb_costs_measure();
+		if (!costs)
+			return -EIO;
+	}
+	all = json_pack("{s:s, s:i, s:i, s:[], s:O, s:o*}", "kernel", host.release, "repeat",
+			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows",
+			"left_out", b->left_out, "costs", costs);
+	for (i = 0; i < b->count; i++)
+		json_array_append_new(json_object_get(all, "rows"), make_row(b, i));
+	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
+		return -EIO;
+	json_decref(all);
+	return 0;
+}
+
+static int parse_settings(int argc, char **argv, struct settings *ret_settings)
+{
+	static const struct option options[] = {
+		{ "instructions", no_argument, NULL, 'i' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "trials", required_argument, NULL, 't' },
+		{ "only", required_argument, NULL, 'o' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'i')
+			ret_settings->has_instruction_clock = true;
+		else if (option == 'r')
+			ret_settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (option == 't')
+			ret_settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (option == 'o')
+			ret_settings->only = optarg;
+		else
+			return -EINVAL;
+	}
+	return optind == argc && ret_settings->repeat && ret_settings->trials ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b = { .settings = { .repeat = 5000, .trials = 61 } };
+	unsigned int ifindex = 0, trial;
+	int err;
+
+	if (parse_settings(argc, argv, &b.settings)) {
+		fprintf(stderr,
+			"usage: lb [--instructions] [--repeat N] [--trials N] [--only CASE]\n");
+		return 2;
+	}
+	b.left_out = json_array();
+	err = bench_bed_open(&ifindex);
+	if (!err)
+		err = bench_cpu_pin();
+	if (!err)
+		err = lb_bed_open(&b.bed, ifindex);
+	if (!err)
+		err = choose_rows(&b);
+	for (trial = 0; !err && trial < b.settings.trials; trial++)
+		err = measure_round(&b, trial);
+	if (!err)
+		err = print_results(&b);
+	if (err)
+		fprintf(stderr, "lb: %s\n", strerror(-err));
+	return err ? 1 : 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the load balancer is measured on: its VIPs and reals, the packets, and who runs them. */
+#ifndef BENCH_LB_BED_H
+#define BENCH_LB_BED_H
+
+#include <stdbool.h>
+
+#include "programs/lb/lb_abi.h"
+#include "tests/bench/parts/restore_abi.h"
+#include "tests/support/lb_case.h"
+
+#define LB_BED_REALS 100 /* of each family */
+
+/* One kind of packets. */
+struct lb_bed_case {
+	const char *name;
+	unsigned int flows; /* that packets are of, in turn; 0: each packet is of a new one */
+	__u8 proto;
+	__u8 tcp_flags;
+	__u16 port;
+	bool is_ip6;
+	bool is_to_ip6; /* the reals are IPv6, the packets are not */
+	bool is_flood;	/* more new flows than are remembered */
+	bool is_quic;	/* the payload is QUIC's, with the id of a server */
+	/* What has to count every packet, and what none, or the case is not what it says. */
+	enum lb_counter counted[LB_TABLES];
+	enum lb_counter not_counted[LB_TABLES];
+};
+
+extern const struct lb_bed_case lb_bed_cases[];
+extern const size_t lb_bed_case_count;
+
+/* A case in one of the ways to treat it. */
+struct lb_bed_row {
+	const struct lb_bed_case *kind;
+	enum lb_encap encap;
+	enum lb_hash hash;
+	enum lb_table table;
+	__u64 runs; /* so far: new flows are new in every run */
+};
+
+struct lb_bed {
+	struct lb_case lbs[LB_HASHES];
+	struct bpf_object *restore;
+	bool is_flood; /* what the maps say at present */
+};
+
+/* lb_bed_open - all programs loaded, their maps filled; one of them attached to @ifindex. */
+int lb_bed_open(struct lb_bed *bed, unsigned int ifindex);
+
+/*
+ * lb_bed_run - @repeat packets of @row, to the load balancer or, where not @is_tested,
+ * to a stub. @ret_took is the time of the call, @ret_each what the kernel says
+ * that a run took, ns. Returns 0 or -errno; -EBADMSG: a packet was not treated as it
+ * must be.
+ */
+int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsigned int repeat,
+	       double *ret_took, double *ret_each);
+
+/* lb_bed_check - whether the row's packets go the way that its case names. */
+bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row);
+
+#endif
