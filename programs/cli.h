@@ -43,5 +43,6 @@ struct program_cli {
 extern const struct program_cli firewall_cli;
 extern const struct program_cli decap_cli;
 extern const struct program_cli lb_hc_cli;
+extern const struct program_cli lb_cli;
 
 #endif

@@ -6,7 +6,8 @@
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
 
-static const struct program_cli *const programs[] = { &firewall_cli, &decap_cli, &lb_hc_cli };
+static const struct program_cli *const programs[] = { &firewall_cli, &decap_cli, &lb_cli,
+						      &lb_hc_cli };
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 
 const struct program_cli *slot_cli_find(const char *name)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/lb/lb.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "programs/lb/lb_apply.h"
+#include "programs/lb/lb_load.h"
+
+const struct lb lb_closed = {
+	.maps = { .fds = { [0 ... LB_MAPS - 1] = -1 }, .lock_fd = -1 },
+};
+
+void lb_close(struct lb *lb)
+{
+	lb_maps_close(&lb->maps);
+	lb_model_free(&lb->current);
+	lb_model_free(&lb->model);
+}
+
+/* Loads, repairs, and loads what that led to. */
+static int load(struct lb *lb, bool is_writer, struct slot_reason *why)
+{
+	bool is_changed = false;
+	int err = lb_load(&lb->maps, why, &lb->current);
+
+	if (!err && is_writer)
+		err = lb_repair(&lb->maps, &lb->current, why, &is_changed);
+	if (err || !is_changed)
+		return err;
+	lb_model_free(&lb->current);
+	return lb_load(&lb->maps, why, &lb->current);
+}
+
+int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct lb *ret_lb)
+{
+	struct lb lb = LB_CLOSED;
+	int err = lb_maps_open(map_dir, is_writer, why, &lb.maps);
+
+	if (!err)
+		err = load(&lb, is_writer, why);
+	if (!err && lb_model_copy(&lb.current, &lb.model))
+		err = slot_reason_set(why, -ENOMEM, "out of memory");
+	if (err) {
+		lb_close(&lb);
+		return err;
+	}
+	*ret_lb = lb;
+	return 0;
+}
+
+/* Secret, so that nobody can choose flows that share a bucket of the table. */
+static int make_seed(struct lb_settings *settings, struct slot_reason *why)
+{
+	if (settings->seed[0] || settings->seed[1])
+		return 0;
+	if (getrandom(settings->seed, sizeof(settings->seed), 0) != sizeof(settings->seed))
+		return slot_reason_set(why, -EIO, "cannot get random numbers: %s", strerror(errno));
+	settings->seed[0] |= 1;
+	return 0;
+}
+
+int lb_commit(struct lb *lb, struct slot_reason *why)
+{
+	struct lb_change change = {
+		.journal.maps = &lb->maps,
+		.current = &lb->current,
+		.wanted = &lb->model,
+	};
+	struct lb_model model;
+	int err;
+
+	lb_model_settle(&lb->model);
+	err = lb_model_check(&lb->model, why);
+	if (err)
+		return slot_reason_append(why, err, "; nothing was changed");
+	err = make_seed(&lb->model.settings, why);
+	if (!err)
+		err = lb_apply(&change, why);
+	lb_journal_free(&change.journal);
+	if (err)
+		return err;
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		lb->model.vips[n].is_stale = false;
+	if (lb_model_copy(&lb->model, &model))
+		return slot_reason_set(why, -ENOMEM, "out of memory, after the change was made");
+	lb_model_free(&lb->current);
+	lb->current = model;
+	return 0;
+}
+
+void lb_refresh(struct lb *lb)
+{
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		if (lb->model.vips[n].is_used &&
+		    lb->model.vips[n].set.table == LB_TABLE_TRANSITIONS)
+			lb->model.vips[n].is_stale = true;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl lb: the load balancer's VIPs, reals and counters, as commands. */
+#include "programs/lb/lb_cli.h"
+
+#include <string.h>
+
+#include "loader/lib/base/cleanup.h"
+
+int lb_cli_fail(const struct slot_reason *why)
+{
+	fprintf(stderr, "%s\n", why->text);
+	return PROGRAM_FAILED;
+}
+
+int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
+		char **argv)
+{
+	for (; argc && verbs->name; verbs++)
+		if (!strcmp(verbs->name, argv[0]))
+			return verbs->run(ctx, argc - 1, argv + 1);
+	return PROGRAM_USAGE;
+}
+
+int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc, char **argv)
+{
+	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
+	struct slot_reason why;
+
+	if (lb_open(ctx->map_dir, true, &why, &lb))
+		return lb_cli_fail(&why);
+	if (edit(&lb, argc, argv, &why) || lb_commit(&lb, &why))
+		return lb_cli_fail(&why);
+	return PROGRAM_OK;
+}
+
+const char *lb_cli_value(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(word, name, len) && word[len] == '=' ? word + len + 1 : NULL;
+}
+
+static const struct program_command commands[] = {
+	{ "set", lb_cmd_set, "KEY=VALUE...", "gateway, gue-port, source4, source6, new-flows" },
+	{ "show", lb_cmd_show, "", "what holds for all VIPs" },
+	{ "vip", lb_cmd_vip, "add|set|del|show VIP [KEY=VALUE...]", "addresses that are balanced" },
+	{ "real", lb_cmd_real, "add|del|drain|weight|list VIP REAL", "where VIPs lead to" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+const struct program_cli lb_cli = {
+	.name = "lb",
+	.summary = "balance TCP and UDP over many hosts",
+	.commands = commands,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of `slotctl lb` share. */
+#ifndef LB_CLI_H
+#define LB_CLI_H
+
+#include "programs/cli.h"
+#include "programs/lb/lb.h"
+
+/* A command's second word, and what it does. */
+struct lb_verb {
+	const char *name;
+	int (*run)(const struct program_context *ctx, int argc, char **argv);
+};
+
+/* lb_cli_verb - run the one of @verbs that argv[0] names; PROGRAM_USAGE for none. */
+int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
+		char **argv);
+
+/* lb_cli_fail - say why on stderr. Returns PROGRAM_FAILED. */
+int lb_cli_fail(const struct slot_reason *why);
+
+/* An edit of the model, with the arguments behind the verb. Returns 0 or -errno. */
+typedef int (*lb_cli_edit)(struct lb *lb, int argc, char **argv, struct slot_reason *why);
+
+/* lb_cli_change - open, edit, commit. Says nothing when it is done. */
+int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc, char **argv);
+
+/* lb_cli_value - the rest of @word if it is `name=value`; else NULL. */
+const char *lb_cli_value(const char *word, const char *name);
+
+int lb_cmd_vip(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_real(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_set(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_show(const struct program_context *ctx, int argc, char **argv);
+
+#endif

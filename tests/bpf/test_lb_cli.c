@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl lb, on the pinned maps of a loaded load balancer. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "programs/lb/lb.h"
+#include "tests/support/packet.h"
+#include "tests/support/program_bed.h"
+#include "tests/support/progrun.h"
+#include "tests/support/tap.h"
+
+#define NOBODY 65534
+#define REALS "203.0.113."
+
+static struct program_bed bed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	program_bed_close(&bed);
+	return 0;
+}
+
+static void run(const char *line)
+{
+	program_bed_assert_runs(&bed, line, "");
+}
+
+static int map_fd(const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(bed.object, name);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static __u32 count_elements(const char *name, size_t key_size)
+{
+	unsigned char key[64], next[64];
+	__u32 count = 0;
+	int err;
+
+	assert_true(key_size <= sizeof(key));
+	for (err = bpf_map_get_next_key(map_fd(name), NULL, next); !err;
+	     err = bpf_map_get_next_key(map_fd(name), key, next)) {
+		memcpy(key, next, key_size);
+		count++;
+	}
+	return count;
+}
+
+static void set_up_vip(void)
+{
+	run("set gateway=02:00:00:00:00:fe");
+	run("vip add tcp/192.0.2.1:80");
+	run("real add tcp/192.0.2.1:80 " REALS "1");
+	run("real add tcp/192.0.2.1:80 " REALS "2 weight=3");
+}
+
+/* The verdict for a TCP packet to @dst, and where its tunnel leads. */
+static int send_packet(const char *dst, uint16_t sport, __u32 *ret_real)
+{
+	struct progrun result = {};
+	struct packet p;
+
+	packet_start(&p, "hello", 5);
+	packet_tcp(&p, sport, 80, 2);
+	packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.7", .dst = dst });
+	packet_eth(&p);
+	assert_int_equal(progrun_packet(progrun_fd(bed.object, "lb"), &p, &result), 0);
+	if (result.verdict == XDP_TX)
+		memcpy(ret_real, result.bytes + 14 + 16, 4);
+	return result.verdict;
+}
+
+static void an_added_vip_leads_to_its_reals(void **state)
+{
+	__u32 real, first = 0, last = 0;
+
+	(void)state;
+	assert_int_equal(send_packet("192.0.2.1", 1024, &real), XDP_PASS);
+	set_up_vip();
+	for (uint16_t port = 1024; port < 1088; port++) {
+		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
+		first += ((unsigned char *)&real)[3] == 1;
+		last += ((unsigned char *)&real)[3] == 2;
+	}
+	assert_true(first > 0 && last > 0);
+	assert_int_equal(first + last, 64);
+	assert_int_equal(send_packet("192.0.2.2", 1024, &real), XDP_PASS);
+}
+
+static void vips_and_reals_are_shown(void **state)
+{
+	(void)state;
+	set_up_vip();
+	assert_int_equal(program_bed_run(&bed, "vip show"), 0);
+	assert_non_null(strstr(bed.out, "tcp/192.0.2.1:80"));
+	assert_int_equal(program_bed_run(&bed, "real list tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(bed.out, REALS "1 "));
+	assert_non_null(strstr(bed.out, REALS "2 "));
+	assert_int_equal(program_bed_run_json(&bed, "real list"), 0);
+	assert_non_null(strstr(bed.out, "\"weight\": 3"));
+	assert_int_equal(program_bed_run(&bed, "show"), 0);
+	assert_non_null(strstr(bed.out, "02:00:00:00:00:fe"));
+}
+
+static void a_drained_real_gets_no_new_flows(void **state)
+{
+	__u32 real;
+
+	(void)state;
+	set_up_vip();
+	run("real drain tcp/192.0.2.1:80 " REALS "1");
+	for (uint16_t port = 1024; port < 1088; port++) {
+		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
+		assert_int_equal(((unsigned char *)&real)[3], 2);
+	}
+}
+
+static void only_the_ring_that_counts_is_kept(void **state)
+{
+	(void)state;
+	set_up_vip();
+	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), LB_RING_PAGES);
+	run("vip set tcp/192.0.2.1:80 ring=hrw table=transitions");
+	run("real add tcp/192.0.2.1:80 " REALS "3");
+	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), LB_RING_PAGES);
+	assert_true(count_elements(LB_PREVIOUS_NAME, sizeof(__u32)) > 0);
+	run("vip del tcp/192.0.2.1:80");
+	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), 0);
+	assert_int_equal(count_elements(LB_PREVIOUS_NAME, sizeof(__u32)), 0);
+	assert_int_equal(count_elements(LB_MEMBERS_NAME, sizeof(struct lb_member_key)), 0);
+}
+
+static void what_cannot_be_is_refused_with_the_reason(void **state)
+{
+	(void)state;
+	set_up_vip();
+	program_bed_assert_fails(&bed, "vip add tcp/192.0.2.1:80",
+				 "VIP tcp/192.0.2.1:80 is there already\n");
+	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "1",
+				 "VIP tcp/192.0.2.1:80 has the real " REALS "1 already\n");
+	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "4 weight=0",
+				 "'0': a weight is a number from 1 to 65535\n");
+	run("vip add tcp/198.51.100.0/24:80");
+	program_bed_assert_fails(&bed, "vip add tcp/198.51.100.128/25:80",
+				 "VIPs tcp/198.51.100.0/24:80 and tcp/198.51.100.128/25:80 "
+				 "overlap; nothing was changed\n");
+	run("vip add tcp/[2001:db8::1]:80");
+	program_bed_assert_fails(&bed, "real add tcp/[2001:db8::1]:80 " REALS "1",
+				 "VIP tcp/[2001:db8::1]:80, real " REALS "1: an IPv6 VIP cannot "
+				 "have an IPv4 real; nothing was changed\n");
+}
+
+/* Runs @line as a user who owns the pins and nothing else. */
+static int run_as_nobody(const char *line)
+{
+	struct bpf_map *map;
+	char path[256];
+	pid_t child;
+	int status;
+
+	bpf_object__for_each_map(map, bed.object) {
+		snprintf(path, sizeof(path), PROGRAM_BED_DIR "/%s", bpf_map__name(map));
+		if (!bpf_map__is_internal(map))
+			assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+	}
+	child = fork();
+	if (!child) {
+		if (setgid(NOBODY) || setuid(NOBODY))
+			_exit(99);
+		_exit(program_bed_run(&bed, line));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void an_owner_of_the_pins_needs_no_root(void **state)
+{
+	__u32 real;
+
+	(void)state;
+	assert_int_equal(run_as_nobody("set gateway=02:00:00:00:00:fe"), 0);
+	assert_int_equal(run_as_nobody("vip add tcp/192.0.2.1:80"), 0);
+	assert_int_equal(run_as_nobody("real add tcp/192.0.2.1:80 " REALS "9"), 0);
+	assert_int_equal(run_as_nobody("vip set tcp/192.0.2.1:80 table=transitions"), 0);
+	assert_int_equal(send_packet("192.0.2.1", 1024, &real), XDP_TX);
+	assert_int_equal(((unsigned char *)&real)[3], 9);
+}
+
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	ADD(an_added_vip_leads_to_its_reals);
+	ADD(vips_and_reals_are_shown);
+	ADD(a_drained_real_gets_no_new_flows);
+	ADD(only_the_ring_that_counts_is_kept);
+	ADD(what_cannot_be_is_refused_with_the_reason);
+	ADD(an_owner_of_the_pins_needs_no_root);
+	return tap_run(&plan, "lb_cli", 1);
+}
