@@ -42,6 +42,12 @@ static struct position read_position(const struct lb_transition *change, __u32 i
 	return at;
 }
 
+/* is_settled - not watched, with the real that it shall have: as most entries are. */
+static bool is_settled(const struct lb_transition *change, __u32 i)
+{
+	return !change->was_recorded && !((change->entries[i] ^ change->ring[i]) & ~LB_ENTRY_ERA);
+}
+
 /*
  * change_real - the oldest real within the window stays the previous one. A real
  * that is gone leaves no flows to be kept, and a first real found none.
@@ -94,8 +100,14 @@ __u32 lb_transition_plan(const struct lb_transition *change, __u32 *ret_entries,
 	__u32 changed = 0;
 
 	for (__u32 i = 0; i < LB_RING_SIZE; i++) {
-		struct position at = read_position(change, i);
+		struct position at;
 
+		if (is_settled(change, i)) {
+			ret_entries[i] = change->entries[i];
+			ret_previous[i] = (struct lb_previous){};
+			continue;
+		}
+		at = read_position(change, i);
 		if (at.real != change->ring[i]) {
 			change_real(change, change->ring[i], &at);
 			changed++;

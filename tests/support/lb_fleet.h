@@ -18,7 +18,7 @@
 
 #define LB_FLEET_CHANGES 1000
 #define LB_FLEET_FLOWS 2000
-#define LB_FLEET_WINDOWS 3
+#define LB_FLEET_WINDOWS 2
 
 enum lb_fleet_strategy {
 	PLAIN,	     /* the ring alone */
@@ -47,7 +47,7 @@ struct lb_fleet_scenario {
 	__u32 pause;	/* between packets of a flow */
 	__u32 silence;	/* the same of every tenth flow */
 	__u32 flows;
-	__u32 windows[LB_FLEET_WINDOWS]; /* s, 0: no more */
+	__u32 windows[LB_FLEET_WINDOWS]; /* s; 0: no more */
 };
 
 struct lb_fleet_result {

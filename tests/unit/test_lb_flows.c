@@ -45,7 +45,7 @@ static const struct lb_fleet_scenario apart = {
 	.pause = 4,
 	.silence = 200,
 	.flows = LB_FLEET_FLOWS,
-	.windows = { 60, 300, 1800 },
+	.windows = { 60, 1800 },
 };
 
 /* Instances that are reals as well: who goes changes the ring and the routes. */
