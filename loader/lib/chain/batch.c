@@ -175,8 +175,7 @@ const char *slot_batch_describe(const struct slot_batch_item *item)
 		[SLOT_BATCH_REVERTED] = "swapped in and back",
 		[SLOT_BATCH_STUCK] = "swapped in, and the way back failed: it runs",
 		[SLOT_BATCH_KEPT] = "not detached, it runs on",
-		[SLOT_BATCH_DOOMED] = "it runs on, but is recorded as detached: the next start of "
-				      "slotd takes it off",
+		[SLOT_BATCH_DOOMED] = "it runs, recorded as detached: the next start takes it off",
 		[SLOT_BATCH_DONE] = "changed",
 	};
 

@@ -275,7 +275,7 @@ int slot_chain_counters(const struct slot_chain *chain, struct slot_counters *re
 		err = slot_totals_get(chain->totals_fd, &totals);
 	slot_counters_choose(&totals.sums, &lineup);
 	memcpy(live + 2, chain->unfolded, sizeof(chain->unfolded));
-	for (i = 0; i < sizeof(live) / sizeof(*live) && !err; i++) {
+	for (i = 0; i < 2 + SLOT_UNFOLDED_MAX && !err; i++) {
 		if (!live[i] || live[i]->counters_fd < 0)
 			continue;
 		lineup = slot_generation_lineup(live[i]);
