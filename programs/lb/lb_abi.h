@@ -383,6 +383,10 @@ enum lb_counter {
 /* Element of lb_counts (PERCPU_ARRAY of one). */
 struct lb_counts {
 	__u64 count[LB_COUNTERS]; /* enum lb_counter */
+	struct lb_clock {
+		__u64 tick; /* the kernel's, when @now was read */
+		__u64 now;  /* CLOCK_MONOTONIC, ns */
+	} clock;	    /* the data plane's own, here as every packet finds it here */
 };
 
 /* --- what only the control plane reads ------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct lb_run {
 	struct xdp_md *ctx;
 	const struct lb_control *control;
 	__u64 *count; /* LB_COUNTERS of this CPU */
+	struct lb_clock *clock;
 	__u64 zero;   /* what join() is made with */
 };
 
@@ -64,6 +65,22 @@ struct lb_packet {
 static __always_inline __u32 join(const struct lb_run *run, __u32 word)
 {
 	return word | run->zero;
+}
+
+/*
+ * read_clock - CLOCK_MONOTONIC as of the last tick, ns. It is read once a tick and CPU,
+ * which is when it changes: a call of the kernel costs as much as half a packet, while the
+ * number of the tick is a load.
+ */
+static __always_inline __u64 read_clock(const struct lb_run *run)
+{
+	__u64 tick = bpf_jiffies64();
+
+	if (run->clock->tick != tick) {
+		run->clock->now = bpf_ktime_get_coarse_ns();
+		run->clock->tick = tick;
+	}
+	return run->clock->now;
 }
 
 static __always_inline void *packet_end(const struct lb_run *run)

@@ -58,7 +58,7 @@ static __always_inline bool find_place(const struct lb_run *run, const struct lb
 
 	ret_place->tag = tag;
 	ret_place->is_udp = packet->proto == IPPROTO_UDP;
-	ret_place->now = bpf_ktime_get_coarse_ns();
+	ret_place->now = read_clock(run);
 	ret_place->bucket = bpf_map_lookup_elem(&lb_flows, &index);
 	return ret_place->bucket;
 }
