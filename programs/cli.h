@@ -23,6 +23,9 @@ struct program_context {
 	/* Folder of the slot's pinned maps, one pin a map, named as the map, '_' for '.'. */
 	const char *map_dir;
 	bool json; /* data as one JSON document */
+	/* Given only to the commands that program_cli names for them. */
+	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
+	const char *diff;     /* --diff: what a file would change; NULL: not asked for */
 	FILE *out;
 };
 
@@ -38,6 +41,8 @@ struct program_cli {
 	const char *name;
 	const char *summary;
 	const struct program_command *commands; /* ends with one whose name is NULL */
+	const char *watch_command;		/* which takes --watch; NULL: none */
+	const char *diff_command;		/* which takes --diff; NULL: none */
 };
 
 extern const struct program_cli firewall_cli;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
@@ -125,6 +126,30 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	return err;
 }
 
+/* --watch and --diff are of one command each. */
+static int take_options(const struct slot_ctl *ctl, const struct program_cli *cli,
+			const struct program_command *command, struct program_context *context)
+{
+	const char *interval = ctl->change.watch;
+	bool takes_watch = cli->watch_command && !strcmp(cli->watch_command, command->name);
+	bool takes_diff = cli->diff_command && !strcmp(cli->diff_command, command->name);
+	long seconds = 1;
+	char *end;
+
+	if ((ctl->watch_s > 0 && !takes_watch) || (ctl->diff && !takes_diff))
+		return -EINVAL;
+	context->diff = ctl->diff;
+	if (!(ctl->watch_s > 0))
+		return 0;
+	if (interval) {
+		seconds = strtol(interval, &end, 10);
+		if (end == interval || *end || seconds < 1 || seconds > 86400)
+			return -EINVAL;
+	}
+	context->watch_s = (unsigned int)seconds;
+	return 0;
+}
+
 int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, char **argv)
 {
 	struct program_context context = { .map_dir = ctl->map_dir,
@@ -140,6 +165,9 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 	if (!command)
 		return slot_ctl_refuse(ctl, "%s has no command '%s'; see slotctl %s --help",
 				       cli->name, argv[0], cli->name);
+	if (take_options(ctl, cli, command, &context))
+		return slot_ctl_refuse(ctl, "'%s %s' does not take one of these options, or not so",
+				       cli->name, command->name);
 	if (!context.map_dir)
 		return run_each(ctl, &context, cli, command, argc - 1, argv + 1);
 	return run_command(&context, cli, command, argc - 1, argv + 1);

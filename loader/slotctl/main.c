@@ -23,6 +23,7 @@ enum option_bit {
 	OPTION_LINES = 1 << 3,
 	OPTION_GENERATION = 1 << 4,
 	OPTION_DEPLOY = 1 << 5,
+	OPTION_DIFF = 1 << 6,
 };
 
 struct command {
@@ -88,6 +89,7 @@ enum long_only {
 	LONG_MAX_ABORT,
 	LONG_RESET_MAP,
 	LONG_MIGRATE,
+	LONG_DIFF,
 	LONG_VERSION,
 };
 
@@ -106,6 +108,7 @@ static const struct option long_options[] = {
 	{ "max-abort", required_argument, NULL, LONG_MAX_ABORT },
 	{ "reset-map", required_argument, NULL, LONG_RESET_MAP },
 	{ "migrate", required_argument, NULL, LONG_MIGRATE },
+	{ "diff", required_argument, NULL, LONG_DIFF },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -251,6 +254,10 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		ctl->map_dir = optarg;
 		line->options |= OPTION_MAP_DIR;
 		return true;
+	case LONG_DIFF:
+		ctl->diff = optarg;
+		line->options |= OPTION_DIFF;
+		return true;
 	case LONG_LINES:
 		ctl->lines = optarg;
 		line->options |= OPTION_LINES;
@@ -313,8 +320,10 @@ static int run_line(struct slot_ctl *ctl, const struct command_line *line, int a
 		slot_cli_print(program, stdout);
 		return 0;
 	}
-	if (line->options & ~(unsigned int)OPTION_MAP_DIR)
-		return slot_ctl_refuse(ctl, "'%s' takes no --all and no --watch", argv[0]);
+	if (line->options & ~(unsigned int)(OPTION_MAP_DIR | OPTION_WATCH | OPTION_DIFF))
+		return slot_ctl_refuse(
+			ctl, "'%s' does not take one of these options; see slotctl %s --help",
+			argv[0], argv[0]);
 	return slot_cli_run(ctl, program, argc - 1, argv + 1);
 }
 

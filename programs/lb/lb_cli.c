@@ -44,7 +44,18 @@ static const struct program_command commands[] = {
 	{ "set", lb_cmd_set, "KEY=VALUE...", "gateway, gue-port, source4, source6, new-flows" },
 	{ "show", lb_cmd_show, "", "what holds for all VIPs" },
 	{ "vip", lb_cmd_vip, "add|set|del|show VIP [KEY=VALUE...]", "addresses that are balanced" },
-	{ "real", lb_cmd_real, "add|del|drain|weight|list VIP REAL", "where VIPs lead to" },
+	{ "real", lb_cmd_real,
+	  "add|del|drain|undrain|down|up|weight|list VIP REAL [N] [KEY=VALUE...]",
+	  "where VIPs lead to" },
+	{ "ring", lb_cmd_ring, "show VIP [--diff FILE] | refresh",
+	  "shares, and what FILE would move" },
+	{ "server-id", lb_cmd_server_id, "add ID REAL | del ID | list", "ids that clients carry" },
+	{ "source", lb_cmd_source, "add PREFIX REAL | del PREFIX | list", "reals by client" },
+	{ "tunnel", lb_cmd_tunnel, "add ADDR | del ADDR | list", "tunnels that end here" },
+	{ "stats", lb_cmd_stats, "[--watch [SECONDS]]", "packets by VIP, real and outcome" },
+	{ "dump", lb_cmd_dump, "", "all of it, in the form that restore takes" },
+	{ "restore", lb_cmd_restore, "FILE", "make what FILE says the state in force" },
+	{ "import-katran", lb_cmd_import, "FILE", "add Katran's VIPs and reals" },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -52,4 +63,6 @@ const struct program_cli lb_cli = {
 	.name = "lb",
 	.summary = "balance TCP and UDP over many hosts",
 	.commands = commands,
+	.watch_command = "stats",
+	.diff_command = "ring",
 };

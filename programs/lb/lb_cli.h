@@ -28,9 +28,20 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
 /* lb_cli_value - the rest of @word if it is `name=value`; else NULL. */
 const char *lb_cli_value(const char *word, const char *name);
 
+/* lb_cli_load - make @model what the dump in the file @path says. Returns 0 or -errno. */
+int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *why);
+
 int lb_cmd_vip(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_real(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_set(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_server_id(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_source(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_tunnel(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_ring(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_stats(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_dump(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_restore(const struct program_context *ctx, int argc, char **argv);
+int lb_cmd_import(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_show(const struct program_context *ctx, int argc, char **argv);
 
 #endif

@@ -102,8 +102,8 @@ static bool takes_flows(const struct lb_own *own)
 	return !(own->flags & LB_MEMBER_FLAGS);
 }
 
-static int build_ring(const struct lb_model *model, const struct lb_model_vip *vip,
-		      struct slot_reason *why, __u32 *ret_ring)
+int lb_pages_build(const struct lb_model *model, const struct lb_model_vip *vip,
+		   struct slot_reason *why, __u32 *ret_ring)
 {
 	_cleanup_free_ struct lb_ring_real *reals = calloc(vip->count + 1, sizeof(*reals));
 	int err;
@@ -160,7 +160,7 @@ int lb_pages_plan(const struct lb_model *current, const struct lb_model *wanted,
 
 	if (!ring)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = build_ring(wanted, vip, why, ring);
+	err = lb_pages_build(wanted, vip, why, ring);
 	if (err)
 		return err;
 	vip->previous_until = 0;

@@ -26,6 +26,10 @@ void lb_pages_delete(const struct lb_maps *maps, __u32 number, __u8 ring);
 /* lb_pages_exist - whether anything is left of this ring. */
 bool lb_pages_exist(const struct lb_maps *maps, __u32 number, __u8 ring);
 
+/* lb_pages_build - the indexes of @vip's ring, LB_RING_SIZE of them. Returns 0 or -errno. */
+int lb_pages_build(const struct lb_model *model, const struct lb_model_vip *vip,
+		   struct slot_reason *why, __u32 *ret_ring);
+
 /*
  * lb_pages_plan - the ring that @wanted's VIP @number shall have after @current's,
  * which @pages has; it is then replaced, and @wanted's previous_until set.

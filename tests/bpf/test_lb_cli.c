@@ -166,6 +166,128 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
 				 "have an IPv4 real; nothing was changed\n");
 }
 
+/* What the last command said, as a file. */
+static void keep_output(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fputs(bed.out, file) >= 0, 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void set_up_all(void)
+{
+	set_up_vip();
+	run("set source4=192.0.2.254 source6=2001:db8::fe gue-port=9886 new-flows=7");
+	run("vip add udp/[2001:db8::1]:443 encap=gue table=transitions ring=hrw window=60 "
+	    "flags=quic,flow-migration");
+	run("real add udp/[2001:db8::1]:443 2001:db8:1::1 mac=02:00:00:00:00:01 weight=9");
+	run("real add udp/[2001:db8::1]:443 2001:db8:1::2 local=yes");
+	run("real down udp/[2001:db8::1]:443 2001:db8:1::2");
+	run("vip add tcp/198.51.100.0/24");
+	run("server-id add 1022 " REALS "1");
+	run("server-id add 4294967295 " REALS "3");
+	run("source add 10.0.0.0/8 " REALS "2");
+	run("source add 10.1.0.0/16 " REALS "1");
+	run("source add 2001:db8:5::/48 2001:db8:1::1");
+	run("tunnel add 192.0.2.9");
+	run("tunnel add 2001:db8::9");
+}
+
+static void a_dump_restores_all_of_it(void **state)
+{
+	char *before;
+
+	(void)state;
+	set_up_all();
+	assert_int_equal(program_bed_run(&bed, "dump"), 0);
+	before = strdup(bed.out);
+	keep_output("build/lb_dump.json");
+	run("restore build/lb_dump.json");
+	program_bed_assert_runs(&bed, "dump", before);
+
+	run("vip del tcp/192.0.2.1:80 udp/[2001:db8::1]:443");
+	run("vip add tcp/192.0.2.77:77 encap=l2");
+	run("source del 10.0.0.0/8");
+	run("server-id del 1022");
+	run("tunnel del 192.0.2.9");
+	run("restore build/lb_dump.json");
+	assert_int_equal(program_bed_run(&bed, "vip show tcp/192.0.2.77:77"), PROGRAM_FAILED);
+	assert_int_equal(program_bed_run(&bed, "real list tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(bed.out, REALS "2 "));
+	assert_int_equal(unlink("build/lb_dump.json"), 0);
+
+	/* Into maps that know nothing, it is the same again to the last byte. */
+	tear_down(NULL);
+	set_up(NULL);
+	bed.out = before;
+	keep_output("build/lb_dump.json");
+	run("restore build/lb_dump.json");
+	bed.err = bed.err ? bed.err : strdup("");
+	assert_int_equal(program_bed_run(&bed, "dump"), 0);
+	assert_int_equal(unlink("build/lb_dump.json"), 0);
+}
+
+static void a_ring_shows_its_shares_and_what_a_file_would_move(void **state)
+{
+	(void)state;
+	set_up_vip();
+	assert_int_equal(program_bed_run(&bed, "dump"), 0);
+	keep_output("build/lb_ring.json");
+	assert_int_equal(
+		program_bed_run(&bed, "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"), 0);
+	assert_non_null(strstr(bed.out, "0 of 65537 positions would move"));
+	run("real del tcp/192.0.2.1:80 " REALS "2");
+	assert_int_equal(program_bed_run(&bed, "ring show tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(bed.out, "100.00%"));
+	assert_int_equal(
+		program_bed_run_json(&bed, "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"),
+		0);
+	assert_non_null(strstr(bed.out, "\"moved\": 3"));
+	assert_int_equal(unlink("build/lb_ring.json"), 0);
+}
+
+static void stats_count_by_vip_and_real(void **state)
+{
+	__u32 real;
+
+	(void)state;
+	set_up_vip();
+	for (uint16_t port = 1; port < 11; port++)
+		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
+	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "\"vip\": \"tcp/192.0.2.1:80\",\n      \"packets\": 10"));
+	assert_non_null(strstr(bed.out, "\"katran\": \"remote_encap.v1\""));
+	assert_int_equal(program_bed_run(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "sent4 "));
+}
+
+static void katrans_lists_are_imported(void **state)
+{
+	FILE *file = fopen("build/lb_katran.json", "w");
+
+	(void)state;
+	assert_non_null(file);
+	fputs("{\"mac\": \"02:00:00:00:00:fe\", \"vips\": [{\"vip\": {\"address\": "
+	      "\"192.0.2.1\", \"port\": 80, \"protocol\": 6}, \"flags\": \"1\", \"reals\": "
+	      "[{\"address\": \"203.0.113.1\", \"weight\": 10}, {\"address\": "
+	      "\"203.0.113.2\", \"weight\": 0}]}], \"qreals\": [{\"address\": "
+	      "\"203.0.113.1\", \"id\": 5}]}",
+	      file);
+	fclose(file);
+	run("import-katran build/lb_katran.json");
+	assert_int_equal(program_bed_run(&bed, "vip show"), 0);
+	assert_non_null(strstr(bed.out, "no-source-port"));
+	assert_int_equal(program_bed_run(&bed, "real list"), 0);
+	assert_non_null(strstr(bed.out, "drained"));
+	program_bed_assert_fails(
+		&bed, "import-katran build/lb_katran.json",
+		"build/lb_katran.json: vips, item 1: VIP tcp/192.0.2.1:80 is there "
+		"already; nothing was changed\n");
+	assert_int_equal(unlink("build/lb_katran.json"), 0);
+}
+
 /* Runs @line as a user who owns the pins and nothing else. */
 static int run_as_nobody(const char *line)
 {
@@ -213,6 +335,10 @@ int main(void)
 	ADD(a_drained_real_gets_no_new_flows);
 	ADD(only_the_ring_that_counts_is_kept);
 	ADD(what_cannot_be_is_refused_with_the_reason);
+	ADD(a_dump_restores_all_of_it);
+	ADD(a_ring_shows_its_shares_and_what_a_file_would_move);
+	ADD(stats_count_by_vip_and_real);
+	ADD(katrans_lists_are_imported);
 	ADD(an_owner_of_the_pins_needs_no_root);
 	return tap_run(&plan, "lb_cli", 1);
 }

@@ -117,6 +117,10 @@ static int run_words(struct program_bed *bed, bool is_json, char **words, int co
 	int saved = dup(STDERR_FILENO), ret;
 
 	assert_non_null(command);
+	if (count > 2 && !strcmp(words[count - 2], "--diff")) {
+		ctx.diff = words[count - 1];
+		count -= 2;
+	}
 	assert_true(out && err && saved >= 0);
 	fflush(stderr);
 	dup2(fileno(err), STDERR_FILENO);
