@@ -82,24 +82,26 @@ const char *lb_counter_verdict(enum lb_counter counter)
 	return counter >= LB_FIRST_SENT ? "tx" : "pass";
 }
 
-/* All elements of a per-CPU array; @per is how many __u64 one has. */
-static int sum_map(const struct lb_maps *maps, enum lb_map map, size_t per, struct slot_reason *why,
-		   __u64 *ret_sums)
+/* All elements of a per-CPU array: the first @take numbers of each. */
+static int sum_map(const struct lb_maps *maps, enum lb_map map, size_t take,
+		   struct slot_reason *why, __u64 *ret_sums)
 {
 	const struct program_map *shape = lb_map_shape(map);
+	size_t per = shape->value_size / sizeof(__u64);
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *values = NULL;
 	int err = cpus < 0 ? cpus : 0;
 
 	if (!err)
-		values = calloc((size_t)cpus * per, sizeof(*values));
+		values = calloc((size_t)cpus, shape->value_size);
 	if (!err && !values)
 		err = -ENOMEM;
-	memset(ret_sums, 0, shape->max_entries * per * sizeof(*ret_sums));
+	memset(ret_sums, 0, shape->max_entries * take * sizeof(*ret_sums));
 	for (__u32 i = 0; !err && i < shape->max_entries; i++) {
 		err = bpf_map_lookup_elem(maps->fds[map], &i, values);
 		for (size_t k = 0; !err && k < (size_t)cpus * per; k++)
-			ret_sums[i * per + k % per] += values[k];
+			if (k % per < take)
+				ret_sums[i * take + k % per] += values[k];
 	}
 	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", shape->name,
 				     strerror(-err)) :
