@@ -97,8 +97,8 @@ static int open_program(struct chainrun *chain, const char *object, const char *
 	char text[256];
 	int err;
 
-	snprintf(path, sizeof(path), "%s/tests/bpf/progs/%s.bpf.o", build_dir ? build_dir : "build",
-		 object);
+	snprintf(path, sizeof(path), "%s/%s%s.bpf.o", build_dir ? build_dir : "build",
+		 strchr(object, '/') ? "" : "tests/bpf/progs/", object);
 	snprintf(text, sizeof(text), "%s", settings ? settings : "");
 	list.count = split_settings(text, items, 8);
 	err = slot_blob_read(path, &chain->why, &blob);

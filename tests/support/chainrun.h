@@ -24,8 +24,9 @@ void chainrun_start(struct chainrun *chain, const struct slot_engine *engine);
 void chainrun_end(struct chainrun *chain);
 
 /*
- * chainrun_add - put the test program @object ("ret") into @slot; @settings is
- * "key=value", "key=value key=value" or NULL. Default rules. Returns 0 or -errno, chain->why says why.
+ * chainrun_add - put the test program @object ("ret"), or one of the build folder
+ * ("bpf/lb"), into @slot; @settings is "key=value", "key=value key=value" or NULL.
+ * Default rules. Returns 0 or -errno, chain->why says why.
  */
 int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 		 const char *settings);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Packets whose results are known, through the load balancer alone and in a chain:
+ * the project's own (tests/vectors), and Katran's fixtures where they are at hand.
+ */
+#include <fnmatch.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "loader/lib/program/program.h"
+#include "loader/lib/program/settings.h"
+#include "tests/support/chaincase.h"
+#include "tests/support/lb_scenario.h"
+
+#define OWN "tests/vectors"
+#define OTHERS "tests/vectors/shared" /* the scenarios of what is not in the tree */
+#define PENDING "tests/vectors/pending"
+#define SLOT 4
+#define ROWS_MAX 128
+#define PLACES_MAX 32
+
+/* A file of packets, and where it runs. */
+struct row {
+	const char *name;
+	char title[160];
+	char scenario[PATH_MAX];
+	char packets[PATH_MAX];
+	const struct slot_engine *engine; /* NULL: no chain */
+};
+
+/* A line of the file, taken apart. */
+struct vector {
+	char *name;
+	char *verdict;
+	char *in;
+	char *out;
+};
+
+/* --- packets --------------------------------------------------------------------------------- */
+
+static size_t parse_hex(const char *text, unsigned char *ret_bytes, size_t room)
+{
+	size_t i, len = strlen(text) / 2;
+	unsigned int byte;
+
+	assert_true(len <= room);
+	for (i = 0; i < len; i++) {
+		assert_int_equal(sscanf(text + 2 * i, "%2x", &byte), 1);
+		ret_bytes[i] = (unsigned char)byte;
+	}
+	return len;
+}
+
+static const char *verdict_name(unsigned int verdict)
+{
+	static const char *const names[] = { "XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX" };
+
+	return verdict < sizeof(names) / sizeof(names[0]) ? names[verdict] : "another verdict";
+}
+
+static void split_vector(char *line, struct vector *ret_vector)
+{
+	char *save;
+
+	ret_vector->name = strtok_r(line, "\t\n", &save);
+	ret_vector->verdict = strtok_r(NULL, "\t\n", &save);
+	ret_vector->in = strtok_r(NULL, "\t\n", &save);
+	ret_vector->out = strtok_r(NULL, "\t\n", &save);
+	assert_non_null(ret_vector->out);
+}
+
+static void print_bytes(const char *what, const char *verdict, const unsigned char *bytes,
+			size_t len)
+{
+	size_t i;
+
+	print_message("#   %s %s ", what, verdict);
+	for (i = 0; i < len; i++)
+		print_message("%02x", bytes[i]);
+	print_message("\n");
+}
+
+static bool is_as_expected(int prog_fd, const struct vector *vector)
+{
+	unsigned char expected[PACKET_SIZE_MAX];
+	size_t len = parse_hex(vector->out, expected, sizeof(expected));
+	struct packet packet = {};
+	struct progrun run;
+
+	packet.len = parse_hex(vector->in, packet.room, sizeof(packet.room));
+	assert_int_equal(progrun_packet(prog_fd, &packet, &run), 0);
+	if (!strcmp(verdict_name(run.verdict), vector->verdict) && run.len == len &&
+	    !memcmp(run.bytes, expected, len))
+		return true;
+	print_message("# %s:\n", vector->name);
+	print_bytes("packet  ", "", packet.room, packet.len);
+	print_bytes("expected", vector->verdict, expected, len);
+	print_bytes("found   ", verdict_name(run.verdict), run.bytes, run.len);
+	return false;
+}
+
+/* Whether @name is a case of PENDING. */
+static bool is_pending(const char *name)
+{
+	FILE *file = fopen(PENDING, "re");
+	bool is_found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	assert_non_null(file);
+	while (!is_found && getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\t\n")] = '\0';
+		is_found = *line != '#' && !fnmatch(line, name, 0);
+	}
+	free(line);
+	fclose(file);
+	return is_found;
+}
+
+/* Returns whether there was anything to be compared. */
+static bool run_packets(struct lb_scenario *scenario, int prog_fd, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned int failed = 0, count = 0, pending = 0;
+	struct vector vector;
+	char *line = NULL;
+	size_t size = 0;
+
+	assert_non_null(file);
+	while (getline(&line, &size, file) > 0) {
+		split_vector(line, &vector);
+		lb_scenario_before(scenario, vector.name);
+		count++;
+		if (is_pending(vector.name))
+			pending++;
+		else
+			failed += !is_as_expected(prog_fd, &vector);
+	}
+	free(line);
+	fclose(file);
+	if (pending)
+		print_message("# %u of %u packets are in %s\n", pending, count, PENDING);
+	if (failed || !count)
+		fail_msg("%u of %u packets came out otherwise", failed, count);
+	return pending < count;
+}
+
+/* --- alone and in a chain -------------------------------------------------------------------- */
+
+static void set_settings(struct bpf_object *object, char *text)
+{
+	struct slot_reason why = {};
+	char *save, *word;
+
+	for (word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		char *equals = strchr(word, '=');
+		struct slot_setting item = { .key = word, .value = equals + 1 };
+		const struct slot_settings settings = { .items = &item, .count = 1 };
+
+		assert_non_null(equals);
+		*equals = '\0';
+		if (slot_settings_apply(object, &settings, &why))
+			fail_msg("%s", why.text);
+	}
+}
+
+/*
+ * A load balancer that is loaded, alone or in a chain. The verifier takes a second
+ * for it, so scenarios with the same settings share it, one after the other.
+ */
+struct place {
+	const struct slot_engine *engine;
+	char settings[256];
+	struct bpf_object *object;
+	struct chainrun chain;
+	int prog_fd;
+};
+
+static struct place places[PLACES_MAX];
+static size_t place_count;
+
+static void load_alone(struct place *place)
+{
+	char settings[256];
+
+	strcpy(settings, place->settings);
+	place->object = progrun_open("bpf/lb.bpf.o");
+	assert_non_null(place->object);
+	set_settings(place->object, settings);
+	assert_int_equal(bpf_object__load(place->object), 0);
+	place->prog_fd = progrun_fd(place->object, "lb");
+}
+
+static void load_in_chain(struct place *place)
+{
+	void *engine = (void *)place->engine;
+
+	chain_start(&place->chain, &engine);
+	chain_add(&place->chain, 1, "ret", NULL);
+	chain_add(&place->chain, SLOT, "bpf/lb", place->settings);
+	chain_add(&place->chain, 9, "ret", NULL);
+	chain_build(&place->chain);
+	place->object = place->chain.build.programs[SLOT]->object;
+	place->prog_fd = place->chain.root_fd;
+}
+
+static struct place *get_place(const struct slot_engine *engine, const char *settings)
+{
+	struct place *place = places;
+
+	for (; place < places + place_count; place++)
+		if (place->engine == engine && !strcmp(place->settings, settings))
+			return place;
+	assert_true(place_count < PLACES_MAX);
+	memset(place, 0, sizeof(*place));
+	place->engine = engine;
+	snprintf(place->settings, sizeof(place->settings), "%s", settings);
+	if (engine)
+		load_in_chain(place);
+	else
+		load_alone(place);
+	place_count++;
+	return place;
+}
+
+static void free_places(void)
+{
+	for (; place_count; place_count--) {
+		struct place *place = &places[place_count - 1];
+
+		if (place->engine)
+			chainrun_end(&place->chain);
+		else
+			bpf_object__close(place->object);
+	}
+}
+
+static void run_row(void **state)
+{
+	const struct row *row = *state;
+	struct lb_scenario *scenario = malloc(sizeof(*scenario));
+	struct place *place;
+	bool has_run;
+
+	assert_non_null(scenario);
+	if (access(row->packets, R_OK)) {
+		print_message("# SKIP %s is not here\n", row->packets);
+		free(scenario);
+		skip();
+	}
+	lb_scenario_read(scenario, row->scenario);
+	place = get_place(row->engine, scenario->settings);
+	lb_scenario_start(scenario, place->object);
+	has_run = run_packets(scenario, place->prog_fd, row->packets);
+	lb_scenario_close(scenario);
+	free(scenario);
+	if (has_run)
+		return;
+	print_message("# SKIP what they need is not built yet\n");
+	skip();
+}
+
+/* --- which files ----------------------------------------------------------------------------- */
+
+/*
+ * How many of the three ways a scenario is run in. Each set of settings costs a load
+ * for every way, and which hash it is makes no difference to a chain.
+ */
+static size_t count_ways(const char *path)
+{
+	struct lb_scenario *scenario = malloc(sizeof(*scenario));
+	size_t ways = 3;
+
+	assert_non_null(scenario);
+	lb_scenario_read(scenario, path);
+	if (strcmp(scenario->program, "lb") != 0)
+		ways = 0;
+	else if (!strncmp(scenario->settings, "hash=", 5))
+		ways = 1;
+	lb_scenario_close(scenario);
+	free(scenario);
+	return ways;
+}
+
+/* In the guest a load takes that much longer, and the real machine runs it alone. */
+static size_t first_way(void)
+{
+	const char *tier = getenv("SLOTD_TIER");
+
+	return tier && !strcmp(tier, "vm") ? 1 : 0;
+}
+
+/* Rows for the scenarios of @dir, whose packets are in @packets. Returns how many @rows has then. */
+static size_t add_rows(struct row *rows, size_t count, const char *dir, const char *packets)
+{
+	static const struct slot_engine *const engines[3] = { NULL, &slot_engine_freplace,
+							      &slot_engine_fused };
+	char pattern[PATH_MAX];
+	glob_t found;
+	size_t i, e, ways;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.scenario", dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	for (i = 0; i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+		const char *name = path + strlen(dir) + 1;
+		int len = (int)strcspn(name, ".");
+
+		ways = count_ways(path);
+		for (e = first_way(); e < ways; e++) {
+			struct row *row = &rows[count++];
+
+			assert_true(count <= ROWS_MAX);
+			row->engine = engines[e];
+			row->name = row->title;
+			snprintf(row->title, sizeof(row->title), "%s: %.*s",
+				 engines[e] ? engines[e]->name : "alone", len, name);
+			snprintf(row->scenario, sizeof(row->scenario), "%s", path);
+			snprintf(row->packets, sizeof(row->packets), "%s/%.*s.tsv", packets, len,
+				 name);
+		}
+	}
+	globfree(&found);
+	return count;
+}
+
+int main(void)
+{
+	const char *others = getenv("SLOTD_VECTORS");
+	struct row *rows = calloc(ROWS_MAX, sizeof(*rows));
+	struct tap_plan plan = {};
+	size_t count;
+	int status;
+
+	if (!rows)
+		abort();
+	count = add_rows(rows, 0, OWN, OWN);
+	count = add_rows(rows, count, OTHERS, others ? others : "../shared/vectors");
+	tap_add_table(&plan, run_row, rows, count, sizeof(*rows));
+	status = tap_run(&plan, "lb_vectors", 1);
+	free_places();
+	free(rows);
+	return status;
+}
