@@ -18,6 +18,7 @@
 #include "loader/lib/program/settings.h"
 #include "tests/support/chaincase.h"
 #include "tests/support/lb_scenario.h"
+#include "tests/support/vectors.h"
 
 #define OWN "tests/vectors"
 #define OTHERS "tests/vectors/shared" /* the scenarios of what is not in the tree */
@@ -35,28 +36,7 @@ struct row {
 	const struct slot_engine *engine; /* NULL: no chain */
 };
 
-/* A line of the file, taken apart. */
-struct vector {
-	char *name;
-	char *verdict;
-	char *in;
-	char *out;
-};
-
 /* --- packets --------------------------------------------------------------------------------- */
-
-static size_t parse_hex(const char *text, unsigned char *ret_bytes, size_t room)
-{
-	size_t i, len = strlen(text) / 2;
-	unsigned int byte;
-
-	assert_true(len <= room);
-	for (i = 0; i < len; i++) {
-		assert_int_equal(sscanf(text + 2 * i, "%2x", &byte), 1);
-		ret_bytes[i] = (unsigned char)byte;
-	}
-	return len;
-}
 
 static const char *verdict_name(unsigned int verdict)
 {
@@ -65,45 +45,12 @@ static const char *verdict_name(unsigned int verdict)
 	return verdict < sizeof(names) / sizeof(names[0]) ? names[verdict] : "another verdict";
 }
 
-static void split_vector(char *line, struct vector *ret_vector)
+static bool is_as_expected(int prog_fd, struct vector *vector)
 {
-	char *save;
-
-	ret_vector->name = strtok_r(line, "\t\n", &save);
-	ret_vector->verdict = strtok_r(NULL, "\t\n", &save);
-	ret_vector->in = strtok_r(NULL, "\t\n", &save);
-	ret_vector->out = strtok_r(NULL, "\t\n", &save);
-	assert_non_null(ret_vector->out);
-}
-
-static void print_bytes(const char *what, const char *verdict, const unsigned char *bytes,
-			size_t len)
-{
-	size_t i;
-
-	print_message("#   %s %s ", what, verdict);
-	for (i = 0; i < len; i++)
-		print_message("%02x", bytes[i]);
-	print_message("\n");
-}
-
-static bool is_as_expected(int prog_fd, const struct vector *vector)
-{
-	unsigned char expected[PACKET_SIZE_MAX];
-	size_t len = parse_hex(vector->out, expected, sizeof(expected));
-	struct packet packet = {};
 	struct progrun run;
 
-	packet.len = parse_hex(vector->in, packet.room, sizeof(packet.room));
-	assert_int_equal(progrun_packet(prog_fd, &packet, &run), 0);
-	if (!strcmp(verdict_name(run.verdict), vector->verdict) && run.len == len &&
-	    !memcmp(run.bytes, expected, len))
-		return true;
-	print_message("# %s:\n", vector->name);
-	print_bytes("packet  ", "", packet.room, packet.len);
-	print_bytes("expected", vector->verdict, expected, len);
-	print_bytes("found   ", verdict_name(run.verdict), run.bytes, run.len);
-	return false;
+	assert_int_equal(progrun_packet(prog_fd, &vector->in, &run), 0);
+	return vector_is_met(vector, verdict_name(run.verdict), &run);
 }
 
 /* Whether @name is a case of PENDING. */
@@ -127,15 +74,12 @@ static bool is_pending(const char *name)
 /* Returns whether there was anything to be compared. */
 static bool run_packets(struct lb_scenario *scenario, int prog_fd, const char *path)
 {
-	FILE *file = fopen(path, "re");
 	unsigned int failed = 0, count = 0, pending = 0;
+	struct vectors vectors;
 	struct vector vector;
-	char *line = NULL;
-	size_t size = 0;
 
-	assert_non_null(file);
-	while (getline(&line, &size, file) > 0) {
-		split_vector(line, &vector);
+	assert_true(vectors_open(&vectors, path));
+	while (vectors_next(&vectors, &vector)) {
 		lb_scenario_before(scenario, vector.name);
 		count++;
 		if (is_pending(vector.name))
@@ -143,8 +87,7 @@ static bool run_packets(struct lb_scenario *scenario, int prog_fd, const char *p
 		else
 			failed += !is_as_expected(prog_fd, &vector);
 	}
-	free(line);
-	fclose(file);
+	vectors_close(&vectors);
 	if (pending)
 		print_message("# %u of %u packets are in %s\n", pending, count, PENDING);
 	if (failed || !count)
@@ -333,7 +276,6 @@ static size_t add_rows(struct row *rows, size_t count, const char *dir, const ch
 
 int main(void)
 {
-	const char *others = getenv("SLOTD_VECTORS");
 	struct row *rows = calloc(ROWS_MAX, sizeof(*rows));
 	struct tap_plan plan = {};
 	size_t count;
@@ -342,7 +284,7 @@ int main(void)
 	if (!rows)
 		abort();
 	count = add_rows(rows, 0, OWN, OWN);
-	count = add_rows(rows, count, OTHERS, others ? others : "../shared/vectors");
+	count = add_rows(rows, count, OTHERS, vectors_others());
 	tap_add_table(&plan, run_row, rows, count, sizeof(*rows));
 	status = tap_run(&plan, "lb_vectors", 1);
 	free_places();

@@ -32,7 +32,7 @@ struct lb_run {
 	const struct lb_control *control;
 	__u64 *count; /* LB_COUNTERS of this CPU */
 	struct lb_clock *clock;
-	__u64 zero;   /* what join() is made with */
+	__u64 zero; /* what join() is made with */
 };
 
 enum packet_flag {
