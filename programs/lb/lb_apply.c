@@ -157,25 +157,39 @@ static struct lb_vip make_vip(const struct lb_model_vip *vip, __u32 number)
 	};
 }
 
+static int write_vip(struct lb_change *change, const struct lb_vip_name *name,
+		     const struct lb_vip *value, struct slot_reason *why)
+{
+	const struct lb_model *current = change->current;
+	const struct lb_model_vip *old = lb_model_vip_find(current, name);
+	struct lb_vip_place place = lb_vip_place(name);
+	struct lb_vip was = {};
+
+	if (old)
+		was = make_vip(old, (__u32)(old - current->vips));
+	return lb_journal_write(&change->journal,
+				&(struct lb_element){
+					.map = place.map,
+					.key = &place.key,
+					.value = value,
+					.old = old ? &was : NULL,
+				},
+				why);
+}
+
 /* From here on packets see the new state; or, where it goes, none. */
 static int switch_vip(struct lb_change *change, __u32 number, bool is_del, struct slot_reason *why)
 {
 	const struct lb_model_vip *old = &change->current->vips[number];
 	const struct lb_model_vip *vip = &change->wanted->vips[number];
-	struct lb_vip was = make_vip(old, number), value = make_vip(vip, number);
-	struct lb_vip_place place;
+	struct lb_vip value = make_vip(vip, number);
 
-	if (is_del ? !old->is_used || vip->is_used : !vip->is_used)
+	if (!is_del)
+		return vip->is_used ? write_vip(change, &vip->name, &value, why) : 0;
+	/* It may have come back with another number. */
+	if (!old->is_used || vip->is_used || lb_model_vip_find(change->wanted, &old->name))
 		return 0;
-	place = lb_vip_place(is_del ? &old->name : &vip->name);
-	return lb_journal_write(&change->journal,
-				&(struct lb_element){
-					.map = place.map,
-					.key = &place.key,
-					.value = is_del ? NULL : &value,
-					.old = old->is_used ? &was : NULL,
-				},
-				why);
+	return write_vip(change, &old->name, NULL, why);
 }
 
 /* The number of a VIP that goes is not another's before it has gone for good. */
@@ -226,13 +240,8 @@ static int finish(struct lb_change *change, struct slot_reason *why)
 {
 	int err = 0;
 
-	for (__u32 n = 0; !err && n < LB_VIPS_MAX; n++) {
-		struct lb_note note = make_note(&change->wanted->vips[n]);
-
+	for (__u32 n = 0; !err && n < LB_VIPS_MAX; n++)
 		err = each_member(change, n, settle_member, why);
-		if (!err && change->current->vips[n].is_used && !note.is_used)
-			err = write_one(change, LB_MAP_NOTES, &n, &note, why);
-	}
 	err = err ? err : lb_apply_marks(change, true, why);
 	err = err ? err : lb_apply_returns(change, true, why);
 	err = err ? err : lb_apply_ids(change, true, why);
@@ -240,24 +249,33 @@ static int finish(struct lb_change *change, struct slot_reason *why)
 	return err ? err : lb_apply_tunnels(change, true, why);
 }
 
-/* What no packet uses any more. Nothing of it can fail in a way that matters. */
-static void clean_up(const struct lb_change *change)
+/* Its note goes last: as long as it is there, the next command looks for what is left. */
+static void clean_up_vip(const struct lb_change *change, __u32 number)
 {
 	const struct lb_maps *maps = change->journal.maps;
+	const struct lb_model_vip *old = &change->current->vips[number];
+	const struct lb_model_vip *vip = &change->wanted->vips[number];
+	struct lb_note note = make_note(vip);
 
+	if (!old->is_used)
+		return;
+	if (!vip->is_used || vip->ring != old->ring)
+		lb_pages_delete(maps, number, old->ring);
+	if (!vip->is_used)
+		bpf_map_update_elem(maps->fds[LB_MAP_NOTES], &number, &note, BPF_ANY);
+}
+
+/* What no packet uses any more. Elements of arrays can always be written. */
+static void clean_up(const struct lb_change *change)
+{
 	lb_grace();
-	for (__u32 n = 0; n < LB_VIPS_MAX; n++) {
-		const struct lb_model_vip *old = &change->current->vips[n];
-		const struct lb_model_vip *vip = &change->wanted->vips[n];
-
-		if (old->is_used && (!vip->is_used || vip->ring != old->ring))
-			lb_pages_delete(maps, n, old->ring);
-	}
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		clean_up_vip(change, n);
 	for (__u32 i = 1; i < LB_REAL_INDEXES; i++)
 		if (change->current->reals[i].flags & LB_REAL_USED &&
 		    !(change->wanted->reals[i].flags & LB_REAL_USED))
-			bpf_map_update_elem(maps->fds[LB_MAP_REALS], &i, &change->wanted->reals[i],
-					    BPF_ANY);
+			bpf_map_update_elem(change->journal.maps->fds[LB_MAP_REALS], &i,
+					    &change->wanted->reals[i], BPF_ANY);
 }
 
 int lb_apply(struct lb_change *change, struct slot_reason *why)
