@@ -101,7 +101,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb fuzz
+	bench-lb bench-lb-http fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -119,7 +119,7 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
-.PHONY: soak bench-chain bench-lb install clean distclean help FORCE
+.PHONY: soak bench-chain bench-lb bench-lb-http install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
@@ -164,7 +164,11 @@ bench-chain: deps ## cost of a chain for each engine, into build/bench/chain.jso
 bench-lb: deps ## cost of the load balancer for each kind of packet, into build/bench/lb.json
 	@$(MAKE) run-bench-lb
 
+bench-lb-http: deps ## what HTTP pays for the load balancer, into build/bench/lb_http.json
+	@$(MAKE) run-bench-lb-http
+
 .PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain run-bench-lb
+.PHONY: run-bench-lb-http
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
@@ -194,6 +198,9 @@ run-bench-chain: all test-programs $(BENCH_BINS)
 
 run-bench-lb: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/lb.sh
+
+run-bench-lb-http: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/lb_http.sh
 
 # --- objects, archives, binaries ------------------------------------------------------------
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lb_front INTERFACE VIP REAL MAC ENCAP HASH: the load balancer at an interface, with
+ * one VIP of TCP port 80 and one real, until the process ends. MAC is the real's; ENCAP
+ * and HASH are numbers of lb_abi.h.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "tests/support/lb_case.h"
+
+#define REAL 1
+
+static int set_real(const struct lb_case *lb, const char *addr, const char *mac)
+{
+	struct lb_real real = { .flags = LB_REAL_USED };
+	__u32 index = REAL;
+
+	if (inet_pton(AF_INET, addr, real.addr) != 1 ||
+	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &real.mac[0], &real.mac[1], &real.mac[2],
+		   &real.mac[3], &real.mac[4], &real.mac[5]) != 6)
+		return -1;
+	return bpf_map_update_elem(lb_case_map(lb, LB_REALS_NAME), &index, &real, BPF_ANY);
+}
+
+/* What the real answers from becomes the VIP again. */
+static int set_return(struct lb_case *lb, const char *vip, const char *real)
+{
+	struct lb_return4_key key = { .port = htons(80), .proto = IPPROTO_TCP };
+	__be32 addr;
+
+	if (inet_pton(AF_INET, real, &key.addr) != 1 || inet_pton(AF_INET, vip, &addr) != 1)
+		return -1;
+	lb->control.flags |= LB_HAS_RETURNS;
+	lb_case_control(lb);
+	return bpf_map_update_elem(lb_case_map(lb, LB_RETURNS4_NAME), &key, &addr, BPF_ANY);
+}
+
+/* A link of a process that has just ended is still there for a moment. */
+static int attach(const struct lb_case *lb, const char *interface)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int tries, fd = -EBUSY;
+
+	for (tries = 0; tries < 200 && fd == -EBUSY; tries++) {
+		fd = bpf_link_create(progrun_fd(lb->object, "lb"), (int)if_nametoindex(interface),
+				     BPF_XDP, &opts);
+		if (fd == -EBUSY)
+			nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct lb_config config = { .tcp_option_kind = 0xb7, .mtu = 1500 };
+	struct lb_case_vip spec = { .port = 80, .proto = IPPROTO_TCP, .vip.has_ring = 1 };
+	struct lb_case lb;
+
+	if (argc != 7) {
+		fprintf(stderr, "usage: lb_front INTERFACE VIP REAL MAC ENCAP HASH\n");
+		return 2;
+	}
+	config.hash = (__u8)atoi(argv[6]);
+	spec.addr = argv[2];
+	spec.vip.encap = (__u8)atoi(argv[5]);
+	lb_case_open(&lb);
+	lb_case_load(&lb, &config);
+	lb_case_ring_of(&lb, 0, REAL);
+	lb_case_vip(&lb, &spec);
+	if (set_real(&lb, argv[3], argv[4]) ||
+	    (spec.vip.encap == LB_REWRITE && set_return(&lb, argv[2], argv[3])) ||
+	    attach(&lb, argv[1]) < 0) {
+		fprintf(stderr, "lb_front: cannot set up '%s'\n", argv[1]);
+		return 1;
+	}
+	pause();
+	return 0;
+}
