@@ -33,6 +33,9 @@ static __always_inline int balance(const struct lb_run *run, struct lb_packet *p
 	ret = read_transport(run, packet);
 	if (ret != LB_GO_ON)
 		return ret;
+	ret = send_return(run, packet);
+	if (ret != LB_GO_ON)
+		return ret;
 	if (!find_vip(run, packet, &vip))
 		return LB_NOT_A_VIP;
 	if (packet_end(run) - packet_at(run, ETH_HLEN) > lb_config.mtu)

@@ -303,6 +303,7 @@ struct lb_return6_key {
 struct lb_rate {
 	__u64 since; /* CLOCK_MONOTONIC, ns: when the second began */
 	__u64 flows;
+	__u64 scratch; /* the data plane's own: of what comes out of it the verifier knows nothing */
 };
 
 /* --- counters -------------------------------------------------------------------------------- */

@@ -175,13 +175,16 @@ static __always_inline int read_icmp(const struct lb_run *run, struct lb_packet 
 static __always_inline int shape_answer(struct xdp_md *ctx, __u32 quote, __u32 headers)
 {
 	struct lb_link *link = (void *)(long)ctx->data, turned;
-	int cut = (int)quote - (int)(ctx->data_end - ctx->data);
+	__u64 len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 
 	if ((void *)(link + 1) > (void *)(long)ctx->data_end)
 		return -1;
 	turned = *link;
 	swap_link(&turned);
-	if (bpf_xdp_adjust_tail(ctx, cut) || bpf_xdp_adjust_head(ctx, -(int)headers))
+	/* In 64 bits: the verifier refuses to add packet pointers up in 32. */
+	barrier_var(len);
+	if (bpf_xdp_adjust_tail(ctx, (int)quote - (int)len) ||
+	    bpf_xdp_adjust_head(ctx, -(int)headers))
 		return -1;
 	link = (void *)(long)ctx->data;
 	if ((void *)(link + 1) > (void *)(long)ctx->data_end)

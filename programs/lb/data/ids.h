@@ -20,6 +20,7 @@
 
 #define TCP_OPTIONS_MAX 15
 #define TCP_OPTIONS_MASK 63
+#define PACKET_OFFSET_MASK 0xff
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
 #define TCP_ID_LEN 6
@@ -72,30 +73,37 @@ static __always_inline __u32 find_stable_id(const struct lb_run *run,
 	return payload[1] << 16 | payload[2] << 8 | payload[3];
 }
 
-/* The id in the TCP option, in the byte order of the host that wrote it, or 0. */
-static __always_inline __u32 find_tcp_id(const struct lb_run *run, const struct lb_packet *packet)
+/*
+ * lb_tcp_id - the id in the TCP option, in the byte order of the host that wrote it, or 0.
+ * @offset is the TCP header's. Global, so that the verifier walks its rounds once and not
+ * for each way that leads here.
+ */
+__noinline __u32 lb_tcp_id(struct xdp_md *ctx, __u32 offset)
 {
-	struct tcphdr *tcp = packet_at(run, packet->offset);
+	void *end = (void *)(long)ctx->data_end;
+	struct tcphdr *tcp = (void *)(long)ctx->data + (offset & PACKET_OFFSET_MASK);
 	__u32 left, at = 0;
 
-	if ((void *)(tcp + 1) > packet_end(run))
+	if ((void *)(tcp + 1) > end)
 		return 0;
 	left = tcp->doff * 4 - sizeof(*tcp);
-	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
+	for (int i = 0; i < TCP_OPTIONS_MAX && at < left; i++) {
 		const __u8 *option = (void *)(tcp + 1) + at;
 
-		if (at + TCP_ID_LEN > left && at + 1 > left)
+		if ((void *)(option + 2) > end || option[0] == TCP_OPTION_END)
 			return 0;
-		if ((void *)(option + 2) > packet_end(run) || option[0] == TCP_OPTION_END)
-			return 0;
-		if (option[0] == lb_config.tcp_option_kind)
-			return at + TCP_ID_LEN <= left && option[1] == TCP_ID_LEN &&
-					       (void *)(option + TCP_ID_LEN) <= packet_end(run) ?
-				       *(const __u32 *)(option + 2) :
-				       0;
+		if (option[0] == lb_config.tcp_option_kind) {
+			if (at + TCP_ID_LEN > left || option[1] != TCP_ID_LEN ||
+			    (void *)(option + TCP_ID_LEN) > end)
+				return 0;
+			return *(const __u32 *)(option + 2);
+		}
 		at += option[0] == TCP_OPTION_NOP ? 1 : option[1];
+		if (at > left)
+			return 0;
 		/* The same to the verifier in each round, and no more than there can be. */
-		at = join(run, at) & TCP_OPTIONS_MASK;
+		barrier_var(at);
+		at &= TCP_OPTIONS_MASK;
 	}
 	return 0;
 }
@@ -169,7 +177,7 @@ static __always_inline void choose_by_tcp(const struct lb_run *run, const struct
 
 	if (packet->flags & PACKET_SYN)
 		return;
-	id = find_tcp_id(run, packet);
+	id = lb_tcp_id(run->ctx, packet->offset);
 	choice->index = find_server(id);
 	choice->real = choice->index ? find_real(choice->index) : NULL;
 	if (id && !choice->real)

@@ -29,6 +29,15 @@ static __always_inline struct lb_mac get_gateway(const struct lb_run *run)
 	return (struct lb_mac){ *(const __u32 *)mac, *(const __u16 *)(mac + 4) };
 }
 
+/* Where frames to the real itself go: where it says, or where all others do. */
+static __always_inline struct lb_mac get_mac(const struct lb_run *run, const struct lb_real *real)
+{
+	const __u8 *mac = real->mac;
+	struct lb_mac own = { *(const __u32 *)mac, *(const __u16 *)(mac + 4) };
+
+	return own.first | own.last ? own : get_gateway(run);
+}
+
 /* Sends come from the address that the frame came to. */
 static __always_inline void turn_link(struct lb_link *link, struct lb_mac dest)
 {

@@ -64,7 +64,10 @@ struct lb_packet {
  */
 static __always_inline __u32 join(const struct lb_run *run, __u32 word)
 {
-	return word | run->zero;
+	word |= run->zero;
+	/* Else clang may put a mask that follows on both words, and not on what they make. */
+	barrier_var(word);
+	return word;
 }
 
 /*

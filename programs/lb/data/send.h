@@ -4,16 +4,7 @@
 #define LB_DATA_SEND_H
 
 #include "programs/lb/data/choose.h"
-#include "programs/lb/data/link.h"
-
-/* Where frames to the real itself go: where it says, or where all others do. */
-static __always_inline struct lb_mac get_mac(const struct lb_run *run, const struct lb_real *real)
-{
-	const __u8 *mac = real->mac;
-	struct lb_mac own = { *(const __u32 *)mac, *(const __u16 *)(mac + 4) };
-
-	return own.first | own.last ? own : get_gateway(run);
-}
+#include "programs/lb/data/rewrite.h"
 
 /*
  * push_outer - room for @len bytes in front of the IP header, and a new Ethernet header
@@ -182,6 +173,8 @@ static __always_inline int send(const struct lb_run *run, const struct lb_packet
 		return send_gue(run, packet, choice->real);
 	if (vip->encap == LB_L2)
 		return send_l2(run, choice->real);
+	if (vip->encap == LB_REWRITE)
+		return send_rewritten(run, packet, choice->real);
 	return send_ipip(run, packet, choice->real);
 }
 

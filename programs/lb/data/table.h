@@ -49,12 +49,17 @@ static __always_inline __u64 flow_tag(const struct lb_run *run, const struct lb_
 	return tag ^ tag >> 29;
 }
 
+static __always_inline __u32 bucket_of(__u64 tag)
+{
+	return (tag >> 32) & (LB_BUCKETS - 1);
+}
+
 /* find_place - false where the table is not to be had, which does not happen. */
 static __always_inline bool find_place(const struct lb_run *run, const struct lb_packet *packet,
 				       struct lb_place *ret_place)
 {
 	__u64 tag = flow_tag(run, packet);
-	__u32 index = (tag >> 32) & (LB_BUCKETS - 1);
+	__u32 index = bucket_of(tag);
 
 	ret_place->tag = tag;
 	ret_place->is_udp = packet->proto == IPPROTO_UDP;
@@ -101,43 +106,69 @@ static __always_inline __u64 recall_flow(const struct lb_run *run, const struct 
 	return value;
 }
 
-/* How much a flow is worth keeping: free places are worth nothing, then those long not used. */
-static __always_inline __u64 worth(__u64 value, __u32 now)
+/* All bits where @word is 0, or @less is less than @more; else none. No branch: see rank_place(). */
+static __always_inline __u64 mask_if_zero(__u64 word)
 {
-	__u32 age = flow_age(value, now);
+	word = ((word | -word) >> 63) - 1;
+	barrier_var(word);
+	return word;
+}
 
-	if (!value)
-		return 0;
-	if (value & LB_FLOW_UDP && age > TICKS_UDP)
-		return 1;
-	return 2 + (__u64)(__u32)~age;
+static __always_inline __u64 mask_if_less(__u64 less, __u64 more)
+{
+	__u64 mask = 0 - ((less - more) >> 63);
+
+	barrier_var(mask);
+	return mask;
 }
 
 /*
- * write_place - the flow in @tag's bucket, in the place that is worth the least. Called,
- * not inlined: it is long, and every packet that needs it is the first of its flow.
+ * What is kept longest has the highest rank: least of all what is of the flow itself,
+ * then free places, then UDP that nobody knows any more, then all others by their last
+ * use. The place's number is in the lowest bits. Without branches, of which the
+ * verifier would walk every combination in every place.
  */
-static __noinline int write_place(struct lb_bucket *bucket, __u64 tag, __u64 value)
+static __always_inline __u64 rank_place(const struct lb_flow *flow, __u64 tag, __u32 now, __u32 i)
 {
-	__u64 least = ~0ULL;
-	__u32 chosen = 0;
+	__u64 value = flow->value, age = (__u64)now + (1ULL << 32) - (value >> 32);
+	__u64 is_same = mask_if_zero(flow->check ^ value ^ tag), is_free = mask_if_zero(value);
+	/* The bias of the age takes what another CPU used a moment after @now. */
+	__u64 is_stale = mask_if_less((1ULL << 32) + TICKS_UDP, age) &
+			 ~mask_if_zero(value & LB_FLOW_UDP);
+	__u64 rank = (1ULL << 34) - age;
 
-	if (!bucket)
+	rank = (rank & ~is_stale) | (2 & is_stale);
+	rank = (rank & ~is_free) | (1 & is_free);
+	return (rank & ~is_same) * LB_BUCKET_FLOWS + i;
+}
+
+/*
+ * lb_write_flow - the flow in @tag's bucket, in the place of the lowest rank. Called, as
+ * every packet that needs it is the first of its flow, and global, so that the verifier
+ * walks it once and not for each way that leads here.
+ */
+__noinline int lb_write_flow(__u64 tag, __u64 value)
+{
+	__u32 index = bucket_of(tag), zero = 0;
+	struct lb_bucket *bucket = bpf_map_lookup_elem(&lb_flows, &index);
+	struct lb_rate *rate = bpf_map_lookup_elem(&lb_rate, &zero);
+	__u64 least, rank;
+
+	if (!bucket || !rate)
 		return 0;
-	for (__u32 i = 0; i < LB_BUCKET_FLOWS; i++) {
-		const struct lb_flow *flow = &bucket->flows[i];
-		__u64 kept = flow->value, kept_worth = worth(kept, value >> 32);
-
-		if ((flow->check ^ kept) == tag) {
-			chosen = i;
-			break;
-		}
-		if (kept_worth < least) {
-			least = kept_worth;
-			chosen = i;
-		}
+	least = rank_place(&bucket->flows[0], tag, value >> 32, 0);
+	for (__u32 i = 1; i < LB_BUCKET_FLOWS; i++) {
+		rank = rank_place(&bucket->flows[i], tag, value >> 32, i);
+		least += (rank - least) & mask_if_less(rank, least);
 	}
-	write_flow(&bucket->flows[chosen % LB_BUCKET_FLOWS], tag, value);
+	/*
+	 * Through memory, where the engine fused makes this function static: to bound
+	 * the number the verifier would go back to all that it was computed from, and
+	 * then tell states apart by that (6.18 gave up after a million instructions).
+	 */
+	*(volatile __u64 *)&rate->scratch = least;
+	least = *(volatile __u64 *)&rate->scratch;
+	write_flow(&bucket->flows[least % LB_BUCKET_FLOWS], tag, value);
 	return 0;
 }
 
@@ -149,7 +180,7 @@ static __always_inline void record_flow(const struct lb_place *place, const stru
 
 	if (place->is_udp)
 		value |= LB_FLOW_UDP;
-	write_place(place->bucket, place->tag, value);
+	lb_write_flow(place->tag, value);
 }
 
 /* is_flooded - one flow more that is new, and whether that is one too many in this second. */
