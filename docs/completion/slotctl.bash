@@ -47,7 +47,7 @@ _slotctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
 		return
 		;;
-	--socket | --signature)
+	--socket | --signature | --diff | restore | import-katran)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -74,6 +74,7 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-* | decap:-* | lb_hc:-*) words+=' --map-dir' ;;
+	lb:-*) words+=' --map-dir --watch --diff' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;
@@ -87,6 +88,16 @@ _slotctl() {
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
 		fi
+		;;
+	lb:*)
+		case $before in
+		lb) words=$(slotctl lb --help 2>/dev/null | awk '/^  [a-z]/ { print $1 }') ;;
+		vip) words='add set del show' ;;
+		real) words='add del set drain undrain down up weight list' ;;
+		ring) words='show refresh' ;;
+		server-id | source | tunnel) words='add del list' ;;
+		set) words='gateway= gue-port= source4= source6= new-flows=' ;;
+		esac
 		;;
 	verify:*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

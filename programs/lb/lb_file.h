@@ -36,6 +36,9 @@ int lb_katran_parse(const char *text, size_t len, struct lb_model *model, struct
 /* lb_json_load - the object in @text, no member twice; a new reference. Returns 0 or -EINVAL. */
 int lb_json_load(const char *text, size_t len, struct slot_reason *why, json_t **ret_root);
 
+/* lb_json_refuse - make @why fit for a terminal, whatever the file held. Returns @err. */
+int lb_json_refuse(struct slot_reason *why, int err);
+
 /* lb_json_known - whether all members of @object are among @names, which end with NULL. */
 int lb_json_known(const json_t *object, const char *const *names, struct slot_reason *why);
 

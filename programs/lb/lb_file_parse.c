@@ -21,6 +21,14 @@ int lb_json_load(const char *text, size_t len, struct slot_reason *why, json_t *
 	return 0;
 }
 
+int lb_json_refuse(struct slot_reason *why, int err)
+{
+	for (char *c = why ? why->text : NULL; err && c && *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return err;
+}
+
 int lb_json_known(const json_t *object, const char *const *names, struct slot_reason *why)
 {
 	const char *key;
@@ -354,5 +362,6 @@ int lb_file_parse(const char *text, size_t len, struct lb_model *model, struct s
 	_cleanup_json_ json_t *root = NULL;
 	int err = lb_json_load(text, len, why, &root);
 
-	return err ? err : parse_root(root, model, why);
+	err = err ? err : parse_root(root, model, why);
+	return lb_json_refuse(why, err);
 }

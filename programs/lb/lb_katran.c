@@ -146,14 +146,13 @@ static int add_items(const json_t *root, const char *name,
 	return 0;
 }
 
-int lb_katran_parse(const char *text, size_t len, struct lb_model *model, struct slot_reason *why)
+static int add_all(const json_t *root, struct lb_model *model, struct slot_reason *why)
 {
-	_cleanup_json_ json_t *root = NULL;
 	char mac[LB_MAC_MAX];
-	int err = lb_json_load(text, len, why, &root);
+	int err;
 
-	if (err || json_is_array(root))
-		return err ? err : add_items(root, "vips", add_vip, model, why);
+	if (json_is_array(root))
+		return add_items(root, "vips", add_vip, model, why);
 	err = lb_json_known(root, NAMES("mac", "vips", "qreals"), why);
 	if (!err && json_object_get(root, "mac")) {
 		err = slot_json_get_text(root, "mac", sizeof(mac), why, mac);
@@ -161,4 +160,13 @@ int lb_katran_parse(const char *text, size_t len, struct lb_model *model, struct
 	}
 	err = err ? err : add_items(root, "vips", add_vip, model, why);
 	return err ? err : add_items(root, "qreals", add_quic, model, why);
+}
+
+int lb_katran_parse(const char *text, size_t len, struct lb_model *model, struct slot_reason *why)
+{
+	_cleanup_json_ json_t *root = NULL;
+	int err = lb_json_load(text, len, why, &root);
+
+	err = err ? err : add_all(root, model, why);
+	return lb_json_refuse(why, err);
 }
