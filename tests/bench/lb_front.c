@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lb_front INTERFACE VIP REAL MAC ENCAP HASH: the load balancer at an interface, with
- * one VIP of TCP port 80 and one real, until the process ends. MAC is the real's; ENCAP
- * and HASH are numbers of lb_abi.h.
+ * lb_front INTERFACE VIP REAL MAC GATEWAY ENCAP HASH: the load balancer at an
+ * interface, with one VIP of TCP port 80 and one real, until the process ends. MAC is the
+ * real's, GATEWAY that of who gets what the real answers; ENCAP and HASH are numbers
+ * of lb_abi.h.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,14 +23,20 @@
 
 #define REAL 1
 
+static int parse_mac(const char *text, __u8 ret_mac[6])
+{
+	int got = sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &ret_mac[0], &ret_mac[1],
+			 &ret_mac[2], &ret_mac[3], &ret_mac[4], &ret_mac[5]);
+
+	return got == 6 ? 0 : -1;
+}
+
 static int set_real(const struct lb_case *lb, const char *addr, const char *mac)
 {
 	struct lb_real real = { .flags = LB_REAL_USED };
 	__u32 index = REAL;
 
-	if (inet_pton(AF_INET, addr, real.addr) != 1 ||
-	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &real.mac[0], &real.mac[1], &real.mac[2],
-		   &real.mac[3], &real.mac[4], &real.mac[5]) != 6)
+	if (inet_pton(AF_INET, addr, real.addr) != 1 || parse_mac(mac, real.mac))
 		return -1;
 	return bpf_map_update_elem(lb_case_map(lb, LB_REALS_NAME), &index, &real, BPF_ANY);
 }
@@ -69,15 +76,17 @@ int main(int argc, char **argv)
 	struct lb_case_vip spec = { .port = 80, .proto = IPPROTO_TCP, .vip.has_ring = 1 };
 	struct lb_case lb;
 
-	if (argc != 7) {
-		fprintf(stderr, "usage: lb_front INTERFACE VIP REAL MAC ENCAP HASH\n");
+	if (argc != 8) {
+		fprintf(stderr, "usage: lb_front INTERFACE VIP REAL MAC GATEWAY ENCAP HASH\n");
 		return 2;
 	}
-	config.hash = (__u8)atoi(argv[6]);
+	config.hash = (__u8)atoi(argv[7]);
 	spec.addr = argv[2];
-	spec.vip.encap = (__u8)atoi(argv[5]);
+	spec.vip.encap = (__u8)atoi(argv[6]);
 	lb_case_open(&lb);
 	lb_case_load(&lb, &config);
+	if (parse_mac(argv[5], lb.control.gateway))
+		return 2;
 	lb_case_ring_of(&lb, 0, REAL);
 	lb_case_vip(&lb, &spec);
 	if (set_real(&lb, argv[3], argv[4]) ||

@@ -159,7 +159,7 @@ take() {
 	[[ $2 == - ]] || {
 		# not by a function, whose process would be a shell's
 		ip netns exec lb build/tests/bench/lb_front eth0 "$vip" "$server" \
-			"$(mac_of server)" "$2" "$3" &
+			"$(mac_of server)" "$(mac_of client)" "$2" "$3" &
 		front=$!
 		is_attached 30 || return 1
 	}
