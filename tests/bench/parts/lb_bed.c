@@ -379,7 +379,10 @@ bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row)
 	not_before = lb_case_count(lb, not_counted);
 	if (lb_bed_run(bed, row, true, repeat, &ignored, &ignored))
 		return false;
-	/* Of many flows some share a bucket that has no room for all of them. */
-	return lb_case_count(lb, counted) == before + repeat &&
+	/*
+	 * Of many flows some share a bucket that has no room for all of them, and the
+	 * interface sees a packet of its own now and then.
+	 */
+	return lb_case_count(lb, counted) - before - repeat <= repeat / 100 &&
 	       lb_case_count(lb, not_counted) - not_before <= repeat / 100;
 }
