@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <linux/pkt_cls.h>
+
 /* Make room for @need elements; the first failure stays in e->err. */
 static bool has_room(struct emitter *e, void *array, size_t *capacity, size_t need, size_t size)
 {
@@ -71,9 +73,9 @@ void slot_emit_skip_end(struct emitter *e, size_t jump)
 		e->image.insns[jump].off = (__s16)(e->image.count - jump - 1);
 }
 
-void slot_emit_return(struct emitter *e, unsigned int verdict)
+void slot_emit_return(struct emitter *e, int value)
 {
-	slot_emit(e, insn_mov_imm(BPF_REG_0, (__s32)verdict));
+	slot_emit(e, insn_mov_imm(BPF_REG_0, value));
 	slot_emit(e, insn_exit());
 }
 
@@ -110,6 +112,18 @@ static size_t put_count(struct emitter *e, const struct tally *tally)
 	return skip;
 }
 
+/* What the kernel takes for @verdict. No TC program answers with TX. */
+static int answer_of(const struct emitter *e, unsigned int verdict)
+{
+	static const int tc[ROOT_VERDICTS] = {
+		[ROOT_COL_ABORTED] = TC_ACT_SHOT,      [ROOT_COL_DROP] = TC_ACT_SHOT,
+		[ROOT_COL_PASS] = TC_ACT_UNSPEC,       [ROOT_COL_TX] = TC_ACT_SHOT,
+		[ROOT_COL_REDIRECT] = TC_ACT_REDIRECT,
+	};
+
+	return e->spec->kind == ROOT_KIND_TC ? tc[verdict] : (int)verdict;
+}
+
 /*
  * A CPU that the map has no room for, and there is none, takes a way of its
  * own: verifiers that know the range of CPU numbers (6.12 does, 6.1 does not)
@@ -121,10 +135,10 @@ void slot_emit_counted_return(struct emitter *e, const struct tally *tally, unsi
 
 	if (e->spec->counters_fd >= 0) {
 		skip = put_count(e, tally);
-		slot_emit_return(e, verdict);
+		slot_emit_return(e, answer_of(e, verdict));
 		slot_emit_skip_end(e, skip);
 	}
-	slot_emit_return(e, verdict);
+	slot_emit_return(e, answer_of(e, verdict));
 }
 
 void slot_emit_counted_goto(struct emitter *e, const struct tally *tally, unsigned int label)

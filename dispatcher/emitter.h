@@ -64,13 +64,14 @@ void slot_emit_func(struct emitter *e, bool is_global, const char *name);
 size_t slot_emit_skip(struct emitter *e, struct bpf_insn jump);
 void slot_emit_skip_end(struct emitter *e, size_t jump);
 
-void slot_emit_return(struct emitter *e, unsigned int verdict);
+/* slot_emit_return - return @value as it is. */
+void slot_emit_return(struct emitter *e, int value);
 
 /* slot_tally_add - @tally counts there as well. */
 void slot_tally_add(struct tally *tally, enum root_block block, unsigned int row,
 		    unsigned int column);
 
-/* slot_emit_counted_return, _goto - count, where this chain counts, then return @verdict or go to @label. */
+/* slot_emit_counted_return, _goto - count, where this chain counts, then answer @verdict (enum root_column) or go to @label. */
 void slot_emit_counted_return(struct emitter *e, const struct tally *tally, unsigned int verdict);
 void slot_emit_counted_goto(struct emitter *e, const struct tally *tally, unsigned int label);
 

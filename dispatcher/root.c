@@ -143,6 +143,16 @@ static bool is_canary_valid(const struct root_canary *canary)
 	       (canary->share_ppm && canary->share_ppm < ROOT_SHARE_ALL);
 }
 
+/* Stubs change packets as XDP programs do, and the flow hash reads an XDP context. */
+static bool is_slot_of_kind(const struct root_slot *slot, enum root_kind kind)
+{
+	const struct root_canary *canary = &slot->canary;
+
+	if (kind == ROOT_KIND_XDP)
+		return true;
+	return slot->body.count && (!canary->present || (canary->body.count && canary->cpus));
+}
+
 static bool is_spec_valid(const struct root_spec *spec)
 {
 	unsigned int slot;
@@ -152,7 +162,8 @@ static bool is_spec_valid(const struct root_spec *spec)
 	for (slot = 0; slot < ROOT_SLOTS; slot++) {
 		const struct root_slot *s = &spec->slots[slot];
 
-		if (s->taken && !(is_rules_valid(&s->rules) && is_canary_valid(&s->canary)))
+		if (s->taken && !(is_rules_valid(&s->rules) && is_canary_valid(&s->canary) &&
+				  is_slot_of_kind(s, spec->kind)))
 			return false;
 	}
 	return true;
@@ -170,7 +181,9 @@ static bool has_stubs(const struct root_spec *spec)
 
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image)
 {
-	struct emitter e = { .spec = spec, .has_stubs = has_stubs(spec) };
+	struct emitter e = { .spec = spec,
+			     .has_stubs = has_stubs(spec),
+			     .image = { .kind = spec->kind } };
 
 	if (!is_spec_valid(spec))
 		return -EINVAL;

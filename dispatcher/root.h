@@ -20,6 +20,19 @@
 
 struct btf;
 
+/*
+ * What the programs of a chain are. TC programs answer with numbers of their own
+ * (linux/pkt_cls.h), which the root turns into XDP's behind each slot, and back
+ * where the packet leaves: rules, counters and skips are the same. TC_ACT_OK,
+ * TC_ACT_UNSPEC and TC_ACT_PIPE are a pass, TC_ACT_SHOT a drop, TC_ACT_REDIRECT a
+ * redirect, all else is denied. What passes the chain leaves it with TC_ACT_UNSPEC, so
+ * that what others attached comes next; an abort drops.
+ */
+enum root_kind {
+	ROOT_KIND_XDP,
+	ROOT_KIND_TC,
+};
+
 /* What becomes of a packet whose program returned what it may not return. */
 enum root_denied_as {
 	ROOT_DENIED_AS_ABORTED = ROOT_COL_ABORTED,
@@ -81,6 +94,7 @@ struct root_slot {
 };
 
 struct root_spec {
+	enum root_kind kind;
 	struct root_slot slots[ROOT_SLOTS];
 	int counters_fd;      /* map of struct root_counters; -1: count nothing */
 	unsigned int cpu_max; /* CPUs the map has room for, a power of two */
@@ -94,6 +108,7 @@ struct root_func {
 };
 
 struct root_image {
+	enum root_kind kind;
 	struct bpf_insn *insns;
 	size_t count;
 	struct root_func *funcs;
@@ -108,14 +123,16 @@ struct root_image {
  * but the map descriptors that they name must stay open until the image has
  * been loaded. Returns 0, -ENOMEM, -E2BIG for a root too large for its jumps, or
  * -EINVAL for a body whose calls leave it, a cpu_max that is no power of two, a
- * contract that allows no verdict, or a canary's share of nothing or all.
+ * contract that allows no verdict, a canary's share of nothing or all, and for TC
+ * a slot without a body or a canary by flow.
  * Rests on BPF-to-BPF calls (Linux 4.16) and direct map values (5.2).
  */
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image);
 void slot_root_image_free(struct root_image *image);
 
 /*
- * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function.
+ * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function, of TC
+ * int (struct __sk_buff *).
  *
  * @ret_btf (btf__free) is not yet loaded; @ret_info is an array of
  * image->func_count records for bpf_prog_load, owned by the caller (free).

@@ -8,13 +8,15 @@
 #include "dispatcher/root.h"
 
 /*
- * int (struct xdp_md *ctx). The kernel knows the context by the name of its
+ * int (struct xdp_md *ctx), or of TC int (struct __sk_buff *ctx). The kernel knows the context by the name of its
  * struct, so the struct needs no members. Returns the type id or -errno.
  */
-static int add_prototype(struct btf *btf)
+static int add_prototype(struct btf *btf, enum root_kind kind)
 {
+	const char *context = kind == ROOT_KIND_TC ? "__sk_buff" : "xdp_md";
+	size_t size = kind == ROOT_KIND_TC ? sizeof(struct __sk_buff) : sizeof(struct xdp_md);
 	int int_id = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
-	int ctx_id = btf__add_struct(btf, "xdp_md", sizeof(struct xdp_md));
+	int ctx_id = btf__add_struct(btf, context, (__u32)size);
 	int ptr_id = btf__add_ptr(btf, ctx_id);
 	int proto_id = btf__add_func_proto(btf, int_id);
 	int err;
@@ -28,7 +30,7 @@ static int add_prototype(struct btf *btf)
 static int add_functions(struct btf *btf, const struct root_image *image,
 			 struct bpf_func_info *info)
 {
-	int proto_id = add_prototype(btf);
+	int proto_id = add_prototype(btf, image->kind);
 	size_t i;
 
 	if (proto_id < 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dispatcher/root_slot.h"
 
+#include <linux/pkt_cls.h>
+
 #include "bpf/skip_abi.h"
 
 _Static_assert(SLOT_SKIP_LAST == ROOT_SLOTS - 1, "a skip reaches the last slot");
@@ -8,6 +10,9 @@ _Static_assert(SLOT_SKIP_LAST == ROOT_SLOTS - 1, "a skip reaches the last slot")
 /* Where the packet's context waits between calls: see put_ctx_save(). */
 #define REG_CTX BPF_REG_6
 #define STACK_CTX (-8)
+
+/* Below every skip, and no verdict of any kind. */
+#define NO_VERDICT 255
 
 /* CPUs that a canary can be chosen by: the bits of root_canary.cpus. */
 #define CANARY_CPUS 64
@@ -40,6 +45,13 @@ static void put_ctx_save(struct emitter *e)
 		slot_emit(e, insn_mov(REG_CTX, BPF_REG_1));
 }
 
+/* Of the context: the index of the packet's interface, which is never 0 and never negative. */
+static __s16 ifindex_offset(const struct emitter *e)
+{
+	return e->spec->kind == ROOT_KIND_TC ? offsetof(struct __sk_buff, ifindex) :
+					       offsetof(struct xdp_md, ingress_ifindex);
+}
+
 static void put_ctx_load(struct emitter *e)
 {
 	if (e->has_stubs)
@@ -59,7 +71,7 @@ static void put_ctx_load(struct emitter *e)
 static void put_always_exit(struct emitter *e, unsigned int slot)
 {
 	put_ctx_load(e);
-	slot_emit(e, insn_load32(BPF_REG_1, BPF_REG_1, offsetof(struct xdp_md, ingress_ifindex)));
+	slot_emit(e, insn_load32(BPF_REG_1, BPF_REG_1, ifindex_offset(e)));
 	slot_emit_to(e, insn_jump32(BPF_JNE, BPF_REG_1, 0),
 		     label_of(slot, ROOT_STABLE, LABEL_EXIT));
 	slot_emit_label(e, label_of(slot, ROOT_STABLE, LABEL_NEXT));
@@ -83,7 +95,7 @@ static void put_choice_by_cpu(struct emitter *e, __u64 cpus, unsigned int label)
 
 	slot_emit(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
 	put_ctx_load(e);
-	slot_emit(e, insn_load32(BPF_REG_2, BPF_REG_1, offsetof(struct xdp_md, ingress_ifindex)));
+	slot_emit(e, insn_load32(BPF_REG_2, BPF_REG_1, ifindex_offset(e)));
 	slot_emit(e, insn_alu_imm(BPF_RSH, BPF_REG_2, 31));
 	slot_emit(e, insn_make(BPF_ALU64 | BPF_OR | BPF_X, BPF_REG_0, BPF_REG_2, 0, 0));
 	skip = slot_emit_skip(e, insn_make(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0,
@@ -111,6 +123,52 @@ static void put_choice(struct emitter *e, unsigned int slot)
 	put_ctx_load(e);
 }
 
+/* TC answers that mean the same. */
+struct answers {
+	__s32 answers[3];
+	unsigned int count;
+	__s32 verdict;
+};
+
+/*
+ * A TC program's answer as an XDP verdict: the same rules hold for both. Skips stay as they
+ * are; what is neither becomes no verdict.
+ */
+static void put_tc_verdict(struct emitter *e)
+{
+	static const struct answers known[] = {
+		{ { TC_ACT_UNSPEC, TC_ACT_OK, TC_ACT_PIPE }, 3, ROOT_COL_PASS },
+		{ { TC_ACT_SHOT }, 1, ROOT_COL_DROP },
+		{ { TC_ACT_REDIRECT }, 1, ROOT_COL_REDIRECT },
+	};
+	size_t done[sizeof(known) / sizeof(known[0])], other, is_skip, jumps[3];
+	unsigned int i, k;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		for (k = 0; k < known[i].count; k++)
+			jumps[k] = slot_emit_skip(e, insn_jump32(BPF_JEQ, BPF_REG_0,
+								 known[i].answers[k]));
+		other = slot_emit_skip(e, insn_goto());
+		for (k = 0; k < known[i].count; k++)
+			slot_emit_skip_end(e, jumps[k]);
+		slot_emit(e, insn_mov_imm(BPF_REG_0, known[i].verdict));
+		done[i] = slot_emit_skip(e, insn_goto());
+		slot_emit_skip_end(e, other);
+	}
+	is_skip = slot_emit_skip(e, insn_jump32(BPF_JGT, BPF_REG_0, NO_VERDICT));
+	slot_emit(e, insn_mov_imm(BPF_REG_0, NO_VERDICT));
+	slot_emit_skip_end(e, is_skip);
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		slot_emit_skip_end(e, done[i]);
+}
+
+static void put_call(struct emitter *e, unsigned int slot, enum root_version version)
+{
+	slot_emit_to(e, insn_call_func(), label_of(slot, version, LABEL_FUNC));
+	if (e->spec->kind == ROOT_KIND_TC)
+		put_tc_verdict(e);
+}
+
 void slot_emit_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 {
 	__u8 go_on = continue_mask(&e->spec->slots[slot].rules);
@@ -124,7 +182,7 @@ void slot_emit_slot_call(struct emitter *e, unsigned int slot, bool is_first)
 		put_ctx_load(e);
 	if (e->spec->slots[slot].canary.present)
 		put_choice(e, slot);
-	slot_emit_to(e, insn_call_func(), label_of(slot, ROOT_STABLE, LABEL_FUNC));
+	put_call(e, slot, ROOT_STABLE);
 	if (!go_on) {
 		put_always_exit(e, slot);
 		return;
@@ -272,6 +330,6 @@ void slot_emit_slot_answers(struct emitter *e, unsigned int slot)
 		return;
 	slot_emit_label(e, label_of(slot, ROOT_CANARY, LABEL_CALL));
 	put_ctx_load(e);
-	slot_emit_to(e, insn_call_func(), label_of(slot, ROOT_CANARY, LABEL_FUNC));
+	put_call(e, slot, ROOT_CANARY);
 	put_rest(e, slot, ROOT_CANARY, e->spec->slots[slot].rules.allow);
 }

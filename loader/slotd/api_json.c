@@ -31,6 +31,14 @@ static json_int_t number_of(const struct slot_generation *generation)
 	return generation ? generation->number : 0;
 }
 
+/* TC has no modes, but a way of attaching. */
+static const char *mode_name(const struct slot_chain *chain, bool is_attached)
+{
+	if (slot_hook_is_tc(chain->hook))
+		return "tcx";
+	return slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode);
+}
+
 /* What the interface and its chain are called and what runs on it: the head of several answers. */
 static json_t *describe_chain(const struct slot_chain *chain)
 {
@@ -38,12 +46,12 @@ static json_t *describe_chain(const struct slot_chain *chain)
 	bool is_attached = slot_chain_is_attached(chain);
 	json_t *json;
 
-	json = json_pack("{s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", chain->interface,
-			 "ifindex", (json_int_t)chain->ifindex, "attached", (int)is_attached,
-			 "engine", engine->name, "engine_reason", chain->engine_reason.text, "mode",
-			 slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode),
-			 "generation", number_of(chain->current), "previous",
-			 number_of(chain->previous));
+	json = json_pack("{s:s, s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface",
+			 chain->interface, "hook", slot_hook_name(chain->hook), "ifindex",
+			 (json_int_t)chain->ifindex, "attached", (int)is_attached, "engine",
+			 engine->name, "engine_reason", chain->engine_reason.text, "mode",
+			 mode_name(chain, is_attached), "generation", number_of(chain->current),
+			 "previous", number_of(chain->previous));
 	if (json && chain->place.netns[0])
 		json_object_set_new(json, "netns", json_string(chain->place.netns));
 	if (json && chain->place.master[0])

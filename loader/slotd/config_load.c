@@ -153,7 +153,7 @@ static int add_recorded(const struct daemon *daemon, struct slot_config *config,
 		item = json_array_get(names, i);
 		interface = strrchr(json_string_value(item), ':');
 		interface = interface ? interface + 1 : json_string_value(item);
-		slot_chain_name_format(master->place.netns, interface, name);
+		slot_chain_name_format(master->hook, master->place.netns, interface, name);
 		if (!strcmp(name, json_string_value(item)) &&
 		    !slot_chain_record_read(&daemon->host.store, name, NULL, &record) &&
 		    !strcmp(record.master, master->place.interface))

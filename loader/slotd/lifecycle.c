@@ -37,8 +37,8 @@ static void release_strays(struct daemon *daemon, const struct slot_chain *chain
 	for (i = 0; i < daemon->config.count; i++) {
 		struct slot_chain *other = daemon->chains[i];
 
-		if (!other || other == chain || !slot_chain_runs_at(other, &chain->place) ||
-		    !slot_chain_has_strayed(other))
+		if (!other || other == chain || other->hook != chain->hook ||
+		    !slot_chain_runs_at(other, &chain->place) || !slot_chain_has_strayed(other))
 			continue;
 		log_warning("%s: its interface was moved and is '%s' now, which has a chain of its "
 			    "own; this one waits for another interface",

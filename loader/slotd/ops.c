@@ -141,7 +141,7 @@ static int resolve_plan(const struct daemon *daemon, const struct slot_chain *ch
 	struct slot_reason reason;
 	int err;
 
-	err = slot_engine_choose(config->engine, &error->why, &engine, &reason);
+	err = slot_engine_choose(config->hook, config->engine, &error->why, &engine, &reason);
 	if (err)
 		return op_fail(error, err, chain);
 	err = config_resolve(daemon, config, &chain->overrides, &error->details, &desired);

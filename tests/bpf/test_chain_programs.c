@@ -153,8 +153,23 @@ static void an_object_of_another_type_is_refused(void **state)
 	struct chainrun chain;
 
 	chain_start(&chain, state);
-	assert_int_equal(chainrun_add(&chain, 4, "classifier", NULL), -EINVAL);
+	assert_int_equal(chainrun_add(&chain, 4, "socket", NULL), -EINVAL);
 	assert_non_null(strstr(chain.why.text, "has no XDP program"));
+	chainrun_end(&chain);
+}
+
+static void a_tc_program_is_for_tc_hooks(void **state)
+{
+	struct slot_program *program;
+	struct chainrun chain;
+
+	chain_start(&chain, state);
+	chain_add(&chain, 4, "classifier", NULL);
+	program = chain.build.programs[4];
+	assert_int_equal(slot_program_check_hook(program, SLOT_HOOK_XDP, &chain.why), -EINVAL);
+	assert_non_null(strstr(chain.why.text, "is a program of TC"));
+	assert_int_equal(slot_program_check_hook(program, SLOT_HOOK_TC_INGRESS, &chain.why), 0);
+	assert_int_equal(slot_program_check_hook(program, SLOT_HOOK_TC_EGRESS, &chain.why), 0);
 	chainrun_end(&chain);
 }
 
@@ -240,6 +255,7 @@ static const struct chain_case cases[] = {
 	CHAIN_CASE(a_program_of_another_licence_runs),
 	CHAIN_CASE(what_the_verifier_rejects_is_refused_with_its_words),
 	CHAIN_CASE(an_object_of_another_type_is_refused),
+	CHAIN_CASE(a_tc_program_is_for_tc_hooks),
 	CHAIN_CASE(an_object_with_several_programs_must_name_one),
 	CHAIN_CASE(an_unknown_setting_is_refused_with_the_known_ones),
 	CHAIN_CASE(a_loaded_program_is_linked_again_and_keeps_its_data),

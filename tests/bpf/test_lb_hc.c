@@ -14,8 +14,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "bpf/count_abi.h"
 #include "bpf/lb_hc/lb_hc.h"
+#include "programs/shared/counts.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -384,25 +384,15 @@ static void add_real(const struct hc_case *c)
 	assert_int_equal(lb_hc_real_set(&hc, &mark, &why), 0);
 }
 
-static __u64 count_of(__u32 id)
-{
-	struct slot_count counts[256] = {};
-	__u64 sum = 0;
-	int cpu, fd = bpf_object__find_map_fd_by_name(object, LB_HC_COUNTS_NAME);
-
-	assert_true(libbpf_num_possible_cpus() <= 256);
-	assert_int_equal(bpf_map_lookup_elem(fd, &id, counts), 0);
-	for (cpu = 0; cpu < 256; cpu++)
-		sum += counts[cpu].packets;
-	return sum;
-}
-
 static void assert_counted(int counter)
 {
-	int id;
+	int id, fd = bpf_object__find_map_fd_by_name(object, LB_HC_COUNTS_NAME);
+	struct slot_count counts[LB_HC_COUNTS_SIZE];
+	struct slot_reason why;
 
+	assert_int_equal(program_counts_get(fd, LB_HC_COUNTS_SIZE, &why, counts), 0);
 	for (id = 0; id < LB_HC_COUNTER_COUNT; id++)
-		assert_int_equal(count_of((__u32)id), id == counter);
+		assert_int_equal(counts[id].packets, id == counter);
 }
 
 static void assert_bytes(const struct progrun *run, struct packet *wanted)

@@ -68,7 +68,7 @@ static struct slot_program *load(const char *object, const struct slot_program_p
 	object_path(object, path, sizeof(path));
 	if (slot_blob_read(path, &why, &blob) ||
 	    slot_program_open(&blob, "", &none, &why, &program) ||
-	    slot_program_load_xdp(program, place, &why))
+	    slot_program_load(program, place, &why))
 		fail_msg("%s", why.text);
 	slot_blob_free(&blob);
 	return program;

@@ -238,7 +238,7 @@ static void a_link_that_runs_something_else_is_left_alone(void **state)
 		 getenv("SLOTD_BUILD") ? getenv("SLOTD_BUILD") : "build");
 	assert_int_equal(slot_blob_read(path, &world_why, &blob), 0);
 	assert_int_equal(slot_program_open(&blob, "", &none, &world_why, &stranger), 0);
-	assert_int_equal(slot_program_load_xdp(stranger, &place, &world_why), 0);
+	assert_int_equal(slot_program_load(stranger, &place, &world_why), 0);
 	assert_int_equal(bpf_link_update(chain->link_fd, stranger->fd, NULL), 0);
 	id = world_attached_id();
 

@@ -52,7 +52,7 @@ static void check_chain(const struct slot_chain_config *chain)
 
 	require(chain->interface[0] && chain->place.interface[0], "a chain has an interface");
 	require(!chain->place.netns[0] || chain->place.netns[0] == '/', "a netns is a path");
-	slot_chain_name_format(chain->place.netns, chain->place.interface, name);
+	slot_chain_name_format(chain->hook, chain->place.netns, chain->place.interface, name);
 	require(!strcmp(name, chain->interface) && !strchr(name, '/'), "a chain has its name");
 	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
 		if (chain->slots[slot].present)

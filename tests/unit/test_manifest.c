@@ -78,9 +78,19 @@ static void read_takes_every_entry(void **state)
 	assert_string_equal(manifest.name, "firewall");
 	assert_string_equal(manifest.version, "1.0.0-rc1");
 	assert_string_equal(manifest.hook, "xdp");
+	assert_true(manifest.has_hook);
 	assert_int_equal(manifest.map_abi, 7);
 	assert_string_equal(manifest.entry, "xdp_firewall");
 	assert_string_equal(manifest.migrate, "/usr/lib/slotd/fw-migrate");
+}
+
+static void read_takes_every_hook(void **state)
+{
+	static const char ingress[] = "hook=tc-ingress", egress[] = "hook=tc-egress";
+
+	(void)state;
+	assert_string_equal(read_good(ingress, sizeof(ingress), "a").hook, "tc-ingress");
+	assert_string_equal(read_good(egress, sizeof(egress), "a").hook, "tc-egress");
 }
 
 static void read_names_an_object_without_manifest_by_its_file_and_hash(void **state)
@@ -92,6 +102,7 @@ static void read_names_an_object_without_manifest_by_its_file_and_hash(void **st
 	assert_string_equal(manifest.name, "my_fw");
 	assert_string_equal(manifest.version, "ab12cd34ef56");
 	assert_string_equal(manifest.hook, "xdp");
+	assert_false(manifest.has_hook);
 	assert_string_equal(manifest.entry, "");
 	assert_string_equal(manifest.migrate, "");
 	assert_int_equal(manifest.map_abi, 0);
@@ -157,7 +168,8 @@ static const struct bad_manifest bad_manifests[] = {
 	    "name: 1 to 31 of letters, digits and ._+~- expected"),
 	BAD("a_version_with_an_escape", "version=\033[1m",
 	    "version: 1 to 31 of letters, digits and ._+~- expected"),
-	BAD("a_hook_of_another_time", "hook=tc-ingress", "hook: xdp expected"),
+	BAD("a_hook_of_another_time", "hook=sock_ops",
+	    "hook: one of xdp, tc-ingress, tc-egress expected"),
 	BAD("a_map_abi_in_words", "map_abi=two", "map_abi: a number expected"),
 	BAD("an_empty_map_abi", "map_abi=", "map_abi: a number expected"),
 	BAD("a_map_abi_beyond_32_bits", "map_abi=4294967296",
@@ -337,6 +349,7 @@ static void read_needs_no_place_for_its_reason(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(read_takes_every_entry),
+	cmocka_unit_test(read_takes_every_hook),
 	cmocka_unit_test(read_names_an_object_without_manifest_by_its_file_and_hash),
 	cmocka_unit_test(read_cuts_a_file_name_that_is_too_long),
 	cmocka_unit_test(read_names_an_object_without_any_name),

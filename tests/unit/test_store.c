@@ -277,7 +277,8 @@ static void pins_of_maps_carry_no_dots(void **state)
 }
 
 #define LONG_INTERFACE "fifteenletters0"
-#define LONG_NAME "a-netns-of-a-name-with-47-letters-is-the-most--:" LONG_INTERFACE
+#define LONG_NAME                                                                                  \
+	"a-netns-of-a-name-with-47-letters-is-the-most--:" LONG_INTERFACE ":15-letters-hook"
 
 static void folders_of_chains_tell_names_apart(void **state)
 {

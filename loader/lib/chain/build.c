@@ -164,6 +164,8 @@ static int open_from_store(struct slot_attempt *attempt, const struct part *part
 					opened_of(attempt, part));
 		slot_blob_free(&blob);
 	}
+	if (!err)
+		err = slot_program_check_hook(*opened_of(attempt, part), attempt->chain->hook, why);
 	return err;
 }
 
@@ -291,16 +293,26 @@ static int choose_program(struct slot_attempt *attempt, const struct part *part,
 	return 0;
 }
 
-/* A program is loaded once, and an extension is linked into one stub of a root. */
-static int check_canaries(const struct slot_chain_state *state, struct slot_reason *why)
+/*
+ * A program is loaded once, and an extension is linked into one stub of a root. The hash
+ * that chooses by flow reads packets as XDP programs do.
+ */
+static int check_canaries(const struct slot_attempt *attempt, struct slot_reason *why)
 {
+	const struct slot_chain_state *state = &attempt->desired;
 	unsigned int i;
 
 	for (i = 0; i < ROOT_SLOTS; i++) {
 		const struct slot_state *slot = &state->slots[i];
 
-		if (slot_state_is_running(slot) && slot->canary.present &&
-		    !strcmp(slot->object.sha256, slot->canary.object.sha256))
+		if (!slot_state_is_running(slot) || !slot->canary.present)
+			continue;
+		if (slot_hook_is_tc(attempt->chain->hook) && !slot->canary.cpus)
+			return slot_reason_set(why, -EOPNOTSUPP,
+					       "slot %u (%s): in a chain of TC programs a canary "
+					       "is chosen by CPU (--canary cpu:LIST), not by flow",
+					       i, slot->name);
+		if (!strcmp(slot->object.sha256, slot->canary.object.sha256))
 			return slot_reason_set(why, -EINVAL,
 					       "slot %u (%s): its canary is the object that the "
 					       "slot runs anyway: promote or abort it first",
@@ -315,7 +327,7 @@ int slot_attempt_open(struct slot_attempt *attempt, struct slot_reason *why)
 	bool has_frags = false;
 	struct part part;
 	unsigned int i;
-	int err = check_canaries(&attempt->desired, why);
+	int err = check_canaries(attempt, why);
 
 	if (!err)
 		err = slot_adoption_check_limits(&attempt->desired, why);

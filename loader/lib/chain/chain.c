@@ -11,6 +11,7 @@
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/ports.h"
@@ -47,7 +48,7 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 		return slot_chain_netlink_is_attached(chain);
 	/* Only the answer "no interface" is one: a link that cannot be asked still filters. */
 	return chain->link_fd >= 0 &&
-	       (slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) || ifindex);
+	       (slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) || ifindex);
 }
 
 int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why)
@@ -67,10 +68,11 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	__u32 prog_id;
 	int err;
 
-	if (chain->link_fd < 0 || slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) || !ifindex)
+	if (chain->link_fd < 0 ||
+	    slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) || !ifindex)
 		return false;
 	err = slot_netns_enter(chain->place.netns, &home);
-	return err == -ENOENT || (!err && !slot_xdp_check(ifindex, prog_id));
+	return err == -ENOENT || (!err && !slot_hook_check(chain->hook, ifindex, prog_id));
 }
 
 bool slot_chain_is_newer(const struct slot_chain *chain)
@@ -105,7 +107,7 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	_cleanup_close_ int link_fd = -1;
-	enum slot_attach_mode mode;
+	enum slot_attach_mode mode = SLOT_ATTACH_AUTO;
 	char name[IFNAMSIZ];
 	int err;
 
@@ -118,8 +120,12 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	if (!if_indextoname(chain->ifindex, name))
 		return slot_reason_set(why, -ENODEV, "interface '%s' is not there any more",
 				       chain->interface);
-	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
-			      &link_fd, &mode, &chain->mode_reason);
+	if (slot_hook_is_tc(chain->hook))
+		err = slot_tcx_attach(chain->hook, chain->ifindex, chain->interface, prog_fd, why,
+				      &link_fd);
+	else
+		err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode,
+				      why, &link_fd, &mode, &chain->mode_reason);
 	if (err)
 		return err;
 	err = slot_pin_set(link_fd, chain->dir, SLOT_PIN_LINK);
@@ -134,7 +140,7 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd)
 {
 	return chain->netlink_fd >= 0 ? slot_chain_netlink_move(chain, new_fd) :
-					slot_xdp_swap(chain->link_fd, new_fd, old_fd);
+					slot_hook_swap(chain->link_fd, new_fd, old_fd);
 }
 
 static int repin(int fd, const char *dir, const char *name)
@@ -205,7 +211,8 @@ static bool was_released(const struct slot_chain *chain)
 		return false;
 	if (slot_chain_has_strayed(chain))
 		return true;
-	if (chain->link_fd >= 0 && slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex))
+	if (chain->link_fd >= 0 &&
+	    slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex))
 		return false;
 	return !slot_netns_enter(chain->place.netns, &home) &&
 	       !slot_port_check(ifindex, chain->place.master);
@@ -236,9 +243,10 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 	unsigned int ifindex = 0;
 	__u32 prog_id;
 
-	return chain->link_fd >= 0 && !slot_xdp_link_get(chain->link_fd, &prog_id, &ifindex) &&
+	return chain->link_fd >= 0 &&
+	       !slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) &&
 	       !slot_netns_enter(place->netns, &home) &&
-	       slot_xdp_check(if_nametoindex(place->interface), prog_id) > 0;
+	       slot_hook_check(chain->hook, if_nametoindex(place->interface), prog_id) > 0;
 }
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)

@@ -32,6 +32,7 @@ struct slot_chain {
 	struct slot_host *host;
 	char interface[SLOT_CHAIN_NAME_MAX]; /* as it is called: "eth0", "blue:eth0" in a netns */
 	struct slot_place place;
+	enum slot_hook hook;
 	char dir[PATH_MAX];		   /* of its pins */
 	__u64 netns_cookie;		   /* 0: the netns is not there */
 	unsigned int ifindex;		   /* 0: the interface is not there */

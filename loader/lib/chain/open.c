@@ -16,6 +16,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/base/json.h"
+#include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"
@@ -91,7 +92,7 @@ static struct seat find_unlinked_seat(const struct slot_chain *chain, const char
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 prog_id = 0;
 
-	if (!slot_netns_enter(chain->place.netns, &home))
+	if (!slot_hook_is_tc(chain->hook) && !slot_netns_enter(chain->place.netns, &home))
 		prog_id = slot_xdp_query_id(ifindex);
 	if (!prog_id || !has_root(dir, prog_id))
 		return (struct seat){ 0 };
@@ -108,9 +109,9 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir,
 
 	if (fd < 0)
 		return find_unlinked_seat(chain, dir, was->ifindex);
-	if (!slot_xdp_link_get(fd, &prog_id, &seat.ifindex) && seat.ifindex)
+	if (!slot_hook_link_get(chain->hook, fd, &prog_id, &seat.ifindex) && seat.ifindex)
 		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
-			       slot_xdp_check(seat.ifindex, prog_id) > 0;
+			       slot_hook_check(chain->hook, seat.ifindex, prog_id) > 0;
 	return seat;
 }
 
@@ -128,7 +129,8 @@ static bool is_heir(const struct slot_chain *chain, const struct slot_target *ta
 	/* What is no port any more is taken over too, to be released. */
 	if (seat->is_here)
 		return seat->ifindex == target->ifindex || (has_name && chain->place.master[0]);
-	return has_name && (was->netns_cookie == target->netns_cookie || strchr(name, ':'));
+	return has_name &&
+	       (was->netns_cookie == target->netns_cookie || slot_chain_name_has_netns(name));
 }
 
 /* The chain of this name runs on an interface that is called otherwise now. */
@@ -178,6 +180,7 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 		struct seat seat;
 
 		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
+		    slot_chain_name_hook(name) != chain->hook ||
 		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
 		seat = find_seat(chain, path, &was);
@@ -221,15 +224,15 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 		return slot_reason_set(why, fd, "cannot open '%s/" SLOT_PIN_LINK "': %s",
 				       chain->dir, strerror(-fd));
 	chain->link_fd = fd;
-	err = slot_xdp_link_get(fd, &prog_id, &ifindex);
+	err = slot_hook_link_get(chain->hook, fd, &prog_id, &ifindex);
 	if (err)
-		return slot_reason_set(why, err, "'%s/" SLOT_PIN_LINK "' is no XDP link",
-				       chain->dir);
+		return slot_reason_set(why, err, "'%s/" SLOT_PIN_LINK "' is no link of the hook %s",
+				       chain->dir, slot_hook_name(chain->hook));
 	if (!ifindex) {
 		slot_chain_unlink(chain);
 		return 0;
 	}
-	if (!slot_netns_enter(chain->place.netns, &home))
+	if (!slot_hook_is_tc(chain->hook) && !slot_netns_enter(chain->place.netns, &home))
 		chain->mode = slot_xdp_mode_get(ifindex);
 	*ret_prog_id = prog_id;
 	return 0;
@@ -398,7 +401,9 @@ static __u32 find_unlinked(struct slot_chain *chain)
 	unsigned int numbers[GENERATIONS_MAX];
 	size_t count = list_generations(chain->dir, numbers, GENERATIONS_MAX);
 
-	return chain->link_fd < 0 ? slot_chain_netlink_find(chain, numbers, count) : 0;
+	if (chain->link_fd >= 0 || slot_hook_is_tc(chain->hook))
+		return 0;
+	return slot_chain_netlink_find(chain, numbers, count);
 }
 
 /* Programs that were adopted live in generations only: without one they are gone. */
@@ -459,7 +464,7 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 	const struct slot_engine *engine = chain->engine;
 	int err;
 
-	err = slot_engine_choose(config->engine, why, &engine, &chain->engine_reason);
+	err = slot_engine_choose(config->hook, config->engine, why, &engine, &chain->engine_reason);
 	if (err)
 		return err;
 	chain->engine = engine;
@@ -481,6 +486,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 	chain->totals_fd = -1;
 	memcpy(chain->interface, config->interface, sizeof(chain->interface));
 	chain->place = config->place;
+	chain->hook = config->hook;
 	err = find_dir(chain, why);
 	if (!err)
 		err = slot_chain_configure(chain, config, why);

@@ -83,7 +83,9 @@ static int run_frame(const struct slot_generation *generation, size_t size, unsi
 	if (err)
 		return slot_reason_set(why, err, "preflight: cannot run generation %u: %s",
 				       generation->number, strerror(-err));
-	if (generation->counters_fd < 0 && opts.retval == ROOT_COL_ABORTED)
+	/* Of TC programs an abort looks like a drop. */
+	if (generation->counters_fd < 0 && generation->engine->type != BPF_PROG_TYPE_SCHED_CLS &&
+	    opts.retval == ROOT_COL_ABORTED)
 		return slot_reason_set(why, -EPROTO,
 				       "preflight: the chain aborts an ordinary frame of %zu bytes",
 				       size);

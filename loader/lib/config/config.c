@@ -141,12 +141,52 @@ const struct slot_chain_config *slot_config_find_master(const struct slot_config
 	return find_chain(config->masters, config->master_count, interface);
 }
 
-void slot_chain_name_format(const char *netns, const char *interface, char *ret_name)
+const char *slot_hook_name(enum slot_hook hook)
+{
+	static const char *const names[SLOT_HOOK_COUNT] = {
+		[SLOT_HOOK_XDP] = "xdp",
+		[SLOT_HOOK_TC_INGRESS] = "tc-ingress",
+		[SLOT_HOOK_TC_EGRESS] = "tc-egress",
+	};
+
+	return hook < SLOT_HOOK_COUNT ? names[hook] : "?";
+}
+
+bool slot_hook_is_tc(enum slot_hook hook)
+{
+	return hook == SLOT_HOOK_TC_INGRESS || hook == SLOT_HOOK_TC_EGRESS;
+}
+
+void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *interface,
+			    char *ret_name)
 {
 	const char *slash = strrchr(netns, '/');
 
-	snprintf(ret_name, SLOT_CHAIN_NAME_MAX, "%.*s%s%.*s", SLOT_NETNS_NAME_MAX - 1,
-		 slash ? slash + 1 : netns, *netns ? ":" : "", IFNAMSIZ - 1, interface);
+	snprintf(ret_name, SLOT_CHAIN_NAME_MAX, "%.*s%s%.*s%s%s", SLOT_NETNS_NAME_MAX - 1,
+		 slash ? slash + 1 : netns, *netns ? ":" : "", IFNAMSIZ - 1, interface,
+		 hook == SLOT_HOOK_XDP ? "" : ":",
+		 hook == SLOT_HOOK_XDP ? "" : slot_hook_name(hook));
+}
+
+/* An interface may be called as a hook: "blue:tc-egress" is that one's chain of XDP then. */
+enum slot_hook slot_chain_name_hook(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+	enum slot_hook hook;
+
+	for (hook = SLOT_HOOK_TC_INGRESS; colon && hook < SLOT_HOOK_COUNT; hook++)
+		if (!strcmp(colon + 1, slot_hook_name(hook)))
+			return hook;
+	return SLOT_HOOK_XDP;
+}
+
+bool slot_chain_name_has_netns(const char *name)
+{
+	const char *first = strchr(name, ':');
+
+	if (slot_chain_name_hook(name) == SLOT_HOOK_XDP)
+		return first != NULL;
+	return first != strrchr(name, ':');
 }
 
 static int copy_member(const struct slot_chain_config *master, const char *port,
@@ -159,7 +199,7 @@ static int copy_member(const struct slot_chain_config *master, const char *port,
 	chain.has_members = false;
 	snprintf(chain.place.interface, sizeof(chain.place.interface), "%s", port);
 	memcpy(chain.place.master, master->place.interface, sizeof(chain.place.master));
-	slot_chain_name_format(chain.place.netns, port, chain.interface);
+	slot_chain_name_format(chain.hook, chain.place.netns, port, chain.interface);
 	memset(chain.slots, 0, sizeof(chain.slots));
 	for (slot = 0; slot < ROOT_SLOTS && !err; slot++)
 		err = copy_reservation(&master->slots[slot], &chain.slots[slot]);

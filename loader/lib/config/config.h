@@ -29,12 +29,15 @@
 #define SLOT_NETNS_DIR "/run/netns"
 #define SLOT_NETNS_PATH_MAX 256
 #define SLOT_NETNS_NAME_MAX 48 /* with its NUL */
-#define SLOT_CHAIN_NAME_MAX (SLOT_NETNS_NAME_MAX + IFNAMSIZ)
+#define SLOT_HOOK_NAME_MAX 16  /* with its NUL */
+#define SLOT_CHAIN_NAME_MAX (SLOT_NETNS_NAME_MAX + IFNAMSIZ + SLOT_HOOK_NAME_MAX)
 #define SLOT_CONFIG_CHAINS_MAX 256
 #define SLOT_CONFIG_SIZE_MAX (1U << 20)
 
 enum slot_hook {
 	SLOT_HOOK_XDP,
+	SLOT_HOOK_TC_INGRESS,
+	SLOT_HOOK_TC_EGRESS,
 	SLOT_HOOK_COUNT,
 };
 
@@ -86,7 +89,7 @@ struct slot_place {
 };
 
 struct slot_chain_config {
-	char interface[SLOT_CHAIN_NAME_MAX]; /* as the chain is called: "eth0", "blue:eth0" */
+	char interface[SLOT_CHAIN_NAME_MAX]; /* as the chain is called: see slot_chain_name_format */
 	struct slot_place place;
 	unsigned int line;
 	bool has_members; /* stands for one chain on each port of the interface */
@@ -157,10 +160,24 @@ int slot_config_add_member(struct slot_config *config, const struct slot_chain_c
 void slot_config_del(struct slot_config *config, size_t index);
 
 /*
- * slot_chain_name_format - what the chain on @interface of the netns at @netns
- * is called, into @ret_name (SLOT_CHAIN_NAME_MAX bytes).
+ * slot_chain_name_format - what the chain at @hook of @interface in the netns at
+ * @netns is called, into @ret_name (SLOT_CHAIN_NAME_MAX bytes): "eth0",
+ * "blue:eth0", "eth0:tc-egress", "blue:eth0:tc-egress".
  */
-void slot_chain_name_format(const char *netns, const char *interface, char *ret_name);
+void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *interface,
+			    char *ret_name);
+
+/* slot_chain_name_hook - of the chain called @name. */
+enum slot_hook slot_chain_name_hook(const char *name);
+
+/* slot_chain_name_has_netns - whether the chain called @name is in another netns than slotd. */
+bool slot_chain_name_has_netns(const char *name);
+
+/* slot_hook_name - "xdp", "tc-ingress", "tc-egress". */
+const char *slot_hook_name(enum slot_hook hook);
+
+/* slot_hook_is_tc - whether programs of @hook are TC programs. */
+bool slot_hook_is_tc(enum slot_hook hook);
 
 void slot_settings_free(struct slot_settings *settings);
 /* slot_settings_add - append a copy of @key and @value. Returns 0 or -ENOMEM. */

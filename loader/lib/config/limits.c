@@ -33,7 +33,7 @@ static const char *const class_names[SLOT_HELPER_CLASSES] = {
 /*
  * The one list of what each helper belongs to; slots.conf(5) tells it in words.
  * A helper that it does not name is `other`: numbers that come with later
- * kernels, and those that an XDP program has no business with.
+ * kernels, and those that an XDP or TC program has no business with.
  */
 static const unsigned char classes[] = {
 	[BPF_FUNC_map_lookup_elem] = CLASS(BASIC),
@@ -63,6 +63,17 @@ static const unsigned char classes[] = {
 	[BPF_FUNC_xdp_get_buff_len] = CLASS(BASIC),
 	[BPF_FUNC_xdp_load_bytes] = CLASS(BASIC),
 	[BPF_FUNC_xdp_store_bytes] = CLASS(BASIC),
+	[BPF_FUNC_skb_load_bytes] = CLASS(BASIC),
+	[BPF_FUNC_skb_load_bytes_relative] = CLASS(BASIC),
+	[BPF_FUNC_skb_store_bytes] = CLASS(BASIC),
+	[BPF_FUNC_skb_pull_data] = CLASS(BASIC),
+	[BPF_FUNC_l3_csum_replace] = CLASS(BASIC),
+	[BPF_FUNC_l4_csum_replace] = CLASS(BASIC),
+	[BPF_FUNC_csum_update] = CLASS(BASIC),
+	[BPF_FUNC_csum_level] = CLASS(BASIC),
+	[BPF_FUNC_get_hash_recalc] = CLASS(BASIC),
+	[BPF_FUNC_set_hash] = CLASS(BASIC),
+	[BPF_FUNC_set_hash_invalid] = CLASS(BASIC),
 	[BPF_FUNC_dynptr_from_mem] = CLASS(BASIC),
 	[BPF_FUNC_dynptr_read] = CLASS(BASIC),
 	[BPF_FUNC_dynptr_write] = CLASS(BASIC),
@@ -70,8 +81,17 @@ static const unsigned char classes[] = {
 
 	[BPF_FUNC_redirect] = CLASS(REDIRECT),
 	[BPF_FUNC_redirect_map] = CLASS(REDIRECT),
+	[BPF_FUNC_redirect_peer] = CLASS(REDIRECT),
+	[BPF_FUNC_redirect_neigh] = CLASS(REDIRECT),
+	[BPF_FUNC_clone_redirect] = CLASS(REDIRECT),
 	[BPF_FUNC_xdp_adjust_head] = CLASS(ADJUST_HEAD),
+	[BPF_FUNC_skb_adjust_room] = CLASS(ADJUST_HEAD),
+	[BPF_FUNC_skb_change_head] = CLASS(ADJUST_HEAD),
+	[BPF_FUNC_skb_change_proto] = CLASS(ADJUST_HEAD),
+	[BPF_FUNC_skb_vlan_push] = CLASS(ADJUST_HEAD),
+	[BPF_FUNC_skb_vlan_pop] = CLASS(ADJUST_HEAD),
 	[BPF_FUNC_xdp_adjust_tail] = CLASS(ADJUST_TAIL),
+	[BPF_FUNC_skb_change_tail] = CLASS(ADJUST_TAIL),
 	[BPF_FUNC_xdp_adjust_meta] = CLASS(ADJUST_META),
 	[BPF_FUNC_tail_call] = CLASS(TAIL_CALL),
 	[BPF_FUNC_fib_lookup] = CLASS(FIB_LOOKUP),

@@ -54,9 +54,12 @@ static int choose_word(const struct slot_config_value *value, const char *key,
 
 static int set_hook(const struct slot_config_value *value, const char *key)
 {
-	static const char *const words[] = { [SLOT_HOOK_XDP] = "xdp" };
-	int word = choose_word(value, key, words, SLOT_HOOK_COUNT);
+	const char *words[SLOT_HOOK_COUNT];
+	int word;
 
+	for (word = 0; word < SLOT_HOOK_COUNT; word++)
+		words[word] = slot_hook_name(word);
+	word = choose_word(value, key, words, SLOT_HOOK_COUNT);
 	if (word >= 0)
 		value->chain->hook = word;
 	return 0;
@@ -399,30 +402,6 @@ void slot_config_interface_set(const struct slot_config_value *value)
 		strcpy(value->chain->place.interface, value->text);
 	else
 		refuse(value, "chain", "the name of an interface, 1 to 15 characters");
-}
-
-void slot_config_chain_check(const struct slot_config_value *value,
-			     const struct slot_chain_config *chains, size_t count)
-{
-	const struct slot_config_world *world = value->world;
-	struct slot_chain_config *chain = value->chain;
-	const struct slot_place *place = &chain->place;
-
-	if (!place->interface[0])
-		return;
-	slot_chain_name_format(place->netns, place->interface, chain->interface);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(chains[i].interface, chain->interface) != 0)
-			continue;
-		slot_config_errors_add_value(value->errors, value->line, "chain", value->text,
-					     "an interface other than that of line %u",
-					     chains[i].line);
-		return;
-	}
-	if (place->netns[0] || chain->has_members || !world || !world->has_interface)
-		return;
-	if (!world->has_interface(place->interface, world->data))
-		refuse(value, "chain", "an interface of this machine");
 }
 
 int slot_config_slot_parse(const struct slot_config_value *value)

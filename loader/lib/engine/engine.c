@@ -22,13 +22,18 @@ static int choose_auto(const struct slot_engine **ret_engine, struct slot_reason
 	return 0;
 }
 
-int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
+int slot_engine_choose(enum slot_hook hook, enum slot_engine_choice choice, struct slot_reason *why,
 		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
 {
 	const struct slot_engine *engine = choice == SLOT_ENGINE_FREPLACE ? &slot_engine_freplace :
 									    &slot_engine_fused;
 	int err;
 
+	if (slot_hook_is_tc(hook)) {
+		slot_reason_set(ret_reason, 0, "chains of TC programs are always fused");
+		*ret_engine = &slot_engine_fused_tc;
+		return 0;
+	}
 	if (choice == SLOT_ENGINE_AUTO)
 		return choose_auto(ret_engine, ret_reason);
 	err = engine->probe(why);
@@ -46,6 +51,8 @@ const struct slot_engine *slot_engine_find(const char *name)
 		return &slot_engine_freplace;
 	if (!strcmp(name, slot_engine_fused.name))
 		return &slot_engine_fused;
+	if (!strcmp(name, slot_engine_fused_tc.name))
+		return &slot_engine_fused_tc;
 	return NULL;
 }
 
@@ -74,7 +81,7 @@ struct root_slot slot_build_slot(const struct slot_build *build, unsigned int sl
 static int load_program(struct slot_program *program, const struct slot_program_place *place,
 			const char *stub, int root_fd, struct slot_reason *why)
 {
-	return root_fd < 0 ? slot_program_load_xdp(program, place, why) :
+	return root_fd < 0 ? slot_program_load(program, place, why) :
 			     slot_program_load_ext(program, place, root_fd, stub, why);
 }
 

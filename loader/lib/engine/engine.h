@@ -8,7 +8,7 @@
  * roots as there are generations.
  *
  * fused: each program is verified on its own, then its instructions are placed
- * behind the root and loaded as one program.
+ * behind the root and loaded as one program. fused-tc: the same of TC programs.
  */
 #ifndef SLOT_ENGINE_H
 #define SLOT_ENGINE_H
@@ -38,7 +38,7 @@ struct slot_build {
 
 struct slot_engine {
 	const char *name;
-	enum bpf_prog_type type; /* that it loads programs as */
+	enum bpf_prog_type type; /* that it loads programs as: XDP, EXT or SCHED_CLS */
 
 	/* Whether this kernel can do it. Returns 0, or -errno and why not. */
 	int (*probe)(struct slot_reason *why);
@@ -60,13 +60,14 @@ struct slot_engine {
 
 extern const struct slot_engine slot_engine_freplace;
 extern const struct slot_engine slot_engine_fused;
+extern const struct slot_engine slot_engine_fused_tc;
 
 /*
- * slot_engine_choose - the engine for @choice; auto takes freplace where the
+ * slot_engine_choose - the engine of @hook for @choice; of XDP auto takes freplace where the
  * kernel accepts it, else fused. @ret_reason says why this one. Returns 0, or
  * -ENOTSUP when the engine asked for does not work here, and why.
  */
-int slot_engine_choose(enum slot_engine_choice choice, struct slot_reason *why,
+int slot_engine_choose(enum slot_hook hook, enum slot_engine_choice choice, struct slot_reason *why,
 		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason);
 
 /* slot_engine_find - by the name that a record gives, or NULL. */
@@ -85,7 +86,7 @@ struct root_slot slot_build_slot(const struct slot_build *build, unsigned int sl
 /*
  * slot_build_load - for engines: load @version of @slot if it is not loaded yet,
  * with its maps where the build has them: as the extension of its stub in
- * @root_fd, or, where that is -1, as an XDP program. A loaded extension fits any
+ * @root_fd, or, where that is -1, as the XDP or TC program that it is. A loaded extension fits any
  * stub of any root. Either way it is held against the limits of its reservation.
  * Returns 0, -EACCES or -EFBIG for a program beyond them, -errno; says why.
  */

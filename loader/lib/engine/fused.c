@@ -101,14 +101,17 @@ static int explain_refusal(const struct root_image *image, int err, struct slot_
 	return slot_reason_prefix(why, err, "the fused chain was refused: ");
 }
 
-static int build_fused(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+static int build_fused(const struct slot_build *build, enum root_kind root_kind,
+		       struct slot_reason *why, int *ret_root_fd)
 {
 	_cleanup_(slot_root_image_free) struct root_image image = { 0 };
-	struct root_spec spec = { .counters_fd = build->counters_fd, .cpu_max = build->cpu_max };
+	struct root_spec spec = { .kind = root_kind,
+				  .counters_fd = build->counters_fd,
+				  .cpu_max = build->cpu_max };
 	struct slot_root_kind kind = {
-		.type = BPF_PROG_TYPE_XDP,
+		.type = root_kind == ROOT_KIND_TC ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP,
 		.log_dir = build->log_dir,
-		.has_frags = build->has_frags,
+		.has_frags = build->has_frags && root_kind == ROOT_KIND_XDP,
 	};
 	unsigned int i;
 	int err = 0;
@@ -135,6 +138,16 @@ static int build_fused(const struct slot_build *build, struct slot_reason *why, 
 	return err ? explain_refusal(&image, err, why) : 0;
 }
 
+static int build_xdp(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+{
+	return build_fused(build, ROOT_KIND_XDP, why, ret_root_fd);
+}
+
+static int build_tc(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+{
+	return build_fused(build, ROOT_KIND_TC, why, ret_root_fd);
+}
+
 static int reopen_fused(const char *dir, unsigned int slot, enum root_version version,
 			struct slot_program **ret_program)
 {
@@ -156,6 +169,14 @@ const struct slot_engine slot_engine_fused = {
 	.name = "fused",
 	.type = BPF_PROG_TYPE_XDP,
 	.probe = probe_fused,
-	.build = build_fused,
+	.build = build_xdp,
+	.reopen = reopen_fused,
+};
+
+const struct slot_engine slot_engine_fused_tc = {
+	.name = "fused-tc",
+	.type = BPF_PROG_TYPE_SCHED_CLS,
+	.probe = probe_fused,
+	.build = build_tc,
 	.reopen = reopen_fused,
 };

@@ -45,6 +45,9 @@ static void describe(const struct slot_program *program, struct slot_verify_repo
 
 	report->manifest = program->manifest;
 	report->has_frags = program->has_frags;
+	report->is_tc = program->is_tc;
+	if (program->is_tc && !program->manifest.has_hook)
+		strcpy(report->manifest.hook, "tc");
 	snprintf(report->entry, sizeof(report->entry), "%s", bpf_program__name(program->entry));
 	if (!bpf_prog_get_info_by_fd(program->fd, &info, &len)) {
 		report->verified_insns = info.verified_insns;
@@ -96,7 +99,7 @@ static int load_alone(const struct slot_blob *blob, const char *function, struct
 		return err;
 	place.log_dir = mkdtemp(log_dir);
 	place.has_frags = program->has_frags;
-	err = slot_program_load_xdp(program, &place, why);
+	err = slot_program_load(program, &place, why);
 	if (!err)
 		describe(program, report);
 	if (!err)
@@ -105,6 +108,19 @@ static int load_alone(const struct slot_blob *blob, const char *function, struct
 	rmdir(log_dir);
 	slot_program_free(program);
 	return err;
+}
+
+static void try_engines(const struct slot_blob *blob, const char *function, bool is_tc,
+			struct slot_verify_report *report)
+{
+	const struct slot_engine *fused = is_tc ? &slot_engine_fused_tc : &slot_engine_fused;
+
+	report->fused_ok = !try_engine(fused, blob, function, &report->fused_reason);
+	if (is_tc)
+		slot_reason_set(&report->freplace_reason, 0, "it is a TC program");
+	else
+		report->freplace_ok = !try_engine(&slot_engine_freplace, blob, function,
+						  &report->freplace_reason);
 }
 
 int slot_verify(const char *path, const char *function, struct slot_reason *why,
@@ -119,10 +135,7 @@ int slot_verify(const char *path, const char *function, struct slot_reason *why,
 	err = load_alone(&blob, function, why, &report);
 	if (!err) {
 		memcpy(report.sha256, blob.sha256, sizeof(report.sha256));
-		report.freplace_ok = !try_engine(&slot_engine_freplace, &blob, function,
-						 &report.freplace_reason);
-		report.fused_ok =
-			!try_engine(&slot_engine_fused, &blob, function, &report.fused_reason);
+		try_engines(&blob, function, report.is_tc, &report);
 		*ret_report = report;
 	}
 	slot_blob_free(&blob);

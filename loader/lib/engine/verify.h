@@ -30,6 +30,7 @@ struct slot_verify_report {
 	unsigned int verified_insns; /* that the verifier walked, all paths */
 	unsigned int jited_bytes;
 	bool has_frags;
+	bool is_tc;
 	struct slot_verify_map maps[SLOT_VERIFY_MAPS_MAX];
 	unsigned int map_count;
 	__u64 map_memory; /* bytes of these maps together */

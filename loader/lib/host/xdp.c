@@ -82,28 +82,6 @@ int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 	return 0;
 }
 
-int slot_xdp_swap(int link_fd, int new_fd, int old_fd)
-{
-	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
-		    .old_prog_fd = (__u32)old_fd);
-
-	return SLOT_STEP("xdp.swap", bpf_link_update(link_fd, new_fd, &opts));
-}
-
-int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex)
-{
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	if (bpf_link_get_info_by_fd(link_fd, &info, &len))
-		return -errno;
-	if (info.type != BPF_LINK_TYPE_XDP)
-		return -EINVAL;
-	*ret_prog_id = info.prog_id;
-	*ret_ifindex = info.xdp.ifindex;
-	return 0;
-}
-
 enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The xdp hook: attaching a chain's root to an interface, and moving it to the next. */
+/* The xdp hook: attaching a chain's root to an interface, and what runs there. */
 #ifndef SLOT_XDP_H
 #define SLOT_XDP_H
 
@@ -19,16 +19,6 @@
 int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
 		    enum slot_attach_mode *ret_mode, struct slot_reason *ret_note);
-
-/*
- * slot_xdp_swap - move the link from @old_fd to @new_fd, atomic per packet.
- * Returns 0, -EPERM when the link no longer runs @old_fd (another writer was
- * first), -ENOLINK when the interface is gone, or -errno.
- */
-int slot_xdp_swap(int link_fd, int new_fd, int old_fd);
-
-/* slot_xdp_link_get - what the link runs and where (ifindex 0: its interface is gone). Returns 0 or -errno. */
-int slot_xdp_link_get(int link_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex);
 
 /* slot_xdp_mode_get - native or generic, as @ifindex runs XDP now; auto when it runs none. */
 enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex);

@@ -20,8 +20,13 @@ static void cleanup_program(struct slot_program **program)
 	slot_program_free(*program);
 }
 
+static bool is_tc(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_SCHED_CLS;
+}
+
 /* A function that could run in an XDP chain: not one of a cpumap or devmap. */
-static bool is_candidate(const struct bpf_program *prog)
+static bool is_xdp(const struct bpf_program *prog)
 {
 	enum bpf_attach_type attach = bpf_program__expected_attach_type(prog);
 
@@ -31,14 +36,28 @@ static bool is_candidate(const struct bpf_program *prog)
 	       attach != BPF_XDP_DEVMAP;
 }
 
+/* Where an object has programs of both kinds, the manifest says which it is for; else XDP. */
+static bool prefers_tc(const struct slot_program *program)
+{
+	struct bpf_program *prog;
+
+	if (program->manifest.has_hook)
+		return strcmp(program->manifest.hook, slot_hook_name(SLOT_HOOK_XDP)) != 0;
+	bpf_object__for_each_program(prog, program->object)
+		if (is_xdp(prog))
+			return false;
+	return true;
+}
+
 static int choose_sole(struct slot_program *program, const char *name, struct slot_reason *why)
 {
+	bool wants_tc = prefers_tc(program);
 	struct bpf_program *prog;
 	char known[512] = "";
 	unsigned int count = 0;
 
 	bpf_object__for_each_program(prog, program->object) {
-		if (!is_candidate(prog))
+		if (!(wants_tc ? is_tc(prog) : is_xdp(prog)))
 			continue;
 		if (count++)
 			strncat(known, ", ", sizeof(known) - strlen(known) - 1);
@@ -48,14 +67,15 @@ static int choose_sole(struct slot_program *program, const char *name, struct sl
 	if (count == 1)
 		return 0;
 	if (!count)
-		return slot_reason_set(why, -EINVAL,
-				       "'%s' has no XDP program: a slot of this chain takes "
-				       "SEC(\"xdp\"), SEC(\"xdp.frags\") or SEC(\"freplace\")",
-				       name);
+		return slot_reason_set(
+			why, -EINVAL,
+			"'%s' has no XDP program: a slot of this chain takes "
+			"SEC(\"xdp\"), SEC(\"xdp.frags\") or SEC(\"freplace\"), one of "
+			"a TC chain SEC(\"tc\")",
+			name);
 	return slot_reason_set(
-		why, -EINVAL,
-		"'%s' has %u XDP programs (%s): name one with `program` in slots.conf", name, count,
-		known);
+		why, -EINVAL, "'%s' has %u %s programs (%s): name one with `program` in slots.conf",
+		name, count, wants_tc ? "TC" : "XDP", known);
 }
 
 static int choose_entry(struct slot_program *program, const char *name, const char *function,
@@ -68,10 +88,16 @@ static int choose_entry(struct slot_program *program, const char *name, const ch
 	program->entry = bpf_object__find_program_by_name(program->object, wanted);
 	if (!program->entry)
 		return slot_reason_set(why, -ENOENT, "'%s' has no program '%s'", name, wanted);
-	if (!is_candidate(program->entry))
-		return slot_reason_set(why, -EINVAL, "'%s': program '%s' is no XDP program (%s)",
-				       name, wanted, bpf_program__section_name(program->entry));
+	if (!is_xdp(program->entry) && !is_tc(program->entry))
+		return slot_reason_set(why, -EINVAL,
+				       "'%s': program '%s' is no XDP or TC program (%s)", name,
+				       wanted, bpf_program__section_name(program->entry));
 	return 0;
+}
+
+static enum bpf_prog_type kind_of(const struct slot_program *program)
+{
+	return program->is_tc ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
 }
 
 /* Other functions of the object are loaded only where tail calls may want them. */
@@ -82,7 +108,7 @@ static void choose_autoload(struct slot_program *program)
 
 	bpf_object__for_each_program(prog, program->object) {
 		bool is_wanted = prog == program->entry ||
-				 (has_tail_calls && bpf_program__type(prog) == BPF_PROG_TYPE_XDP);
+				 (has_tail_calls && bpf_program__type(prog) == kind_of(program));
 
 		bpf_program__set_autoload(prog, is_wanted);
 	}
@@ -139,6 +165,7 @@ int slot_program_open(const struct slot_blob *blob, const char *function,
 	if (err)
 		return err;
 	clear_pin_paths(program->object);
+	program->is_tc = is_tc(program->entry);
 	choose_autoload(program);
 	section = bpf_program__section_name(program->entry);
 	program->has_frags = !strncmp(section, "xdp.frags", strlen("xdp.frags"));
@@ -163,7 +190,7 @@ static void set_type(struct bpf_program *prog, enum bpf_prog_type type, enum bpf
 }
 
 /*
- * The entry becomes @type; programs that it tail-calls stay XDP programs. Those
+ * The entry becomes @type; programs that it tail-calls stay what they are. Those
  * of one prog_array must agree in frags (5.18) and in expected_attach_type
  * (enforced since 6.17 and in stable kernels), which an extension has not.
  */
@@ -176,7 +203,7 @@ static void set_types(struct slot_program *program, enum bpf_prog_type type, boo
 		if (prog == program->entry)
 			set_type(prog, type, attach, has_frags);
 		else if (bpf_program__autoload(prog))
-			set_type(prog, BPF_PROG_TYPE_XDP, attach, has_frags);
+			set_type(prog, kind_of(program), attach, has_frags);
 	}
 }
 
@@ -223,10 +250,26 @@ static int load_program(struct slot_program *program, const struct slot_program_
 	return err;
 }
 
-int slot_program_load_xdp(struct slot_program *program, const struct slot_program_place *place,
-			  struct slot_reason *why)
+int slot_program_check_hook(const struct slot_program *program, enum slot_hook hook,
+			    struct slot_reason *why)
 {
-	set_types(program, BPF_PROG_TYPE_XDP, place->has_frags);
+	const struct slot_manifest *manifest = &program->manifest;
+
+	if (program->is_tc != slot_hook_is_tc(hook))
+		return slot_reason_set(
+			why, -EINVAL, "'%s' is a program of %s, and this is a chain of the hook %s",
+			manifest->name, program->is_tc ? "TC" : "XDP", slot_hook_name(hook));
+	if (manifest->has_hook && strcmp(manifest->hook, slot_hook_name(hook)) != 0)
+		return slot_reason_set(
+			why, -EINVAL, "'%s' is for the hook %s, and this is a chain of the hook %s",
+			manifest->name, manifest->hook, slot_hook_name(hook));
+	return 0;
+}
+
+int slot_program_load(struct slot_program *program, const struct slot_program_place *place,
+		      struct slot_reason *why)
+{
+	set_types(program, kind_of(program), place->has_frags && !program->is_tc);
 	return load_program(program, place, why);
 }
 

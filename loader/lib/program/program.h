@@ -25,7 +25,8 @@ struct slot_program {
 	struct bpf_program *entry; /* the function that runs in the chain; owned by object */
 	struct slot_manifest manifest;
 	int fd;			 /* of entry, -1 until it is loaded */
-	enum bpf_prog_type type; /* as loaded: XDP or EXT; UNSPEC until then */
+	bool is_tc;		 /* a TC program; else of XDP */
+	enum bpf_prog_type type; /* as loaded: XDP, EXT or SCHED_CLS; UNSPEC until then */
 	bool has_frags;		 /* as written: able to take multi-buffer packets */
 	__u32 held_to;		 /* without object: slot_limits_mask of what it was held against */
 };
@@ -47,8 +48,9 @@ struct slot_program_place {
  * That the object asks libbpf to pin its maps by name is not honoured: a slot's
  * maps live with the slot, and a trial pins nothing.
  *
- * @function chooses among several programs (empty: the manifest's, or the only one).
- * Returns 0, -EINVAL for what is no loadable XDP object, -ENOENT for an unknown
+ * @function chooses among several programs (empty: the manifest's, or the only one: of
+ * XDP, or where there is none or the manifest names such a hook, of TC).
+ * Returns 0, -EINVAL for what is no loadable XDP or TC object, -ENOENT for an unknown
  * function or setting, -ENOMEM; says why. @ret_program: slot_program_free.
  */
 int slot_program_open(const struct slot_blob *blob, const char *function,
@@ -56,15 +58,22 @@ int slot_program_open(const struct slot_blob *blob, const char *function,
 		      struct slot_program **ret_program);
 
 /*
- * slot_program_load_xdp - verify and load as an XDP program.
+ * slot_program_check_hook - whether the opened program is one for @hook. Returns 0, or
+ * -EINVAL and why not. Pure.
+ */
+int slot_program_check_hook(const struct slot_program *program, enum slot_hook hook,
+			    struct slot_reason *why);
+
+/*
+ * slot_program_load - verify and load as the XDP or TC program that it is.
  * slot_program_load_ext - verify and load as the extension of @stub in the loaded program @root_fd.
  *
  * Maps that @place has pins for are reused; where their shape differs the load
  * is refused with -EEXIST. Returns 0 or -errno, says why, with the end of the
  * verifier's log. A program that failed to load can only be freed.
  */
-int slot_program_load_xdp(struct slot_program *program, const struct slot_program_place *place,
-			  struct slot_reason *why);
+int slot_program_load(struct slot_program *program, const struct slot_program_place *place,
+		      struct slot_reason *why);
 int slot_program_load_ext(struct slot_program *program, const struct slot_program_place *place,
 			  int root_fd, const char *stub, struct slot_reason *why);
 

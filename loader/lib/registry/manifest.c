@@ -192,6 +192,21 @@ static int set_migrate(struct object *object, const char *value)
 	return 0;
 }
 
+static int set_hook(struct object *object, const char *value)
+{
+	struct slot_manifest *manifest = &object->manifest;
+	enum slot_hook hook;
+
+	for (hook = 0; hook < SLOT_HOOK_COUNT; hook++) {
+		if (strcmp(value, slot_hook_name(hook)) != 0)
+			continue;
+		manifest->has_hook = true;
+		strcpy(manifest->hook, value);
+		return 0;
+	}
+	return refuse_entry(object, ENTRY_HOOK, "one of xdp, tc-ingress, tc-egress");
+}
+
 static int set_entry(struct object *object, enum entry_key key, const char *value)
 {
 	struct slot_manifest *manifest = &object->manifest;
@@ -212,10 +227,7 @@ static int set_entry(struct object *object, enum entry_key key, const char *valu
 	case ENTRY_MIGRATE:
 		return set_migrate(object, value);
 	default:
-		if (strcmp(value, "xdp") != 0)
-			return refuse_entry(object, ENTRY_HOOK, "xdp");
-		strcpy(manifest->hook, value);
-		return 0;
+		return set_hook(object, value);
 	}
 }
 

@@ -15,6 +15,7 @@ struct slot_manifest {
 	bool present; /* false: named by its file, versioned by its hash */
 	char name[SLOT_NAME_MAX];
 	char version[SLOT_NAME_MAX];
+	bool has_hook; /* the object names it */
 	char hook[16];
 	char migrate[SLOT_MIGRATE_MAX]; /* path of its converter of maps; empty: none */
 	char entry[64];			/* empty: the object's only program */

@@ -157,7 +157,7 @@ static int load_alone(const char *name, struct slot_reason *why)
 	int err = open_program(name, why, &program);
 
 	if (!err)
-		err = slot_program_load_xdp(program, &nowhere, why);
+		err = slot_program_load(program, &nowhere, why);
 	return err ? err : program->fd;
 }
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Links of any hook: what one runs and where, moving it on, and whether an interface
+ * runs a program at a hook.
+ */
+#ifndef SLOT_HOOK_H
+#define SLOT_HOOK_H
+
+#include <stdbool.h>
+
+#include <linux/types.h>
+
+#include "loader/lib/base/reason.h"
+#include "loader/lib/config/config.h"
+
+/*
+ * slot_hook_swap - move the link from @old_fd to @new_fd, atomic per packet.
+ * Returns 0, -EPERM when the link no longer runs @old_fd (another writer was
+ * first), -ENOLINK when the interface is gone, or -errno.
+ */
+int slot_hook_swap(int link_fd, int new_fd, int old_fd);
+
+/*
+ * slot_hook_link_get - what the link of a chain of @hook runs and where (ifindex 0:
+ * its interface is gone). Returns 0, -EINVAL for a link of another hook, or -errno.
+ */
+int slot_hook_link_get(enum slot_hook hook, int link_fd, __u32 *ret_prog_id,
+		       unsigned int *ret_ifindex);
+
+/*
+ * slot_hook_check - whether interface number @ifindex of this thread's netns runs
+ * the program with the id @prog_id at @hook. Returns 1, 0 (also where there is no
+ * such interface), or -errno where the kernel does not say.
+ */
+int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id);
+
+/*
+ * slot_tcx_attach - attach @prog_fd to @ifindex at @hook (TC) by a link, behind what
+ * others attached there, which is left alone. Returns 0, -EOPNOTSUPP before Linux
+ * 6.6, or -errno; says why. @ret_link_fd is the caller's.
+ */
+int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, const char *interface, int prog_fd,
+		    struct slot_reason *why, int *ret_link_fd);
+
+#endif
