@@ -77,26 +77,30 @@ static struct slot_watch_counts count_canary(const struct slot_chain *chain,
 }
 
 /*
- * What the version that runs did. A generation that is hardly older than the change
- * says too little: then what all did counts, but not a version that was just left,
- * or one that is tried again would be held against itself.
+ * What the version that runs did: in this generation and, if it ran there too, in the
+ * one before. What the slot counted earlier is other versions' doing, and may be that
+ * of the one on trial, which would then be held against itself.
  */
-static struct slot_watch_counts count_before(const struct slot_chain *chain, unsigned int slot,
-					     const struct slot_watch_counts *current,
-					     const struct slot_watch_counts *all)
+static int count_before(const struct slot_chain *chain, unsigned int slot,
+			struct slot_watch_counts *ret_before)
 {
 	const struct slot_generation *previous = chain->previous;
-	struct slot_watch_counts left;
+	struct slot_watch_counts earlier;
 	struct slot_counters counters;
+	int err = slot_chain_counters_current(chain, &counters);
 
-	if (current->seen >= SLOT_WATCH_PACKETS_MIN)
-		return *current;
+	if (err)
+		return err;
+	*ret_before = count(&counters.slots[slot]);
 	if (!previous || slot_chain_counters_previous(chain, &counters) ||
-	    !strcmp(previous->state.slots[slot].object.sha256,
-		    chain->current->state.slots[slot].object.sha256))
-		return *all;
-	left = count(&counters.slots[slot]);
-	return take_away(all, &left);
+	    strcmp(previous->state.slots[slot].object.sha256,
+		   chain->current->state.slots[slot].object.sha256) != 0)
+		return 0;
+	earlier = count(&counters.slots[slot]);
+	ret_before->seen += earlier.seen;
+	ret_before->dropped += earlier.dropped;
+	ret_before->aborted += earlier.aborted;
+	return 0;
 }
 
 int watch_begin(const struct slot_chain *chain, const struct slot_state *desired, unsigned int slot,
@@ -112,16 +116,14 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 		.terms = *terms,
 		.deadline_s = now_s() + terms->seconds,
 	};
-	struct slot_watch_counts since;
 	struct slot_counters all;
-	struct slot_counters current;
 	int err = check_trial(chain, desired, slot, why);
 
 	if (err)
 		return err;
 	err = slot_chain_counters(chain, &all);
-	if (!err)
-		err = slot_chain_counters_current(chain, &current);
+	if (!err && !is_canary)
+		err = count_before(chain, slot, &watch.before);
 	if (err)
 		return slot_reason_set(why, err, "cannot read the counters: %s", strerror(-err));
 	memcpy(watch.name, desired->name, sizeof(watch.name));
@@ -129,9 +131,6 @@ int watch_begin(const struct slot_chain *chain, const struct slot_state *desired
 	watch.start = count(&all.slots[slot]);
 	if (is_canary)
 		watch.before = count_canary(chain, desired, slot, &all);
-	since = count(&current.slots[slot]);
-	if (!is_canary)
-		watch.before = count_before(chain, slot, &since, &watch.start);
 	*ret_watch = watch;
 	return 0;
 }

@@ -129,7 +129,8 @@ test_netns_comes_and_goes() {
 	is "in one folder of pins" "$(find "$BED/bpf/slotd" -maxdepth 1 -name '*blue:w0' | wc -l)" 1
 	bed_slotd_stop
 	ip netns delete blue
-	succeeds "slotd starts while a namespace is away" bed_slotd
+	in_time "a namespace goes" 10 eval '! in_ns client ip link show dev w1 2>/dev/null'
+	succeeds "slotd starts while it is away" bed_slotd
 	matches "and says so" "$(bed_log)" "blue:w0: the interface is not there; its chain waits"
 	make_room blue 1
 	in_time "the chain comes with it" 10 is_on blue:w0
