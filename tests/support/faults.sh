@@ -11,7 +11,7 @@
 FAULTS=$BED/fault
 export SLOTD_FAULT_DIR=$FAULTS
 STRIDE=12
-THIN=4
+MOST=4
 
 # Points that the build knows, met or not.
 list_points() {
@@ -29,20 +29,21 @@ fault_disarm() {
 }
 
 # fault_trace COMMAND...: the points that slotd meets meanwhile, "POINT COUNT" each, in order,
-# go to $FAULTS/points
+# go to $FAULTS/points, their names to $FAULTS/met, where all are that were met so far
 fault_trace() {
 	local status=0
 
 	: >"$FAULTS/trace"
 	"$@" || status=$?
 	awk '{ print $1, ++met[$1] }' "$FAULTS/trace" >"$FAULTS/points"
+	cat "$FAULTS/trace" >>"$FAULTS/met"
 	rm -f "$FAULTS/trace"
 	return "$status"
 }
 
 # Of the points traced: those that begin with $POINTS_OF, where that is set; all, if asked for;
-# otherwise of the first and the last time that each was met, and one of $STRIDE in between, every
-# $THIN-th. Where it begins depends on the operation.
+# otherwise of the first and the last time that each was met, and one of $STRIDE in between, $MOST,
+# evenly spread. Where it begins depends on the operation.
 choose_points() {
 	if [[ -n ${POINTS_OF:-} ]]; then
 		grep "^$POINTS_OF" "$FAULTS/points"
@@ -52,12 +53,16 @@ choose_points() {
 		cat "$FAULTS/points"
 		return
 	fi
-	awk -v stride="$STRIDE" -v thin="$THIN" '{ line[NR] = $0; last[$1] = $2 }
-		END { for (i = 1; i <= NR; i++) {
-			split(line[i], at, " ")
-			if (at[2] == 1 || at[2] == last[at[1]] || !(at[2] % stride))
-				if (!((NR + n++) % thin)) print line[i]
-		} }' "$FAULTS/points"
+	awk -v stride="$STRIDE" -v most="$MOST" '{ line[NR] = $0; last[$1] = $2 }
+		END {
+			for (i = 1; i <= NR; i++) {
+				split(line[i], at, " ")
+				if (at[2] == 1 || at[2] == last[at[1]] || !(at[2] % stride))
+					chosen[n++] = line[i]
+			}
+			for (i = 0; i < n; i++)
+				if ((i * most + NR) % n < most) print chosen[i]
+		}' "$FAULTS/points"
 }
 
 # --- the chain and what is done to it ----------------------------------------------------------

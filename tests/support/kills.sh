@@ -4,6 +4,15 @@
 # slotd killed at a step, started again, and what has to hold then. Counts in $KILLS;
 # $IS_OFF_FINE: the interface may be bare in between. Sourced after faults.sh.
 
+# Which test has which step.
+STEPS=$BED_ROOT/tests/system/faults.tsv
+
+# count_kill POINT
+count_kill() {
+	KILLS=$((KILLS + 1))
+	echo "$1" >>"$FAULTS/killed"
+}
+
 # What has to hold after the restart that follows a kill at $1; $BEFORE and $AFTER are the
 # states that may be.
 check_whole() {
@@ -17,7 +26,7 @@ check_whole() {
 		complain "$1" "what runs is not what is recorded" || return
 	litter=$(list_litter)
 	[[ -z $litter ]] || complain "$1" "left over: $litter" || return
-	[[ $now == '[false'* || $(bed_ctl --chain eth0 firewall list) == "$RULES" ]] ||
+	[[ $now == '[false'* || $(bed_ctl --chain "${CHAINS[0]}" firewall list) == "$RULES" ]] ||
 		complain "$1" "rules are lost"
 }
 
@@ -42,12 +51,12 @@ run_killed() {
 		return 1
 	fi
 	forget_slotd
-	KILLS=$((KILLS + 1))
-	echo "$1" >>"$BED/killed"
+	count_kill "$1"
 }
 
 restart() {
-	[[ $IS_OFF_FINE || -n $(xdp_id eth0) ]] || complain "$1" "the interface is bare" || return
+	[[ $IS_OFF_FINE || -n $(xdp_id "${CHAINS[0]}") ]] ||
+		complain "$1" "the interface is bare" || return
 	[[ -z $BED_SLOTD ]] || return 0
 	bed_slotd || complain "$1" "slotd does not start"
 }
@@ -89,8 +98,7 @@ start_killed() {
 		return
 	fi
 	forget_slotd
-	KILLS=$((KILLS + 1))
-	echo "$1" >>"$BED/killed"
+	count_kill "$1"
 }
 
 # at_every_step_by_itself UNDO EVENT...: slotd does by itself what EVENT, a function, waits for, and
@@ -105,10 +113,30 @@ at_every_step_by_itself() {
 	while read -r point count; do
 		fault_arm "$point" "$count" kill
 		"$@" >/dev/null 2>&1
-		wait_for 2 is_gone "$BED_SLOTD" && forget_slotd && KILLS=$((KILLS + 1))
+		wait_for 2 is_gone "$BED_SLOTD" && forget_slotd && count_kill "$point"
 		fault_disarm
 		restart "$point $count" || return
 		"$@" || complain "$point $count" "what was to be done is not" || return
 		check_whole "$point $count" && "$undo" || return
 	done < <(choose_points)
+}
+
+has_tcx() {
+	printf '6.6\n%s\n' "$(uname -r)" | sort -VC
+}
+
+# steps_without FILE: those that faults.tsv has for this script, engine and kernel and that FILE lacks
+steps_without() {
+	awk -F '\t' -v test="$(basename "$0" .sh)" -v engine="$BED_ENGINE" \
+		-v tcx="$(! has_tcx || echo tcx)" \
+		'$2 == test && (!$3 || $3 == engine || $3 == tcx) { print $1 }' "$STEPS" |
+		grep -vxFf <(sort -u "$1")
+}
+
+# all_steps_are_met: the last function of a script, when all others ran
+all_steps_are_met() {
+	is "the operations meet every step that faults.tsv says" "$(steps_without "$FAULTS/met")" ""
+	[[ ${SLOTD_FAULTS:-} != all || ${SLOTD_TIER:-} == vm ]] ||
+		is "and slotd was killed after each" "$(steps_without "$FAULTS/killed")" ""
+	rm "$FAULTS/met" "$FAULTS/killed"
 }

@@ -15,7 +15,7 @@
 STEP_ERRORS=(28 5 12)
 BPF_ERRORS=(12 1 22)
 STRIDE=4
-THIN=1
+MOST=1000
 [[ ${SLOTD_TIER:-} != vm ]] || STRIDE=12
 
 setup_steps() {

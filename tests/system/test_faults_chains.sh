@@ -67,6 +67,29 @@ test_netns() {
 	umount /run/netns
 }
 
+TC=eth1:tc-egress
+
+run_tc_on() { bed_ctl --chain "$TC" apply; }
+run_tc_off() { bed_ctl --chain "$TC" detach; }
+
+# All but the attach is as for XDP.
+test_tc_attach() {
+	local KILLS=0 IS_OFF_FINE='' POINTS_OF=tcx CHAINS=(eth0 "$TC")
+
+	has_tcx || return 0
+	cat >>"$BED/slots.conf" <<-END
+		chain "eth1" {
+			hook = "tc-egress"
+			slot 9 { name = "guest" object = "$BED_PROGS/bpf/progs/tc_ret.bpf.o" }
+		}
+	END
+	bed_ctl reload >/dev/null && run_tc_off >/dev/null || not_ok "a chain of TC programs is there"
+	succeeds "killed after the attach of a TC chain, slotd comes back with it or without it" \
+		at_every_step run_tc_off run_tc_on
+	matches "there was a step: $KILLS (TC)" "$KILLS" '^[1-9]'
+	nothing_is_left "a TC chain"
+}
+
 # --- what slotd does by itself ------------------------------------------------------------------
 
 trial_is() {
@@ -89,8 +112,11 @@ run_trial() {
 	return 1
 }
 
+# The version before has 100 packets of its own: where it has not, all that the slot ever counted is
+# what is to be expected, with what earlier trials aborted.
 begin_trial() {
 	wait_for 5 trial_is "1.0.0 false"
+	send_udp 150 "$CLIENT4" "$SERVER4" 7004 -r "$RATE" >/dev/null
 	bed_ctl deploy guest "$BED_PROGS/system/progs/trial_abort.bpf.o" --watch 600s \
 		--max-abort 0 >/dev/null && trial_is "2.2.0 true"
 }
@@ -153,6 +179,37 @@ test_port_joins() {
 	in_ns edge ip link delete p1
 }
 
+is_back() {
+	is_on eth0 && [[ -n $(xdp_id eth0) ]]
+}
+
+is_back_or_killed() {
+	is_gone "$BED_SLOTD" || is_back
+}
+
+# The interface is made again, where that was not done before a kill.
+appear() {
+	in_ns edge ip link show dev eth0 || make_client_wire
+	wait_for 5 is_back_or_killed
+}
+
+vanish() {
+	in_ns edge ip link delete eth0
+	wait_for 5 is_off eth0
+}
+
+test_come_back() {
+	local KILLS=0 IS_OFF_FINE=yes POINTS_OF=.
+
+	vanish || not_ok "slotd notices that the interface is gone"
+	succeeds "killed after any step of following an interface, slotd is on it in the end" \
+		at_every_step_by_itself vanish appear
+	matches "there were steps: $KILLS (come back)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
+	in_ns edge ip link show dev eth0 >/dev/null 2>&1 || make_client_wire ||
+		bail "the wire is there again"
+	nothing_is_left "an interface that comes back"
+}
+
 # --- the interface goes meanwhile ---------------------------------------------------------------
 
 is_stopped() {
@@ -207,6 +264,10 @@ test_interface_goes() {
 	bed_slotd || not_ok "slotd starts after that" "$(bed_log)"
 	is "and it stays so over a restart" "$(describe)" "$after"
 	nothing_is_left "an interface that goes"
+}
+
+test_whether_all_steps_are_met() {
+	all_steps_are_met
 }
 
 only_in_vm reload_of_chains
