@@ -112,11 +112,8 @@ run_trial() {
 	return 1
 }
 
-# The version before has 100 packets of its own: where it has not, all that the slot ever counted is
-# what is to be expected, with what earlier trials aborted.
 begin_trial() {
 	wait_for 5 trial_is "1.0.0 false"
-	send_udp 150 "$CLIENT4" "$SERVER4" 7004 -r "$RATE" >/dev/null
 	bed_ctl deploy guest "$BED_PROGS/system/progs/trial_abort.bpf.o" --watch 600s \
 		--max-abort 0 >/dev/null && trial_is "2.2.0 true"
 }
