@@ -109,14 +109,19 @@ static void cut4(struct packet *p)
 	packet_cut(p, 14 + 20 + 19);
 }
 
-static void long4(struct packet *p)
+static void sized4(struct packet *p, size_t size)
 {
 	static const char payload[1500 - 40 + 1];
 
-	packet_start(p, payload, sizeof(payload));
+	packet_start(p, payload, size - 40);
 	packet_tcp(p, 31337, 80, TCP_ACK);
 	packet_ip4(p, &ip4);
 	packet_eth(p);
+}
+
+static void long4(struct packet *p)
+{
+	sized4(p, 1501);
 }
 
 static void gre4(struct packet *p)
@@ -265,6 +270,38 @@ static void run_row(void **state)
 	assert_memory_equal(run.bytes + head, packet_bytes(&p) + 14, p.len - 14);
 	assert_outer(row, run.bytes + 14, run.len - 14);
 	lb_case_close(&lb);
+}
+
+static void what_is_sent_although_longer_is_counted(void **state)
+{
+	static const struct {
+		__u8 encap;
+		__u32 real;
+		size_t fits; /* bytes of IP, with the outer headers 1500 */
+	} ways[] = {
+		{ LB_IPIP, REAL4, 1480 },
+		{ LB_IPIP, REAL6, 1460 },
+		{ LB_GUE, REAL4, 1472 },
+		{ LB_GUE, REAL6, 1452 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct lb_vip vip = { .encap = ways[i].encap };
+		struct progrun run = {};
+		struct lb_case lb;
+		struct packet p;
+
+		open_case(&lb, &vip, ways[i].real);
+		sized4(&p, ways[i].fits);
+		lb_case_run(&lb, &p, &run);
+		assert_int_equal(lb_case_count(&lb, LB_SENT_LONG), 0);
+		sized4(&p, ways[i].fits + 1);
+		lb_case_run(&lb, &p, &run);
+		assert_int_equal(run.verdict, XDP_TX);
+		assert_int_equal(lb_case_count(&lb, LB_SENT_LONG), 1);
+		lb_case_close(&lb);
+	}
 }
 
 /* The flow table. */
@@ -444,6 +481,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD_TABLE(&plan, run_row, rows);
+	TAP_ADD(&plan, what_is_sent_although_longer_is_counted, NULL, NULL);
 	TAP_ADD(&plan, table_keeps_flows_when_the_ring_changes, NULL, NULL);
 	TAP_ADD(&plan, table_forgets_a_real_whose_index_was_given_away, NULL, NULL);
 	TAP_ADD(&plan, table_does_not_record_a_reset, NULL, NULL);

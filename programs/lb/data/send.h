@@ -24,6 +24,8 @@ static __always_inline void *push_outer(const struct lb_run *run, __u32 len, __b
 	link = packet_at(run, 0);
 	if ((void *)link + LINK_LEN + len > packet_end(run))
 		return NULL;
+	if (packet_end(run) - ((void *)link + LINK_LEN) > lb_config.mtu)
+		run->count[LB_SENT_LONG]++;
 	link->dst_first = saved.dst_first;
 	link->dst_last = saved.dst_last;
 	turn_link(link, get_gateway(run));
