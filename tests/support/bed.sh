@@ -118,13 +118,14 @@ trap bed_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# make_namespaces NAME...
 make_namespaces() {
 	local ns
 
 	mkdir -m 0755 "$BED" && mount -t tmpfs -o mode=0755 slotd-bed "$BED" || return 1
 	mkdir "$BED"/{ns,bpf,run,state,www,log}
 	mount -t bpf bpf "$BED/bpf" || return 1
-	for ns in client edge server; do
+	for ns; do
 		: >"$BED/ns/$ns"
 		unshare --net="$BED/ns/$ns" true || return 1
 		in_ns "$ns" ip link set lo up
@@ -190,7 +191,7 @@ copy_build() {
 }
 
 bed_start() {
-	make_namespaces || bail "the bed is there"
+	make_namespaces client edge server || bail "the bed is there"
 	copy_build || bail "slotd, its programs and the test tools are built" "run make checks first"
 	make_client_wire && make_server_wire || bail "the bed is there"
 	wait_for 10 in_ns client ping -c 1 -W 1 198.51.100.2 &&
