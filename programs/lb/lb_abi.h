@@ -245,7 +245,8 @@ struct lb_control {
 	__u32 flags;	 /* enum lb_control_flag */
 	__u8 source4[4]; /* outer source address of GUE, and of too-big answers' tunnels */
 	__u8 source6[16];
-	__u32 new_flows_max;	       /* a second and CPU that are remembered; Katran: 125,000 */
+	__u32 new_flows_max; /* a second and CPU that are remembered; Katran: 125,000 */
+	__u32 pad;
 	__u64 seed[2];		       /* of the flow table's hash, secret */
 	__u64 filter[LB_FILTER_WORDS]; /* by LB_FILTER_BIT: a bit that is not set is no VIP's address */
 };

@@ -187,10 +187,11 @@ int lb_apply_ids(struct lb_change *change, bool is_del, struct slot_reason *why)
 	return err;
 }
 
-static int write_source(struct lb_change *change, const struct lb_source *old,
-			const struct lb_source *new, struct slot_reason *why)
+/* @old or @new is NULL, or both have the prefix @prefix. */
+static int write_source(struct lb_change *change, const struct lb_prefix *prefix,
+			const struct lb_source *old, const struct lb_source *new,
+			struct slot_reason *why)
 {
-	const struct lb_prefix *prefix = new ? &new->prefix : &old->prefix;
 	struct lb_source6_key key6 = { .prefix_len = prefix->len };
 	struct lb_source4_key key4 = { .prefix_len = prefix->len };
 	bool is_ip6 = prefix->addr.is_ip6;
@@ -220,9 +221,10 @@ int lb_apply_sources(struct lb_change *change, bool is_del, struct slot_reason *
 
 		i += order <= 0;
 		k += order >= 0;
-		if (order < 0 ? is_del : !is_del)
-			err = write_source(change, order <= 0 ? old : NULL, order >= 0 ? new : NULL,
-					   why);
+		if (order < 0 && is_del)
+			err = write_source(change, &old->prefix, old, NULL, why);
+		else if (order >= 0 && !is_del)
+			err = write_source(change, &new->prefix, order ? NULL : old, new, why);
 	}
 	return err;
 }

@@ -150,7 +150,8 @@ int lb_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	/* Until somebody ends it, or there is nobody to read any more. */
 	while (ret == PROGRAM_OK && ctx->watch_s) {
 		sleep(ctx->watch_s);
-		fprintf(ctx->out, ctx->json ? "" : "\nin %u s:\n", ctx->watch_s);
+		if (!ctx->json)
+			fprintf(ctx->out, "\nin %u s:\n", ctx->watch_s);
 		ret = show_stats(ctx, &looks[look % 2], &looks[(look + 1) % 2]);
 		look++;
 	}
