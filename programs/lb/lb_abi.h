@@ -128,7 +128,8 @@ struct lb_cidr6_key {
 /* Value of the four: replaced as a whole, so a packet sees the old or the new one. */
 struct lb_vip {
 	__u32 number;	/* below LB_VIPS_MAX: its counters, and part of the ring's keys */
-	__u32 flags;	/* enum lb_vip_flag */
+	__u16 flags;	/* enum lb_vip_flag */
+	__u16 life;	/* of its rings, see LB_ENTRY_ERA */
 	__u8 encap;	/* enum lb_encap */
 	__u8 table;	/* enum lb_table */
 	__u8 ring;	/* 0 or 1: which of its two rings counts */
@@ -158,11 +159,14 @@ struct lb_vip {
 #define LB_ENTRY_PREVIOUS (1U << 30) /* lb_previous has the real before the changes */
 /*
  * With LB_ENTRY_TABLE: how often the entry came to have it. Part of a TCP flow's tag
- * (tag ^ (entry & LB_ENTRY_ERA)): records that an entry without it did not follow
- * may be of an earlier flow with the same ports.
+ * (tag ^ LB_ERA_TAG()): records that an entry without it did not follow may be of an
+ * earlier flow with the same ports. A ring that follows from none begins with era 0
+ * again, so lb_vip.life tells the eras of such rings apart. Era 0 is that of
+ * LB_TABLE_FLOWS, which entries have that were recorded in that mode.
  */
 #define LB_ENTRY_ERA 0x3f000000U
 #define LB_ENTRY_ERA_ONE (1U << 24)
+#define LB_ERA_TAG(era, life) ((era) ? (era) | (life) : 0)
 
 struct lb_ring_page {
 	__u32 entries[LB_PAGE_ENTRIES];
@@ -413,6 +417,7 @@ struct lb_note {
 	__u8 is_used;
 	__u8 pad[2];
 	__u32 freed; /* as lb_real's */
+	__u32 life;  /* lb_vip.life, counted up over all VIPs; that of the last one, when free */
 };
 
 /* Key of lb_members (HASH, no preallocation): a real of a VIP. */

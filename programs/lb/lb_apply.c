@@ -106,7 +106,7 @@ static int each_member(struct lb_change *change, __u32 number,
 
 static struct lb_note make_note(const struct lb_model_vip *vip)
 {
-	struct lb_note note = { .freed = vip->freed };
+	struct lb_note note = { .freed = vip->freed, .life = vip->last_life };
 
 	if (!vip->is_used)
 		return note;
@@ -119,17 +119,38 @@ static struct lb_note make_note(const struct lb_model_vip *vip)
 	return note;
 }
 
+/*
+ * A ring that does not go on with the eras of the one before begins a life of its own: the
+ * flow table may still know flows of a VIP with this address.
+ */
+static void renew_life(struct lb_change *change, __u32 number)
+{
+	const struct lb_model_vip *old = &change->current->vips[number];
+	struct lb_model_vip *vips = change->wanted->vips, *vip = &vips[number];
+	__u32 life = 0;
+
+	if (old->is_used && old->has_ring &&
+	    (old->set.table != LB_TABLE_TRANSITIONS || vip->set.table == LB_TABLE_TRANSITIONS))
+		return;
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		life = vips[n].last_life > life ? vips[n].last_life : life;
+	vip->last_life = life + 1;
+	vip->life = (__u16)vip->last_life;
+}
+
 /* The ring beside the one that counts, and what its members come to be. */
 static int prepare_vip(struct lb_change *change, __u32 number, struct slot_reason *why)
 {
 	const struct lb_model_vip *old = &change->current->vips[number];
 	struct lb_model_vip *vip = &change->wanted->vips[number];
 	_cleanup_free_ struct lb_pages *pages = calloc(1, sizeof(*pages));
-	struct lb_note note = make_note(vip);
+	struct lb_note note;
 	int err;
 
 	if (!pages)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
+	renew_life(change, number);
+	note = make_note(vip);
 	vip->ring = old->is_used ? !old->ring : 0;
 	vip->has_ring = vip->count > 0;
 	err = write_one(change, LB_MAP_NOTES, &number, &note, why);
@@ -146,7 +167,8 @@ static struct lb_vip make_vip(const struct lb_model_vip *vip, __u32 number)
 {
 	return (struct lb_vip){
 		.number = number,
-		.flags = vip->set.flags,
+		.flags = (__u16)vip->set.flags,
+		.life = vip->life,
 		.encap = vip->set.encap,
 		.table = vip->set.table,
 		.ring = vip->ring,

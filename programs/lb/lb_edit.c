@@ -81,7 +81,7 @@ int lb_vip_del(struct lb_model *model, const struct lb_vip_name *name, struct sl
 		if (model->vips[n].freed > freed)
 			freed = model->vips[n].freed;
 	free(vip->reals);
-	*vip = (struct lb_model_vip){ .freed = freed + 1 };
+	*vip = (struct lb_model_vip){ .freed = freed + 1, .last_life = vip->last_life };
 	return 0;
 }
 

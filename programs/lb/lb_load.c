@@ -67,6 +67,7 @@ static int load_vip(const struct lb_maps *maps, __u32 number, const struct lb_no
 	int err;
 
 	model->freed = note->freed;
+	model->last_life = note->life;
 	if (!note->is_used)
 		return 0;
 	err = lb_maps_get(maps, place.map, &place.key, why, &vip);
@@ -83,6 +84,7 @@ static int load_vip(const struct lb_maps *maps, __u32 number, const struct lb_no
 		.window = vip.window,
 	};
 	model->previous_until = vip.previous_until;
+	model->life = vip.life;
 	model->ring = vip.ring & 1;
 	model->has_ring = vip.has_ring;
 	model->is_used = true;

@@ -43,12 +43,13 @@ struct lb_model_vip {
 	struct lb_vip_settings set;
 	struct lb_own *reals; /* by index */
 	size_t count, room;
-	__u64 previous_until; /* these three as in struct lb_vip */
+	__u64 previous_until; /* these four as in struct lb_vip */
+	__u16 life;
 	__u8 ring;
 	__u8 has_ring;
-	bool is_used;  /* without it only @freed counts */
-	bool is_stale; /* its ring is to be made again though nothing changed */
-	__u32 freed;
+	bool is_used;		/* without it only the last two count */
+	bool is_stale;		/* its ring is to be made again though nothing changed */
+	__u32 freed, last_life; /* as in struct lb_note */
 };
 
 struct lb_server_id {

@@ -60,10 +60,10 @@ static int repair_members(const struct lb_maps *maps, const struct lb_model *mod
 }
 
 /* Its members have gone already; it comes behind all that are free. */
-static int free_number(const struct lb_maps *maps, __u32 number, __u32 freed,
-		       struct slot_reason *why)
+static int free_number(const struct lb_maps *maps, __u32 number, const struct lb_note *old,
+		       __u32 freed, struct slot_reason *why)
 {
-	struct lb_note note = { .freed = freed };
+	struct lb_note note = { .freed = freed, .life = old->life };
 	int err;
 
 	lb_pages_delete(maps, number, 0);
@@ -89,7 +89,7 @@ static int repair_vips(const struct lb_maps *maps, const struct lb_model *model,
 			lb_pages_delete(maps, n, !vip->ring);
 		} else if (!vip->is_used && notes[n].is_used) {
 			*is_changed = true;
-			err = free_number(maps, n, ++freed, why);
+			err = free_number(maps, n, &notes[n], ++freed, why);
 		}
 	}
 	return err;

@@ -64,6 +64,8 @@ static void change_real(const struct lb_transition *change, __u32 real, struct p
 		return;
 	at->is_watched = true;
 	at->era = (at->era + LB_ENTRY_ERA_ONE) & LB_ENTRY_ERA;
+	if (!at->era) /* that of flows recorded without transitions */
+		at->era = LB_ENTRY_ERA_ONE;
 }
 
 /*

@@ -17,6 +17,8 @@
 
 #define NOBODY 65534
 #define REALS "203.0.113."
+#define TCP_SYN 2
+#define TCP_ACK 16
 
 static struct program_bed bed;
 
@@ -70,20 +72,34 @@ static void set_up_vip(void)
 	run("real add tcp/192.0.2.1:80 " REALS "2 weight=3");
 }
 
-/* The verdict for a TCP packet to @dst, and where its tunnel leads. */
-static int send_packet(const char *dst, uint16_t sport, __u32 *ret_real)
+/* The verdict for a TCP packet with @flags to @dst, and where its tunnel leads. */
+static int send_flags(const char *dst, uint16_t sport, __u8 flags, __u32 *ret_real)
 {
 	struct progrun result = {};
 	struct packet p;
 
 	packet_start(&p, "hello", 5);
-	packet_tcp(&p, sport, 80, 2);
+	packet_tcp(&p, sport, 80, flags);
 	packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.7", .dst = dst });
 	packet_eth(&p);
 	assert_int_equal(progrun_packet(progrun_fd(bed.object, "lb"), &p, &result), 0);
 	if (result.verdict == XDP_TX)
 		memcpy(ret_real, result.bytes + 14 + 16, 4);
 	return result.verdict;
+}
+
+static int send_packet(const char *dst, uint16_t sport, __u32 *ret_real)
+{
+	return send_flags(dst, sport, TCP_SYN, ret_real);
+}
+
+/* The last byte of the real that the packet of VIP A goes to. */
+static int real_of(uint16_t sport, __u8 flags)
+{
+	__u32 real = 0;
+
+	assert_int_equal(send_flags("192.0.2.1", sport, flags, &real), XDP_TX);
+	return ((unsigned char *)&real)[3];
 }
 
 static void an_added_vip_leads_to_its_reals(void **state)
@@ -129,6 +145,48 @@ static void a_drained_real_gets_no_new_flows(void **state)
 		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
 		assert_int_equal(((unsigned char *)&real)[3], 2);
 	}
+}
+
+/*
+ * A connection is recorded for real 2, as the ring changed. Then @lines leave the VIP with a
+ * first ring of real 1 alone: another connection of the same client and port stays there.
+ */
+static void assert_no_record_counts(const char *const *lines)
+{
+	uint16_t port = 1024;
+
+	run("set gateway=02:00:00:00:00:fe");
+	run("vip add tcp/192.0.2.2:80");
+	run("real add tcp/192.0.2.2:80 " REALS "2");
+	run("vip add tcp/192.0.2.1:80 table=transitions");
+	run("real add tcp/192.0.2.1:80 " REALS "1");
+	run("real add tcp/192.0.2.1:80 " REALS "2");
+	while (real_of(port, TCP_SYN) != 2)
+		port++;
+	assert_int_equal(real_of(port, TCP_ACK), 2);
+	for (; *lines; lines++)
+		run(*lines);
+	assert_int_equal(real_of(port, TCP_SYN), 1);
+	run("real add tcp/192.0.2.1:80 " REALS "2");
+	assert_int_equal(real_of(port, TCP_ACK), 1);
+	assert_int_equal(real_of(port, TCP_SYN), 2);
+	assert_int_equal(real_of(port, TCP_ACK), 2);
+}
+
+static void a_vip_without_reals_forgets_its_records(void **state)
+{
+	(void)state;
+	assert_no_record_counts((const char *const[]){
+		"real del tcp/192.0.2.1:80 " REALS "1", "real del tcp/192.0.2.1:80 " REALS "2",
+		"real add tcp/192.0.2.1:80 " REALS "1", NULL });
+}
+
+static void a_vip_that_comes_back_has_no_records(void **state)
+{
+	(void)state;
+	assert_no_record_counts((const char *const[]){
+		"vip del tcp/192.0.2.1:80", "vip add tcp/192.0.2.1:80 table=transitions",
+		"real add tcp/192.0.2.1:80 " REALS "1", NULL });
 }
 
 static void only_the_ring_that_counts_is_kept(void **state)
@@ -333,6 +391,8 @@ int main(void)
 	ADD(an_added_vip_leads_to_its_reals);
 	ADD(vips_and_reals_are_shown);
 	ADD(a_drained_real_gets_no_new_flows);
+	ADD(a_vip_without_reals_forgets_its_records);
+	ADD(a_vip_that_comes_back_has_no_records);
 	ADD(only_the_ring_that_counts_is_kept);
 	ADD(what_cannot_be_is_refused_with_the_reason);
 	ADD(a_dump_restores_all_of_it);

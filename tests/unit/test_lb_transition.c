@@ -160,7 +160,7 @@ static void an_entry_that_is_watched_again_has_another_era(void **state)
 		change(2 + era, second);
 	}
 	change(2, second + 1);
-	assert_entry(2 | TABLE | PREVIOUS | ERA(0), 65);
+	assert_entry(2 | TABLE | PREVIOUS | ERA(1), 65);
 }
 
 static void an_entry_that_changes_as_its_watch_ends_keeps_its_era(void **state)

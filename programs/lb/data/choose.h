@@ -161,7 +161,7 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 			choice->real = find_real(choice->index);
 			return choice->real ? LB_GO_ON : LB_NO_REAL;
 		}
-		era = entry.value & LB_ENTRY_ERA;
+		era = LB_ERA_TAG(entry.value & LB_ENTRY_ERA, vip->life);
 	}
 	if (!find_place(run, packet, &place))
 		return LB_NO_REAL;
