@@ -55,6 +55,27 @@ static int write_element(int fd, const void *key, const void *value)
 	return err == -ENOENT ? 0 : err;
 }
 
+/*
+ * A hash table gives the memory of an element that was replaced or deleted to the next one
+ * (docs/kernel-notes.md). A packet that found a VIP just before would read another one's
+ * there, so packets are through before the next VIP is written.
+ */
+static void wait_for_packets(struct lb_journal *journal, const struct lb_element *element,
+			     bool is_there)
+{
+	bool *is_freed = is_there ? &journal->is_vip_replaced : &journal->is_vip_deleted;
+
+	if (element->map != LB_MAP_VIPS4 && element->map != LB_MAP_VIPS6)
+		return;
+	if (element->value && *is_freed) {
+		lb_grace();
+		journal->is_vip_replaced = false;
+		journal->is_vip_deleted = false;
+	}
+	journal->is_vip_replaced |= is_there && element->value;
+	journal->is_vip_deleted |= is_there && !element->value;
+}
+
 /* Before the write: what cannot be noted is not done. */
 static int make_room(struct lb_journal *journal)
 {
@@ -86,8 +107,10 @@ int lb_journal_write(struct lb_journal *journal, const struct lb_element *elemen
 	err = get_old(journal, element, entry);
 	if (!err && is_so_already(element, entry))
 		return 0;
-	if (!err)
+	if (!err) {
+		wait_for_packets(journal, element, entry->had_value);
 		err = write_element(journal->maps->fds[element->map], element->key, element->value);
+	}
 	if (err)
 		return slot_reason_set(why, err, "cannot write map '%s': %s", shape->name,
 				       err == -E2BIG ? "it is full" : strerror(-err));
@@ -95,7 +118,10 @@ int lb_journal_write(struct lb_journal *journal, const struct lb_element *elemen
 	return 0;
 }
 
-/* Pages go when no packet can read them, which those written may have been for a moment. */
+/*
+ * Pages go when no packet can read them, which those written may have been for a moment,
+ * and VIPs as in wait_for_packets().
+ */
 void lb_journal_undo(struct lb_journal *journal)
 {
 	bool is_waited = false;
@@ -103,10 +129,11 @@ void lb_journal_undo(struct lb_journal *journal)
 	while (journal->count) {
 		struct lb_journal_entry *entry = journal->entries[--journal->count];
 		bool is_page = entry->map == LB_MAP_RINGS || entry->map == LB_MAP_PREVIOUS;
+		bool is_vip = entry->map == LB_MAP_VIPS4 || entry->map == LB_MAP_VIPS6;
 
-		if (is_page && !is_waited) {
+		if (is_vip || (is_page && !is_waited)) {
 			lb_grace();
-			is_waited = true;
+			is_waited = is_page;
 		}
 		write_element(journal->maps->fds[entry->map], entry->bytes,
 			      entry->had_value ? old_value(entry) : NULL);

@@ -10,6 +10,7 @@ struct lb_journal {
 	const struct lb_maps *maps;
 	struct lb_journal_entry **entries;
 	size_t count, room;
+	bool is_vip_replaced, is_vip_deleted; /* since packets were waited for */
 };
 
 struct lb_element {

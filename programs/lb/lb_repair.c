@@ -78,16 +78,25 @@ static int repair_vips(const struct lb_maps *maps, const struct lb_model *model,
 	_cleanup_(lb_elements_free) struct lb_elements elements = {};
 	int err = lb_elements_read(maps, LB_MAP_NOTES, why, &elements);
 	const struct lb_note *notes = (const struct lb_note *)elements.values;
+	bool is_waited = false;
 	__u32 freed = 0;
 
 	for (__u32 n = 0; !err && n < elements.count; n++)
 		freed = notes[n].freed > freed ? notes[n].freed : freed;
 	for (__u32 n = 0; !err && n < elements.count; n++) {
 		const struct lb_model_vip *vip = &model->vips[n];
+		bool is_left = vip->is_used ? lb_pages_exist(maps, n, !vip->ring) :
+					      notes[n].is_used;
 
-		if (vip->is_used && lb_pages_exist(maps, n, !vip->ring)) {
+		if (!is_left)
+			continue;
+		/* Whoever was killed may not have waited until packets were through. */
+		if (!is_waited)
+			lb_grace();
+		is_waited = true;
+		if (vip->is_used) {
 			lb_pages_delete(maps, n, !vip->ring);
-		} else if (!vip->is_used && notes[n].is_used) {
+		} else {
 			*is_changed = true;
 			err = free_number(maps, n, &notes[n], ++freed, why);
 		}

@@ -30,6 +30,7 @@
 
 #define A "tcp/192.0.2.1:80"
 #define B "tcp/192.0.2.2:80"
+#define C "tcp/192.0.2.3:80"
 
 static struct program_bed bed;
 
@@ -184,20 +185,26 @@ static bool trace_until(pid_t child, int kill_at)
 	return false;
 }
 
-static bool commit_killed(void (*edit)(struct lb_model *), int kill_at)
+/* A child that commits @edit, once whoever traces it lets it. */
+static pid_t fork_commit(void (*edit)(struct lb_model *))
 {
 	struct slot_reason why;
 	struct lb lb;
 	pid_t child = fork();
 
 	if (child)
-		return trace_until(child, kill_at);
+		return child;
 	if (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP))
 		_exit(1);
 	if (lb_open(PROGRAM_BED_DIR, true, &why, &lb))
 		_exit(2);
 	edit(&lb.model);
 	_exit(lb_commit(&lb, &why) ? 3 : 0);
+}
+
+static bool commit_killed(void (*edit)(struct lb_model *), int kill_at)
+{
+	return trace_until(fork_commit(edit), kill_at);
 }
 
 static char *dump_vip(const struct lb *lb, const char *text)
@@ -371,6 +378,78 @@ static void a_failure_half_way_is_taken_back(void **state)
 	free(values);
 }
 
+static void set_two(struct lb_model *model)
+{
+	set_before(model);
+	add_vip(model, B, "203.0.113.4", "203.0.113.1");
+	add_vip(model, C, "203.0.113.4", "203.0.113.1");
+}
+
+/* All three get other rings, so their elements are replaced. */
+static void set_other_reals(struct lb_model *model)
+{
+	const char *const vips[] = { A, B, C };
+	struct lb_real_spec come = real_spec("203.0.113.9");
+	struct slot_reason why;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct lb_vip_name name = vip_name(vips[i]);
+
+		edit_ok(lb_real_add(model, &name, &come, &why), &why);
+	}
+}
+
+/* Whether the bpf() call that @child begins is about the map of the VIPs. */
+static bool is_of_vips(pid_t child, const struct ptrace_syscall_info *info)
+{
+	long attr = ptrace(PTRACE_PEEKDATA, child, (void *)info->entry.args[1], NULL);
+	struct bpf_map_info map = {};
+	__u32 len = sizeof(map), id = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	assert_int_equal(
+		bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(bed.object, LB_VIPS4_NAME),
+				       &map, &len),
+		0);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", child, (__u32)attr);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "map_id: %u", &id) == 1)
+			break;
+	fclose(file);
+	return id == map.id;
+}
+
+/* The kernel gives an element's memory to the next one at once; packets may still read it. */
+static void packets_are_waited_for_between_two_vips(void **state)
+{
+	struct ptrace_syscall_info info;
+	bool is_waited = true;
+	int status, vips = 0;
+	pid_t child;
+
+	(void)state;
+	commit(set_two);
+	child = fork_commit(set_other_reals);
+	while (waitpid(child, &status, 0) == child && !WIFEXITED(status)) {
+		memset(&info, 0, sizeof(info));
+		ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+		ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_membarrier)
+			is_waited = true;
+		if (is_write(&info) && is_of_vips(child, &info)) {
+			vips++;
+			assert_true(is_waited);
+			is_waited = false;
+		}
+		ptrace(PTRACE_SYSCALL, child, 0, 0);
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(vips, 3);
+}
+
 #define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
 
 int main(void)
@@ -378,6 +457,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	ADD(a_kill_leaves_each_vip_before_or_after);
+	ADD(packets_are_waited_for_between_two_vips);
 	ADD(a_failure_half_way_is_taken_back);
 	return tap_run(&plan, "lb_kill", 1);
 }
