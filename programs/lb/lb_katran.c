@@ -10,10 +10,14 @@
 #include "loader/lib/base/json.h"
 #include "programs/lb/lb_file.h"
 
+/* Flags of a real; IPv6 is seen by the address. */
+#define KATRAN_REAL_IP6 1
+#define KATRAN_REAL_LOCAL 2
+
 #define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* An int64 of protobuf is a number or, as its JSON has it, a string of digits. */
-static int get_flags(const json_t *item, struct slot_reason *why, __u32 *ret_flags)
+static int get_flags(const json_t *item, __u32 known, struct slot_reason *why, __u32 *ret_flags)
 {
 	const json_t *member = json_object_get(item, "flags");
 	json_int_t number = json_integer_value(member);
@@ -21,7 +25,7 @@ static int get_flags(const json_t *item, struct slot_reason *why, __u32 *ret_fla
 
 	if (json_is_string(member)) {
 		int err = lb_number_parse(json_string_value(member), "flags",
-					  (const __u32[2]){ 0, LB_VIP_FLAGS }, why, &flags);
+					  (const __u32[2]){ 0, known }, why, &flags);
 
 		number = flags;
 		if (err)
@@ -29,7 +33,7 @@ static int get_flags(const json_t *item, struct slot_reason *why, __u32 *ret_fla
 	} else if (member && !json_is_integer(member)) {
 		return slot_reason_set(why, -EINVAL, "'flags': a number expected");
 	}
-	if (number < 0 || number & ~(json_int_t)LB_VIP_FLAGS)
+	if (number < 0 || number & ~(json_int_t)known)
 		return slot_reason_set(why, -EINVAL, "'flags': %lld has flags that are not known",
 				       (long long)number);
 	*ret_flags = (__u32)number;
@@ -59,8 +63,10 @@ static int get_name(const json_t *vip, struct slot_reason *why, struct lb_vip_na
 	return 0;
 }
 
-static int get_real(const json_t *item, struct slot_reason *why, struct lb_real_spec *ret_spec)
+static int get_real(const json_t *item, struct slot_reason *why, struct lb_real_spec *ret_spec,
+		    __u32 *ret_flags)
 {
+	const __u32 known = KATRAN_REAL_IP6 | KATRAN_REAL_LOCAL;
 	struct lb_real_spec spec = { .weight = 1 };
 	char text[LB_WORDS_MAX];
 	int err = lb_json_known(item, NAMES("address", "weight", "flags"), why);
@@ -69,6 +75,7 @@ static int get_real(const json_t *item, struct slot_reason *why, struct lb_real_
 	err = err ? err : lb_address_parse(text, why, &spec.host);
 	if (!err && json_object_get(item, "weight"))
 		err = slot_json_get_number(item, "weight", LB_WEIGHT_MAX + 1, why, &spec.weight);
+	err = err ? err : get_flags(item, known, why, ret_flags);
 	if (!err)
 		*ret_spec = spec;
 	return err;
@@ -78,8 +85,10 @@ static int get_real(const json_t *item, struct slot_reason *why, struct lb_real_
 static int add_real(const json_t *item, const struct lb_vip_name *name, struct lb_model *model,
 		    struct slot_reason *why)
 {
+	struct lb_real_traits traits = { .is_local = true };
 	struct lb_real_spec spec;
-	int err = get_real(item, why, &spec);
+	__u32 flags = 0;
+	int err = get_real(item, why, &spec, &flags);
 
 	if (err)
 		return err;
@@ -87,7 +96,9 @@ static int add_real(const json_t *item, const struct lb_vip_name *name, struct l
 		spec.weight = 1;
 		spec.flags = LB_MEMBER_DRAINED;
 	}
-	return lb_real_add(model, name, &spec, why);
+	traits.has_local = flags & KATRAN_REAL_LOCAL;
+	err = lb_real_add(model, name, &spec, why);
+	return err ? err : lb_real_set(model, &spec.host, &traits, why);
 }
 
 static int add_vip(const json_t *item, struct lb_model *model, struct slot_reason *why)
@@ -100,7 +111,7 @@ static int add_vip(const json_t *item, struct lb_model *model, struct slot_reaso
 
 	err = err ? err : slot_json_get(item, "vip", JSON_OBJECT, why, &vip);
 	err = err ? err : get_name(vip, why, &name);
-	err = err ? err : get_flags(item, why, &set.flags);
+	err = err ? err : get_flags(item, LB_VIP_FLAGS, why, &set.flags);
 	if (!err && reals && !json_is_array(reals))
 		err = slot_reason_set(why, -EINVAL, "'reals': an array expected");
 	err = err ? err : lb_vip_add(model, &name, &set, why);
