@@ -69,15 +69,18 @@ static __always_inline void encap_source6(__u32 client, __be16 sport, __u32 ret_
 
 /*
  * encap_gue_port - the UDP source port, from which routers spread flows. @client is
- * an IPv4 client's address, or the last word of an IPv6 client's.
+ * an IPv4 client's address, or the last word of an IPv6 client's. Over IPv4 the bytes
+ * of the client's port change places first, as in encap_source4().
  */
 static __always_inline __be16 encap_gue_port(__u32 client, bool client_is_ip6, bool outer_is_ip6,
 					     __be16 sport)
 {
 	__u32 word = bpf_ntohl(client);
-	__u16 port = bpf_ntohs(sport) ^ (client_is_ip6 ? word >> 16 : word);
+	__u16 port = bpf_ntohs(sport);
 
-	return outer_is_ip6 ? bpf_htons(port) : bpf_htons(__builtin_bswap16(port));
+	if (!outer_is_ip6)
+		port = __builtin_bswap16(port);
+	return bpf_htons(port ^ (client_is_ip6 ? word >> 16 : word));
 }
 
 /*

@@ -172,7 +172,7 @@ static const struct lb_row rows[] = {
 	{ "UDP is balanced as TCP is", udp4, LB_IPIP, REAL4, LINK4,
 	  OUTER(IP4(53, 4), SOURCE4, DEST4), LB_SENT4 },
 	{ "an IPv4 packet goes in GUE over IPv4", udp4, LB_GUE, REAL4, LINK4,
-	  OUTER(IP4(61, 17), 192, 0, 2, 37, DEST4, GUE(9 ^ 0x69, 100 ^ 0x7a, 41)), LB_SENT4 },
+	  OUTER(IP4(61, 17), 192, 0, 2, 37, DEST4, GUE(100 ^ 0x69, 9 ^ 0x7a, 41)), LB_SENT4 },
 	{ "an IPv4 packet goes in GUE over IPv6", udp4, LB_GUE, REAL6, LINK6,
 	  OUTER(IP6(41, 17), GUE_SOURCE6, DEST6, GUE(100 ^ 0x7a, 9 ^ 0x69, 41)), LB_SENT6 },
 	{ "an IPv6 packet goes in GUE over IPv6", udp6, LB_GUE, REAL6, LINK6,

@@ -47,11 +47,10 @@ def ipip(_lb, real, packet, sport):
 
 def gue(lb, real, packet, sport):
     client = packet.src[2:4] if len(packet.src) == 4 else packet.src[12:14]
-    port = wire.xor(client, sport)
     is_ip4 = len(real.addr) == 4
     src = lb.source4 if is_ip4 else lb.source6
-    if is_ip4:
-        port = port[::-1]
+    # As in ipip(): over IPv4 the port's low byte meets the address' third byte.
+    port = wire.xor(client, sport[::-1] if is_ip4 else sport)
     segment = wire.udp(wire.u16(port, 0), lb.gue_port, len(packet.inner)) + packet.inner
     # A checksum that covers what has none itself would need all of it: none (RFC 6935).
     if not is_ip4 and has_checksum(packet):
