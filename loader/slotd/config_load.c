@@ -127,11 +127,11 @@ static int list_ports(const struct slot_place *master, __u64 *ret_cookie,
 }
 
 /* A port that was renamed goes on under the name that its chain has. */
-static bool is_known_otherwise(const struct daemon *daemon, __u64 cookie,
+static bool is_known_otherwise(const struct daemon *daemon, enum slot_hook hook, __u64 cookie,
 			       const struct slot_port *port)
 {
 	struct slot_target target = { .netns_cookie = cookie, .ifindex = port->ifindex };
-	const struct slot_chain *chain = daemon_find_target(daemon, &target);
+	const struct slot_chain *chain = daemon_find_target(daemon, hook, &target);
 
 	return chain && slot_chain_is_attached(chain) &&
 	       strcmp(chain->place.interface, port->interface) != 0;
@@ -173,7 +173,7 @@ static int expand_master(const struct daemon *daemon, struct slot_config *config
 	int err = list_ports(place, &cookie, &ports);
 
 	for (i = 0; !err && i < ports.count; i++)
-		if (!is_known_otherwise(daemon, cookie, &ports.items[i]))
+		if (!is_known_otherwise(daemon, master->hook, cookie, &ports.items[i]))
 			err = slot_config_add_member(config, master, ports.items[i].interface);
 	for (i = 0; !err && i < known; i++) {
 		const struct slot_chain *chain = daemon->chains[i];
@@ -438,7 +438,7 @@ int config_check_interface(const struct daemon *daemon, const struct slot_chain_
 
 	if (slot_target_find(&chain->place, chain->interface, &target))
 		return 0;
-	other = daemon_find_target(daemon, &target);
+	other = daemon_find_target(daemon, chain->hook, &target);
 	if (!other || !strcmp(other->interface, chain->interface))
 		return 0;
 	return slot_reason_set(why, -EEXIST,

@@ -18,14 +18,15 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 	return NULL;
 }
 
-struct slot_chain *daemon_find_target(const struct daemon *daemon, const struct slot_target *target)
+struct slot_chain *daemon_find_target(const struct daemon *daemon, enum slot_hook hook,
+				      const struct slot_target *target)
 {
 	size_t i;
 
 	for (i = 0; daemon->chains && target->ifindex && i < daemon->config.count; i++) {
 		struct slot_chain *chain = daemon->chains[i];
 
-		if (chain && chain->ifindex == target->ifindex &&
+		if (chain && chain->hook == hook && chain->ifindex == target->ifindex &&
 		    chain->netns_cookie == target->netns_cookie)
 			return chain;
 	}

@@ -159,6 +159,21 @@ test_restart_and_kill() {
 	reaches "and probes go on" 1 "$VIP4"
 }
 
+# As where a load balancer and its probes share the only interface of a host.
+test_a_chain_of_xdp_programs_at_the_same_interface() {
+	{
+		cat "$BED/slots.conf"
+		printf 'chain "eth1" {\n\tslot 5 { name = "other" object = "pass.bpf.o" }\n}\n'
+	} >"$BED/slots.new"
+	mv "$BED/slots.new" "$BED/slots.conf"
+	succeeds "it is added beside the one of TC programs" bed_ctl reload
+	is "both run" "$(is_on eth1 && is_on "$TC" && echo yes)" yes
+	reaches "and probes go on" 1 "$VIP4"
+	bed_slotd_stop
+	succeeds "a start takes over both" bed_slotd
+	is "and both run" "$(is_on eth1 && is_on "$TC" && echo yes)" yes
+}
+
 has_no_pins() {
 	! compgen -G "$BED/bpf/slotd/*-eth1:tc-egress" && is_off "$TC"
 }
