@@ -428,8 +428,10 @@ struct lb_member_key {
 
 enum lb_member_flag {
 	LB_MEMBER_DRAINED = 1 << 0, /* takes no new flows */
-	LB_MEMBER_DOWN = 1 << 1,    /* taken out by a health check */
-	LB_MEMBER_FLAGS = LB_MEMBER_DRAINED | LB_MEMBER_DOWN,
+	LB_MEMBER_DOWN = 1 << 1,    /* set down: its flows are not worth keeping either */
+	LB_MEMBER_FAILED = 1 << 2,  /* the same, by health checks, which alone take it back */
+	LB_MEMBER_OUT = LB_MEMBER_DOWN | LB_MEMBER_FAILED,
+	LB_MEMBER_FLAGS = LB_MEMBER_DRAINED | LB_MEMBER_OUT,
 	/* A change is under way; it holds once lb_vip.ring is 1, or 0 without LB_MEMBER_TO_1. */
 	LB_MEMBER_CHANGING = 1 << 8,
 	LB_MEMBER_TO_1 = 1 << 9,

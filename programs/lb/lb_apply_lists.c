@@ -118,7 +118,7 @@ int lb_apply_marks(struct lb_change *change, bool is_del, struct slot_reason *wh
 		for (size_t i = 0; !err && vip->is_used && i < vip->count; i++) {
 			struct lb_down_key key = { .vip = n, .real = vip->reals[i].real };
 
-			if (vip->reals[i].flags & LB_MEMBER_DOWN)
+			if (vip->reals[i].flags & LB_MEMBER_OUT)
 				err = add_item(&list, &key, &one);
 		}
 	}

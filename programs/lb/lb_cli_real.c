@@ -138,13 +138,16 @@ static int down_real(struct lb *lb, int argc, char **argv, struct slot_reason *w
 static int up_real(struct lb *lb, int argc, char **argv, struct slot_reason *why)
 {
 	(void)argc;
-	return mark_real(lb, argv, LB_MEMBER_DOWN, false, why);
+	/* Also where no checker is left that would bring it in. */
+	return mark_real(lb, argv, LB_MEMBER_OUT, false, why);
 }
 
 static const char *state_name(const struct lb_own *own)
 {
 	if (own->flags & LB_MEMBER_DOWN)
 		return "down";
+	if (own->flags & LB_MEMBER_FAILED)
+		return "failed";
 	return own->flags & LB_MEMBER_DRAINED ? "drained" : "active";
 }
 

@@ -239,14 +239,48 @@ static int drop_others(const json_t *list, struct lb_model *model, struct slot_r
 	return err;
 }
 
+/* A real that health checks took out: no part of the file, and not the file's to bring in. */
+struct failed {
+	struct lb_vip_name vip;
+	struct lb_real_spec spec;
+};
+
+static int list_failed(const struct lb_model *model, struct failed **ret_list, size_t *ret_count)
+{
+	_cleanup_free_ struct failed *list = NULL;
+	size_t room = 0, count = 0;
+
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		room += model->vips[n].is_used ? model->vips[n].count : 0;
+	list = calloc(room + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++) {
+		const struct lb_model_vip *vip = &model->vips[n];
+
+		for (size_t i = 0; vip->is_used && i < vip->count; i++) {
+			if (!(vip->reals[i].flags & LB_MEMBER_FAILED))
+				continue;
+			list[count].vip = vip->name;
+			list[count].spec.host = lb_model_host(&model->reals[vip->reals[i].real]);
+			list[count++].spec.flags = LB_MEMBER_FAILED;
+		}
+	}
+	*ret_list = TAKE_PTR(list);
+	*ret_count = count;
+	return 0;
+}
+
 static int parse_vips(const json_t *root, struct lb_model *model, struct slot_reason *why)
 {
+	_cleanup_free_ struct failed *failed = NULL;
+	size_t failed_count = 0;
 	_cleanup_free_ bool *is_seen = calloc(LB_VIPS_MAX, sizeof(*is_seen));
 	json_t *list = NULL, *item;
 	size_t i;
 	int err = slot_json_get(root, "vips", JSON_ARRAY, why, &list);
 
-	if (!is_seen)
+	if (!is_seen || list_failed(model, &failed, &failed_count))
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	if (!err)
 		err = drop_others(list, model, why);
@@ -257,6 +291,9 @@ static int parse_vips(const json_t *root, struct lb_model *model, struct slot_re
 		if (err)
 			return slot_reason_prefix(why, err, "VIP %zu: ", i + 1);
 	}
+	/* Those that the file does not have are gone, and need no mark. */
+	for (i = 0; i < failed_count; i++)
+		lb_real_mark(model, &failed[i].vip, &failed[i].spec, true, NULL);
 	return 0;
 }
 

@@ -130,7 +130,7 @@ static void find_gone(const struct lb_model_vip *vip, __u64 *ret_gone)
 {
 	memset(ret_gone, 0xff, GONE_WORDS * sizeof(*ret_gone));
 	for (size_t i = 0; i < vip->count; i++)
-		if (!(vip->reals[i].flags & LB_MEMBER_DOWN))
+		if (!(vip->reals[i].flags & LB_MEMBER_OUT))
 			ret_gone[vip->reals[i].real / 64] &= ~(1ULL << vip->reals[i].real % 64);
 }
 

@@ -358,6 +358,24 @@ static void a_file_keeps_numbers_of_what_stays(void **state)
 	assert_int_equal(model.settings.new_flows_max, 5);
 }
 
+static void a_file_leaves_out_what_health_checks_took_out(void **state)
+{
+	const struct lb_vip_name name = name_of("tcp/192.0.2.1:80");
+	struct lb_real_spec spec = { .host = host_of("10.0.0.1"), .flags = LB_MEMBER_FAILED };
+	struct lb_model_vip *vip = NULL;
+	char text[2048];
+
+	(void)state;
+	assert_int_equal(add_vip("tcp/192.0.2.1:80", LB_IPIP, NULL), 0);
+	assert_int_equal(add_real("tcp/192.0.2.1:80", "10.0.0.1", 1, NULL), 0);
+	assert_int_equal(lb_real_mark(&model, &name, &spec, true, NULL), 0);
+	snprintf(text, sizeof(text), empty_file, FILE_VIP("tcp/192.0.2.1:80", FILE_REAL("3")));
+	assert_int_equal(lb_file_parse(text, strlen(text), &model, NULL), 0);
+	assert_int_equal(lb_vip_get(&model, &name, NULL, &vip), 0);
+	assert_int_equal(vip->reals[0].weight, 3);
+	assert_int_equal(vip->reals[0].flags, LB_MEMBER_FAILED);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -377,6 +395,7 @@ int main(void)
 		CASE(flags_that_are_unknown_are_refused),
 		CASE(a_file_says_what_is_wrong_and_where),
 		CASE(a_file_keeps_numbers_of_what_stays),
+		CASE(a_file_leaves_out_what_health_checks_took_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
