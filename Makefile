@@ -46,12 +46,15 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection \
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DSLOTD_VERSION='"$(VERSION)"' $(CPPFLAGS) $(PKG_CFLAGS)
+# For both sides of what BPF code and user space agree on: LIMITS="-DLB_VIPS_MAX=1024".
+LIMITS ?=
+
+ALL_CPPFLAGS = -I. $(LIMITS) -D_GNU_SOURCE -DSLOTD_VERSION='"$(VERSION)"' $(CPPFLAGS) $(PKG_CFLAGS)
 ALL_CFLAGS = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # The multiarch folder holds asm/types.h, which a BPF target does not find by itself.
-BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. -Wall -Wextra -Werror \
+BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. $(LIMITS) -Wall -Wextra -Werror \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 # --- what is there -------------------------------------------------------------------------

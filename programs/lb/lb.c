@@ -19,27 +19,33 @@ void lb_close(struct lb *lb)
 	lb_model_free(&lb->model);
 }
 
+enum use {
+	TO_LOOK,
+	TO_READ,
+	TO_WRITE,
+};
+
 /* Loads, repairs, and loads what that led to. */
-static int load(struct lb *lb, bool is_writer, struct slot_reason *why)
+static int load(struct lb *lb, enum use use, struct slot_reason *why)
 {
 	bool is_changed = false;
-	int err = lb_load(&lb->maps, why, &lb->current);
+	int err = lb_load(&lb->maps, use != TO_LOOK, why, &lb->current);
 
-	if (!err && is_writer)
+	if (!err && use == TO_WRITE)
 		err = lb_repair(&lb->maps, &lb->current, why, &is_changed);
 	if (err || !is_changed)
 		return err;
 	lb_model_free(&lb->current);
-	return lb_load(&lb->maps, why, &lb->current);
+	return lb_load(&lb->maps, true, why, &lb->current);
 }
 
-int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct lb *ret_lb)
+static int open_for(const char *map_dir, enum use use, struct slot_reason *why, struct lb *ret_lb)
 {
 	struct lb lb = LB_CLOSED;
-	int err = lb_maps_open(map_dir, is_writer, why, &lb.maps);
+	int err = lb_maps_open(map_dir, use == TO_WRITE, why, &lb.maps);
 
 	if (!err)
-		err = load(&lb, is_writer, why);
+		err = load(&lb, use, why);
 	if (!err && lb_model_copy(&lb.current, &lb.model))
 		err = slot_reason_set(why, -ENOMEM, "out of memory");
 	if (err) {
@@ -48,6 +54,16 @@ int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct
 	}
 	*ret_lb = lb;
 	return 0;
+}
+
+int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct lb *ret_lb)
+{
+	return open_for(map_dir, is_writer ? TO_WRITE : TO_READ, why, ret_lb);
+}
+
+int lb_look(const char *map_dir, struct slot_reason *why, struct lb *ret_lb)
+{
+	return open_for(map_dir, TO_LOOK, why, ret_lb);
 }
 
 /* Secret, so that nobody can choose flows that share a bucket of the table. */

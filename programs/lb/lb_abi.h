@@ -41,7 +41,7 @@
 #define LB_NOTES_NAME "lb_notes"
 #define LB_MEMBERS_NAME "lb_members"
 
-/* A build may have more: make CPPFLAGS and BPF_CFLAGS with -DLB_VIPS_MAX=... */
+/* A build may have more: make LIMITS="-DLB_VIPS_MAX=1024 -DLB_REALS_MAX=8192". */
 #ifndef LB_VIPS_MAX
 #define LB_VIPS_MAX 512
 #endif
@@ -383,6 +383,7 @@ enum lb_counter {
 	LB_TCP_ID_BY_ID,
 	LB_TCP_ID_BAD_ID,
 	LB_TCP_ID_OTHER, /* the flow table knew another real */
+	LB_TCP_ID_SYN,	 /* not looked for yet */
 	LB_COUNTERS = 128,
 };
 
@@ -468,6 +469,9 @@ struct lb_config {
 	__u16 mtu; /* of the way to the reals, bytes of IP */
 };
 
+_Static_assert(LB_VIPS_MAX <= 1 << 23, "a VIP's number has its bits in LB_PREVIOUS_KEY()");
+_Static_assert(LB_REALS_MAX < LB_FLOW_REAL, "a real's index has its bits in LB_FLOW()");
+_Static_assert(!(LB_BUCKETS & (LB_BUCKETS - 1)), "a bucket is chosen by bits");
 _Static_assert(sizeof(struct lb_vip) == 24, "value of the VIPs");
 _Static_assert(sizeof(struct lb_real) == 32, "element of lb_reals");
 _Static_assert(sizeof(struct lb_bucket) == 64, "a bucket is a cache line");

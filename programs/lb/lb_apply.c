@@ -234,15 +234,21 @@ static int prepare(struct lb_change *change, struct slot_reason *why)
 	int err = check_numbers(change, why);
 
 	err = err ? err : write_reals(change, why);
-	err = err ? err : lb_apply_marks(change, false, why);
-	err = err ? err : lb_apply_returns(change, false, why);
-	err = err ? err : lb_apply_ids(change, false, why);
-	err = err ? err : lb_apply_sources(change, false, why);
-	err = err ? err : lb_apply_tunnels(change, false, why);
 	for (__u32 n = 0; !err && n < LB_VIPS_MAX; n++)
 		if (needs_ring(&change->current->vips[n], &change->wanted->vips[n]))
 			err = prepare_vip(change, n, why);
 	return err;
+}
+
+/* Packets see each of these at once, so they come when the rings are there. */
+static int add_lists(struct lb_change *change, struct slot_reason *why)
+{
+	int err = lb_apply_marks(change, false, why);
+
+	err = err ? err : lb_apply_returns(change, false, why);
+	err = err ? err : lb_apply_ids(change, false, why);
+	err = err ? err : lb_apply_sources(change, false, why);
+	return err ? err : lb_apply_tunnels(change, false, why);
 }
 
 static int switch_over(struct lb_change *change, struct slot_reason *why)
@@ -304,6 +310,7 @@ int lb_apply(struct lb_change *change, struct slot_reason *why)
 {
 	int err = prepare(change, why);
 
+	err = err ? err : add_lists(change, why);
 	err = err ? err : switch_over(change, why);
 	err = err ? err : finish(change, why);
 	if (err) {

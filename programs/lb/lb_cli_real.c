@@ -197,7 +197,7 @@ static int run_list(const struct program_context *ctx, int argc, char **argv)
 
 	if (argc > 1)
 		return PROGRAM_USAGE;
-	err = lb_open(ctx->map_dir, false, &why, &lb);
+	err = lb_look(ctx->map_dir, &why, &lb);
 	if (!err && argc)
 		err = lb_vip_name_parse(argv[0], &why, &name);
 	if (!err && argc)

@@ -123,8 +123,7 @@ static int show_stats(const struct program_context *ctx, const struct lb_stats *
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
 	struct slot_reason why = { "out of memory" };
 
-	if (!shown || lb_open(ctx->map_dir, false, &why, &lb) ||
-	    lb_stats_get(&lb.maps, &why, ret_stats))
+	if (!shown || lb_look(ctx->map_dir, &why, &lb) || lb_stats_get(&lb.maps, &why, ret_stats))
 		return lb_cli_fail(&why);
 	*shown = *ret_stats;
 	if (before)

@@ -168,7 +168,7 @@ static int run_show(const struct program_context *ctx, int argc, char **argv)
 
 	if (argc > 1)
 		return PROGRAM_USAGE;
-	err = lb_open(ctx->map_dir, false, &why, &lb);
+	err = lb_look(ctx->map_dir, &why, &lb);
 	if (!err && argc)
 		err = lb_vip_name_parse(argv[0], &why, &name);
 	if (!err && argc)
@@ -280,7 +280,7 @@ int lb_cmd_show(const struct program_context *ctx, int argc, char **argv)
 	(void)argv;
 	if (argc)
 		return PROGRAM_USAGE;
-	if (lb_open(ctx->map_dir, false, &why, &lb))
+	if (lb_look(ctx->map_dir, &why, &lb))
 		return lb_cli_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, lb_file_settings(&lb.model.settings));

@@ -98,6 +98,7 @@ int lb_journal_write(struct lb_journal *journal, const struct lb_element *elemen
 	const struct program_map *shape = lb_map_shape(element->map);
 	_cleanup_free_ struct lb_journal_entry *entry =
 		calloc(1, sizeof(*entry) + shape->key_size + shape->value_size);
+	bool is_full;
 	int err;
 
 	if (!entry || make_room(journal))
@@ -111,9 +112,12 @@ int lb_journal_write(struct lb_journal *journal, const struct lb_element *elemen
 		wait_for_packets(journal, element, entry->had_value);
 		err = write_element(journal->maps->fds[element->map], element->key, element->value);
 	}
+	is_full = err == -E2BIG || err == -ENOSPC; /* hash tables, tries */
 	if (err)
 		return slot_reason_set(why, err, "cannot write map '%s': %s", shape->name,
-				       err == -E2BIG ? "it is full" : strerror(-err));
+				       is_full ? "it is full; what comes has to fit beside what "
+						 "goes" :
+						 strerror(-err));
 	journal->entries[journal->count++] = TAKE_PTR(entry);
 	return 0;
 }

@@ -192,7 +192,17 @@ static int load_tunnels(const struct lb_maps *maps, struct lb_model *model, stru
 	return err;
 }
 
-int lb_load(const struct lb_maps *maps, struct slot_reason *why, struct lb_model *ret_model)
+static int load_lists(const struct lb_maps *maps, struct lb_model *model, struct slot_reason *why)
+{
+	int err = load_ids(maps, model, why);
+
+	err = err ? err : load_sources(maps, false, model, why);
+	err = err ? err : load_sources(maps, true, model, why);
+	return err ? err : load_tunnels(maps, model, why);
+}
+
+int lb_load(const struct lb_maps *maps, bool has_lists, struct slot_reason *why,
+	    struct lb_model *ret_model)
 {
 	struct lb_model model;
 	int err = lb_model_new(&model);
@@ -203,10 +213,8 @@ int lb_load(const struct lb_maps *maps, struct slot_reason *why, struct lb_model
 	err = err ? err : load_reals(maps, &model, why);
 	err = err ? err : load_vips(maps, &model, why);
 	err = err ? err : load_members(maps, &model, why);
-	err = err ? err : load_ids(maps, &model, why);
-	err = err ? err : load_sources(maps, false, &model, why);
-	err = err ? err : load_sources(maps, true, &model, why);
-	err = err ? err : load_tunnels(maps, &model, why);
+	if (!err && has_lists)
+		err = load_lists(maps, &model, why);
 	if (err) {
 		lb_model_free(&model);
 		return err;

@@ -31,9 +31,10 @@ int lb_model_new(struct lb_model *ret_model)
 		},
 		.vips = calloc(LB_VIPS_MAX, sizeof(*model.vips)),
 		.reals = calloc(LB_REAL_INDEXES, sizeof(*model.reals)),
+		.guesses = calloc(LB_GUESSES, sizeof(*model.guesses)),
 	};
 
-	if (!model.vips || !model.reals) {
+	if (!model.vips || !model.reals || !model.guesses) {
 		lb_model_free(&model);
 		return -ENOMEM;
 	}
@@ -47,6 +48,7 @@ void lb_model_free(struct lb_model *model)
 		free(model->vips[i].reals);
 	free(model->vips);
 	free(model->reals);
+	free(model->guesses);
 	free(model->ids);
 	free(model->sources);
 	free(model->tunnels);
@@ -220,11 +222,30 @@ static bool has_address(const struct lb_real *real, const struct lb_host *host)
 	       !memcmp(real->addr, host->bytes, sizeof(real->addr));
 }
 
+static bool is_real_with(const struct lb_real *real, const struct lb_host *host)
+{
+	return real->flags & LB_REAL_USED && has_address(real, host);
+}
+
+static __u32 *guess_of(const struct lb_model *model, const struct lb_host *host)
+{
+	__u64 words[2], hash;
+
+	memcpy(words, host->bytes, sizeof(words));
+	hash = (words[0] ^ words[1] * 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL;
+	return &model->guesses[hash >> 32 & (LB_GUESSES - 1)];
+}
+
+/* A million source prefixes are a million questions, so most have to be short. */
 __u32 lb_model_real_find(const struct lb_model *model, const struct lb_host *host)
 {
+	__u32 *guess = guess_of(model, host);
+
+	if (*guess && is_real_with(&model->reals[*guess], host))
+		return *guess;
 	for (__u32 i = 1; i < LB_REAL_INDEXES; i++)
-		if (model->reals[i].flags & LB_REAL_USED && has_address(&model->reals[i], host))
-			return i;
+		if (is_real_with(&model->reals[i], host))
+			return *guess = i;
 	return 0;
 }
 

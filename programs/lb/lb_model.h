@@ -22,6 +22,9 @@
 #define LB_GUE_PORT 6080    /* Katran's */
 #define LB_WINDOW 300	    /* s */
 
+/* Many for each real, so that hardly two share one; a power of two. */
+#define LB_GUESSES 65536
+
 /* A real of a VIP. */
 struct lb_own {
 	__u32 real; /* index */
@@ -76,6 +79,7 @@ struct lb_model {
 	struct lb_settings settings;
 	struct lb_model_vip *vips; /* LB_VIPS_MAX, by number */
 	struct lb_real *reals;	   /* LB_REAL_INDEXES, by index */
+	__u32 *guesses;		   /* LB_GUESSES: by address, where it was found last */
 	struct lb_server_id *ids;  /* these three are sorted by lb_model_settle() */
 	size_t id_count, id_room;
 	struct lb_source *sources;

@@ -66,6 +66,7 @@ static const struct lb_counter_name names[LB_COUNTERS] = {
 	[LB_TCP_ID_BY_ID] = { "tcp_id_by_id", "tpr.sid_routed" },
 	[LB_TCP_ID_BAD_ID] = { "tcp_id_bad_id", "" },
 	[LB_TCP_ID_OTHER] = { "tcp_id_other", "tpr.dst_mismatch_in_lru" },
+	[LB_TCP_ID_SYN] = { "tcp_id_syn", "tpr.tcp_syn" },
 };
 
 const struct lb_counter_name *lb_counter_name(enum lb_counter counter)

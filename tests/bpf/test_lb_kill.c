@@ -361,8 +361,8 @@ static void a_failure_half_way_is_taken_back(void **state)
 	assert_int_equal(bpf_map_update_batch(fd, keys, values, &i, NULL), 0);
 	set_after(&lb.model);
 	assert_int_equal(lb_commit(&lb, &why), -E2BIG);
-	assert_string_equal(why.text, "cannot write map 'lb_members': it is full; nothing was "
-				      "changed");
+	assert_string_equal(why.text, "cannot write map 'lb_members': it is full; what comes has "
+				      "to fit beside what goes; nothing was changed");
 	lb_close(&lb);
 
 	/* The strangers are nobody's members, so the next writer throws them out. */

@@ -175,8 +175,10 @@ static __always_inline void choose_by_tcp(const struct lb_run *run, const struct
 {
 	__u32 id;
 
-	if (packet->flags & PACKET_SYN)
+	if (packet->flags & PACKET_SYN) {
+		run->count[LB_TCP_ID_SYN]++;
 		return;
+	}
 	id = lb_tcp_id(run->ctx, packet->offset);
 	choice->index = find_server(id);
 	choice->real = choice->index ? find_real(choice->index) : NULL;
