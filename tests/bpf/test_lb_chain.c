@@ -22,12 +22,16 @@ static void lb_runs_behind_firewall_and_decap(void **state)
 	chainrun_end(&chain);
 }
 
-static void lb_runs_with_all_settings_on(void **state)
+static void lb_runs_among_six_with_all_settings_on(void **state)
 {
 	struct chainrun chain;
 
 	chain_start(&chain, state);
-	chain_add(&chain, 7, SHIPPED "lb", "too_big=true tcp_server_id=true hash=2");
+	chain_add(&chain, 2, SHIPPED "firewall", "default_deny=false");
+	chain_add(&chain, 5, SHIPPED "decap", NULL);
+	chain_add(&chain, 7, SHIPPED "lb", "too_big=true decap=true tcp_server_id=true hash=2");
+	for (unsigned int slot = 9; slot < 13; slot++)
+		chain_add(&chain, slot, SHIPPED "pass", NULL);
 	chain_build(&chain);
 	chain_assert_verdict(&chain, XDP_PASS);
 	chainrun_end(&chain);
@@ -35,7 +39,7 @@ static void lb_runs_with_all_settings_on(void **state)
 
 static const struct chain_case cases[] = {
 	CHAIN_CASE(lb_runs_behind_firewall_and_decap),
-	CHAIN_CASE(lb_runs_with_all_settings_on),
+	CHAIN_CASE(lb_runs_among_six_with_all_settings_on),
 };
 
 int main(void)

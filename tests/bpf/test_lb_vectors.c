@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Packets whose results are known, through the load balancer alone and in a chain:
- * the project's own (tests/vectors), and Katran's fixtures where they are at hand.
+ * Packets whose results are known, through the load balancer alone and in a chain with
+ * six other programs: the project's own (tests/vectors), and Katran's fixtures where they are at hand.
  */
 #include <fnmatch.h>
 #include <glob.h>
@@ -146,9 +146,13 @@ static void load_in_chain(struct place *place)
 	void *engine = (void *)place->engine;
 
 	chain_start(&place->chain, &engine);
-	chain_add(&place->chain, 1, "ret", NULL);
+	chain_add(&place->chain, 0, "bpf/firewall", NULL);
+	chain_add(&place->chain, 1, "bpf/decap", NULL);
+	chain_add(&place->chain, 2, "bpf/pass", NULL);
+	chain_add(&place->chain, 3, "bpf/pass", NULL);
 	chain_add(&place->chain, SLOT, "bpf/lb", place->settings);
-	chain_add(&place->chain, 9, "ret", NULL);
+	chain_add(&place->chain, 8, "bpf/pass", NULL);
+	chain_add(&place->chain, 9, "bpf/pass", NULL);
 	chain_build(&place->chain);
 	place->object = place->chain.build.programs[SLOT]->object;
 	place->prog_fd = place->chain.root_fd;
