@@ -296,5 +296,56 @@ test_upgrades_under_load() {
 	no_request_failed "through upgrades and with slotd killed"
 }
 
+# --- UDP --------------------------------------------------------------------------------------
+
+# flows_stop: prints datagrams sent, datagrams without an answer, and flows that moved
+flows_stop() {
+	stop "$FLOWS" INT
+	cat "$BED/flows"
+}
+
+# kill_commands VIP: commands that change it, each killed somewhere between start and end
+kill_commands() {
+	local i
+
+	for i in {1..20}; do
+		timeout -s KILL "0.0$((i * 7 % 60 + 10))" "$BED_BIN/slotctl" \
+			--socket "$BED/hosts/edge/run/slotd.sock" \
+			lb real weight "$1" "$(host4 r2)" "$i"
+	done 2>/dev/null
+}
+
+# udp_lives_through VIP: changes, commands killed half way, an upgrade, slotd killed
+udp_lives_through() {
+	change real add "$1" "$(host4 r3)"
+	change real weight "$1" "$(host4 r3)" 10
+	kill_commands "$1"
+	change real weight "$1" "$(host4 r2)" 2
+	succeeds "an upgrade of the load balancer" host_ctl edge deploy lb "$NEXT"
+	host_kill edge
+	succeeds "slotd starts again after it was killed" host_slotd edge
+	change real drain "$1" "$(host4 r1)"
+	kill_commands "$1"
+	change real undrain "$1" "$(host4 r1)"
+}
+
+test_udp_under_load() {
+	local table sent lost moved vip=udp/$VIP4:7
+
+	for table in flows transitions; do
+		balance "$vip" 4 table="$table"
+		change real del "$vip" "$(host4 r3)"
+		: >"$BED/flows"
+		spawn client "$BED/flows" "$BED_TOOLS/udp_flows" "$VIP4" 7 64
+		FLOWS=$BED_SPAWNED TRAFFIC+=("$BED_SPAWNED")
+		udp_lives_through "$vip"
+		read -r sent lost moved < <(flows_stop)
+		matches "64 flows of UDP go on, table=$table" "$sent" '^[1-9][0-9]{2}'
+		is "each of $sent datagrams is answered, table=$table" "$lost" 0
+		is "by the same real all along, table=$table" "$moved" 0
+		change vip del "$vip"
+	done
+}
+
 only_in_vm ipip upload
 bed_run
