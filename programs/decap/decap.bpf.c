@@ -12,6 +12,7 @@
 
 #include "bpf/count.h"
 #include "bpf/csum.h"
+#include "bpf/decap.h"
 #include "bpf/manifest.h"
 #include "bpf/parse.h"
 #include "programs/decap/decap_abi.h"
@@ -151,62 +152,6 @@ static __always_inline int judge_inner6(struct parse_cursor cursor, const struct
 	return outer->is_ip6 ? DECAP_IP6_IN_IP6 : DECAP_IP6_IN_IP4;
 }
 
-/* An Ethernet header with all the tags that parse_eth() looks behind, in 16-bit words. */
-#define ADDRESS_WORDS (2 * ETH_ALEN / 2)
-#define TAG_WORDS (sizeof(struct parse_vlan) / 2)
-
-struct link_header {
-	__be16 addresses[ADDRESS_WORDS];
-	__be16 type; /* of the packet, or of the first tag */
-	__be16 tags[PARSE_VLAN_MAX][TAG_WORDS];
-};
-
-static __always_inline void set_type(struct link_header *header, __u32 tags, __be16 proto)
-{
-	if (tags == 0)
-		header->type = proto;
-	else if (tags == 1)
-		header->tags[0][1] = proto;
-	else
-		header->tags[1][1] = proto;
-}
-
-/* Only as many tags as there are: the inner packet follows at once. */
-static __always_inline void copy_header(struct link_header *to, const struct link_header *from,
-					__u32 tags)
-{
-	__builtin_memcpy(to->addresses, from->addresses, sizeof(to->addresses));
-	to->type = from->type;
-	if (tags > 0)
-		__builtin_memcpy(to->tags[0], from->tags[0], sizeof(to->tags[0]));
-	if (tags > 1)
-		__builtin_memcpy(to->tags[1], from->tags[1], sizeof(to->tags[1]));
-}
-
-/*
- * Moves the Ethernet header and its tags up to the inner packet, which begins
- * @len bytes behind the outer one, and sets the ethertype to @proto.
- */
-static __always_inline int remove_outer(struct xdp_md *ctx, __u32 link_len, __u32 len, __be16 proto)
-{
-	__u32 tags = (link_len - ETH_HLEN) / sizeof(struct parse_vlan);
-	struct link_header *header = (void *)(long)ctx->data, saved;
-
-	/* May be longer than the header, but not than the header and the packet behind it. */
-	if ((void *)(header + 1) > (void *)(long)ctx->data_end)
-		return -1;
-	saved = *header;
-	if (bpf_xdp_adjust_head(ctx, len))
-		return -1;
-	header = (void *)(long)ctx->data;
-	if ((void *)(header + 1) > (void *)(long)ctx->data_end)
-		return -1;
-
-	set_type(&saved, tags, proto);
-	copy_header(header, &saved, tags);
-	return 0;
-}
-
 /* Returns enum decap_counter, or NOT_A_TUNNEL. */
 static __always_inline int handle(struct xdp_md *ctx)
 {
@@ -238,7 +183,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 		return ret;
 	proto = bpf_htons(inner_is_ip6 ? ETH_P_IPV6 : ETH_P_IP);
 	outer_len = cursor.pos - cursor.start - link_len;
-	return remove_outer(ctx, link_len, outer_len, proto) ? DECAP_REFUSED : ret;
+	return decap_remove_outer(ctx, link_len, outer_len, proto) ? DECAP_REFUSED : ret;
 }
 
 SEC("xdp")

@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/manifest.h"
+#include "programs/lb/data/decap.h"
 #include "programs/lb/data/icmp.h"
 #include "programs/lb/data/ids.h"
 #include "programs/lb/data/packet.h"
@@ -68,11 +69,17 @@ static __always_inline int handle_ip6(const struct lb_run *run)
 
 static __always_inline int handle(const struct lb_run *run)
 {
-	struct ethhdr *eth = packet_at(run, 0);
 	struct lb_mac gateway = get_gateway(run);
+	int ret = LB_GO_ON;
+	struct ethhdr *eth;
 
 	if (!(gateway.first | gateway.last))
 		return LB_OFF;
+	if (lb_config.decap)
+		ret = open_tunnels(run);
+	if (ret != LB_GO_ON)
+		return ret;
+	eth = packet_at(run, 0);
 	if ((void *)(eth + 1) > packet_end(run))
 		return LB_BAD_HEADER;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))

@@ -247,7 +247,7 @@ struct lb_control {
 	__u8 gateway[6]; /* where all that is sent goes; zeros: nothing is sent, packets pass */
 	__u16 gue_port;	 /* network byte order */
 	__u32 flags;	 /* enum lb_control_flag */
-	__u8 source4[4]; /* outer source address of GUE, and of too-big answers' tunnels */
+	__u8 source4[4]; /* this host's: outer source of GUE, and with `decap` the end of tunnels */
 	__u8 source6[16];
 	__u32 new_flows_max; /* a second and CPU that are remembered; Katran: 125,000 */
 	__u32 pad;
@@ -327,6 +327,7 @@ enum lb_counter {
 	LB_OTHER_ICMP,	 /* nothing that is answered or has to follow a flow */
 	LB_NOT_A_VIP,
 	LB_LOCAL, /* the real is this host */
+	LB_HERE,  /* out of a tunnel to this host's own address */
 
 	/* Ends: sent out of the interface that it came in by. */
 	LB_FIRST_SENT = 16,
@@ -348,6 +349,7 @@ enum lb_counter {
 	LB_MIXED_FAMILY, /* an IPv6 packet for an IPv4 real, or a mode that cannot change families */
 	LB_NO_ROOM,	 /* the frame could not be made longer */
 	LB_QUIC_NO_REAL, /* a server id that is known, of a real that is not */
+	LB_EXPIRED,	 /* out of a tunnel, and its time to live was over */
 
 	/* Events. */
 	LB_TABLE_PACKETS = 64, /* the flow table was asked */
@@ -462,7 +464,7 @@ enum lb_hash {
 struct lb_config {
 	__u8 hash;    /* enum lb_hash: position in the ring */
 	bool too_big; /* answer frames that do not fit with packet-too-big; false: drop them */
-	bool decap;   /* take tunnels to lb_tunnels apart first */
+	bool decap; /* take tunnels apart first: those to lb_tunnels, and to source4 and source6 */
 	bool tcp_server_id;   /* read server ids in TCP options */
 	__u8 tcp_option_kind; /* 0xb7 */
 	__u8 pad;

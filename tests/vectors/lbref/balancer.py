@@ -10,6 +10,7 @@ ECHO_REQUEST, ECHO_REPLY, UNREACHABLE, NEED_FRAGMENTS = 8, 0, 3, 4
 ECHO_REQUEST6, ECHO_REPLY6, UNREACHABLE6, TOO_BIG6 = 128, 129, 1, 2
 SYN, RST = 2, 4
 KEPT4, KEPT6 = 98, 262  # bytes of a frame that is too big, in the answer
+TUNNELS_DEEP = 4  # tunnels in tunnels
 
 
 class End(Exception):
@@ -57,15 +58,15 @@ class Balancer(State):
 
     # From the frame to the tuple.
 
-    def handle(self, frame):
+    def handle(self, frame, depth=0):
         if frame[12:14] == wire.ETH_IP4:
             packet = self.read_ip4(frame)
         elif frame[12:14] == wire.ETH_IP6:
             packet = self.read_ip6(frame)
         else:
             raise End("XDP_PASS", frame)
-        if self.is_set("decap"):
-            self.take_tunnel_apart(packet)
+        if self.is_set("decap") and depth < TUNNELS_DEEP:
+            self.take_tunnel_apart(packet, depth)
         self.balance(packet)
 
     def read_ip4(self, frame):
@@ -132,11 +133,20 @@ class Balancer(State):
         padding = old[wire.ETH_LEN + len(packet.inner) :]
         return wire.eth(old[6:12], old[0:6], answer) + padding
 
-    def take_tunnel_apart(self, packet):
+    def take_tunnel_apart(self, packet, depth):
+        """To this host's own address: passed on. Others that end here: as if it had come so."""
         inner = tunnels.inner_of(packet, self.gue_port)
-        if inner is None or packet.is_icmp or packet.dst not in self.tunnels:
+        is_own = packet.dst in (self.source4, self.source6)
+        if inner is None or packet.is_icmp or not (is_own or packet.dst in self.tunnels):
             return
-        self.handle(wire.eth(packet.frame[0:6], packet.frame[6:12], inner))
+        inner = tunnels.with_lower_ttl(inner)
+        padding = packet.frame[wire.ETH_LEN + len(packet.inner) :]
+        frame = wire.eth(packet.frame[0:6], packet.frame[6:12], inner) + padding
+        if not inner[8 if inner[0] >> 4 == 4 else 7]:
+            raise End("XDP_DROP", frame)
+        if packet.dst not in self.tunnels:
+            raise End("XDP_PASS", frame)
+        self.handle(frame, depth + 1)
 
     # From the tuple to the VIP.
 

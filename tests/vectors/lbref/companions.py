@@ -27,7 +27,7 @@ class Decap(Balancer):
     def read_icmp(self, packet, family):
         raise packet.done()
 
-    def take_tunnel_apart(self, packet):
+    def take_tunnel_apart(self, packet, _depth):
         inner = tunnels.inner_of(packet, self.gue_port)
         frame = packet.frame
         if inner is not None:

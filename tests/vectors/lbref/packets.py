@@ -86,6 +86,13 @@ def gue(src, dst, inner, port=6080):
     return link(wire.ip(src, dst, wire.UDP, len(body)) + body)
 
 
+def with_ttl(ip_packet, ttl):
+    if ip_packet[0] >> 4 == 6:
+        return wire.put(ip_packet, 7, bytes([ttl]))
+    head = wire.put(ip_packet[:20], 8, bytes([ttl]) + ip_packet[9:10] + b"\0\0")
+    return wire.put(head, 10, wire.be16(wire.checksum(head))) + ip_packet[20:]
+
+
 def with_options(frame, options):
     """The IPv4 frame with IP options in it."""
     ip = frame[wire.ETH_LEN :]

@@ -3,8 +3,8 @@
 
 from . import wire
 from .packets import (
-    CLIENT4, CLIENT6, SYN, VIP4, VIP6, answer, echo, gue, icmp_error, padded, raw, tcp, tunnel,
-    udp,
+    CLIENT4, CLIENT6, SYN, VIP4, VIP6, answer, echo, gue, icmp_error, link, padded, raw, tcp,
+    tunnel, udp, with_extension, with_fragment, with_options, with_ttl,
 )  # fmt: skip
 
 ROUTER4, ROUTER6 = "198.51.100.254", "2001:db8:1::fe"
@@ -44,14 +44,25 @@ def encapsulated():
     yield "no-source-port-6", tcp(VIP6.format(6))
 
 
+ENDS = {"4": "203.0.113.250", "6": "2001:db8:2::fa"}
+OWN = {"4": "203.0.113.253", "6": "2001:db8:2::fd"}
+
+
+def inner_to(family, proto=wire.TCP, dport=80, **more):
+    vip, client = (VIP4.format(1), CLIENT4) if family == "4" else (VIP6.format(1), CLIENT6)
+    return raw(proto, client, vip, 31337, dport, **more)
+
+
+def router(family):
+    return ROUTER4 if family == "4" else ROUTER6
+
+
 def decap():
-    ends4, ends6 = "203.0.113.250", "2001:db8:2::fa"
-    for name, dst in {"4": ends4, "6": ends6}.items():
-        src = ROUTER4 if name == "4" else ROUTER6
-        for family, vip in {"4": VIP4.format(1), "6": VIP6.format(1)}.items():
-            client = CLIENT4 if family == "4" else CLIENT6
-            inner = raw(wire.TCP, client, vip, 31337, 80)
-            other = raw(wire.UDP, client, vip, 31337, 53)
+    for name, dst in ENDS.items():
+        src = router(name)
+        for family in "46":
+            inner = inner_to(family)
+            other = inner_to(family, wire.UDP, 53)
             yield f"to-a-vip-{family}in{name}", tunnel(src, dst, inner)
             yield f"to-others-{family}in{name}", tunnel(src, dst, other)
             yield f"gue-to-a-vip-{family}in{name}", gue(src, dst, inner)
@@ -62,7 +73,69 @@ def decap():
         yield f"other-port-{name}", gue(src, dst, inner, 6081)
     yield "plain-4", tcp(VIP4.format(1))
     yield "plain-6", tcp(VIP6.format(1))
-    yield "echo-to-the-tunnel", echo(ends4)
+    yield "echo-to-the-tunnel", echo(ENDS["4"])
+    yield from decap_ttl()
+    yield from decap_own()
+    yield from decap_odd()
+
+
+def decap_ttl():
+    for name, dst in ENDS.items():
+        for family in "46":
+            for ttl in (1, 2, 255):
+                inner = with_ttl(inner_to(family), ttl)
+                yield f"ttl-{ttl}-{family}in{name}", tunnel(router(name), dst, inner)
+                yield f"gue-ttl-{ttl}-{family}in{name}", gue(router(name), dst, inner)
+
+
+def decap_own():
+    """To the host itself: what is inside is its own, even where it is for a VIP."""
+    for name, dst in OWN.items():
+        for family in "46":
+            for ttl in (1, 64):
+                inner = with_ttl(inner_to(family), ttl)
+                yield f"own-ttl-{ttl}-{family}in{name}", tunnel(router(name), dst, inner)
+                yield f"own-gue-ttl-{ttl}-{family}in{name}", gue(router(name), dst, inner)
+
+
+def decap_odd():
+    for name, dst in ENDS.items():
+        src, inner = router(name), inner_to(name)
+        yield f"padded-{name}", padded(tunnel(src, dst, inner_to(name, payload=b"")), 130)
+        yield f"tos-{name}", tunnel(src, dst, inner_to(name, tos=0x8C))
+        yield f"echo-{name}", tunnel(src, dst, echo(dst)[wire.ETH_LEN :])
+        yield f"gue-of-another-kind-{name}", gue(src, dst, b"\x04" + inner)
+        for depth in range(1, 6):
+            inner = tunnel(src, dst, inner)[wire.ETH_LEN :]
+            yield f"{depth}-deep-{name}", link(inner)
+        inner = gue(src, OWN[name], inner_to(name))[wire.ETH_LEN :]
+        yield f"own-in-another-{name}", tunnel(src, dst, inner)
+    whole = tunnel(ROUTER4, ENDS["4"], inner_to("4"))
+    yield "options", with_options(whole, b"\x01" * 4)
+    yield "options-inside", tunnel(
+        ROUTER4, ENDS["4"], with_options(link(inner_to("4")), b"\x01" * 4)[wire.ETH_LEN :]
+    )
+    yield "first-part", with_fragment(whole, 0x2000)
+    yield "later-part", with_fragment(whole, 5)
+    yield "part-inside", tunnel(
+        ROUTER4, ENDS["4"], with_fragment(link(inner_to("4")), 0x2000)[wire.ETH_LEN :]
+    )
+    whole = tunnel(ROUTER6, ENDS["6"], inner_to("6"))
+    yield "part-6", with_extension(whole, wire.FRAGMENT, bytes([0, 0, 1, 1, 2, 3, 4]))
+
+
+def decap_gue():
+    """From host to host: out of GUE, and into GUE."""
+    for name, dst in ENDS.items():
+        for family, vip in families().items():
+            client = CLIENT4 if family[0] == "4" else CLIENT6
+            for proto in (wire.TCP, wire.UDP):
+                inner = raw(proto, client, vip, 31337, 80)
+                what = f"{'tcp' if proto == wire.TCP else 'udp'}-{family}-over-{name}"
+                yield what, gue(router(name), dst, inner)
+                yield f"ipip-{what}", tunnel(router(name), dst, inner)
+                yield f"expired-{what}", gue(router(name), dst, with_ttl(inner, 1))
+                yield f"own-{what}", gue(router(name), OWN[name], inner)
 
 
 def l2():
@@ -104,6 +177,7 @@ SUITES = {
     "ipip": encapsulated,
     "gue": encapsulated,
     "decap": decap,
+    "decap_gue": decap_gue,
     "l2": l2,
     "rewrite": rewrite,
 }

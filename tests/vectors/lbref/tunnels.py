@@ -11,9 +11,19 @@ def inner_of(packet, gue_port):
     if packet.proto in (wire.IPIP, wire.IP6):
         return packet.transport
     if packet.proto == wire.UDP and len(packet.transport) > 8:
-        if wire.u16(packet.transport, 2) == gue_port:
+        is_ip = packet.transport[8] >> 4 in (4, 6)
+        if is_ip and wire.u16(packet.transport, 2) == gue_port:
             return packet.transport[8:]
     return None
+
+
+def with_lower_ttl(ip_packet):
+    if ip_packet[0] >> 4 == 6:
+        return wire.put(ip_packet, 7, bytes([ip_packet[7] - 1]))
+    length = 4 * (ip_packet[0] & 15)
+    head = wire.put(ip_packet[:length], 8, bytes([ip_packet[8] - 1]))
+    head = wire.put(head, 10, b"\0\0")
+    return wire.put(head, 10, wire.be16(wire.checksum(head))) + ip_packet[length:]
 
 
 def relink(mac, packet, ip_packet):
