@@ -362,7 +362,7 @@ enum lb_counter {
 	LB_SOURCE_HITS,	 /* client prefixes that named the real */
 	LB_SOURCE_MISSES,
 	LB_MIGRATED,  /* UDP flows that left a real that is down */
-	LB_SENT_LONG, /* sent although longer, with its outer headers, than the way to the reals */
+	LB_SENT_LONG, /* sent although longer than `mtu`, with its outer headers or as an answer */
 	LB_ICMP_PTB4, /* packet-too-big of routers, on to the real */
 	LB_ICMP_PTB6,
 	LB_DECAP4, /* outer headers taken off, by their family */

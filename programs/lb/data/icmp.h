@@ -61,6 +61,7 @@ static __always_inline int answer_echo4(const struct lb_run *run)
 
 	if ((void *)(icmp + 1) > packet_end(run))
 		return LB_BAD_HEADER;
+	count_long(run);
 	swap_link(link);
 	source = ip->saddr;
 	ip->saddr = ip->daddr;
@@ -84,6 +85,7 @@ static __always_inline int answer_echo6(const struct lb_run *run)
 
 	if ((void *)(icmp + 1) > packet_end(run))
 		return LB_BAD_HEADER;
+	count_long(run);
 	swap_link(link);
 	encap_copy_address(ip->saddr.in6_u.u6_addr32, source);
 	encap_copy_address(ip->daddr.in6_u.u6_addr32, ip->saddr.in6_u.u6_addr32);

@@ -38,6 +38,13 @@ static __always_inline struct lb_mac get_mac(const struct lb_run *run, const str
 	return own.first | own.last ? own : get_gateway(run);
 }
 
+/* What is sent as long as it came. */
+static __always_inline void count_long(const struct lb_run *run)
+{
+	if (packet_end(run) - packet_at(run, ETH_HLEN) > lb_config.mtu)
+		run->count[LB_SENT_LONG]++;
+}
+
 /* Sends come from the address that the frame came to. */
 static __always_inline void turn_link(struct lb_link *link, struct lb_mac dest)
 {

@@ -177,6 +177,7 @@ static __always_inline int send_return(const struct lb_run *run, const struct lb
 	if ((void *)link + LINK_LEN > packet_end(run) || !rewrite_source(run, packet))
 		return LB_GO_ON;
 	turn_link(link, get_gateway(run));
+	count_long(run);
 	return LB_RETURNED;
 }
 
