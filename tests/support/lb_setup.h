@@ -11,7 +11,7 @@
 #include "programs/lb/lb_transition.h"
 #include "tests/support/lb_case.h"
 
-#define LB_SETUP_VIPS 24
+#define LB_SETUP_VIPS 40
 #define LB_SETUP_REALS 64
 #define LB_SETUP_MEMBERS 16
 
