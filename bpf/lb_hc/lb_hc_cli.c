@@ -118,10 +118,16 @@ static int cmd_del(const struct program_context *ctx, int argc, char **argv)
 	return PROGRAM_OK;
 }
 
+/* Whoever owns the map can write anything there. */
+static const char *encap_name(const struct lb_hc_real *real)
+{
+	return real->encap < LB_HC_ENCAPS ? encaps[real->encap] : "unknown";
+}
+
 static json_t *mark_to_json(const struct lb_hc_mark *mark, const char *address, const char *mac)
 {
 	return json_pack("{s:I, s:s, s:s, s:s?}", "mark", (json_int_t)mark->mark, "address",
-			 address, "encap", encaps[mark->real.encap], "mac",
+			 address, "encap", encap_name(&mark->real), "mac",
 			 mark->real.encap == LB_HC_L2 ? mac : NULL);
 }
 
@@ -141,7 +147,7 @@ static int print_marks(const struct program_context *ctx, const struct lb_hc_mar
 			json_array_append_new(list, mark_to_json(&marks[i], address, mac));
 		else
 			fprintf(ctx->out, "%u %s %s%s%s\n", marks[i].mark, address,
-				encaps[real->encap], real->encap == LB_HC_L2 ? " " : "",
+				encap_name(real), real->encap == LB_HC_L2 ? " " : "",
 				real->encap == LB_HC_L2 ? mac : "");
 	}
 	return ctx->json ? program_json_print(ctx, json_pack("{s:o}", "marks", list)) : PROGRAM_OK;

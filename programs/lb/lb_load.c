@@ -57,6 +57,20 @@ static struct lb_vip_name note_name(const struct lb_note *note)
 	return name;
 }
 
+/* What the map says may be a later version's, or nobody's: words are looked up by it. */
+static int check_mode(enum lb_map map, const struct lb_vip_name *name, const struct lb_vip *vip,
+		      struct slot_reason *why)
+{
+	char text[LB_WORDS_MAX];
+
+	if (vip->encap < LB_ENCAPS && vip->table < LB_TABLES && vip->ring_kind < LB_RING_KINDS)
+		return 0;
+	lb_vip_name_format(name, text);
+	return slot_reason_set(why, -EINVAL,
+			       "map '%s': VIP %s is in a mode that this command does not know",
+			       lb_map_shape(map)->name, text);
+}
+
 /* A trie also knows longer answers to the question; the number tells whose it is. */
 static int load_vip(const struct lb_maps *maps, __u32 number, const struct lb_note *note,
 		    struct lb_model_vip *model, struct slot_reason *why)
@@ -73,6 +87,8 @@ static int load_vip(const struct lb_maps *maps, __u32 number, const struct lb_no
 	err = lb_maps_get(maps, place.map, &place.key, why, &vip);
 	if (err == -ENOENT || (!err && vip.number != number))
 		return 0;
+	if (!err)
+		err = check_mode(place.map, &name, &vip, why);
 	if (err)
 		return err;
 	model->name = name;

@@ -12,9 +12,11 @@ struct position {
 	struct lb_previous previous;
 };
 
+/* Maps may have been written by anyone who owns them: what is no index is gone as well. */
 static bool is_gone(const struct lb_transition *change, __u32 real)
 {
-	return change->gone && change->gone[real / 64] >> (real % 64) & 1;
+	return real >= LB_REAL_INDEXES ||
+	       (change->gone && change->gone[real / 64] >> (real % 64) & 1);
 }
 
 /* seconds_since - times are 32 bits of seconds, which wrap after 136 years of uptime. */

@@ -161,6 +161,21 @@ static void json_has_what_words_have(void **state)
 	json_decref(root);
 }
 
+static void an_encap_that_is_not_known_is_shown_as_that(void **state)
+{
+	struct lb_hc_real real = { .addr = { 192, 0, 2, 1 }, .encap = 0xff };
+	__u32 mark = 2;
+
+	(void)state;
+	assert_int_equal(
+		bpf_map_update_elem(bpf_object__find_map_fd_by_name(bed.object, LB_HC_REALS_NAME),
+				    &mark, &real, BPF_ANY),
+		0);
+	program_bed_assert_runs(&bed, "list", "2 192.0.2.1 unknown\n");
+	assert_int_equal(program_bed_run_json(&bed, "list"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"encap\": \"unknown\""));
+}
+
 #define ADD(test) TAP_ADD(&plan, test, set_up, tear_down)
 
 int main(void)
@@ -173,5 +188,6 @@ int main(void)
 	ADD(commands_that_make_no_sense_ask_for_usage);
 	ADD(no_more_marks_are_added_than_fit);
 	ADD(json_has_what_words_have);
+	ADD(an_encap_that_is_not_known_is_shown_as_that);
 	return tap_run(&plan, "lb_hc_cli", 1);
 }
