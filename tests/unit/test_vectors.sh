@@ -26,12 +26,14 @@ else
 fi
 
 for file in "$vectors"/*.scenario; do
-	name=$(basename "$file" .scenario).tsv
-	if cmp "$vectors/$name" "$dir/$name" >"$dir/words" 2>&1; then
-		ok "$name is what the reference makes"
-	else
-		not_ok "$name is what the reference makes" "$(<"$dir/words")"
-	fi
+	for name in "$(basename "$file" .scenario)".{tsv,counts}; do
+		[[ -e $vectors/$name || -e $dir/$name ]] || continue
+		if cmp "$vectors/$name" "$dir/$name" >"$dir/words" 2>&1; then
+			ok "$name is what the reference makes"
+		else
+			not_ok "$name is what the reference makes" "$(<"$dir/words")"
+		fi
+	done
 done
 
 for file in "$vectors"/shared/*.scenario; do

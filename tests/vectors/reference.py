@@ -36,6 +36,13 @@ class Run:
         return self.lb.run(frame)
 
 
+def counts_text(lb):
+    """What was counted: counters by name, VIPs by number and reals by address with their bytes."""
+    rows = [f"{name}\t{count}\t0\n" for name, count in lb.counts.items()]
+    rows += [f"{name}\t{packets}\t{size}\n" for name, (packets, size) in lb.traffic.items()]
+    return "".join(sorted(rows))
+
+
 def check(file, scenario):
     """TAP: one point a packet."""
     run = Run(scenario)
@@ -66,6 +73,9 @@ def make(folder):
         if missing:
             sys.exit(f"{name}.scenario: no such case: {', '.join(sorted(missing))}")
         (pathlib.Path(folder) / f"{name}.tsv").write_text("".join(rows), encoding="ascii")
+        if run.program == "lb":
+            counts = counts_text(run.lb)
+            (pathlib.Path(folder) / f"{name}.counts").write_text(counts, encoding="ascii")
     if scenarios:
         sys.exit(f"no suite for {', '.join(sorted(scenarios))}")
     return 0

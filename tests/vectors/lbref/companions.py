@@ -25,11 +25,11 @@ class Decap(Balancer):
     """Every tunnel ends here; nothing is balanced or answered."""
 
     def read_icmp(self, packet, family):
-        raise packet.done()
+        raise packet.done("other_icmp")
 
     def take_tunnel_apart(self, packet, _depth):
         inner = tunnels.inner_of(packet, self.gue_port)
         frame = packet.frame
         if inner is not None:
             frame = wire.eth(frame[0:6], frame[6:12], inner)
-        raise End("XDP_PASS", frame)
+        raise End("XDP_PASS", "not_balanced", frame)

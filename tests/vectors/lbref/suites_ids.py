@@ -50,6 +50,7 @@ def quic():
         yield f"id-is-remembered-{name}", of(quic_short(cid(0, 0)), -1000)
         yield f"id-goes-before-the-table-{name}", of(quic_short(cid(1, SMALL[first + 1])), -1000)
         yield f"and-changes-it-{name}", of(quic_short(cid(0, 0)), -1000)
+        yield f"the-same-again-{name}", of(quic_short(cid(1, SMALL[first + 1])), -1000)
         yield f"other-vip-{name}", udp(
             (VIP4 if name == "4" else VIP6).format(2), 443, payload=quic_short(known)
         )

@@ -39,7 +39,7 @@ def send(lb, vip, real, packet, outer_sport):
     if vip.encap == "rewrite":
         return relink(own_mac, packet, readdress(packet.inner, dst=real.addr))
     if len(real.addr) == 4 and packet.inner[0] >> 4 == 6:
-        raise packet.drop()
+        raise packet.drop("mixed_family")
     wrap = gue if vip.encap == "gue" else ipip
     return relink(lb.gateway, packet, wrap(lb, real, packet, outer_sport))
 

@@ -12,6 +12,10 @@ def address(text):
     return ipaddress.ip_address(text).packed
 
 
+def text(addr):
+    return str(ipaddress.ip_address(addr))
+
+
 def prefix(text):
     """(address, length) of "192.0.2.0/24"; of a plain address its whole length."""
     net = ipaddress.ip_network(text)
