@@ -247,7 +247,8 @@ struct lb_control {
 	__u8 gateway[6]; /* where all that is sent goes; zeros: nothing is sent, packets pass */
 	__u16 gue_port;	 /* network byte order */
 	__u32 flags;	 /* enum lb_control_flag */
-	__u8 source4[4]; /* this host's: outer source of GUE, and with `decap` the end of tunnels */
+	/* This host's own: outer source of GUE, end of tunnels with `decap`, not a client of reals. */
+	__u8 source4[4];
 	__u8 source6[16];
 	__u32 new_flows_max; /* a second and CPU that are remembered; Katran: 125,000 */
 	__u32 pad;

@@ -122,6 +122,36 @@ static void run_row(void **state)
 	lb_case_close(&lb);
 }
 
+/* What a real answers to this host, not to a client: a health check of it, or a person's. */
+static void run_answer_to_host(const char *own, bool is_ip6)
+{
+	struct progrun run = {};
+	struct lb_case lb;
+	struct packet p;
+
+	open_case(&lb, IPPROTO_TCP);
+	packet_start(&p, "hello", 5);
+	packet_tcp(&p, 80, 31337, TCP_ACK);
+	if (is_ip6)
+		packet_ip6(&p, &(struct packet_ip6){ .src = REAL6, .dst = own });
+	else
+		packet_ip4(&p, &(struct packet_ip4){ .src = REAL4, .dst = own });
+	packet_eth(&p);
+	lb_case_run(&lb, &p, &run);
+	assert_int_equal(run.verdict, XDP_PASS);
+	assert_int_equal(run.len, p.len);
+	assert_memory_equal(run.bytes, packet_bytes(&p), p.len);
+	assert_int_equal(lb_case_count(&lb, LB_RETURNED), 0);
+	lb_case_close(&lb);
+}
+
+static void what_answers_this_host_is_left_alone(void **state)
+{
+	(void)state;
+	run_answer_to_host(LB_CASE_SOURCE4, false);
+	run_answer_to_host(LB_CASE_SOURCE6, true);
+}
+
 /* An ICMP error about a packet that the real sent as @server, from a router to @server. */
 static void build_error(struct packet *p, const char *server, bool is_rewritten)
 {
@@ -137,21 +167,43 @@ static void build_error(struct packet *p, const char *server, bool is_rewritten)
 		memcpy(packet_bytes(p), FROM_CLIENT, 12);
 }
 
-static void an_error_is_rewritten_outside_and_inside(void **state)
+static void build_error6(struct packet *p, const char *server, bool is_rewritten)
 {
-	struct packet before, after;
+	packet_start(p, "hello", 5);
+	packet_tcp(p, 80, 31337, TCP_ACK);
+	p->sum_proto = 0;
+	packet_ip6(p, &(struct packet_ip6){ .src = server, .dst = CLIENT6 });
+	packet_icmp6(p, 1, 4);
+	packet_ip6(p, &(struct packet_ip6){ .src = "2001:db8:9::1", .dst = server });
+	packet_eth(p);
+	if (is_rewritten)
+		memcpy(packet_bytes(p), FROM_CLIENT, 12);
+}
+
+static void assert_rewritten(struct packet *before, struct packet *after)
+{
 	struct progrun run = {};
 	struct lb_case lb;
 
-	(void)state;
 	open_case(&lb, IPPROTO_TCP);
+	lb_case_run(&lb, before, &run);
+	assert_int_equal(run.verdict, XDP_TX);
+	assert_int_equal(run.len, after->len);
+	assert_memory_equal(run.bytes, packet_bytes(after), after->len);
+	lb_case_close(&lb);
+}
+
+static void an_error_is_rewritten_outside_and_inside(void **state)
+{
+	struct packet before, after;
+
+	(void)state;
 	build_error(&before, VIP4, false);
 	build_error(&after, REAL4, true);
-	lb_case_run(&lb, &before, &run);
-	assert_int_equal(run.verdict, XDP_TX);
-	assert_int_equal(run.len, after.len);
-	assert_memory_equal(run.bytes, packet_bytes(&after), after.len);
-	lb_case_close(&lb);
+	assert_rewritten(&before, &after);
+	build_error6(&before, VIP6, false);
+	build_error6(&after, REAL6, true);
+	assert_rewritten(&before, &after);
 }
 
 int main(void)
@@ -159,6 +211,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD_TABLE(&plan, run_row, rows);
+	TAP_ADD(&plan, what_answers_this_host_is_left_alone, NULL, NULL);
 	TAP_ADD(&plan, an_error_is_rewritten_outside_and_inside, NULL, NULL);
 	return tap_run(&plan, "lb_rewrite", 1);
 }

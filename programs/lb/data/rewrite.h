@@ -154,6 +154,18 @@ static __always_inline const struct lb_address *find_return6(const struct lb_pac
 	return bpf_map_lookup_elem(&lb_returns6, &key);
 }
 
+/* What a real answers to this host itself: its health checks ask reals, and people do. */
+static __always_inline bool is_to_host(const struct lb_run *run, const struct lb_packet *packet)
+{
+	const __u32 *own4 = (const __u32 *)run->control->source4;
+	const __u32 *own6 = (const __u32 *)run->control->source6;
+	const __u32 *dst = packet->dst;
+
+	if (!packet->is_ip6)
+		return dst[0] == *own4;
+	return dst[0] == own6[0] && dst[1] == own6[1] && dst[2] == own6[2] && dst[3] == own6[3];
+}
+
 static __always_inline bool rewrite_source(const struct lb_run *run, const struct lb_packet *packet)
 {
 	const struct lb_address *vip6;
@@ -161,10 +173,11 @@ static __always_inline bool rewrite_source(const struct lb_run *run, const struc
 
 	if (packet->is_ip6) {
 		vip6 = find_return6(packet);
-		return vip6 && rewrite6(run, packet, (const __u32 *)vip6->addr, true);
+		return vip6 && !is_to_host(run, packet) &&
+		       rewrite6(run, packet, (const __u32 *)vip6->addr, true);
 	}
 	vip4 = find_return4(packet);
-	return vip4 && rewrite4(run, packet, *vip4, true);
+	return vip4 && !is_to_host(run, packet) && rewrite4(run, packet, *vip4, true);
 }
 
 /* send_return - a real's answer on its way to the client, or LB_GO_ON for all else. */
