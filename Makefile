@@ -367,7 +367,8 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	for c in $(wildcard docs/completion/*); do \
 		install -D -m 0644 $$c $(DESTDIR)$(completiondir)/$$(basename $$c .bash) || exit 1; \
 	done
-	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md)
+	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md) \
+		$(wildcard programs/*/*.service)
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/LICENSES $(wildcard LICENSES/*)
 
 clean: ## remove what was built; downloaded packages and kernels stay

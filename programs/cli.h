@@ -26,6 +26,7 @@ struct program_context {
 	/* Given only to the commands that program_cli names for them. */
 	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
 	const char *diff;     /* --diff: what a file would change; NULL: not asked for */
+	bool once;	   /* --once */
 	FILE *out;
 };
 
@@ -43,6 +44,7 @@ struct program_cli {
 	const struct program_command *commands; /* ends with one whose name is NULL */
 	const char *watch_command;		/* which takes --watch; NULL: none */
 	const char *diff_command;		/* which takes --diff; NULL: none */
+	const char *once_command;		/* which takes --once; NULL: none */
 };
 
 extern const struct program_cli firewall_cli;

@@ -47,7 +47,7 @@ _slotctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
 		return
 		;;
-	--socket | --signature | --diff | restore | import-katran)
+	--socket | --signature | --diff | --once | check | restore | import-katran)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -74,7 +74,7 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-* | decap:-* | lb_hc:-*) words+=' --map-dir' ;;
-	lb:-*) words+=' --map-dir --watch --diff' ;;
+	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;

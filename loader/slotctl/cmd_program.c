@@ -126,19 +126,22 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	return err;
 }
 
-/* --watch and --diff are of one command each. */
+/* --watch, --diff and --once are of one command each. */
 static int take_options(const struct slot_ctl *ctl, const struct program_cli *cli,
 			const struct program_command *command, struct program_context *context)
 {
 	const char *interval = ctl->change.watch;
 	bool takes_watch = cli->watch_command && !strcmp(cli->watch_command, command->name);
 	bool takes_diff = cli->diff_command && !strcmp(cli->diff_command, command->name);
+	bool takes_once = cli->once_command && !strcmp(cli->once_command, command->name);
 	long seconds = 1;
 	char *end;
 
-	if ((ctl->watch_s > 0 && !takes_watch) || (ctl->diff && !takes_diff))
+	if ((ctl->watch_s > 0 && !takes_watch) || (ctl->diff && !takes_diff) ||
+	    (ctl->once && !takes_once))
 		return -EINVAL;
 	context->diff = ctl->diff;
+	context->once = ctl->once;
 	if (!(ctl->watch_s > 0))
 		return 0;
 	if (interval) {

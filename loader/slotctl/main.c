@@ -24,6 +24,7 @@ enum option_bit {
 	OPTION_GENERATION = 1 << 4,
 	OPTION_DEPLOY = 1 << 5,
 	OPTION_DIFF = 1 << 6,
+	OPTION_ONCE = 1 << 7,
 };
 
 struct command {
@@ -90,6 +91,7 @@ enum long_only {
 	LONG_RESET_MAP,
 	LONG_MIGRATE,
 	LONG_DIFF,
+	LONG_ONCE,
 	LONG_VERSION,
 };
 
@@ -109,6 +111,7 @@ static const struct option long_options[] = {
 	{ "reset-map", required_argument, NULL, LONG_RESET_MAP },
 	{ "migrate", required_argument, NULL, LONG_MIGRATE },
 	{ "diff", required_argument, NULL, LONG_DIFF },
+	{ "once", no_argument, NULL, LONG_ONCE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -258,6 +261,10 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		ctl->diff = optarg;
 		line->options |= OPTION_DIFF;
 		return true;
+	case LONG_ONCE:
+		ctl->once = true;
+		line->options |= OPTION_ONCE;
+		return true;
 	case LONG_LINES:
 		ctl->lines = optarg;
 		line->options |= OPTION_LINES;
@@ -320,7 +327,8 @@ static int run_line(struct slot_ctl *ctl, const struct command_line *line, int a
 		slot_cli_print(program, stdout);
 		return 0;
 	}
-	if (line->options & ~(unsigned int)(OPTION_MAP_DIR | OPTION_WATCH | OPTION_DIFF))
+	if (line->options &
+	    ~(unsigned int)(OPTION_MAP_DIR | OPTION_WATCH | OPTION_DIFF | OPTION_ONCE))
 		return slot_ctl_refuse(
 			ctl, "'%s' does not take one of these options; see slotctl %s --help",
 			argv[0], argv[0]);

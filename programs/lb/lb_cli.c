@@ -53,6 +53,7 @@ static const struct program_command commands[] = {
 	{ "tunnel", lb_cmd_tunnel, "add ADDR | del ADDR | list",
 	  "ends of tunnels to balance out of (setting decap)" },
 	{ "stats", lb_cmd_stats, "[--watch [SECONDS]]", "packets by VIP, real and outcome" },
+	{ "check", lb_cmd_check, "[--once] FILE", "take reals that fail out, and in again" },
 	{ "dump", lb_cmd_dump, "", "all of it, in the form that restore takes" },
 	{ "restore", lb_cmd_restore, "FILE", "make what FILE says the state in force" },
 	{ "import-katran", lb_cmd_import, "FILE", "add Katran's VIPs and reals" },
@@ -65,4 +66,5 @@ const struct program_cli lb_cli = {
 	.commands = commands,
 	.watch_command = "stats",
 	.diff_command = "ring",
+	.once_command = "check",
 };

@@ -13,7 +13,7 @@
 #define FILE_SIZE_MAX (256U << 20)
 
 /* A pipe will do as well, so the size is known only at its end. */
-static int read_file(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len)
+int lb_cli_read(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *text = NULL;
@@ -41,7 +41,7 @@ static int edit_from_file(struct lb_model *model, const char *path, struct slot_
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
-	int err = read_file(path, why, &text, &len);
+	int err = lb_cli_read(path, why, &text, &len);
 
 	if (err)
 		return err;
