@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Whether all that the load balancer is told can be at once. */
 #include <errno.h>
-#include <string.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb_model.h"
 
 static bool is_zero(const __u8 *bytes, size_t size)
@@ -33,29 +35,111 @@ static int refuse_pair(struct slot_reason *why, const struct lb_model_vip *a,
 	return slot_reason_set(why, -EINVAL, "VIPs %s and %s %s", text, other, what);
 }
 
+static int check_mac(const struct lb_model_vip *vip, const struct lb_real *real,
+		     struct slot_reason *why)
+{
+	if (vip->set.encap != LB_L2 || real->flags & LB_REAL_LOCAL ||
+	    !is_zero(real->mac, sizeof(real->mac)))
+		return 0;
+	return refuse_real(why, vip, real, "l2 needs the real's MAC address (mac=...)");
+}
+
+static int check_source(const struct lb_model *model, const struct lb_model_vip *vip,
+			const struct lb_real *real, struct slot_reason *why)
+{
+	bool is_real6 = real->flags & LB_REAL_IP6;
+	const struct lb_host *source = is_real6 ? &model->settings.source6 :
+						  &model->settings.source4;
+
+	if (vip->set.encap != LB_GUE || !is_zero(source->bytes, sizeof(source->bytes)))
+		return 0;
+	return refuse_real(why, vip, real,
+			   is_real6 ? "gue needs a source address, see 'set source6'" :
+				      "gue needs a source address, see 'set source4'");
+}
+
+static bool has_other_family(const struct lb_model_vip *vip, const struct lb_real *real)
+{
+	return vip->name.prefix.addr.is_ip6 != !!(real->flags & LB_REAL_IP6);
+}
+
 /* A real of @vip, by the VIP's encapsulation. */
 static int check_real(const struct lb_model *model, const struct lb_model_vip *vip,
 		      const struct lb_real *real, struct slot_reason *why)
 {
-	bool is_vip6 = vip->name.prefix.addr.is_ip6, is_real6 = real->flags & LB_REAL_IP6;
-	const struct lb_host *source = is_real6 ? &model->settings.source6 :
-						  &model->settings.source4;
+	bool is_plain = vip->set.encap == LB_L2 || vip->set.encap == LB_REWRITE;
+	int err;
 
-	if (is_vip6 && !is_real6)
+	if (vip->name.prefix.addr.is_ip6 && !(real->flags & LB_REAL_IP6))
 		return refuse_real(why, vip, real, "an IPv6 VIP cannot have an IPv4 real");
-	if (vip->set.encap == LB_GUE && is_zero(source->bytes, sizeof(source->bytes)))
+	if (is_plain && has_other_family(vip, real))
 		return refuse_real(why, vip, real,
-				   is_real6 ? "gue needs a source address, see 'set source6'" :
-					      "gue needs a source address, see 'set source4'");
-	if (vip->set.encap == LB_L2 || vip->set.encap == LB_REWRITE) {
-		if (is_vip6 != is_real6)
-			return refuse_real(why, vip, real,
-					   "l2 and rewrite cannot change the address family");
+				   "l2 and rewrite cannot change the address family");
+	err = check_source(model, vip, real, why);
+	return err ? err : check_mac(vip, real, why);
+}
+
+/*
+ * A real that @vip does not have, but that a prefix or an id may send its packets to.
+ * What cannot change the family is dropped and counted: VIPs of both share the ids.
+ */
+static int check_stranger(const struct lb_model *model, const struct lb_model_vip *vip,
+			  const struct lb_real *real, struct slot_reason *why)
+{
+	int err = check_mac(vip, real, why);
+
+	if (!err && !(vip->name.prefix.addr.is_ip6 && has_other_family(vip, real)))
+		err = check_source(model, vip, real, why);
+	if (!err && vip->set.encap == LB_REWRITE && !has_other_family(vip, real))
+		err = refuse_real(why, vip, real,
+				  "a prefix or an id names it, and answers are rewritten only of "
+				  "a VIP's own reals");
+	return err;
+}
+
+enum named_by {
+	BY_SOURCE4 = 1 << 0,
+	BY_SOURCE6 = 1 << 1,
+	BY_ID = 1 << 2,
+};
+
+/* What may send packets of @vip to others than its own reals. TCP ids: a setting, not known here. */
+static __u8 asked_by(const struct lb_model_vip *vip)
+{
+	__u8 by = 0;
+
+	if (vip->set.flags & LB_SRC_ROUTING)
+		by |= vip->name.prefix.addr.is_ip6 ? BY_SOURCE6 : BY_SOURCE4;
+	if (vip->name.proto == IPPROTO_UDP && vip->set.flags & (LB_QUIC | LB_STABLE_ROUTING))
+		by |= BY_ID;
+	return by;
+}
+
+static int check_strangers(const struct lb_model *model, struct slot_reason *why)
+{
+	_cleanup_free_ __u8 *named_by = calloc(LB_REAL_INDEXES, sizeof(*named_by));
+	int err = 0;
+
+	if (!named_by)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < model->source_count; i++)
+		named_by[model->sources[i].real] |=
+			model->sources[i].prefix.addr.is_ip6 ? BY_SOURCE6 : BY_SOURCE4;
+	for (size_t i = 0; i < model->id_count; i++)
+		named_by[model->ids[i].real] |= BY_ID;
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++) {
+		const struct lb_model_vip *vip = &model->vips[n];
+		__u8 by = vip->is_used ? asked_by(vip) : 0;
+		size_t own = 0;
+
+		for (__u32 i = 1; by && !err && i < LB_REAL_INDEXES; i++) {
+			while (own < vip->count && vip->reals[own].real < i)
+				own++;
+			if (named_by[i] & by && (own == vip->count || vip->reals[own].real != i))
+				err = check_stranger(model, vip, &model->reals[i], why);
+		}
 	}
-	if (vip->set.encap == LB_L2 && is_zero(real->mac, sizeof(real->mac)) &&
-	    !(real->flags & LB_REAL_LOCAL))
-		return refuse_real(why, vip, real, "l2 needs the real's MAC address (mac=...)");
-	return 0;
+	return err;
 }
 
 static int check_vip(const struct lb_model *model, const struct lb_model_vip *vip,
@@ -193,5 +277,7 @@ int lb_model_check(const struct lb_model *model, struct slot_reason *why)
 		err = check_ids(model, why);
 	if (!err)
 		err = check_sources(model, why);
+	if (!err)
+		err = check_strangers(model, why);
 	return err ? err : check_tunnels(model, why);
 }

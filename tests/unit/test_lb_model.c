@@ -269,6 +269,39 @@ static void gue_and_l2_need_what_they_write(void **state)
 	assert_judged(NULL);
 }
 
+/* Packets of a VIP may be sent to reals that are none of its own: a prefix or an id says so. */
+static void reals_that_a_prefix_or_an_id_names_need_the_same(void **state)
+{
+	struct lb_vip_settings set = { .encap = LB_L2, .flags = LB_SRC_ROUTING };
+	struct lb_vip_name tcp = name_of("tcp/192.0.2.1:80"), udp = name_of("udp/192.0.2.1:443");
+	struct lb_real_traits traits = { .has_mac = true, .mac = { 2 } };
+	struct lb_host host = host_of("10.0.0.9"), other = host_of("2001:db8::9");
+	struct lb_prefix prefix = { .addr = host_of("198.51.100.0"), .len = 24 };
+
+	(void)state;
+	assert_int_equal(lb_vip_add(&model, &tcp, &set, NULL), 0);
+	assert_int_equal(lb_source_add(&model, &prefix, &host, NULL), 0);
+	assert_judged("VIP tcp/192.0.2.1:80, real 10.0.0.9: l2 needs the real's MAC address");
+	assert_int_equal(lb_real_set(&model, &host, &traits, NULL), 0);
+	assert_judged(NULL);
+
+	set = (struct lb_vip_settings){ .encap = LB_GUE, .flags = LB_QUIC };
+	assert_int_equal(lb_vip_add(&model, &udp, &set, NULL), 0);
+	assert_judged(NULL);
+	assert_int_equal(lb_server_id_add(&model, 7, &other, NULL), 0);
+	assert_judged("VIP udp/192.0.2.1:443, real 2001:db8::9: gue needs a source address");
+	model.settings.source6 = host_of("2001:db8::1");
+	assert_judged(NULL);
+
+	set.encap = LB_REWRITE;
+	assert_int_equal(lb_vip_set(&model, &udp, &set, NULL), 0);
+	assert_judged(NULL);
+	assert_int_equal(lb_server_id_add(&model, 8, &host, NULL), 0);
+	assert_judged("answers are rewritten only of a VIP's own reals");
+	assert_int_equal(add_real("udp/192.0.2.1:443", "10.0.0.9", 1, NULL), 0);
+	assert_judged(NULL);
+}
+
 static void answers_of_rewritten_vips_tell_which_they_are_of(void **state)
 {
 	(void)state;
@@ -391,6 +424,7 @@ int main(void)
 		CASE(prefixes_of_the_same_port_may_not_overlap),
 		CASE(families_have_to_fit_the_encapsulation),
 		CASE(gue_and_l2_need_what_they_write),
+		CASE(reals_that_a_prefix_or_an_id_names_need_the_same),
 		CASE(answers_of_rewritten_vips_tell_which_they_are_of),
 		CASE(flags_that_are_unknown_are_refused),
 		CASE(a_file_says_what_is_wrong_and_where),
