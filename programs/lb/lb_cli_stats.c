@@ -128,9 +128,11 @@ static int show_stats(const struct program_context *ctx, const struct lb_stats *
 	*shown = *ret_stats;
 	if (before)
 		subtract(shown, before);
-	if (ctx->json)
-		return program_json_print(ctx, stats_json(&lb.model, shown));
-	print_stats(ctx->out, &lb.model, shown);
+	if (!ctx->json)
+		print_stats(ctx->out, &lb.model, shown);
+	else if (program_json_print(ctx, stats_json(&lb.model, shown)) != PROGRAM_OK)
+		return PROGRAM_FAILED;
+	/* Whoever watches through a pipe shall see each look when it is there. */
 	return fflush(ctx->out) ? PROGRAM_FAILED : PROGRAM_OK;
 }
 

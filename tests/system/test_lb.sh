@@ -212,6 +212,29 @@ test_upload() {
 	matches "they leave in frames longer than the client's" "$(lb_count sent_long)" '^[1-9]'
 }
 
+# watched LOOK: packets of the VIP that the watch printed at that look, from 0
+watched() {
+	jq -s ".[$1].vips[0].packets" "$BED/watch" 2>/dev/null
+}
+
+# has_watched LOOK PATTERN
+has_watched() {
+	[[ $(watched "$1") =~ $2 ]]
+}
+
+# The first look has all so far, the others what came since the one before.
+test_stats_are_watched() {
+	balance "tcp/$VIP4:80" 4
+	is "connections are answered" "$(ask_http 5 "$VIP4" | wc -l)" 5
+	: >"$BED/watch"
+	spawn edge "$BED/watch" "$BED_BIN/slotctl" --socket "$BED/hosts/edge/run/slotd.sock" \
+		lb stats --watch 1 --json
+	TRAFFIC+=("$BED_SPAWNED")
+	in_time "the first look has what was counted" 5 has_watched 0 '^[1-9]'
+	in_time "the second one has nothing new" 5 has_watched 1 '^0$'
+	stop "$BED_SPAWNED"
+}
+
 # --- changes under load --------------------------------------------------------------------
 
 # change WORD...: at the load balancer, while it is loaded
