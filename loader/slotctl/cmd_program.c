@@ -104,6 +104,12 @@ static int run_command(const struct program_context *context, const struct progr
 	return status;
 }
 
+/* Such a command runs until it is ended, but with --once. */
+static bool takes_once(const struct program_cli *cli, const struct program_command *command)
+{
+	return cli->once_command && !strcmp(cli->once_command, command->name);
+}
+
 /* On each port of a bond, one after the other: their maps are their own. */
 static int run_each(struct slot_ctl *ctl, struct program_context *context,
 		    const struct program_cli *cli, const struct program_command *command, int argc,
@@ -117,6 +123,9 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	if (err)
 		return err;
 	results = json_object_get(answer, "results");
+	if (results && json_array_size(results) > 1 && takes_once(cli, command) && !context->once)
+		return slot_ctl_refuse(ctl, "'%s %s' does not end: name one port with --chain",
+				       cli->name, command->name);
 	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
 		result = results ? json_array_get(results, i) : answer;
 		err = find_map_dir(ctl, result, cli->name, &context->map_dir);
@@ -133,12 +142,11 @@ static int take_options(const struct slot_ctl *ctl, const struct program_cli *cl
 	const char *interval = ctl->change.watch;
 	bool takes_watch = cli->watch_command && !strcmp(cli->watch_command, command->name);
 	bool takes_diff = cli->diff_command && !strcmp(cli->diff_command, command->name);
-	bool takes_once = cli->once_command && !strcmp(cli->once_command, command->name);
 	long seconds = 1;
 	char *end;
 
 	if ((ctl->watch_s > 0 && !takes_watch) || (ctl->diff && !takes_diff) ||
-	    (ctl->once && !takes_once))
+	    (ctl->once && !takes_once(cli, command)))
 		return -EINVAL;
 	context->diff = ctl->diff;
 	context->once = ctl->once;

@@ -130,19 +130,22 @@ static int run_del(const struct program_context *ctx, int argc, char **argv)
 static void print_vip(FILE *out, const struct lb_model_vip *vip)
 {
 	char name[LB_WORDS_MAX], flags[LB_FLAGS_MAX];
+	size_t in = 0;
 
+	for (size_t i = 0; i < vip->count; i++)
+		in += !(vip->reals[i].flags & LB_MEMBER_FLAGS);
 	lb_vip_name_format(&vip->name, name);
 	lb_flags_format(vip->set.flags, flags);
-	fprintf(out, "%-40s  %-7s  %-11s  %-7s  %6u  %5zu  %s\n", name,
+	fprintf(out, "%-40s  %-7s  %-11s  %-7s  %6u  %5zu  %5zu  %s\n", name,
 		lb_encap_words.words[vip->set.encap], lb_table_words.words[vip->set.table],
-		lb_ring_words.words[vip->set.ring_kind], vip->set.window, vip->count,
+		lb_ring_words.words[vip->set.ring_kind], vip->set.window, vip->count, in,
 		*flags ? flags : "-");
 }
 
 static void print_vips(FILE *out, const struct lb_model *model, const struct lb_model_vip *only)
 {
-	fprintf(out, "%-40s  %-7s  %-11s  %-7s  %6s  %5s  %s\n", "vip", "encap", "table", "ring",
-		"window", "reals", "flags");
+	fprintf(out, "%-40s  %-7s  %-11s  %-7s  %6s  %5s  %5s  %s\n", "vip", "encap", "table",
+		"ring", "window", "reals", "in", "flags");
 	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
 		if (model->vips[n].is_used && (!only || only == &model->vips[n]))
 			print_vip(out, &model->vips[n]);

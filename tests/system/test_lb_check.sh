@@ -142,7 +142,7 @@ setup() {
 state() {
 	local address=host4
 
-	[[ $1 == "$VIP" ]] || address=host6
+	[[ $1 != "$VIP_6" ]] || address=host6
 	lb real list "$1" --json | jq -r --arg real "$("$address" "$2")" \
 		'.reals[] | select(.real == $real) | .state'
 }
@@ -342,6 +342,21 @@ test_other_commands_meanwhile() {
 	lb real weight "$VIP" "$(host4 r2)" 1
 }
 
+# They have not the VIP, and no tunnel leads to them.
+test_rewritten_reals_are_asked_at_their_own_address() {
+	local vip=tcp/203.0.113.81:80
+
+	lb vip add "$vip" encap=rewrite
+	lb real add "$vip" "$(host4 r1)" mac="$(mac_of r1 eth0)"
+	lb real add "$vip" "$(host4 r2)" mac="$(mac_of r2 eth0)"
+	host_die r2
+	wait_for 20 is_state "$vip" r2 failed
+	is "the one that died is out" "$(state "$vip" r2)" failed
+	is "the other is in" "$(state "$vip" r1)" active
+	matches "and is asked" "$(once)" "$vip +$(host4 r1) +active .* yes"
+	lb vip del "$vip"
+}
+
 test_once() {
 	local out
 
@@ -356,6 +371,11 @@ test_once() {
 	is "as JSON" "$(once --json | jq -c '[.reals[] | select(.answers | not) | .real] | sort')" \
 		"[\"$(host4 r1)\",\"$(host6 r1)\"]"
 	is "nothing is taken out" "$(count_state failed)" 0
+	host_nginx r1
+	# a second's worth of it comes in time, its end does not
+	echo "check $VIP http path=/long interval=4s timeout=3s" >>"$BED/check.conf"
+	is "of a long answer the status counts" "$(once --json | jq '[.reals[].answers] | all')" true
+	is "no probe is left in TIME_WAIT" "$(in_ns edge ss -Htan state time-wait | wc -l)" 0
 	out=$(owner lb --map-dir "$LB_DIR" check "$BED/check.conf" 2>&1)
 	is "without the capability it does not start" "$?" 1
 	matches "and says what it needs" "$out" "CAP_NET_RAW"
