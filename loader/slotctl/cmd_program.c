@@ -9,6 +9,8 @@
 
 static const struct program_cli *const programs[] = { &firewall_cli, &decap_cli, &lb_cli,
 						      &lb_hc_cli };
+/* How wide a command and its arguments are in the usage, and the line is indented. */
+#define CALL_COLUMNS 32
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 
 const struct program_cli *slot_cli_find(const char *name)
@@ -31,10 +33,14 @@ void slot_cli_print(const struct program_cli *cli, FILE *out)
 	fprintf(out, "usage: slotctl [options] %s [--map-dir DIR] COMMAND [arguments]\n\n",
 		cli->name);
 	for (const struct program_command *command = cli->commands; command->name; command++) {
-		char call[64];
+		int len = fprintf(out, "  %s %s", command->name, command->args);
 
-		snprintf(call, sizeof(call), "%s %s", command->name, command->args);
-		fprintf(out, "  %-30s %s\n", call, command->summary);
+		/* What is too long for its column has a line of its own. */
+		if (len > CALL_COLUMNS) {
+			fputc('\n', out);
+			len = 0;
+		}
+		fprintf(out, "%*s %s\n", CALL_COLUMNS - len, "", command->summary);
 	}
 	fputs("\n      --map-dir DIR              where the program's maps are pinned; asks no slotd\n",
 	      out);
@@ -136,7 +142,7 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 }
 
 /* --watch, --diff and --once are of one command each. */
-static int take_options(const struct slot_ctl *ctl, const struct program_cli *cli,
+static int take_options(struct slot_ctl *ctl, const struct program_cli *cli,
 			const struct program_command *command, struct program_context *context)
 {
 	const char *interval = ctl->change.watch;
@@ -145,9 +151,12 @@ static int take_options(const struct slot_ctl *ctl, const struct program_cli *cl
 	long seconds = 1;
 	char *end;
 
-	if ((ctl->watch_s > 0 && !takes_watch) || (ctl->diff && !takes_diff) ||
-	    (ctl->once && !takes_once(cli, command)))
-		return -EINVAL;
+	if (ctl->watch_s > 0 && !takes_watch)
+		return slot_ctl_refuse(ctl, "'%s %s' takes no --watch", cli->name, command->name);
+	if (ctl->diff && !takes_diff)
+		return slot_ctl_refuse(ctl, "'%s %s' takes no --diff", cli->name, command->name);
+	if (ctl->once && !takes_once(cli, command))
+		return slot_ctl_refuse(ctl, "'%s %s' takes no --once", cli->name, command->name);
 	context->diff = ctl->diff;
 	context->once = ctl->once;
 	if (!(ctl->watch_s > 0))
@@ -155,7 +164,9 @@ static int take_options(const struct slot_ctl *ctl, const struct program_cli *cl
 	if (interval) {
 		seconds = strtol(interval, &end, 10);
 		if (end == interval || *end || seconds < 1 || seconds > 86400)
-			return -EINVAL;
+			return slot_ctl_refuse(
+				ctl, "--watch '%s': whole seconds from 1 to 86400 expected",
+				interval);
 	}
 	context->watch_s = (unsigned int)seconds;
 	return 0;
@@ -167,6 +178,7 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 					   .json = ctl->json,
 					   .out = stdout };
 	const struct program_command *command;
+	int status;
 
 	if (!argc) {
 		slot_cli_print(cli, stderr);
@@ -176,9 +188,9 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 	if (!command)
 		return slot_ctl_refuse(ctl, "%s has no command '%s'; see slotctl %s --help",
 				       cli->name, argv[0], cli->name);
-	if (take_options(ctl, cli, command, &context))
-		return slot_ctl_refuse(ctl, "'%s %s' does not take one of these options, or not so",
-				       cli->name, command->name);
+	status = take_options(ctl, cli, command, &context);
+	if (status)
+		return status;
 	if (!context.map_dir)
 		return run_each(ctl, &context, cli, command, argc - 1, argv + 1);
 	return run_command(&context, cli, command, argc - 1, argv + 1);

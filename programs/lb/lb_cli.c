@@ -25,12 +25,16 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
 {
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
 	struct slot_reason why;
+	int err;
 
 	if (lb_open(ctx->map_dir, true, &why, &lb))
 		return lb_cli_fail(&why);
-	if (edit(&lb, argc, argv, &why) || lb_commit(&lb, &why))
-		return lb_cli_fail(&why);
-	return PROGRAM_OK;
+	err = edit(&lb, argc, argv, &why);
+	if (err)
+		slot_reason_append(&why, err, "; nothing was changed");
+	else
+		err = lb_commit(&lb, &why);
+	return err ? lb_cli_fail(&why) : PROGRAM_OK;
 }
 
 const char *lb_cli_value(const char *word, const char *name)
@@ -43,8 +47,11 @@ const char *lb_cli_value(const char *word, const char *name)
 static const struct program_command commands[] = {
 	{ "set", lb_cmd_set, "KEY=VALUE...", "gateway, gue-port, source4, source6, new-flows" },
 	{ "show", lb_cmd_show, "", "what holds for all VIPs" },
-	{ "vip", lb_cmd_vip, "add|set|del|show VIP [KEY=VALUE...]", "addresses that are balanced" },
-	{ "real", lb_cmd_real, "add|del|set|drain|undrain|down|up|weight|list ...",
+	{ "vip", lb_cmd_vip, "add|set VIP [KEY=VALUE...] | del VIP... | show [VIP]",
+	  "addresses that are balanced" },
+	{ "real", lb_cmd_real,
+	  "add VIP REAL [KEY=VALUE...] | weight VIP REAL N | "
+	  "drain|undrain|down|up|del VIP REAL | set REAL KEY=VALUE... | list [VIP]",
 	  "where VIPs lead to" },
 	{ "ring", lb_cmd_ring, "show VIP [--diff FILE] | refresh",
 	  "shares, and what FILE would move" },

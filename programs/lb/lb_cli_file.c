@@ -46,11 +46,7 @@ static int edit_from_file(struct lb_model *model, const char *path, struct slot_
 	if (err)
 		return err;
 	err = parse(text, len, model, why);
-	if (err) {
-		slot_reason_prefix(why, err, "%s: ", path);
-		slot_reason_append(why, err, "; nothing was changed");
-	}
-	return err;
+	return err ? slot_reason_prefix(why, err, "%s: ", path) : 0;
 }
 
 int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *why)

@@ -235,9 +235,9 @@ static bool split_name(const char *addr, size_t *ret_len, const char **ret_port)
 		*ret_port = end[1] ? end + 2 : NULL;
 		return true;
 	}
-	/* With two colons it is an IPv6 address, and has no port. */
+	/* IPv6 without brackets: its last group could be meant as the port. */
 	if (colon && strchr(colon + 1, ':'))
-		colon = NULL;
+		return false;
 	*ret_len = colon ? (size_t)(colon - addr) : strlen(addr);
 	*ret_port = colon ? colon + 1 : NULL;
 	return true;
@@ -272,7 +272,7 @@ int lb_vip_name_parse(const char *text, struct slot_reason *why, struct lb_vip_n
 void lb_vip_name_format(const struct lb_vip_name *name, char ret_text[LB_WORDS_MAX])
 {
 	const char *proto = name->proto == IPPROTO_TCP ? "tcp" : "udp";
-	bool has_brackets = name->port && name->prefix.addr.is_ip6;
+	bool has_brackets = name->prefix.addr.is_ip6;
 	char prefix[LB_WORDS_MAX], port[8] = "";
 
 	lb_prefix_format(&name->prefix, prefix);

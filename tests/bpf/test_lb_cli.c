@@ -210,11 +210,14 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
 	(void)state;
 	set_up_vip();
 	program_bed_assert_fails(&bed, "vip add tcp/192.0.2.1:80",
-				 "VIP tcp/192.0.2.1:80 is there already\n");
+				 "VIP tcp/192.0.2.1:80 is there already; nothing was changed\n");
 	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "1",
-				 "VIP tcp/192.0.2.1:80 has the real " REALS "1 already\n");
+				 "VIP tcp/192.0.2.1:80 has the real " REALS
+				 "1 already; nothing was "
+				 "changed\n");
 	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "4 weight=0",
-				 "'0': a weight is a number from 1 to 65535\n");
+				 "'0': a weight is a number from 1 to 65535; nothing was "
+				 "changed\n");
 	run("vip add tcp/198.51.100.0/24:80");
 	program_bed_assert_fails(&bed, "vip add tcp/198.51.100.128/25:80",
 				 "VIPs tcp/198.51.100.0/24:80 and tcp/198.51.100.128/25:80 "

@@ -102,7 +102,8 @@ static void names_read_as_they_are_written(void **state)
 {
 	static const char *const names[] = { "tcp/192.0.2.1:80",    "udp/[2001:db8::1]:443",
 					     "tcp/198.51.100.0/24", "udp/[2001:db8::/32]:53",
-					     "tcp/2001:db8::1",	    "tcp/0.0.0.0/0:80" };
+					     "tcp/[2001:db8::1]",   "tcp/[2001:db8::/32]",
+					     "tcp/0.0.0.0/0:80" };
 	char text[LB_WORDS_MAX];
 
 	(void)state;
@@ -126,10 +127,13 @@ static void names_that_make_no_sense_are_refused(void **state)
 		"tcp/192.0.2.1:8x",
 		"tcp/192.0.2.1/33",
 		"tcp/192.0.2.1/24",
+		"tcp/2001:db8::1",
+		"tcp/2001:db8::1:80",
+		"tcp/2001:db8::/32",
 		"tcp/[2001:db8::1",
 		"tcp/[2001:db8::1]80",
 		"tcp/0.0.0.0:80",
-		"tcp/::ffff:1.2.3.4",
+		"tcp/[::ffff:1.2.3.4]",
 		"tcp/[]:80",
 		"tcp/192.0.2.1:80:80",
 	};
