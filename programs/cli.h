@@ -26,7 +26,7 @@ struct program_context {
 	/* Given only to the commands that program_cli names for them. */
 	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
 	const char *diff;     /* --diff: what a file would change; NULL: not asked for */
-	bool once;	   /* --once */
+	bool once;	      /* --once */
 	FILE *out;
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb_apply.h"
 #include "programs/lb/lb_load.h"
 
@@ -39,8 +40,10 @@ static int load(struct lb *lb, enum use use, struct slot_reason *why)
 	return lb_load(&lb->maps, true, why, &lb->current);
 }
 
+/* Readers keep writers away while they read the maps, not while what they read is shown. */
 static int open_for(const char *map_dir, enum use use, struct slot_reason *why, struct lb *ret_lb)
 {
+	_cleanup_close_ int shared_fd = use == TO_WRITE ? -1 : program_maps_share(map_dir);
 	struct lb lb = LB_CLOSED;
 	int err = lb_maps_open(map_dir, use == TO_WRITE, why, &lb.maps);
 

@@ -42,7 +42,9 @@ extern const struct lb lb_closed;
  *
  * With @is_writer it waits until no other command is at it, and first puts right
  * what a change that was killed has left: each VIP is then as it was before that
- * change, or as it was to be. Reading needs read permission on the pins only.
+ * change, or as it was to be. Reading needs read permission on the pins only; where
+ * the folder can be read as well it waits, some seconds at most, for a command that
+ * writes, so that what it reads belongs together.
  * @ret_lb: lb_close. Returns 0, -EEXIST for maps of another version, -ENOMEM, or
  * -errno from the kernel; says why.
  */

@@ -7,10 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+
+/* As long as the largest of changes takes. */
+#define SHARE_TRIES 500
+#define SHARE_PAUSE_NS (20 * 1000 * 1000)
 
 static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
 {
@@ -60,4 +65,19 @@ int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
 				       strerror(errno));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int program_maps_share(const char *map_dir)
+{
+	const struct timespec pause = { .tv_nsec = SHARE_PAUSE_NS };
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < SHARE_TRIES; i++) {
+		if (!flock(fd, LOCK_SH | LOCK_NB))
+			return TAKE_FD(fd);
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return -1;
 }

@@ -36,4 +36,12 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
  */
 int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
 
+/*
+ * program_maps_share - wait until no command is changing the maps in @map_dir, and keep
+ * it so until the descriptor is closed. For who reads more than one of them: not longer
+ * than it takes to read them, and without waiting for ever, as a command may have been
+ * stopped half way. Returns -1 where that was in vain, which is no reason not to read.
+ */
+int program_maps_share(const char *map_dir);
+
 #endif
