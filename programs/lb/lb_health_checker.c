@@ -50,12 +50,12 @@ static void tell_view(struct lb_checker *checker, const struct lb_health_view *v
 {
 	struct slot_reason why;
 
-	if (view->portless) {
+	if (view->unasked) {
 		slot_reason_set(&why, 0,
-				"%zu VIPs with all ports are not checked: expected a check of "
-				"their own with port=",
-				view->portless);
-		trouble(checker, LB_TROUBLE_PORT, &why);
+				"%zu VIPs of UDP, with all ports or of a prefix are not checked: "
+				"they need lines of their own",
+				view->unasked);
+		trouble(checker, LB_TROUBLE_UNASKED, &why);
 	}
 	if (view->orphans) {
 		slot_reason_set(&why, 0,

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +54,15 @@ const struct lb_health_check *lb_health_file_find(const struct lb_health_file *f
 	if (file->count)
 		found = bsearch(&key, file->checks, file->count, sizeof(*file->checks),
 				compare_checks);
-	if (!found && file->count && file->checks[0].is_default)
+	if (!found && lb_health_file_has_default(file) && vip->port && vip->proto == IPPROTO_TCP &&
+	    lb_prefix_is_address(&vip->prefix))
 		found = &file->checks[0];
-	return found && found->kind != LB_HEALTH_NONE ? found : NULL;
+	return found;
+}
+
+bool lb_health_file_has_default(const struct lb_health_file *file)
+{
+	return file->count && file->checks[0].is_default && file->checks[0].kind != LB_HEALTH_NONE;
 }
 
 /* --- values ------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ enum lb_health_kind {
 /* How the reals of a VIP are checked. */
 struct lb_health_check {
 	struct lb_vip_name vip;
-	bool is_default; /* of all VIPs that have none of their own; without @vip */
+	bool is_default; /* of VIPs that have none of their own; without @vip */
 	__u8 kind;	 /* enum lb_health_kind */
 	bool has_address;
 	struct lb_host address; /* that is asked, else the VIP's; for prefixes */
@@ -66,8 +66,15 @@ int lb_health_file_parse(const char *text, size_t len, struct slot_reason *why,
 			 struct lb_health_file *ret_file);
 void lb_health_file_free(struct lb_health_file *file);
 
-/* lb_health_file_find - the check of a VIP; NULL: it has none. */
+/*
+ * lb_health_file_find - the check of a VIP, which may be LB_HEALTH_NONE; NULL: it has
+ * none. The default is for TCP, one address and one port: what can be asked of other
+ * VIPs only their owner knows.
+ */
 const struct lb_health_check *lb_health_file_find(const struct lb_health_file *file,
 						  const struct lb_vip_name *vip);
+
+/* lb_health_file_has_default - whether there is one that asks. */
+bool lb_health_file_has_default(const struct lb_health_file *file);
 
 #endif

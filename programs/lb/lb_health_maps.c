@@ -77,10 +77,9 @@ static void view_vip(const struct lb_model *model, const struct lb_model_vip *vi
 	struct lb_health_seen like = { .vip = vip->name };
 
 	like.check = lb_health_file_find(file, &vip->name);
-	if (like.check && !like.check->port && !vip->name.port) {
+	view->unasked += !like.check && lb_health_file_has_default(file);
+	if (like.check && like.check->kind == LB_HEALTH_NONE)
 		like.check = NULL;
-		view->portless++;
-	}
 	for (size_t i = 0; i < vip->count; i++) {
 		const struct lb_own *own = &vip->reals[i];
 

@@ -17,7 +17,7 @@ struct lb_health_view {
 	size_t mark_count;
 	bool needs_marks;     /* something of @seen does */
 	bool has_transitions; /* VIPs whose rings have to be refreshed */
-	size_t portless;      /* VIPs that are not checked, as nobody says at which port */
+	size_t unasked;	      /* VIPs that the default is not for, and that have no other check */
 	size_t orphans;	      /* reals that a checker took out, of VIPs without a check */
 };
 

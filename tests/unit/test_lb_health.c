@@ -410,7 +410,9 @@ static void add(struct lb_model *model, const char *vip, enum lb_encap encap, co
 static void marks_follow_from_reals_and_encapsulations(void **state)
 {
 	struct lb_health_file file = read_file("marks 0x8000\ncheck tcp/198.51.100.1:80 tcp\n"
-					       "check tcp/198.51.100.3:80 tcp");
+					       "check tcp/198.51.100.3:80 tcp\n"
+					       "check tcp/198.51.100.2:80 none\n"
+					       "check default http");
 	struct lb_health_view view = {};
 	struct lb_model model;
 
@@ -422,15 +424,17 @@ static void marks_follow_from_reals_and_encapsulations(void **state)
 	add(&model, "tcp/198.51.100.2:80", LB_GUE, "2001:db8::1");
 	add(&model, "udp/198.51.100.1:80", LB_IPIP, "203.0.113.1");
 	add(&model, "tcp/198.51.100.3:80", LB_REWRITE, "203.0.113.2");
+	add(&model, "tcp/198.51.100.4:80", LB_IPIP, "203.0.113.3");
 	lb_model_settle(&model);
 	assert_int_equal(lb_health_view_make(&model, &file, &view), 0);
-	assert_int_equal(view.count, 3);
+	assert_int_equal(view.count, 4);
+	assert_int_equal(view.unasked, 1); /* the one of UDP */
 	assert_int_equal(view.seen[0].mark, 0x8000);
 	assert_int_equal(view.seen[1].mark, 0x8000 + LB_ENCAPS);
 	assert_true(view.seen[2].is_direct);
 	assert_int_equal(view.seen[2].mark, 0);
 	/* of all VIPs, each real and encapsulation once */
-	assert_int_equal(view.mark_count, 4);
+	assert_int_equal(view.mark_count, 5);
 	assert_int_equal(view.marks[1].mark, 0x8000 + LB_GUE);
 	assert_int_equal(view.marks[1].real.encap, LB_HC_GUE);
 	assert_int_equal(view.marks[3].real.is_ip6, 1);

@@ -62,10 +62,13 @@ static void a_file_is_read(void **state)
 	assert_int_equal(check->rise, 9);
 	assert_int_equal(check->min_up, 3);
 	assert_false(check->is_percent);
-	assert_null(find(&file, "tcp/198.51.100.2"));
+	assert_int_equal(find(&file, "tcp/198.51.100.2")->kind, LB_HEALTH_NONE);
 	assert_int_equal(find(&file, "udp/[2001:db8::2]:443")->port, 80);
 	assert_true(find(&file, "udp/[2001:db8::2]:443")->has_address);
 	assert_true(find(&file, "tcp/203.0.113.9:1")->is_default);
+	assert_null(find(&file, "udp/203.0.113.9:1"));
+	assert_null(find(&file, "tcp/203.0.113.9"));
+	assert_null(find(&file, "tcp/203.0.113.0/24:1"));
 	lb_health_file_free(&file);
 }
 
