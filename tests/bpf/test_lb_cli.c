@@ -120,6 +120,23 @@ static void an_added_vip_leads_to_its_reals(void **state)
 	assert_int_equal(send_packet("192.0.2.2", 1024, &real), XDP_PASS);
 }
 
+/* Between the bits by which the data plane turns it there are always some that are set. */
+static void a_seed_is_no_plain_multiple_of_itself(void **state)
+{
+	static const unsigned int turns[] = { 0, 9, 22, 35, 48, 64 };
+	struct lb_control control[2];
+
+	(void)state;
+	set_up_vip();
+	for (__u32 i = 0; i < 2; i++)
+		assert_int_equal(bpf_map_lookup_elem(map_fd(LB_CONTROL_NAME), &i, &control[i]), 0);
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k + 1 < sizeof(turns) / sizeof(turns[0]); k++)
+			assert_true(control[1].seed[i] << turns[k] >>
+				    (64 - (turns[k + 1] - turns[k])));
+	assert_memory_equal(control[0].seed, control[1].seed, sizeof(control[0].seed));
+}
+
 static void vips_and_reals_are_shown(void **state)
 {
 	(void)state;
@@ -444,6 +461,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	ADD(an_added_vip_leads_to_its_reals);
+	ADD(a_seed_is_no_plain_multiple_of_itself);
 	ADD(vips_and_reals_are_shown);
 	ADD(a_drained_real_gets_no_new_flows);
 	ADD(a_vip_without_reals_forgets_its_records);
