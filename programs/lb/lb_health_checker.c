@@ -18,6 +18,8 @@
 #define SYNC_MS 5000  /* what others change in the maps is seen so soon */
 #define ROUND_MS 250  /* changes of so long are made as one */
 #define RETRY_MS 1000 /* after one that failed */
+#define BUSY_MS 20    /* while another command is at it */
+#define BUSY_TOLD 250 /* after so many of them */
 #define WAIT_MS 60000
 #define FDS_BESIDE 64
 
@@ -202,6 +204,16 @@ static void run_change(struct lb_checker *checker, bool is_refresh)
 	__u64 before = get_clock_ms();
 	struct slot_reason why;
 
+	if (lb_health_is_busy(checker->map_dir)) {
+		checker->round_ms = get_now_ms(checker) + BUSY_MS;
+		if (++checker->busy % BUSY_TOLD == 0)
+			lb_say_trouble(&checker->troubles, LB_TROUBLE_APPLY,
+				       "reals cannot be taken out or in: another command has been "
+				       "at the load balancer's maps for seconds",
+				       get_now_ms(checker));
+		return;
+	}
+	checker->busy = 0;
 	if (change_maps(checker, is_refresh, &why)) {
 		slot_reason_prefix(&why, 0, "reals cannot be taken out or in: ");
 		trouble(checker, LB_TROUBLE_APPLY, &why);
@@ -227,9 +239,13 @@ static void run_round(struct lb_checker *checker, __u64 now)
 /* Maps that are gone come back elsewhere, if at all: whoever starts this anew finds out. */
 static int run_sync(struct lb_checker *checker, __u64 now, struct slot_reason *why)
 {
-	int err = sync_maps(checker, &checker->file, why);
+	bool is_busy = lb_health_is_busy(checker->map_dir);
+	int err;
 
-	checker->sync_ms = now + SYNC_MS;
+	checker->sync_ms = now + (is_busy ? BUSY_MS : SYNC_MS);
+	if (is_busy)
+		return 0;
+	err = sync_maps(checker, &checker->file, why);
 	if (err == -ENOENT)
 		return err;
 	if (err) {

@@ -20,7 +20,8 @@ struct lb_checker {
 	bool is_once; /* every real is asked, nothing is changed */
 	bool is_over;
 	bool has_transitions;
-	__u64 stalled_ms;		     /* in changes, while which its clock stands still */
+	unsigned int busy; /* how often in a row another command was at the maps */
+	__u64 stalled_ms;  /* in changes, while which its clock stands still */
 	__u64 sync_ms, round_ms, refresh_ms; /* when to do these next */
 	/* Whether lb_hc sends what is marked. */
 	__u64 sent, sent_ms;

@@ -2,10 +2,13 @@
 #include "programs/lb/lb_health_maps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sys/file.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/counts.h"
@@ -214,4 +217,11 @@ int lb_health_sent_get(const struct lb_health_file *file, struct slot_reason *wh
 	if (!err)
 		*ret_sent = sent;
 	return err;
+}
+
+bool lb_health_is_busy(const char *map_dir)
+{
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
 }

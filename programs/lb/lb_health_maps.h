@@ -37,4 +37,10 @@ int lb_health_marks_set(const struct lb_health_file *file, const struct lb_healt
 /* lb_health_sent_get - how many marked packets lb_hc has sent to reals. Returns 0 or -errno. */
 int lb_health_sent_get(const struct lb_health_file *file, struct slot_reason *why, __u64 *ret_sent);
 
+/*
+ * lb_health_is_busy - whether another command is at the maps in @map_dir right now;
+ * one that is stopped would have lb_open() wait for it, and no real be asked.
+ */
+bool lb_health_is_busy(const char *map_dir);
+
 #endif

@@ -357,6 +357,26 @@ test_rewritten_reals_are_asked_at_their_own_address() {
 	lb vip del "$vip"
 }
 
+# Who holds the lock may be stopped; probes go on, and what came of them is done afterwards.
+test_a_command_that_hangs() {
+	local holder
+
+	spawn edge /dev/null flock -o "$LB_DIR" sleep 600
+	holder=$BED_SPAWNED
+	TRAFFIC+=("$holder")
+	wait_for 10 is_locked || bail "the lock is held"
+	host_die r1
+	says "it is said that somebody is in the way" "cannot be taken out or in: another command"
+	is "until then nothing changes" "$(grep -c 'is out' "$LOG")" 0
+	stop "$holder"
+	wait_for 20 is_state "$VIP" r1 failed
+	is "then the real is out" "$(state "$VIP" r1)" failed
+}
+
+is_locked() {
+	! flock -n "$LB_DIR" true
+}
+
 test_once() {
 	local out
 
