@@ -10,6 +10,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb_pages.h"
+#include "programs/lb/lb_stats.h"
 
 static int write_one(struct lb_change *change, enum lb_map map, const void *key, const void *value,
 		     struct slot_reason *why)
@@ -19,14 +20,20 @@ static int write_one(struct lb_change *change, enum lb_map map, const void *key,
 				why);
 }
 
+/* What comes to an index or a number begins to count with 0; no packet counts there yet. */
 static int write_reals(struct lb_change *change, struct slot_reason *why)
 {
-	const struct lb_real *reals = change->wanted->reals;
+	const struct lb_real *reals = change->wanted->reals, *old = change->current->reals;
 	int err = 0;
 
-	for (__u32 i = 1; !err && i < LB_REAL_INDEXES; i++)
-		if (reals[i].flags & LB_REAL_USED)
+	for (__u32 i = 1; !err && i < LB_REAL_INDEXES; i++) {
+		if (!(reals[i].flags & LB_REAL_USED))
+			continue;
+		if (!(old[i].flags & LB_REAL_USED))
+			err = lb_stats_reset(change->journal.maps, LB_MAP_REAL_COUNTS, i, why);
+		if (!err)
 			err = write_one(change, LB_MAP_REALS, &i, &reals[i], why);
+	}
 	return err;
 }
 
@@ -154,6 +161,8 @@ static int prepare_vip(struct lb_change *change, __u32 number, struct slot_reaso
 	vip->ring = old->is_used ? !old->ring : 0;
 	vip->has_ring = vip->count > 0;
 	err = write_one(change, LB_MAP_NOTES, &number, &note, why);
+	if (!err && !old->is_used)
+		err = lb_stats_reset(change->journal.maps, LB_MAP_VIP_COUNTS, number, why);
 	if (!err && old->is_used && old->has_ring)
 		err = lb_pages_read(change->journal.maps, number, old->ring, why, pages);
 	if (!err)

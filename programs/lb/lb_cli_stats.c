@@ -11,19 +11,23 @@
 #include "programs/lb/lb_stats.h"
 #include "programs/shared/json.h"
 
-/* What changed since; reals and VIPs that came to a number anew begin with what it counted. */
+/* What came since, also where another VIP or real has the number now and began with 0. */
+static void subtract_count(struct slot_count *count, const struct slot_count *before)
+{
+	if (count->packets < before->packets)
+		return;
+	count->packets -= before->packets;
+	count->bytes -= before->bytes;
+}
+
 static void subtract(struct lb_stats *stats, const struct lb_stats *before)
 {
 	for (__u32 i = 0; i < LB_COUNTERS; i++)
 		stats->counts[i] -= before->counts[i];
-	for (__u32 i = 0; i < LB_VIPS_MAX; i++) {
-		stats->vips[i].packets -= before->vips[i].packets;
-		stats->vips[i].bytes -= before->vips[i].bytes;
-	}
-	for (__u32 i = 0; i < LB_REAL_INDEXES; i++) {
-		stats->reals[i].packets -= before->reals[i].packets;
-		stats->reals[i].bytes -= before->reals[i].bytes;
-	}
+	for (__u32 i = 0; i < LB_VIPS_MAX; i++)
+		subtract_count(&stats->vips[i], &before->vips[i]);
+	for (__u32 i = 0; i < LB_REAL_INDEXES; i++)
+		subtract_count(&stats->reals[i], &before->reals[i]);
 }
 
 static void print_row(FILE *out, const char *name, const struct slot_count *count)

@@ -24,6 +24,13 @@ const struct lb_counter_name *lb_counter_name(enum lb_counter counter);
 /* lb_counter_verdict - what became of the packets; "" for events. */
 const char *lb_counter_verdict(enum lb_counter counter);
 
+/*
+ * lb_stats_reset - element @index of LB_MAP_VIP_COUNTS or LB_MAP_REAL_COUNTS is 0 again, on
+ * all CPUs. Not while packets count there. Returns 0 or -errno; says why.
+ */
+int lb_stats_reset(const struct lb_maps *maps, enum lb_map map, __u32 index,
+		   struct slot_reason *why);
+
 /* lb_stats_get - @ret_stats is large, and not for the stack. Returns 0 or -errno. */
 int lb_stats_get(const struct lb_maps *maps, struct slot_reason *why, struct lb_stats *ret_stats);
 

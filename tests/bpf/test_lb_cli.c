@@ -393,6 +393,35 @@ static void stats_count_by_vip_and_real(void **state)
 	assert_non_null(strstr(bed.out, "sent4 "));
 }
 
+/* Numbers are given in turn, so it takes all of them until one is given again. */
+static void a_vip_with_a_number_of_another_one_counts_from_0(void **state)
+{
+	struct lb_vip_settings set = {};
+	struct lb_vip_name name;
+	struct slot_reason why;
+	struct lb lb;
+	char text[32];
+	__u32 real;
+
+	(void)state;
+	set_up_vip();
+	assert_int_equal(send_packet("192.0.2.1", 1024, &real), XDP_TX);
+	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "\"packets\": 1,"));
+	run("vip del tcp/192.0.2.1:80");
+	assert_int_equal(lb_open(PROGRAM_BED_DIR, true, &why, &lb), 0);
+	for (int n = 0; n < LB_VIPS_MAX; n++) {
+		snprintf(text, sizeof(text), "tcp/10.0.%d.%d:80", n >> 8, n & 255);
+		assert_int_equal(lb_vip_name_parse(text, &why, &name), 0);
+		assert_int_equal(lb_vip_add(&lb.model, &name, &set, &why), 0);
+	}
+	assert_true(lb.model.vips[0].is_used);
+	assert_int_equal(lb_commit(&lb, &why), 0);
+	lb_close(&lb);
+	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
+	assert_null(strstr(bed.out, "\"bytes\": 45"));
+}
+
 static void katrans_lists_are_imported(void **state)
 {
 	FILE *file = fopen("build/lb_katran.json", "w");
@@ -472,6 +501,7 @@ int main(void)
 	ADD(a_dump_is_of_before_a_change_or_after_it);
 	ADD(a_ring_shows_its_shares_and_what_a_file_would_move);
 	ADD(stats_count_by_vip_and_real);
+	ADD(a_vip_with_a_number_of_another_one_counts_from_0);
 	ADD(katrans_lists_are_imported);
 	ADD(an_owner_of_the_pins_needs_no_root);
 	return tap_run(&plan, "lb_cli", 1);
