@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* slotctl firewall: the rules and counters of the firewall, as commands. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -14,6 +10,7 @@
 #include "programs/cli.h"
 #include "programs/firewall/firewall.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/file.h"
 #include "programs/shared/json.h"
 
 /* A rule set that fills every map, at some 40 bytes a rule, is half of it. */
@@ -233,29 +230,6 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 	return PROGRAM_OK;
 }
 
-/* A pipe will do as well, so the size is known only at its end. */
-static int read_file(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-
-	if (!file)
-		return slot_reason_set(why, -errno, "cannot open '%s': %s", path, strerror(errno));
-	text = malloc(FILE_SIZE_MAX + 1);
-	if (!text)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	len = fread(text, 1, FILE_SIZE_MAX + 1, file);
-	if (ferror(file))
-		return slot_reason_set(why, -EIO, "cannot read '%s': %s", path, strerror(errno));
-	if (len > FILE_SIZE_MAX)
-		return slot_reason_set(why, -E2BIG, "'%s' is larger than %u MiB", path,
-				       FILE_SIZE_MAX >> 20);
-	*ret_text = TAKE_PTR(text);
-	*ret_len = len;
-	return 0;
-}
-
 static int parse_file(const char *path, struct firewall_rules *ret_rules)
 {
 	_cleanup_(slot_reasons_free) struct slot_reasons errors = {};
@@ -263,7 +237,7 @@ static int parse_file(const char *path, struct firewall_rules *ret_rules)
 	struct slot_reason why;
 	size_t i, len = 0;
 
-	if (read_file(path, &why, &text, &len))
+	if (program_file_read(path, FILE_SIZE_MAX, &why, &text, &len))
 		return fail(&why);
 	if (!firewall_rules_parse(path, text, len, &errors, ret_rules))
 		return PROGRAM_OK;

@@ -1,38 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* slotctl lb dump, restore and import-katran; server-id, source and tunnel. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb_cli.h"
 #include "programs/lb/lb_file.h"
+#include "programs/shared/file.h"
 #include "programs/shared/json.h"
 
 /* A million source prefixes at some 100 bytes are half of it. */
 #define FILE_SIZE_MAX (256U << 20)
 
-/* A pipe will do as well, so the size is known only at its end. */
 int lb_cli_read(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len)
 {
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-
-	if (!file)
-		return slot_reason_set(why, -errno, "cannot open '%s': %s", path, strerror(errno));
-	text = malloc(FILE_SIZE_MAX + 1);
-	if (!text)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	len = fread(text, 1, FILE_SIZE_MAX + 1, file);
-	if (ferror(file))
-		return slot_reason_set(why, -EIO, "cannot read '%s': %s", path, strerror(errno));
-	if (len > FILE_SIZE_MAX)
-		return slot_reason_set(why, -E2BIG, "'%s' is larger than %u MiB", path,
-				       FILE_SIZE_MAX >> 20);
-	*ret_text = TAKE_PTR(text);
-	*ret_len = len;
-	return 0;
+	return program_file_read(path, FILE_SIZE_MAX, why, ret_text, ret_len);
 }
 
 static int edit_from_file(struct lb_model *model, const char *path, struct slot_reason *why,
