@@ -25,7 +25,7 @@ SLOT_MAP_ABI(1);
 static __always_inline int balance(const struct lb_run *run, struct lb_packet *packet)
 {
 	struct lb_choice choice = {};
-	struct lb_vip vip;
+	const struct lb_vip *vip;
 	int ret;
 
 	ret = read_icmp(run, packet);
@@ -37,18 +37,19 @@ static __always_inline int balance(const struct lb_run *run, struct lb_packet *p
 	ret = send_return(run, packet);
 	if (ret != LB_GO_ON)
 		return ret;
-	if (!find_vip(run, packet, &vip))
+	vip = find_vip(run, packet);
+	if (!vip)
 		return LB_NOT_A_VIP;
 	if (packet_end(run) - packet_at(run, ETH_HLEN) > lb_config.mtu)
 		return answer_too_long(run, packet);
-	if (!vip.has_ring)
+	if (!vip->has_ring)
 		return LB_NO_REALS;
-	ret = choose_by_id(run, packet, &vip, &choice);
+	ret = choose_by_id(run, packet, vip, &choice);
 	if (ret == LB_GO_ON && !choice.real)
-		ret = choose_by_tuple(run, packet, &vip, &choice);
+		ret = choose_by_tuple(run, packet, vip, &choice);
 	if (ret != LB_GO_ON)
 		return ret;
-	return send(run, packet, &vip, &choice);
+	return send(run, packet, vip, &choice);
 }
 
 static __always_inline int handle_ip4(const struct lb_run *run)
@@ -93,11 +94,16 @@ static __always_inline int handle(const struct lb_run *run)
 static __always_inline bool start_run(struct lb_run *run)
 {
 	__u32 zero = 0, *active = bpf_map_lookup_elem(&lb_active, &zero), number;
+	__u32 *generation = bpf_map_lookup_elem(&lb_generation, &zero);
 	struct lb_counts *counts = bpf_map_lookup_elem(&lb_counts, &zero);
 
-	if (!active || !counts)
+	run->known = bpf_map_lookup_elem(&lb_known, &zero);
+	if (!active || !generation || !counts || !run->known)
 		return false;
 	number = *active & 1;
+	run->generation = *generation;
+	/* Never 0, as the kernel's clock does not begin there. */
+	run->stamp = (__u64)*generation << 32 | (__u32)(bpf_jiffies64() / LB_KNOWN_TICKS);
 	run->control = bpf_map_lookup_elem(&lb_control, &number);
 	run->count = counts->count;
 	run->clock = &counts->clock;

@@ -19,6 +19,7 @@
 
 #define LB_CONTROL_NAME "lb_control"
 #define LB_ACTIVE_NAME "lb_active"
+#define LB_GENERATION_NAME "lb_generation"
 #define LB_VIPS4_NAME "lb_vips4"
 #define LB_VIPS6_NAME "lb_vips6"
 #define LB_CIDRS4_NAME "lb_cidrs4"
@@ -255,6 +256,13 @@ struct lb_control {
 	__u64 seed[2];		       /* of the flow table's hash, secret */
 	__u64 filter[LB_FILTER_WORDS]; /* by LB_FILTER_BIT: a bit that is not set is no VIP's address */
 };
+
+/*
+ * lb_generation (ARRAY of one __u32) is raised after every change of VIPs and server ids,
+ * and before anything goes that they named: what a CPU knows of them counts as long as
+ * the generation stands, and no longer than LB_KNOWN_TICKS of the kernel's clock.
+ */
+#define LB_KNOWN_TICKS 256
 
 #define LB_FILTER_BITS (64 * LB_FILTER_WORDS)
 /* The bit of an address; of an IPv6 address, the XOR of its four words as they stand in memory. */

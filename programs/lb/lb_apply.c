@@ -305,7 +305,7 @@ static void clean_up_vip(const struct lb_change *change, __u32 number)
 /* What no packet uses any more. Elements of arrays can always be written. */
 static void clean_up(const struct lb_change *change)
 {
-	lb_grace();
+	lb_grace(change->journal.maps);
 	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
 		clean_up_vip(change, n);
 	for (__u32 i = 1; i < LB_REAL_INDEXES; i++)
@@ -321,6 +321,8 @@ int lb_apply(struct lb_change *change, struct slot_reason *why)
 
 	err = err ? err : add_lists(change, why);
 	err = err ? err : switch_over(change, why);
+	if (!err && change->journal.count)
+		lb_maps_raise(change->journal.maps);
 	err = err ? err : finish(change, why);
 	if (err) {
 		lb_journal_undo(&change->journal);

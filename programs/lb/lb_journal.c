@@ -68,7 +68,7 @@ static void wait_for_packets(struct lb_journal *journal, const struct lb_element
 	if (element->map != LB_MAP_VIPS4 && element->map != LB_MAP_VIPS6)
 		return;
 	if (element->value && *is_freed) {
-		lb_grace();
+		lb_grace(journal->maps);
 		journal->is_vip_replaced = false;
 		journal->is_vip_deleted = false;
 	}
@@ -136,13 +136,15 @@ void lb_journal_undo(struct lb_journal *journal)
 		bool is_vip = entry->map == LB_MAP_VIPS4 || entry->map == LB_MAP_VIPS6;
 
 		if (is_vip || (is_page && !is_waited)) {
-			lb_grace();
+			lb_grace(journal->maps);
 			is_waited = is_page;
 		}
 		write_element(journal->maps->fds[entry->map], entry->bytes,
 			      entry->had_value ? old_value(entry) : NULL);
 		free(entry);
 	}
+	/* What was written before the pages is taken back after them. */
+	lb_maps_raise(journal->maps);
 }
 
 void lb_journal_free(struct lb_journal *journal)

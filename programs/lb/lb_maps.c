@@ -24,6 +24,7 @@
 static const struct program_map shapes[LB_MAPS] = {
 	[LB_MAP_CONTROL] = MAP(LB_CONTROL_NAME, ARRAY, INDEX, sizeof(struct lb_control), 2),
 	[LB_MAP_ACTIVE] = MAP(LB_ACTIVE_NAME, ARRAY, INDEX, sizeof(__u32), 1),
+	[LB_MAP_GENERATION] = MAP(LB_GENERATION_NAME, ARRAY, INDEX, sizeof(__u32), 1),
 	[LB_MAP_VIPS4] = MAP(LB_VIPS4_NAME, HASH, sizeof(struct lb_vip4_key), sizeof(struct lb_vip),
 			     LB_VIPS_MAX),
 	[LB_MAP_VIPS6] = MAP(LB_VIPS6_NAME, HASH, sizeof(struct lb_vip6_key), sizeof(struct lb_vip),

@@ -14,6 +14,7 @@
 enum lb_map {
 	LB_MAP_CONTROL,
 	LB_MAP_ACTIVE,
+	LB_MAP_GENERATION,
 	LB_MAP_VIPS4,
 	LB_MAP_VIPS6,
 	LB_MAP_CIDRS4,
@@ -79,10 +80,13 @@ struct lb_vip_place {
 
 struct lb_vip_place lb_vip_place(const struct lb_vip_name *name);
 
+/* lb_maps_raise - the next generation: packets look VIPs and server ids up anew. */
+void lb_maps_raise(const struct lb_maps *maps);
+
 /*
- * lb_grace - wait until no packet is under way that may have seen what was there
- * before: an RCU grace period (docs/kernel-notes.md).
+ * lb_grace - raise the generation, and wait until no packet is under way that may have
+ * seen what was there before: an RCU grace period (docs/kernel-notes.md).
  */
-void lb_grace(void);
+void lb_grace(const struct lb_maps *maps);
 
 #endif

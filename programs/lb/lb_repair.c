@@ -92,7 +92,7 @@ static int repair_vips(const struct lb_maps *maps, const struct lb_model *model,
 			continue;
 		/* Whoever was killed may not have waited until packets were through. */
 		if (!is_waited)
-			lb_grace();
+			lb_grace(maps);
 		is_waited = true;
 		if (vip->is_used) {
 			lb_pages_delete(maps, n, !vip->ring);
@@ -108,8 +108,11 @@ int lb_repair(const struct lb_maps *maps, const struct lb_model *model, struct s
 	      bool *ret_is_changed)
 {
 	bool is_changed = false;
-	int err = repair_members(maps, model, why, &is_changed);
+	int err;
 
+	/* Who was killed may not have come to it. */
+	lb_maps_raise(maps);
+	err = repair_members(maps, model, why, &is_changed);
 	if (!err)
 		err = repair_vips(maps, model, why, &is_changed);
 	if (!err)

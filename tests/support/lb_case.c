@@ -60,10 +60,27 @@ int lb_case_map(const struct lb_case *lb, const char *name)
 	return fd;
 }
 
+void lb_case_raise(const struct lb_case *lb)
+{
+	int fd = lb_case_map(lb, LB_GENERATION_NAME);
+	__u32 zero = 0, generation;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &generation), 0);
+	generation++;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &generation, BPF_ANY), 0);
+}
+
+static void write_element(const struct lb_case *lb, const char *name, const void *key,
+			  const void *value)
+{
+	assert_int_equal(bpf_map_update_elem(lb_case_map(lb, name), key, value, BPF_ANY), 0);
+}
+
 static void set_element(const struct lb_case *lb, const char *name, const void *key,
 			const void *value)
 {
-	assert_int_equal(bpf_map_update_elem(lb_case_map(lb, name), key, value, BPF_ANY), 0);
+	write_element(lb, name, key, value);
+	lb_case_raise(lb);
 }
 
 void lb_case_control(struct lb_case *lb)
@@ -162,8 +179,9 @@ void lb_case_ring(const struct lb_case *lb, __u32 number, __u32 ring, const __u3
 		memcpy(page.entries, entries + (size_t)i * LB_PAGE_ENTRIES,
 		       (left < LB_PAGE_ENTRIES ? left : LB_PAGE_ENTRIES) * sizeof(*entries));
 		key = LB_PAGE_KEY(number, ring, i);
-		set_element(lb, LB_RINGS_NAME, &key, &page);
+		write_element(lb, LB_RINGS_NAME, &key, &page);
 	}
+	lb_case_raise(lb);
 }
 
 void lb_case_ring_of(const struct lb_case *lb, __u32 number, __u32 entry)
@@ -186,7 +204,7 @@ void lb_case_previous(const struct lb_case *lb, __u32 number, __u32 real)
 		page.entries[i].real = real;
 	for (i = 0; i < LB_PREVIOUS_PAGES; i++) {
 		key = LB_PREVIOUS_KEY(number, 0, i);
-		set_element(lb, LB_PREVIOUS_NAME, &key, &page);
+		write_element(lb, LB_PREVIOUS_NAME, &key, &page);
 	}
 }
 

@@ -40,6 +40,9 @@ void lb_case_close(struct lb_case *lb);
 /* lb_case_map - the map @name of the loaded object. */
 int lb_case_map(const struct lb_case *lb, const char *name);
 
+/* lb_case_raise - the generation, as after each change of VIPs, rings and server ids. */
+void lb_case_raise(const struct lb_case *lb);
+
 /* lb_case_control - what @lb->control says now holds. */
 void lb_case_control(struct lb_case *lb);
 

@@ -90,6 +90,7 @@ static void set_element(const struct lb_scenario *s, const char *name, const voi
 {
 	assert_int_equal(bpf_map_update_elem(lb_case_map(&s->setup.lb, name), key, value, BPF_ANY),
 			 0);
+	lb_case_raise(&s->setup.lb);
 }
 
 /* --- what holds for all ---------------------------------------------------------------------- */

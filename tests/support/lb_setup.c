@@ -18,6 +18,7 @@ static void set_element(const struct lb_setup *setup, const char *name, const vo
 {
 	assert_int_equal(bpf_map_update_elem(lb_case_map(&setup->lb, name), key, value, BPF_ANY),
 			 0);
+	lb_case_raise(&setup->lb);
 }
 
 static void clear_map(const struct lb_setup *setup, const char *name)
@@ -27,6 +28,7 @@ static void clear_map(const struct lb_setup *setup, const char *name)
 
 	while (!bpf_map_get_next_key(fd, NULL, key))
 		assert_int_equal(bpf_map_delete_elem(fd, key), 0);
+	lb_case_raise(&setup->lb);
 }
 
 /* Flows of another seed are none, so the table needs not be emptied. */

@@ -129,7 +129,7 @@ static __always_inline int choose_anew(const struct lb_run *run, const struct lb
 	if (vip->flags & LB_SRC_ROUTING && !flooded)
 		entry.value = find_source(run, packet);
 	if (!entry.value)
-		entry = find_entry(packet, vip);
+		entry = find_entry(run, packet, vip);
 	if (is_transition)
 		choose_in_transition(run, packet, vip, place, &entry);
 
@@ -154,7 +154,7 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 	if (vip->flags & LB_DST_PORT_ONLY)
 		forget_client(packet);
 	if (has_transitions(packet, vip)) {
-		struct lb_entry entry = find_entry(packet, vip);
+		struct lb_entry entry = find_entry(run, packet, vip);
 
 		if (!(entry.value & LB_ENTRY_TABLE) || vip->flags & LB_NO_TABLE) {
 			choice->index = entry.value & LB_ENTRY_REAL;

@@ -109,11 +109,20 @@ __noinline __u32 lb_tcp_id(struct xdp_md *ctx, __u32 offset)
 }
 
 /* The real of the server @id, or 0. */
-static __always_inline __u32 find_server(__u32 id)
+static __always_inline __u32 find_server(const struct lb_run *run, __u32 id)
 {
-	__u32 *index = id ? bpf_map_lookup_elem(&lb_server_ids, &id) : NULL;
+	struct lb_known_id *known = &run->known->ids[id % KNOWN_IDS];
+	__u32 *index;
 
-	return index ? *index : 0;
+	if (known->stamp == run->stamp && known->id == id)
+		return known->index;
+	index = id ? bpf_map_lookup_elem(&lb_server_ids, &id) : NULL;
+	if (!index)
+		return 0;
+	known->id = id;
+	known->index = *index;
+	known->stamp = run->stamp;
+	return known->index;
 }
 
 /* What an id said goes into the flow table too. Returns the event that this was. */
@@ -139,7 +148,7 @@ static __always_inline int choose_by_quic(const struct lb_run *run, const struct
 {
 	__u32 id = find_quic_id(run, packet);
 
-	choice->index = find_server(id);
+	choice->index = find_server(run, id);
 	if (!choice->index) {
 		if (id)
 			run->count[LB_QUIC_BAD_ID]++;
@@ -159,7 +168,7 @@ choose_by_stable(const struct lb_run *run, const struct lb_packet *packet, struc
 {
 	__u32 id = find_stable_id(run, packet);
 
-	choice->index = find_server(id);
+	choice->index = find_server(run, id);
 	choice->real = choice->index ? find_real(choice->index) : NULL;
 	if (choice->index && !choice->real)
 		return LB_UNKNOWN_REAL;
@@ -180,7 +189,7 @@ static __always_inline void choose_by_tcp(const struct lb_run *run, const struct
 		return;
 	}
 	id = lb_tcp_id(run->ctx, packet->offset);
-	choice->index = find_server(id);
+	choice->index = find_server(run, id);
 	choice->real = choice->index ? find_real(choice->index) : NULL;
 	if (id && !choice->real)
 		run->count[LB_TCP_ID_BAD_ID]++;

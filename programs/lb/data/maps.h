@@ -32,6 +32,14 @@ struct {
 	__type(value, __u32);
 } lb_active SEC(".maps");
 
+/* Written by the control plane, read here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} lb_generation SEC(".maps");
+
 /* Written by the control plane, read here, for packets that the filter lets through. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -95,10 +103,14 @@ struct {
 	__type(value, struct lb_real);
 } lb_reals SEC(".maps");
 
-/* Written and read here, by all CPUs, without locks. */
+/*
+ * Written and read here, by all CPUs, without locks. An array that could be mapped begins
+ * at a page, others 8 bytes before a cache line ends: a bucket would be in two of them.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LB_BUCKETS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct lb_bucket);
 } lb_flows SEC(".maps");
@@ -196,6 +208,54 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lb_rate);
 } lb_rate SEC(".maps");
+
+/*
+ * What a look-up led to of late: a hash map costs as much as half of all else that is
+ * done with a packet, an element of an array next to nothing.
+ */
+#define KNOWN_VIPS 256
+#define KNOWN_IDS 512
+
+struct lb_known_vip {
+	__u64 stamp; /* lb_run's when it was looked up */
+	__u32 dst[4];
+	__u32 ports;	     /* destination port, protocol and family: see vip_ports() */
+	__u32 has_all_ports; /* it was found by port 0 */
+	struct lb_vip vip;
+	__u64 pad; /* to a cache line */
+};
+
+struct lb_known_id {
+	__u64 stamp;
+	__u32 id;
+	__u32 index;
+};
+
+/* This CPU's own. Places are chosen by a hash: who comes later has the place. */
+struct lb_known {
+	struct lb_known_vip vips[KNOWN_VIPS];
+	struct lb_known_id ids[KNOWN_IDS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_known);
+} lb_known SEC(".maps");
+
+/*
+ * The same of entries of rings, for all CPUs: in the upper half what entry it is of which
+ * ring (ring_tag()), in the lower one the entry. Room for the rings of 16 VIPs.
+ */
+#define KNOWN_ENTRIES (1 << 20)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KNOWN_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u64);
+} lb_entries SEC(".maps");
 
 /* The control plane's own: what VIPs are, and which reals they have. */
 struct {

@@ -32,7 +32,10 @@ struct lb_run {
 	const struct lb_control *control;
 	__u64 *count; /* LB_COUNTERS of this CPU */
 	struct lb_clock *clock;
-	__u64 zero; /* what join() is made with */
+	struct lb_known *known;
+	__u64 stamp;	  /* what is known of VIPs and ids counts if it has the same one */
+	__u32 generation; /* of the control plane's changes */
+	__u64 zero;	  /* what join() is made with */
 };
 
 enum packet_flag {

@@ -53,18 +53,44 @@ static __always_inline __u32 ring_position(__u32 hash)
 	return low >= high ? low - high : low + LB_RING_SIZE - high;
 }
 
-static __always_inline struct lb_entry find_entry(const struct lb_packet *packet,
-						  const struct lb_vip *vip)
+/* What tells a ring's entries from all others there were, until 4 million changes later. */
+static __always_inline __u32 ring_tag(const struct lb_run *run, const struct lb_vip *vip)
+{
+	return ~((run->generation * LB_VIPS_MAX + vip->number) * 2 + vip->ring);
+}
+
+/* The page's entry; it is kept where @ret_known is. */
+static __always_inline __u32 look_up_entry(const struct lb_vip *vip, __u32 position, __u32 tag,
+					   __u64 *ret_known)
+{
+	__u32 number = PAGE_OF(position, LB_PAGE_ENTRIES);
+	__u32 key = LB_PAGE_KEY(vip->number, vip->ring, number);
+	__u32 index = position - number * LB_PAGE_ENTRIES, value;
+	struct lb_ring_page *page = bpf_map_lookup_elem(&lb_rings, &key);
+
+	if (!page || index >= LB_PAGE_ENTRIES)
+		return 0;
+	value = page->entries[index];
+	*ret_known = (__u64)tag << 32 | value;
+	return value;
+}
+
+static __always_inline struct lb_entry
+find_entry(const struct lb_run *run, const struct lb_packet *packet, const struct lb_vip *vip)
 {
 	bool is_long = packet->is_ip6 || vip->flags & LB_DST_PORT_ONLY;
 	struct lb_entry entry = { .position = ring_position(hash_flow(packet, is_long)) };
-	__u32 number = PAGE_OF(entry.position, LB_PAGE_ENTRIES);
-	__u32 key = LB_PAGE_KEY(vip->number, vip->ring, number);
-	__u32 index = entry.position - number * LB_PAGE_ENTRIES;
-	struct lb_ring_page *page = bpf_map_lookup_elem(&lb_rings, &key);
+	__u32 index = (entry.position + (vip->number << 16)) % KNOWN_ENTRIES;
+	__u64 *place = bpf_map_lookup_elem(&lb_entries, &index), known;
+	__u32 tag = ring_tag(run, vip);
 
-	if (page && index < LB_PAGE_ENTRIES)
-		entry.value = page->entries[index];
+	if (!place)
+		return entry;
+	known = *(volatile __u64 *)place;
+	if (known >> 32 == tag)
+		entry.value = known;
+	else
+		entry.value = look_up_entry(vip, entry.position, tag, place);
 	return entry;
 }
 

@@ -108,15 +108,25 @@ const struct lb_bed_case lb_bed_cases[] = {
 };
 const size_t lb_bed_case_count = sizeof(lb_bed_cases) / sizeof(*lb_bed_cases);
 
+/* What is rewritten stays of its family. */
+bool lb_bed_has(const struct lb_bed_row *row)
+{
+	return row->encap != LB_REWRITE || !row->kind->is_to_ip6;
+}
+
 /* --- VIPs and reals -------------------------------------------------------------------------- */
 
-/* VIPs have rings of their own, by encapsulation, table, and the family of their reals. */
+/*
+ * VIPs have rings of their own, by encapsulation, table, and the family of their reals: 16
+ * of them, and so many are what the program has room for to know their entries.
+ */
 static __u32 vip_number(const struct lb_bed_row *row)
 {
-	bool is_to_ip6 = row->kind->is_ip6 || row->kind->is_to_ip6;
+	__u32 family = row->kind->is_ip6 ? 2 : row->kind->is_to_ip6;
 
-	return (__u32)row->encap << 3 | (__u32)row->table << 2 | (__u32)row->kind->is_ip6 << 1 |
-	       (__u32)is_to_ip6;
+	if (row->encap == LB_REWRITE)
+		return 12 + (__u32)row->table * 2 + row->kind->is_ip6;
+	return ((__u32)row->encap * LB_TABLES + (__u32)row->table) * 3 + family;
 }
 
 /* The address of the VIPs of a row; a port that none has makes it no VIP's. */
@@ -170,16 +180,17 @@ static void add_vip(struct lb_case *lb, const struct lb_bed_row *row)
 
 static void add_vips(struct lb_case *lb)
 {
+	static const enum lb_encap encaps[] = { LB_IPIP, LB_GUE, LB_REWRITE };
 	struct lb_bed_row row = {};
-	size_t i;
-	int way;
+	size_t i, way;
 
 	for (i = 0; i < lb_bed_case_count; i++) {
 		row.kind = &lb_bed_cases[i];
-		for (way = 0; way < 4; way++) {
-			row.encap = way & 1 ? LB_GUE : LB_IPIP;
-			row.table = way & 2 ? LB_TABLE_TRANSITIONS : LB_TABLE_FLOWS;
-			add_vip(lb, &row);
+		for (way = 0; way < LB_TABLES * sizeof(encaps) / sizeof(*encaps); way++) {
+			row.encap = encaps[way / LB_TABLES];
+			row.table = (enum lb_table)(way % LB_TABLES);
+			if (lb_bed_has(&row))
+				add_vip(lb, &row);
 		}
 	}
 }
@@ -310,7 +321,14 @@ static __u32 choose_target(const struct lb_bed_row *row, bool is_tested)
 {
 	if (is_tested)
 		return RESTORE_TESTED + row->hash;
-	return row->kind->port ? RESTORE_GROW : RESTORE_STAY;
+	return row->kind->port && row->encap != LB_REWRITE ? RESTORE_GROW : RESTORE_STAY;
+}
+
+static __u32 choose_verdict(const struct lb_bed_row *row, bool is_tested)
+{
+	__u32 target = choose_target(row, is_tested);
+
+	return target == RESTORE_STAY || !row->kind->port ? XDP_PASS : XDP_TX;
 }
 
 static int set_state(const struct lb_bed *bed, const struct lb_bed_row *row, bool is_tested,
@@ -360,7 +378,7 @@ int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsig
 		return err;
 	*ret_each = opts.duration;
 	row->runs += is_tested ? repeat : 0;
-	return opts.retval == (row->kind->port ? XDP_TX : XDP_PASS) ? 0 : -EBADMSG;
+	return opts.retval == choose_verdict(row, is_tested) ? 0 : -EBADMSG;
 }
 
 bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row)

@@ -45,6 +45,9 @@ struct lb_bed {
 	bool is_flood; /* what the maps say at present */
 };
 
+/* lb_bed_has - whether the case can be treated in that way at all. */
+bool lb_bed_has(const struct lb_bed_row *row);
+
 /* lb_bed_open - all programs loaded, their maps filled; one of them attached to @ifindex. */
 int lb_bed_open(struct lb_bed *bed, unsigned int ifindex);
 
