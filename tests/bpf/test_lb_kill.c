@@ -32,6 +32,8 @@
 #define A "tcp/192.0.2.1:80"
 #define B "tcp/192.0.2.2:80"
 #define C "tcp/192.0.2.3:80"
+/* How many writes of ring pages are between two kills; LB_KILL_STEP says otherwise. */
+#define PAGES_APART 80
 
 static struct program_bed bed;
 
@@ -164,17 +166,68 @@ static bool is_write(const struct ptrace_syscall_info *info)
 		info->entry.args[0] == BPF_MAP_DELETE_ELEM);
 }
 
-/* Kills @child before its write number @kill_at. Returns whether it came to that. */
+static __u32 map_id(const char *name)
+{
+	struct bpf_map_info map = {};
+	__u32 len = sizeof(map);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(bed.object, name),
+						&map, &len),
+			 0);
+	return map.id;
+}
+
+/* The id of the map that the bpf() call which @child begins is about. */
+static __u32 called_map(pid_t child, const struct ptrace_syscall_info *info)
+{
+	long attr = ptrace(PTRACE_PEEKDATA, child, (void *)info->entry.args[1], NULL);
+	char path[64], line[128];
+	__u32 id = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", child, (__u32)attr);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "map_id: %u", &id) == 1)
+			break;
+	fclose(file);
+	return id;
+}
+
+/* The writes of one commit that are worth a kill: of a ring's pages one is as good as the next. */
+struct writes {
+	int step; /* that many of pages are one */
+	int pages, count;
+};
+
+static bool is_worth_it(struct writes *writes, pid_t child, const struct ptrace_syscall_info *info)
+{
+	__u32 id;
+
+	if (!is_write(info))
+		return false;
+	id = called_map(child, info);
+	if ((id == map_id(LB_RINGS_NAME) || id == map_id(LB_PREVIOUS_NAME)) &&
+	    writes->pages++ % writes->step)
+		return false;
+	writes->count++;
+	return true;
+}
+
+/* Kills @child before the write number @kill_at of these. Returns whether it came to that. */
 static bool trace_until(pid_t child, int kill_at)
 {
+	const char *env = getenv("LB_KILL_STEP");
+	struct writes writes = { .step = env ? atoi(env) : PAGES_APART };
 	struct ptrace_syscall_info info;
-	int status, writes = 0;
+	int status;
 
 	while (waitpid(child, &status, 0) == child && !WIFEXITED(status) && !WIFSIGNALED(status)) {
 		memset(&info, 0, sizeof(info));
 		ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
 		ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
-		if (is_write(&info) && writes++ == kill_at) {
+		if (is_worth_it(&writes, child, &info) && writes.count == kill_at + 1) {
 			kill(child, SIGKILL);
 			waitpid(child, &status, 0);
 			return true;
@@ -343,15 +396,11 @@ static void assert_killed_well(const struct states *states)
 	free(b);
 }
 
-/*
- * Both ways, @step writes apart. Some writes are of ring pages, of which one is as
- * good as the next; tests/run sets LB_KILL_STEP to 1 where there is time.
- */
+/* Both ways, before every write but for most of those of pages. */
 static void a_kill_leaves_each_vip_before_or_after(void **state)
 {
-	const char *env = getenv("LB_KILL_STEP");
-	int step = env ? atoi(env) : 23, kills = 0;
 	struct states states = {};
+	int kills = 0;
 
 	(void)state;
 	commit(set_before);
@@ -359,17 +408,19 @@ static void a_kill_leaves_each_vip_before_or_after(void **state)
 	commit(set_after);
 	look(&states, 1);
 	commit(set_fresh);
-	for (int kill_at = 0; commit_killed(set_after, kill_at); kill_at += step) {
+	for (; commit_killed(set_after, kills); kills++) {
 		assert_killed_well(&states);
 		commit(set_fresh);
-		kills++;
 	}
-	assert_true(kills > 5);
-	for (int kill_at = 0; commit_killed(set_back, kill_at); kill_at += step) {
+	print_message("# %d kills one way\n", kills);
+	assert_true(kills > 20);
+	for (kills = 0; commit_killed(set_back, kills); kills++) {
 		assert_killed_well(&states);
 		commit(set_fresh);
 		commit(set_after);
 	}
+	print_message("# %d kills back\n", kills);
+	assert_true(kills > 20);
 }
 
 /* The members' map is full but for one: the second write of members is refused. */
@@ -434,29 +485,6 @@ static void set_other_reals(struct lb_model *model)
 	}
 }
 
-/* Whether the bpf() call that @child begins is about the map of the VIPs. */
-static bool is_of_vips(pid_t child, const struct ptrace_syscall_info *info)
-{
-	long attr = ptrace(PTRACE_PEEKDATA, child, (void *)info->entry.args[1], NULL);
-	struct bpf_map_info map = {};
-	__u32 len = sizeof(map), id = 0;
-	char path[64], line[128];
-	FILE *file;
-
-	assert_int_equal(
-		bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(bed.object, LB_VIPS4_NAME),
-				       &map, &len),
-		0);
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", child, (__u32)attr);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "map_id: %u", &id) == 1)
-			break;
-	fclose(file);
-	return id == map.id;
-}
-
 /* The kernel gives an element's memory to the next one at once; packets may still read it. */
 static void packets_are_waited_for_between_two_vips(void **state)
 {
@@ -474,7 +502,7 @@ static void packets_are_waited_for_between_two_vips(void **state)
 		ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_membarrier)
 			is_waited = true;
-		if (is_write(&info) && is_of_vips(child, &info)) {
+		if (is_write(&info) && called_map(child, &info) == map_id(LB_VIPS4_NAME)) {
 			vips++;
 			assert_true(is_waited);
 			is_waited = false;
