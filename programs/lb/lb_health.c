@@ -257,7 +257,8 @@ size_t lb_health_floor(const struct lb_health_check *check, size_t count)
 	return floor < count ? floor : count;
 }
 
-__u32 lb_health_rise(const struct lb_health_target *target)
+/* How many answers in a row bring it in. */
+static __u32 get_rise(const struct lb_health_target *target)
 {
 	return (__u32)target->seen.check->rise << target->level;
 }
@@ -282,7 +283,7 @@ static bool is_falling(const struct lb_health_target *target)
 
 static bool is_rising(const struct lb_health_target *target)
 {
-	return target->seen.is_failed && target->successes >= lb_health_rise(target);
+	return target->seen.is_failed && target->successes >= get_rise(target);
 }
 
 bool lb_health_is_ripe(const struct lb_health_target *target)

@@ -115,7 +115,5 @@ void lb_health_changed(const struct lb_health_change *change, __u64 now_ms);
 
 /* lb_health_floor - how many of @count reals have to stay in. */
 size_t lb_health_floor(const struct lb_health_check *check, size_t count);
-/* lb_health_rise - how many answers in a row bring it in. */
-__u32 lb_health_rise(const struct lb_health_target *target);
 
 #endif

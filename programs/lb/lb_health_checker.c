@@ -20,6 +20,7 @@
 #define RETRY_MS 1000 /* after one that failed */
 #define BUSY_MS 20    /* while another command is at it */
 #define BUSY_TOLD 250 /* after so many of them */
+#define LOOK_MS 100   /* so long lb_hc may be away before what probes say counts nothing */
 #define WAIT_MS 60000
 #define FDS_BESIDE 64
 
@@ -47,27 +48,6 @@ static void trouble(struct lb_checker *checker, enum lb_trouble which,
 	lb_say_trouble(&checker->troubles, which, why->text, get_now_ms(checker));
 }
 
-/* What is not checked although one may think so. */
-static void tell_view(struct lb_checker *checker, const struct lb_health_view *view)
-{
-	struct slot_reason why;
-
-	if (view->unasked) {
-		slot_reason_set(&why, 0,
-				"%zu VIPs of UDP, with all ports or of a prefix are not checked: "
-				"they need lines of their own",
-				view->unasked);
-		trouble(checker, LB_TROUBLE_UNASKED, &why);
-	}
-	if (view->orphans) {
-		slot_reason_set(&why, 0,
-				"%zu reals are out by an earlier check, of VIPs that have none "
-				"now; slotctl lb real up brings them in",
-				view->orphans);
-		trouble(checker, LB_TROUBLE_ORPHANS, &why);
-	}
-}
-
 /* @file: the checker's own, or the one that is to take its place. */
 static int absorb(struct lb_checker *checker, const struct lb_health_file *file,
 		  const struct lb_model *model, struct slot_reason *why)
@@ -87,7 +67,7 @@ static int absorb(struct lb_checker *checker, const struct lb_health_file *file,
 	if (lb_health_merge(&checker->health, view.seen, view.count, get_now_ms(checker)))
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	checker->has_transitions = view.has_transitions;
-	tell_view(checker, &view);
+	lb_say_unasked(&checker->troubles, view.unasked, view.orphans, get_now_ms(checker));
 	return 0;
 }
 
@@ -105,10 +85,12 @@ static int sync_maps(struct lb_checker *checker, const struct lb_health_file *fi
 void lb_checker_look(struct lb_checker *checker)
 {
 	struct slot_reason why;
-	__u64 sent = 0;
+	__u64 sent = checker->sent;
 
-	if (checker->marked && !lb_health_sent_get(&checker->file, &why, &sent)) {
-		checker->is_blind = sent == checker->sent;
+	if (checker->marked) {
+		/* maps that cannot be read are those of an lb_hc that is gone */
+		checker->is_blind = lb_health_sent_get(&checker->file, &why, &sent) ||
+				    sent == checker->sent;
 		checker->sent = sent;
 		checker->sent_ms = get_now_ms(checker);
 		checker->marked = 0;
@@ -477,6 +459,8 @@ int lb_checker_step(struct lb_checker *checker, struct slot_reason *why)
 	now = get_now_ms(checker);
 	if (checker->is_once || checker->is_over)
 		return 0;
+	if (now >= checker->sent_ms + LOOK_MS)
+		lb_checker_look(checker);
 	if (now >= checker->sync_ms)
 		err = run_sync(checker, now, why);
 	if (!err && now >= checker->round_ms)

@@ -39,7 +39,6 @@ struct lb_probes {
 	__u64 curl_due_ms; /* when curl wants to be called; LB_HEALTH_NEVER: need not */
 	struct probe *all, *free;
 	struct lb_probes_setup setup;
-	size_t count;
 	bool is_epoll_broken;
 };
 
@@ -192,7 +191,6 @@ static void release(struct probe *probe)
 	probe->target = NULL;
 	probe->next = probes->free;
 	probes->free = probe;
-	probes->count--;
 }
 
 void lb_probes_free(struct lb_probes *probes)
@@ -209,11 +207,6 @@ void lb_probes_free(struct lb_probes *probes)
 	slot_cleanup_close(&probes->epoll_fd);
 	free(probes->all);
 	free(probes);
-}
-
-size_t lb_probes_count(const struct lb_probes *probes)
-{
-	return probes->count;
 }
 
 /* --- one of them -------------------------------------------------------------------------- */
@@ -320,7 +313,6 @@ int lb_probes_start(struct lb_probes *probes, const struct lb_health_file *file,
 		return -ENOMEM;
 	}
 	probes->free = probe->next;
-	probes->count++;
 	probe->target = target;
 	target->probe = probe;
 	return 0;

@@ -39,7 +39,6 @@ int lb_probes_start(struct lb_probes *probes, const struct lb_health_file *file,
 		    struct lb_health_target *target);
 /* lb_probes_expire - its time is over: it is done. */
 void lb_probes_expire(struct lb_health_target *target);
-size_t lb_probes_count(const struct lb_probes *probes);
 
 /*
  * lb_probes_wait - until something happens, at most @timeout_ms, and handle it.

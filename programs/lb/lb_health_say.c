@@ -31,6 +31,26 @@ void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which)
 	*last = '\0';
 }
 
+void lb_say_unasked(struct lb_troubles *troubles, size_t vips, size_t orphans, __u64 now_ms)
+{
+	char text[256];
+
+	if (vips) {
+		snprintf(text, sizeof(text),
+			 "%zu VIPs of UDP, with all ports or of a prefix are not checked: they "
+			 "need lines of their own",
+			 vips);
+		lb_say_trouble(troubles, LB_TROUBLE_UNASKED, text, now_ms);
+	}
+	if (orphans) {
+		snprintf(text, sizeof(text),
+			 "%zu reals are out by an earlier check, of VIPs that have none now; "
+			 "slotctl lb real up brings them in",
+			 orphans);
+		lb_say_trouble(troubles, LB_TROUBLE_ORPHANS, text, now_ms);
+	}
+}
+
 static void format_name(const struct lb_health_target *target, char ret_text[NAME_SIZE])
 {
 	char vip[LB_WORDS_MAX], host[LB_WORDS_MAX];

@@ -30,6 +30,9 @@ void lb_say_trouble(struct lb_troubles *troubles, enum lb_trouble which, const c
 /* lb_say_over - if it was said. */
 void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which);
 
+/* lb_say_unasked - VIPs that no check is for, and reals of such that a checker took out. */
+void lb_say_unasked(struct lb_troubles *troubles, size_t vips, size_t orphans, __u64 now_ms);
+
 void lb_say_change(const struct lb_health_change *change, const struct lb_health *health,
 		   __u64 now_ms);
 /* lb_say_left - it fails, and is left in (is_kept) or to the operator who set it down. */

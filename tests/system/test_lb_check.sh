@@ -167,6 +167,10 @@ has_said() {
 	grep -qE "$1" "$LOG"
 }
 
+has_said_twice() {
+	[[ $(grep -cE "$1" "$LOG") -ge 2 ]]
+}
+
 # says SENTENCE PATTERN: within a moment
 says() {
 	wait_for 20 has_said "$2"
@@ -323,6 +327,16 @@ test_lb_hc_does_not_send() {
 	wait_for 20 is_state "$VIP" r1 failed
 	is "until it sends again" "$(state "$VIP" r1)" failed
 	says "which is said" "^no longer: lb_hc has sent none"
+	host_nginx r1
+	wait_for 20 all_are active
+	edge_ctl eth0:tc-egress detach >/dev/null
+	host_die r1
+	wait_for 20 has_said_twice '^lb_hc has sent none'
+	is "the same where it is gone with its chain" "$(count_state active)" 3
+	edge_ctl eth0:tc-egress apply >/dev/null
+	owner lb_hc --map-dir "$HC_DIR" set source "$(host4 edge)" source "$(host6 edge)"
+	wait_for 20 is_state "$VIP" r1 failed
+	is "until the chain is back" "$(state "$VIP" r1)" failed
 }
 
 test_other_commands_meanwhile() {
