@@ -5,7 +5,6 @@
  * finds nothing left over.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -518,12 +517,8 @@ static void packets_are_waited_for_between_two_vips(void **state)
 int main(void)
 {
 	struct tap_plan plan = {};
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		return 1;
+	progrun_stay();
 	ADD(a_kill_leaves_each_vip_before_or_after);
 	ADD(packets_are_waited_for_between_two_vips);
 	ADD(a_failure_half_way_is_taken_back);

@@ -4,7 +4,6 @@
  * once the generation is raised, and within seconds where nobody came to raise it.
  */
 #include <arpa/inet.h>
-#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -45,16 +44,6 @@ static void open_case(struct lb_case *lb, struct lb_case_vip *spec)
 		ring[i] = SECOND;
 	lb_case_ring(lb, 0, 1, ring);
 	lb_case_vip(lb, spec);
-}
-
-/* Each CPU knows its own. */
-static void stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
 static void run_tcp(const struct lb_case *lb, const char *vip, struct progrun *ret_run)
@@ -249,7 +238,7 @@ int main(void)
 {
 	struct tap_plan plan = {};
 
-	stay_here();
+	progrun_stay();
 	ADD(a_changed_vip_counts_with_the_next_generation);
 	ADD(a_changed_vip_counts_soon_without_one);
 	ADD(a_ring_written_anew_counts_with_the_next_generation);

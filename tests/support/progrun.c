@@ -2,6 +2,7 @@
 #include "tests/support/progrun.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,16 @@ struct bpf_object *progrun_open(const char *name)
 	libbpf_set_print(print_warnings);
 	snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
 	return bpf_object__open_file(path, NULL);
+}
+
+/* Of a set with one CPU that there is nothing can be refused. */
+void progrun_stay(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	sched_setaffinity(0, sizeof(set), &set);
 }
 
 int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run)

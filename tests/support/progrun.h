@@ -20,6 +20,9 @@ struct progrun {
 /* progrun_open - open an object of the build folder, "bpf/pass.bpf.o"; NULL if it cannot. */
 struct bpf_object *progrun_open(const char *name);
 
+/* progrun_stay - all runs from now on on one CPU, for programs that keep things for each. */
+void progrun_stay(void);
+
 /* progrun_packet - run @prog_fd on @p once. Returns 0 or -errno. */
 int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run);
 
