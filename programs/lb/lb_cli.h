@@ -28,9 +28,6 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
 /* lb_cli_value - the rest of @word if it is `name=value`; else NULL. */
 const char *lb_cli_value(const char *word, const char *name);
 
-/* lb_cli_read - the file @path; @ret_text is the caller's to free. Returns 0 or -errno. */
-int lb_cli_read(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len);
-
 /* lb_cli_load - make @model what the dump in the file @path says. Returns 0 or -errno. */
 int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *why);
 

@@ -11,18 +11,13 @@
 /* A million source prefixes at some 100 bytes are half of it. */
 #define FILE_SIZE_MAX (256U << 20)
 
-int lb_cli_read(const char *path, struct slot_reason *why, char **ret_text, size_t *ret_len)
-{
-	return program_file_read(path, FILE_SIZE_MAX, why, ret_text, ret_len);
-}
-
 static int edit_from_file(struct lb_model *model, const char *path, struct slot_reason *why,
 			  int (*parse)(const char *, size_t, struct lb_model *,
 				       struct slot_reason *))
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
-	int err = lb_cli_read(path, why, &text, &len);
+	int err = program_file_read(path, FILE_SIZE_MAX, why, &text, &len);
 
 	if (err)
 		return err;

@@ -13,7 +13,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb.h"
-#include "programs/lb/lb_cli.h"
+#include "programs/shared/file.h"
 
 #define SYNC_MS 5000  /* what others change in the maps is seen so soon */
 #define ROUND_MS 250  /* changes of so long are made as one */
@@ -23,6 +23,7 @@
 #define LOOK_MS 100   /* so long lb_hc may be away before what probes say counts nothing */
 #define WAIT_MS 60000
 #define FDS_BESIDE 64
+#define FILE_SIZE_MAX (4U << 20)
 
 const struct lb_checker lb_checker_closed = { .signal_fd = -1 };
 
@@ -317,7 +318,7 @@ static int load_file(const struct lb_checker *checker, struct slot_reason *why,
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
-	int err = lb_cli_read(checker->path, why, &text, &len);
+	int err = program_file_read(checker->path, FILE_SIZE_MAX, why, &text, &len);
 
 	if (err)
 		return err;
