@@ -323,7 +323,10 @@ static int load_file(const struct lb_checker *checker, struct slot_reason *why,
 	if (err)
 		return err;
 	err = lb_health_file_parse(text, len, why, ret_file);
-	return err ? slot_reason_prefix(why, err, "%s: ", checker->path) : 0;
+	if (err)
+		return slot_reason_prefix(why, err, "%s: ", checker->path);
+	lb_health_dir_find(checker->map_dir, ret_file);
+	return 0;
 }
 
 /* The new one counts from its first look at the maps on; until then the old one does. */

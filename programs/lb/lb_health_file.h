@@ -3,7 +3,7 @@
  * What `slotctl lb check` is told, as a file of lines. Pure: no system call but for
  * memory.
  *
- *	lb_hc /sys/fs/bpf/slotd/eth0:tc-egress/maps/lb_hc
+ *	lb_hc /sys/fs/bpf/lb_hc_maps
  *	check default http path=/health interval=2s fall=3
  *	check tcp/192.0.2.1:443 tcp
  *

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sys/file.h>
 
@@ -139,10 +141,24 @@ int lb_health_view_make(const struct lb_model *model, const struct lb_health_fil
 	return 0;
 }
 
-/*
- * The folder's name begins with numbers of the network namespace and the interface, so
- * it may be given as a pattern.
- */
+/* By its name, as an owner without root may pass through the folder of all chains, not list it. */
+void lb_health_dir_find(const char *map_dir, struct lb_health_file *file)
+{
+	char copy[PATH_MAX], dir[LB_HEALTH_TEXT_MAX];
+	const char *chain;
+	size_t len = strlen(map_dir);
+
+	if (*file->lb_hc_dir || len >= sizeof(copy))
+		return;
+	memcpy(copy, map_dir, len + 1);
+	/* CHAIN/maps/lb */
+	chain = dirname(dirname(copy));
+	if (snprintf(dir, sizeof(dir), "%s:tc-egress/maps/lb_hc", chain) < (int)sizeof(dir) &&
+	    !access(dir, F_OK))
+		strcpy(file->lb_hc_dir, dir);
+}
+
+/* Who may list the folder of all chains, which is root, may give a pattern. */
 static int find_dir(const struct lb_health_file *file, struct slot_reason *why,
 		    char ret_dir[PATH_MAX])
 {
@@ -194,7 +210,9 @@ int lb_health_marks_set(const struct lb_health_file *file, const struct lb_healt
 		return view->needs_marks ?
 			       slot_reason_set(why, -EINVAL,
 					       "reals are behind tunnels, and the file has no line "
-					       "lb_hc with the folder of lb_hc's maps") :
+					       "lb_hc with the folder of lb_hc's maps, "
+					       "nor is there a slot lb_hc at this "
+					       "interface's TC egress") :
 			       0;
 	err = find_dir(file, why, dir);
 	err = err ? err : lb_hc_open(dir, true, why, &hc);

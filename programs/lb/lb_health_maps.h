@@ -27,6 +27,12 @@ int lb_health_view_make(const struct lb_model *model, const struct lb_health_fil
 void lb_health_view_free(struct lb_health_view *view);
 
 /*
+ * lb_health_dir_find - where @file names no folder of lb_hc's maps: that of the slot lb_hc at
+ * the TC egress of the interface whose chain has lb's maps in @map_dir, if it is there.
+ */
+void lb_health_dir_find(const char *map_dir, struct lb_health_file *file);
+
+/*
  * lb_health_marks_set - make the file's block of marks in lb_hc's maps those of @view;
  * other marks stay. Returns 0, -EINVAL where marks are needed and the file names no
  * maps, or -errno; says why.

@@ -106,9 +106,18 @@ once() {
 	in_ns edge "${CHECK[@]}"
 }
 
+# A chain for lb_hc is found by itself, though the owner may not list the chains.
+name_lb_hc() {
+	if has_tcx; then
+		echo "# lb_hc is at the TC egress of lb's interface"
+	else
+		echo "lb_hc $HC_DIR"
+	fi
+}
+
 write_conf() {
 	cat >"$BED/check.conf" <<-END
-		lb_hc $HC_DIR
+		$(name_lb_hc)
 		source $(host4 edge)   # the same that the host would choose
 		check default http interval=${INTERVAL}ms timeout=${TIMEOUT}ms fall=$FALL rise=$RISE ${1:-}
 		check $VIP_6 tcp interval=${INTERVAL}ms timeout=${TIMEOUT}ms fall=$FALL rise=$RISE
