@@ -137,7 +137,7 @@ static int show_stats(const struct program_context *ctx, const struct lb_stats *
 	else if (program_json_print(ctx, stats_json(&lb.model, shown)) != PROGRAM_OK)
 		return PROGRAM_FAILED;
 	/* Whoever watches through a pipe shall see each look when it is there. */
-	return fflush(ctx->out) ? PROGRAM_FAILED : PROGRAM_OK;
+	return fflush(ctx->out) || ferror(ctx->out) ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
 int lb_cmd_stats(const struct program_context *ctx, int argc, char **argv)

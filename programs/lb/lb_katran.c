@@ -67,14 +67,19 @@ static int get_real(const json_t *item, struct slot_reason *why, struct lb_real_
 		    __u32 *ret_flags)
 {
 	const __u32 known = KATRAN_REAL_IP6 | KATRAN_REAL_LOCAL;
-	struct lb_real_spec spec = { .weight = 1 };
+	struct lb_real_spec spec = {};
 	char text[LB_WORDS_MAX];
 	int err = lb_json_known(item, NAMES("address", "weight", "flags"), why);
 
 	err = err ? err : slot_json_get_text(item, "address", sizeof(text), why, text);
 	err = err ? err : lb_address_parse(text, why, &spec.host);
-	if (!err && json_object_get(item, "weight"))
-		err = slot_json_get_number(item, "weight", LB_WEIGHT_MAX + 1, why, &spec.weight);
+	/* 1 would let in again what is drained there. */
+	if (!err && !json_object_get(item, "weight"))
+		err = slot_reason_set(why, -EINVAL,
+				      "'weight' is missing; where it was left out for being 0, as "
+				      "protobuf's JSON may, write 0, which drains the real");
+	err = err ? err :
+		    slot_json_get_number(item, "weight", LB_WEIGHT_MAX + 1, why, &spec.weight);
 	err = err ? err : get_flags(item, known, why, ret_flags);
 	if (!err)
 		*ret_spec = spec;

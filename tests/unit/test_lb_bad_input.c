@@ -41,6 +41,7 @@ static void assert_says(const char *words)
 	"{\"vip\": {\"address\": \"" addr "\", \"port\": 80, \"protocol\": 6}" more "}"
 #define REALS(list) ", \"reals\": [" list "]"
 #define REAL(more) "{\"address\": \"203.0.113.1\"" more "}"
+#define WEIGHED(more) REAL(", \"weight\": 1" more)
 #define QUIC(list) "{\"vips\": [], \"qreals\": [" list "]}"
 
 static int import(const char *text)
@@ -66,8 +67,10 @@ static const struct row rows[] = {
 	{ "a prefix with bits behind it", "[" VIP("198.51.100.1/24", "") "]", "198.51.100.1/24" },
 	{ "a VIP twice", "[" VIP("192.0.2.1", "") ", " VIP("192.0.2.1", "") "]",
 	  "item 2: VIP tcp/192.0.2.1:80 is there already" },
-	{ "a real twice", "[" VIP("192.0.2.1", REALS(REAL("") ", " REAL(", \"weight\": 2"))) "]",
+	{ "a real twice", "[" VIP("192.0.2.1", REALS(WEIGHED("") ", " REAL(", \"weight\": 2"))) "]",
 	  "item 1: real 2: VIP tcp/192.0.2.1:80 has the real 203.0.113.1 already" },
+	{ "a real without a weight", "[" VIP("192.0.2.1", REALS(REAL(""))) "]",
+	  "item 1: real 1: 'weight' is missing" },
 	{ "a huge weight", "[" VIP("192.0.2.1", REALS(REAL(", \"weight\": 65536"))) "]",
 	  "item 1: real 1: 'weight': a number from 0 to 65535 expected" },
 	{ "a weight below 0", "[" VIP("192.0.2.1", REALS(REAL(", \"weight\": -1"))) "]",
@@ -78,7 +81,7 @@ static const struct row rows[] = {
 	{ "flags that nobody knows", "[" VIP("192.0.2.1", ", \"flags\": 1024") "]",
 	  "item 1: 'flags': 1024 has flags that are not known" },
 	{ "a real's flags that nobody knows",
-	  "[" VIP("192.0.2.1", REALS(REAL(", \"flags\": 4"))) "]",
+	  "[" VIP("192.0.2.1", REALS(WEIGHED(", \"flags\": 4"))) "]",
 	  "item 1: real 1: 'flags': 4 has flags that are not known" },
 	{ "a protocol that is not balanced",
 	  "[{\"vip\": {\"address\": \"192.0.2.1\", \"port\": 80, \"protocol\": 1}}]",
@@ -87,7 +90,7 @@ static const struct row rows[] = {
 	  "[{\"vip\": {\"address\": \"192.0.2.1\", \"port\": 65536, \"protocol\": 6}}]",
 	  "item 1: 'port'" },
 	{ "an address that is none", "[" VIP("192.0.2", "") "]", "'192.0.2'" },
-	{ "an IPv4 real for an IPv6 VIP", "[" VIP("2001:db8::1", REALS(REAL(""))) "]",
+	{ "an IPv4 real for an IPv6 VIP", "[" VIP("2001:db8::1", REALS(WEIGHED(""))) "]",
 	  "an IPv6 VIP cannot have an IPv4 real" },
 	{ "a VIP without an address", "[{\"vip\": {\"port\": 80, \"protocol\": 6}}]",
 	  "item 1: 'address' is missing" },
@@ -118,7 +121,7 @@ static void a_list_says_what_katran_says(void **state)
 	assert_int_equal(
 		import("[" VIP(
 			"192.0.2.1",
-			", \"flags\": \"36\", \"setFlag\": true" REALS(REAL(
+			", \"flags\": \"36\", \"setFlag\": true" REALS(WEIGHED(
 				", \"flags\": 2") ", {\"address\": \"203.0.113.2\", \"weight\": 0}, "
 						  "{\"address\": \"2001:db8::3\", \"weight\": 65535, \"flags\": 1}")) "]"),
 		0);
