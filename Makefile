@@ -369,6 +369,9 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md) \
 		$(wildcard programs/*/*.service)
+	for r in $(wildcard programs/*/README.md bpf/*/README.md); do \
+		install -D -m 0644 $$r $(DESTDIR)$(docdir)/$$r || exit 1; \
+	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/LICENSES $(wildcard LICENSES/*)
 
 clean: ## remove what was built; downloaded packages and kernels stay
