@@ -47,6 +47,7 @@ static int open_for(const char *map_dir, enum use use, struct slot_reason *why, 
 	struct lb lb = LB_CLOSED;
 	int err = lb_maps_open(map_dir, use == TO_WRITE, why, &lb.maps);
 
+	(void)shared_fd; /* held until this returns */
 	if (!err)
 		err = load(&lb, use, why);
 	if (!err && lb_model_copy(&lb.current, &lb.model))
