@@ -23,6 +23,19 @@ static bool has_shape(const struct bpf_map_info *info, const struct program_map 
 	       info->value_size == map->value_size && info->max_entries == map->max_entries;
 }
 
+static const char *hint_at(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "; does the program run in this slot, as new as slotctl?";
+	case -EACCES:
+	case -EPERM:
+		return "; maps are root's and the slot's owner's (slotctl slots)";
+	default:
+		return "";
+	}
+}
+
 int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
 		     struct slot_reason *why, int *ret_fd)
 {
@@ -39,7 +52,7 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 	fd = bpf_obj_get_opts(path, &opts);
 	if (fd < 0)
 		return slot_reason_set(why, fd, "cannot open map '%s': %s%s", path, strerror(-fd),
-				       fd == -ENOENT ? "; does the program run in this slot?" : "");
+				       hint_at(fd));
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return slot_reason_set(why, err, "cannot read what map '%s' is: %s", path,

@@ -228,7 +228,9 @@ static int list_and_change_as_nobody(void)
 		return 2;
 	if (program_bed_run(&bed, "deny add tcp/81") != PROGRAM_FAILED ||
 	    strcmp(bed.err,
-		   "cannot open map '" PROGRAM_BED_DIR "/fw_sources4': Permission denied\n") != 0)
+		   "cannot open map '" PROGRAM_BED_DIR
+		   "/fw_sources4': Permission denied; maps are root's and the slot's owner's "
+		   "(slotctl slots)\n") != 0)
 		return 3;
 	return 0;
 }
@@ -264,11 +266,11 @@ static void a_missing_map_is_named(void **state)
 	program_bed_assert_fails(&bed, "list",
 				 "cannot open map '" PROGRAM_BED_DIR
 				 "/fw_ports': No such file or directory; "
-				 "does the program run in this slot?\n");
+				 "does the program run in this slot, as new as slotctl?\n");
 	program_bed_assert_fails(&bed, "deny add tcp/80",
 				 "cannot open map '" PROGRAM_BED_DIR
 				 "/fw_ports': No such file or directory; "
-				 "does the program run in this slot?\n");
+				 "does the program run in this slot, as new as slotctl?\n");
 }
 
 static void a_map_of_another_layout_is_refused(void **state)
