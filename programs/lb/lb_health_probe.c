@@ -369,6 +369,22 @@ static void judge_connect(const struct probe *probe, CURLcode code, struct lb_he
 		 err ? strerror(err) : curl_easy_strerror(code));
 }
 
+/* After the connection: what curl's own words hide. */
+static const char *name_error(CURLcode code)
+{
+	switch (code) {
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return "the answer is not HTTP";
+	case CURLE_OUT_OF_MEMORY:
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+#endif
+		return "a header without an end";
+	default:
+		return curl_easy_strerror(code);
+	}
+}
+
 static struct lb_health_result judge(const struct probe *probe, CURLcode code)
 {
 	struct lb_health_result result = { .outcome = LB_HEALTH_FAILED };
@@ -383,7 +399,7 @@ static struct lb_health_result judge(const struct probe *probe, CURLcode code)
 	if (code && !connected_us)
 		judge_connect(probe, code, &result);
 	else if (code)
-		snprintf(result.error, sizeof(result.error), "%s", curl_easy_strerror(code));
+		snprintf(result.error, sizeof(result.error), "%s", name_error(code));
 	else if (probe->kind == LB_HEALTH_HTTP &&
 		 (status < probe->status_from || status > probe->status_to))
 		snprintf(result.error, sizeof(result.error), "status %ld, expected %u to %u",

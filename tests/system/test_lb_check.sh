@@ -400,10 +400,39 @@ is_locked() {
 	! flock -n "$LB_DIR" true
 }
 
+# misbehaves WHAT PREFIX PART PATTERN: r1 answers so, and the checker makes that of it
+misbehaves() {
+	local server
+
+	spawn r1 "$BED/log/bad" "$BED_TOOLS/bad_server" "$2" "$3"
+	server=$BED_SPAWNED
+	TRAFFIC+=("$server")
+	wait_for 10 in_ns r1 bash -c ': </dev/tcp/127.0.0.1/80' 2>/dev/null
+	matches "$1" "$(once | grep "$VIP .*$(host4 r1)")" "$4"
+	stop "$server"
+}
+
+test_servers_that_misbehave() {
+	local status='HTTP/1.1 200 OK\r\n' a_lot INTERVAL=5000 TIMEOUT=2000
+
+	a_lot=$(printf 'x%.0s' {1..1000})
+	stop "$CHECKER"
+	write_conf
+	host_die r1
+	misbehaves "a body without an end is not read" "$status\r\n" "$a_lot" 'yes$'
+	misbehaves "nor headers without an end" "$status" "x: $a_lot\r\n" 'yes$'
+	misbehaves "a header without an end" "$status" "$a_lot" 'no: '
+	misbehaves "what is no HTTP" '' "$a_lot" 'no: the answer is not HTTP'
+	misbehaves "status after status" '' 'HTTP/1.1 100 Continue\r\n\r\n' 'no: '
+	misbehaves "half an answer" 'HTTP/1.1 200' '' 'no: no answer within 2000 ms'
+}
+
 test_once() {
-	local out
+	# one probe each: it has the time that a busy machine needs
+	local out INTERVAL=$((5000 * TAP_SCALE)) TIMEOUT=$((3000 * TAP_SCALE))
 
 	stop "$CHECKER"
+	write_conf
 	out=$(once)
 	is "all answer: the exit status is 0" $? 0
 	is "each real has a line" "$(grep -cE ' active .* yes$' <<<"$out")" 6
@@ -416,7 +445,7 @@ test_once() {
 	is "nothing is taken out" "$(count_state failed)" 0
 	host_nginx r1
 	# a second's worth of it comes in time, its end does not
-	echo "check $VIP http path=/long interval=4s timeout=3s" >>"$BED/check.conf"
+	echo "check $VIP http path=/long interval=${INTERVAL}ms timeout=${TIMEOUT}ms" >>"$BED/check.conf"
 	is "of a long answer the status counts" "$(once --json | jq '[.reals[].answers] | all')" true
 	is "no probe is left in TIME_WAIT" "$(in_ns edge ss -Htan state time-wait | wc -l)" 0
 	out=$(owner lb --map-dir "$LB_DIR" check "$BED/check.conf" 2>&1)
