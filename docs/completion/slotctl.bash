@@ -29,6 +29,24 @@ _slotctl_given() {
 	echo "$given"
 }
 
+# _slotctl_program PROGRAM WORD...: what may follow these words.
+_slotctl_program() {
+	case "$#:$1 ${2:-} ${3:-}" in
+	1:*) slotctl "$1" --help 2>/dev/null | awk '/^  [a-z]/ { print $1 }' ;;
+	2:'lb vip '*) echo 'add set del show' ;;
+	2:'lb real '*) echo 'add del set drain undrain down up weight list' ;;
+	2:'lb ring '*) echo 'show refresh' ;;
+	2:'lb server-id '* | 2:'lb source '* | 2:'lb tunnel '*) echo 'add del list' ;;
+	2:'firewall allow '* | 2:'firewall deny '* | 2:'decap addr '*) echo 'add del' ;;
+	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
+	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
+	[0-3]:*) ;;
+	*:'lb vip add' | *:'lb vip set') echo 'encap= table= ring= window= flags=' ;;
+	*:'lb real set') echo 'mac= local=' ;;
+	*:'lb real add') echo 'weight= mac= local=' ;;
+	esac
+}
+
 _slotctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -42,6 +60,8 @@ _slotctl() {
 		esac
 	done
 	COMPREPLY=()
+	# an option stands where a file could
+	[[ $word != -* ]] || before=''
 	case $before in
 	-c | --chain)
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
@@ -89,15 +109,8 @@ _slotctl() {
 			return
 		fi
 		;;
-	lb:*)
-		case $before in
-		lb) words=$(slotctl lb --help 2>/dev/null | awk '/^  [a-z]/ { print $1 }') ;;
-		vip) words='add set del show' ;;
-		real) words='add del set drain undrain down up weight list' ;;
-		ring) words='show refresh' ;;
-		server-id | source | tunnel) words='add del list' ;;
-		set) words='gateway= gue-port= source4= source6= new-flows=' ;;
-		esac
+	firewall:* | decap:* | lb:* | lb_hc:*)
+		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
