@@ -126,6 +126,9 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	size_t i;
 	int err = slot_ctl_get(ctl, "slots", &answer);
 
+	if (err == -ENOTCONN)
+		slot_reason_append(&ctl->failure.why, err, " (with --map-dir %s needs no slotd)",
+				   cli->name);
 	if (err)
 		return err;
 	results = json_object_get(answer, "results");

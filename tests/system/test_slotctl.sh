@@ -86,6 +86,8 @@ test_no_daemon() {
 	is "without slotd slotctl fails" $? 1
 	matches "and asks whether it runs" "$out" \
 		"^slotctl: cannot reach slotd at '$BED_CTL_SOCKET': .*; is it running\?$"
+	matches "programs' commands say how to do without" "$(bed_ctl firewall list 2>&1)" \
+		"is it running\? \(with --map-dir firewall needs no slotd\)$"
 	succeeds "verify needs no slotd" "$BED_BIN/slotctl" verify "$BED_OBJECTS/decap.bpf.o"
 }
 
