@@ -73,6 +73,9 @@ static void draw_ports(struct draw *draw)
 	/* Few of them at times, so that flows are met again. */
 	draw->client_port = (uint16_t)(one_in(random, 2) ? 31000 + lb_random_below(random, 64) :
 							   1 + lb_random_below(random, 65535));
+	/* An answer to it would be a tunnel with anything in it. */
+	if (draw->client_port == LB_RANDOM_GUE_PORT)
+		draw->client_port++;
 	draw->port = draw->vip->port ? draw->vip->port :
 				       (uint16_t)(1 + lb_random_below(random, PORTS));
 }
