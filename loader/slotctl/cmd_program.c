@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/config.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
 
@@ -90,6 +91,47 @@ static int find_map_dir(struct slot_ctl *ctl, const json_t *answer, const char *
 	return 0;
 }
 
+static bool has_slot(const json_t *answer, const char *name)
+{
+	const json_t *slot;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "slots"), i, slot)
+		if (!strcmp(slot_answer_text(slot, "name"), name) ||
+		    !strcmp(slot_answer_text(slot, "program"), name))
+			return true;
+	return false;
+}
+
+/*
+ * Without --chain: the only one of several that has a slot for @name, as the chain of lb_hc at
+ * lb's interface has none for lb. If there is no such one, slot_ctl_get() says what to do.
+ */
+static int choose_chain(struct slot_ctl *ctl, const char *name)
+{
+	static char chosen[SLOT_CHAIN_NAME_MAX];
+	const struct slot_request request = { .method = "GET", .path = "/v1/status" };
+	json_auto_t *status = NULL;
+	const json_t *chains, *chain;
+	size_t found = 0, i;
+	int err = ctl->chain ? 0 : slot_ctl_send(ctl, &request, &status);
+
+	chains = json_object_get(status, "chains");
+	json_array_foreach(chains, i, chain) {
+		json_auto_t *answer = NULL;
+
+		ctl->chain = slot_answer_text(chain, "interface");
+		err = slot_ctl_get(ctl, "slots", &answer);
+		if (err)
+			break;
+		if (has_slot(answer, name) && !found++)
+			snprintf(chosen, sizeof(chosen), "%s", ctl->chain);
+	}
+	if (status)
+		ctl->chain = found == 1 ? chosen : NULL;
+	return err;
+}
+
 static const struct program_command *find_command(const struct program_cli *cli, const char *name)
 {
 	const struct program_command *command = cli->commands;
@@ -124,8 +166,9 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	json_auto_t *answer = NULL;
 	const json_t *results, *result;
 	size_t i;
-	int err = slot_ctl_get(ctl, "slots", &answer);
+	int err = choose_chain(ctl, cli->name);
 
+	err = err ? err : slot_ctl_get(ctl, "slots", &answer);
 	if (err == -ENOTCONN)
 		slot_reason_append(&ctl->failure.why, err, " (with --map-dir %s needs no slotd)",
 				   cli->name);

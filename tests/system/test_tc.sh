@@ -77,6 +77,10 @@ test_shown_as_xdp_chains_are() {
 	is "status lists both" "$(bed_get status '[.chains[].interface] | sort | join(" ")')" \
 		"eth0 $TC"
 	matches "a link holds it" "$(tc_links)" '^[0-9]+$'
+	matches "a program's commands find the only chain that has it" "$(bed_ctl lb_hc list 2>&1)" \
+		'^1 198.51.100.2 ipip'
+	matches "and ask for one of several" "$(bed_ctl firewall list 2>&1)" \
+		"name one with --chain"
 	matches "verify tells the hook of an object" \
 		"$("$BED_BIN/slotctl" verify "$LB_HC" 2>&1)" "tc-egress"
 }
