@@ -49,6 +49,7 @@ static const struct row rows[] = {
 	{ "down, flows, TCP", "", TCP, DOWN, 1, DEL, 2 },
 	{ "down, flows, UDP", "", UDP, DOWN, 1, DEL, 2 },
 	{ "down, flow migration, UDP", "flags=flow-migration", UDP, DOWN, 2, NULL, 0 },
+	{ "down, flow migration, TCP", "flags=flow-migration", TCP, DOWN, 1, NULL, 0 },
 	{ "down, transitions, TCP", "table=transitions", TCP, DOWN, 2, NULL, 0 },
 	{ "down, QUIC id", "flags=quic", QUIC, DOWN, 1, NULL, 0 },
 	{ "del, flows, TCP", "", TCP, DEL, 2, NULL, 0 },

@@ -2,6 +2,7 @@
 /* lb: what the flow table forgets, and whose place a new flow takes. Times are set in the map. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include <linux/bpf.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "tests/support/lb_case.h"
 #include "tests/support/tap.h"
@@ -67,28 +69,22 @@ static __u32 send_to(__u8 proto, __u8 flags)
 	return run.bytes[14 + 19] == 10 ? REAL4 : OTHER4;
 }
 
-/* The only bucket that is not empty, and where it is. */
+/* The first bucket that is not empty, and where it is; NULL if all are. */
 static struct lb_bucket *find_bucket(__u32 *ret_index)
 {
 	static const struct lb_bucket empty;
-	struct lb_bucket *found = NULL;
-	__u32 count = LB_BUCKETS, next, *keys = calloc(LB_BUCKETS, sizeof(*keys));
+	__u32 count = LB_BUCKETS, next, *keys = calloc(LB_BUCKETS, sizeof(*keys)), i;
 	int err;
 
 	assert_non_null(keys);
 	err = bpf_map_lookup_batch(lb_case_map(&lb, LB_FLOWS_NAME), NULL, &next, keys, buckets,
 				   &count, NULL);
 	assert_true(!err || err == -ENOENT);
-	for (__u32 i = 0; i < count; i++) {
-		if (!memcmp(&buckets[i], &empty, sizeof(empty)))
-			continue;
-		assert_null(found);
-		found = &buckets[i];
-		*ret_index = keys[i];
-	}
+	for (i = 0; i < count && !memcmp(&buckets[i], &empty, sizeof(empty)); i++)
+		;
+	*ret_index = i < count ? keys[i] : 0;
 	free(keys);
-	assert_non_null(found);
-	return found;
+	return i < count ? &buckets[i] : NULL;
 }
 
 static __u64 ticks(__u32 seconds)
@@ -123,8 +119,8 @@ static int tear_down(void **state)
 	__u32 index = 0;
 
 	(void)state;
-	find_bucket(&index);
-	put_bucket(index, &empty);
+	while (find_bucket(&index))
+		put_bucket(index, &empty);
 	return 0;
 }
 
@@ -133,8 +129,10 @@ static void age(__u32 seconds)
 {
 	__u32 index = 0;
 	struct lb_bucket *bucket = find_bucket(&index);
-	struct lb_flow *flow = bucket->flows;
+	struct lb_flow *flow;
 
+	assert_non_null(bucket);
+	flow = bucket->flows;
 	while (!flow->value)
 		flow++;
 	*flow = make_flow(flow->check ^ flow->value, flow->value, seconds);
@@ -242,6 +240,64 @@ static void run_row(void **state)
 	tear_down(NULL);
 }
 
+/* A router's error about a packet that the flow's server sent. */
+static void send_error(void)
+{
+	struct progrun run = {};
+	struct packet p;
+
+	packet_start(&p, "hello", 5);
+	packet_tcp(&p, 80, 31337, ACK);
+	packet_ip4(&p, &(struct packet_ip4){ .src = VIP4, .dst = "198.51.100.9" });
+	packet_icmp(&p, 3, 1);
+	packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.1", .dst = VIP4 });
+	packet_eth(&p);
+	lb_case_run(&lb, &p, &run);
+	assert_int_equal(run.verdict, XDP_TX);
+}
+
+static void an_error_is_not_recorded(void **state)
+{
+	(void)state;
+	send_error();
+	lb_case_ring_of(&lb, 0, OTHER4);
+	assert_int_equal(send_to(IPPROTO_TCP, ACK), OTHER4);
+}
+
+/* As if the second in which they were too many had begun two seconds ago. */
+static void end_flood(void)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = lb_case_map(&lb, LB_RATE_NAME);
+	struct lb_rate *rates = calloc((size_t)cpus, sizeof(*rates));
+	__u32 zero = 0;
+
+	assert_non_null(rates);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, rates), 0);
+	for (int i = 0; i < cpus; i++)
+		rates[i].since -= rates[i].since ? 2000000000ULL : 0;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, rates, BPF_ANY), 0);
+	free(rates);
+}
+
+static void flows_are_recorded_again_after_a_flood(void **state)
+{
+	__u64 before = lb_case_count(&lb, LB_FLOODED);
+
+	(void)state;
+	lb.control.new_flows_max = 1;
+	lb_case_control(&lb);
+	end_flood();
+	assert_int_equal(send_to(IPPROTO_UDP, 0), REAL4);
+	assert_int_equal(lb_case_count(&lb, LB_FLOODED) - before, 0);
+	assert_int_equal(send_to(IPPROTO_TCP, SYN), REAL4);
+	assert_int_equal(lb_case_count(&lb, LB_FLOODED) - before, 1);
+	end_flood();
+	assert_int_equal(send_to(IPPROTO_TCP, SYN), REAL4);
+	assert_int_equal(lb_case_count(&lb, LB_FLOODED) - before, 1);
+	lb.control.new_flows_max = 125000;
+	lb_case_control(&lb);
+}
+
 /* An element of which another CPU has written one half is no flow. */
 static void half_of_a_record_is_none(void **state)
 {
@@ -263,11 +319,19 @@ static void half_of_a_record_is_none(void **state)
 int main(void)
 {
 	struct tap_plan plan = {};
+	cpu_set_t set;
 	int status;
 
+	/* New flows are counted by CPU. */
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return 1;
 	ADD(udp_is_forgotten_when_it_is_silent);
 	ADD(tcp_is_not);
 	ADD(a_use_is_written_down_once_a_second);
+	ADD(an_error_is_not_recorded);
+	ADD(flows_are_recorded_again_after_a_flood);
 	ADD(half_of_a_record_is_none);
 	TAP_ADD_TABLE(&plan, run_row, rows);
 	status = tap_run(&plan, "lb_table", 1);
