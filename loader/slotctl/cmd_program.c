@@ -70,7 +70,11 @@ static const json_t *find_slot(struct slot_ctl *ctl, const json_t *answer, const
 			runners, ctl->chain, name);
 	else
 		slot_reason_set(&ctl->failure.why, -ENOENT,
-				"no slot of '%s' is reserved as '%s' or runs it", ctl->chain, name);
+				"no slot of '%s' is reserved as '%s' or runs it%s", ctl->chain,
+				name,
+				json_is_false(json_object_get(answer, "attached")) ?
+					"; the chain is detached (slotctl apply)" :
+					"");
 	return NULL;
 }
 

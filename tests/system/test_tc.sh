@@ -192,6 +192,7 @@ test_what_others_attached() {
 	succeeds "the chain changes beside a filter of somebody else" tc_ctl disable lb_hc
 	succeeds "and is taken off" tc_ctl detach
 	in_time "nothing of it is left" 3 has_no_pins
+	matches "which lb_hc's commands say" "$(hc_ctl list 2>&1)" "the chain is detached"
 	is "the filter is as it was" "$(in_ns edge tc filter show dev eth1 egress)" "$before"
 	succeeds "the XDP chain is as well" is_on eth0
 	in_ns edge tc qdisc del dev eth1 clsact
