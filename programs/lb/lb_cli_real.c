@@ -151,9 +151,19 @@ static const char *state_name(const struct lb_own *own)
 	return own->flags & LB_MEMBER_DRAINED ? "drained" : "active";
 }
 
+/* "" without one. */
+static void format_mac(const struct lb_real *real, char ret_text[LB_MAC_MAX])
+{
+	static const __u8 none[6];
+
+	ret_text[0] = '\0';
+	if (memcmp(real->mac, none, sizeof(none)) != 0)
+		lb_mac_format(real->mac, ret_text);
+}
+
 static void print_reals(FILE *out, const struct lb_model *model, const struct lb_model_vip *vip)
 {
-	char name[LB_WORDS_MAX], text[LB_WORDS_MAX];
+	char name[LB_WORDS_MAX], text[LB_WORDS_MAX], mac[LB_MAC_MAX];
 
 	lb_vip_name_format(&vip->name, name);
 	for (size_t i = 0; i < vip->count; i++) {
@@ -162,8 +172,10 @@ static void print_reals(FILE *out, const struct lb_model *model, const struct lb
 		struct lb_host host = lb_model_host(real);
 
 		lb_address_format(&host, text);
-		fprintf(out, "%-40s  %-39s  %6u  %-7s  %s\n", name, text, own->weight,
-			state_name(own), real->flags & LB_REAL_LOCAL ? "local" : "-");
+		format_mac(real, mac);
+		fprintf(out, "%-40s  %-39s  %6u  %-7s  %-5s  %s\n", name, text, own->weight,
+			state_name(own), real->flags & LB_REAL_LOCAL ? "local" : "-",
+			*mac ? mac : "-");
 	}
 }
 
@@ -176,9 +188,11 @@ static json_t *reals_to_json(const struct lb_model *model, const struct lb_model
 
 		for (size_t i = 0; vip->is_used && (!only || only == vip) && i < vip->count; i++) {
 			json_t *item = lb_file_own(model, &vip->reals[i]);
-			char name[LB_WORDS_MAX];
+			char name[LB_WORDS_MAX], mac[LB_MAC_MAX];
 
 			lb_vip_name_format(&vip->name, name);
+			format_mac(&model->reals[vip->reals[i].real], mac);
+			json_object_set_new(item, "mac", json_string(mac));
 			json_object_set_new(item, "vip", json_string(name));
 			json_object_set_new(item, "state", json_string(state_name(&vip->reals[i])));
 			json_array_append_new(list, item);
@@ -206,8 +220,8 @@ static int run_list(const struct program_context *ctx, int argc, char **argv)
 		return lb_cli_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, reals_to_json(&lb.model, only));
-	fprintf(ctx->out, "%-40s  %-39s  %6s  %-7s  %s\n", "vip", "real", "weight", "state",
-		"host");
+	fprintf(ctx->out, "%-40s  %-39s  %6s  %-7s  %-5s  %s\n", "vip", "real", "weight", "state",
+		"host", "mac");
 	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
 		if (lb.model.vips[n].is_used && (!only || only == &lb.model.vips[n]))
 			print_reals(ctx->out, &lb.model, &lb.model.vips[n]);

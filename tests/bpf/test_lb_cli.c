@@ -148,6 +148,11 @@ static void vips_and_reals_are_shown(void **state)
 	assert_non_null(strstr(bed.out, REALS "2 "));
 	assert_int_equal(program_bed_run_json(&bed, "real list"), 0);
 	assert_non_null(strstr(bed.out, "\"weight\": 3"));
+	run("real set " REALS "1 mac=02:00:00:00:00:01");
+	assert_int_equal(program_bed_run(&bed, "real list"), 0);
+	assert_non_null(strstr(bed.out, "  02:00:00:00:00:01\n"));
+	assert_int_equal(program_bed_run_json(&bed, "real list"), 0);
+	assert_non_null(strstr(bed.out, "\"mac\": \"02:00:00:00:00:01\""));
 	assert_int_equal(program_bed_run(&bed, "show"), 0);
 	assert_non_null(strstr(bed.out, "02:00:00:00:00:fe"));
 }
