@@ -319,51 +319,6 @@ static void a_dump_restores_all_of_it(void **state)
 	free(before);
 }
 
-#define RESTORES 10
-
-static char *keep_dump(const char *path)
-{
-	assert_int_equal(program_bed_run(&bed, "dump"), 0);
-	keep_output(path);
-	return strdup(bed.out);
-}
-
-/* Whoever looks while a command changes several maps sees none of them half way. */
-static void a_dump_is_of_before_a_change_or_after_it(void **state)
-{
-	unsigned int looks = 0;
-	char *before, *after;
-	int status;
-	pid_t child;
-
-	(void)state;
-	set_up_vip();
-	before = keep_dump("build/lb_before.json");
-	run("vip add tcp/192.0.2.2:80");
-	run("real add tcp/192.0.2.2:80 " REALS "1");
-	run("real add tcp/192.0.2.2:80 " REALS "9");
-	after = keep_dump("build/lb_after.json");
-	child = fork();
-	if (!child) {
-		for (int i = 0; i < RESTORES; i++)
-			if (program_bed_run(&bed, "restore build/lb_before.json") ||
-			    program_bed_run(&bed, "restore build/lb_after.json"))
-				_exit(1);
-		_exit(0);
-	}
-	for (; !waitpid(child, &status, WNOHANG); looks++) {
-		assert_int_equal(program_bed_run(&bed, "dump"), 0);
-		if (strcmp(bed.out, before) != 0)
-			assert_string_equal(bed.out, after);
-	}
-	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
-	assert_true(looks > 0);
-	assert_int_equal(unlink("build/lb_before.json"), 0);
-	assert_int_equal(unlink("build/lb_after.json"), 0);
-	free(before);
-	free(after);
-}
-
 static void a_ring_shows_its_shares_and_what_a_file_would_move(void **state)
 {
 	(void)state;
@@ -503,7 +458,6 @@ int main(void)
 	ADD(only_the_ring_that_counts_is_kept);
 	ADD(what_cannot_be_is_refused_with_the_reason);
 	ADD(a_dump_restores_all_of_it);
-	ADD(a_dump_is_of_before_a_change_or_after_it);
 	ADD(a_ring_shows_its_shares_and_what_a_file_would_move);
 	ADD(stats_count_by_vip_and_real);
 	ADD(a_vip_with_a_number_of_another_one_counts_from_0);

@@ -24,6 +24,7 @@
 #include "programs/lb/lb.h"
 #include "programs/lb/lb_file.h"
 #include "programs/lb/lb_pages.h"
+#include "tests/support/mapcall.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
@@ -158,42 +159,6 @@ static void commit(void (*edit)(struct lb_model *))
 	lb_close(&lb);
 }
 
-static bool is_write(const struct ptrace_syscall_info *info)
-{
-	return info->op == PTRACE_SYSCALL_INFO_ENTRY && info->entry.nr == SYS_bpf &&
-	       (info->entry.args[0] == BPF_MAP_UPDATE_ELEM ||
-		info->entry.args[0] == BPF_MAP_DELETE_ELEM);
-}
-
-static __u32 map_id(const char *name)
-{
-	struct bpf_map_info map = {};
-	__u32 len = sizeof(map);
-
-	assert_int_equal(bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(bed.object, name),
-						&map, &len),
-			 0);
-	return map.id;
-}
-
-/* The id of the map that the bpf() call which @child begins is about. */
-static __u32 called_map(pid_t child, const struct ptrace_syscall_info *info)
-{
-	long attr = ptrace(PTRACE_PEEKDATA, child, (void *)info->entry.args[1], NULL);
-	char path[64], line[128];
-	__u32 id = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", child, (__u32)attr);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "map_id: %u", &id) == 1)
-			break;
-	fclose(file);
-	return id;
-}
-
 /* The writes of one commit that are worth a kill: of a ring's pages one is as good as the next. */
 struct writes {
 	int step; /* that many of pages are one */
@@ -204,10 +169,11 @@ static bool is_worth_it(struct writes *writes, pid_t child, const struct ptrace_
 {
 	__u32 id;
 
-	if (!is_write(info))
+	if (!mapcall_is_write(info))
 		return false;
-	id = called_map(child, info);
-	if ((id == map_id(LB_RINGS_NAME) || id == map_id(LB_PREVIOUS_NAME)) &&
+	id = mapcall_map(child, info);
+	if ((id == mapcall_id(bed.object, LB_RINGS_NAME) ||
+	     id == mapcall_id(bed.object, LB_PREVIOUS_NAME)) &&
 	    writes->pages++ % writes->step)
 		return false;
 	writes->count++;
@@ -501,7 +467,8 @@ static void packets_are_waited_for_between_two_vips(void **state)
 		ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_membarrier)
 			is_waited = true;
-		if (is_write(&info) && called_map(child, &info) == map_id(LB_VIPS4_NAME)) {
+		if (mapcall_is_write(&info) &&
+		    mapcall_map(child, &info) == mapcall_id(bed.object, LB_VIPS4_NAME)) {
 			vips++;
 			assert_true(is_waited);
 			is_waited = false;
