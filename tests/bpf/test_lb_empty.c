@@ -13,7 +13,7 @@
 #define TCP4 "tcp/192.0.2.1:80"
 #define TCP6 "tcp/[2001:db8::1]:80"
 #define UDP4 "udp/192.0.2.1:443"
-#define CIDR "tcp/198.51.100.0/24"
+#define PREFIX "tcp/198.51.100.0/24"
 
 static struct program_bed bed;
 
@@ -36,7 +36,7 @@ static const char *const all[] = {
 	"vip add " UDP4 " flags=flow-migration",
 	"real add " UDP4 " 203.0.113.1",
 	"real down " UDP4 " 203.0.113.1",
-	"vip add " CIDR,
+	"vip add tcp/198.51.100.0/24",
 	"server-id add 7 203.0.113.9",
 	"source add 10.0.0.0/8 203.0.113.8",
 	"source add 2001:db8:5::/48 2001:db8:1::8",
@@ -94,7 +94,7 @@ static void every_map_has_something_to_begin_with(void **state)
 static void what_is_deleted_leaves_nothing(void **state)
 {
 	static const char *const lines[] = {
-		"vip del " TCP4 " " TCP6 " " UDP4 " " CIDR,
+		"vip del " TCP4 " " TCP6 " " UDP4 " " PREFIX,
 		"server-id del 7",
 		"source del 10.0.0.0/8",
 		"source del 2001:db8:5::/48",
