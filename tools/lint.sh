@@ -110,6 +110,11 @@ loader/lib/chain loader/lib dispatcher
 loader/slotd loader/lib
 loader/slotctl loader/lib dispatcher programs/cli.h
 programs loader/lib/base bpf
+programs/lb/data programs/lb/lb_abi.h bpf
+programs/lb/ring programs/lb/lb_abi.h loader/lib/base bpf
+programs/lb/model programs/lb/lb_abi.h loader/lib/base
+programs/lb/maps programs/lb/(ring|model|lb_abi.h) programs/shared loader/lib/base bpf
+programs/lb/health programs/lb/(model|lb.h|lb_abi.h) programs/shared loader/lib/base bpf
 '
 
 # check_rooms: an include that leads up, or into a room that is none of this one's business

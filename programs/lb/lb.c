@@ -6,8 +6,8 @@
 #include <sys/random.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/lb/lb_apply.h"
-#include "programs/lb/lb_load.h"
+#include "programs/lb/maps/lb_apply.h"
+#include "programs/lb/maps/lb_load.h"
 
 const struct lb lb_closed = {
 	.maps = { .fds = { [0 ... LB_MAPS - 1] = -1 }, .lock_fd = -1 },

@@ -24,9 +24,9 @@
 
 #include <stdbool.h>
 
-#include "programs/lb/lb_edit.h"
-#include "programs/lb/lb_maps.h"
-#include "programs/lb/lb_model.h"
+#include "programs/lb/model/lb_edit.h"
+#include "programs/lb/maps/lb_maps.h"
+#include "programs/lb/model/lb_model.h"
 
 struct lb {
 	struct lb_maps maps;

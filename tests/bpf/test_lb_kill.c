@@ -22,8 +22,8 @@
 #include <jansson.h>
 
 #include "programs/lb/lb.h"
-#include "programs/lb/lb_file.h"
-#include "programs/lb/lb_pages.h"
+#include "programs/lb/model/lb_file.h"
+#include "programs/lb/maps/lb_pages.h"
 #include "tests/support/mapcall.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"

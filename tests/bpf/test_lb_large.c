@@ -12,7 +12,7 @@
 
 #include <linux/bpf.h>
 
-#include "programs/lb/lb_model.h"
+#include "programs/lb/model/lb_model.h"
 #include "tests/support/packet.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"

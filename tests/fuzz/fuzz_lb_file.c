@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "programs/lb/lb_file.h"
+#include "programs/lb/model/lb_file.h"
 #include "tests/fuzz/fuzz.h"
 
 static char *dump(const struct lb_model *model)

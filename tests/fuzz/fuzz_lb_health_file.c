@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "programs/lb/lb_health_file.h"
+#include "programs/lb/health/lb_health_file.h"
 #include "tests/fuzz/fuzz.h"
 
 /* They become part of a URL and of a line of HTTP. */

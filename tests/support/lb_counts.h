@@ -3,7 +3,7 @@
 #ifndef TEST_LB_COUNTS_H
 #define TEST_LB_COUNTS_H
 
-#include "programs/lb/lb_stats.h"
+#include "programs/lb/maps/lb_stats.h"
 #include "tests/support/lb_scenario.h"
 
 /* lb_counts_take - all that @object counted so far; free(). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 
-#include "programs/lb/lb_flow_hash.h"
-#include "programs/lb/lb_ring.h"
-#include "programs/lb/lb_transition.h"
+#include "programs/lb/ring/lb_flow_hash.h"
+#include "programs/lb/ring/lb_ring.h"
+#include "programs/lb/ring/lb_transition.h"
 #include "tests/support/lb_fleet.h"
 #include "tests/support/tap.h"
 

@@ -8,7 +8,7 @@
 
 #include <bpf/bpf.h>
 
-#include "programs/lb/lb_ring.h"
+#include "programs/lb/ring/lb_ring.h"
 #include "tests/support/tap.h"
 
 #define NSEC_PER_SEC 1000000000ULL

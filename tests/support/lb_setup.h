@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "programs/lb/lb_transition.h"
+#include "programs/lb/ring/lb_transition.h"
 #include "tests/support/lb_case.h"
 
 #define LB_SETUP_VIPS 40

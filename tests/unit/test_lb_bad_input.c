@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "programs/lb/lb_file.h"
+#include "programs/lb/model/lb_file.h"
 
 static struct lb_model model;
 static struct slot_reason why;

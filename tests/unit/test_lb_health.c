@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "programs/lb/lb_edit.h"
-#include "programs/lb/lb_health_maps.h"
+#include "programs/lb/model/lb_edit.h"
+#include "programs/lb/health/lb_health_maps.h"
 
 #define SECOND 1000ULL
 #define REALS_MAX 4096

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "programs/lb/lb_health_file.h"
+#include "programs/lb/health/lb_health_file.h"
 
 static struct lb_health_file read_file(const char *text)
 {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "programs/lb/lb_edit.h"
-#include "programs/lb/lb_file.h"
+#include "programs/lb/model/lb_edit.h"
+#include "programs/lb/model/lb_file.h"
 
 static struct lb_model model;
 

@@ -16,8 +16,8 @@
 
 #include <sodium.h>
 
-#include "programs/lb/lb_real_hash.h"
-#include "programs/lb/lb_ring.h"
+#include "programs/lb/ring/lb_real_hash.h"
+#include "programs/lb/ring/lb_ring.h"
 #include "tests/support/tap.h"
 
 #define RINGS "tests/vectors/rings.tsv"

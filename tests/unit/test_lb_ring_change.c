@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "programs/lb/lb_flow_hash.h"
-#include "programs/lb/lb_ring.h"
+#include "programs/lb/ring/lb_flow_hash.h"
+#include "programs/lb/ring/lb_ring.h"
 #include "tests/support/tap.h"
 
 #define FLOWS 1000000

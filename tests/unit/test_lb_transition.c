@@ -2,7 +2,7 @@
 /* What becomes of an entry of the ring when its real changes, and when nothing does. */
 #include <string.h>
 
-#include "programs/lb/lb_transition.h"
+#include "programs/lb/ring/lb_transition.h"
 #include "tests/support/tap.h"
 
 #define WINDOW 60

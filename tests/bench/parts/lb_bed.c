@@ -13,7 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "programs/lb/lb_ring.h"
+#include "programs/lb/ring/lb_ring.h"
 #include "tests/support/progrun.h"
 
 #define TCP_SYN 0x02

@@ -15,8 +15,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "programs/lb/lb_ring.h"
-#include "programs/lb/lb_transition.h"
+#include "programs/lb/ring/lb_ring.h"
+#include "programs/lb/ring/lb_transition.h"
 #include "tests/support/lb_case.h"
 
 #define TRIALS 9
