@@ -365,19 +365,40 @@ test_other_commands_meanwhile() {
 	lb real weight "$VIP" "$(host4 r2)" 1
 }
 
-# They have not the VIP, and no tunnel leads to them.
+# They have not the VIP, and no tunnel leads to them. What they answer is the host's own only
+# where it goes to source4, so the file's source cannot be theirs.
 test_rewritten_reals_are_asked_at_their_own_address() {
 	local vip=tcp/203.0.113.81:80
 
+	in_ns edge ip address add 198.51.100.9/24 dev eth0
 	lb vip add "$vip" encap=rewrite
 	lb real add "$vip" "$(host4 r1)" mac="$(mac_of r1 eth0)"
 	lb real add "$vip" "$(host4 r2)" mac="$(mac_of r2 eth0)"
+	sed -i 's/^source .*/source 198.51.100.9/' "$BED/check.conf"
+	kill -HUP "$CHECKER"
 	host_die r2
 	wait_for 20 is_state "$vip" r2 failed
 	is "the one that died is out" "$(state "$vip" r2)" failed
 	is "the other is in" "$(state "$vip" r1)" active
 	matches "and is asked" "$(once)" "$vip +$(host4 r1) +active .* yes"
+	host_nginx r2
+	wait_for 20 is_state "$vip" r2 active
+	is "the one that died answers again" "$(state "$vip" r2)" active
+	lb dump >"$BED/dump.json"
+	jq '.settings.source4 = ""' "$BED/dump.json" >"$BED/no_source.json"
+	lb restore "$BED/no_source.json"
+	says "without a source4 it is said that they cannot be asked" \
+		"^2 reals of rewrite cannot be asked: .*source4"
+	host_die r1
+	wait_for 20 is_state "$VIP" r1 failed
+	is "and nobody is taken out" "$(state "$vip" r1)" active
+	matches "nor asked" "$(once 2>&1)" "$vip +$(host4 r1) +active .* no: source4 is not set"
+	lb restore "$BED/dump.json"
+	says "until there is one" "^no longer: 2 reals of rewrite"
+	wait_for 20 is_state "$vip" r1 failed
+	is "and the dead one is out" "$(state "$vip" r1)" failed
 	lb vip del "$vip"
+	in_ns edge ip address del 198.51.100.9/24 dev eth0
 }
 
 # Who holds the lock may be stopped; probes go on, and what came of them is done afterwards.

@@ -11,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include "programs/lb/model/lb_edit.h"
-#include "programs/lb/health/lb_health_maps.h"
+#include "programs/lb/health/lb_health.h"
 
 #define SECOND 1000ULL
 #define REALS_MAX 4096
@@ -394,60 +393,25 @@ static void a_real_that_goes_while_it_is_asked_is_forgotten_afterwards(void **st
 	assert_int_equal(bed.health.targets[1]->fails, 1); /* the others are known still */
 }
 
-/* --- what the maps say -------------------------------------------------------------------- */
-
-static void add(struct lb_model *model, const char *vip, enum lb_encap encap, const char *real)
+static void what_cannot_be_asked_is_not_judged(void **state)
 {
-	struct lb_vip_settings set = { .encap = (__u8)encap };
-	struct lb_vip_name name = name_of(vip);
-	struct lb_real_spec spec = { .host = host_of(real), .weight = 1 };
-
-	if (!lb_model_vip_find(model, &name))
-		assert_int_equal(lb_vip_add(model, &name, &set, NULL), 0);
-	assert_int_equal(lb_real_add(model, &name, &spec, NULL), 0);
-}
-
-static void marks_follow_from_reals_and_encapsulations(void **state)
-{
-	struct lb_health_file file = read_file("marks 0x8000\ncheck tcp/198.51.100.1:80 tcp\n"
-					       "check tcp/198.51.100.3:80 tcp\n"
-					       "check tcp/198.51.100.2:80 none\n"
-					       "check default http");
-	struct lb_health_view view = {};
-	struct lb_model model;
-
 	(void)state;
-	assert_int_equal(lb_model_new(&model), 0);
-	add(&model, "tcp/198.51.100.1:80", LB_IPIP, "203.0.113.1");
-	add(&model, "tcp/198.51.100.1:80", LB_IPIP, "203.0.113.2");
-	add(&model, "tcp/198.51.100.2:80", LB_GUE, "203.0.113.1");
-	add(&model, "tcp/198.51.100.2:80", LB_GUE, "2001:db8::1");
-	add(&model, "udp/198.51.100.1:80", LB_IPIP, "203.0.113.1");
-	add(&model, "tcp/198.51.100.3:80", LB_REWRITE, "203.0.113.2");
-	add(&model, "tcp/198.51.100.4:80", LB_IPIP, "203.0.113.3");
-	lb_model_settle(&model);
-	assert_int_equal(lb_health_view_make(&model, &file, &view), 0);
-	assert_int_equal(view.count, 4);
-	assert_int_equal(view.unasked, 1); /* the one of UDP */
-	assert_int_equal(view.seen[0].mark, 0x8000);
-	assert_int_equal(view.seen[1].mark, 0x8000 + LB_ENCAPS);
-	assert_true(view.seen[2].is_direct);
-	assert_int_equal(view.seen[2].mark, 0);
-	/* of all VIPs, each real and encapsulation once */
-	assert_int_equal(view.mark_count, 5);
-	assert_int_equal(view.marks[1].mark, 0x8000 + LB_GUE);
-	assert_int_equal(view.marks[1].real.encap, LB_HC_GUE);
-	assert_int_equal(view.marks[3].real.is_ip6, 1);
-	lb_health_view_free(&view);
-	lb_model_free(&model);
-	lb_health_file_free(&file);
+	set_bed(1, "tcp fall=1 interval=2s");
+	answer(0, false);
+	for (int i = 0; i < 3; i++) {
+		lb_health_pass(&bed.health, bed.health.targets[0], "no way", bed.now);
+		assert_false(bed.health.targets[0]->is_running);
+		assert_true(lb_health_next(&bed.health) > bed.now);
+	}
+	assert_int_equal(bed.health.targets[0]->fails, 0);
+	assert_int_equal(carry_out(), 0);
+	assert_string_equal(bed.health.targets[0]->last.error, "no way");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_floor_may_be_a_number_or_a_share),
-		cmocka_unit_test(marks_follow_from_reals_and_encapsulations),
 		cmocka_unit_test_teardown(fall_failures_in_a_row_take_a_real_out, end_bed),
 		cmocka_unit_test_teardown(rise_answers_in_a_row_bring_it_in, end_bed),
 		cmocka_unit_test_teardown(a_real_that_flaps_has_to_answer_longer_each_time,
@@ -459,6 +423,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_an_operator_set_is_left_as_it_is, end_bed),
 		cmocka_unit_test_teardown(a_new_checker_goes_on_from_what_is_out, end_bed),
 		cmocka_unit_test_teardown(a_probe_that_was_not_sent_says_nothing, end_bed),
+		cmocka_unit_test_teardown(what_cannot_be_asked_is_not_judged, end_bed),
 		cmocka_unit_test_teardown(thousands_of_probes_are_spread, end_bed),
 		cmocka_unit_test_teardown(no_probe_is_late, end_bed),
 		cmocka_unit_test_teardown(a_probe_ends_in_time, end_bed),

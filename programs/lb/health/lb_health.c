@@ -139,6 +139,17 @@ void lb_health_end(struct lb_health *health, struct lb_health_target *target,
 	settle(health, target);
 }
 
+void lb_health_pass(struct lb_health *health, struct lb_health_target *target, const char *error,
+		    __u64 now_ms)
+{
+	struct lb_health_result result = { .outcome = LB_HEALTH_UNASKED };
+
+	snprintf(result.error, sizeof(result.error), "%s", error);
+	target->fails = target->successes = 0;
+	lb_health_start(health, target, now_ms);
+	lb_health_end(health, target, &result, now_ms);
+}
+
 /* --- who is there ------------------------------------------------------------------------- */
 
 void lb_health_new(__u64 seed, struct lb_health *ret_health)

@@ -39,6 +39,8 @@ struct lb_health_seen {
 	const struct lb_health_check *check;
 	__u32 mark;	 /* of its probes; 0: they go without */
 	bool is_direct;	 /* asked at its own address, as it has not the VIP's */
+	bool has_source; /* a direct one is asked only from @source, which is set */
+	struct lb_host source;
 	bool is_drained; /* these two by an operator */
 	bool is_down;
 	bool is_failed; /* by a checker */
@@ -91,6 +93,9 @@ struct lb_health_target *lb_health_due(const struct lb_health *health, __u64 now
 void lb_health_start(struct lb_health *health, struct lb_health_target *target, __u64 now_ms);
 /* lb_health_delay - its probe cannot begin, for lack of room; later. */
 void lb_health_delay(struct lb_health *health, struct lb_health_target *target, __u64 now_ms);
+/* lb_health_pass - its probe is left out, for @error: counted anew. */
+void lb_health_pass(struct lb_health *health, struct lb_health_target *target, const char *error,
+		    __u64 now_ms);
 /* lb_health_end - what came of it. A target that is gone is freed. */
 void lb_health_end(struct lb_health *health, struct lb_health_target *target,
 		   const struct lb_health_result *result, __u64 now_ms);

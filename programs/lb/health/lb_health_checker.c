@@ -68,7 +68,7 @@ static int absorb(struct lb_checker *checker, const struct lb_health_file *file,
 	if (lb_health_merge(&checker->health, view.seen, view.count, get_now_ms(checker)))
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	checker->has_transitions = view.has_transitions;
-	lb_say_unasked(&checker->troubles, view.unasked, view.orphans, get_now_ms(checker));
+	lb_say_view(&checker->troubles, &view, get_now_ms(checker));
 	return 0;
 }
 
@@ -283,10 +283,16 @@ static void end_probe(void *ctx, struct lb_health_target *target,
 
 static void start_probe(struct lb_checker *checker, struct lb_health_target *target, __u64 now)
 {
-	int err = lb_probes_start(checker->probes, &checker->file, target);
+	const struct lb_health_seen *seen = &target->seen;
 	struct slot_reason why;
 
-	if (!err) {
+	if (seen->is_direct && !seen->has_source) {
+		lb_health_pass(&checker->health, target,
+			       seen->host.is_ip6 ? "source6 is not set" : "source4 is not set",
+			       now);
+		return;
+	}
+	if (!lb_probes_start(checker->probes, &checker->file, target)) {
 		lb_health_start(&checker->health, target, now);
 		return;
 	}

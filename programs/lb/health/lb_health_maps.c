@@ -60,6 +60,19 @@ static void add_mark(const struct lb_model *model, const struct lb_model_vip *vi
 		memcpy(entry->real.mac, real->mac, sizeof(entry->real.mac));
 }
 
+/*
+ * What a rewritten real answers goes to a client with the VIP's address, but for what it
+ * answers to the balancer's own addresses: no probe from another one would be answered.
+ */
+static void set_source(const struct lb_model *model, struct lb_health_seen *seen)
+{
+	static const struct lb_host none;
+	const struct lb_settings *settings = &model->settings;
+
+	seen->source = seen->host.is_ip6 ? settings->source6 : settings->source4;
+	seen->has_source = memcmp(seen->source.bytes, none.bytes, sizeof(none.bytes)) != 0;
+}
+
 static void add_seen(const struct lb_model *model, const struct lb_model_vip *vip,
 		     const struct lb_own *own, const struct lb_health_seen *like,
 		     struct lb_health_view *view)
@@ -70,6 +83,9 @@ static void add_seen(const struct lb_model *model, const struct lb_model_vip *vi
 	*seen = *like;
 	seen->host = lb_model_host(real);
 	seen->is_direct = vip->set.encap == LB_REWRITE && !(real->flags & LB_REAL_LOCAL);
+	if (seen->is_direct)
+		set_source(model, seen);
+	view->sourceless += seen->is_direct && !seen->has_source;
 	seen->is_drained = own->flags & LB_MEMBER_DRAINED;
 	seen->is_down = own->flags & LB_MEMBER_DOWN;
 	seen->is_failed = own->flags & LB_MEMBER_FAILED;

@@ -18,6 +18,7 @@ struct lb_health_view {
 	bool needs_marks;     /* something of @seen does */
 	bool has_transitions; /* VIPs whose rings have to be refreshed */
 	size_t unasked;	      /* VIPs that the default is not for, and that have no other check */
+	size_t sourceless;    /* reals that are asked from source4 or source6, which is not set */
 	size_t orphans;	      /* reals that a checker took out, of VIPs without a check */
 };
 

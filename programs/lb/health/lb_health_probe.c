@@ -245,12 +245,16 @@ static int set_headers(struct probe *probe, const struct lb_health_check *check)
 	return list ? 0 : -ENOMEM;
 }
 
-static void set_source(struct probe *probe, const struct lb_health_file *file, bool is_ip6)
+static void set_source(struct probe *probe, const struct lb_health_file *file,
+		       const struct lb_health_seen *seen)
 {
+	bool is_ip6 = get_address(seen).is_ip6;
 	const struct lb_host *source = is_ip6 ? &file->source6 : &file->source4;
 	static const struct lb_host none;
 	char text[LB_WORDS_MAX], name[LB_WORDS_MAX + 8];
 
+	if (seen->is_direct)
+		source = &seen->source;
 	if (!memcmp(source->bytes, none.bytes, sizeof(none.bytes)))
 		return;
 	lb_address_format(source, text);
@@ -306,7 +310,7 @@ int lb_probes_start(struct lb_probes *probes, const struct lb_health_file *file,
 	probe->status_to = seen->check->status_to;
 	probe->timeout_ms = seen->check->timeout_ms;
 	set_options(probe, seen);
-	set_source(probe, file, get_address(seen).is_ip6);
+	set_source(probe, file, seen);
 	if (curl_multi_add_handle(probes->multi, probe->easy)) {
 		curl_slist_free_all(probe->headers);
 		probe->headers = NULL;

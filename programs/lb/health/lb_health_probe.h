@@ -32,8 +32,8 @@ void lb_probes_free(struct lb_probes *probes);
 int lb_probes_check_marks(__u32 mark, struct slot_reason *why);
 
 /*
- * lb_probes_start - from @file's source address. Returns 0, -EBUSY where as many run
- * as may, or -ENOMEM.
+ * lb_probes_start - from @file's source address, or the target's own. Returns 0,
+ * -EBUSY where as many run as may, or -ENOMEM.
  */
 int lb_probes_start(struct lb_probes *probes, const struct lb_health_file *file,
 		    struct lb_health_target *target);

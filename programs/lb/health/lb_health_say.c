@@ -31,24 +31,35 @@ void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which)
 	*last = '\0';
 }
 
-void lb_say_unasked(struct lb_troubles *troubles, size_t vips, size_t orphans, __u64 now_ms)
+/* @text: what @count of them are; none: it is over. */
+static void say_count(struct lb_troubles *troubles, enum lb_trouble which, size_t count,
+		      const char *text, __u64 now_ms)
 {
-	char text[256];
+	char line[256];
 
-	if (vips) {
-		snprintf(text, sizeof(text),
-			 "%zu VIPs of UDP, with all ports or of a prefix are not checked: they "
-			 "need lines of their own",
-			 vips);
-		lb_say_trouble(troubles, LB_TROUBLE_UNASKED, text, now_ms);
+	if (!count) {
+		lb_say_over(troubles, which);
+		return;
 	}
-	if (orphans) {
-		snprintf(text, sizeof(text),
-			 "%zu reals are out by an earlier check, of VIPs that have none now; "
-			 "slotctl lb real up brings them in",
-			 orphans);
-		lb_say_trouble(troubles, LB_TROUBLE_ORPHANS, text, now_ms);
-	}
+	snprintf(line, sizeof(line), "%zu %s", count, text);
+	lb_say_trouble(troubles, which, line, now_ms);
+}
+
+void lb_say_view(struct lb_troubles *troubles, const struct lb_health_view *view, __u64 now_ms)
+{
+	say_count(troubles, LB_TROUBLE_UNASKED, view->unasked,
+		  "VIPs of UDP, with all ports or of a prefix are not checked: they need lines of "
+		  "their own",
+		  now_ms);
+	say_count(troubles, LB_TROUBLE_SOURCE, view->sourceless,
+		  "reals of rewrite cannot be asked: what they answer to any address but source4 "
+		  "and source6 of 'slotctl lb set', of which theirs is not set, is taken for a "
+		  "client's; they stay as they are",
+		  now_ms);
+	say_count(troubles, LB_TROUBLE_ORPHANS, view->orphans,
+		  "reals are out by an earlier check, of VIPs that have none now; slotctl lb real "
+		  "up brings them in",
+		  now_ms);
 }
 
 static void format_name(const struct lb_health_target *target, char ret_text[NAME_SIZE])

@@ -3,7 +3,7 @@
 #ifndef LB_HEALTH_SAY_H
 #define LB_HEALTH_SAY_H
 
-#include "programs/lb/health/lb_health.h"
+#include "programs/lb/health/lb_health_maps.h"
 
 /* What may go on for long and is said once, and again now and then. */
 enum lb_trouble {
@@ -14,6 +14,7 @@ enum lb_trouble {
 	LB_TROUBLE_ASK,	    /* a probe could not be sent from here */
 	LB_TROUBLE_ROOM,    /* more probes are due than may run at once */
 	LB_TROUBLE_UNASKED, /* VIPs that are not checked */
+	LB_TROUBLE_SOURCE,  /* rewritten reals that cannot be asked */
 	LB_TROUBLE_ORPHANS, /* reals that nobody brings in */
 	LB_TROUBLES,
 };
@@ -30,8 +31,8 @@ void lb_say_trouble(struct lb_troubles *troubles, enum lb_trouble which, const c
 /* lb_say_over - if it was said. */
 void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which);
 
-/* lb_say_unasked - VIPs that no check is for, and reals of such that a checker took out. */
-void lb_say_unasked(struct lb_troubles *troubles, size_t vips, size_t orphans, __u64 now_ms);
+/* lb_say_view - what is there and cannot be checked, or not as one may think. */
+void lb_say_view(struct lb_troubles *troubles, const struct lb_health_view *view, __u64 now_ms);
 
 void lb_say_change(const struct lb_health_change *change, const struct lb_health *health,
 		   __u64 now_ms);
