@@ -37,12 +37,11 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* A QUIC packet with the id 7. */
-static void assert_end(unsigned int verdict, enum lb_counter end)
+/* A packet with the id 7. Returns the verdict. */
+static unsigned int send_quic(void)
 {
 	static const unsigned char quic[20] = { 0x40, 0x80, 0, 0, 7 };
 	struct progrun run = {};
-	__u64 ends = 0;
 	struct packet p;
 
 	packet_start(&p, quic, sizeof(quic));
@@ -50,7 +49,14 @@ static void assert_end(unsigned int verdict, enum lb_counter end)
 	packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.7", .dst = VIP4 });
 	packet_eth(&p);
 	lb_case_run(&lb, &p, &run);
-	assert_int_equal(run.verdict, verdict);
+	return run.verdict;
+}
+
+static void assert_end(unsigned int verdict, enum lb_counter end)
+{
+	__u64 ends = 0;
+
+	assert_int_equal(send_quic(), verdict);
 	assert_int_equal(lb_case_count(&lb, end), 1);
 	for (int i = 0; i < LB_TABLE_PACKETS; i++)
 		ends += lb_case_count(&lb, i);
@@ -88,6 +94,21 @@ static void a_quic_id_leads_to_its_real(void **state)
 	assert_int_equal(lb_case_count(&lb, LB_QUIC_BY_ID), 1);
 }
 
+/* The table had the flow at who had the index before: that is another real. */
+static void a_quic_id_renews_a_record_of_an_older_epoch(void **state)
+{
+	(void)state;
+	set_id(REAL);
+	assert_end(XDP_TX, LB_SENT4);
+	assert_int_equal(lb_case_count(&lb, LB_QUIC_NEW), 1);
+	lb_case_real_epoch(&lb, REAL, 1);
+	send_quic();
+	assert_int_equal(lb_case_count(&lb, LB_QUIC_OTHER), 1);
+	send_quic();
+	assert_int_equal(lb_case_count(&lb, LB_QUIC_OTHER), 1);
+	assert_int_equal(lb_case_count(&lb, LB_QUIC_SAME), 1);
+}
+
 static void a_vip_without_a_ring_drops(void **state)
 {
 	struct lb_case_vip spec = { .addr = VIP4, .port = 443, .proto = IPPROTO_UDP };
@@ -106,6 +127,7 @@ int main(void)
 	ADD(without_a_gateway_all_passes);
 	ADD(a_quic_id_of_a_real_that_is_none_is_dropped);
 	ADD(a_quic_id_leads_to_its_real);
+	ADD(a_quic_id_renews_a_record_of_an_older_epoch);
 	ADD(a_vip_without_a_ring_drops);
 	return tap_run(&plan, "lb_ends", 1);
 }

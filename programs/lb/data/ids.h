@@ -131,12 +131,13 @@ static __always_inline enum lb_counter update_flow(const struct lb_run *run,
 						   const struct lb_choice *choice)
 {
 	struct lb_place place = {};
-	__u32 known;
+	__u64 known;
 
 	if (!find_place(run, packet, &place))
 		return LB_QUIC_NEW;
-	known = recall_flow(run, &place) & LB_FLOW_REAL;
-	if (known == choice->index)
+	known = recall_flow(run, &place);
+	/* Of another epoch the index was another real's, and choose_by_table() would not follow it. */
+	if ((known & LB_FLOW_REAL) == choice->index && (__u8)(known >> 24) == choice->real->epoch)
 		return LB_QUIC_SAME;
 	if (known || !is_flooded(run, place.now))
 		record_flow(&place, choice->real, choice->index);
