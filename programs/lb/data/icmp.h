@@ -107,6 +107,9 @@ static __always_inline int read_quote4(const struct lb_run *run, struct lb_packe
 		return LB_BAD_HEADER;
 	if (quoted->ihl != sizeof(*quoted) / 4)
 		return LB_OPTIONS;
+	/* A later fragment: what would be its ports is of its middle. */
+	if (quoted->frag_off & bpf_htons(IP4_OFFSET))
+		return LB_OTHER_ICMP;
 	packet->proto = quoted->protocol;
 	packet->src[0] = quoted->daddr;
 	packet->client = quoted->daddr;

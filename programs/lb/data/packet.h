@@ -25,6 +25,7 @@
 
 #define IP4_DONT_FRAGMENT 0x4000
 #define IP4_FRAGMENT 0x3fff /* more follow, or an offset */
+#define IP4_OFFSET 0x1fff
 
 /* What every part needs beside the packet. */
 struct lb_run {
