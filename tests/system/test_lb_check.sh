@@ -382,7 +382,7 @@ test_rewritten_reals_are_asked_at_their_own_address() {
 	is "the other is in" "$(state "$vip" r1)" active
 	matches "and is asked" "$(once)" "$vip +$(host4 r1) +active .* yes"
 	host_nginx r2
-	wait_for 20 is_state "$vip" r2 active
+	wait_for 20 all_are active
 	is "the one that died answers again" "$(state "$vip" r2)" active
 	lb dump >"$BED/dump.json"
 	jq '.settings.source4 = ""' "$BED/dump.json" >"$BED/no_source.json"
