@@ -116,7 +116,10 @@ static __always_inline __u32 find_server(const struct lb_run *run, __u32 id)
 
 	if (known->stamp == run->stamp && known->id == id)
 		return known->index;
-	index = id ? bpf_map_lookup_elem(&lb_server_ids, &id) : NULL;
+	if (!id)
+		return 0;
+	start_look_up(&known->stamp);
+	index = bpf_map_lookup_elem(&lb_server_ids, &id);
 	if (!index)
 		return 0;
 	known->id = id;

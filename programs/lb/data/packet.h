@@ -90,6 +90,16 @@ static __always_inline __u64 read_clock(const struct lb_run *run)
 	return run->clock->now;
 }
 
+/*
+ * start_look_up - what is looked up from here on is no older than the run's generation,
+ * which was read before: CPUs other than x86's may read in another order, and an atomic
+ * exchange is a barrier to all of them. @word, this CPU's own, stays what it is.
+ */
+static __always_inline void start_look_up(__u64 *word)
+{
+	__sync_lock_test_and_set(word, *word);
+}
+
 static __always_inline void *packet_end(const struct lb_run *run)
 {
 	return (void *)(long)run->ctx->data_end;

@@ -106,9 +106,11 @@ static __always_inline bool is_known(const struct lb_run *run, const struct lb_p
 static __always_inline bool look_up_vip(const struct lb_run *run, const struct lb_packet *packet,
 					struct lb_known_vip *known)
 {
-	struct lb_vip *vip = find_port(run, packet, packet->dport);
 	__u32 has_all_ports = 0;
+	struct lb_vip *vip;
 
+	start_look_up(&known->stamp);
+	vip = find_port(run, packet, packet->dport);
 	if (!vip && run->control->flags & LB_HAS_ALL_PORTS) {
 		vip = find_port(run, packet, 0);
 		has_all_ports = 1;

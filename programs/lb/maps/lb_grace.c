@@ -18,6 +18,8 @@ void lb_maps_raise(const struct lb_maps *maps)
 
 	bpf_map_lookup_elem(maps->fds[LB_MAP_GENERATION], &zero, &generation);
 	generation++;
+	/* No CPU sees it before what was written until now. */
+	__sync_synchronize();
 	bpf_map_update_elem(maps->fds[LB_MAP_GENERATION], &zero, &generation, BPF_ANY);
 }
 
