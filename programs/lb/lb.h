@@ -63,7 +63,8 @@ void lb_close(struct lb *lb);
  * that count; then VIP after VIP gets its new element, so that a packet sees the old
  * state of a VIP or the new one, whole. VIPs that come appear together, with the
  * settings; after them those that go disappear. On a failure all that was written is
- * taken back. Afterwards @lb->current is the new state; after a failure close @lb.
+ * taken back; where that fails too, @why says so, and the next lb_open() puts it right.
+ * Afterwards @lb->current is the new state; after a failure close @lb.
  *
  * Returns 0, -EINVAL, -EEXIST or -E2BIG for what cannot be, -ENOMEM, or -errno from
  * the kernel; says why.

@@ -315,6 +315,19 @@ static void clean_up(const struct lb_change *change)
 					    &change->wanted->reals[i], BPF_ANY);
 }
 
+static int take_back(struct lb_change *change, int err, struct slot_reason *why)
+{
+	int undo_err = lb_journal_undo(&change->journal);
+
+	if (!undo_err)
+		return slot_reason_append(why, err, "; nothing was changed");
+	return slot_reason_append(
+		why, err,
+		"; taking it back failed too (%s): each VIP is as it was or as it "
+		"was to be, and the next command repairs what is left",
+		strerror(-undo_err));
+}
+
 int lb_apply(struct lb_change *change, struct slot_reason *why)
 {
 	int err = prepare(change, why);
@@ -324,10 +337,8 @@ int lb_apply(struct lb_change *change, struct slot_reason *why)
 	if (!err && change->journal.count)
 		lb_maps_raise(change->journal.maps);
 	err = err ? err : finish(change, why);
-	if (err) {
-		lb_journal_undo(&change->journal);
-		return slot_reason_append(why, err, "; nothing was changed");
-	}
+	if (err)
+		return take_back(change, err, why);
 	if (change->journal.count)
 		clean_up(change);
 	return 0;

@@ -124,13 +124,14 @@ int lb_journal_write(struct lb_journal *journal, const struct lb_element *elemen
 
 /*
  * Pages go when no packet can read them, which those written may have been for a moment,
- * and VIPs as in wait_for_packets().
+ * and VIPs as in wait_for_packets(). One that cannot be taken back still needs its pages.
  */
-void lb_journal_undo(struct lb_journal *journal)
+int lb_journal_undo(struct lb_journal *journal)
 {
 	bool is_waited = false;
+	int err = 0;
 
-	while (journal->count) {
+	while (!err && journal->count) {
 		struct lb_journal_entry *entry = journal->entries[--journal->count];
 		bool is_page = entry->map == LB_MAP_RINGS || entry->map == LB_MAP_PREVIOUS;
 		bool is_vip = entry->map == LB_MAP_VIPS4 || entry->map == LB_MAP_VIPS6;
@@ -139,12 +140,13 @@ void lb_journal_undo(struct lb_journal *journal)
 			lb_grace(journal->maps);
 			is_waited = is_page;
 		}
-		write_element(journal->maps->fds[entry->map], entry->bytes,
-			      entry->had_value ? old_value(entry) : NULL);
+		err = write_element(journal->maps->fds[entry->map], entry->bytes,
+				    entry->had_value ? old_value(entry) : NULL);
 		free(entry);
 	}
 	/* What was written before the pages is taken back after them. */
 	lb_maps_raise(journal->maps);
+	return err;
 }
 
 void lb_journal_free(struct lb_journal *journal)

@@ -23,8 +23,11 @@ struct lb_element {
 /* lb_journal_write - nothing is written where it is so already. Returns 0 or -errno. */
 int lb_journal_write(struct lb_journal *journal, const struct lb_element *element,
 		     struct slot_reason *why);
-/* lb_journal_undo - all of it, the last first, as far as the kernel lets it. */
-void lb_journal_undo(struct lb_journal *journal);
+/*
+ * lb_journal_undo - all of it, the last first, up to the first write that the kernel
+ * refuses: what is left then is as if the change had been killed there. Returns 0 or -errno.
+ */
+int lb_journal_undo(struct lb_journal *journal);
 void lb_journal_free(struct lb_journal *journal);
 
 #endif
