@@ -464,6 +464,10 @@ test_once() {
 	is "as JSON" "$(once --json | jq -c '[.reals[] | select(.answers | not) | .real] | sort')" \
 		"[\"$(host4 r1)\",\"$(host6 r1)\"]"
 	is "nothing is taken out" "$(count_state failed)" 0
+	echo "check tcp/203.0.113.82:80 tcp" >>"$BED/check.conf"
+	matches "a check of no VIP is said" "$(once 2>&1 >/dev/null)" \
+		"^1 checks are of VIPs that do not exist, the first of tcp/203.0.113.82:80"
+	sed -i '$d' "$BED/check.conf"
 	host_nginx r1
 	# a second's worth of it comes in time, its end does not
 	echo "check $VIP http path=/long interval=${INTERVAL}ms timeout=${TIMEOUT}ms" >>"$BED/check.conf"

@@ -103,6 +103,8 @@ static void marks_follow_from_reals_and_encapsulations(void **state)
 	struct lb_health_file file = read_file("marks 0x8000\ncheck tcp/198.51.100.1:80 tcp\n"
 					       "check tcp/198.51.100.3:80 tcp\n"
 					       "check tcp/198.51.100.2:80 none\n"
+					       "check udp/198.51.100.9:80 none\n"
+					       "check tcp/198.51.100.9:80 tcp\n"
 					       "check default http");
 	struct lb_health_view view = {};
 	struct lb_model model;
@@ -120,6 +122,9 @@ static void marks_follow_from_reals_and_encapsulations(void **state)
 	assert_int_equal(lb_health_view_make(&model, &file, &view), 0);
 	assert_int_equal(view.count, 4);
 	assert_int_equal(view.unasked, 1); /* the one of UDP */
+	assert_int_equal(view.strays, 2);
+	assert_int_equal(view.stray->vip.port, 80);
+	assert_int_equal(view.stray->vip.prefix.addr.bytes[3], 9);
 	assert_int_equal(view.seen[0].mark, 0x8000);
 	assert_int_equal(view.seen[1].mark, 0x8000 + LB_ENCAPS);
 	assert_true(view.seen[2].is_direct);

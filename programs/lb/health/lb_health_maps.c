@@ -116,6 +116,19 @@ static void view_vip(const struct lb_model *model, const struct lb_model_vip *vi
 	view->has_transitions |= vip->set.table == LB_TABLE_TRANSITIONS;
 }
 
+static void view_strays(const struct lb_model *model, const struct lb_health_file *file,
+			struct lb_health_view *view)
+{
+	for (size_t i = 0; i < file->count; i++) {
+		const struct lb_health_check *check = &file->checks[i];
+
+		if (check->is_default || lb_model_vip_find(model, &check->vip))
+			continue;
+		if (!view->strays++)
+			view->stray = check;
+	}
+}
+
 static int compare_marks(const void *a, const void *b)
 {
 	const struct lb_hc_mark *one = a, *other = b;
@@ -152,6 +165,7 @@ int lb_health_view_make(const struct lb_model *model, const struct lb_health_fil
 	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
 		if (model->vips[n].is_used)
 			view_vip(model, &model->vips[n], file, &view);
+	view_strays(model, file, &view);
 	sort_marks(&view);
 	*ret_view = view;
 	return 0;

@@ -18,8 +18,10 @@ struct lb_health_view {
 	bool needs_marks;     /* something of @seen does */
 	bool has_transitions; /* VIPs whose rings have to be refreshed */
 	size_t unasked;	      /* VIPs that the default is not for, and that have no other check */
-	size_t sourceless;    /* reals that are asked from source4 or source6, which is not set */
-	size_t orphans;	      /* reals that a checker took out, of VIPs without a check */
+	size_t strays;	      /* checks of VIPs that do not exist */
+	const struct lb_health_check *stray; /* the first of them, the file's */
+	size_t sourceless; /* reals that are asked from source4 or source6, which is not set */
+	size_t orphans;	   /* reals that a checker took out, of VIPs without a check */
 };
 
 /* lb_health_view_make - @ret_view: lb_health_view_free. Returns 0 or -ENOMEM. */

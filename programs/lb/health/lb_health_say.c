@@ -35,7 +35,7 @@ void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which)
 static void say_count(struct lb_troubles *troubles, enum lb_trouble which, size_t count,
 		      const char *text, __u64 now_ms)
 {
-	char line[256];
+	char line[320];
 
 	if (!count) {
 		lb_say_over(troubles, which);
@@ -45,12 +45,24 @@ static void say_count(struct lb_troubles *troubles, enum lb_trouble which, size_
 	lb_say_trouble(troubles, which, line, now_ms);
 }
 
+static void say_strays(struct lb_troubles *troubles, const struct lb_health_view *view,
+		       __u64 now_ms)
+{
+	char vip[LB_WORDS_MAX] = "", text[256];
+
+	if (view->stray)
+		lb_vip_name_format(&view->stray->vip, vip);
+	snprintf(text, sizeof(text), "checks are of VIPs that do not exist, the first of %s", vip);
+	say_count(troubles, LB_TROUBLE_STRAYS, view->strays, text, now_ms);
+}
+
 void lb_say_view(struct lb_troubles *troubles, const struct lb_health_view *view, __u64 now_ms)
 {
 	say_count(troubles, LB_TROUBLE_UNASKED, view->unasked,
 		  "VIPs of UDP, with all ports or of a prefix are not checked: they need lines of "
 		  "their own",
 		  now_ms);
+	say_strays(troubles, view, now_ms);
 	say_count(troubles, LB_TROUBLE_SOURCE, view->sourceless,
 		  "reals of rewrite cannot be asked: what they answer to any address but source4 "
 		  "and source6 of 'slotctl lb set', of which theirs is not set, is taken for a "

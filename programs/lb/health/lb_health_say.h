@@ -14,6 +14,7 @@ enum lb_trouble {
 	LB_TROUBLE_ASK,	    /* a probe could not be sent from here */
 	LB_TROUBLE_ROOM,    /* more probes are due than may run at once */
 	LB_TROUBLE_UNASKED, /* VIPs that are not checked */
+	LB_TROUBLE_STRAYS,  /* checks of VIPs that do not exist */
 	LB_TROUBLE_SOURCE,  /* rewritten reals that cannot be asked */
 	LB_TROUBLE_ORPHANS, /* reals that nobody brings in */
 	LB_TROUBLES,
