@@ -223,9 +223,10 @@ static int set_source(struct lb_hc_control *control, const char *text, struct sl
 
 static int set_gue_port(struct lb_hc_control *control, const char *text, struct slot_reason *why)
 {
-	__u32 port = 0;
+	size_t digits = strspn(text, "0123456789");
+	unsigned long port = digits && digits < 6 && !text[digits] ? strtoul(text, NULL, 10) : 0;
 
-	if (lb_hc_mark_parse(text, why, &port) || port > UINT16_MAX)
+	if (!port || port > UINT16_MAX)
 		return slot_reason_set(why, -EINVAL, "'%.80s': expected a port, 1 to 65535", text);
 	control->gue_port = htons((__u16)port);
 	return 0;

@@ -72,6 +72,9 @@ static void wrong_words_are_told_and_change_nothing(void **state)
 			       "'y': expected a mark, 1 to 4294967295 or 0x1 to 0xffffffff\n" },
 		{ "set gue-port 0", "'0': expected a port, 1 to 65535\n" },
 		{ "set gue-port 65536", "'65536': expected a port, 1 to 65535\n" },
+		{ "set gue-port 0x10", "'0x10': expected a port, 1 to 65535\n" },
+		{ "set gue-port 80a", "'80a': expected a port, 1 to 65535\n" },
+		{ "set gue-port 4294967376", "'4294967376': expected a port, 1 to 65535\n" },
 		{ "set source 192.0.2.1 interface nowhere0",
 		  "'nowhere0': no such interface here; 'own': that of the probe\n" },
 	};
