@@ -9,10 +9,11 @@
  * ignores keys that it does not know.
  *
  * Keys: name (at most 31 characters), version (at most 31), hook (xdp, tc-ingress,
- * tc-egress; where it is missing what the program is decides), map_abi (decimal: raised when the meaning of a pinned map changes although
- * its layout does not), entry (the function to run, where the object has
- * several programs), migrate (absolute path of the program that converts maps of
- * an older layout, at most 255 characters).
+ * tc-egress; where it is missing what the program is decides), map_abi (decimal:
+ * raised when the meaning of a pinned map changes although its layout does not),
+ * entry (the function to run, where the object has several programs), migrate
+ * (absolute path of the program that converts maps of an older layout, at most 255
+ * characters).
  */
 #ifndef SLOT_BPF_MANIFEST_H
 #define SLOT_BPF_MANIFEST_H

@@ -71,7 +71,10 @@ void slot_emit_return(struct emitter *e, int value);
 void slot_tally_add(struct tally *tally, enum root_block block, unsigned int row,
 		    unsigned int column);
 
-/* slot_emit_counted_return, _goto - count, where this chain counts, then answer @verdict (enum root_column) or go to @label. */
+/*
+ * slot_emit_counted_return, _goto - count, where this chain counts, then answer @verdict
+ * (enum root_column) or go to @label.
+ */
 void slot_emit_counted_return(struct emitter *e, const struct tally *tally, unsigned int verdict);
 void slot_emit_counted_goto(struct emitter *e, const struct tally *tally, unsigned int label);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Types for an emitted root: the kernel links extensions by function type, and wants types for callbacks. */
+/*
+ * Types for an emitted root: the kernel links extensions by function type, and wants
+ * types for callbacks.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,8 +11,9 @@
 #include "dispatcher/root.h"
 
 /*
- * int (struct xdp_md *ctx), or of TC int (struct __sk_buff *ctx). The kernel knows the context by the name of its
- * struct, so the struct needs no members. Returns the type id or -errno.
+ * int (struct xdp_md *ctx), or of TC int (struct __sk_buff *ctx). The kernel knows the
+ * context by the name of its struct, so the struct needs no members. Returns the type id
+ * or -errno.
  */
 static int add_prototype(struct btf *btf, enum root_kind kind)
 {

@@ -69,8 +69,8 @@ enum lb_hc_counter {
 	LB_HC_NO_REAL = LB_HC_FIRST_LEFT, /* the mark stands for no real here */
 
 	/* Dropped: without its tunnel a probe would ask another real. */
-	LB_HC_TOO_BIG =
-		LB_HC_FIRST_DROP, /* does not fit the interface inside the tunnel, or awaits segmentation */
+	/* It does not fit the interface inside the tunnel, or awaits segmentation. */
+	LB_HC_TOO_BIG = LB_HC_FIRST_DROP,
 	LB_HC_MIXED_FAMILY, /* IPv6 to an IPv4 real: the load balancer sends none either */
 	LB_HC_NO_SOURCE,    /* no source address is set for this family of outer headers */
 	LB_HC_BAD_HEADER,   /* not IP, or cut short */

@@ -222,7 +222,7 @@ struct lb_bucket {
 	struct lb_flow flows[LB_BUCKET_FLOWS];
 };
 
-/* Times in the table are CLOCK_MONOTONIC >> LB_TIME_SHIFT: 134 ms a tick, 18 years until they wrap. */
+/* Times in the table are CLOCK_MONOTONIC >> LB_TIME_SHIFT: 134 ms a tick, 18 years to a wrap. */
 #define LB_TIME_SHIFT 27
 #define LB_FLOW_UDP (1U << 23)
 #define LB_FLOW_REAL 0x007fffffU
@@ -248,13 +248,13 @@ struct lb_control {
 	__u8 gateway[6]; /* where all that is sent goes; zeros: nothing is sent, packets pass */
 	__u16 gue_port;	 /* network byte order */
 	__u32 flags;	 /* enum lb_control_flag */
-	/* This host's own: outer source of GUE, end of tunnels with `decap`, not a client of reals. */
+	/* This host's own: outer source of GUE, end of tunnels (`decap`), no client of reals. */
 	__u8 source4[4];
 	__u8 source6[16];
 	__u32 new_flows_max; /* a second and CPU that are remembered; Katran: 125,000 */
 	__u32 pad;
 	__u64 seed[2];		       /* of the flow table's hash, secret */
-	__u64 filter[LB_FILTER_WORDS]; /* by LB_FILTER_BIT: a bit that is not set is no VIP's address */
+	__u64 filter[LB_FILTER_WORDS]; /* by LB_FILTER_BIT: a bit not set is no VIP's address */
 };
 
 /*
@@ -269,7 +269,7 @@ struct lb_control {
 #define LB_FILTER_BIT(word)                                                                        \
 	((__u32)((__u32)(word) * 2654435761U) / (0x100000000ULL / LB_FILTER_BITS))
 
-/* Key of lb_sources4 and lb_sources6 (LPM_TRIE): a client's prefix; value __u32: index of a real. */
+/* Key of lb_sources4 and lb_sources6 (LPM_TRIE): a client's prefix; value __u32: a real's index. */
 struct lb_source4_key {
 	__u32 prefix_len;
 	__be32 addr;
@@ -311,13 +311,13 @@ struct lb_return6_key {
 	__u8 pad;
 };
 
-/* lb_tunnels (HASH): key 16 bytes, a local tunnel address (IPv4 as ::ffff:a.b.c.d); value __u8 1. */
+/* lb_tunnels (HASH): key 16 bytes, a local tunnel address (IPv4: ::ffff:a.b.c.d); value __u8 1. */
 
 /* Element of lb_rate (PERCPU_ARRAY of one): flows that are new in this second. */
 struct lb_rate {
 	__u64 since; /* CLOCK_MONOTONIC, ns: when the second began */
 	__u64 flows;
-	__u64 scratch; /* the data plane's own: of what comes out of it the verifier knows nothing */
+	__u64 scratch; /* the data plane's own: the verifier knows nothing of what comes out */
 };
 
 /* --- counters -------------------------------------------------------------------------------- */
@@ -355,7 +355,7 @@ enum lb_counter {
 	LB_NO_REALS,	 /* the VIP has none */
 	LB_NO_REAL,	 /* the ring or an id names none */
 	LB_UNKNOWN_REAL, /* an index without a real */
-	LB_MIXED_FAMILY, /* an IPv6 packet for an IPv4 real, or a mode that cannot change families */
+	LB_MIXED_FAMILY, /* an IPv6 packet for an IPv4 real, or a mode that keeps families */
 	LB_NO_ROOM,	 /* the frame could not be made longer */
 	LB_QUIC_NO_REAL, /* a server id that is known, of a real that is not */
 	LB_EXPIRED,	 /* out of a tunnel, and its time to live was over */

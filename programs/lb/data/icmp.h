@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ICMP: echo is answered, errors follow the flow that they are about, frames too long are told of. */
+/* ICMP: echo is answered, errors follow the flow they are about, frames too long are told of. */
 #ifndef LB_DATA_ICMP_H
 #define LB_DATA_ICMP_H
 

@@ -25,7 +25,7 @@
 #define TCP_OPTION_NOP 1
 #define TCP_ID_LEN 6
 
-/* The id in a connection id; 0 where there is none. Ids with the top bit count as none, as there. */
+/* The id in a connection id; 0: there is none. Ids with the top bit count as none, as there. */
 static __always_inline __u32 read_quic_id(const struct lb_run *run, const __u8 *id)
 {
 	__u32 version = id[0] >> 6, server = 0;
@@ -139,7 +139,7 @@ static __always_inline enum lb_counter update_flow(const struct lb_run *run,
 	if (!find_place(run, packet, &place))
 		return LB_QUIC_NEW;
 	known = recall_flow(run, &place);
-	/* Of another epoch the index was another real's, and choose_by_table() would not follow it. */
+	/* Of another epoch it was another real's: choose_by_table() would not follow it. */
 	if ((known & LB_FLOW_REAL) == choice->index && (__u8)(known >> 24) == choice->real->epoch)
 		return LB_QUIC_SAME;
 	if (known || !is_flooded(run, place.now))

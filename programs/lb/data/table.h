@@ -106,7 +106,7 @@ static __always_inline __u64 recall_flow(const struct lb_run *run, const struct 
 	return value;
 }
 
-/* All bits where @word is 0, or @less is less than @more; else none. No branch: see rank_place(). */
+/* All bits where @word is 0, or @less less than @more; else none. No branch: see rank_place(). */
 static __always_inline __u64 mask_if_zero(__u64 word)
 {
 	word = ((word | -word) >> 63) - 1;

@@ -18,7 +18,7 @@
 #include "programs/lb/lb_abi.h"
 #include "programs/lb/model/lb_words.h"
 
-/* One for each real and encapsulation; the first is a multiple, so that `ip rule` needs one mask. */
+/* One for each real and encapsulation; the first is a multiple: `ip rule` needs one mask. */
 #define LB_HEALTH_MARKS (LB_REALS_MAX * LB_ENCAPS)
 #define LB_HEALTH_TEXT_MAX 256 /* room for a path or a Host, with its NUL */
 #define LB_HEALTH_CHECKS_MAX 4096

@@ -17,7 +17,7 @@ struct lb_element {
 	enum lb_map map;
 	const void *key;
 	const void *value; /* NULL: delete it, if it is there */
-	const void *old; /* tries only, which cannot be asked for just this key: what is there now */
+	const void *old;   /* tries only, which cannot be asked for one key: what is there now */
 };
 
 /* lb_journal_write - nothing is written where it is so already. Returns 0 or -errno. */

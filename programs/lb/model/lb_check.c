@@ -103,7 +103,7 @@ enum named_by {
 	BY_ID = 1 << 2,
 };
 
-/* What may send packets of @vip to others than its own reals. TCP ids: a setting, not known here. */
+/* What may send packets of @vip to others than its reals. TCP ids: a setting, not known here. */
 static __u8 asked_by(const struct lb_model_vip *vip)
 {
 	__u8 by = 0;

@@ -118,7 +118,7 @@ int lb_model_own_add(struct lb_model_vip *vip, const struct lb_own *own);
 struct lb_host lb_model_host(const struct lb_real *real);
 /* lb_model_real_find - the index of the real with this address; 0: none. */
 __u32 lb_model_real_find(const struct lb_model *model, const struct lb_host *host);
-/* lb_model_real_get - as lb_model_real_find(), or a new one's. Returns 0, or -E2BIG and says why. */
+/* lb_model_real_get - as lb_model_real_find(), or a new one. Returns 0, or -E2BIG and says why. */
 int lb_model_real_get(struct lb_model *model, const struct lb_host *host, struct slot_reason *why,
 		      __u32 *ret_real);
 /* lb_model_number_get - the number of the next VIP. Returns 0, or -E2BIG and says why. */
