@@ -131,17 +131,6 @@ static void gre4(struct packet *p)
 	packet_eth(p);
 }
 
-/* An error about a later part of a packet from the VIP, which begins as a TCP header would. */
-static void quoted_part4(struct packet *p)
-{
-	packet_start(p, "hello", 5);
-	packet_tcp(p, 80, 31337, TCP_ACK);
-	packet_ip4(p, &(struct packet_ip4){ .src = VIP4, .dst = CLIENT4, .fragment = 5 });
-	packet_icmp(p, 3, 4);
-	packet_ip4(p, &(struct packet_ip4){ .src = "198.51.100.1", .dst = VIP4 });
-	packet_eth(p);
-}
-
 /* What a packet must come to: the outer headers in full, the inner packet as it was. */
 
 struct lb_row {
@@ -202,8 +191,6 @@ static const struct lb_row rows[] = {
 	{ "a cut TCP header is dropped", cut4, LB_IPIP, REAL4, NULL, NULL, 0, LB_BAD_HEADER },
 	{ "what does not fit is dropped", long4, LB_IPIP, REAL4, NULL, NULL, 0, LB_TOO_LONG },
 	{ "GRE passes", gre4, LB_IPIP, REAL4, NULL, NULL, 0, LB_NOT_BALANCED },
-	{ "a quoted later fragment has no ports", quoted_part4, LB_IPIP, REAL4, NULL, NULL, 0,
-	  LB_OTHER_ICMP },
 	{ "a ring without a real drops", tcp4, LB_IPIP, 0, NULL, NULL, 0, LB_NO_REAL },
 	{ "a ring with an unknown real drops", tcp4, LB_IPIP, 9, NULL, NULL, 0, LB_UNKNOWN_REAL },
 };
