@@ -29,6 +29,8 @@ SLOT_MAP_ABI(1);
 /* Not a tunnel packet: passes, and no counter knows of it. */
 #define NOT_A_TUNNEL (-1)
 
+const volatile struct decap_config decap_config = {};
+
 /* Written by the control plane, read here, for tunnel packets only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -91,6 +93,8 @@ static __always_inline int read_outer6(struct parse_cursor *cursor, struct outer
 /* Whether the outer packet is a tunnel that ends here and can be taken off; 0 if so. */
 static __always_inline int judge_outer(const struct outer *outer)
 {
+	if (decap_config.drop_fragments && is_part(&outer->payload))
+		return DECAP_PART;
 	if (!is_tunnel(&outer->payload))
 		return NOT_A_TUNNEL;
 	if (!bpf_map_lookup_elem(&decap_addrs, &outer->dest))

@@ -11,6 +11,8 @@
 #ifndef DECAP_ABI_H
 #define DECAP_ABI_H
 
+#include <stdbool.h>
+
 #include <linux/types.h>
 
 #define DECAP_ADDRESSES_NAME "decap_addrs"
@@ -56,7 +58,13 @@ enum decap_counter {
 	DECAP_CONGESTED =
 		DECAP_FIRST_DROP, /* outer says congestion experienced, inner cannot carry it (RFC 6040) */
 	DECAP_REFUSED,		  /* the kernel would not move the packet's head */
+	DECAP_PART,		  /* a part of any packet, where decap_config says so */
 	DECAP_COUNTER_COUNT,
+};
+
+/* By these names in `settings { }` of slots.conf. What is off costs nothing. */
+struct decap_config {
+	bool drop_fragments; /* of all packets, tunnels or not, as Katran's decap does */
 };
 
 _Static_assert(DECAP_COUNTER_COUNT <= DECAP_COUNTS_SIZE, "counters fit their map");

@@ -26,6 +26,7 @@ static const struct program_counter counters[DECAP_COUNTS_SIZE] = {
 	[DECAP_NESTED] = { "nested", "left" },
 	[DECAP_CONGESTED] = { "congested", "drop" },
 	[DECAP_REFUSED] = { "refused", "drop" },
+	[DECAP_PART] = { "part", "drop" },
 };
 
 static int fail(const struct slot_reason *why)

@@ -121,7 +121,8 @@ static void an_address_takes_effect_at_once(void **state)
 				"options           left                0                0\n"
 				"nested            left                0                0\n"
 				"congested         drop                0                0\n"
-				"refused           drop                0                0\n");
+				"refused           drop                0                0\n"
+				"part              drop                0                0\n");
 }
 
 static void json_of_list_and_stats(void **state)
@@ -135,7 +136,7 @@ static void json_of_list_and_stats(void **state)
 		&bed, "{\n  \"addresses\": [\n    \"::1\",\n    \"192.0.2.1\"\n  ]\n}\n", "");
 	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(root, "counters")), 12);
+	assert_int_equal(json_array_size(json_object_get(root, "counters")), 13);
 	json_decref(root);
 }
 

@@ -115,6 +115,17 @@ static void last_fragment4(struct packet *p)
 	build_outer_fragment4(p, 100);
 }
 
+static void plain_fragment4(struct packet *p)
+{
+	struct packet_ip4 ip = decap_outer4;
+
+	ip.fragment = 0x2000;
+	packet_start(p, "the first part of some TCP segment", 34);
+	p->proto = IPPROTO_TCP;
+	packet_ip4(p, &ip);
+	packet_eth(p);
+}
+
 static void first_fragment6(struct packet *p)
 {
 	decap_start6(p);
@@ -244,6 +255,8 @@ static void nested_behind_options(struct packet *p)
 
 #define CASE(sentence, ...) { .name = #sentence, __VA_ARGS__ }
 
+static const struct decap_config no_parts = { .drop_fragments = true };
+
 static const struct decap_case cases[] = {
 	CASE(does_not_count_ip4_without_a_tunnel, plain4, NULL, DECAP_UNCOUNTED),
 	CASE(does_not_count_ip6_without_a_tunnel, plain6, NULL, DECAP_UNCOUNTED),
@@ -260,6 +273,12 @@ static const struct decap_case cases[] = {
 	CASE(leaves_a_last_fragment, last_fragment4, NULL, DECAP_FRAGMENT),
 	CASE(leaves_a_first_ip6_fragment, first_fragment6, NULL, DECAP_FRAGMENT),
 	CASE(leaves_a_last_ip6_fragment, last_fragment6, NULL, DECAP_FRAGMENT),
+	CASE(drops_a_first_fragment_if_told, first_fragment4, NULL, DECAP_PART, &no_parts),
+	CASE(drops_a_last_fragment_if_told, last_fragment4, NULL, DECAP_PART, &no_parts),
+	CASE(drops_an_ip6_fragment_if_told, last_fragment6, NULL, DECAP_PART, &no_parts),
+	CASE(drops_a_fragment_of_no_tunnel_if_told, plain_fragment4, NULL, DECAP_PART, &no_parts),
+	CASE(drops_nothing_but_fragments_if_told, plain4, NULL, DECAP_UNCOUNTED, &no_parts),
+	CASE(leaves_a_fragment_of_no_tunnel, plain_fragment4, NULL, DECAP_UNCOUNTED),
 	CASE(leaves_outer_ip4_options, outer_options4, NULL, DECAP_OPTIONS),
 	CASE(leaves_outer_hop_by_hop_options, outer_hop_by_hop6, NULL, DECAP_OPTIONS),
 	CASE(leaves_an_outer_routing_header, outer_routing6, NULL, DECAP_OPTIONS),

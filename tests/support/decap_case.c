@@ -82,6 +82,9 @@ void decap_case_run(void **state)
 	struct progrun run = {};
 
 	assert_non_null(object);
+	if (row->config)
+		assert_int_equal(
+			progrun_set(object, "decap.rodata", row->config, sizeof(*row->config)), 0);
 	decap_case_load(object);
 	row->build(&p);
 	(row->expect ? row->expect : row->build)(&expected);

@@ -16,8 +16,9 @@ struct bpf_object;
 struct decap_case {
 	const char *name;
 	void (*build)(struct packet *p);
-	void (*expect)(struct packet *p); /* what it turns into; NULL: it stays as it is */
-	int counter;			  /* enum decap_counter, or DECAP_UNCOUNTED */
+	void (*expect)(struct packet *p);  /* what it turns into; NULL: it stays as it is */
+	int counter;			   /* enum decap_counter, or DECAP_UNCOUNTED */
+	const struct decap_config *config; /* NULL: all off */
 };
 
 /* The headers that cases put around and into tunnels. */

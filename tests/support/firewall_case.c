@@ -45,18 +45,11 @@ void firewall_tcp6(struct packet *p)
 struct bpf_object *firewall_case_open(const struct firewall_config *config)
 {
 	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
-	struct bpf_map *rodata;
-	void *data;
-	size_t size;
 
 	assert_non_null(object);
-	rodata = bpf_object__find_map_by_name(object, "firewall.rodata");
-	assert_non_null(rodata);
-	data = bpf_map__initial_value(rodata, &size);
-	assert_non_null(data);
-	assert_true(size >= sizeof(*config));
 	if (config)
-		memcpy(data, config, sizeof(*config));
+		assert_int_equal(progrun_set(object, "firewall.rodata", config, sizeof(*config)),
+				 0);
 	return object;
 }
 

@@ -16,25 +16,12 @@ void lb_case_open(struct lb_case *lb)
 	assert_non_null(lb->object);
 }
 
-static void set_config(const struct lb_case *lb, const struct lb_config *config)
-{
-	struct bpf_map *rodata = bpf_object__find_map_by_name(lb->object, "lb.rodata");
-	size_t size;
-	void *data;
-
-	assert_non_null(rodata);
-	data = bpf_map__initial_value(rodata, &size);
-	assert_non_null(data);
-	assert_true(size >= sizeof(*config));
-	memcpy(data, config, sizeof(*config));
-}
-
 void lb_case_load(struct lb_case *lb, const struct lb_config *config)
 {
 	struct lb_control *control = &lb->control;
 
 	if (config)
-		set_config(lb, config);
+		assert_int_equal(progrun_set(lb->object, "lb.rodata", config, sizeof(*config)), 0);
 	assert_int_equal(bpf_object__load(lb->object), 0);
 	memcpy(control->gateway, LB_CASE_GATEWAY, sizeof(control->gateway));
 	control->gue_port = htons(9886);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/progrun.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,6 +26,19 @@ struct bpf_object *progrun_open(const char *name)
 	libbpf_set_print(print_warnings);
 	snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
 	return bpf_object__open_file(path, NULL);
+}
+
+int progrun_set(struct bpf_object *object, const char *map, const void *config, size_t size)
+{
+	struct bpf_map *rodata = bpf_object__find_map_by_name(object, map);
+	size_t room = 0;
+	void *data;
+
+	data = rodata ? bpf_map__initial_value(rodata, &room) : NULL;
+	if (!data || room < size)
+		return -ENOENT;
+	memcpy(data, config, size);
+	return 0;
 }
 
 /* Of a set with one CPU that there is nothing can be refused. */

@@ -20,6 +20,12 @@ struct progrun {
 /* progrun_open - open an object of the build folder, "bpf/pass.bpf.o"; NULL if it cannot. */
 struct bpf_object *progrun_open(const char *name);
 
+/*
+ * progrun_set - before @object is loaded, the settings at the start of its read-only
+ * data, @map ("decap.rodata"), become the @size bytes at @config. 0, or -ENOENT: it has none, or fewer bytes.
+ */
+int progrun_set(struct bpf_object *object, const char *map, const void *config, size_t size);
+
 /* progrun_stay - all runs from now on on one CPU, for programs that keep things for each. */
 void progrun_stay(void);
 
