@@ -131,9 +131,11 @@ static __always_inline __u32 find_server(const struct lb_run *run, __u32 id)
 /* What an id said goes into the flow table too. Returns the event that this was. */
 static __always_inline enum lb_counter update_flow(const struct lb_run *run,
 						   const struct lb_packet *packet,
+						   const struct lb_vip *vip,
 						   const struct lb_choice *choice)
 {
 	struct lb_place place = {};
+	bool flooded;
 	__u64 known;
 
 	if (!find_place(run, packet, &place))
@@ -142,13 +144,14 @@ static __always_inline enum lb_counter update_flow(const struct lb_run *run,
 	/* Of another epoch it was another real's: choose_by_table() would not follow it. */
 	if ((known & LB_FLOW_REAL) == choice->index && (__u8)(known >> 24) == choice->real->epoch)
 		return LB_QUIC_SAME;
-	if (known || !is_flooded(run, place.now))
+	flooded = !known && is_flooded(run, place.now);
+	if (!flooded && can_record(packet) && !(vip->flags & LB_NO_TABLE))
 		record_flow(&place, choice->real, choice->index);
 	return known ? LB_QUIC_OTHER : LB_QUIC_NEW;
 }
 
 static __always_inline int choose_by_quic(const struct lb_run *run, const struct lb_packet *packet,
-					  struct lb_choice *choice)
+					  const struct lb_vip *vip, struct lb_choice *choice)
 {
 	__u32 id = find_quic_id(run, packet);
 
@@ -163,7 +166,7 @@ static __always_inline int choose_by_quic(const struct lb_run *run, const struct
 	if (!choice->real)
 		return LB_QUIC_NO_REAL;
 	run->count[LB_QUIC_BY_ID]++;
-	run->count[update_flow(run, packet, choice)]++;
+	run->count[update_flow(run, packet, vip, choice)]++;
 	return LB_GO_ON;
 }
 
@@ -199,7 +202,7 @@ static __always_inline void choose_by_tcp(const struct lb_run *run, const struct
 		run->count[LB_TCP_ID_BAD_ID]++;
 	run->count[choice->real ? LB_TCP_ID_BY_ID : LB_TCP_ID_BY_HASH]++;
 	if (choice->real && !has_transitions(packet, vip) &&
-	    update_flow(run, packet, choice) == LB_QUIC_OTHER)
+	    update_flow(run, packet, vip, choice) == LB_QUIC_OTHER)
 		run->count[LB_TCP_ID_OTHER]++;
 }
 
@@ -207,6 +210,8 @@ static __always_inline void choose_by_tcp(const struct lb_run *run, const struct
 static __always_inline int choose_by_id(const struct lb_run *run, const struct lb_packet *packet,
 					const struct lb_vip *vip, struct lb_choice *choice)
 {
+	int ret = LB_GO_ON;
+
 	/* The bytes behind an ICMP error's quoted ports may be missing. */
 	if (packet->flags & PACKET_ICMP)
 		return LB_GO_ON;
@@ -216,10 +221,10 @@ static __always_inline int choose_by_id(const struct lb_run *run, const struct l
 		return LB_GO_ON;
 	}
 	if (vip->flags & LB_QUIC)
-		return choose_by_quic(run, packet, choice);
-	if (vip->flags & LB_STABLE_ROUTING)
-		return choose_by_stable(run, packet, choice);
-	return LB_GO_ON;
+		ret = choose_by_quic(run, packet, vip, choice);
+	if (ret == LB_GO_ON && !choice->real && vip->flags & LB_STABLE_ROUTING)
+		ret = choose_by_stable(run, packet, choice);
+	return ret;
 }
 
 #endif

@@ -251,7 +251,6 @@ class Balancer(State):
         """The address of the real, or None. Changes the packet's ports and client as the VIP asks."""
         addr = self.by_id(vip, packet)
         if addr:
-            self.record(vip, packet, addr)
             return addr
         if "dst_port_only" in vip.flags:
             packet.sport, packet.src = packet.dport, bytes(len(packet.src))
@@ -285,12 +284,12 @@ class Balancer(State):
         if packet.proto == wire.TCP:
             return self.by_tcp_id(vip, packet) if self.is_set("tcp_server_id") else None
         payload = packet.transport[8:]
+        addr = None
         if "quic" in vip.flags:
-            return self.by_quic_id(packet, payload)
-        if "stable" in vip.flags:
-            number = ids.of_stable_routing(payload)
-            return self.by_server_id("stable", number)
-        return None
+            addr = self.by_quic_id(vip, packet, payload)
+        if not addr and "stable" in vip.flags:
+            addr = self.by_server_id("stable", ids.of_stable_routing(payload))
+        return addr
 
     def by_server_id(self, kind, number):
         """The real that has the id. Three of the counters have the same ends in every kind."""
@@ -300,7 +299,7 @@ class Balancer(State):
         self.counts[kind + ("_by_id" if addr else "_by_hash")] += 1
         return addr
 
-    def by_quic_id(self, packet, payload):
+    def by_quic_id(self, vip, packet, payload):
         number, version = ids.of_quic(payload)
         if number:
             self.counts[f"quic_v{version}"] += 1
@@ -309,6 +308,7 @@ class Balancer(State):
         addr = self.by_server_id("quic", number)
         if addr:
             self.counts["quic_" + self.compare_flow(packet, addr)] += 1
+            self.record(vip, packet, addr)
         return addr
 
     def by_tcp_id(self, vip, packet):
@@ -321,6 +321,7 @@ class Balancer(State):
         if addr and not self.has_transitions(vip, packet):
             if self.compare_flow(packet, addr) == "other":
                 self.counts["tcp_id_other"] += 1
+            self.record(vip, packet, addr)
         return addr
 
     def compare_flow(self, packet, addr):

@@ -68,6 +68,10 @@ def stable():
     for name, vip, first in (("4", VIP4.format(3), 0), ("6", VIP6.format(3), 3)):
         for i in range(first, first + 3):
             yield f"id-{i}-{name}", udp(vip, sport=41000 + i, payload=payload(MIDDLE[i]))
+            # Each packet has its id: the table need not know the flow.
+            yield f"is-not-recorded-{i}-{name}", udp(
+                vip, sport=41000 + i, payload=payload(MIDDLE[i], 0x53)
+            )
             yield f"small-{i}-{name}", udp(vip, sport=41100 + i, payload=payload(SMALL[i]))
         yield f"zero-{name}", udp(vip, sport=41200, payload=payload(0))
         yield f"unknown-{name}", udp(vip, sport=41201, payload=payload(0x123456))
@@ -115,6 +119,41 @@ def tcp_id():
         yield f"dst-port-only-without-{name}", tcp(
             (VIP4 if name == "4" else VIP6).format(7), 5060, sport=42033
         )
+        # A connection that ends here is not worth a place in the table.
+        for i in range(3):
+            yield f"rst-again-{i}-{name}", of(42040 + i, ids[i], flags=RST)
+            yield f"rst-is-not-remembered-{i}-{name}", of(42040 + i)
+
+
+def tcp_id_kind():
+    for name, vip, first in (("4", VIP4.format(4), 0), ("6", VIP6.format(4), 3)):
+        for i, number in enumerate(SMALL[first : first + 3]):
+            for kind in (200, 0xB7):
+                yield f"kind-{kind}-{i}-{name}", tcp(
+                    vip, sport=43000 + i, options=options(server_id(number, kind))
+                )
+                yield f"kind-{kind}-{i}-behind-another-{name}", tcp(
+                    vip,
+                    sport=43010 + i,
+                    options=options(server_id(SMALL[first], 0xB7), server_id(number, kind)),
+                )
+
+
+def ids_and_flags():
+    """Of VIPs with quic and no_table (1), with quic and stable (2)."""
+    for name, vips, first in (("4", VIP4, 0), ("6", VIP6, 3)):
+        for i, number in enumerate(SMALL[first : first + 3]):
+            for vip in (1, 2):
+
+                def of(payload, vip=vip, i=i):
+                    return udp(vips.format(vip), 443, sport=44000 + i, payload=payload)
+
+                yield f"quic-{i}-{vip}-{name}", of(quic_short(cid(1, number)))
+                yield f"without-{i}-{vip}-{name}", of(quic_short(cid(0, 0)))
+                yield f"quic-again-{i}-{vip}-{name}", of(quic_short(cid(1, number)))
+                # 0x52 is a short header too: the id of QUIC is read from what stable routing has.
+                stable = b"\x52" + MIDDLE[first + i].to_bytes(3, "big") + b"and some data"
+                yield f"stable-{i}-{vip}-{name}", of(stable)
 
 
 SUITES = {
@@ -123,4 +162,6 @@ SUITES = {
     "stable": stable,
     "stable_gue": stable,
     "tcp_id": tcp_id,
+    "tcp_id_kind": tcp_id_kind,
+    "ids_and_flags": ids_and_flags,
 }
