@@ -466,13 +466,13 @@ enum lb_hash {
 	LB_JHASH,   /* Katran's */
 	LB_XXHASH,  /* XXH32 */
 	LB_MURMUR3, /* x86, 32 bits */
-	LB_HASHES,
-};
+} __attribute__((packed));
+#define LB_HASHES 3
 
 /* By these names in `settings { }` of slots.conf. What is off costs nothing. */
 struct lb_config {
-	__u8 hash;    /* enum lb_hash: position in the ring */
-	bool too_big; /* answer frames that do not fit with packet-too-big; false: drop them */
+	enum lb_hash hash; /* of a flow: its position in the ring */
+	bool too_big;	   /* answer frames that do not fit with packet-too-big; false: drop them */
 	bool decap; /* take tunnels apart first: those to lb_tunnels, and to source4 and source6 */
 	bool tcp_server_id;   /* read server ids in TCP options */
 	__u8 tcp_option_kind; /* 0xb7 */

@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: lb_front INTERFACE VIP REAL MAC GATEWAY ENCAP HASH\n");
 		return 2;
 	}
-	config.hash = (__u8)atoi(argv[7]);
+	config.hash = (enum lb_hash)atoi(argv[7]);
 	spec.addr = argv[2];
 	spec.vip.encap = (__u8)atoi(argv[6]);
 	lb_case_open(&lb);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -159,6 +160,23 @@ static int set_bool(const struct field *field, const struct slot_setting *settin
 	return 0;
 }
 
+static void write_number(const struct field *field, uint32_t size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		memcpy(field->bytes, &(uint8_t){ (uint8_t)value }, 1);
+		return;
+	case 2:
+		memcpy(field->bytes, &(uint16_t){ (uint16_t)value }, 2);
+		return;
+	case 4:
+		memcpy(field->bytes, &(uint32_t){ (uint32_t)value }, 4);
+		return;
+	default:
+		memcpy(field->bytes, &value, 8);
+	}
+}
+
 static int set_int(const struct field *field, const struct btf_type *t,
 		   const struct slot_setting *setting, struct slot_reason *why)
 {
@@ -183,20 +201,42 @@ static int set_int(const struct field *field, const struct btf_type *t,
 				       "settings: %s: '%s' is no %s number of %u bits",
 				       setting->key, setting->value,
 				       is_signed ? "signed" : "unsigned", bits);
-	switch (t->size) {
-	case 1:
-		memcpy(field->bytes, &(uint8_t){ (uint8_t)value }, 1);
-		return 0;
-	case 2:
-		memcpy(field->bytes, &(uint16_t){ (uint16_t)value }, 2);
-		return 0;
-	case 4:
-		memcpy(field->bytes, &(uint32_t){ (uint32_t)value }, 4);
-		return 0;
-	default:
-		memcpy(field->bytes, &value, 8);
-		return 0;
+	write_number(field, t->size, value);
+	return 0;
+}
+
+/* The word for a constant: LB_MURMUR3 is murmur3. */
+static const char *constant_word(const char *name)
+{
+	const char *prefix_end = strchr(name, '_');
+
+	return prefix_end ? prefix_end + 1 : name;
+}
+
+/* One of the constants of an enum of up to 4 bytes, by its word or its number. */
+static int set_enum(const struct field *field, const struct btf_type *t,
+		    const struct slot_setting *setting, struct slot_reason *why)
+{
+	const struct btf_enum *constants = btf_enum(t);
+	char known[256] = "", *end;
+	long number = strtol(setting->value, &end, 0);
+	bool is_number = end != setting->value && !*end;
+	size_t used;
+	int i;
+
+	for (i = 0; i < btf_vlen(t); i++) {
+		const char *word =
+			constant_word(btf__name_by_offset(field->btf, constants[i].name_off));
+
+		if (is_number ? number == constants[i].val : !strcasecmp(word, setting->value)) {
+			write_number(field, t->size, (uint64_t)(int64_t)constants[i].val);
+			return 0;
+		}
+		used = strlen(known);
+		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", word);
 	}
+	return slot_reason_set(why, -EINVAL, "settings: %s: '%s' is none of %s (or its number)",
+			       setting->key, setting->value, known);
 }
 
 static int set_string(const struct field *field, const struct btf_type *t,
@@ -234,7 +274,7 @@ static int set_field(const struct field *field, const struct slot_setting *setti
 				       setting->key);
 	if (btf_is_int(t) && btf_int_encoding(t) & BTF_INT_BOOL)
 		return set_bool(field, setting, why);
-	return set_int(field, t, setting, why);
+	return btf_is_enum(t) ? set_enum(field, t, setting, why) : set_int(field, t, setting, why);
 }
 
 int slot_settings_apply(struct bpf_object *object, const struct slot_settings *settings,

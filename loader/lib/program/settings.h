@@ -12,8 +12,9 @@ struct bpf_object;
  * which is open and not yet loaded.
  *
  * A key is a member of a struct variable whose name ends in _config, or else a
- * variable of its own; integers, booleans and char arrays are known, numbers in C notation, in host byte
- * order. Returns 0, -ENOENT for a key that the object has not, -EINVAL for a
+ * variable of its own; integers, booleans, enums and char arrays are known, numbers in C
+ * notation, in host byte order. A constant of an enum is given by its name behind the first
+ * underscore, in any case (LB_MURMUR3: murmur3), or by its number. Returns 0, -ENOENT for a key that the object has not, -EINVAL for a
  * value that does not fit, -ENOTSUP for a field of another type; says why and what would be accepted.
  */
 int slot_settings_apply(struct bpf_object *object, const struct slot_settings *settings,

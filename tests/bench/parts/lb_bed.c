@@ -285,7 +285,7 @@ int lb_bed_open(struct lb_bed *bed, unsigned int ifindex)
 
 	_Static_assert(RESTORE_TARGETS == RESTORE_TESTED + LB_HASHES, "a target for each hash");
 	for (i = 0; !err && i < LB_HASHES; i++) {
-		config.hash = (__u8)i;
+		config.hash = (enum lb_hash)i;
 		lb_case_open(&bed->lbs[i]);
 		lb_case_load(&bed->lbs[i], &config);
 		bed->lbs[i].control.new_flows_max = ALL_NEW_FLOWS;
