@@ -352,24 +352,17 @@ static void read_lines(struct lb_scenario *s)
 	}
 }
 
-/* "key=value" as slots.conf has it: hashes by their number. */
+/* "key=value" as slots.conf has it. */
 static void add_settings(struct lb_scenario *s, const struct line *line)
 {
-	static const char *const hashes[] = { "jhash", "xxhash", "murmur3", NULL };
 	unsigned int i;
 
 	for (i = 0; i < line->option_count; i++) {
-		size_t used = strlen(s->settings);
-		char *end = s->settings + used;
-		int len;
+		size_t used = strlen(s->settings), room = sizeof(s->settings) - used;
+		int len = snprintf(s->settings + used, room, "%s%s", used ? " " : "",
+				   line->options[i]);
 
-		if (!strncmp(line->options[i], "hash=", 5))
-			len = snprintf(end, sizeof(s->settings) - used, "%shash=%u",
-				       used ? " " : "", get_choice(line, "hash", hashes));
-		else
-			len = snprintf(end, sizeof(s->settings) - used, "%s%s", used ? " " : "",
-				       line->options[i]);
-		assert_true(len > 0 && (size_t)len < sizeof(s->settings) - used);
+		assert_true(len > 0 && (size_t)len < room);
 	}
 }
 
