@@ -408,6 +408,31 @@ static void what_cannot_be_asked_is_not_judged(void **state)
 	assert_string_equal(bed.health.targets[0]->last.error, "no way");
 }
 
+/* It was taken away before the checker knew: what failed since then failed for that reason. */
+static void what_failed_for_want_of_a_source_is_not_judged(void **state)
+{
+	struct lb_health_result result = { .outcome = LB_HEALTH_FAILED };
+	struct lb_health_target *target;
+
+	(void)state;
+	set_bed(2, "tcp fall=2");
+	bed.seen[0].is_direct = bed.seen[0].has_source = true;
+	bed.seen[0].source = host_of("192.0.2.1");
+	merge();
+	target = bed.health.targets[0];
+	answers(0, false, 2);
+	lb_health_start(&bed.health, target, bed.now);
+	bed.seen[0].has_source = false;
+	bed.seen[0].source = (struct lb_host){};
+	merge();
+	assert_int_equal(carry_out(), 0);
+	lb_health_end(&bed.health, target, &result, bed.now);
+	assert_int_equal(target->fails, 0);
+
+	answers(0, false, 2);
+	assert_int_equal(carry_out(), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +449,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_new_checker_goes_on_from_what_is_out, end_bed),
 		cmocka_unit_test_teardown(a_probe_that_was_not_sent_says_nothing, end_bed),
 		cmocka_unit_test_teardown(what_cannot_be_asked_is_not_judged, end_bed),
+		cmocka_unit_test_teardown(what_failed_for_want_of_a_source_is_not_judged, end_bed),
 		cmocka_unit_test_teardown(thousands_of_probes_are_spread, end_bed),
 		cmocka_unit_test_teardown(no_probe_is_late, end_bed),
 		cmocka_unit_test_teardown(a_probe_ends_in_time, end_bed),

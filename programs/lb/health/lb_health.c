@@ -82,6 +82,7 @@ static __u64 draw(struct lb_health *health, __u64 bound)
 void lb_health_start(struct lb_health *health, struct lb_health_target *target, __u64 now_ms)
 {
 	target->is_running = true;
+	target->is_astray = false;
 	target->started_ms = now_ms;
 	target->due_ms = now_ms + target->seen.check->timeout_ms;
 	settle(health, target);
@@ -101,7 +102,7 @@ static void count_result(struct lb_health_target *target, const struct lb_health
 
 	target->last = *result;
 	target->took_ms = now_ms - target->started_ms;
-	if (result->outcome == LB_HEALTH_UNASKED)
+	if (result->outcome == LB_HEALTH_UNASKED || target->is_astray)
 		return;
 	if (!*row)
 		target->since_ms = now_ms;
@@ -216,11 +217,19 @@ static int make_room(struct lb_health *health, const struct lb_health_seen *seen
 	return -ENOMEM;
 }
 
-/* What an operator or another checker did since is a change as well. */
+/*
+ * What an operator or another checker did since is a change as well. Where the source is
+ * another one, answers to the one before went elsewhere: they say nothing of the real.
+ */
 static void update(struct lb_health_target *target, const struct lb_health_seen *seen, __u64 now_ms)
 {
 	if (target->seen.is_failed != seen->is_failed)
 		target->changed_ms = now_ms;
+	if (target->seen.has_source != seen->has_source ||
+	    lb_address_compare(&target->seen.source, &seen->source)) {
+		target->fails = target->successes = 0;
+		target->is_astray = target->is_running;
+	}
 	target->seen = *seen;
 }
 

@@ -59,9 +59,10 @@ struct lb_health_target {
 	__u64 due_ms;  /* its next probe, or the end of this one */
 	__u64 started_ms;
 	bool is_running;
-	bool is_gone; /* none of the VIP's any more; freed with the end of its probe */
-	size_t place; /* in the queue */
-	void *probe;  /* the prober's */
+	bool is_astray; /* this probe went from an address that is the source no more */
+	bool is_gone;	/* none of the VIP's any more; freed with the end of its probe */
+	size_t place;	/* in the queue */
+	void *probe;	/* the prober's */
 };
 
 struct lb_health {
