@@ -201,10 +201,6 @@ host_die() {
 	HOST_NGINX[$1]=
 }
 
-now_ms() {
-	date +%s%3N
-}
-
 # served SENTENCE HOST...: by these and no others, and each connection is answered
 served() {
 	local names
@@ -214,17 +210,10 @@ served() {
 }
 
 test_a_dead_real_goes_out_and_comes_back() {
-	local before after
-
 	served "all reals serve" r1 r2 r3
-	before=$(now_ms)
 	host_die r1
 	wait_for 20 is_state "$VIP" r1 failed
-	after=$(now_ms)
 	is "the real that died is out" "$(state "$VIP" r1)" failed
-	# beside the checks themselves: the last one's timeout, a round, and this test's own look
-	succeeds "within the time of $FALL checks" test $((after - before)) -le \
-		$((FALL * INTERVAL + TIMEOUT + 1000 * TAP_SCALE))
 	served "no request of clients fails from then on" r2 r3
 	wait_for 20 is_state "$VIP_6" r1 failed
 	is "it is out of the other VIP, which is checked by TCP" "$(state "$VIP_6" r1)" failed
