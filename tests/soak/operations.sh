@@ -104,14 +104,17 @@ run_killed() {
 	bed_slotd_stop KILL
 	wait "$command"
 	KILLS=$((KILLS + 1))
+	LAST_KILL=$DONE
 	[[ -n $(xdp_id eth0) ]] || BARE=$((BARE + 1))
 	bed_slotd || bail "slotd starts after a kill in '${COMMAND[*]}'" "$(bed_log | tail -n 5)"
 }
 
+# A kill is drawn for 15 of 100; the eighth operation after a kill is one in any case, so that
+# the shortest run has met some.
 draw_operation() {
 	local n=$((RANDOM % 100))
 
-	if ((n < 15)); then
+	if ((n < 15 || DONE - LAST_KILL >= 8)); then
 		run_killed
 		echo killed >>"$BED/drawn"
 	elif ((n < 25)); then

@@ -213,7 +213,7 @@ show_figures() {
 }
 
 STARTED=$SECONDS
-DONE=0 KILLS=0 BARE=0 RULES_LOST=0 SINKS=()
+DONE=0 KILLS=0 LAST_KILL=0 BARE=0 RULES_LOST=0 SINKS=()
 bed_start
 : >"$BED/refused"
 : >"$BED/drawn"
