@@ -11,8 +11,8 @@
 #include <bpf/libbpf.h>
 
 #include "programs/lb/lb.h"
+#include "tests/support/lb_bed.h"
 #include "tests/support/packet.h"
-#include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -21,30 +21,9 @@
 #define TCP_SYN 2
 #define TCP_ACK 16
 
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
-
-static void run(const char *line)
-{
-	program_bed_assert_runs(&bed, line, "");
-}
-
 static int map_fd(const char *name)
 {
-	int fd = bpf_object__find_map_fd_by_name(bed.object, name);
+	int fd = bpf_object__find_map_fd_by_name(lb_bed.object, name);
 
 	assert_true(fd >= 0);
 	return fd;
@@ -67,10 +46,10 @@ static __u32 count_elements(const char *name, size_t key_size)
 
 static void set_up_vip(void)
 {
-	run("set gateway=02:00:00:00:00:fe");
-	run("vip add tcp/192.0.2.1:80");
-	run("real add tcp/192.0.2.1:80 " REALS "1");
-	run("real add tcp/192.0.2.1:80 " REALS "2 weight=3");
+	lb_bed_runs("set gateway=02:00:00:00:00:fe");
+	lb_bed_runs("vip add tcp/192.0.2.1:80");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "1");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "2 weight=3");
 }
 
 /* The verdict for a TCP packet with @flags to @dst, and where its tunnel leads. */
@@ -83,7 +62,7 @@ static int send_flags(const char *dst, uint16_t sport, __u8 flags, __u32 *ret_re
 	packet_tcp(&p, sport, 80, flags);
 	packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.7", .dst = dst });
 	packet_eth(&p);
-	assert_int_equal(progrun_packet(progrun_fd(bed.object, "lb"), &p, &result), 0);
+	assert_int_equal(progrun_packet(progrun_fd(lb_bed.object, "lb"), &p, &result), 0);
 	if (result.verdict == XDP_TX)
 		memcpy(ret_real, result.bytes + 14 + 16, 4);
 	return result.verdict;
@@ -141,20 +120,20 @@ static void vips_and_reals_are_shown(void **state)
 {
 	(void)state;
 	set_up_vip();
-	assert_int_equal(program_bed_run(&bed, "vip show"), 0);
-	assert_non_null(strstr(bed.out, "tcp/192.0.2.1:80"));
-	assert_int_equal(program_bed_run(&bed, "real list tcp/192.0.2.1:80"), 0);
-	assert_non_null(strstr(bed.out, REALS "1 "));
-	assert_non_null(strstr(bed.out, REALS "2 "));
-	assert_int_equal(program_bed_run_json(&bed, "real list"), 0);
-	assert_non_null(strstr(bed.out, "\"weight\": 3"));
-	run("real set " REALS "1 mac=02:00:00:00:00:01");
-	assert_int_equal(program_bed_run(&bed, "real list"), 0);
-	assert_non_null(strstr(bed.out, "  02:00:00:00:00:01\n"));
-	assert_int_equal(program_bed_run_json(&bed, "real list"), 0);
-	assert_non_null(strstr(bed.out, "\"mac\": \"02:00:00:00:00:01\""));
-	assert_int_equal(program_bed_run(&bed, "show"), 0);
-	assert_non_null(strstr(bed.out, "02:00:00:00:00:fe"));
+	assert_int_equal(program_bed_run(&lb_bed, "vip show"), 0);
+	assert_non_null(strstr(lb_bed.out, "tcp/192.0.2.1:80"));
+	assert_int_equal(program_bed_run(&lb_bed, "real list tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(lb_bed.out, REALS "1 "));
+	assert_non_null(strstr(lb_bed.out, REALS "2 "));
+	assert_int_equal(program_bed_run_json(&lb_bed, "real list"), 0);
+	assert_non_null(strstr(lb_bed.out, "\"weight\": 3"));
+	lb_bed_runs("real set " REALS "1 mac=02:00:00:00:00:01");
+	assert_int_equal(program_bed_run(&lb_bed, "real list"), 0);
+	assert_non_null(strstr(lb_bed.out, "  02:00:00:00:00:01\n"));
+	assert_int_equal(program_bed_run_json(&lb_bed, "real list"), 0);
+	assert_non_null(strstr(lb_bed.out, "\"mac\": \"02:00:00:00:00:01\""));
+	assert_int_equal(program_bed_run(&lb_bed, "show"), 0);
+	assert_non_null(strstr(lb_bed.out, "02:00:00:00:00:fe"));
 }
 
 static void a_drained_real_gets_no_new_flows(void **state)
@@ -163,7 +142,7 @@ static void a_drained_real_gets_no_new_flows(void **state)
 
 	(void)state;
 	set_up_vip();
-	run("real drain tcp/192.0.2.1:80 " REALS "1");
+	lb_bed_runs("real drain tcp/192.0.2.1:80 " REALS "1");
 	for (uint16_t port = 1024; port < 1088; port++) {
 		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
 		assert_int_equal(((unsigned char *)&real)[3], 2);
@@ -178,19 +157,19 @@ static void assert_no_record_counts(const char *const *lines)
 {
 	uint16_t port = 1024;
 
-	run("set gateway=02:00:00:00:00:fe");
-	run("vip add tcp/192.0.2.2:80");
-	run("real add tcp/192.0.2.2:80 " REALS "2");
-	run("vip add tcp/192.0.2.1:80 table=transitions");
-	run("real add tcp/192.0.2.1:80 " REALS "1");
-	run("real add tcp/192.0.2.1:80 " REALS "2");
+	lb_bed_runs("set gateway=02:00:00:00:00:fe");
+	lb_bed_runs("vip add tcp/192.0.2.2:80");
+	lb_bed_runs("real add tcp/192.0.2.2:80 " REALS "2");
+	lb_bed_runs("vip add tcp/192.0.2.1:80 table=transitions");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "1");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "2");
 	while (real_of(port, TCP_SYN) != 2)
 		port++;
 	assert_int_equal(real_of(port, TCP_ACK), 2);
 	for (; *lines; lines++)
-		run(*lines);
+		lb_bed_runs(*lines);
 	assert_int_equal(real_of(port, TCP_SYN), 1);
-	run("real add tcp/192.0.2.1:80 " REALS "2");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "2");
 	assert_int_equal(real_of(port, TCP_ACK), 1);
 	assert_int_equal(real_of(port, TCP_SYN), 2);
 	assert_int_equal(real_of(port, TCP_ACK), 2);
@@ -217,11 +196,11 @@ static void only_the_ring_that_counts_is_kept(void **state)
 	(void)state;
 	set_up_vip();
 	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), LB_RING_PAGES);
-	run("vip set tcp/192.0.2.1:80 ring=hrw table=transitions");
-	run("real add tcp/192.0.2.1:80 " REALS "3");
+	lb_bed_runs("vip set tcp/192.0.2.1:80 ring=hrw table=transitions");
+	lb_bed_runs("real add tcp/192.0.2.1:80 " REALS "3");
 	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), LB_RING_PAGES);
 	assert_true(count_elements(LB_PREVIOUS_NAME, sizeof(__u32)) > 0);
-	run("vip del tcp/192.0.2.1:80");
+	lb_bed_runs("vip del tcp/192.0.2.1:80");
 	assert_int_equal(count_elements(LB_RINGS_NAME, sizeof(__u32)), 0);
 	assert_int_equal(count_elements(LB_PREVIOUS_NAME, sizeof(__u32)), 0);
 	assert_int_equal(count_elements(LB_MEMBERS_NAME, sizeof(struct lb_member_key)), 0);
@@ -231,21 +210,21 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
 {
 	(void)state;
 	set_up_vip();
-	program_bed_assert_fails(&bed, "vip add tcp/192.0.2.1:80",
+	program_bed_assert_fails(&lb_bed, "vip add tcp/192.0.2.1:80",
 				 "VIP tcp/192.0.2.1:80 is there already; nothing was changed\n");
-	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "1",
+	program_bed_assert_fails(&lb_bed, "real add tcp/192.0.2.1:80 " REALS "1",
 				 "VIP tcp/192.0.2.1:80 has the real " REALS
 				 "1 already; nothing was "
 				 "changed\n");
-	program_bed_assert_fails(&bed, "real add tcp/192.0.2.1:80 " REALS "4 weight=0",
+	program_bed_assert_fails(&lb_bed, "real add tcp/192.0.2.1:80 " REALS "4 weight=0",
 				 "'0': a weight is a number from 1 to 65535; nothing was "
 				 "changed\n");
-	run("vip add tcp/198.51.100.0/24:80");
-	program_bed_assert_fails(&bed, "vip add tcp/198.51.100.128/25:80",
+	lb_bed_runs("vip add tcp/198.51.100.0/24:80");
+	program_bed_assert_fails(&lb_bed, "vip add tcp/198.51.100.128/25:80",
 				 "VIPs tcp/198.51.100.0/24:80 and tcp/198.51.100.128/25:80 "
 				 "overlap; nothing was changed\n");
-	run("vip add tcp/[2001:db8::1]:80");
-	program_bed_assert_fails(&bed, "real add tcp/[2001:db8::1]:80 " REALS "1",
+	lb_bed_runs("vip add tcp/[2001:db8::1]:80");
+	program_bed_assert_fails(&lb_bed, "real add tcp/[2001:db8::1]:80 " REALS "1",
 				 "VIP tcp/[2001:db8::1]:80, real " REALS "1: an IPv6 VIP cannot "
 				 "have an IPv4 real; nothing was changed\n");
 }
@@ -262,28 +241,28 @@ static void keep_text(const char *path, const char *text)
 /* What the last command said, as a file. */
 static void keep_output(const char *path)
 {
-	keep_text(path, bed.out);
+	keep_text(path, lb_bed.out);
 }
 
 static void set_up_all(void)
 {
 	set_up_vip();
-	run("set source4=192.0.2.254 source6=2001:db8::fe gue-port=9886 new-flows=7");
-	run("vip add udp/[2001:db8::1]:443 encap=gue table=transitions ring=hrw window=60 "
-	    "flags=quic,flow-migration");
-	run("real add udp/[2001:db8::1]:443 2001:db8:1::1 mac=02:00:00:00:00:01 weight=9");
-	run("real add udp/[2001:db8::1]:443 2001:db8:1::2 local=yes");
-	run("real down udp/[2001:db8::1]:443 2001:db8:1::2");
-	run("real drain tcp/192.0.2.1:80 " REALS "1");
-	run("real weight tcp/192.0.2.1:80 " REALS "2 65535");
-	run("vip add tcp/198.51.100.0/24");
-	run("server-id add 1022 " REALS "1");
-	run("server-id add 4294967295 " REALS "3");
-	run("source add 10.0.0.0/8 " REALS "2");
-	run("source add 10.1.0.0/16 " REALS "1");
-	run("source add 2001:db8:5::/48 2001:db8:1::1");
-	run("tunnel add 192.0.2.9");
-	run("tunnel add 2001:db8::9");
+	lb_bed_runs("set source4=192.0.2.254 source6=2001:db8::fe gue-port=9886 new-flows=7");
+	lb_bed_runs("vip add udp/[2001:db8::1]:443 encap=gue table=transitions ring=hrw window=60 "
+		    "flags=quic,flow-migration");
+	lb_bed_runs("real add udp/[2001:db8::1]:443 2001:db8:1::1 mac=02:00:00:00:00:01 weight=9");
+	lb_bed_runs("real add udp/[2001:db8::1]:443 2001:db8:1::2 local=yes");
+	lb_bed_runs("real down udp/[2001:db8::1]:443 2001:db8:1::2");
+	lb_bed_runs("real drain tcp/192.0.2.1:80 " REALS "1");
+	lb_bed_runs("real weight tcp/192.0.2.1:80 " REALS "2 65535");
+	lb_bed_runs("vip add tcp/198.51.100.0/24");
+	lb_bed_runs("server-id add 1022 " REALS "1");
+	lb_bed_runs("server-id add 4294967295 " REALS "3");
+	lb_bed_runs("source add 10.0.0.0/8 " REALS "2");
+	lb_bed_runs("source add 10.1.0.0/16 " REALS "1");
+	lb_bed_runs("source add 2001:db8:5::/48 2001:db8:1::1");
+	lb_bed_runs("tunnel add 192.0.2.9");
+	lb_bed_runs("tunnel add 2001:db8::9");
 }
 
 static void a_dump_restores_all_of_it(void **state)
@@ -292,29 +271,29 @@ static void a_dump_restores_all_of_it(void **state)
 
 	(void)state;
 	set_up_all();
-	assert_int_equal(program_bed_run(&bed, "dump"), 0);
-	before = strdup(bed.out);
+	assert_int_equal(program_bed_run(&lb_bed, "dump"), 0);
+	before = strdup(lb_bed.out);
 	keep_output("build/lb_dump.json");
-	run("restore build/lb_dump.json");
-	program_bed_assert_runs(&bed, "dump", before);
+	lb_bed_runs("restore build/lb_dump.json");
+	program_bed_assert_runs(&lb_bed, "dump", before);
 
-	run("vip del tcp/192.0.2.1:80 udp/[2001:db8::1]:443");
-	run("vip add tcp/192.0.2.77:77 encap=l2");
-	run("source del 10.0.0.0/8");
-	run("server-id del 1022");
-	run("tunnel del 192.0.2.9");
-	run("restore build/lb_dump.json");
-	assert_int_equal(program_bed_run(&bed, "vip show tcp/192.0.2.77:77"), PROGRAM_FAILED);
-	assert_int_equal(program_bed_run(&bed, "real list tcp/192.0.2.1:80"), 0);
-	assert_non_null(strstr(bed.out, REALS "2 "));
+	lb_bed_runs("vip del tcp/192.0.2.1:80 udp/[2001:db8::1]:443");
+	lb_bed_runs("vip add tcp/192.0.2.77:77 encap=l2");
+	lb_bed_runs("source del 10.0.0.0/8");
+	lb_bed_runs("server-id del 1022");
+	lb_bed_runs("tunnel del 192.0.2.9");
+	lb_bed_runs("restore build/lb_dump.json");
+	assert_int_equal(program_bed_run(&lb_bed, "vip show tcp/192.0.2.77:77"), PROGRAM_FAILED);
+	assert_int_equal(program_bed_run(&lb_bed, "real list tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(lb_bed.out, REALS "2 "));
 	assert_int_equal(unlink("build/lb_dump.json"), 0);
 
 	/* Into maps that know nothing, it is the same again to the last byte. */
-	tear_down(NULL);
-	set_up(NULL);
+	lb_bed_tear_down(NULL);
+	lb_bed_set_up(NULL);
 	keep_text("build/lb_dump.json", before);
-	run("restore build/lb_dump.json");
-	program_bed_assert_runs(&bed, "dump", before);
+	lb_bed_runs("restore build/lb_dump.json");
+	program_bed_assert_runs(&lb_bed, "dump", before);
 	assert_int_equal(unlink("build/lb_dump.json"), 0);
 	free(before);
 }
@@ -323,18 +302,19 @@ static void a_ring_shows_its_shares_and_what_a_file_would_move(void **state)
 {
 	(void)state;
 	set_up_vip();
-	assert_int_equal(program_bed_run(&bed, "dump"), 0);
+	assert_int_equal(program_bed_run(&lb_bed, "dump"), 0);
 	keep_output("build/lb_ring.json");
-	assert_int_equal(
-		program_bed_run(&bed, "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"), 0);
-	assert_non_null(strstr(bed.out, "0 of 65537 positions would move"));
-	run("real del tcp/192.0.2.1:80 " REALS "2");
-	assert_int_equal(program_bed_run(&bed, "ring show tcp/192.0.2.1:80"), 0);
-	assert_non_null(strstr(bed.out, "100.00%"));
-	assert_int_equal(
-		program_bed_run_json(&bed, "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"),
-		0);
-	assert_non_null(strstr(bed.out, "\"moved\": 3"));
+	assert_int_equal(program_bed_run(&lb_bed,
+					 "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"),
+			 0);
+	assert_non_null(strstr(lb_bed.out, "0 of 65537 positions would move"));
+	lb_bed_runs("real del tcp/192.0.2.1:80 " REALS "2");
+	assert_int_equal(program_bed_run(&lb_bed, "ring show tcp/192.0.2.1:80"), 0);
+	assert_non_null(strstr(lb_bed.out, "100.00%"));
+	assert_int_equal(program_bed_run_json(
+				 &lb_bed, "ring show tcp/192.0.2.1:80 --diff build/lb_ring.json"),
+			 0);
+	assert_non_null(strstr(lb_bed.out, "\"moved\": 3"));
 	assert_int_equal(unlink("build/lb_ring.json"), 0);
 }
 
@@ -346,11 +326,12 @@ static void stats_count_by_vip_and_real(void **state)
 	set_up_vip();
 	for (uint16_t port = 1; port < 11; port++)
 		assert_int_equal(send_packet("192.0.2.1", port, &real), XDP_TX);
-	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
-	assert_non_null(strstr(bed.out, "\"vip\": \"tcp/192.0.2.1:80\",\n      \"packets\": 10"));
-	assert_non_null(strstr(bed.out, "\"katran\": \"remote_encap.v1\""));
-	assert_int_equal(program_bed_run(&bed, "stats"), 0);
-	assert_non_null(strstr(bed.out, "sent4 "));
+	assert_int_equal(program_bed_run_json(&lb_bed, "stats"), 0);
+	assert_non_null(
+		strstr(lb_bed.out, "\"vip\": \"tcp/192.0.2.1:80\",\n      \"packets\": 10"));
+	assert_non_null(strstr(lb_bed.out, "\"katran\": \"remote_encap.v1\""));
+	assert_int_equal(program_bed_run(&lb_bed, "stats"), 0);
+	assert_non_null(strstr(lb_bed.out, "sent4 "));
 }
 
 /* Numbers are given in turn, so it takes all of them until one is given again. */
@@ -366,9 +347,9 @@ static void a_vip_with_a_number_of_another_one_counts_from_0(void **state)
 	(void)state;
 	set_up_vip();
 	assert_int_equal(send_packet("192.0.2.1", 1024, &real), XDP_TX);
-	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
-	assert_non_null(strstr(bed.out, "\"packets\": 1,"));
-	run("vip del tcp/192.0.2.1:80");
+	assert_int_equal(program_bed_run_json(&lb_bed, "stats"), 0);
+	assert_non_null(strstr(lb_bed.out, "\"packets\": 1,"));
+	lb_bed_runs("vip del tcp/192.0.2.1:80");
 	assert_int_equal(lb_open(PROGRAM_BED_DIR, true, &why, &lb), 0);
 	for (int n = 0; n < LB_VIPS_MAX; n++) {
 		snprintf(text, sizeof(text), "tcp/10.0.%d.%d:80", n >> 8, n & 255);
@@ -378,8 +359,8 @@ static void a_vip_with_a_number_of_another_one_counts_from_0(void **state)
 	assert_true(lb.model.vips[0].is_used);
 	assert_int_equal(lb_commit(&lb, &why), 0);
 	lb_close(&lb);
-	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
-	assert_null(strstr(bed.out, "\"bytes\": 45"));
+	assert_int_equal(program_bed_run_json(&lb_bed, "stats"), 0);
+	assert_null(strstr(lb_bed.out, "\"bytes\": 45"));
 }
 
 static void katrans_lists_are_imported(void **state)
@@ -395,13 +376,13 @@ static void katrans_lists_are_imported(void **state)
 	      "\"203.0.113.1\", \"id\": 5}]}",
 	      file);
 	fclose(file);
-	run("import-katran build/lb_katran.json");
-	assert_int_equal(program_bed_run(&bed, "vip show"), 0);
-	assert_non_null(strstr(bed.out, "no-source-port"));
-	assert_int_equal(program_bed_run(&bed, "real list"), 0);
-	assert_non_null(strstr(bed.out, "drained"));
+	lb_bed_runs("import-katran build/lb_katran.json");
+	assert_int_equal(program_bed_run(&lb_bed, "vip show"), 0);
+	assert_non_null(strstr(lb_bed.out, "no-source-port"));
+	assert_int_equal(program_bed_run(&lb_bed, "real list"), 0);
+	assert_non_null(strstr(lb_bed.out, "drained"));
 	program_bed_assert_fails(
-		&bed, "import-katran build/lb_katran.json",
+		&lb_bed, "import-katran build/lb_katran.json",
 		"build/lb_katran.json: vips, item 1: VIP tcp/192.0.2.1:80 is there "
 		"already; nothing was changed\n");
 	assert_int_equal(unlink("build/lb_katran.json"), 0);
@@ -415,7 +396,7 @@ static int run_as_nobody(const char *line)
 	pid_t child;
 	int status;
 
-	bpf_object__for_each_map(map, bed.object) {
+	bpf_object__for_each_map(map, lb_bed.object) {
 		snprintf(path, sizeof(path), PROGRAM_BED_DIR "/%s", bpf_map__name(map));
 		if (!bpf_map__is_internal(map))
 			assert_int_equal(chown(path, NOBODY, NOBODY), 0);
@@ -424,7 +405,7 @@ static int run_as_nobody(const char *line)
 	if (!child) {
 		if (setgid(NOBODY) || setuid(NOBODY))
 			_exit(99);
-		_exit(program_bed_run(&bed, line));
+		_exit(program_bed_run(&lb_bed, line));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -443,7 +424,7 @@ static void an_owner_of_the_pins_needs_no_root(void **state)
 	assert_int_equal(((unsigned char *)&real)[3], 9);
 }
 
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, lb_bed_set_up, lb_bed_tear_down)
 
 int main(void)
 {

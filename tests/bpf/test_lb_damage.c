@@ -8,40 +8,25 @@
 #include <bpf/libbpf.h>
 
 #include "programs/lb/lb.h"
-#include "tests/support/program_bed.h"
+#include "tests/support/lb_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
 #define VIP "tcp/192.0.2.1:80"
 
-static struct program_bed bed;
-
-static void run(const char *line)
-{
-	program_bed_assert_runs(&bed, line, "");
-}
-
 static int set_up(void **state)
 {
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
-	run("vip add " VIP " table=transitions");
-	run("real add " VIP " 203.0.113.1");
-	run("real add " VIP " 203.0.113.2");
-	run("real drain " VIP " 203.0.113.2");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
+	lb_bed_set_up(state);
+	lb_bed_runs("vip add " VIP " table=transitions");
+	lb_bed_runs("real add " VIP " 203.0.113.1");
+	lb_bed_runs("real add " VIP " 203.0.113.2");
+	lb_bed_runs("real drain " VIP " 203.0.113.2");
 	return 0;
 }
 
 static int map_fd(const char *name)
 {
-	int fd = bpf_object__find_map_fd_by_name(bed.object, name);
+	int fd = bpf_object__find_map_fd_by_name(lb_bed.object, name);
 
 	assert_true(fd >= 0);
 	return fd;
@@ -68,7 +53,7 @@ static void assert_refused(const struct lb_vip4_key *key, const struct lb_vip *v
 
 	assert_int_equal(bpf_map_update_elem(map_fd(LB_VIPS4_NAME), key, vip, BPF_ANY), 0);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		program_bed_assert_fails(&bed, lines[i],
+		program_bed_assert_fails(&lb_bed, lines[i],
 					 "map 'lb_vips4': VIP " VIP " is in a mode that this "
 					 "command does not know\n");
 }
@@ -88,7 +73,7 @@ static void a_mode_that_is_not_known_is_refused(void **state)
 	other.ring_kind = LB_RING_KINDS;
 	assert_refused(&key, &other);
 	assert_int_equal(bpf_map_update_elem(map_fd(LB_VIPS4_NAME), &key, &vip, BPF_ANY), 0);
-	run("real undrain " VIP " 203.0.113.2");
+	lb_bed_runs("real undrain " VIP " 203.0.113.2");
 }
 
 /* Every element of @map becomes @value. */
@@ -111,17 +96,17 @@ static void reals_that_cannot_be_are_none(void **state)
 	char before[4096];
 
 	(void)state;
-	assert_int_equal(program_bed_run(&bed, "ring show " VIP), PROGRAM_OK);
-	snprintf(before, sizeof(before), "%s", bed.out);
+	assert_int_equal(program_bed_run(&lb_bed, "ring show " VIP), PROGRAM_OK);
+	snprintf(before, sizeof(before), "%s", lb_bed.out);
 	memset(&previous, 0xff, sizeof(previous));
 	memset(&ring, 0xff, sizeof(ring));
 	fill(LB_PREVIOUS_NAME, &previous);
 	fill(LB_RINGS_NAME, &ring);
-	run("ring refresh");
-	program_bed_assert_runs(&bed, "ring show " VIP, before);
+	lb_bed_runs("ring refresh");
+	program_bed_assert_runs(&lb_bed, "ring show " VIP, before);
 }
 
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, lb_bed_tear_down)
 
 int main(void)
 {

@@ -6,7 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include "programs/lb/lb.h"
-#include "tests/support/program_bed.h"
+#include "tests/support/lb_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -14,8 +14,6 @@
 #define TCP6 "tcp/[2001:db8::1]:80"
 #define UDP4 "udp/192.0.2.1:443"
 #define PREFIX "tcp/198.51.100.0/24"
-
-static struct program_bed bed;
 
 /* Maps whose elements come and go; the others are arrays. */
 static const char *const names[] = {
@@ -47,29 +45,21 @@ static const char *const all[] = {
 static void run_all(const char *const *lines, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		program_bed_assert_runs(&bed, lines[i], "");
+		program_bed_assert_runs(&lb_bed, lines[i], "");
 }
 
 #define RUN_ALL(lines) run_all(lines, sizeof(lines) / sizeof((lines)[0]))
 
 static int set_up(void **state)
 {
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
+	lb_bed_set_up(state);
 	RUN_ALL(all);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
 	return 0;
 }
 
 static bool is_empty(const char *name)
 {
-	int fd = bpf_object__find_map_fd_by_name(bed.object, name);
+	int fd = bpf_object__find_map_fd_by_name(lb_bed.object, name);
 	unsigned char key[64];
 
 	assert_true(fd >= 0);
@@ -137,12 +127,12 @@ static void an_empty_file_leaves_nothing(void **state)
 	      "\"vips\": [], \"server_ids\": [], \"sources\": [], \"tunnels\": []}",
 	      file);
 	assert_int_equal(fclose(file), 0);
-	program_bed_assert_runs(&bed, "restore build/lb_empty.json", "");
+	program_bed_assert_runs(&lb_bed, "restore build/lb_empty.json", "");
 	assert_empty();
 	remove("build/lb_empty.json");
 }
 
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, lb_bed_tear_down)
 
 int main(void)
 {

@@ -25,7 +25,8 @@
 #include "programs/lb/model/lb_file.h"
 #include "programs/lb/maps/lb_pages.h"
 #include "tests/support/mapcall.h"
-#include "tests/support/program_bed.h"
+#include "tests/support/lb_bed.h"
+#include "tests/support/lb_texts.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -35,22 +36,6 @@
 /* How many writes of ring pages are between two kills; LB_KILL_STEP says otherwise. */
 #define PAGES_APART 80
 
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
-
 static void edit_ok(int err, const struct slot_reason *why)
 {
 	if (err)
@@ -58,29 +43,16 @@ static void edit_ok(int err, const struct slot_reason *why)
 	assert_int_equal(err, 0);
 }
 
-static struct lb_vip_name vip_name(const char *text)
-{
-	struct lb_vip_name name;
-	struct slot_reason why;
-
-	edit_ok(lb_vip_name_parse(text, &why, &name), &why);
-	return name;
-}
-
 static struct lb_real_spec real_spec(const char *text)
 {
-	struct lb_real_spec spec = { .weight = 1 };
-	struct slot_reason why;
-
-	edit_ok(lb_address_parse(text, &why, &spec.host), &why);
-	return spec;
+	return (struct lb_real_spec){ .host = lb_host_of(text), .weight = 1 };
 }
 
 static void add_vip(struct lb_model *model, const char *text, const char *first, const char *second)
 {
 	struct lb_vip_settings set = { .table = LB_TABLE_TRANSITIONS, .window = 60 };
 	struct lb_real_spec specs[] = { real_spec(first), real_spec(second) };
-	struct lb_vip_name name = vip_name(text);
+	struct lb_vip_name name = lb_vip_of(text);
 	struct slot_reason why;
 
 	edit_ok(lb_vip_add(model, &name, &set, &why), &why);
@@ -98,7 +70,7 @@ static void set_before(struct lb_model *model)
 static void set_after(struct lb_model *model)
 {
 	struct lb_real_spec gone = real_spec("203.0.113.2"), come = real_spec("203.0.113.3");
-	struct lb_vip_name name = vip_name(A);
+	struct lb_vip_name name = lb_vip_of(A);
 	struct lb_prefix prefix;
 	struct slot_reason why;
 
@@ -115,7 +87,7 @@ static void set_after(struct lb_model *model)
 static void set_back(struct lb_model *model)
 {
 	struct lb_real_spec gone = real_spec("203.0.113.3"), come = real_spec("203.0.113.2");
-	struct lb_vip_name name = vip_name(A), other = vip_name(B);
+	struct lb_vip_name name = lb_vip_of(A), other = lb_vip_of(B);
 	struct slot_reason why;
 
 	model->settings.gateway[5] = 1;
@@ -172,8 +144,8 @@ static bool is_worth_it(struct writes *writes, pid_t child, const struct ptrace_
 	if (!mapcall_is_write(info))
 		return false;
 	id = mapcall_map(child, info);
-	if ((id == mapcall_id(bed.object, LB_RINGS_NAME) ||
-	     id == mapcall_id(bed.object, LB_PREVIOUS_NAME)) &&
+	if ((id == mapcall_id(lb_bed.object, LB_RINGS_NAME) ||
+	     id == mapcall_id(lb_bed.object, LB_PREVIOUS_NAME)) &&
 	    writes->pages++ % writes->step)
 		return false;
 	writes->count++;
@@ -208,7 +180,7 @@ static bool trace_until(pid_t child, int kill_at)
 
 static bool is_member(const struct lb *lb, __u8 last)
 {
-	struct lb_vip_name name = vip_name(A);
+	struct lb_vip_name name = lb_vip_of(A);
 	const struct lb_model_vip *vip = lb_model_vip_find(&lb->current, &name);
 
 	for (size_t i = 0; i < vip->count; i++)
@@ -228,7 +200,7 @@ static void send_flows(const struct lb *lb)
 		packet_tcp(&p, port, 80, 0);
 		packet_ip4(&p, &(struct packet_ip4){ .src = "198.51.100.9", .dst = "192.0.2.1" });
 		packet_eth(&p);
-		assert_int_equal(progrun_packet(progrun_fd(bed.object, "lb"), &p, &run), 0);
+		assert_int_equal(progrun_packet(progrun_fd(lb_bed.object, "lb"), &p, &run), 0);
 		assert_int_equal(run.verdict, XDP_TX);
 		assert_true(!lb || is_member(lb, run.bytes[14 + 19]));
 	}
@@ -260,7 +232,7 @@ static bool commit_killed(void (*edit)(struct lb_model *), int kill_at)
 
 static char *dump_vip(const struct lb *lb, const char *text)
 {
-	struct lb_vip_name name = vip_name(text);
+	struct lb_vip_name name = lb_vip_of(text);
 	const struct lb_model_vip *vip = lb_model_vip_find(&lb->current, &name);
 	json_t *json = vip ? lb_file_vip(&lb->current, vip) : json_null();
 	char *dump = json_dumps(json, JSON_ENCODE_ANY);
@@ -395,7 +367,7 @@ static void a_failure_half_way_is_taken_back(void **state)
 	struct slot_reason why;
 	struct states states = {};
 	struct lb lb;
-	int fd = bpf_object__find_map_fd_by_name(bed.object, LB_MEMBERS_NAME);
+	int fd = bpf_object__find_map_fd_by_name(lb_bed.object, LB_MEMBERS_NAME);
 	__u32 room = LB_MEMBERS_MAX - 2 - 1, i;
 	struct lb_member_key *keys = calloc(room, sizeof(*keys));
 	struct lb_member *values = calloc(room, sizeof(*values));
@@ -444,7 +416,7 @@ static void set_other_reals(struct lb_model *model)
 	struct slot_reason why;
 
 	for (size_t i = 0; i < 3; i++) {
-		struct lb_vip_name name = vip_name(vips[i]);
+		struct lb_vip_name name = lb_vip_of(vips[i]);
 
 		edit_ok(lb_real_add(model, &name, &come, &why), &why);
 	}
@@ -468,7 +440,7 @@ static void packets_are_waited_for_between_two_vips(void **state)
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_membarrier)
 			is_waited = true;
 		if (mapcall_is_write(&info) &&
-		    mapcall_map(child, &info) == mapcall_id(bed.object, LB_VIPS4_NAME)) {
+		    mapcall_map(child, &info) == mapcall_id(lb_bed.object, LB_VIPS4_NAME)) {
 			vips++;
 			assert_true(is_waited);
 			is_waited = false;
@@ -479,7 +451,7 @@ static void packets_are_waited_for_between_two_vips(void **state)
 	assert_int_equal(vips, 3);
 }
 
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, lb_bed_set_up, lb_bed_tear_down)
 
 int main(void)
 {

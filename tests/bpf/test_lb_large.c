@@ -13,8 +13,8 @@
 #include <linux/bpf.h>
 
 #include "programs/lb/model/lb_model.h"
+#include "tests/support/lb_bed.h"
 #include "tests/support/packet.h"
-#include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -27,22 +27,6 @@ struct scale {
 	__u32 vips, reals, members, ids, sources;
 	__u32 first_id;
 };
-
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
 
 static struct scale get_scale(void)
 {
@@ -113,7 +97,7 @@ static double run_timed(const char *line)
 	struct timespec from, to;
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	program_bed_assert_runs(&bed, line, "");
+	program_bed_assert_runs(&lb_bed, line, "");
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 }
@@ -122,8 +106,8 @@ static char *get_dump(void)
 {
 	char *text = NULL;
 
-	assert_int_equal(program_bed_run(&bed, "dump"), 0);
-	text = strdup(bed.out);
+	assert_int_equal(program_bed_run(&lb_bed, "dump"), 0);
+	text = strdup(lb_bed.out);
 	assert_non_null(text);
 	return text;
 }
@@ -142,7 +126,7 @@ static void assert_source_counts(const struct scale *scale, __u32 number)
 	packet_tcp(&p, 1024, 80, 2);
 	packet_ip4(&p, &(struct packet_ip4){ .src = client, .dst = "192.0.0.1" });
 	packet_eth(&p);
-	assert_int_equal(progrun_packet(progrun_fd(bed.object, "lb"), &p, &result), 0);
+	assert_int_equal(progrun_packet(progrun_fd(lb_bed.object, "lb"), &p, &result), 0);
 	assert_int_equal(result.verdict, XDP_TX);
 	assert_non_null(inet_ntop(AF_INET, result.bytes + 14 + 16, found, sizeof(found)));
 	assert_string_equal(found, real);
@@ -187,7 +171,7 @@ static void what_does_not_fit_beside_the_old_changes_nothing(void **state)
 	scale.first_id += LB_SERVER_IDS_MAX;
 	scale.vips = 3;
 	write_file(&scale);
-	program_bed_assert_fails(&bed, "restore " FILE_NAME,
+	program_bed_assert_fails(&lb_bed, "restore " FILE_NAME,
 				 "cannot write map 'lb_server_ids': it is full; what comes has to "
 				 "fit beside what goes; nothing was changed\n");
 	after = get_dump();
@@ -197,7 +181,7 @@ static void what_does_not_fit_beside_the_old_changes_nothing(void **state)
 	assert_int_equal(unlink(FILE_NAME), 0);
 }
 
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, lb_bed_set_up, lb_bed_tear_down)
 
 int main(void)
 {

@@ -7,42 +7,21 @@
 #include <unistd.h>
 
 #include "programs/lb/lb.h"
-#include "tests/support/program_bed.h"
+#include "tests/support/lb_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
 #define RESTORES 10
-
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	program_bed_open(&bed, &lb_cli, progrun_open("bpf/lb.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
-
-static void run(const char *line)
-{
-	program_bed_assert_runs(&bed, line, "");
-}
 
 static char *keep_dump(const char *path)
 {
 	FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
-	assert_int_equal(program_bed_run(&bed, "dump"), 0);
-	assert_true(fputs(bed.out, file) >= 0);
+	assert_int_equal(program_bed_run(&lb_bed, "dump"), 0);
+	assert_true(fputs(lb_bed.out, file) >= 0);
 	assert_int_equal(fclose(file), 0);
-	return strdup(bed.out);
+	return strdup(lb_bed.out);
 }
 
 /* Whoever looks while a command changes several maps sees none of them half way. */
@@ -54,26 +33,26 @@ static void a_dump_is_of_before_a_change_or_after_it(void **state)
 	pid_t child;
 
 	(void)state;
-	run("vip add tcp/192.0.2.1:80");
-	run("real add tcp/192.0.2.1:80 203.0.113.1");
-	run("real add tcp/192.0.2.1:80 203.0.113.2 weight=3");
+	lb_bed_runs("vip add tcp/192.0.2.1:80");
+	lb_bed_runs("real add tcp/192.0.2.1:80 203.0.113.1");
+	lb_bed_runs("real add tcp/192.0.2.1:80 203.0.113.2 weight=3");
 	before = keep_dump("build/lb_before.json");
-	run("vip add tcp/192.0.2.2:80");
-	run("real add tcp/192.0.2.2:80 203.0.113.1");
-	run("real add tcp/192.0.2.2:80 203.0.113.9");
+	lb_bed_runs("vip add tcp/192.0.2.2:80");
+	lb_bed_runs("real add tcp/192.0.2.2:80 203.0.113.1");
+	lb_bed_runs("real add tcp/192.0.2.2:80 203.0.113.9");
 	after = keep_dump("build/lb_after.json");
 	child = fork();
 	if (!child) {
 		for (int i = 0; i < RESTORES; i++)
-			if (program_bed_run(&bed, "restore build/lb_before.json") ||
-			    program_bed_run(&bed, "restore build/lb_after.json"))
+			if (program_bed_run(&lb_bed, "restore build/lb_before.json") ||
+			    program_bed_run(&lb_bed, "restore build/lb_after.json"))
 				_exit(1);
 		_exit(0);
 	}
 	for (; !waitpid(child, &status, WNOHANG); looks++) {
-		assert_int_equal(program_bed_run(&bed, "dump"), 0);
-		if (strcmp(bed.out, before) != 0)
-			assert_string_equal(bed.out, after);
+		assert_int_equal(program_bed_run(&lb_bed, "dump"), 0);
+		if (strcmp(lb_bed.out, before) != 0)
+			assert_string_equal(lb_bed.out, after);
 	}
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 	assert_true(looks > 0);
@@ -87,6 +66,6 @@ int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, a_dump_is_of_before_a_change_or_after_it, set_up, tear_down);
+	TAP_ADD(&plan, a_dump_is_of_before_a_change_or_after_it, lb_bed_set_up, lb_bed_tear_down);
 	return tap_run(&plan, "lb_look", 1);
 }

@@ -61,15 +61,16 @@ start_as_new() {
 	mkdir "$BED/state"
 }
 
-first_start_at_every_step() {
+# start_at_every_step COMMAND: what COMMAND has left is what slotd, killed at each step, starts from
+start_at_every_step() {
 	local point count
 
 	BEFORE=$(describe)
 	AFTER=$BEFORE RULES=''
-	start_as_new
+	"$1"
 	fault_trace bed_slotd || return
 	while read -r point count; do
-		start_as_new
+		"$1"
 		start_killed "$point" "$count"
 		restart "$point $count" && check_whole "$point $count" || return
 	done < <(choose_points)
@@ -79,7 +80,7 @@ test_first_start() {
 	local IS_OFF_FINE=yes KILLS=0
 
 	succeeds "killed after any step of a first start, slotd starts the next time" \
-		first_start_at_every_step
+		start_at_every_step start_as_new
 	matches "there were steps: $KILLS (first start)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
 	nothing_is_left "a first start"
 }
@@ -92,27 +93,13 @@ start_as_booted() {
 	wait_for 10 is_bare eth0
 }
 
-boot_at_every_step() {
-	local point count
-
-	BEFORE=$(describe)
-	AFTER=$BEFORE RULES=''
-	start_as_booted
-	fault_trace bed_slotd || return
-	while read -r point count; do
-		start_as_booted
-		start_killed "$point" "$count"
-		restart "$point $count" && check_whole "$point $count" || return
-	done < <(choose_points)
-}
-
 test_boot() {
 	local IS_OFF_FINE=yes KILLS=0
 
 	run_deploy >/dev/null
 	bed_ctl deploy left "$PAIR_NEXT" >/dev/null
 	succeeds "killed after any step of a start after a reboot, slotd has what ran at the next" \
-		boot_at_every_step
+		start_at_every_step start_as_booted
 	matches "there were steps: $KILLS (boot)" "$KILLS" '^([3-9]|[1-9][0-9]+)$'
 	nothing_is_left "a start after a reboot"
 }

@@ -12,35 +12,10 @@
 #include <cmocka.h>
 
 #include "programs/lb/health/lb_health.h"
+#include "tests/support/lb_texts.h"
 
 #define SECOND 1000ULL
 #define REALS_MAX 4096
-
-static struct lb_vip_name name_of(const char *text)
-{
-	struct lb_vip_name name;
-
-	assert_int_equal(lb_vip_name_parse(text, NULL, &name), 0);
-	return name;
-}
-
-static struct lb_host host_of(const char *text)
-{
-	struct lb_host host;
-
-	assert_int_equal(lb_address_parse(text, NULL, &host), 0);
-	return host;
-}
-
-static struct lb_health_file read_file(const char *text)
-{
-	struct lb_health_file file = {};
-	struct slot_reason why = {};
-
-	if (lb_health_file_parse(text, strlen(text), &why, &file))
-		fail_msg("%s", why.text);
-	return file;
-}
 
 /* --- reals -------------------------------------------------------------------------------- */
 
@@ -70,12 +45,12 @@ static void set_bed(size_t count, const char *words)
 	char text[128];
 
 	snprintf(text, sizeof(text), "check default %s", words);
-	bed = (struct bed){ .file = read_file(text), .count = count, .now = 1000 * SECOND };
+	bed = (struct bed){ .file = lb_health_file_of(text), .count = count, .now = 1000 * SECOND };
 	lb_health_new(1, &bed.health);
 	for (size_t i = 0; i < count; i++) {
 		bed.seen[i] = (struct lb_health_seen){
-			.vip = name_of("tcp/198.51.100.1:80"),
-			.host = host_of("203.0.113.1"),
+			.vip = lb_vip_of("tcp/198.51.100.1:80"),
+			.host = lb_host_of("203.0.113.1"),
 			.mark = 1,
 		};
 		bed.seen[i].host.bytes[2] = (__u8)(113 + (i >> 8));
@@ -417,7 +392,7 @@ static void what_failed_for_want_of_a_source_is_not_judged(void **state)
 	(void)state;
 	set_bed(2, "tcp fall=2");
 	bed.seen[0].is_direct = bed.seen[0].has_source = true;
-	bed.seen[0].source = host_of("192.0.2.1");
+	bed.seen[0].source = lb_host_of("192.0.2.1");
 	merge();
 	target = bed.health.targets[0];
 	answers(0, false, 2);

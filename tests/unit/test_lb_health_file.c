@@ -10,16 +10,7 @@
 #include <cmocka.h>
 
 #include "programs/lb/health/lb_health_file.h"
-
-static struct lb_health_file read_file(const char *text)
-{
-	struct lb_health_file file = {};
-	struct slot_reason why = {};
-
-	if (lb_health_file_parse(text, strlen(text), &why, &file))
-		fail_msg("%s", why.text);
-	return file;
-}
+#include "tests/support/lb_texts.h"
 
 static const struct lb_health_check *find(const struct lb_health_file *file, const char *vip)
 {
@@ -31,7 +22,7 @@ static const struct lb_health_check *find(const struct lb_health_file *file, con
 
 static void a_file_is_read(void **state)
 {
-	struct lb_health_file file = read_file(
+	struct lb_health_file file = lb_health_file_of(
 		"# what all have\n"
 		"lb_hc /sys/fs/bpf/lb_hc\r\n"
 		"marks 0x20000\n"
@@ -74,7 +65,7 @@ static void a_file_is_read(void **state)
 
 static void without_a_default_other_vips_are_not_checked(void **state)
 {
-	struct lb_health_file file = read_file("check tcp/198.51.100.1:80 tcp");
+	struct lb_health_file file = lb_health_file_of("check tcp/198.51.100.1:80 tcp");
 
 	(void)state;
 	assert_non_null(find(&file, "tcp/198.51.100.1:80"));

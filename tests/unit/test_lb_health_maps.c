@@ -13,38 +13,13 @@
 
 #include "programs/lb/model/lb_edit.h"
 #include "programs/lb/health/lb_health_maps.h"
-
-static struct lb_vip_name name_of(const char *text)
-{
-	struct lb_vip_name name;
-
-	assert_int_equal(lb_vip_name_parse(text, NULL, &name), 0);
-	return name;
-}
-
-static struct lb_host host_of(const char *text)
-{
-	struct lb_host host;
-
-	assert_int_equal(lb_address_parse(text, NULL, &host), 0);
-	return host;
-}
-
-static struct lb_health_file read_file(const char *text)
-{
-	struct lb_health_file file = {};
-	struct slot_reason why = {};
-
-	if (lb_health_file_parse(text, strlen(text), &why, &file))
-		fail_msg("%s", why.text);
-	return file;
-}
+#include "tests/support/lb_texts.h"
 
 static void add(struct lb_model *model, const char *vip, enum lb_encap encap, const char *real)
 {
 	struct lb_vip_settings set = { .encap = (__u8)encap };
-	struct lb_vip_name name = name_of(vip);
-	struct lb_real_spec spec = { .host = host_of(real), .weight = 1 };
+	struct lb_vip_name name = lb_vip_of(vip);
+	struct lb_real_spec spec = { .host = lb_host_of(real), .weight = 1 };
 
 	if (!lb_model_vip_find(model, &name))
 		assert_int_equal(lb_vip_add(model, &name, &set, NULL), 0);
@@ -54,8 +29,8 @@ static void add(struct lb_model *model, const char *vip, enum lb_encap encap, co
 /* @host: asked from @source of the settings; NULL: it cannot be. */
 static void assert_source(struct lb_model *model, const char *host, const char *source)
 {
-	struct lb_health_file file = read_file("source 203.0.113.254\nsource 2001:db8::fe\n"
-					       "check default tcp");
+	struct lb_health_file file = lb_health_file_of("source 203.0.113.254\nsource 2001:db8::fe\n"
+						       "check default tcp");
 	const char *vip = strchr(host, ':') ? "tcp/[2001:db8:80::1]:80" : "tcp/198.51.100.1:80";
 	struct lb_health_view view = {};
 	struct lb_host expected;
@@ -67,7 +42,7 @@ static void assert_source(struct lb_model *model, const char *host, const char *
 	assert_int_equal(view.seen[0].has_source, source != NULL);
 	assert_int_equal(view.sourceless, !source);
 	if (source) {
-		expected = host_of(source);
+		expected = lb_host_of(source);
 		assert_int_equal(lb_address_compare(&view.seen[0].source, &expected), 0);
 	}
 	lb_health_view_free(&view);
@@ -90,8 +65,8 @@ static void rewritten_reals_are_asked_from_the_balancers_own_addresses(void **st
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(lb_model_new(&model), 0);
 		if (rows[i].source) {
-			model.settings.source4 = host_of("203.0.113.10");
-			model.settings.source6 = host_of("2001:db8::10");
+			model.settings.source4 = lb_host_of("203.0.113.10");
+			model.settings.source6 = lb_host_of("2001:db8::10");
 		}
 		assert_source(&model, rows[i].host, rows[i].source);
 		lb_model_free(&model);
@@ -100,12 +75,13 @@ static void rewritten_reals_are_asked_from_the_balancers_own_addresses(void **st
 
 static void marks_follow_from_reals_and_encapsulations(void **state)
 {
-	struct lb_health_file file = read_file("marks 0x8000\ncheck tcp/198.51.100.1:80 tcp\n"
-					       "check tcp/198.51.100.3:80 tcp\n"
-					       "check tcp/198.51.100.2:80 none\n"
-					       "check udp/198.51.100.9:80 none\n"
-					       "check tcp/198.51.100.9:80 tcp\n"
-					       "check default http");
+	struct lb_health_file file =
+		lb_health_file_of("marks 0x8000\ncheck tcp/198.51.100.1:80 tcp\n"
+				  "check tcp/198.51.100.3:80 tcp\n"
+				  "check tcp/198.51.100.2:80 none\n"
+				  "check udp/198.51.100.9:80 none\n"
+				  "check tcp/198.51.100.9:80 tcp\n"
+				  "check default http");
 	struct lb_health_view view = {};
 	struct lb_model model;
 

@@ -12,6 +12,7 @@
 
 #include "programs/lb/model/lb_edit.h"
 #include "programs/lb/model/lb_file.h"
+#include "tests/support/lb_texts.h"
 
 static struct lb_model model;
 
@@ -28,44 +29,26 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct lb_vip_name name_of(const char *text)
-{
-	struct slot_reason why = {};
-	struct lb_vip_name name;
-
-	assert_int_equal(lb_vip_name_parse(text, &why, &name), 0);
-	return name;
-}
-
-static struct lb_host host_of(const char *text)
-{
-	struct slot_reason why = {};
-	struct lb_host host;
-
-	assert_int_equal(lb_address_parse(text, &why, &host), 0);
-	return host;
-}
-
 static int add_vip(const char *text, enum lb_encap encap, struct slot_reason *why)
 {
 	struct lb_vip_settings set = { .encap = (__u8)encap };
-	struct lb_vip_name name = name_of(text);
+	struct lb_vip_name name = lb_vip_of(text);
 
 	return lb_vip_add(&model, &name, &set, why);
 }
 
 static int add_real(const char *vip, const char *real, __u32 weight, struct slot_reason *why)
 {
-	struct lb_real_spec spec = { .host = host_of(real), .weight = weight };
-	struct lb_vip_name name = name_of(vip);
+	struct lb_real_spec spec = { .host = lb_host_of(real), .weight = weight };
+	struct lb_vip_name name = lb_vip_of(vip);
 
 	return lb_real_add(&model, &name, &spec, why);
 }
 
 static void del_real(const char *vip, const char *real)
 {
-	struct lb_vip_name name = name_of(vip);
-	struct lb_host host = host_of(real);
+	struct lb_vip_name name = lb_vip_of(vip);
+	struct lb_host host = lb_host_of(real);
 
 	assert_int_equal(lb_real_del(&model, &name, &host, NULL), 0);
 	lb_model_settle(&model);
@@ -73,14 +56,14 @@ static void del_real(const char *vip, const char *real)
 
 static __u32 index_of(const char *real)
 {
-	struct lb_host host = host_of(real);
+	struct lb_host host = lb_host_of(real);
 
 	return lb_model_real_find(&model, &host);
 }
 
 static __u32 number_of(const char *vip)
 {
-	struct lb_vip_name name = name_of(vip);
+	struct lb_vip_name name = lb_vip_of(vip);
 
 	return (__u32)(lb_model_vip_find(&model, &name) - model.vips);
 }
@@ -108,7 +91,7 @@ static void names_read_as_they_are_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct lb_vip_name name = name_of(names[i]);
+		struct lb_vip_name name = lb_vip_of(names[i]);
 
 		lb_vip_name_format(&name, text);
 		assert_string_equal(text, names[i]);
@@ -185,7 +168,7 @@ static void an_index_for_another_address_has_another_epoch(void **state)
 
 static void numbers_of_vips_go_round(void **state)
 {
-	struct lb_vip_name name = name_of("tcp/192.0.2.1:80");
+	struct lb_vip_name name = lb_vip_of("tcp/192.0.2.1:80");
 
 	(void)state;
 	assert_int_equal(add_vip("tcp/192.0.2.1:80", LB_IPIP, NULL), 0);
@@ -197,7 +180,7 @@ static void numbers_of_vips_go_round(void **state)
 
 static void a_real_that_is_used_twice_stays(void **state)
 {
-	struct lb_host host = host_of("10.0.0.1");
+	struct lb_host host = lb_host_of("10.0.0.1");
 
 	(void)state;
 	assert_int_equal(add_vip("tcp/192.0.2.1:80", LB_IPIP, NULL), 0);
@@ -212,7 +195,7 @@ static void a_real_that_is_used_twice_stays(void **state)
 
 static void weights_and_ids_have_bounds(void **state)
 {
-	struct lb_host host = host_of("10.0.0.1");
+	struct lb_host host = lb_host_of("10.0.0.1");
 	struct slot_reason why = {};
 
 	(void)state;
@@ -243,7 +226,7 @@ static void prefixes_of_the_same_port_may_not_overlap(void **state)
 
 static void families_have_to_fit_the_encapsulation(void **state)
 {
-	struct lb_vip_name name = name_of("tcp/[2001:db8::1]:80");
+	struct lb_vip_name name = lb_vip_of("tcp/[2001:db8::1]:80");
 
 	(void)state;
 	assert_int_equal(add_vip("tcp/[2001:db8::1]:80", LB_IPIP, NULL), 0);
@@ -258,7 +241,7 @@ static void families_have_to_fit_the_encapsulation(void **state)
 static void gue_and_l2_need_what_they_write(void **state)
 {
 	struct lb_real_traits traits = { .has_mac = true, .mac = { 2 } };
-	struct lb_host host = host_of("10.0.0.1");
+	struct lb_host host = lb_host_of("10.0.0.1");
 
 	(void)state;
 	assert_int_equal(add_vip("tcp/192.0.2.1:80", LB_L2, NULL), 0);
@@ -269,7 +252,7 @@ static void gue_and_l2_need_what_they_write(void **state)
 	assert_int_equal(add_vip("tcp/192.0.2.2:80", LB_GUE, NULL), 0);
 	assert_int_equal(add_real("tcp/192.0.2.2:80", "10.0.0.1", 1, NULL), 0);
 	assert_judged("gue needs a source address, see 'set source4'");
-	model.settings.source4 = host_of("192.0.2.254");
+	model.settings.source4 = lb_host_of("192.0.2.254");
 	assert_judged(NULL);
 }
 
@@ -277,10 +260,11 @@ static void gue_and_l2_need_what_they_write(void **state)
 static void reals_that_a_prefix_or_an_id_names_need_the_same(void **state)
 {
 	struct lb_vip_settings set = { .encap = LB_L2, .flags = LB_SRC_ROUTING };
-	struct lb_vip_name tcp = name_of("tcp/192.0.2.1:80"), udp = name_of("udp/192.0.2.1:443");
+	struct lb_vip_name tcp = lb_vip_of("tcp/192.0.2.1:80"),
+			   udp = lb_vip_of("udp/192.0.2.1:443");
 	struct lb_real_traits traits = { .has_mac = true, .mac = { 2 } };
-	struct lb_host host = host_of("10.0.0.9"), other = host_of("2001:db8::9");
-	struct lb_prefix prefix = { .addr = host_of("198.51.100.0"), .len = 24 };
+	struct lb_host host = lb_host_of("10.0.0.9"), other = lb_host_of("2001:db8::9");
+	struct lb_prefix prefix = { .addr = lb_host_of("198.51.100.0"), .len = 24 };
 
 	(void)state;
 	assert_int_equal(lb_vip_add(&model, &tcp, &set, NULL), 0);
@@ -294,7 +278,7 @@ static void reals_that_a_prefix_or_an_id_names_need_the_same(void **state)
 	assert_judged(NULL);
 	assert_int_equal(lb_server_id_add(&model, 7, &other, NULL), 0);
 	assert_judged("VIP udp/192.0.2.1:443, real 2001:db8::9: gue needs a source address");
-	model.settings.source6 = host_of("2001:db8::1");
+	model.settings.source6 = lb_host_of("2001:db8::1");
 	assert_judged(NULL);
 
 	set.encap = LB_REWRITE;
@@ -324,7 +308,7 @@ static void answers_of_rewritten_vips_tell_which_they_are_of(void **state)
 static void flags_that_are_unknown_are_refused(void **state)
 {
 	struct lb_vip_settings set = { .flags = 1 << 10 };
-	struct lb_vip_name name = name_of("tcp/192.0.2.1:80");
+	struct lb_vip_name name = lb_vip_of("tcp/192.0.2.1:80");
 	struct slot_reason why = {};
 	__u32 flag;
 
@@ -397,8 +381,8 @@ static void a_file_keeps_numbers_of_what_stays(void **state)
 
 static void a_file_leaves_out_what_health_checks_took_out(void **state)
 {
-	const struct lb_vip_name name = name_of("tcp/192.0.2.1:80");
-	struct lb_real_spec spec = { .host = host_of("10.0.0.1"), .flags = LB_MEMBER_FAILED };
+	const struct lb_vip_name name = lb_vip_of("tcp/192.0.2.1:80");
+	struct lb_real_spec spec = { .host = lb_host_of("10.0.0.1"), .flags = LB_MEMBER_FAILED };
 	struct lb_model_vip *vip = NULL;
 	char text[2048];
 

@@ -37,6 +37,24 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
 	return err ? lb_cli_fail(&why) : PROGRAM_OK;
 }
 
+int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct lb *ret_lb,
+		struct lb_model_vip **ret_only)
+{
+	struct lb_vip_name name;
+	struct slot_reason why;
+	int err;
+
+	*ret_only = NULL;
+	if (argc > 1)
+		return PROGRAM_USAGE;
+	err = lb_look(ctx->map_dir, &why, ret_lb);
+	if (!err && argc)
+		err = lb_vip_name_parse(argv[0], &why, &name);
+	if (!err && argc)
+		err = lb_vip_get(&ret_lb->model, &name, &why, ret_only);
+	return err ? lb_cli_fail(&why) : PROGRAM_OK;
+}
+
 const char *lb_cli_value(const char *word, const char *name)
 {
 	size_t len = strlen(name);

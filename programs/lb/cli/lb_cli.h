@@ -25,6 +25,14 @@ typedef int (*lb_cli_edit)(struct lb *lb, int argc, char **argv, struct slot_rea
 /* lb_cli_change - open, edit, commit. Says nothing when it is done. */
 int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc, char **argv);
 
+/*
+ * lb_cli_look - read what there is into @ret_lb, which lb_close() frees whatever is returned,
+ * and the VIP that argv[0] names, if there is one, into @ret_only: else NULL.
+ * Returns PROGRAM_OK, or has said why.
+ */
+int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct lb *ret_lb,
+		struct lb_model_vip **ret_only);
+
 /* lb_cli_value - the rest of @word if it is `name=value`; else NULL. */
 const char *lb_cli_value(const char *word, const char *name);
 

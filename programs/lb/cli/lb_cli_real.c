@@ -204,20 +204,11 @@ static json_t *reals_to_json(const struct lb_model *model, const struct lb_model
 static int run_list(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
-	struct lb_model_vip *only = NULL;
-	struct lb_vip_name name;
-	struct slot_reason why;
-	int err;
+	struct lb_model_vip *only;
+	int status = lb_cli_look(ctx, argc, argv, &lb, &only);
 
-	if (argc > 1)
-		return PROGRAM_USAGE;
-	err = lb_look(ctx->map_dir, &why, &lb);
-	if (!err && argc)
-		err = lb_vip_name_parse(argv[0], &why, &name);
-	if (!err && argc)
-		err = lb_vip_get(&lb.model, &name, &why, &only);
-	if (err)
-		return lb_cli_fail(&why);
+	if (status != PROGRAM_OK)
+		return status;
 	if (ctx->json)
 		return program_json_print(ctx, reals_to_json(&lb.model, only));
 	fprintf(ctx->out, "%-40s  %-39s  %6s  %-7s  %-5s  %s\n", "vip", "real", "weight", "state",
