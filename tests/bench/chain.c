@@ -5,7 +5,6 @@
  * docs/benchmarks.md.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +19,15 @@
 #include "loader/lib/engine/engine.h"
 #include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/roots.h"
+#include "tests/bench/parts/settings.h"
 
 #define ROOTS_MAX 64
 #define FIRST(n) ((1U << (n)) - 1) /* slots 0 to n - 1 */
 #define EXTRA_PROGRAMS 5
 #define SPREAD (1U << 0 | 1U << (ROOT_SLOTS - 1))
 
-struct settings {
-	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
-	unsigned int repeat;
-	unsigned int trials;
-};
-
 struct bench {
-	struct settings settings;
+	struct bench_settings settings;
 	unsigned int ifindex;
 	int link_fd;
 	struct bench_root roots[ROOTS_MAX];
@@ -45,7 +39,7 @@ struct bench {
 static void add_root(struct bench *b, const char *engine, const char *program, __u32 slots,
 		     bool counters)
 {
-	if (b->count < ROOTS_MAX)
+	if (bench_settings_want(&b->settings, engine) && b->count < ROOTS_MAX)
 		b->roots[b->count++] = (struct bench_root){
 			.engine = engine,
 			.program = program,
@@ -61,6 +55,8 @@ static void add_engine(struct bench *b, const char *engine)
 	unsigned int counters;
 	size_t i;
 
+	if (!bench_settings_want(&b->settings, engine))
+		return;
 	for (counters = 0; counters < 2; counters++) {
 		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 			add_root(b, engine, "trivial", FIRST(sizes[i]), counters);
@@ -254,38 +250,13 @@ static int print_results(struct bench *b)
 	return 0;
 }
 
-static int parse_settings(int argc, char **argv, struct settings *ret_settings)
-{
-	static const struct option options[] = {
-		{ "instructions", no_argument, NULL, 'i' },
-		{ "repeat", required_argument, NULL, 'r' },
-		{ "trials", required_argument, NULL, 't' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'i')
-			ret_settings->has_instruction_clock = true;
-		else if (option == 'r')
-			ret_settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
-		else if (option == 't')
-			ret_settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
-		else
-			return -EINVAL;
-	}
-	return optind == argc && ret_settings->repeat && ret_settings->trials ? 0 : -EINVAL;
-}
-
 int main(int argc, char **argv)
 {
 	static struct bench b = { .settings = { .repeat = 200000, .trials = 21 }, .link_fd = -1 };
 	int err;
 
-	if (parse_settings(argc, argv, &b.settings)) {
-		fprintf(stderr, "usage: chain [--instructions] [--repeat N] [--trials N]\n");
+	if (bench_settings_parse(argc, argv, &b.settings))
 		return 2;
-	}
 	b.left_out = json_array();
 	err = bench_bed_open(&b.ifindex);
 	if (!err)

@@ -4,7 +4,6 @@
  * JSON object on stdout; see docs/benchmarks.md.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,9 @@
 #include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/lb_bed.h"
 #include "tests/bench/parts/lb_costs.h"
+#include "tests/bench/parts/settings.h"
 
 #define ROWS_MAX 192
-
-struct settings {
-	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
-	unsigned int repeat;
-	unsigned int trials;
-	const char *only; /* rows whose case begins so; NULL: all */
-};
 
 /* What a row cost in each trial, and the stub in the same moments. */
 struct samples {
@@ -32,7 +25,7 @@ struct samples {
 };
 
 struct bench {
-	struct settings settings;
+	struct bench_settings settings;
 	struct lb_bed bed;
 	struct lb_bed_row rows[ROWS_MAX];
 	struct samples samples[ROWS_MAX];
@@ -60,11 +53,10 @@ static int add_row(struct bench *b, const struct lb_bed_row *row)
 		.tested = calloc(b->settings.trials, sizeof(double)),
 		.stub = calloc(b->settings.trials, sizeof(double)),
 	};
-	const char *only = b->settings.only;
 
 	if (b->count == ROWS_MAX || !samples.tested || !samples.stub)
 		return -ENOMEM;
-	if (only && strncmp(row->kind->name, only, strlen(only)))
+	if (!bench_settings_want(&b->settings, row->kind->name))
 		return 0;
 	b->rows[b->count] = *row;
 	b->samples[b->count] = samples;
@@ -214,43 +206,14 @@ static int print_results(const struct bench *b)
 	return 0;
 }
 
-static int parse_settings(int argc, char **argv, struct settings *ret_settings)
-{
-	static const struct option options[] = {
-		{ "instructions", no_argument, NULL, 'i' },
-		{ "repeat", required_argument, NULL, 'r' },
-		{ "trials", required_argument, NULL, 't' },
-		{ "only", required_argument, NULL, 'o' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'i')
-			ret_settings->has_instruction_clock = true;
-		else if (option == 'r')
-			ret_settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
-		else if (option == 't')
-			ret_settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
-		else if (option == 'o')
-			ret_settings->only = optarg;
-		else
-			return -EINVAL;
-	}
-	return optind == argc && ret_settings->repeat && ret_settings->trials ? 0 : -EINVAL;
-}
-
 int main(int argc, char **argv)
 {
 	static struct bench b = { .settings = { .repeat = 100000, .trials = 25 } };
 	unsigned int ifindex = 0, trial;
 	int err;
 
-	if (parse_settings(argc, argv, &b.settings)) {
-		fprintf(stderr,
-			"usage: lb [--instructions] [--repeat N] [--trials N] [--only CASE]\n");
+	if (bench_settings_parse(argc, argv, &b.settings))
 		return 2;
-	}
 	b.left_out = json_array();
 	err = bench_bed_open(&ifindex);
 	if (!err)

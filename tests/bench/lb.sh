@@ -5,38 +5,8 @@
 # nanoseconds on this kernel, and beside that what rings and maps cost. Writes
 # build/bench/lb.json and prints it as tables. See docs/benchmarks.md.
 
-set -euo pipefail
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-here=$root/tests/bench
-out=$root/build/bench
-lb=build/tests/bench/lb
-kernel=${SLOTD_BENCH_KERNEL:-6.12}
-
-die() {
-	printf 'bench-lb: %s\n' "$*" >&2
-	exit 1
-}
-
-# filter OPTION EXPRESSION: jq on stdin, with what tests/bench/lb.jq defines
-filter() {
-	jq -L "$here" "$1" "include \"lb\"; $2"
-}
-
-columns() {
-	column -t -s $'\t' | sed 's/^/  /'
-}
-
-# Runs that end before the guest's next timer tick, whose instructions would count as well.
-measure_instructions() {
-	local results=$root/build/vm/$kernel/results
-
-	# shellcheck disable=SC2016 # the guest knows where its results go
-	"$root/tests/vm/boot.sh" --icount "$kernel" sh -c \
-		"$lb --instructions --repeat 1000 --trials 3 >\"\$SLOTD_VM_RESULTS/lb-$$.json\"" ||
-		die "no instruction counts: the VM run failed"
-	mv "$results/lb-$$.json" "$out/lb-instructions.json"
-}
+# shellcheck source=tests/bench/parts/bench.sh
+. "$(dirname "${BASH_SOURCE[0]}")/parts/bench.sh"
 
 report() {
 	local from=$out/lb.json
@@ -53,11 +23,5 @@ report() {
 	printf '\n%s\n' "$(filter -r memory_line <"$from")"
 }
 
-[[ $EUID -eq 0 ]] || die "needs root, for network namespaces and XDP: sudo make bench-lb"
-[[ -x $root/$lb ]] || die "build/tests/bench/lb is not there: run make bench-lb"
-cd "$root"
-mkdir -p "$out"
-measure_instructions
-"$lb" >"$out/lb-ns.json" || die "no native run"
-cat "$out/lb-ns.json" "$out/lb-instructions.json" | filter -s merge >"$out/lb.json"
+bench_run lb 3
 report
