@@ -65,6 +65,11 @@ test_debian_objects() {
 		"$(bed_ctl show 4 --json | jq -c .run_config)" '{"priority":10,"continue_on":["pass"]}'
 }
 
+udp_arrives() {
+	send_udp 5 "$CLIENT4" "$SERVER4" 7001 >/dev/null
+	wait_for 1 sink_has 7001 5
+}
+
 # Their default is to drop: what they should let pass comes from xdp-filter's own control plane,
 # which finds the slot's maps where it expects its pins.
 test_xdp_filter() {
@@ -83,8 +88,7 @@ test_xdp_filter() {
 	is "it drops UDP" "$(sink_count 7001)" 0
 	ln -s "$(bed_ctl show 4 --json | jq -r .map_dir)" "$FILTER_PINS"
 	succeeds "xdp-filter finds the slot's maps" xdp-filter port -m dst -p udp 7001
-	send_udp 5 "$CLIENT4" "$SERVER4" 7001 >/dev/null
-	in_time "and the port that it allows is open" 3 sink_has 7001 5
+	in_time "and the port that it allows is open" 3 udp_arrives
 	umount /sys/fs/bpf
 }
 
