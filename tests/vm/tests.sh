@@ -4,10 +4,10 @@
 #
 # tests.sh KERNEL TEST...: run TESTs under a Debian kernel and print their points as TAP, each
 # with [KERNEL] before its name. One boot serves many tests; on two or more CPUs two guests
-# share them, each taking the next one when it is done, with one CPU each: QEMU's emulation of several CPUs in several threads runs
-# stale instructions after the kernel has patched its own (seen as "int3" in
-# bpf_dispatcher_xdp_func), and in one thread a second CPU gains nothing. The logs are kept in
-# build/vm/KERNEL/results/tests. SLOTD_VM_ENGINE keeps the guests to one engine.
+# share them, each taking the next one when it is done, with one CPU each: QEMU's emulation of
+# several CPUs in several threads runs stale instructions after the kernel has patched its own
+# (seen as "int3" in bpf_dispatcher_xdp_func), and in one thread a second CPU gains nothing. The
+# logs are kept in build/vm/KERNEL/results/tests. SLOTD_VM_ENGINE keeps the guests to one engine.
 
 set -uo pipefail
 
@@ -15,9 +15,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 boot_limit=5300
 test_limit=600
 
-# share_points STATUS TAP: a guest's points without their numbers. Without its plan it ended early.
+# share_points NUMBER: a guest's points without their numbers. Without its plan it ended early,
+# which is a failure unless another one took up what it was at.
 share_points() {
-	awk -v kernel="$kernel" -v status="$1" '
+	local is_followed=0
+
+	[[ ! -d $logs/$(($1 + 2)) ]] || is_followed=1
+	awk -v kernel="$kernel" -v status="$(<"$logs/$1/status")" -v is_followed="$is_followed" '
 	/^1\.\.[0-9]+$/ { complete = 1; next }
 	/^(not )?ok / {
 		bad = /^not /
@@ -28,9 +32,10 @@ share_points() {
 	{ print }
 	END {
 		if (!complete)
-			printf "not ok - [%s] the guest ended (status %d) in the test after these\n", \
-				kernel, status
-	}' "$2"
+			printf "%s [%s] the guest ended (status %d) in the test after these%s\n", \
+				is_followed ? "#" : "not ok -", kernel, status, \
+				is_followed ? "; another one began it again" : ""
+	}' "$logs/$1/tap"
 }
 
 number_points() {
@@ -52,8 +57,8 @@ order_tests() {
 	done | sort -s -n -r -k 1,1 | cut -d ' ' -f 2-
 }
 
-# run_share NUMBER TEST...: in a guest of its own, those that no other took before.
-run_share() {
+# boot_share NUMBER TEST...: in a guest of its own, those that no other took before.
+boot_share() {
 	local share=$1
 
 	shift
@@ -64,6 +69,27 @@ run_share() {
 		exec tests/run -c "$SLOTD_VM_RESULTS/$0/claims" -o "$SLOTD_VM_RESULTS/$0/$1" "${@:2}"
 		' "${logs##*/}" "$share" -t "$test_limit" "$@" >&2
 	echo "$?" >"$logs/$share/status"
+}
+
+# give_back NUMBER: the test that the guest was at is nobody's again. Fails where there is none.
+give_back() {
+	local claim
+
+	for claim in "$logs/claims"/*; do
+		[[ ! -e $claim/done && -e $claim/by && $(<"$claim/by") == "$1" ]] || continue
+		rm -r "$claim"
+		return
+	done
+	return 1
+}
+
+# run_share NUMBER TEST...: by boot_share, and once more where the guest itself ended (125).
+# QEMU's emulation panics a kernel now and then, as when a double fault shows a pointer's bits in
+# EFLAGS; a test that does so by itself does it again.
+run_share() {
+	boot_share "$@"
+	[[ $(<"$logs/$1/status") -ne 125 ]] || ! give_back "$1" ||
+		boot_share "$(($1 + 2))" "${@:2}"
 }
 
 # The logs of the latest run stay under one name; a run beside this one has its own.
@@ -96,11 +122,11 @@ mkdir "$logs/claims"
 run_share 1 "${tests[@]}" &
 [[ $(nproc) -lt 2 || $# -lt 2 ]] || run_share 2 "${tests[@]}"
 wait
-for share in "$logs"/[12]; do
-	share_points "$(cat "$share/status")" "$share/tap"
+for share in "$logs"/[1-4]; do
+	share_points "${share##*/}"
 done >"$logs/tap"
-claimed=$(find "$logs/claims" -mindepth 1 | wc -l)
+claimed=$(find "$logs/claims" -mindepth 1 -maxdepth 1 | wc -l)
 [[ $claimed -eq $# ]] ||
 	echo "not ok - [$kernel] $(($# - claimed)) of $# tests were run by no guest" >>"$logs/tap"
 number_points <"$logs/tap"
-! grep -q '^not ok' "$logs/tap" && ! grep -qv '^[01]$' "$logs"/[12]/status
+! grep -q '^not ok' "$logs/tap"
