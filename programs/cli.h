@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <linux/types.h>
+
+#include "loader/lib/base/reason.h"
+
 /* What a command returns, which is also the exit status. */
 enum program_exit {
 	PROGRAM_OK = 0,
@@ -38,6 +42,37 @@ struct program_command {
 	const char *summary;
 };
 
+/*
+ * What a program says of addresses, for who looks at the host as a whole (slotctl doctor):
+ * a claim of an address is held against what the host does with it.
+ */
+enum program_claim_kind {
+	PROGRAM_CLAIM_VIP,    /* packets to it are sent on to reals */
+	PROGRAM_CLAIM_REAL,   /* where packets are sent to */
+	PROGRAM_CLAIM_TUNNEL, /* tunnels to it end here */
+};
+
+struct program_claim {
+	enum program_claim_kind kind;
+	bool is_ip6;
+	bool is_local;	  /* VIP: may be served by this host; real: is this host */
+	__u8 addr[16];	  /* network byte order; IPv4: the first 4 */
+	__u8 len;	  /* bits of the prefix; 32 or 128: one address */
+	__u8 proto;	  /* of a VIP: IPPROTO_TCP, IPPROTO_UDP */
+	__u16 port;	  /* of a VIP, host byte order; 0: all */
+	__u16 overhead;	  /* of a real, a tunnel: most bytes of outer headers */
+	unsigned int mtu; /* of a real: the largest packet with them that is sent; 0: any */
+};
+
+struct program_claims {
+	const char *map_dir;
+	/* The slot's setting of this name, NULL where it is not given or not to be known. */
+	const char *(*setting)(const struct program_claims *claims, const char *name);
+	/* Takes a copy. Returns 0 or -errno, which ends it. */
+	int (*add)(const struct program_claims *claims, const struct program_claim *claim);
+	void *data; /* theirs */
+};
+
 struct program_cli {
 	const char *name;
 	const char *summary;
@@ -45,6 +80,8 @@ struct program_cli {
 	const char *watch_command;		/* which takes --watch; NULL: none */
 	const char *diff_command;		/* which takes --diff; NULL: none */
 	const char *once_command;		/* which takes --once; NULL: none */
+	/* Each claim of the maps in claims->map_dir; NULL: it has none. Returns 0 or -errno; says why. */
+	int (*claim)(const struct program_claims *claims, struct slot_reason *why);
 };
 
 extern const struct program_cli firewall_cli;

@@ -103,7 +103,8 @@ dispatcher bpf build/gen
 loader/lib/base
 loader/lib/config loader/lib/base dispatcher
 loader/lib/registry loader/lib/(base|config) dispatcher bpf
-loader/lib/host loader/lib/(base|config|registry)
+loader/lib/doctor loader/lib/(base|config)
+loader/lib/host loader/lib/(base|config|registry|doctor)
 loader/lib/program loader/lib/(base|config|registry|host)
 loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher

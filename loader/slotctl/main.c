@@ -70,6 +70,8 @@ static const struct command commands[] = {
 	{ "detach", cmd_detach, "", "take the chain off its interface", 0, 0, 0 },
 	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
 	  OPTION_LINES },
+	{ "doctor", cmd_doctor, "", "what on this host gets in the way of packets, and why", 0, 0,
+	  0 },
 	{ "verify", cmd_verify, "OBJECT [FUNCTION]",
 	  "load an object for nothing and tell what it is; needs no slotd", 1, 2, 0 },
 };

@@ -123,6 +123,7 @@ int cmd_audit(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_deploy(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_detach(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_disable(struct slot_ctl *ctl, int argc, char **argv);
+int cmd_doctor(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_enable(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_generations(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_plan(struct slot_ctl *ctl, int argc, char **argv);

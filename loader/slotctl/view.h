@@ -40,4 +40,7 @@ int slot_view_plan(const json_t *plan, const struct slot_look *look, FILE *out);
 /* slot_view_result - what a change did: its steps, the generation and the time it took. */
 int slot_view_result(const json_t *result, const struct slot_look *look, FILE *out);
 
+/* slot_view_doctor - what doctor found, finding by finding, and what it did not look at. */
+int slot_view_doctor(const json_t *answer, const struct slot_look *look, FILE *out);
+
 #endif

@@ -112,6 +112,33 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	return program_counts_show(ctx, DECAP_COUNTS_NAME, counters, DECAP_COUNTS_SIZE);
 }
 
+#define IP4_HEADER 20
+#define IP6_HEADER 40
+
+static int claim_addresses(const struct program_claims *claims, struct slot_reason *why)
+{
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	_cleanup_free_ struct decap_address *addresses = NULL;
+	_cleanup_close_ int fd = -1;
+	size_t count = 0, i;
+	int err = decap_addresses_open(claims->map_dir, false, why, &fd);
+
+	err = err ? err : decap_addresses_get(fd, why, &addresses, &count);
+	for (i = 0; !err && i < count; i++) {
+		bool is_ip6 = memcmp(addresses[i].addr, mapped, sizeof(mapped)) != 0;
+		struct program_claim claim = {
+			.kind = PROGRAM_CLAIM_TUNNEL,
+			.is_ip6 = is_ip6,
+			.len = is_ip6 ? 128 : 32,
+			.overhead = is_ip6 ? IP6_HEADER : IP4_HEADER,
+		};
+
+		memcpy(claim.addr, addresses[i].addr + (is_ip6 ? 0 : 12), is_ip6 ? 16 : 4);
+		err = claims->add(claims, &claim);
+	}
+	return err;
+}
+
 static const struct program_command commands[] = {
 	{ "addr", cmd_addr, "add|del ADDRESS...", "take tunnels to ADDRESS apart, or no longer" },
 	{ "list", cmd_list, "", "the addresses whose tunnels are taken apart" },
@@ -123,4 +150,5 @@ const struct program_cli decap_cli = {
 	.name = "decap",
 	.summary = "take packets out of IPv4 and IPv6 tunnels that end here",
 	.commands = commands,
+	.claim = claim_addresses,
 };

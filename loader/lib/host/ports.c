@@ -8,20 +8,12 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <libmnl/libmnl.h>
-
-#define ANSWER_SIZE 32768 /* the most that the kernel puts into one message of a dump */
+#include "loader/lib/host/netlink.h"
 
 struct query {
 	unsigned int master;
 	struct slot_ports ports;
 };
-
-static void close_socket(struct mnl_socket **nl)
-{
-	if (*nl)
-		mnl_socket_close(*nl);
-}
 
 static int add_port(struct slot_ports *ports, unsigned int ifindex, const char *interface)
 {
@@ -61,9 +53,9 @@ static int read_link(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int send_dump(struct mnl_socket *nl, unsigned int master)
+static int run_query(struct query *query)
 {
-	char buffer[128];
+	char buffer[SLOT_NETLINK_SIZE];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 	struct ifinfomsg *link;
 
@@ -72,32 +64,8 @@ static int send_dump(struct mnl_socket *nl, unsigned int master)
 	link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
 	link->ifi_family = AF_UNSPEC;
 	/* only ports of it; the answer is looked at all the same */
-	mnl_attr_put_u32(request, IFLA_MASTER, master);
-	return mnl_socket_sendto(nl, request, request->nlmsg_len) < 0 ? -errno : 0;
-}
-
-static int run_query(struct query *query)
-{
-	__attribute__((cleanup(close_socket))) struct mnl_socket *nl =
-		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[ANSWER_SIZE];
-	ssize_t size;
-	int state = MNL_CB_OK;
-	int err;
-
-	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	err = send_dump(nl, query->master);
-	while (!err && state > MNL_CB_STOP) {
-		size = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
-		if (size < 0)
-			return -errno;
-		state = mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(nl), read_link,
-				   query);
-		if (state < 0)
-			return -errno;
-	}
-	return err;
+	mnl_attr_put_u32(request, IFLA_MASTER, query->master);
+	return slot_netlink_ask(NETLINK_ROUTE, request, read_link, query);
 }
 
 static int compare_ports(const void *pa, const void *pb)

@@ -92,4 +92,5 @@ const struct program_cli lb_cli = {
 	.watch_command = "stats",
 	.diff_command = "ring",
 	.once_command = "check",
+	.claim = lb_claim,
 };

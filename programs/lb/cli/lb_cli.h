@@ -39,6 +39,9 @@ const char *lb_cli_value(const char *word, const char *name);
 /* lb_cli_load - make @model what the dump in the file @path says. Returns 0 or -errno. */
 int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *why);
 
+/* lb_claim - what struct program_cli calls claim. */
+int lb_claim(const struct program_claims *claims, struct slot_reason *why);
+
 int lb_cmd_vip(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_real(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_set(const struct program_context *ctx, int argc, char **argv);

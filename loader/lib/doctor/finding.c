@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/lib/doctor/finding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void slot_findings_add(struct slot_findings *findings, const struct slot_finding *finding,
+		       const char *fmt, ...)
+{
+	struct slot_finding copy = *finding;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(copy.what, sizeof(copy.what), fmt, args);
+	va_end(args);
+	if (slot_picture_add(&findings->items, &findings->count, &copy))
+		findings->is_short = true;
+}
+
+void slot_findings_free(struct slot_findings *findings)
+{
+	free(findings->items);
+	*findings = (struct slot_findings){ 0 };
+}
+
+void slot_finding_set_next(struct slot_finding *finding, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(finding->next, sizeof(finding->next), fmt, args);
+	va_end(args);
+}
+
+void slot_finding_at(struct slot_finding *finding, const struct slot_picture_netns *netns,
+		     const struct slot_picture_link *link, const struct slot_picture_chain *chain,
+		     const struct slot_addr *addr)
+{
+	struct slot_finding_place *place = &finding->place;
+
+	memset(place, 0, sizeof(*place));
+	if (netns)
+		memcpy(place->netns, netns->name, sizeof(place->netns));
+	if (link)
+		memcpy(place->interface, link->name, sizeof(place->interface));
+	if (chain)
+		memcpy(place->chain, chain->name, sizeof(place->chain));
+	if (addr)
+		slot_addr_format(addr, slot_addr_bits(addr), place->address);
+}
+
+const char *slot_severity_name(enum slot_severity severity)
+{
+	static const char *const names[SLOT_SEVERITIES] = {
+		[SLOT_NOTE] = "note",
+		[SLOT_WARNING] = "warning",
+		[SLOT_ERROR] = "error",
+	};
+
+	return names[severity];
+}
+
+bool slot_findings_has(const struct slot_findings *findings, enum slot_severity severity)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->items[i].severity >= severity)
+			return true;
+	return false;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking at the host for `slotctl doctor`: reads, by netlink mostly, and changes nothing.
+ * Without root it sees this thread's netns alone, and of the kernel what anybody may know.
+ */
+#ifndef SLOT_LOOK_H
+#define SLOT_LOOK_H
+
+#include "loader/lib/doctor/picture.h"
+#include "loader/lib/host/netns_list.h"
+
+/* Addresses whose ways are asked for, in every netns. */
+struct slot_look_question {
+	const struct slot_addr *addresses;
+	size_t count;
+};
+
+/*
+ * slot_look_netns - fill in picture->netns: all of @list, in its order, each with what is
+ * in it. What could not be seen is added to picture->unseen. Enters the others for the
+ * time of a few calls (CAP_SYS_ADMIN), as slot_netns_enter() does. Returns 0 or -ENOMEM.
+ */
+int slot_look_netns(const struct slot_netns_list *list, const struct slot_look_question *question,
+		    struct slot_picture *picture);
+
+/*
+ * slot_look_kernel - version and features but freplace, which is asked for by loading.
+ * Features that only root may ask for are unknown without it.
+ */
+void slot_look_kernel(struct slot_picture_kernel *ret_kernel);
+
+/* The parts of a look, each of this thread's netns. They return 0 or -errno. */
+int slot_look_links(struct slot_picture_netns *netns);
+int slot_look_addresses(struct slot_picture_netns *netns);
+int slot_look_routes(struct slot_picture_netns *netns);
+int slot_look_ways(struct slot_picture_netns *netns, const struct slot_look_question *question);
+/* slot_look_devices - what drivers offer: LRO, GRO in hardware, XDP (Linux 6.3; unknown before). */
+int slot_look_devices(struct slot_picture_netns *netns);
+int slot_look_sockets(struct slot_picture_netns *netns);
+
+/* slot_look_link - the link with that ifindex, to be written; or NULL. */
+struct slot_picture_link *slot_look_link(struct slot_picture_netns *netns, unsigned int ifindex);
+
+#endif

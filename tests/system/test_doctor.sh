@@ -1,0 +1,258 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Troubles of a host that are really made, found by slotctl doctor, and gone once they are mended.
+
+# doctor looks at the whole host: the host is this script's processes and namespaces.
+if [[ ! -v DOCTOR_ALONE && $EUID -eq 0 ]]; then
+	DOCTOR_ALONE=1 exec unshare --net --pid --fork --kill-child --mount-proc -- \
+		"$BASH" "$0" "$@"
+fi
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+VIP=203.0.113.80
+REAL=198.51.100.11
+TUNNEL=192.0.2.1 # the edge's own address on eth0
+PORT=8443
+
+# doctor runs the same over either engine: one will do.
+bed_engines() {
+	echo "${SLOTD_TEST_ENGINE:-fused}"
+}
+
+# Namespaces with names, as an operator's have.
+name_namespaces() {
+	local ns
+
+	mkdir -p /run/netns && mount -t tmpfs -o mode=0755 slotd-netns /run/netns || return 1
+	for ns in client edge server; do
+		: >"/run/netns/$ns"
+		mount --bind "$BED/ns/$ns" "/run/netns/$ns" || return 1
+	done
+}
+
+add_vip() {
+	bed_ctl lb vip add "tcp/$VIP:$PORT"
+	bed_ctl lb real add "tcp/$VIP:$PORT" "$REAL"
+}
+
+# What nobody would complain about: room for outer headers, an lb that makes use of it. Once,
+# since doctor changes nothing, and every test mends what it broke.
+setup() {
+	[[ ! -e /run/netns/edge ]] || return 0
+	name_namespaces || bail "namespaces have names"
+	in_ns edge ip link set eth0 mtu 1600
+	cat >"$BED/slots.conf" <<-END
+		chain "eth0" {
+			engine = "$BED_ENGINE"
+			slot 8 { name = "lb" owner = "nobody" object = "lb.bpf.o" settings { mtu = 1600 } }
+			slot 12 { name = "decap" object = "decap.bpf.o" }
+		}
+	END
+	bed_slotd_fresh
+	bed_ctl lb set gateway=02:00:00:00:00:fe
+	add_vip
+	bed_ctl decap addr add "$TUNNEL"
+}
+
+# find CHECK NETNS [SEVERITY]: what of it, one line a finding
+find_trouble() {
+	bed_ctl doctor --json 2>/dev/null | jq -r --arg check "$1" --arg netns "$2" \
+		--arg severity "${3:-.}" '.findings[] |
+		select(.check == $check and .where.netns == $netns and
+			(.severity | test($severity))) | .what'
+}
+
+# finds SENTENCE CHECK NETNS SEVERITY PATTERN
+finds() {
+	matches "$1" "$(find_trouble "$2" "$3" "$4")" "$5"
+}
+
+# gone SENTENCE CHECK NETNS
+gone() {
+	is "$1" "$(find_trouble "$2" "$3")" ""
+}
+
+# listen NS USER tcp|udp ADDRESS PORT: a service, whose process is $BED_SPAWNED
+LISTEN='
+import signal, socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+kind = socket.SOCK_STREAM if sys.argv[1] == "tcp" else socket.SOCK_DGRAM
+server = socket.socket(family, kind)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if kind == socket.SOCK_STREAM:
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+server.bind((sys.argv[2], int(sys.argv[3])))
+if kind == socket.SOCK_STREAM:
+    server.listen()
+print("listens", flush=True)
+signal.pause()
+'
+listen() {
+	local file=$BED/log/listen-$RANDOM
+
+	: >"$file"
+	spawn "$1" "$file" setpriv --reuid "$2" --regid nogroup --clear-groups \
+		/usr/bin/python3 -I -c "$LISTEN" "${@:3}"
+	wait_for 10 grep -q listens "$file" || bail "a service listens" "$(cat "$file")"
+}
+
+test_clean() {
+	local out
+
+	out=$(bed_ctl doctor 2>&1)
+	is "a host without trouble is clean" $? 0
+	matches "says so" "$out" "clean: 0 errors, 0 warnings"
+	is "in JSON, too" "$(bed_get doctor .clean)" true
+	is "it looked at all namespaces" \
+		"$(bed_get doctor '[.looked_at.netns[] | select(test("^(client|edge|server)$"))] |
+			sort | join(" ")')" "client edge server"
+	is "and at the chain" "$(bed_get doctor '.looked_at.chains | join(" ")')" eth0
+	is "its programs claim a VIP, a real and a tunnel" "$(bed_get doctor .looked_at.claims)" 3
+	bed_ctl --chain eth0 doctor >/dev/null 2>&1
+	is "it is not about one chain" $? 2
+}
+
+test_features_are_those_of_the_kernel() {
+	local has=yes
+
+	[[ $("$BED_BIN/slotctl" verify --json "$BED_OBJECTS/pass.bpf.o" |
+		jq '.engines[] | select(.engine == "freplace") | .ok') == true ]] || has=no
+	is "freplace is missed where it is missing" \
+		"$(bed_get doctor '[.findings[].what | select(test("freplace"))] | length')" \
+		"$([[ $has == yes ]]; echo $?)"
+	is "tcx is, too" \
+		"$(bed_get doctor '[.findings[].what | select(test("no tcx"))] | length')" \
+		"$(printf '6.6\n%s\n' "$(uname -r)" | sort -VC; echo $?)"
+}
+
+test_mtu() {
+	local out
+
+	in_ns edge ip link set eth0 mtu 1500
+	finds "lb's outer headers do not fit" mtu edge warning \
+		"lb sends packets with 20 bytes of outer headers out of 'eth0', whose MTU is 1500"
+	finds "nor do those that decap takes off" mtu edge warning "decap takes packets out of 20"
+	out=$(bed_ctl doctor 2>/dev/null)
+	is "it exits with 1 where there is something to do" $? 1
+	matches "and says what" "$out" "next +give the way to the reals an MTU of 1520"
+	in_ns edge ip route add default via "$CLIENT4" advmss 1440
+	matches "a smaller MSS helps decap" "$(find_trouble mtu edge)" "^lb sends[^\n]*$"
+	in_ns edge ip route del default
+	in_ns edge ip link set eth0 mtu 1600
+	gone "with a larger MTU it is gone" mtu edge
+}
+
+test_rp_filter() {
+	in_ns edge sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
+	finds "clients are reached by another interface than tunnels come in" rp-filter edge error \
+		"strict on 'eth0'"
+	in_ns edge ip route add default via "$CLIENT4"
+	finds "by the same it is a note" rp-filter edge note "strict on 'eth0'"
+	in_ns edge ip route del default
+	in_ns edge sh -c 'echo 2 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
+	gone "loose is fine" rp-filter edge
+	in_ns edge sh -c 'echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
+}
+
+test_vip_at_the_balancer() {
+	in_ns edge ip address add "$VIP/32" dev lo
+	finds "the VIP is the balancer's own, too" vip-local edge warning "$VIP is a VIP that lb"
+	in_ns edge ip address del "$VIP/32" dev lo
+	gone "without it, it is gone" vip-local edge
+	in_ns edge ip route add local 203.0.113.0/24 dev lo
+	finds "a local route is one as well" vip-local edge warning "$VIP is a VIP that lb"
+	in_ns edge ip route del local 203.0.113.0/24 dev lo
+	gone "and gone with it" vip-local edge
+}
+
+test_black_hole() {
+	in_ns server ip address add "$VIP/32" dev lo
+	finds "nobody serves the VIP where it is local" black-hole server error \
+		"nothing listens on tcp/$VIP:$PORT in netns 'server'"
+	listen server nobody tcp "$VIP" $((PORT + 1))
+	finds "another port does not help" black-hole server error "tcp/$VIP:$PORT"
+	stop "$BED_SPAWNED" KILL
+	listen server nobody tcp "$VIP" "$PORT"
+	gone "a service does" black-hole server
+	stop "$BED_SPAWNED" KILL
+	listen server nobody tcp :: "$PORT"
+	gone "also one on all addresses of both families" black-hole server
+	stop "$BED_SPAWNED" KILL
+	in_ns server ip address del "$VIP/32" dev lo
+	gone "and so does taking the address away" black-hole server
+
+	in_ns server ip address add 203.0.113.99/32 dev lo
+	finds "an address to be served that nobody serves is found without an lb" black-hole \
+		server warning "nothing listens on 203.0.113.99"
+	in_ns server ip address del 203.0.113.99/32 dev lo
+	gone "and gone with it" black-hole server
+}
+
+test_wildcard() {
+	local service other
+
+	in_ns server ip address add "$VIP/32" dev lo
+	listen server nobody tcp "$VIP" "$PORT"
+	service=$BED_SPAWNED
+	gone "a service on its own address harms nobody" wildcard server
+	listen server nobody tcp 0.0.0.0 "$PORT"
+	gone "nor does it with a second socket" wildcard server
+	stop "$BED_SPAWNED" KILL
+	stop "$service" KILL
+	listen server daemon tcp :: "$PORT"
+	other=$BED_SPAWNED
+	finds "one on all addresses serves the VIP, whoever it is" wildcard server note \
+		"tcp/\[::\]:$PORT of user $(id -u daemon) listens on all addresses, among them $VIP"
+	bed_ctl lb vip del "tcp/$VIP:$PORT"
+	bed_ctl lb vip add "tcp/$VIP"
+	finds "one that has all ports is open to its clients" wildcard server warning \
+		"a VIP that has all ports open"
+	stop "$other" KILL
+	gone "until it is gone" wildcard server
+	bed_ctl lb vip del "tcp/$VIP"
+	add_vip
+
+	# of TCP the kernel itself keeps the second user out
+	listen server nobody udp "$VIP" "$PORT"
+	service=$BED_SPAWNED
+	listen server daemon udp :: "$PORT"
+	other=$BED_SPAWNED
+	finds "two services share a port" wildcard server warning \
+		"udp/\[::\]:$PORT of user $(id -u daemon) .*, where another service has the same port"
+	stop "$other" KILL
+	gone "until one of them is gone" wildcard server
+	stop "$service" KILL
+	in_ns server ip address del "$VIP/32" dev lo
+}
+
+test_without_root() {
+	local out
+
+	out=$(in_ns edge setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" doctor)
+	is "a user may ask" $? 0
+	matches "he sees his own netns" "$out" "looked at 1 network namespaces, 1 chains"
+	matches "is told that others were not looked at" "$out" \
+		"not looked at: netns 'server': only root may enter it"
+	matches "nor the maps that are not his" "$out" "not looked at: addresses of decap"
+	matches "nor what only root may ask" "$out" "not looked at: freplace, tcx and netkit"
+	in_ns edge ip link set eth0 mtu 1500
+	out=$(in_ns edge setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" doctor)
+	is "finds what he can see" $? 1
+	matches "of the slot that is his" "$out" "lb sends packets with 20 bytes"
+	in_ns edge ip link set eth0 mtu 1600
+}
+
+test_without_slotd() {
+	local out
+
+	out=$("$BED_BIN/slotctl" --socket "$BED/no.sock" doctor)
+	is "without slotd it looks at the rest" $? 0
+	matches "and says so" "$out" "not looked at: chains and what they claim: cannot reach slotd"
+}
+
+bed_run

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The doctor's checks of services and of the way of packets, over hosts that are made up. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/doctor_case.h"
+
+typedef void (*check_fn)(const struct slot_picture *, struct slot_findings *);
+
+/* Runs the check, and releases the picture. */
+static void assert_finding(check_fn check, struct slot_picture *picture,
+			   enum slot_severity severity, const char *part)
+{
+	struct slot_finding first;
+	size_t count = case_run(check, picture, &first);
+
+	slot_picture_free(picture);
+	assert_int_equal(count, 1);
+	assert_int_equal(first.severity, severity);
+	if (!strstr(first.what, part))
+		fail_msg("'%s' is not in '%s'", part, first.what);
+	assert_true(*first.next && first.why && *first.why);
+}
+
+static void assert_clean(check_fn check, struct slot_picture *picture)
+{
+	struct slot_finding first;
+	size_t count = case_run(check, picture, &first);
+
+	slot_picture_free(picture);
+	if (count)
+		fail_msg("found: %s", first.what);
+}
+
+/* --- addresses ------------------------------------------------------------------------------ */
+
+static void prefixes_hold_the_addresses_that_begin_alike(void **state)
+{
+	static const struct {
+		const char *addr, *prefix;
+		bool is_in;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.0/24", true },
+		{ "192.0.3.1", "192.0.2.0/24", false },
+		{ "192.0.2.129", "192.0.2.128/25", true },
+		{ "192.0.2.127", "192.0.2.128/25", false },
+		{ "192.0.2.1", "0.0.0.0/0", true },
+		{ "2001:db8::1", "0.0.0.0/0", false },
+		{ "2001:db8::1", "2001:db8::/32", true },
+		{ "2001:db9::1", "2001:db8::/32", false },
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned int len;
+		struct slot_addr addr = case_address(cases[i].addr, NULL);
+		struct slot_addr prefix = case_address(cases[i].prefix, &len);
+
+		assert_int_equal(slot_addr_is_in(&addr, &prefix, len), cases[i].is_in);
+	}
+}
+
+static void addresses_are_written_as_people_do(void **state)
+{
+	static const char *const texts[] = { "192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "::1" };
+	char text[SLOT_ADDR_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		unsigned int len;
+		struct slot_addr addr = case_address(texts[i], &len);
+
+		slot_addr_format(&addr, len, text);
+		assert_string_equal(text, texts[i]);
+	}
+}
+
+/* --- kernel --------------------------------------------------------------------------------- */
+
+static void a_kernel_that_has_everything_is_no_finding(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	picture.kernel = (struct slot_picture_kernel){ 6,	 12,	   SLOT_YES, SLOT_YES,
+						       SLOT_YES, SLOT_YES, SLOT_YES };
+	assert_clean(slot_check_kernel, &picture);
+}
+
+static void what_is_not_known_of_a_kernel_is_no_finding(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	assert_clean(slot_check_kernel, &picture);
+}
+
+static void each_missing_feature_is_told(void **state)
+{
+	static const struct {
+		struct slot_picture_kernel kernel;
+		enum slot_severity severity;
+		const char *part;
+	} cases[] = {
+		{ { .major = 6, .minor = 0 }, SLOT_ERROR, "older than Linux 6.1" },
+		{ { .major = 5, .minor = 15 }, SLOT_ERROR, "older than Linux 6.1" },
+		{ { .btf = SLOT_NO }, SLOT_ERROR, "no BTF" },
+		{ { .jit = SLOT_NO }, SLOT_WARNING, "JIT compiler is off" },
+		{ { .freplace = SLOT_NO }, SLOT_NOTE, "freplace" },
+		{ { .tcx = SLOT_NO }, SLOT_NOTE, "no tcx" },
+		{ { .netkit = SLOT_NO }, SLOT_NOTE, "no netkit" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slot_picture picture = case_new();
+
+		picture.kernel = cases[i].kernel;
+		assert_finding(slot_check_kernel, &picture, cases[i].severity, cases[i].part);
+	}
+}
+
+/* --- mtu ------------------------------------------------------------------------------------ */
+
+static struct slot_picture new_sender(unsigned int link_mtu, unsigned int overhead,
+				      unsigned int mtu)
+{
+	struct slot_picture picture = case_new();
+	struct slot_picture_claim *real = case_add_claim(&picture, SLOT_CLAIM_REAL, "203.0.113.1");
+
+	real->overhead = overhead;
+	real->mtu = mtu;
+	picture.netns[0].links[1].mtu = link_mtu;
+	return picture;
+}
+
+static void outer_headers_need_room_on_the_interface(void **state)
+{
+	struct slot_picture picture = new_sender(1519, 20, 1600);
+
+	(void)state;
+	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "20 bytes of outer headers out of");
+	picture = new_sender(1520, 20, 1600);
+	assert_clean(slot_check_mtu, &picture);
+	picture = new_sender(1500, 0, 1500);
+	assert_clean(slot_check_mtu, &picture);
+}
+
+static void the_programs_own_limit_needs_the_same_room(void **state)
+{
+	struct slot_picture picture = new_sender(9000, 48, 1500);
+
+	(void)state;
+	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "no packet over 1500 bytes");
+	picture = new_sender(9000, 48, 1548);
+	assert_clean(slot_check_mtu, &picture);
+}
+
+static struct slot_picture new_receiver(const char *address, unsigned int overhead)
+{
+	struct slot_picture picture = case_new();
+
+	case_add_claim(&picture, SLOT_CLAIM_TUNNEL, address)->overhead = overhead;
+	picture.netns[0].links[1].mtu = 1500;
+	return picture;
+}
+
+static void the_end_of_a_tunnel_needs_room_or_smaller_packets(void **state)
+{
+	static const struct {
+		struct slot_picture_route route;
+		bool is_clean;
+	} cases[] = {
+		{ { .ifindex = CASE_LINK }, false },
+		{ { .mtu = 1480 }, true },
+		{ { .mtu = 1481 }, false },
+		{ { .advmss = 1440 }, true },
+		{ { .advmss = 1441 }, false },
+		{ { .prefix.is_ip6 = true, .advmss = 1420 }, true },
+		{ { .prefix.is_ip6 = true, .advmss = 1421 }, false },
+		{ { .mtu = 1000, .is_discard = true }, false },
+	};
+	struct slot_picture picture = new_receiver("192.0.2.1", 20);
+
+	(void)state;
+	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		picture = new_receiver("192.0.2.1", 20);
+		case_add_route(&picture, 0, &cases[i].route);
+		if (cases[i].is_clean)
+			assert_clean(slot_check_mtu, &picture);
+		else
+			assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+	}
+}
+
+static void every_default_route_has_to_announce_the_smaller_size(void **state)
+{
+	struct slot_picture picture = new_receiver("192.0.2.1", 20);
+
+	(void)state;
+	case_add_route(&picture, 0, &(struct slot_picture_route){ .advmss = 1440 });
+	case_add_route(&picture, 0, &(struct slot_picture_route){ .prefix.is_ip6 = true });
+	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+}
+
+/* --- rp-filter ------------------------------------------------------------------------------ */
+
+static struct slot_picture new_filter(int rp_filter)
+{
+	struct slot_picture picture = new_receiver("192.0.2.1", 20);
+
+	picture.netns[0].links[1].rp_filter = rp_filter;
+	return picture;
+}
+
+static void strict_filters_lose_clients_that_are_answered_elsewhere(void **state)
+{
+	struct slot_picture picture = new_filter(1);
+
+	(void)state;
+	assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
+	picture = new_filter(1);
+	case_add_route(&picture, 0, &(struct slot_picture_route){ .ifindex = 7 });
+	assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
+	picture = new_filter(1);
+	case_add_route(&picture, 0, &(struct slot_picture_route){ .ifindex = CASE_LINK });
+	assert_finding(slot_check_rp_filter, &picture, SLOT_NOTE, "strict on 'eth0'");
+}
+
+static void other_filters_and_other_interfaces_are_fine(void **state)
+{
+	struct slot_picture picture = new_filter(2);
+
+	(void)state;
+	assert_clean(slot_check_rp_filter, &picture);
+	picture = new_filter(-1);
+	assert_clean(slot_check_rp_filter, &picture);
+	picture = case_new();
+	picture.netns[0].links[1].rp_filter = 1;
+	assert_clean(slot_check_rp_filter, &picture);
+}
+
+/* --- vip-local ------------------------------------------------------------------------------ */
+
+static void a_vip_that_is_the_balancers_own_address_is_told_once(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_add_vip(&picture, "203.0.113.80", 443);
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.80/32");
+	assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
+}
+
+static void a_local_route_over_a_vip_is_told(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.0/24");
+	picture.netns[0].addresses[0].is_route = true;
+	assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
+}
+
+static void a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_add_address(&picture, case_add_netns(&picture, "blue"), CASE_LOOPBACK,
+			 "203.0.113.80/32");
+	assert_clean(slot_check_vip_local, &picture);
+	picture = case_new();
+	case_add_vip(&picture, "203.0.113.80", 80)->is_local = true;
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.80/32");
+	assert_clean(slot_check_vip_local, &picture);
+}
+
+/* --- black-hole ----------------------------------------------------------------------------- */
+
+/* The VIP's real is in a netns of the same host. */
+static struct slot_picture new_real(const char *listens,
+				    const struct slot_picture_listener *listener)
+{
+	struct slot_picture picture = case_new();
+	size_t blue = case_add_netns(&picture, "blue");
+
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_add_address(&picture, blue, CASE_LOOPBACK, "203.0.113.80/32");
+	if (listens)
+		case_add_listener(&picture, blue, listens, listener);
+	return picture;
+}
+
+static void a_local_vip_without_its_listener_is_a_black_hole(void **state)
+{
+	static const struct {
+		const char *address;
+		struct slot_picture_listener listener;
+		bool is_served;
+	} cases[] = {
+		{ "203.0.113.80", { .port = 80 }, true },
+		{ "0.0.0.0", { .port = 80 }, true },
+		{ "::", { .port = 80 }, true },
+		{ "::", { .port = 80, .is_ip6_only = true }, false },
+		{ "203.0.113.80", { .port = 81 }, false },
+		{ "203.0.113.81", { .port = 80 }, false },
+		{ "203.0.113.80", { .port = 80, .proto = IPPROTO_UDP }, false },
+	};
+	struct slot_picture picture = new_real(NULL, NULL);
+
+	(void)state;
+	assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "tcp/203.0.113.80:80");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		picture = new_real(cases[i].address, &cases[i].listener);
+		if (cases[i].is_served)
+			assert_clean(slot_check_black_hole, &picture);
+		else
+			assert_finding(slot_check_black_hole, &picture, SLOT_ERROR,
+				       "tcp/203.0.113.80:80 in netns 'blue'");
+	}
+}
+
+static void a_listener_in_another_netns_does_not_count(void **state)
+{
+	struct slot_picture picture = new_real(NULL, NULL);
+
+	(void)state;
+	case_add_listener(&picture, 0, "0.0.0.0", &(struct slot_picture_listener){ .port = 80 });
+	assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "netns 'blue'");
+}
+
+static void a_single_address_on_lo_wants_some_listener(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_add_address(&picture, 0, CASE_LOOPBACK, "127.0.0.1/8");
+	case_add_address(&picture, 0, CASE_LOOPBACK, "::1/128");
+	case_add_address(&picture, 0, CASE_LINK, "192.0.2.1/32");
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.99/32");
+	assert_finding(slot_check_black_hole, &picture, SLOT_WARNING, "203.0.113.99");
+	picture = case_new();
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.99/32");
+	case_add_listener(&picture, 0, "0.0.0.0", &(struct slot_picture_listener){ .port = 22 });
+	assert_clean(slot_check_black_hole, &picture);
+}
+
+/* --- wildcard ------------------------------------------------------------------------------- */
+
+static void two_services_at_one_port_are_told_once(void **state)
+{
+	const struct slot_picture_listener theirs = { .port = 80, .uid = 7 };
+	struct slot_picture picture =
+		new_real("203.0.113.80", &(struct slot_picture_listener){ .port = 80, .uid = 5 });
+
+	(void)state;
+	case_add_listener(&picture, 1, "::", &theirs);
+	case_add_listener(&picture, 1, "::", &theirs);
+	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING,
+		       "tcp/[::]:80 of user 7 listens on all addresses");
+}
+
+static void two_sockets_of_one_service_are_fine(void **state)
+{
+	struct slot_picture_listener own = { .port = 80, .uid = 5, .cgroup = 9 };
+	struct slot_picture picture = new_real("203.0.113.80", &own);
+
+	(void)state;
+	case_add_listener(&picture, 1, "0.0.0.0", &own);
+	assert_clean(slot_check_wildcard, &picture);
+	picture = new_real("203.0.113.80", &own);
+	own.cgroup = 10;
+	case_add_listener(&picture, 1, "0.0.0.0", &own);
+	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has the same port");
+}
+
+static void all_ports_of_a_vip_open_what_listens_everywhere(void **state)
+{
+	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
+
+	(void)state;
+	assert_clean(slot_check_wildcard, &picture);
+	picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
+	picture.claims[0].port = 0;
+	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has all ports open");
+}
+
+static void the_only_socket_at_the_port_is_a_note(void **state)
+{
+	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 80 });
+
+	(void)state;
+	assert_finding(slot_check_wildcard, &picture, SLOT_NOTE, "is what serves it");
+}
+
+/* --- all of them ---------------------------------------------------------------------------- */
+
+static void the_worst_comes_first_and_each_has_its_checks_name(void **state)
+{
+	struct slot_picture picture = new_real(NULL, NULL);
+	struct slot_findings findings;
+
+	(void)state;
+	picture.kernel.netkit = SLOT_NO;
+	picture.kernel.jit = SLOT_NO;
+	assert_int_equal(slot_checks_run(&picture, &findings), 0);
+	assert_int_equal(findings.count, 3);
+	assert_string_equal(findings.items[0].check, "black-hole");
+	assert_string_equal(findings.items[1].check, "kernel");
+	assert_int_equal(findings.items[2].severity, SLOT_NOTE);
+	assert_true(slot_findings_has(&findings, SLOT_ERROR));
+	slot_findings_free(&findings);
+	slot_picture_free(&picture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prefixes_hold_the_addresses_that_begin_alike),
+		cmocka_unit_test(addresses_are_written_as_people_do),
+		cmocka_unit_test(a_kernel_that_has_everything_is_no_finding),
+		cmocka_unit_test(what_is_not_known_of_a_kernel_is_no_finding),
+		cmocka_unit_test(each_missing_feature_is_told),
+		cmocka_unit_test(outer_headers_need_room_on_the_interface),
+		cmocka_unit_test(the_programs_own_limit_needs_the_same_room),
+		cmocka_unit_test(the_end_of_a_tunnel_needs_room_or_smaller_packets),
+		cmocka_unit_test(every_default_route_has_to_announce_the_smaller_size),
+		cmocka_unit_test(strict_filters_lose_clients_that_are_answered_elsewhere),
+		cmocka_unit_test(other_filters_and_other_interfaces_are_fine),
+		cmocka_unit_test(a_vip_that_is_the_balancers_own_address_is_told_once),
+		cmocka_unit_test(a_local_route_over_a_vip_is_told),
+		cmocka_unit_test(a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be),
+		cmocka_unit_test(a_local_vip_without_its_listener_is_a_black_hole),
+		cmocka_unit_test(a_listener_in_another_netns_does_not_count),
+		cmocka_unit_test(a_single_address_on_lo_wants_some_listener),
+		cmocka_unit_test(two_services_at_one_port_are_told_once),
+		cmocka_unit_test(two_sockets_of_one_service_are_fine),
+		cmocka_unit_test(all_ports_of_a_vip_open_what_listens_everywhere),
+		cmocka_unit_test(the_only_socket_at_the_port_is_a_note),
+		cmocka_unit_test(the_worst_comes_first_and_each_has_its_checks_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
