@@ -3,6 +3,7 @@
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/slotctl.h"
 #include "loader/slotctl/text.h"
+#include "loader/slotctl/view.h"
 
 static void print_line(const char *chain, const char *kind, const char *text)
 {
@@ -22,6 +23,7 @@ static void print_notes(const json_t *chain)
 
 	if (json_string_length(reason))
 		print_line(name, "engine: ", json_string_value(reason));
+	slot_view_others(chain, stdout);
 	note = json_object_get(chain, "last_watch");
 	if (json_string_length(note))
 		print_line(name, "last watch: ", json_string_value(note));

@@ -17,6 +17,9 @@
  */
 int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look, FILE *out);
 
+/* slot_view_others - a line for each program of others at the hook of @chain, where there are any. */
+void slot_view_others(const json_t *chain, FILE *out);
+
 /* slot_view_slot - one slot with everything that is known of it. Returns 0 or -ENOMEM. */
 int slot_view_slot(const json_t *slot, const struct slot_look *look, FILE *out);
 

@@ -148,5 +148,8 @@ int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look
 	slot_table_add_rest(table, SLOT_STYLE_PLAIN, "passed %s",
 			    slot_answer_count(answer, "passed", passed));
 	print_headline(answer, look, out);
-	return slot_table_print(table, look, out);
+	err = slot_table_print(table, look, out);
+	if (!err)
+		slot_view_others(answer, out);
+	return err;
 }

@@ -18,6 +18,7 @@
 #include "loader/lib/registry/limits_json.h"
 #include "loader/lib/registry/object_json.h"
 #include "loader/lib/registry/registry.h"
+#include "loader/slotd/api_filters.h"
 #include "loader/slotd/watch.h"
 
 static void cleanup_closedir(DIR **dir)
@@ -35,7 +36,7 @@ static json_int_t number_of(const struct slot_generation *generation)
 static const char *mode_name(const struct slot_chain *chain, bool is_attached)
 {
 	if (slot_hook_is_tc(chain->hook))
-		return "tcx";
+		return slot_tc_way_name(slot_chain_tc_way(chain));
 	return slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode);
 }
 
@@ -56,6 +57,11 @@ static json_t *describe_chain(const struct slot_chain *chain)
 		json_object_set_new(json, "netns", json_string(chain->place.netns));
 	if (json && chain->place.master[0])
 		json_object_set_new(json, "master", json_string(chain->place.master));
+	if (json && slot_hook_is_tc(chain->hook)) {
+		json_t *others = api_filters(chain);
+
+		json_object_set_new(json, "others", others ? others : json_null());
+	}
 	return json;
 }
 

@@ -23,7 +23,7 @@ int links_open(struct mnl_socket **ret_nl)
 	if (!nl)
 		return -errno;
 	if (mnl_socket_setsockopt(nl, NETLINK_LISTEN_ALL_NSID, &all, sizeof(all)) < 0 ||
-	    mnl_socket_bind(nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0) {
+	    mnl_socket_bind(nl, RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) < 0) {
 		int err = -errno;
 
 		mnl_socket_close(nl);

@@ -230,6 +230,10 @@ of() {
 	bed_ctl --chain "$1" slots --json 2>/dev/null | jq -r "$2"
 }
 
+has_tcx() {
+	printf '6.6\n%s\n' "$(uname -r)" | sort -VC
+}
+
 is_on() {
 	[[ $(of "$1" .attached) == true ]]
 }

@@ -121,10 +121,6 @@ at_every_step_by_itself() {
 	done < <(choose_points)
 }
 
-has_tcx() {
-	printf '6.6\n%s\n' "$(uname -r)" | sort -VC
-}
-
 # steps_without FILE: those that faults.tsv has for this script, engine and kernel and that FILE lacks
 steps_without() {
 	awk -F '\t' -v test="$(basename "$0" .sh)" -v engine="$BED_ENGINE" \

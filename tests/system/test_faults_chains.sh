@@ -90,6 +90,42 @@ test_tc_attach() {
 	nothing_is_left "a TC chain"
 }
 
+# On every kernel: without tcx.
+start_without_tcx() {
+	bed_slotd_stop
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	bed_slotd
+}
+
+run_tc_deploy() { bed_ctl --chain "$TC" deploy guest "$BED_PROGS/bpf/progs/tc_ret.bpf.o"; }
+run_tc_undeploy() { bed_ctl --chain "$TC" undeploy guest; }
+
+test_tc_filter() {
+	local KILLS=0 IS_OFF_FINE='' CHAINS=(eth0 "$TC") POINTS_OF='\(clsact\|pin.mkdir\|change\|detach\)'
+
+	cat >>"$BED/slots.conf" <<-END
+		chain "eth1" {
+			hook = "tc-egress"
+			slot 4 { name = "guest" }
+			slot 9 { name = "last" object = "$BED_PROGS/bpf/progs/tc_ret.bpf.o" }
+		}
+	END
+	start_without_tcx && run_tc_off >/dev/null || not_ok "a chain of TC programs is there"
+	succeeds "killed while a TC chain becomes a filter, slotd comes back with it or without it" \
+		at_every_step run_tc_off run_tc_on
+	matches "there were steps: $KILLS (filter)" "$KILLS" '^([4-9]|[1-9][0-9])'
+	run_tc_on >/dev/null
+	succeeds "killed while the filter is replaced, it comes back with one program or the other" \
+		at_every_step run_tc_undeploy run_tc_deploy
+	matches "there were steps: $KILLS (replaced)" "$KILLS" '^([4-9]|[1-9][0-9])'
+	succeeds "killed while the filter is taken off, slotd ends that" \
+		at_every_step run_tc_on run_tc_off
+	matches "there were steps: $KILLS (taken off)" "$KILLS" '^([3-9]|[1-9][0-9])'
+	nothing_is_left "a TC chain that is a filter"
+	is "and no qdisc" "$(in_ns edge tc qdisc show dev eth1 clsact)" ""
+	unset LD_PRELOAD
+}
+
 # --- what slotd does by itself ------------------------------------------------------------------
 
 trial_is() {

@@ -425,6 +425,25 @@ static void a_verified_object_is_told_with_the_engines_that_run_it(void **state)
 		    "m    array    4      8    1\n");
 }
 
+static void programs_of_others_are_told_by_where_packets_meet_them(void **state)
+{
+	json_t *chain = parse(
+		"{'interface': 'eth0:tc-egress', 'others': ["
+		"{'attached': 'tcx', 'kind': 'bpf', 'name': 'a', 'program_id': 12, 'before': true},"
+		"{'attached': 'clsact', 'kind': 'flower', 'pref': 49152, 'handle': 26,"
+		" 'before': false}, 7]}");
+	struct output output;
+
+	(void)state;
+	open_output(&output);
+	slot_view_others(chain, output.out);
+	assert_output(&output, "eth0:tc-egress: before it: tcx program 'a' (id 12)\n"
+			       "eth0:tc-egress: behind it: filter of clsact, pref 49152, "
+			       "handle 0x1a, flower\n"
+			       "eth0:tc-egress: behind it: - program\n");
+	json_decref(chain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_result_without_a_generation_is_a_detach),
 		cmocka_unit_test(a_slot_is_shown_with_settings_packets_and_maps),
 		cmocka_unit_test(a_free_slot_is_three_lines),
+		cmocka_unit_test(programs_of_others_are_told_by_where_packets_meet_them),
 		cmocka_unit_test(a_verified_object_is_told_with_the_engines_that_run_it),
 	};
 

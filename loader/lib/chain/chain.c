@@ -103,6 +103,20 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
 }
 
+static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *why,
+		     int *ret_link_fd)
+{
+	int fd = slot_tcx_attach(chain->hook, chain->ifindex, prog_fd);
+
+	if (fd == -EOPNOTSUPP)
+		return slot_chain_clsact_attach(chain, prog_fd, why);
+	if (fd < 0)
+		return slot_reason_set(why, fd, "cannot attach to '%s': %s", chain->interface,
+				       strerror(-fd));
+	*ret_link_fd = fd;
+	return 0;
+}
+
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
@@ -121,12 +135,11 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 		return slot_reason_set(why, -ENODEV, "interface '%s' is not there any more",
 				       chain->interface);
 	if (slot_hook_is_tc(chain->hook))
-		err = slot_tcx_attach(chain->hook, chain->ifindex, chain->interface, prog_fd, why,
-				      &link_fd);
+		err = attach_tc(chain, prog_fd, why, &link_fd);
 	else
 		err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode,
 				      why, &link_fd, &mode, &chain->mode_reason);
-	if (err)
+	if (err || link_fd < 0)
 		return err;
 	err = slot_pin_set(link_fd, chain->dir, SLOT_PIN_LINK);
 	if (err)
@@ -172,6 +185,38 @@ void slot_chain_unlink(struct slot_chain *chain)
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
 	chain->link_fd = -1;
+}
+
+enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain)
+{
+	if (chain->netlink_fd >= 0 || (chain->link_fd < 0 && !slot_tcx_is_known()))
+		return SLOT_TC_CLSACT;
+	return SLOT_TC_TCX;
+}
+
+static bool is_own(const struct slot_chain *chain, const struct slot_filter *filter)
+{
+	return chain->current && filter->prog_id == chain->current->root_id &&
+	       (filter->way == SLOT_TC_CLSACT ? slot_filter_is_own(filter) : chain->link_fd >= 0);
+}
+
+int slot_chain_filters(const struct slot_chain *chain, struct slot_filters *ret_filters,
+		       size_t *ret_own)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	struct slot_filters filters = { 0 };
+	int err = slot_chain_enter(chain, &home, NULL);
+	size_t own = 0;
+
+	if (!err)
+		err = slot_filters_list(chain->hook, chain->ifindex, &filters);
+	if (err)
+		return err;
+	while (own < filters.count && !is_own(chain, &filters.items[own]))
+		own++;
+	*ret_filters = filters;
+	*ret_own = own;
+	return 0;
 }
 
 void slot_chain_release(struct slot_chain *chain)

@@ -15,6 +15,8 @@
 
 #include "loader/lib/chain/totals.h"
 #include "loader/lib/chain/generation.h"
+#include "loader/lib/host/filters.h"
+#include "loader/lib/host/hook.h"
 #include "loader/lib/registry/plan.h"
 #include "loader/lib/registry/watch.h"
 #include "loader/lib/program/cache.h"
@@ -128,6 +130,17 @@ bool slot_chain_is_home(const struct slot_chain *chain);
 
 /* slot_chain_runs_at - whether the interface that @place leads to runs this chain now. */
 bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place *place);
+
+/* slot_chain_tc_way - how the chain, of a TC hook, is attached, or would be. */
+enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain);
+
+/*
+ * slot_chain_filters - what the chain's interface runs at its TC hook, in the order in which
+ * packets meet it. @ret_own is the place of the chain itself, or the count where it is not
+ * among them. Returns 0 or -errno. @ret_filters: slot_filters_free.
+ */
+int slot_chain_filters(const struct slot_chain *chain, struct slot_filters *ret_filters,
+		       size_t *ret_own);
 
 /* slot_chain_release - take the chain off its interface; all of it stays built. */
 void slot_chain_release(struct slot_chain *chain);

@@ -60,6 +60,38 @@ struct slot_lineup slot_generation_lineup(const struct slot_generation *generati
 	return lineup;
 }
 
+size_t slot_generation_list(const char *chain_dir, unsigned int *ret_numbers, size_t max)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	size_t count = 0;
+
+	if (slot_pin_path(path, chain_dir, "gen"))
+		return 0;
+	dir = opendir(path);
+	while (dir && count < max && (entry = readdir(dir))) {
+		char *end;
+		unsigned long number = strtoul(entry->d_name, &end, 10);
+
+		if (!*end && number && number <= 0xffffffffUL)
+			ret_numbers[count++] = (unsigned int)number;
+	}
+	return count;
+}
+
+__u32 slot_generation_root_id(const char *chain_dir, unsigned int number)
+{
+	_cleanup_close_ int fd = -1;
+	char dir[PATH_MAX];
+	__u32 id = 0;
+
+	if (slot_generation_dir(chain_dir, number, dir))
+		return 0;
+	fd = slot_pin_open(dir, SLOT_PIN_ROOT);
+	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
+}
+
 void slot_generation_name(unsigned int number, char *ret_name, size_t size)
 {
 	snprintf(ret_name, size, "generation-%u.json", number);

@@ -46,6 +46,14 @@ void slot_generation_free(struct slot_generation *generation);
 /* slot_generation_dir - "@chain_dir/gen/@number" (PATH_MAX bytes). Returns 0 or -ENAMETOOLONG. */
 int slot_generation_dir(const char *chain_dir, unsigned int number, char *ret_dir);
 
+#define SLOT_GENERATIONS_MAX 64 /* that have pins at a time: three, unless many were interrupted */
+
+/* slot_generation_list - the numbers of those that have pins in @chain_dir, unordered, @max at most. */
+size_t slot_generation_list(const char *chain_dir, unsigned int *ret_numbers, size_t max);
+
+/* slot_generation_root_id - the program that is pinned as the root of @number, 0 for none. */
+__u32 slot_generation_root_id(const char *chain_dir, unsigned int number);
+
 /* slot_generation_name - of its record, "generation-41.json". */
 void slot_generation_name(unsigned int number, char *ret_name, size_t size);
 

@@ -19,6 +19,12 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why);
  */
 int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why);
 
+/*
+ * Look up the chain's interface, and take over the folder of what that was before, or say
+ * where the folder will be. Returns 0 or -errno, says why.
+ */
+int slot_chain_find_dir(struct slot_chain *chain, struct slot_reason *why);
+
 /* Attach @prog_fd to the chain's interface and pin the link. Returns 0 or -errno, says why. */
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 
@@ -43,6 +49,16 @@ bool slot_chain_netlink_is_attached(const struct slot_chain *chain);
  * generations @numbers: the chain holds it from then on. Returns its id or 0.
  */
 __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numbers, size_t count);
+
+/*
+ * Attach @prog_fd, in the chain's netns, by a filter of a qdisc clsact, which is made where
+ * there is none. Returns 0 or -errno, says why. A qdisc that slotd made is marked in the
+ * folders of the chains that use it: _sweep removes it when no filter is left on it, nobody's,
+ * and the mark with it; _forget lets it be, as one that may be somebody else's by now.
+ */
+int slot_chain_clsact_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
+void slot_chain_clsact_sweep(const struct slot_chain *chain);
+void slot_chain_clsact_forget(const struct slot_chain *chain);
 
 /* Steps of slot_chain_adopt: put @root_fd in the dispatcher's place, give that back, remove libxdp's pins. */
 int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct slot_reason *why);

@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A chain that is attached without a link: it took over from libxdp, which attaches
- * by netlink, and the kernel lets no link in where such a program is. So it is
- * swapped by netlink, too, with the expected program named, until it is detached.
+ * A chain that is attached without a link. One of XDP took over from libxdp, which
+ * attaches by netlink, and the kernel lets no link in where such a program is: it is
+ * swapped by netlink, too, with the expected program named, until it is detached. One of
+ * TC is a filter where the kernel has no tcx.
  */
 #include <errno.h>
 #include <fcntl.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/host/clsact.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 #include "loader/lib/host/xdp_netlink.h"
+
+static int swap_program(const struct slot_chain *chain, int new_fd, int old_fd)
+{
+	return slot_hook_is_tc(chain->hook) ?
+		       slot_clsact_replace(chain->hook, chain->ifindex, new_fd, old_fd) :
+		       slot_xdp_replace(chain->ifindex, chain->mode, new_fd, old_fd);
+}
+
+static int query_program(const struct slot_chain *chain, __u32 *ret_id)
+{
+	if (slot_hook_is_tc(chain->hook))
+		return slot_clsact_query(chain->hook, chain->ifindex, ret_id);
+	*ret_id = slot_xdp_query_id(chain->ifindex);
+	return 0;
+}
+
+static int remove_program(const struct slot_chain *chain)
+{
+	return slot_hook_is_tc(chain->hook) ?
+		       slot_clsact_remove(chain->hook, chain->ifindex, chain->netlink_fd) :
+		       slot_xdp_remove(chain->ifindex, chain->mode, chain->netlink_fd);
+}
 
 static int replace(struct slot_chain *chain, int new_fd, int old_fd)
 {
@@ -24,7 +48,7 @@ static int replace(struct slot_chain *chain, int new_fd, int old_fd)
 		return -errno;
 	err = slot_chain_enter(chain, &home, NULL);
 	if (!err)
-		err = slot_xdp_replace(chain->ifindex, chain->mode, new_fd, old_fd);
+		err = swap_program(chain, new_fd, old_fd);
 	if (err)
 		return err;
 	if (chain->netlink_fd >= 0)
@@ -52,26 +76,39 @@ int slot_chain_netlink_give_back(struct slot_chain *chain, int old_fd)
 	return err;
 }
 
-void slot_chain_netlink_release(struct slot_chain *chain)
+/* Where something else runs by now, or the interface is gone, nothing is left to take off. */
+static void take_off(struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
+	int err = slot_chain_enter(chain, &home, NULL);
 
-	if (chain->netlink_fd < 0)
-		return;
-	/* Where something else runs by now, or the interface is gone, nothing is left to take off. */
-	if (!slot_chain_enter(chain, &home, NULL))
-		slot_xdp_remove(chain->ifindex, chain->mode, chain->netlink_fd);
+	if (!err)
+		err = remove_program(chain);
+	/* Whoever took the filter may have made the qdisc anew. */
+	if (err == -EPERM && slot_hook_is_tc(chain->hook))
+		slot_chain_clsact_forget(chain);
 	close(TAKE_FD(chain->netlink_fd));
+}
+
+void slot_chain_netlink_release(struct slot_chain *chain)
+{
+	if (chain->netlink_fd >= 0)
+		take_off(chain);
+	if (slot_hook_is_tc(chain->hook))
+		slot_chain_clsact_sweep(chain);
 }
 
 bool slot_chain_netlink_is_attached(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
+	__u32 running;
 	__u32 id;
 
-	return chain->netlink_fd >= 0 && chain->ifindex &&
-	       !slot_xdp_prog_id(chain->netlink_fd, &id) && !slot_chain_enter(chain, &home, NULL) &&
-	       slot_xdp_query_id(chain->ifindex) == id;
+	if (chain->netlink_fd < 0 || !chain->ifindex || slot_xdp_prog_id(chain->netlink_fd, &id) ||
+	    slot_chain_enter(chain, &home, NULL))
+		return false;
+	/* As with a link, what cannot be asked still filters. */
+	return query_program(chain, &running) || running == id;
 }
 
 __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numbers, size_t count)
@@ -80,8 +117,9 @@ __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numb
 	__u32 running = 0;
 	size_t i;
 
-	if (chain->ifindex && !slot_chain_enter(chain, &home, NULL))
-		running = slot_xdp_query_id(chain->ifindex);
+	if (!chain->ifindex || slot_chain_enter(chain, &home, NULL) ||
+	    query_program(chain, &running))
+		return 0;
 	for (i = 0; running && i < count; i++) {
 		_cleanup_close_ int fd = -1;
 		char dir[PATH_MAX];
@@ -93,7 +131,8 @@ __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numb
 		if (fd < 0 || slot_xdp_prog_id(fd, &id) || id != running)
 			continue;
 		chain->netlink_fd = TAKE_FD(fd);
-		chain->mode = slot_xdp_mode_get(chain->ifindex);
+		if (!slot_hook_is_tc(chain->hook))
+			chain->mode = slot_xdp_mode_get(chain->ifindex);
 		return running;
 	}
 	return 0;

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <net/if.h>
-
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/record.h"
 #include "loader/lib/base/cleanup.h"
@@ -19,193 +17,14 @@
 #include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
-#include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
-#include "loader/lib/host/xdp_netlink.h"
 #include "loader/lib/registry/adoption.h"
 
 #define KEPT_MAX (2 + SLOT_UNFOLDED_MAX)
-#define GENERATIONS_MAX 64 /* that have pins at a time: three, unless many were interrupted */
 
 static void cleanup_chain(struct slot_chain **chain)
 {
 	slot_chain_free(*chain);
-}
-
-/* The numbers of the generations that have pins, unordered. */
-static size_t list_generations(const char *chain_dir, unsigned int *ret_numbers, size_t max)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	const struct dirent *entry;
-	char path[PATH_MAX];
-	size_t count = 0;
-
-	if (slot_pin_path(path, chain_dir, "gen"))
-		return 0;
-	dir = opendir(path);
-	while (dir && count < max && (entry = readdir(dir))) {
-		char *end;
-		unsigned long number = strtoul(entry->d_name, &end, 10);
-
-		if (!*end && number && number <= 0xffffffffUL)
-			ret_numbers[count++] = (unsigned int)number;
-	}
-	return count;
-}
-
-/* The program pinned as the root of generation @number, 0 for none. */
-static __u32 find_root_id(const char *chain_dir, unsigned int number)
-{
-	_cleanup_close_ int fd = -1;
-	char dir[PATH_MAX];
-	__u32 id = 0;
-
-	if (slot_generation_dir(chain_dir, number, dir))
-		return 0;
-	fd = slot_pin_open(dir, SLOT_PIN_ROOT);
-	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
-}
-
-/* Where the chain of a folder runs. */
-struct seat {
-	unsigned int ifindex; /* 0: nowhere */
-	bool is_here;	      /* an interface of the netns of the chain that asks */
-};
-
-/* Whether @prog_id is the root of one of the generations in @dir. */
-static bool has_root(const char *dir, __u32 prog_id)
-{
-	unsigned int numbers[GENERATIONS_MAX];
-	size_t count = list_generations(dir, numbers, GENERATIONS_MAX);
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (find_root_id(dir, numbers[i]) == prog_id)
-			return true;
-	return false;
-}
-
-/* A chain that was adopted has no link: what its interface of then runs tells whether it is there. */
-static struct seat find_unlinked_seat(const struct slot_chain *chain, const char *dir,
-				      unsigned int ifindex)
-{
-	_cleanup_(slot_netns_leave) int home = -1;
-	__u32 prog_id = 0;
-
-	if (!slot_hook_is_tc(chain->hook) && !slot_netns_enter(chain->place.netns, &home))
-		prog_id = slot_xdp_query_id(ifindex);
-	if (!prog_id || !has_root(dir, prog_id))
-		return (struct seat){ 0 };
-	return (struct seat){ .ifindex = ifindex, .is_here = true };
-}
-
-static struct seat find_seat(const struct slot_chain *chain, const char *dir,
-			     const struct slot_target *was)
-{
-	_cleanup_close_ int fd = slot_pin_open(dir, SLOT_PIN_LINK);
-	_cleanup_(slot_netns_leave) int home = -1;
-	struct seat seat = { 0 };
-	__u32 prog_id;
-
-	if (fd < 0)
-		return find_unlinked_seat(chain, dir, was->ifindex);
-	if (!slot_hook_link_get(chain->hook, fd, &prog_id, &seat.ifindex) && seat.ifindex)
-		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
-			       slot_hook_check(chain->hook, seat.ifindex, prog_id) > 0;
-	return seat;
-}
-
-/*
- * Whether the folder with @seat, that was of @was and the name @name, is
- * @target's: its interface under another name or come from another netns, or one
- * of the same name that went away and came back under another ifindex. A named
- * netns may have come back too, with another cookie; slotd's own has no name.
- */
-static bool is_heir(const struct slot_chain *chain, const struct slot_target *target,
-		    const struct slot_target *was, const char *name, const struct seat *seat)
-{
-	bool has_name = !strcmp(name, target->interface);
-
-	/* What is no port any more is taken over too, to be released. */
-	if (seat->is_here)
-		return seat->ifindex == target->ifindex || (has_name && chain->place.master[0]);
-	return has_name &&
-	       (was->netns_cookie == target->netns_cookie || slot_chain_name_has_netns(name));
-}
-
-/* The chain of this name runs on an interface that is called otherwise now. */
-static int refuse_renamed(const struct slot_chain *chain, unsigned int ifindex,
-			  struct slot_reason *why)
-{
-	_cleanup_(slot_netns_leave) int home = -1;
-	char name[IFNAMSIZ];
-	bool is_known = !slot_netns_enter(chain->place.netns, &home) &&
-			if_indextoname(ifindex, name);
-
-	return slot_reason_set(why, -EEXIST,
-			       "the chain of '%s' runs on the interface that is called '%s' now: "
-			       "name that in slots.conf",
-			       chain->interface, is_known ? name : "?");
-}
-
-/*
- * Take over the folder of what the interface was before: records and pins move
- * to its name, in this order, so that a kill in between leaves the folder to be
- * found again.
- */
-static int move_folder(struct slot_chain *chain, const struct slot_target *target, const char *from,
-		       const char *name, struct slot_reason *why)
-{
-	int err = 0;
-
-	if (strcmp(name, target->interface) != 0)
-		err = slot_store_rename_chain(&chain->host->store, name, target->interface);
-	if (!err)
-		err = SLOT_STEP("chain.move", rename(from, chain->dir) ? -errno : 0);
-	return err ? slot_reason_set(why, err, "cannot move the chain of '%s' to '%s': %s", name,
-				     target->interface, strerror(-err)) :
-		     0;
-}
-
-static int inherit_folder(struct slot_chain *chain, const struct slot_target *target,
-			  struct slot_reason *why)
-{
-	_cleanup_closedir_ DIR *dir = opendir(chain->host->root);
-	const struct dirent *entry;
-	struct slot_target was;
-	char path[PATH_MAX];
-	char name[SLOT_CHAIN_NAME_MAX];
-
-	while (dir && (entry = readdir(dir))) {
-		struct seat seat;
-
-		if (slot_pins_chain_parse(entry->d_name, &was, name) ||
-		    slot_chain_name_hook(name) != chain->hook ||
-		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
-			continue;
-		seat = find_seat(chain, path, &was);
-		if (is_heir(chain, target, &was, name, &seat))
-			return move_folder(chain, target, path, name, why);
-		if (seat.is_here && !strcmp(name, target->interface))
-			return refuse_renamed(chain, seat.ifindex, why);
-	}
-	return 0;
-}
-
-static int find_dir(struct slot_chain *chain, struct slot_reason *why)
-{
-	struct slot_target target = { 0 };
-	int err = slot_target_find(&chain->place, chain->interface, &target);
-
-	if (err)
-		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
-				       strerror(-err));
-	chain->netns_cookie = target.netns_cookie;
-	chain->ifindex = target.ifindex;
-	err = slot_pins_chain_dir(chain->host->root, &target, chain->dir);
-	if (err)
-		return slot_reason_set(why, err, "interface name too long: '%s'", chain->interface);
-	return access(chain->dir, F_OK) ? inherit_folder(chain, &target, why) : 0;
 }
 
 /* The link as pinned; one whose interface is gone holds nothing and is let go. */
@@ -252,7 +71,7 @@ static int open_current(struct slot_chain *chain, const struct slot_chain_record
 	int err;
 
 	for (i = 0; prog_id && i < count; i++)
-		if (find_root_id(chain->dir, numbers[i]) == prog_id)
+		if (slot_generation_root_id(chain->dir, numbers[i]) == prog_id)
 			number = numbers[i];
 	if (prog_id && !number)
 		return slot_reason_set(
@@ -337,8 +156,8 @@ static void recall(struct slot_chain *chain, const struct slot_chain_record *rec
 static int open_generations(struct slot_chain *chain, const struct slot_chain_record *record,
 			    __u32 prog_id, struct slot_reason *why)
 {
-	unsigned int numbers[GENERATIONS_MAX];
-	size_t count = list_generations(chain->dir, numbers, GENERATIONS_MAX);
+	unsigned int numbers[SLOT_GENERATIONS_MAX];
+	size_t count = slot_generation_list(chain->dir, numbers, SLOT_GENERATIONS_MAX);
 	size_t i;
 	int err = open_current(chain, record, prog_id, numbers, count, why);
 
@@ -398,10 +217,10 @@ static bool is_detach_unfinished(const struct slot_chain *chain,
 /* Attached without a link: what runs is a root of this chain all the same. */
 static __u32 find_unlinked(struct slot_chain *chain)
 {
-	unsigned int numbers[GENERATIONS_MAX];
-	size_t count = list_generations(chain->dir, numbers, GENERATIONS_MAX);
+	unsigned int numbers[SLOT_GENERATIONS_MAX];
+	size_t count = slot_generation_list(chain->dir, numbers, SLOT_GENERATIONS_MAX);
 
-	if (chain->link_fd >= 0 || slot_hook_is_tc(chain->hook))
+	if (chain->link_fd >= 0)
 		return 0;
 	return slot_chain_netlink_find(chain, numbers, count);
 }
@@ -451,6 +270,9 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 		return err;
 	if (is_detach_unfinished(chain, &record))
 		return slot_chain_detach(chain, record.is_detached, why);
+	/* A kill may have left the qdisc of a filter that never came, or went. */
+	if (slot_hook_is_tc(chain->hook) && chain->netlink_fd < 0)
+		slot_chain_clsact_sweep(chain);
 	err = finish_change(chain, &record, why);
 	if (!err)
 		err = slot_chain_finish_adoption(chain, why);
@@ -487,7 +309,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 	memcpy(chain->interface, config->interface, sizeof(chain->interface));
 	chain->place = config->place;
 	chain->hook = config->hook;
-	err = find_dir(chain, why);
+	err = slot_chain_find_dir(chain, why);
 	if (!err)
 		err = slot_chain_configure(chain, config, why);
 	if (!err)

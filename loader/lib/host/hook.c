@@ -22,7 +22,17 @@ struct tcx_link_info {
 	__u32 attach_type;
 };
 
-#define TCX_PROGRAMS_MAX 64 /* of one interface and direction: BPF_MPROG_MAX of the kernel */
+#define LOOPBACK 1 /* an interface of every netns */
+
+const char *slot_tc_way_name(enum slot_tc_way way)
+{
+	static const char *const names[SLOT_TC_WAY_COUNT] = {
+		[SLOT_TC_TCX] = "tcx",
+		[SLOT_TC_CLSACT] = "clsact",
+	};
+
+	return way < SLOT_TC_WAY_COUNT ? names[way] : "?";
+}
 
 int slot_hook_swap(int link_fd, int new_fd, int old_fd)
 {
@@ -56,43 +66,51 @@ int slot_hook_link_get(enum slot_hook hook, int link_fd, __u32 *ret_prog_id,
 	return 0;
 }
 
-static int check_tcx(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
+int slot_tc_query(enum slot_hook hook, enum slot_tc_way way, unsigned int ifindex, __u32 *ret_ids,
+		  size_t *ret_count)
 {
-	__u32 ids[TCX_PROGRAMS_MAX] = { 0 };
-	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .count = TCX_PROGRAMS_MAX);
+	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ret_ids, .count = SLOT_TC_PROGRAMS_MAX);
 	int err = ifindex ? bpf_prog_query_opts((int)ifindex, tcx_type(hook), &query) : -ENODEV;
-	__u32 i;
 
-	if (err)
-		return err == -ENODEV ? 0 : err;
-	for (i = 0; i < query.count; i++)
+	(void)way;
+	/* An attach type that the kernel does not know is an invalid argument to it. */
+	if (err && err != -ENODEV && err != -EINVAL)
+		return err;
+	*ret_count = err ? 0 : query.count;
+	return 0;
+}
+
+static int check_tc(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
+{
+	__u32 ids[SLOT_TC_PROGRAMS_MAX];
+	size_t count;
+	size_t i;
+	int err = slot_tc_query(hook, SLOT_TC_TCX, ifindex, ids, &count);
+
+	for (i = 0; !err && i < count; i++)
 		if (ids[i] == prog_id)
 			return 1;
-	return 0;
+	return err;
 }
 
 int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
 {
-	return slot_hook_is_tc(hook) ? check_tcx(hook, ifindex, prog_id) :
+	return slot_hook_is_tc(hook) ? check_tc(hook, ifindex, prog_id) :
 				       slot_xdp_check(ifindex, prog_id);
 }
 
-int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, const char *interface, int prog_fd,
-		    struct slot_reason *why, int *ret_link_fd)
+bool slot_tcx_is_known(void)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, query);
+
+	return bpf_prog_query_opts(LOOPBACK, ATTACH_TCX_INGRESS, &query) != -EINVAL;
+}
+
+int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 	int fd = SLOT_STEP("tcx.attach",
 			   bpf_link_create(prog_fd, (int)ifindex, tcx_type(hook), &opts));
 
-	/* An attach type that the kernel does not know is an invalid argument to it. */
-	if (fd == -EINVAL)
-		return slot_reason_set(why, -EOPNOTSUPP,
-				       "cannot attach to '%s': this kernel has no tcx, which TC "
-				       "hooks need (Linux 6.6)",
-				       interface);
-	if (fd < 0)
-		return slot_reason_set(why, fd, "cannot attach to '%s': %s", interface,
-				       strerror(-fd));
-	*ret_link_fd = fd;
-	return 0;
+	return fd == -EINVAL && !slot_tcx_is_known() ? -EOPNOTSUPP : fd;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Links of any hook: what one runs and where, moving it on, and whether an interface
- * runs a program at a hook.
+ * runs a program at a hook. What has no link is in clsact.h.
  */
 #ifndef SLOT_HOOK_H
 #define SLOT_HOOK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <linux/types.h>
 
-#include "loader/lib/base/reason.h"
 #include "loader/lib/config/config.h"
 
 /*
@@ -34,12 +34,34 @@ int slot_hook_link_get(enum slot_hook hook, int link_fd, __u32 *ret_prog_id,
  */
 int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id);
 
+/* How a program is attached to a TC hook. */
+enum slot_tc_way {
+	SLOT_TC_TCX,	/* Linux 6.6 */
+	SLOT_TC_CLSACT, /* a filter of the qdisc clsact */
+	SLOT_TC_WAY_COUNT,
+};
+
+/* slot_tc_way_name - "tcx", "clsact". */
+const char *slot_tc_way_name(enum slot_tc_way way);
+
+#define SLOT_TC_PROGRAMS_MAX 64 /* of one interface and direction: BPF_MPROG_MAX of the kernel */
+
+/*
+ * slot_tc_query - the programs that @ifindex runs by links of @way, but clsact, at @hook,
+ * first to last: none also where the kernel has no such links or there is no such interface.
+ * @ret_ids has room for SLOT_TC_PROGRAMS_MAX. Returns 0 or -errno.
+ */
+int slot_tc_query(enum slot_hook hook, enum slot_tc_way way, unsigned int ifindex, __u32 *ret_ids,
+		  size_t *ret_count);
+
+/* slot_tcx_is_known - whether this kernel has tcx. */
+bool slot_tcx_is_known(void);
+
 /*
  * slot_tcx_attach - attach @prog_fd to @ifindex at @hook (TC) by a link, behind what
- * others attached there, which is left alone. Returns 0, -EOPNOTSUPP before Linux
- * 6.6, or -errno; says why. @ret_link_fd is the caller's.
+ * others attached there, which is left alone. Returns the link's descriptor, -EOPNOTSUPP
+ * before Linux 6.6, or -errno.
  */
-int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, const char *interface, int prog_fd,
-		    struct slot_reason *why, int *ret_link_fd);
+int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd);
 
 #endif

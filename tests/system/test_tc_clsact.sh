@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A chain of TC programs that is attached by a filter, as where the kernel has no tcx: by newer
+# ones it is hidden. Beside what test_tc shows (tests/support/tc.sh): whose the qdisc is, and what
+# becomes of the chain when somebody takes it off.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/probes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/probes.sh"
+# shellcheck source=tests/support/tc.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/tc.sh"
+
+# shellcheck disable=SC2034 # of tc.sh
+TC_WAY=clsact
+SLOTD_TEST_ENGINE=fused # TC programs always are
+IN=eth1:tc-ingress
+
+qdisc() {
+	in_ns edge tc qdisc show dev eth1 clsact
+}
+
+# After the chain was taken off.
+back_on() {
+	write_conf
+	bed_ctl reload >/dev/null 2>&1
+	tc_ctl apply >/dev/null 2>&1
+	hc_set_up
+	hc_ctl add 1 "$SERVER4" >/dev/null
+	is_on "$TC"
+}
+
+conf_ingress() {
+	cat <<-END
+		chain "eth1" {
+			hook = "tc-ingress"
+			slot 3 { name = "in" object = "$DROPS" }
+		}
+	END
+}
+
+test_qdisc_of_ours() {
+	matches "slotd makes the qdisc" "$(qdisc)" '^qdisc clsact ffff:'
+	succeeds "the chain is taken off" tc_ctl detach
+	is "the qdisc goes with it" "$(qdisc)" ""
+	succeeds "it comes back" back_on
+	matches "and so does the qdisc" "$(qdisc)" '^qdisc clsact ffff:'
+	add_other ingress
+	succeeds "the chain is taken off while somebody has a filter on that qdisc" tc_ctl detach
+	matches "who keeps it" "$(in_ns edge tc filter show dev eth1 ingress)" 'direct-action'
+	in_ns edge tc qdisc del dev eth1 clsact
+	rm "$BED/bpf/other"
+	succeeds "it comes back again" back_on
+}
+
+test_qdisc_of_others() {
+	tc_ctl detach >/dev/null
+	in_ns edge tc qdisc add dev eth1 clsact
+	succeeds "the chain uses a qdisc that somebody made" back_on
+	succeeds "and is taken off" tc_ctl detach
+	matches "the qdisc stays" "$(qdisc)" '^qdisc clsact ffff:'
+	in_ns edge tc qdisc del dev eth1 clsact
+	in_ns edge tc qdisc add dev eth1 ingress
+	matches "beside a qdisc ingress there is no egress, which is told" \
+		"$(tc_ctl apply 2>&1)" "has a qdisc ingress, .*left alone"
+	matches "and that qdisc is left alone" "$(in_ns edge tc qdisc show dev eth1 ingress)" \
+		'^qdisc ingress ffff:'
+	conf_ingress >"$BED/slots.conf"
+	succeeds "for the ingress it serves" bed_ctl reload
+	matches "where slotd has its filter" "$(own_filter ingress)" '^pref 57344 '
+	succeeds "the chain is taken off" bed_ctl --chain "$IN" detach
+	matches "and the qdisc stays" "$(in_ns edge tc qdisc show dev eth1 ingress)" \
+		'^qdisc ingress ffff:'
+	in_ns edge tc qdisc del dev eth1 ingress
+	succeeds "without it the chain is attached" back_on
+}
+
+is_back_on() {
+	is_on "$TC" && [[ -n $(tc_seat) ]]
+}
+
+test_somebody_takes_it_off() {
+	in_ns edge tc qdisc del dev eth1 clsact
+	in_time "slotd puts back the filter that went with its qdisc" 5 is_back_on
+	in_ns edge tc filter del dev eth1 egress
+	in_time "or alone" 5 is_back_on
+	reaches "and probes go on" 1 "$VIP4"
+	bed_slotd_stop
+	in_ns edge tc qdisc del dev eth1 clsact
+	bed_slotd
+	in_time "a start attaches what was taken off meanwhile" 5 is_back_on
+	matches "with its maps" "$(hc_ctl list)" '^1 198.51.100.2 ipip'
+	in_ns edge tc filter del dev eth1 egress
+	in_time "it is back" 5 is_back_on
+	tc_ctl detach >/dev/null
+	matches "a qdisc whose filter others took off may be theirs, and stays" "$(qdisc)" \
+		'^qdisc clsact ffff:'
+	in_ns edge tc qdisc del dev eth1 clsact
+	succeeds "the chain comes back" back_on
+}
+
+test_somebody_in_its_place() {
+	tc_ctl detach >/dev/null
+	in_ns edge tc qdisc add dev eth1 clsact
+	add_other egress pref 57344 handle 0x510d
+	matches "a filter in the place of slotd's is left alone, which is told" \
+		"$(tc_ctl apply 2>&1)" "in its place \(pref 57344, handle 0x510d\); it was left alone"
+	matches "it runs on" "$(in_ns edge tc filter show dev eth1 egress)" "tc_ret"
+	in_ns edge tc qdisc del dev eth1 clsact
+	rm "$BED/bpf/other"
+	succeeds "without it the chain is attached" back_on
+}
+
+test_both_directions() {
+	conf_ingress >>"$BED/slots.conf"
+	succeeds "a chain of the other direction is added" bed_ctl reload
+	matches "it has a filter of its own" "$(own_filter ingress)" '^pref 57344 '
+	reaches "probes go on" 1 "$VIP4"
+	matches "and it sees what comes back" "$(of "$IN" '.slots[3].packets.pass')" '^[1-9]'
+	succeeds "the chain whose slotd made the qdisc is taken off" tc_ctl detach
+	matches "the other one keeps the qdisc" "$(own_filter ingress)" '^pref 57344 '
+	bed_slotd_stop KILL
+	bed_slotd
+	is "also over a restart" "$(of "$IN" .attached)" true
+	succeeds "it is taken off as well" bed_ctl --chain "$IN" detach
+	is "and the qdisc with the last of them" "$(qdisc)" ""
+	succeeds "the first one comes back" back_on
+}
+
+bed_run
