@@ -5,6 +5,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/doctor/check.h"
+#include "loader/lib/doctor/service.h"
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/host/look.h"
 #include "loader/slotctl/doctor_slotd.h"
@@ -25,33 +26,60 @@ static void look_at_kernel(struct slot_picture *picture)
 				 "freplace, tcx and netkit: only root may ask the kernel for them");
 }
 
-/* The addresses that programs claim to be led here. */
-static int make_question(struct slot_picture *picture, struct slot_addr **ret_addresses,
-			 size_t *ret_count)
+struct question {
+	const struct slot_netns_list *list;
+	struct slot_picture *picture;
+	size_t asked;
+};
+
+static int ask_way(struct question *question, size_t netns, const struct slot_addr *addr)
 {
-	struct slot_addr *addresses = NULL;
-	size_t count = 0, i;
+	if (question->asked++ < QUESTIONS_MAX)
+		return slot_look_way(question->list, netns, addr, question->picture);
+	return question->asked > QUESTIONS_MAX + 1 ?
+		       0 :
+		       slot_reasons_add(&question->picture->unseen,
+					"ways to more than %d addresses", QUESTIONS_MAX);
+}
+
+/* To addresses that are served on this host, which packets out of a tunnel may go to. */
+static int ask_services(struct question *question, size_t own)
+{
+	const struct slot_picture *picture = question->picture;
 	int err = 0;
 
-	for (i = 0; !err && i < picture->claim_count && count < QUESTIONS_MAX; i++)
-		if (picture->claims[i].kind != SLOT_CLAIM_REAL)
-			err = slot_picture_add(&addresses, &count, &picture->claims[i].addr);
-	if (i < picture->claim_count && !err)
-		err = slot_reasons_add(&picture->unseen, "ways to claimed addresses beyond %d",
-				       QUESTIONS_MAX);
-	if (err) {
-		free(addresses);
-		return err;
+	for (size_t i = 0; i < picture->netns_count; i++) {
+		const struct slot_picture_netns *netns = &picture->netns[i];
+
+		for (size_t n = 0; !err && i != own && n < netns->address_count; n++)
+			if (slot_service_is_address(picture, netns, &netns->addresses[n]))
+				err = ask_way(question, own, &netns->addresses[n].addr);
 	}
-	*ret_addresses = addresses;
-	*ret_count = count;
-	return 0;
+	return err;
+}
+
+/* Where packets go that a chain lets pass: to what its programs claim, and to services. */
+static int ask_ways(const struct slot_netns_list *list, struct slot_picture *picture)
+{
+	struct question question = { .list = list, .picture = picture };
+	size_t i, netns;
+	int err = 0;
+
+	for (i = 0; !err && i < picture->claim_count; i++) {
+		netns = picture->chains[picture->claims[i].chain].netns;
+		if (picture->claims[i].kind != SLOT_CLAIM_REAL && netns != SLOT_PICTURE_NOWHERE)
+			err = ask_way(&question, netns, &picture->claims[i].addr);
+	}
+	for (i = 0; !err && i < picture->chain_count; i++) {
+		netns = picture->chains[i].netns;
+		if (netns != SLOT_PICTURE_NOWHERE)
+			err = ask_services(&question, netns);
+	}
+	return err;
 }
 
 static int look(struct slot_ctl *ctl, struct slot_netns_list *list, struct slot_picture *picture)
 {
-	_cleanup_free_ struct slot_addr *addresses = NULL;
-	struct slot_look_question question = { 0 };
 	int err = slot_netns_list_get(list, &picture->unseen);
 
 	if (err)
@@ -59,14 +87,12 @@ static int look(struct slot_ctl *ctl, struct slot_netns_list *list, struct slot_
 				       "cannot look at the own network namespace: %s",
 				       strerror(-err));
 	err = slot_doctor_ask(ctl, list, picture);
-	err = err ? err : make_question(picture, &addresses, &question.count);
-	question.addresses = addresses;
-	err = err ? err : slot_look_netns(list, &question, picture);
+	err = err ? err : slot_look_netns(list, picture);
 	if (err)
 		return err;
 	slot_doctor_place(picture);
 	look_at_kernel(picture);
-	return 0;
+	return ask_ways(list, picture);
 }
 
 static json_t *describe_place(const struct slot_finding_place *place)

@@ -3,9 +3,15 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void require(bool is_true, const char *what)
 {
@@ -112,8 +118,9 @@ struct slot_picture_claim *case_add_vip(struct slot_picture *picture, const char
 	return claim;
 }
 
-size_t case_run(void (*check)(const struct slot_picture *, struct slot_findings *),
-		const struct slot_picture *picture, struct slot_finding *ret_first)
+/* How many there are; the first of them. */
+static size_t run_check(case_check check, const struct slot_picture *picture,
+			struct slot_finding *ret_first)
 {
 	struct slot_findings findings = { 0 };
 	size_t count;
@@ -124,4 +131,27 @@ size_t case_run(void (*check)(const struct slot_picture *, struct slot_findings 
 	*ret_first = count ? findings.items[0] : (struct slot_finding){ 0 };
 	slot_findings_free(&findings);
 	return count;
+}
+
+void case_assert_finding(case_check check, struct slot_picture *picture,
+			 enum slot_severity severity, const char *part)
+{
+	struct slot_finding first;
+	size_t count = run_check(check, picture, &first);
+
+	slot_picture_free(picture);
+	if (count != 1 || first.severity != severity || !strstr(first.what, part))
+		fail_msg("%zu findings, the first a %s: '%s', not one with '%s'", count,
+			 slot_severity_name(first.severity), first.what, part);
+	assert_true(*first.next && first.why && *first.why);
+}
+
+void case_assert_clean(case_check check, struct slot_picture *picture)
+{
+	struct slot_finding first;
+	size_t count = run_check(check, picture, &first);
+
+	slot_picture_free(picture);
+	if (count)
+		fail_msg("found: %s", first.what);
 }

@@ -28,12 +28,15 @@ struct slot_picture_claim *case_add_claim(struct slot_picture *picture, enum slo
 struct slot_picture_claim *case_add_vip(struct slot_picture *picture, const char *prefix,
 					__u16 port);
 
+typedef void (*case_check)(const struct slot_picture *picture, struct slot_findings *findings);
+
 /*
- * case_run - one check. @ret_first: what the first of its findings says, "" for none. Returns
- * how many there are.
+ * case_assert_finding - the check finds one thing, of that severity, and @part is in what it
+ * says. case_assert_clean - it finds nothing. Both release the picture.
  */
-size_t case_run(void (*check)(const struct slot_picture *, struct slot_findings *),
-		const struct slot_picture *picture, struct slot_finding *ret_first);
+void case_assert_finding(case_check check, struct slot_picture *picture,
+			 enum slot_severity severity, const char *part);
+void case_assert_clean(case_check check, struct slot_picture *picture);
 
 /* case_address - "192.0.2.1/24": its address, and the length of its prefix. */
 struct slot_addr case_address(const char *text, unsigned int *ret_len);

@@ -33,6 +33,23 @@ name_namespaces() {
 	done
 }
 
+# write_conf [INTERFACE]: a second chain, of an interface that the tests make
+write_conf() {
+	cat >"$BED/slots.conf" <<-END
+		chain "eth0" {
+			engine = "$BED_ENGINE"
+			slot 8 { name = "lb" owner = "nobody" object = "lb.bpf.o" settings { mtu = 1600 } }
+			slot 12 { name = "decap" object = "decap.bpf.o" }
+		}
+	END
+	[[ $# -eq 0 ]] || cat >>"$BED/slots.conf" <<-END
+		chain "$1" {
+			engine = "$BED_ENGINE"
+			slot 5 { name = "guest" object = "pass.bpf.o" }
+		}
+	END
+}
+
 add_vip() {
 	bed_ctl lb vip add "tcp/$VIP:$PORT"
 	bed_ctl lb real add "tcp/$VIP:$PORT" "$REAL"
@@ -44,17 +61,11 @@ setup() {
 	[[ ! -e /run/netns/edge ]] || return 0
 	name_namespaces || bail "namespaces have names"
 	in_ns edge ip link set eth0 mtu 1600
-	cat >"$BED/slots.conf" <<-END
-		chain "eth0" {
-			engine = "$BED_ENGINE"
-			slot 8 { name = "lb" owner = "nobody" object = "lb.bpf.o" settings { mtu = 1600 } }
-			slot 12 { name = "decap" object = "decap.bpf.o" }
-		}
-	END
+	write_conf
 	bed_slotd_fresh
 	bed_ctl lb set gateway=02:00:00:00:00:fe
 	add_vip
-	bed_ctl decap addr add "$TUNNEL"
+	bed_ctl --chain eth0 decap addr add "$TUNNEL"
 }
 
 # find CHECK NETNS [SEVERITY]: what of it, one line a finding
@@ -226,6 +237,131 @@ test_wildcard() {
 	gone "until one of them is gone" wildcard server
 	stop "$service" KILL
 	in_ns server ip address del "$VIP/32" dev lo
+}
+
+test_tunnel_address() {
+	bed_ctl decap addr add 192.0.2.9
+	finds "tunnels to an address that nobody has" tunnel-address edge warning \
+		"decap takes tunnels to 192.0.2.9 apart, which is no address of netns 'edge'"
+	in_ns edge ip address add 192.0.2.9/24 dev eth0
+	gone "once it has it, it is gone" tunnel-address edge
+	in_ns edge ip address del 192.0.2.9/24 dev eth0
+	bed_ctl decap addr del 192.0.2.9
+}
+
+test_real_address() {
+	bed_ctl lb real add "tcp/$VIP:$PORT" "$TUNNEL"
+	finds "a real that is the balancer itself" real-address edge warning \
+		"the real $TUNNEL of lb is an address of this host"
+	bed_ctl lb real set "$TUNNEL" local=yes
+	gone "is fine once lb knows" real-address edge
+	bed_ctl lb real del "tcp/$VIP:$PORT" "$TUNNEL"
+}
+
+test_route_discard() {
+	local kind
+
+	for kind in blackhole unreachable prohibit; do
+		in_ns edge ip route add "$kind" 203.0.113.0/24
+		finds "$kind over a VIP" route-discard edge warning \
+			"a route of netns 'edge' discards packets to $VIP, which lb balances"
+		in_ns edge ip route add "$VIP/32" via "$CLIENT4"
+		gone "a route that is more specific mends it" route-discard edge
+		in_ns edge ip route del "$VIP/32"
+		in_ns edge ip route del "$kind" 203.0.113.0/24
+	done
+	gone "without, it is gone" route-discard edge
+}
+
+# decap at the edge, and what it lets out is for the server.
+test_vip_route() {
+	local vip=203.0.113.90
+
+	in_ns server ip address add "$vip/32" dev lo
+	finds "no route leads to the netns that serves" vip-route edge error \
+		"$vip is served in netns 'server', and in 'edge', .* no route leads to it"
+	in_ns edge ip route add blackhole "$vip/32"
+	finds "a black hole is one to nowhere" vip-route edge error "a route discards it"
+	in_ns edge ip route replace "$vip/32" via "$CLIENT4"
+	finds "another netns is the wrong one" vip-route edge warning "its route leads elsewhere"
+	in_ns edge ip route replace "$vip/32" via "$SERVER4"
+	gone "the right one is right" vip-route edge
+	in_ns client ip address add "$vip/32" dev lo
+	finds "of two that serve it only one gets it" vip-route edge warning \
+		"$vip is served in netns 'client', .* leads elsewhere"
+	in_ns client ip address del "$vip/32" dev lo
+	in_ns edge ip address add "$vip/32" dev lo
+	finds "the edge's own address comes first" vip-route edge warning "an address as well"
+	in_ns edge ip address del "$vip/32" dev lo
+	in_ns edge ip route del "$vip/32"
+	in_ns server ip address del "$vip/32" dev lo
+	gone "and then there is nothing to say" vip-route edge
+}
+
+# A bridge at the edge with a port to the client and one to the server.
+make_bridge() {
+	local ns
+
+	in_ns edge ip link add br9 type bridge
+	in_ns edge ip link set br9 up
+	for ns in client server; do
+		in_ns edge ip link add "b-$ns" master br9 type veth peer name b0 netns "$BED/ns/$ns"
+		in_ns edge ip link set "b-$ns" up
+		in_ns "$ns" ip link set b0 up
+	done
+}
+
+drop_bridge() {
+	in_ns edge ip link del b-client
+	in_ns edge ip link del b-server
+	in_ns edge ip link del br9
+}
+
+test_address_twice() {
+	make_bridge
+	in_ns client ip address add 192.0.2.177/28 dev b0
+	in_ns server ip address add 192.0.2.177/28 dev b0
+	matches "two namespaces have one address on one bridge" \
+		"$(bed_get doctor '.findings[] | select(.check == "address-twice") | .what')" \
+		"192.0.2.177 is an address of 'b0' in netns '.*, and of 'b0' in .* on the same bridge"
+	in_ns server ip link set b0 down
+	is "down it harms nobody" \
+		"$(bed_get doctor '.findings[] | select(.check == "address-twice") | .what')" ""
+	in_ns server ip link set b0 up
+	in_ns server ip address del 192.0.2.177/28 dev b0
+	is "and with one of them it is gone" \
+		"$(bed_get doctor '.findings[] | select(.check == "address-twice") | .what')" ""
+	drop_bridge
+}
+
+# Of a driver without XDP Linux 6.3 knows, earlier ones only that the chain runs in generic mode.
+test_xdp_native() {
+	make_bridge
+	write_conf br9
+	bed_ctl reload >/dev/null 2>&1
+	finds "a bridge has no native XDP" xdp-native edge warning \
+		"the driver of 'br9' has no native XDP|the chain of 'br9' runs in generic mode"
+	write_conf
+	bed_ctl reload >/dev/null 2>&1
+	gone "without a chain it matters to nobody" xdp-native edge
+	drop_bridge
+}
+
+# While a program is there that does not take large frames the kernel refuses the MTU.
+test_jumbo() {
+	in_ns edge ip link add j0 mtu 9000 type veth peer name j1 mtu 9000
+	in_ns edge ip link set j0 up
+	in_ns edge ip link set j1 up
+	write_conf j0
+	bed_ctl reload >/dev/null 2>&1
+	bed_ctl --chain j0 detach >/dev/null 2>&1
+	finds "an MTU that asks for programs with frags" jumbo edge warning \
+		"'j0' has an MTU of 9000, and its chain is not attached natively"
+	in_ns edge ip link set j0 mtu 3000
+	gone "a smaller one does not" jumbo edge
+	write_conf
+	bed_ctl reload >/dev/null 2>&1
+	in_ns edge ip link del j0
 }
 
 test_without_root() {

@@ -11,33 +11,6 @@
 
 #include "tests/support/doctor_case.h"
 
-typedef void (*check_fn)(const struct slot_picture *, struct slot_findings *);
-
-/* Runs the check, and releases the picture. */
-static void assert_finding(check_fn check, struct slot_picture *picture,
-			   enum slot_severity severity, const char *part)
-{
-	struct slot_finding first;
-	size_t count = case_run(check, picture, &first);
-
-	slot_picture_free(picture);
-	assert_int_equal(count, 1);
-	assert_int_equal(first.severity, severity);
-	if (!strstr(first.what, part))
-		fail_msg("'%s' is not in '%s'", part, first.what);
-	assert_true(*first.next && first.why && *first.why);
-}
-
-static void assert_clean(check_fn check, struct slot_picture *picture)
-{
-	struct slot_finding first;
-	size_t count = case_run(check, picture, &first);
-
-	slot_picture_free(picture);
-	if (count)
-		fail_msg("found: %s", first.what);
-}
-
 /* --- addresses ------------------------------------------------------------------------------ */
 
 static void prefixes_hold_the_addresses_that_begin_alike(void **state)
@@ -92,7 +65,7 @@ static void a_kernel_that_has_everything_is_no_finding(void **state)
 	(void)state;
 	picture.kernel = (struct slot_picture_kernel){ 6,	 12,	   SLOT_YES, SLOT_YES,
 						       SLOT_YES, SLOT_YES, SLOT_YES };
-	assert_clean(slot_check_kernel, &picture);
+	case_assert_clean(slot_check_kernel, &picture);
 }
 
 static void what_is_not_known_of_a_kernel_is_no_finding(void **state)
@@ -100,7 +73,7 @@ static void what_is_not_known_of_a_kernel_is_no_finding(void **state)
 	struct slot_picture picture = case_new();
 
 	(void)state;
-	assert_clean(slot_check_kernel, &picture);
+	case_assert_clean(slot_check_kernel, &picture);
 }
 
 static void each_missing_feature_is_told(void **state)
@@ -124,7 +97,7 @@ static void each_missing_feature_is_told(void **state)
 		struct slot_picture picture = case_new();
 
 		picture.kernel = cases[i].kernel;
-		assert_finding(slot_check_kernel, &picture, cases[i].severity, cases[i].part);
+		case_assert_finding(slot_check_kernel, &picture, cases[i].severity, cases[i].part);
 	}
 }
 
@@ -147,11 +120,12 @@ static void outer_headers_need_room_on_the_interface(void **state)
 	struct slot_picture picture = new_sender(1519, 20, 1600);
 
 	(void)state;
-	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "20 bytes of outer headers out of");
+	case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING,
+			    "20 bytes of outer headers out of");
 	picture = new_sender(1520, 20, 1600);
-	assert_clean(slot_check_mtu, &picture);
+	case_assert_clean(slot_check_mtu, &picture);
 	picture = new_sender(1500, 0, 1500);
-	assert_clean(slot_check_mtu, &picture);
+	case_assert_clean(slot_check_mtu, &picture);
 }
 
 static void the_programs_own_limit_needs_the_same_room(void **state)
@@ -159,9 +133,9 @@ static void the_programs_own_limit_needs_the_same_room(void **state)
 	struct slot_picture picture = new_sender(9000, 48, 1500);
 
 	(void)state;
-	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "no packet over 1500 bytes");
+	case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "no packet over 1500 bytes");
 	picture = new_sender(9000, 48, 1548);
-	assert_clean(slot_check_mtu, &picture);
+	case_assert_clean(slot_check_mtu, &picture);
 }
 
 static struct slot_picture new_receiver(const char *address, unsigned int overhead)
@@ -191,14 +165,15 @@ static void the_end_of_a_tunnel_needs_room_or_smaller_packets(void **state)
 	struct slot_picture picture = new_receiver("192.0.2.1", 20);
 
 	(void)state;
-	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+	case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		picture = new_receiver("192.0.2.1", 20);
 		case_add_route(&picture, 0, &cases[i].route);
 		if (cases[i].is_clean)
-			assert_clean(slot_check_mtu, &picture);
+			case_assert_clean(slot_check_mtu, &picture);
 		else
-			assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+			case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING,
+					    "whose MTU is 1500");
 	}
 }
 
@@ -209,7 +184,7 @@ static void every_default_route_has_to_announce_the_smaller_size(void **state)
 	(void)state;
 	case_add_route(&picture, 0, &(struct slot_picture_route){ .advmss = 1440 });
 	case_add_route(&picture, 0, &(struct slot_picture_route){ .prefix.is_ip6 = true });
-	assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
+	case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING, "whose MTU is 1500");
 }
 
 /* --- rp-filter ------------------------------------------------------------------------------ */
@@ -227,13 +202,13 @@ static void strict_filters_lose_clients_that_are_answered_elsewhere(void **state
 	struct slot_picture picture = new_filter(1);
 
 	(void)state;
-	assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
+	case_assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
 	picture = new_filter(1);
 	case_add_route(&picture, 0, &(struct slot_picture_route){ .ifindex = 7 });
-	assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
+	case_assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "leave elsewhere");
 	picture = new_filter(1);
 	case_add_route(&picture, 0, &(struct slot_picture_route){ .ifindex = CASE_LINK });
-	assert_finding(slot_check_rp_filter, &picture, SLOT_NOTE, "strict on 'eth0'");
+	case_assert_finding(slot_check_rp_filter, &picture, SLOT_NOTE, "strict on 'eth0'");
 }
 
 static void other_filters_and_other_interfaces_are_fine(void **state)
@@ -241,12 +216,12 @@ static void other_filters_and_other_interfaces_are_fine(void **state)
 	struct slot_picture picture = new_filter(2);
 
 	(void)state;
-	assert_clean(slot_check_rp_filter, &picture);
+	case_assert_clean(slot_check_rp_filter, &picture);
 	picture = new_filter(-1);
-	assert_clean(slot_check_rp_filter, &picture);
+	case_assert_clean(slot_check_rp_filter, &picture);
 	picture = case_new();
 	picture.netns[0].links[1].rp_filter = 1;
-	assert_clean(slot_check_rp_filter, &picture);
+	case_assert_clean(slot_check_rp_filter, &picture);
 }
 
 /* --- vip-local ------------------------------------------------------------------------------ */
@@ -259,7 +234,7 @@ static void a_vip_that_is_the_balancers_own_address_is_told_once(void **state)
 	case_add_vip(&picture, "203.0.113.80", 80);
 	case_add_vip(&picture, "203.0.113.80", 443);
 	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.80/32");
-	assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
+	case_assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
 }
 
 static void a_local_route_over_a_vip_is_told(void **state)
@@ -270,7 +245,7 @@ static void a_local_route_over_a_vip_is_told(void **state)
 	case_add_vip(&picture, "203.0.113.80", 80);
 	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.0/24");
 	picture.netns[0].addresses[0].is_route = true;
-	assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
+	case_assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
 }
 
 static void a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be(void **state)
@@ -281,11 +256,11 @@ static void a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be(void **state)
 	case_add_vip(&picture, "203.0.113.80", 80);
 	case_add_address(&picture, case_add_netns(&picture, "blue"), CASE_LOOPBACK,
 			 "203.0.113.80/32");
-	assert_clean(slot_check_vip_local, &picture);
+	case_assert_clean(slot_check_vip_local, &picture);
 	picture = case_new();
 	case_add_vip(&picture, "203.0.113.80", 80)->is_local = true;
 	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.80/32");
-	assert_clean(slot_check_vip_local, &picture);
+	case_assert_clean(slot_check_vip_local, &picture);
 }
 
 /* --- black-hole ----------------------------------------------------------------------------- */
@@ -322,14 +297,14 @@ static void a_local_vip_without_its_listener_is_a_black_hole(void **state)
 	struct slot_picture picture = new_real(NULL, NULL);
 
 	(void)state;
-	assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "tcp/203.0.113.80:80");
+	case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "tcp/203.0.113.80:80");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		picture = new_real(cases[i].address, &cases[i].listener);
 		if (cases[i].is_served)
-			assert_clean(slot_check_black_hole, &picture);
+			case_assert_clean(slot_check_black_hole, &picture);
 		else
-			assert_finding(slot_check_black_hole, &picture, SLOT_ERROR,
-				       "tcp/203.0.113.80:80 in netns 'blue'");
+			case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR,
+					    "tcp/203.0.113.80:80 in netns 'blue'");
 	}
 }
 
@@ -339,7 +314,7 @@ static void a_listener_in_another_netns_does_not_count(void **state)
 
 	(void)state;
 	case_add_listener(&picture, 0, "0.0.0.0", &(struct slot_picture_listener){ .port = 80 });
-	assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "netns 'blue'");
+	case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "netns 'blue'");
 }
 
 static void a_single_address_on_lo_wants_some_listener(void **state)
@@ -351,11 +326,11 @@ static void a_single_address_on_lo_wants_some_listener(void **state)
 	case_add_address(&picture, 0, CASE_LOOPBACK, "::1/128");
 	case_add_address(&picture, 0, CASE_LINK, "192.0.2.1/32");
 	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.99/32");
-	assert_finding(slot_check_black_hole, &picture, SLOT_WARNING, "203.0.113.99");
+	case_assert_finding(slot_check_black_hole, &picture, SLOT_WARNING, "203.0.113.99");
 	picture = case_new();
 	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.99/32");
 	case_add_listener(&picture, 0, "0.0.0.0", &(struct slot_picture_listener){ .port = 22 });
-	assert_clean(slot_check_black_hole, &picture);
+	case_assert_clean(slot_check_black_hole, &picture);
 }
 
 /* --- wildcard ------------------------------------------------------------------------------- */
@@ -369,8 +344,8 @@ static void two_services_at_one_port_are_told_once(void **state)
 	(void)state;
 	case_add_listener(&picture, 1, "::", &theirs);
 	case_add_listener(&picture, 1, "::", &theirs);
-	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING,
-		       "tcp/[::]:80 of user 7 listens on all addresses");
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_WARNING,
+			    "tcp/[::]:80 of user 7 listens on all addresses");
 }
 
 static void two_sockets_of_one_service_are_fine(void **state)
@@ -380,11 +355,11 @@ static void two_sockets_of_one_service_are_fine(void **state)
 
 	(void)state;
 	case_add_listener(&picture, 1, "0.0.0.0", &own);
-	assert_clean(slot_check_wildcard, &picture);
+	case_assert_clean(slot_check_wildcard, &picture);
 	picture = new_real("203.0.113.80", &own);
 	own.cgroup = 10;
 	case_add_listener(&picture, 1, "0.0.0.0", &own);
-	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has the same port");
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has the same port");
 }
 
 static void all_ports_of_a_vip_open_what_listens_everywhere(void **state)
@@ -392,10 +367,10 @@ static void all_ports_of_a_vip_open_what_listens_everywhere(void **state)
 	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
 
 	(void)state;
-	assert_clean(slot_check_wildcard, &picture);
+	case_assert_clean(slot_check_wildcard, &picture);
 	picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
 	picture.claims[0].port = 0;
-	assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has all ports open");
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has all ports open");
 }
 
 static void the_only_socket_at_the_port_is_a_note(void **state)
@@ -403,7 +378,7 @@ static void the_only_socket_at_the_port_is_a_note(void **state)
 	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 80 });
 
 	(void)state;
-	assert_finding(slot_check_wildcard, &picture, SLOT_NOTE, "is what serves it");
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_NOTE, "is what serves it");
 }
 
 /* --- all of them ---------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ bool slot_addr_is_in(const struct slot_addr *addr, const struct slot_addr *prefi
 /* slot_addr_is_any - 0.0.0.0 or ::. */
 bool slot_addr_is_any(const struct slot_addr *addr);
 
-/* slot_addr_is_own - one that means something on its own host or wire only: 127/8, ::1, fe80::/10, 169.254/16. */
+/* slot_addr_is_own - of its host or wire only: 127/8, ::1, fe80::/10, 169.254/16. */
 bool slot_addr_is_own(const struct slot_addr *addr);
 
 /* slot_addr_format - in words, with /@len unless that is all its bits. */

@@ -7,11 +7,19 @@
 
 const struct slot_check slot_checks[] = {
 	{ "kernel", slot_check_kernel },
+	{ "xdp-native", slot_check_xdp_native },
+	{ "jumbo", slot_check_jumbo },
+	{ "merge", slot_check_merge },
 	{ "mtu", slot_check_mtu },
 	{ "rp-filter", slot_check_rp_filter },
 	{ "vip-local", slot_check_vip_local },
 	{ "black-hole", slot_check_black_hole },
 	{ "wildcard", slot_check_wildcard },
+	{ "tunnel-address", slot_check_tunnel_address },
+	{ "real-address", slot_check_real_address },
+	{ "address-twice", slot_check_address_twice },
+	{ "route-discard", slot_check_route_discard },
+	{ "vip-route", slot_check_vip_route },
 	{ NULL, NULL },
 };
 

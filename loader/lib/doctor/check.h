@@ -28,5 +28,13 @@ void slot_check_rp_filter(const struct slot_picture *picture, struct slot_findin
 void slot_check_vip_local(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_black_hole(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_wildcard(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_tunnel_address(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_real_address(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_address_twice(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_route_discard(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_vip_route(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_xdp_native(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_jumbo(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_merge(const struct slot_picture *picture, struct slot_findings *findings);
 
 #endif

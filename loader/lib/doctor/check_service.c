@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Services that get in each other's way: addresses that swallow traffic, ports that open by accident. */
+/* Services in each other's way: addresses that swallow traffic, ports that open by accident. */
 #include <stdio.h>
 #include <string.h>
 

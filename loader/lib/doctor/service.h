@@ -17,7 +17,7 @@ bool slot_service_is_address(const struct slot_picture *picture,
 			     const struct slot_picture_netns *netns,
 			     const struct slot_picture_address *address);
 
-/* slot_service_find - who gets packets to @addr and @port (0: any) of @proto (0: any); NULL: nobody. */
+/* slot_service_find - who gets packets to @addr, @port and @proto (0: any of them); or NULL. */
 const struct slot_picture_listener *slot_service_find(const struct slot_picture_netns *netns,
 						      const struct slot_addr *addr, __u8 proto,
 						      __u16 port);

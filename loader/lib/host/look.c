@@ -20,8 +20,7 @@ struct slot_picture_link *slot_look_link(struct slot_picture_netns *netns, unsig
 }
 
 /* What cannot be read is told, and the rest goes on; only memory ends it. */
-static int look_parts(struct slot_picture_netns *netns, const struct slot_look_question *question,
-		      struct slot_reasons *unseen)
+static int look_parts(struct slot_picture_netns *netns, struct slot_reasons *unseen)
 {
 	static const struct {
 		int (*look)(struct slot_picture_netns *netns);
@@ -41,32 +40,31 @@ static int look_parts(struct slot_picture_netns *netns, const struct slot_look_q
 			slot_reasons_add(unseen, "%s of netns '%s': %s", parts[i].what, netns->name,
 					 strerror(-err));
 	}
-	return slot_look_ways(netns, question);
+	return 0;
 }
 
-static int look_at(const struct slot_netns_item *item, const struct slot_look_question *question,
-		   struct slot_picture_netns *netns, struct slot_reasons *unseen)
+/* This thread's own netns is the first: it is there already. */
+static int enter(const struct slot_netns_list *list, size_t netns, int *ret_home)
 {
-	_cleanup_(slot_netns_leave) int home = -1;
 	char path[32];
-	int err;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", item->fd);
-	err = slot_netns_enter(path, &home);
-	if (err) {
-		slot_reasons_add(unseen, "netns '%s': %s", netns->name,
-				 err == -EPERM ? "only root may enter it" : strerror(-err));
-		return err == -ENOMEM ? err : 0;
-	}
-	netns->is_seen = true;
-	return look_parts(netns, question, unseen);
+	if (!netns)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", list->items[netns].fd);
+	return slot_netns_enter(path, ret_home);
 }
 
-static int look_own(const struct slot_look_question *question, struct slot_picture_netns *netns,
-		    struct slot_reasons *unseen)
+static int look_at(const struct slot_netns_list *list, size_t number, struct slot_picture *picture)
 {
+	struct slot_picture_netns *netns = &picture->netns[number];
+	_cleanup_(slot_netns_leave) int home = -1;
+	int err = enter(list, number, &home);
+
+	if (err)
+		return slot_reasons_add(&picture->unseen, "netns '%s': %s", netns->name,
+					err == -EPERM ? "only root may enter it" : strerror(-err));
 	netns->is_seen = true;
-	return look_parts(netns, question, unseen);
+	return look_parts(netns, &picture->unseen);
 }
 
 static int read_nsid(const struct nlmsghdr *message, void *data)
@@ -102,7 +100,6 @@ static void find_peers(const struct slot_netns_list *list, struct slot_picture_n
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	bool has_peers = false;
-	char path[32];
 	size_t i, other;
 	int nsid;
 
@@ -111,8 +108,7 @@ static void find_peers(const struct slot_netns_list *list, struct slot_picture_n
 		if (netns->links[i].peer && netns->links[i].peer_nsid < 0)
 			netns->links[i].peer_netns = own;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", list->items[own].fd);
-	if (!has_peers || (own && slot_netns_enter(path, &home)))
+	if (!has_peers || enter(list, own, &home))
 		return;
 	for (other = 0; other < list->count; other++) {
 		nsid = other == own ? -1 : get_nsid(list->items[other].fd);
@@ -130,8 +126,7 @@ static int add_netns(const struct slot_netns_item *item, struct slot_picture *pi
 	return slot_picture_add(&picture->netns, &picture->netns_count, &netns);
 }
 
-int slot_look_netns(const struct slot_netns_list *list, const struct slot_look_question *question,
-		    struct slot_picture *picture)
+int slot_look_netns(const struct slot_netns_list *list, struct slot_picture *picture)
 {
 	size_t i;
 	int err = 0;
@@ -139,20 +134,28 @@ int slot_look_netns(const struct slot_netns_list *list, const struct slot_look_q
 	for (i = 0; !err && i < list->count; i++)
 		err = add_netns(&list->items[i], picture);
 	for (i = 0; !err && i < list->count; i++) {
-		struct slot_picture_netns *netns = &picture->netns[i];
 		int tries = TRIES;
 
 		do {
-			slot_picture_netns_clear(netns);
-			err = i ? look_at(&list->items[i], question, netns, &picture->unseen) :
-				  look_own(question, netns, &picture->unseen);
+			slot_picture_netns_clear(&picture->netns[i]);
+			err = look_at(list, i, picture);
 		} while (err == -EINTR && --tries);
 		if (err == -EINTR)
 			err = slot_reasons_add(&picture->unseen,
 					       "netns '%s': it changes faster than it can be read",
-					       netns->name);
+					       picture->netns[i].name);
 	}
 	for (i = 0; !err && i < list->count; i++)
 		find_peers(list, &picture->netns[i], i);
 	return err;
+}
+
+int slot_look_way(const struct slot_netns_list *list, size_t netns, const struct slot_addr *addr,
+		  struct slot_picture *picture)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+
+	if (slot_picture_way_find(&picture->netns[netns], addr) || enter(list, netns, &home))
+		return 0;
+	return slot_look_own_way(&picture->netns[netns], addr);
 }

@@ -9,19 +9,19 @@
 #include "loader/lib/doctor/picture.h"
 #include "loader/lib/host/netns_list.h"
 
-/* Addresses whose ways are asked for, in every netns. */
-struct slot_look_question {
-	const struct slot_addr *addresses;
-	size_t count;
-};
-
 /*
  * slot_look_netns - fill in picture->netns: all of @list, in its order, each with what is
  * in it. What could not be seen is added to picture->unseen. Enters the others for the
  * time of a few calls (CAP_SYS_ADMIN), as slot_netns_enter() does. Returns 0 or -ENOMEM.
  */
-int slot_look_netns(const struct slot_netns_list *list, const struct slot_look_question *question,
-		    struct slot_picture *picture);
+int slot_look_netns(const struct slot_netns_list *list, struct slot_picture *picture);
+
+/*
+ * slot_look_way - ask in netns number @netns of both for the way to @addr, once, and keep
+ * the answer there. As slot_look_netns().
+ */
+int slot_look_way(const struct slot_netns_list *list, size_t netns, const struct slot_addr *addr,
+		  struct slot_picture *picture);
 
 /*
  * slot_look_kernel - version and features but freplace, which is asked for by loading.
@@ -33,7 +33,7 @@ void slot_look_kernel(struct slot_picture_kernel *ret_kernel);
 int slot_look_links(struct slot_picture_netns *netns);
 int slot_look_addresses(struct slot_picture_netns *netns);
 int slot_look_routes(struct slot_picture_netns *netns);
-int slot_look_ways(struct slot_picture_netns *netns, const struct slot_look_question *question);
+int slot_look_own_way(struct slot_picture_netns *netns, const struct slot_addr *addr);
 /* slot_look_devices - what drivers offer: LRO, GRO in hardware, XDP (Linux 6.3; unknown before). */
 int slot_look_devices(struct slot_picture_netns *netns);
 int slot_look_sockets(struct slot_picture_netns *netns);

@@ -163,17 +163,10 @@ static void ask_way(struct slot_picture_way *way)
 	way->is_discard = is_discarded(slot_netlink_ask(NETLINK_ROUTE, request, read_way, way));
 }
 
-int slot_look_ways(struct slot_picture_netns *netns, const struct slot_look_question *question)
+int slot_look_own_way(struct slot_picture_netns *netns, const struct slot_addr *addr)
 {
-	int err = 0;
+	struct slot_picture_way way = { .addr = *addr };
 
-	for (size_t i = 0; !err && i < question->count; i++) {
-		struct slot_picture_way way = { .addr = question->addresses[i] };
-
-		if (slot_picture_way_find(netns, &way.addr))
-			continue;
-		ask_way(&way);
-		err = slot_picture_add(&netns->ways, &netns->way_count, &way);
-	}
-	return err;
+	ask_way(&way);
+	return slot_picture_add(&netns->ways, &netns->way_count, &way);
 }
