@@ -109,6 +109,8 @@ static json_t *describe_place(const struct slot_finding_place *place)
 		json_object_set_new(json, "address", json_string(place->address));
 	if (place->port)
 		json_object_set_new(json, "port", json_integer(place->port));
+	if (*place->process)
+		json_object_set_new(json, "process", json_string(place->process));
 	return json;
 }
 
@@ -178,6 +180,7 @@ int cmd_doctor(struct slot_ctl *ctl, int argc, char **argv)
 	err = look(ctl, list, &picture);
 	slot_progress_close(&progress);
 	err = err ? err : slot_checks_run(&picture, &findings);
+	slot_look_processes(&findings);
 	err = err ? err : print(ctl, &picture, &findings);
 	is_clean = !slot_findings_has(&findings, SLOT_WARNING);
 	slot_findings_free(&findings);

@@ -38,23 +38,30 @@ static int print_paragraph(const char *label, const char *text, FILE *out)
 	return 0;
 }
 
+/* One member of the place, in words. Returns what stands between it and the next. */
+static const char *print_member(const json_t *place, const char *name, const char *before,
+				FILE *out)
+{
+	_cleanup_free_ char *clean = slot_text_clean(slot_answer_text(place, name), NULL);
+
+	if (slot_answer_has(place, name))
+		fprintf(out, "%s%s %" JSON_INTEGER_FORMAT, before, name,
+			slot_answer_number(place, name));
+	else if (json_object_get(place, name))
+		fprintf(out, "%s%s %s", before, name, clean ? clean : "-");
+	else
+		return before;
+	return ", ";
+}
+
 static void print_place(const json_t *place, FILE *out)
 {
-	static const char *const names[] = { "netns", "chain", "interface", "address" };
+	static const char *const names[] = { "netns",	"chain", "interface",
+					     "address", "port",	 "process" };
 	const char *before = ": ";
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		_cleanup_free_ char *clean = NULL;
-
-		if (!json_object_get(place, names[i]))
-			continue;
-		clean = slot_text_clean(slot_answer_text(place, names[i]), NULL);
-		fprintf(out, "%s%s %s", before, names[i], clean ? clean : "-");
-		before = ", ";
-	}
-	if (slot_answer_has(place, "port"))
-		fprintf(out, "%sport %" JSON_INTEGER_FORMAT, before,
-			slot_answer_number(place, "port"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		before = print_member(place, names[i], before, out);
 }
 
 static int print_finding(const json_t *finding, const struct slot_look *look, FILE *out)
@@ -82,19 +89,25 @@ static size_t count_of(const json_t *findings, const char *severity)
 	return count;
 }
 
+static void print_count(const char *before, size_t count, const char *what, FILE *out)
+{
+	fprintf(out, "%s%zu %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
 static void print_sum(const json_t *answer, FILE *out)
 {
 	const json_t *findings = json_object_get(answer, "findings");
 	const json_t *looked = json_object_get(answer, "looked_at");
 
-	fprintf(out,
-		"%s%zu errors, %zu warnings, %zu notes; looked at %zu network namespaces, %zu "
-		"chains, %" JSON_INTEGER_FORMAT " addresses of programs\n",
-		slot_answer_is_true(answer, "clean") ? "clean: " : "", count_of(findings, "error"),
-		count_of(findings, "warning"), count_of(findings, "note"),
-		json_array_size(json_object_get(looked, "netns")),
-		json_array_size(json_object_get(looked, "chains")),
-		slot_answer_number(looked, "claims"));
+	print_count(slot_answer_is_true(answer, "clean") ? "clean: " : "",
+		    count_of(findings, "error"), "error", out);
+	print_count(", ", count_of(findings, "warning"), "warning", out);
+	print_count(", ", count_of(findings, "note"), "note", out);
+	print_count("; looked at ", json_array_size(json_object_get(looked, "netns")),
+		    "network namespace", out);
+	print_count(", ", json_array_size(json_object_get(looked, "chains")), "chain", out);
+	print_count(", ", (size_t)slot_answer_number(looked, "claims"), "claim", out);
+	fputs(" of programs\n", out);
 }
 
 int slot_view_doctor(const json_t *answer, const struct slot_look *look, FILE *out)

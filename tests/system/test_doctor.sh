@@ -217,6 +217,9 @@ test_wildcard() {
 	other=$BED_SPAWNED
 	finds "one on all addresses serves the VIP, whoever it is" wildcard server note \
 		"tcp/\[::\]:$PORT of user $(id -u daemon) listens on all addresses, among them $VIP"
+	is "and is named" "$(bed_get doctor \
+		'.findings[] | select(.check == "wildcard") | .where.process')" \
+		"pid $other ($(cat "/proc/$other/comm"))"
 	bed_ctl lb vip del "tcp/$VIP:$PORT"
 	bed_ctl lb vip add "tcp/$VIP"
 	finds "one that has all ports is open to its clients" wildcard server warning \
@@ -370,7 +373,7 @@ test_without_root() {
 	out=$(in_ns edge setpriv --reuid nobody --regid nogroup --clear-groups \
 		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" doctor)
 	is "a user may ask" $? 0
-	matches "he sees his own netns" "$out" "looked at 1 network namespaces, 1 chains"
+	matches "he sees his own netns" "$out" "looked at 1 network namespace, 1 chain, "
 	matches "is told that others were not looked at" "$out" \
 		"not looked at: netns 'server': only root may enter it"
 	matches "nor the maps that are not his" "$out" "not looked at: addresses of decap"

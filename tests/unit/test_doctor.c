@@ -224,6 +224,24 @@ static void other_filters_and_other_interfaces_are_fine(void **state)
 	case_assert_clean(slot_check_rp_filter, &picture);
 }
 
+static void the_filter_of_a_port_is_its_bonds(void **state)
+{
+	struct slot_picture picture = new_filter(1);
+	struct slot_picture_link bond = { .ifindex = 9, .name = "bond0", .kind = "bond" };
+
+	(void)state;
+	picture.netns[0].links[1].master = bond.ifindex;
+	assert_int_equal(
+		slot_picture_add(&picture.netns[0].links, &picture.netns[0].link_count, &bond), 0);
+	case_assert_clean(slot_check_rp_filter, &picture);
+	picture = new_filter(0);
+	picture.netns[0].links[1].master = bond.ifindex;
+	bond.rp_filter = 1;
+	assert_int_equal(
+		slot_picture_add(&picture.netns[0].links, &picture.netns[0].link_count, &bond), 0);
+	case_assert_finding(slot_check_rp_filter, &picture, SLOT_ERROR, "strict on 'bond0'");
+}
+
 /* --- vip-local ------------------------------------------------------------------------------ */
 
 static void a_vip_that_is_the_balancers_own_address_is_told_once(void **state)
@@ -306,6 +324,17 @@ static void a_local_vip_without_its_listener_is_a_black_hole(void **state)
 			case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR,
 					    "tcp/203.0.113.80:80 in netns 'blue'");
 	}
+}
+
+static void what_two_chains_of_a_netns_claim_is_told_once(void **state)
+{
+	struct slot_picture picture = new_real(NULL, NULL);
+	struct slot_picture_chain second = { .name = "eth1", .ifindex = 7 };
+
+	(void)state;
+	assert_int_equal(slot_picture_add(&picture.chains, &picture.chain_count, &second), 0);
+	case_add_vip(&picture, "203.0.113.80", 80)->chain = 1;
+	case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "tcp/203.0.113.80:80");
 }
 
 static void a_listener_in_another_netns_does_not_count(void **state)
@@ -415,6 +444,8 @@ int main(void)
 		cmocka_unit_test(every_default_route_has_to_announce_the_smaller_size),
 		cmocka_unit_test(strict_filters_lose_clients_that_are_answered_elsewhere),
 		cmocka_unit_test(other_filters_and_other_interfaces_are_fine),
+		cmocka_unit_test(the_filter_of_a_port_is_its_bonds),
+		cmocka_unit_test(what_two_chains_of_a_netns_claim_is_told_once),
 		cmocka_unit_test(a_vip_that_is_the_balancers_own_address_is_told_once),
 		cmocka_unit_test(a_local_route_over_a_vip_is_told),
 		cmocka_unit_test(a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be),

@@ -62,7 +62,8 @@ static void check_tunnel(const struct slot_picture *picture, const struct slot_p
 void slot_check_tunnel_address(const struct slot_picture *picture, struct slot_findings *findings)
 {
 	for (size_t i = 0; i < picture->claim_count; i++)
-		if (picture->claims[i].kind == SLOT_CLAIM_TUNNEL)
+		if (picture->claims[i].kind == SLOT_CLAIM_TUNNEL &&
+		    !slot_picture_is_repeated(picture, i, false))
 			check_tunnel(picture, &picture->claims[i], findings);
 }
 
@@ -111,7 +112,8 @@ static void check_real(const struct slot_picture *picture, const struct slot_pic
 void slot_check_real_address(const struct slot_picture *picture, struct slot_findings *findings)
 {
 	for (size_t i = 0; i < picture->claim_count; i++)
-		if (picture->claims[i].kind == SLOT_CLAIM_REAL)
+		if (picture->claims[i].kind == SLOT_CLAIM_REAL &&
+		    !slot_picture_is_repeated(picture, i, false))
 			check_real(picture, &picture->claims[i], findings);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What befalls tunnel packets on their way: MTUs and reverse path filters. */
+#include <string.h>
+
 #include "loader/lib/doctor/check.h"
 
 #define CLIENT_MTU 1500 /* what clients send, unless they are told otherwise */
@@ -123,12 +125,23 @@ static bool is_way_back(const struct slot_picture_netns *netns,
 	return false;
 }
 
+/* The interface that IP sees of packets that come in by @link: the bond or bridge it is a port of. */
+static const struct slot_picture_link *find_receiver(const struct slot_picture_netns *netns,
+						     const struct slot_picture_link *link)
+{
+	const struct slot_picture_link *master =
+		link && link->master ? slot_picture_link_find(netns, link->master) : NULL;
+
+	return master && strcmp(master->kind, "vrf") != 0 ? master : link;
+}
+
 static void check_filter(const struct slot_picture *picture, size_t number,
 			 struct slot_findings *findings)
 {
 	const struct slot_picture_chain *chain = &picture->chains[number];
 	const struct slot_picture_netns *netns = slot_picture_chain_netns(picture, chain);
-	const struct slot_picture_link *link = slot_picture_chain_link(picture, chain);
+	const struct slot_picture_link *link =
+		find_receiver(netns, slot_picture_chain_link(picture, chain));
 	const struct slot_picture_claim *tunnel = find_widest(picture, number, SLOT_CLAIM_TUNNEL);
 	struct slot_finding finding = {
 		.why = "packets out of tunnels have clients' addresses; where no route to a client "

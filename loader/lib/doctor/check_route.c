@@ -49,18 +49,6 @@ static bool is_discarded(const struct slot_picture_netns *netns,
 	return false;
 }
 
-static bool is_repeated(const struct slot_picture *picture, size_t number)
-{
-	const struct slot_picture_claim *own = &picture->claims[number];
-
-	for (size_t i = 0; i < number; i++)
-		if (picture->claims[i].kind == own->kind &&
-		    picture->claims[i].chain == own->chain && picture->claims[i].len == own->len &&
-		    slot_addr_is_equal(&picture->claims[i].addr, &own->addr))
-			return true;
-	return false;
-}
-
 static void check_discard(const struct slot_picture *picture, size_t number,
 			  struct slot_findings *findings)
 {
@@ -75,7 +63,7 @@ static void check_discard(const struct slot_picture *picture, size_t number,
 	};
 
 	if (!netns || claim->kind == SLOT_CLAIM_REAL || !is_discarded(netns, claim) ||
-	    is_repeated(picture, number))
+	    slot_picture_is_repeated(picture, number, false))
 		return;
 	slot_addr_format(&claim->addr, claim->len, text);
 	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);

@@ -25,22 +25,6 @@ static void format_endpoint(const struct slot_addr *addr, __u8 proto, __u16 port
 
 /* --- vip-local ----------------------------------------------------------------------------- */
 
-/* A VIP is told of once, however many ports it has. */
-static bool is_told(const struct slot_picture *picture, size_t claim)
-{
-	const struct slot_picture_claim *own = &picture->claims[claim];
-
-	for (size_t i = 0; i < claim; i++) {
-		const struct slot_picture_claim *other = &picture->claims[i];
-
-		if (other->kind == own->kind && other->chain == own->chain &&
-		    other->len == own->len && !other->is_local &&
-		    slot_addr_is_equal(&other->addr, &own->addr))
-			return true;
-	}
-	return false;
-}
-
 /* Whether the netns takes some of the VIP's addresses for its own. */
 static bool is_taken(const struct slot_picture_claim *claim,
 		     const struct slot_picture_address *address)
@@ -88,7 +72,7 @@ void slot_check_vip_local(const struct slot_picture *picture, struct slot_findin
 			slot_picture_chain_netns(picture, &picture->chains[claim->chain]);
 
 		if (claim->kind != SLOT_CLAIM_VIP || claim->is_local || !netns ||
-		    is_told(picture, i))
+		    slot_picture_is_repeated(picture, i, false))
 			continue;
 		for (size_t n = 0; n < netns->address_count; n++)
 			if (is_taken(claim, &netns->addresses[n]))
@@ -150,7 +134,8 @@ static void check_hole(const struct served *served)
 		const struct slot_picture_claim *claim = &served->picture->claims[i];
 
 		if (!is_served_by(served, claim) ||
-		    slot_service_find(served->netns, addr, claim->proto, claim->port))
+		    slot_service_find(served->netns, addr, claim->proto, claim->port) ||
+		    slot_picture_is_repeated(served->picture, i, true))
 			continue;
 		format_endpoint(addr, claim->proto, claim->port, text);
 		tell_hole(served, SLOT_ERROR, text);
@@ -213,6 +198,7 @@ static void tell_wildcard(const struct served *served, const struct slot_picture
 
 	slot_finding_at(&finding, served->netns, served->link, NULL, &served->address->addr);
 	finding.place.port = listener->port;
+	finding.place.socket = listener->inode;
 	format_endpoint(&listener->addr, listener->proto, listener->port, text);
 	slot_finding_set_next(&finding,
 			      exposure == EXPOSED_PORT ?

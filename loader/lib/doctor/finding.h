@@ -21,6 +21,8 @@ struct slot_finding_place {
 	char chain[SLOT_CHAIN_NAME_MAX];
 	char address[SLOT_ADDR_TEXT_MAX];
 	__u16 port;
+	__u32 socket; /* its inode, 0: none; host/look.h tells whose it is: */
+	char process[SLOT_PICTURE_NAME_MAX];
 };
 
 struct slot_finding {

@@ -92,6 +92,23 @@ const struct slot_picture_link *slot_picture_chain_link(const struct slot_pictur
 	return slot_picture_link_find(slot_picture_chain_netns(picture, chain), chain->ifindex);
 }
 
+bool slot_picture_is_repeated(const struct slot_picture *picture, size_t claim, bool has_ports)
+{
+	const struct slot_picture_claim *own = &picture->claims[claim];
+
+	for (size_t i = 0; i < claim; i++) {
+		const struct slot_picture_claim *other = &picture->claims[i];
+
+		if (other->kind == own->kind && other->len == own->len &&
+		    other->is_local == own->is_local &&
+		    picture->chains[other->chain].netns == picture->chains[own->chain].netns &&
+		    (!has_ports || (other->proto == own->proto && other->port == own->port)) &&
+		    slot_addr_is_equal(&other->addr, &own->addr))
+			return true;
+	}
+	return false;
+}
+
 bool slot_picture_is_wildcard(const struct slot_picture_listener *listener)
 {
 	return slot_addr_is_any(&listener->addr);

@@ -84,6 +84,7 @@ struct slot_picture_listener {
 	unsigned int ifindex; /* 0: on all */
 	unsigned int uid;
 	__u64 cgroup; /* 0: not known */
+	__u32 inode;
 };
 
 struct slot_picture_netns {
@@ -175,6 +176,12 @@ const struct slot_picture_netns *slot_picture_chain_netns(const struct slot_pict
 							  const struct slot_picture_chain *chain);
 const struct slot_picture_link *slot_picture_chain_link(const struct slot_picture *picture,
 							const struct slot_picture_chain *chain);
+
+/*
+ * slot_picture_is_repeated - whether an earlier claim than number @claim says the same of the
+ * same netns, as on the ports of a bond; @has_ports: also of the same port of the same protocol.
+ */
+bool slot_picture_is_repeated(const struct slot_picture *picture, size_t claim, bool has_ports);
 
 /* slot_picture_accepts - whether a packet for @addr and @port (0: any) is @listener's. */
 bool slot_picture_accepts(const struct slot_picture_listener *listener,

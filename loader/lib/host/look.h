@@ -6,6 +6,7 @@
 #ifndef SLOT_LOOK_H
 #define SLOT_LOOK_H
 
+#include "loader/lib/doctor/finding.h"
 #include "loader/lib/doctor/picture.h"
 #include "loader/lib/host/netns_list.h"
 
@@ -28,6 +29,9 @@ int slot_look_way(const struct slot_netns_list *list, size_t netns, const struct
  * Features that only root may ask for are unknown without it.
  */
 void slot_look_kernel(struct slot_picture_kernel *ret_kernel);
+
+/* slot_look_processes - whose the sockets are that findings are about, where that may be known. */
+void slot_look_processes(struct slot_findings *findings);
 
 /* The parts of a look, each of this thread's netns. They return 0 or -errno. */
 int slot_look_links(struct slot_picture_netns *netns);

@@ -35,6 +35,7 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 		.port = ntohs(info->id.idiag_sport),
 		.ifindex = info->id.idiag_if,
 		.uid = info->idiag_uid,
+		.inode = info->idiag_inode,
 	};
 	const struct nlattr *attr;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "loader/lib/host/netns_list.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,10 +13,10 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/config/config.h"
+#include "loader/lib/host/process.h"
 
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define INIT_NETNS "/proc/1/ns/net"
-#define PROCESSES_MAX 65536 /* more are not looked at */
 
 struct tally {
 	unsigned int refused; /* processes that only root may look at */
@@ -93,44 +92,35 @@ static void add_named(struct slot_netns_list *list, struct slot_reasons *unseen,
 	}
 }
 
-static void label_process(const char *pid, char ret_label[SLOT_NETNS_LABEL_MAX])
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[PATH_MAX];
-	char comm[32] = "?";
+struct search {
+	struct slot_netns_list *list;
+	struct tally *tally;
+};
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	file = fopen(path, "re");
-	if (file && fgets(comm, sizeof(comm), file))
-		comm[strcspn(comm, "\n")] = '\0';
-	snprintf(ret_label, SLOT_NETNS_LABEL_MAX, "pid %.16s (%s)", pid, comm);
+static int add_process(const char *pid, void *data)
+{
+	const struct search *search = data;
+	char label[SLOT_PROCESS_TEXT_MAX];
+	char path[PATH_MAX];
+	struct stat st;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	if (!stat(path, &st) && find_item(search->list, &st))
+		return 0;
+	slot_process_format(pid, label);
+	err = add_item(search->list, path, label, search->tally);
+	if (err == -EACCES || err == -EPERM)
+		search->tally->refused++;
+	return 0;
 }
 
 static void add_processes(struct slot_netns_list *list, struct tally *tally)
 {
-	_cleanup_closedir_ DIR *dir = opendir("/proc");
-	unsigned int seen = 0;
-	char label[SLOT_NETNS_LABEL_MAX];
-	char path[PATH_MAX];
-	struct dirent *entry;
-	struct stat st;
-	int err;
+	struct search search = { list, tally };
 
-	while (dir && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		if (++seen > PROCESSES_MAX) {
-			tally->beyond++;
-			break;
-		}
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		if (!stat(path, &st) && find_item(list, &st))
-			continue;
-		label_process(entry->d_name, label);
-		err = add_item(list, path, label, tally);
-		if (err == -EACCES || err == -EPERM)
-			tally->refused++;
-	}
+	if (!slot_process_each(add_process, &search))
+		tally->beyond++;
 }
 
 /* The one that the host's interfaces are in is called so, if one may know. */
@@ -173,13 +163,12 @@ int slot_netns_list_get(struct slot_netns_list *ret_list, struct slot_reasons *u
 	add_processes(ret_list, &tally);
 	name_host(ret_list);
 	if (tally.refused)
-		slot_reasons_add(unseen, "network namespaces of %u processes: %s", tally.refused,
-				 geteuid() ? "only root may look at them" :
-					     "they do not let even root look");
+		slot_reasons_add(unseen, "network namespaces of processes that %s may look at: %u",
+				 geteuid() ? "only root" : "not even root", tally.refused);
 	if (tally.beyond)
 		slot_reasons_add(unseen,
 				 "network namespaces beyond the first %d, or processes beyond %d",
-				 SLOT_NETNS_LIST_MAX, PROCESSES_MAX);
+				 SLOT_NETNS_LIST_MAX, SLOT_PROCESSES_MAX);
 	return 0;
 }
 
