@@ -159,20 +159,33 @@ int slot_doctor_ask(struct slot_ctl *ctl, const struct slot_netns_list *list,
 	return err;
 }
 
+/*
+ * In containers eth0 often has the same number, so an XDP chain's has to run a program, too.
+ */
+static bool is_interface(const struct slot_picture_chain *chain,
+			 const struct slot_picture_link *link)
+{
+	size_t len = link ? strlen(link->name) : 0;
+
+	return len && !slot_chain_name_has_netns(chain->name) &&
+	       !strncmp(chain->name, link->name, len) &&
+	       (!chain->name[len] || chain->name[len] == ':') &&
+	       (slot_hook_is_tc(chain->hook) || !chain->is_attached || link->has_xdp);
+}
+
 void slot_doctor_place(struct slot_picture *picture)
 {
 	for (size_t i = 0; i < picture->chain_count; i++) {
 		struct slot_picture_chain *chain = &picture->chains[i];
-		const struct slot_picture_link *link =
-			slot_picture_link_find(&picture->netns[0], chain->ifindex);
 
 		if (chain->netns != SLOT_PICTURE_NOWHERE || !chain->ifindex)
 			continue;
-		if (link && !slot_chain_name_has_netns(chain->name) &&
-		    !strncmp(chain->name, link->name, strlen(link->name)))
+		if (is_interface(chain, slot_picture_link_find(&picture->netns[0], chain->ifindex)))
 			chain->netns = 0;
 		else
-			slot_reasons_add(&picture->unseen, "the interface of '%s': %s", chain->name,
-					 "its network namespace was not seen");
+			slot_reasons_add(
+				&picture->unseen,
+				"the interface of '%s': its network namespace was not seen",
+				chain->name);
 	}
 }

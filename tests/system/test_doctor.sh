@@ -384,6 +384,10 @@ test_without_root() {
 	is "finds what he can see" $? 1
 	matches "of the slot that is his" "$out" "lb sends packets with 20 bytes"
 	in_ns edge ip link set eth0 mtu 1600
+	out=$(in_ns server setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" doctor)
+	matches "of another netns he is told that the chain was not seen" "$out" \
+		"not looked at: the interface of 'eth0': its network namespace was not seen"
 }
 
 test_without_slotd() {

@@ -38,6 +38,7 @@ struct slot_picture_link {
 	unsigned int mtu;
 	bool is_up;
 	bool is_loopback;
+	bool has_xdp;  /* some XDP program runs on it */
 	int rp_filter; /* in force, the larger one of the interface's and of all; -1: not known */
 	enum slot_known lro;
 	enum slot_known gro_hw;

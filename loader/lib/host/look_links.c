@@ -21,6 +21,17 @@ static void read_kind(const struct nlattr *info, struct slot_picture_link *link)
 	}
 }
 
+static void read_xdp(const struct nlattr *xdp, struct slot_picture_link *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, xdp)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED)
+			link->has_xdp = mnl_attr_get_u8(attr) != XDP_ATTACHED_NONE;
+	}
+}
+
 static void read_link_attr(const struct nlattr *attr, struct slot_picture_link *link)
 {
 	switch (mnl_attr_get_type(attr)) {
@@ -38,6 +49,9 @@ static void read_link_attr(const struct nlattr *attr, struct slot_picture_link *
 		break;
 	case IFLA_LINK_NETNSID:
 		link->peer_nsid = (int)mnl_attr_get_u32(attr);
+		break;
+	case IFLA_XDP:
+		read_xdp(attr, link);
 		break;
 	case IFLA_LINKINFO:
 		read_kind(attr, link);
