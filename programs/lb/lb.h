@@ -50,8 +50,8 @@ extern const struct lb lb_closed;
  */
 int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct lb *ret_lb);
 /*
- * lb_look - as lb_open() for reading, but without server ids, source prefixes and
- * tunnels, of which there may be a million. Not to be committed.
+ * lb_look - as lb_open() for reading, but without server ids and source prefixes, of
+ * which there may be a million. Not to be committed.
  */
 int lb_look(const char *map_dir, struct slot_reason *why, struct lb *ret_lb);
 void lb_close(struct lb *lb);

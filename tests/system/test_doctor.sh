@@ -250,6 +250,10 @@ test_tunnel_address() {
 	gone "once it has it, it is gone" tunnel-address edge
 	in_ns edge ip address del 192.0.2.9/24 dev eth0
 	bed_ctl decap addr del 192.0.2.9
+	bed_ctl lb tunnel add 2001:db8:1::9
+	finds "lb's ends of tunnels are held to the same" tunnel-address edge warning \
+		"lb takes tunnels to 2001:db8:1::9 apart"
+	bed_ctl lb tunnel del 2001:db8:1::9
 }
 
 test_real_address() {

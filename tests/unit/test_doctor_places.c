@@ -298,6 +298,15 @@ static void packets_out_of_tunnels_need_a_route_to_their_netns(void **state)
 	}
 }
 
+static void what_is_balanced_needs_no_route(void **state)
+{
+	struct slot_picture picture = new_delivery(&(struct slot_picture_way){ .ifindex = 0 });
+
+	(void)state;
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_assert_clean(slot_check_vip_route, &picture);
+}
+
 static void a_bridge_leads_to_all_that_are_on_it(void **state)
 {
 	struct slot_picture picture = new_delivery(NULL);
@@ -351,6 +360,7 @@ int main(void)
 		cmocka_unit_test(a_route_that_discards_a_vip_is_told_once),
 		cmocka_unit_test(a_route_that_discards_a_part_of_a_vip_is_told),
 		cmocka_unit_test(packets_out_of_tunnels_need_a_route_to_their_netns),
+		cmocka_unit_test(what_is_balanced_needs_no_route),
 		cmocka_unit_test(a_bridge_leads_to_all_that_are_on_it),
 		cmocka_unit_test(who_takes_its_own_tunnels_apart_needs_no_route),
 		cmocka_unit_test(a_vip_in_two_namespaces_behind_one_end_of_tunnels_is_told),

@@ -136,6 +136,18 @@ static void check_delivery(const struct delivery *delivery)
 		tell_delivery(delivery, SLOT_WARNING, "its route leads elsewhere");
 }
 
+/* What a program of that netns sends on itself needs no route. */
+static bool is_balanced(const struct slot_picture *picture, size_t netns,
+			const struct slot_addr *addr)
+{
+	for (size_t i = 0; i < picture->claim_count; i++)
+		if (picture->claims[i].kind == SLOT_CLAIM_VIP &&
+		    picture->chains[picture->claims[i].chain].netns == netns &&
+		    slot_addr_is_in(addr, &picture->claims[i].addr, picture->claims[i].len))
+			return true;
+	return false;
+}
+
 static void check_netns(const struct slot_picture *picture, size_t own, size_t other,
 			struct slot_findings *findings)
 {
@@ -144,7 +156,8 @@ static void check_netns(const struct slot_picture *picture, size_t own, size_t o
 	for (size_t i = 0; i < netns->address_count; i++) {
 		struct delivery delivery = { picture, own, other, &netns->addresses[i], findings };
 
-		if (slot_service_is_address(picture, netns, delivery.service))
+		if (slot_service_is_address(picture, netns, delivery.service) &&
+		    !is_balanced(picture, own, &delivery.service->addr))
 			check_delivery(&delivery);
 	}
 }

@@ -110,7 +110,7 @@ static int claim_tunnels(const struct program_claims *claims, const struct lb_mo
 int lb_claim(const struct program_claims *claims, struct slot_reason *why)
 {
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
-	int err = lb_open(claims->map_dir, false, why, &lb);
+	int err = lb_look(claims->map_dir, why, &lb);
 
 	if (err)
 		return err;

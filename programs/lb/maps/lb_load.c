@@ -213,8 +213,7 @@ static int load_lists(const struct lb_maps *maps, struct lb_model *model, struct
 	int err = load_ids(maps, model, why);
 
 	err = err ? err : load_sources(maps, false, model, why);
-	err = err ? err : load_sources(maps, true, model, why);
-	return err ? err : load_tunnels(maps, model, why);
+	return err ? err : load_sources(maps, true, model, why);
 }
 
 int lb_load(const struct lb_maps *maps, bool has_lists, struct slot_reason *why,
@@ -229,6 +228,7 @@ int lb_load(const struct lb_maps *maps, bool has_lists, struct slot_reason *why,
 	err = err ? err : load_reals(maps, &model, why);
 	err = err ? err : load_vips(maps, &model, why);
 	err = err ? err : load_members(maps, &model, why);
+	err = err ? err : load_tunnels(maps, &model, why);
 	if (!err && has_lists)
 		err = load_lists(maps, &model, why);
 	if (err) {

@@ -9,7 +9,7 @@
 /*
  * lb_load - the model in the maps. @ret_model: lb_model_free.
  *
- * Without @has_lists server ids, source prefixes and tunnels are left out.
+ * Without @has_lists server ids and source prefixes are left out.
  * Of a change that broke off it takes, VIP by VIP, what packets see already.
  */
 int lb_load(const struct lb_maps *maps, bool has_lists, struct slot_reason *why,
