@@ -12,6 +12,7 @@
 #include <libmnl/libmnl.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/netns.h"
 #include "loader/slotd/log.h"
 
 int links_open(struct mnl_socket **ret_nl)
@@ -61,12 +62,12 @@ static int request_nsid(struct mnl_socket *nl, int netns_fd)
  */
 static int watch_netns(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = slot_netns_open(path);
 	struct mnl_socket *nl;
 	int err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!nl)
 		return -errno;
@@ -81,7 +82,7 @@ static void watch_place(const struct slot_place *place)
 {
 	int err = place->netns[0] ? watch_netns(place->netns) : 0;
 
-	if (err && err != -ENOENT)
+	if (err && err != -ENOENT && err != -ENOTUNIQ)
 		log_warning("cannot watch the network namespace '%s': %s", place->netns,
 			    strerror(-err));
 }
@@ -94,6 +95,18 @@ void links_watch(const struct slot_config *config)
 		watch_place(&config->chains[i].place);
 	for (i = 0; i < config->master_count; i++)
 		watch_place(&config->masters[i].place);
+}
+
+bool links_has_cgroups(const struct slot_config *config)
+{
+	bool has_any = false;
+	size_t i;
+
+	for (i = 0; i < config->count && !has_any; i++)
+		has_any = slot_netns_is_of_cgroup(config->chains[i].place.netns);
+	for (i = 0; i < config->master_count && !has_any; i++)
+		has_any = slot_netns_is_of_cgroup(config->masters[i].place.netns);
+	return has_any;
 }
 
 void links_close(struct mnl_socket *nl)

@@ -3,6 +3,8 @@
 #ifndef SLOTD_LINKS_H
 #define SLOTD_LINKS_H
 
+#include <stdbool.h>
+
 #include "loader/lib/config/config.h"
 
 struct mnl_socket;
@@ -20,6 +22,10 @@ int links_open(struct mnl_socket **ret_nl);
  * Logs what cannot be watched; a later call tries again.
  */
 void links_watch(const struct slot_config *config);
+
+/* links_has_cgroups - whether @config names netns by cgroup: these change without news. */
+bool links_has_cgroups(const struct slot_config *config);
+
 void links_close(struct mnl_socket *nl);
 
 /* links_fd - to wait on for reading. */

@@ -35,9 +35,11 @@ struct service {
 	struct mnl_socket *links;
 	FILE *mounts;
 	sd_event_source *again_timer;
+	sd_event_source *cgroup_timer;
 };
 
 #define AGAIN_USEC 1000000
+#define CGROUPS_USEC 1000000
 
 static void arm_http_timer(struct service *service)
 {
@@ -76,6 +78,17 @@ static int on_trial_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static void arm_cgroup_timer(struct service *service)
+{
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(service->cgroup_timer, &enabled);
+	if (enabled != SD_EVENT_OFF || !links_has_cgroups(&service->daemon.config))
+		return;
+	sd_event_source_set_time_relative(service->cgroup_timer, CGROUPS_USEC);
+	sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_ONESHOT);
+}
+
 static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct service *service = data;
@@ -85,6 +98,7 @@ static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
 	http_run(service->http);
 	arm_http_timer(service);
 	arm_trial_timer(service);
+	arm_cgroup_timer(service);
 	return 0;
 }
 
@@ -98,6 +112,20 @@ static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
 	http_run(service->http);
 	arm_http_timer(service);
 	arm_trial_timer(service);
+	arm_cgroup_timer(service);
+	return 0;
+}
+
+/* The processes of a cgroup may come into another netns, and nobody tells of that. */
+static int on_cgroup_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)usec;
+	links_watch(&service->daemon.config);
+	lifecycle_follow_links(&service->daemon);
+	arm_cgroup_timer(service);
 	return 0;
 }
 
@@ -181,6 +209,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	audited_reload(&service->daemon, &peer, &error, &outcomes);
 	free(outcomes);
 	op_error_free(&error);
+	arm_cgroup_timer(service);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -257,6 +286,12 @@ static int add_mounts(struct service *service)
 		err = sd_event_add_time_relative(service->event, &service->again_timer,
 						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_again,
 						 service);
+	if (err >= 0)
+		err = sd_event_add_time_relative(service->event, &service->cgroup_timer,
+						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0,
+						 on_cgroup_timer, service);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_OFF);
 	if (err < 0)
 		log_error("cannot watch network namespaces: %s", strerror(-err));
 	return err < 0 ? err : 0;
@@ -280,6 +315,7 @@ static int run_service(struct service *service)
 	if (err < 0)
 		return err;
 	service->daemon.is_started = true;
+	arm_cgroup_timer(service);
 	sd_notify(0, "READY=1");
 	log_info("ready: slotd " SLOTD_VERSION ", %zu chain%s", service->daemon.config.count,
 		 service->daemon.config.count == 1 ? "" : "s");
@@ -296,6 +332,7 @@ static void stop_service(struct service *service)
 	sd_event_source_unref(service->http_timer);
 	sd_event_source_unref(service->trial_timer);
 	sd_event_source_unref(service->again_timer);
+	sd_event_source_unref(service->cgroup_timer);
 	if (service->mounts)
 		fclose(service->mounts);
 	sd_event_unref(service->event);

@@ -137,6 +137,8 @@ test_netns_comes_and_goes() {
 	in_time "with its rules" 5 reaches_not 1
 	bed_slotd_stop
 	ip netns delete blue
+	# its interfaces go a moment later
+	wait_for 10 eval '! in_ns client ip link show dev w1 2>/dev/null'
 	make_room blue 1
 	succeeds "slotd starts on a namespace that was made anew meanwhile" bed_slotd
 	succeeds "with the chain" is_on blue:w0

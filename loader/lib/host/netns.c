@@ -5,10 +5,28 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/cgroup.h"
 
+#define CGROUPS "/sys/fs/cgroup/" /* where every distribution has them */
 #define OWN_NETNS "/proc/thread-self/ns/net"
+
+bool slot_netns_is_of_cgroup(const char *path)
+{
+	return !strncmp(path, CGROUPS, strlen(CGROUPS));
+}
+
+int slot_netns_open(const char *path)
+{
+	int fd;
+
+	if (slot_netns_is_of_cgroup(path))
+		return slot_cgroup_netns_open(path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
 
 int slot_netns_enter(const char *path, int *ret_home)
 {
@@ -19,9 +37,9 @@ int slot_netns_enter(const char *path, int *ret_home)
 		*ret_home = -1;
 		return 0;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = slot_netns_open(path);
 	if (fd < 0)
-		return -errno;
+		return fd == -ENOTUNIQ ? -ENOENT : fd;
 	home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
 	if (home < 0)
 		return -errno;

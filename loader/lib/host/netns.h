@@ -6,9 +6,21 @@
 #ifndef SLOT_NETNS_H
 #define SLOT_NETNS_H
 
+#include <stdbool.h>
+
 /*
- * slot_netns_enter - let this thread work in the netns at @path; an empty path
- * is its own, where it stays. @ret_home is for slot_netns_leave. Returns 0,
+ * slot_netns_open - the netns at @path as a descriptor, the caller's: a file that is one,
+ * or, of a folder in /sys/fs/cgroup, that of the cgroup's processes (cgroup.h). Returns
+ * -ENOENT where there is none, -ENOTUNIQ where the processes have several, or -errno.
+ */
+int slot_netns_open(const char *path);
+
+/* slot_netns_is_of_cgroup - whether @path is that of a cgroup, whose netns may change unheard. */
+bool slot_netns_is_of_cgroup(const char *path);
+
+/*
+ * slot_netns_enter - let this thread work in the netns at @path (slot_netns_open); an
+ * empty path is its own, where it stays. @ret_home is for slot_netns_leave. Returns 0,
  * -ENOENT when no netns is there (or not yet: `ip netns add` makes a plain file
  * first), or -errno. Needs CAP_SYS_ADMIN. Other threads are not affected.
  */
