@@ -128,4 +128,9 @@ test_both_directions() {
 	succeeds "the first one comes back" back_on
 }
 
+if [[ ${SLOTD_TIER:-} == vm && ${SLOTD_FAULTS:-} != all ]] && has_tcx; then
+	echo "1..0 # SKIP the guest with a kernel before 6.6 shows it, and the host"
+	exit 0
+fi
+only_in_vm qdisc_of_ours both_directions somebody_takes_it_off no_packet_meets_a_gap
 bed_run
