@@ -137,6 +137,11 @@ test_features_are_those_of_the_kernel() {
 	is "tcx is, too" \
 		"$(bed_get doctor '[.findings[].what | select(test("no tcx"))] | length')" \
 		"$(printf '6.6\n%s\n' "$(uname -r)" | sort -VC; echo $?)"
+	is "and netkit" \
+		"$(bed_get doctor '[.findings[].what | select(test("no netkit"))] | length')" \
+		"$(in_ns edge ip link add nk0 type netkit >/dev/null 2>&1; echo $((${?} > 0)))"
+	in_ns edge ip link del nk0 2>/dev/null
+	return 0
 }
 
 test_mtu() {
@@ -366,6 +371,9 @@ test_jumbo() {
 		"'j0' has an MTU of 9000, and its chain is not attached natively"
 	in_ns edge ip link set j0 mtu 3000
 	gone "a smaller one does not" jumbo edge
+	finds "a chain that is off is told" detached edge warning "the chain 'j0' is not attached"
+	bed_ctl --chain j0 apply >/dev/null 2>&1
+	gone "until it is on" detached edge
 	write_conf
 	bed_ctl reload >/dev/null 2>&1
 	in_ns edge ip link del j0

@@ -60,6 +60,22 @@ static void add_way(struct slot_picture *picture, const char *address,
 
 /* --- interfaces ----------------------------------------------------------------------------- */
 
+static void a_chain_that_is_not_attached_is_told(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_assert_clean(slot_check_detached, &picture);
+	picture = case_new();
+	picture.chains[0].is_attached = false;
+	case_assert_finding(slot_check_detached, &picture, SLOT_WARNING, "is not attached");
+	picture = case_new();
+	picture.chains[0].is_attached = false;
+	picture.chains[0].ifindex = 0;
+	picture.chains[0].netns = SLOT_PICTURE_NOWHERE;
+	case_assert_finding(slot_check_detached, &picture, SLOT_NOTE, "has no interface");
+}
+
 static void a_driver_without_xdp_is_told_where_that_is_known(void **state)
 {
 	struct slot_picture picture = case_new();
@@ -347,6 +363,7 @@ static void a_vip_in_two_namespaces_behind_one_end_of_tunnels_is_told(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_chain_that_is_not_attached_is_told),
 		cmocka_unit_test(a_driver_without_xdp_is_told_where_that_is_known),
 		cmocka_unit_test(a_chain_in_generic_mode_is_told),
 		cmocka_unit_test(large_frames_are_told_where_the_chain_is_not_attached),

@@ -23,6 +23,7 @@ extern const struct slot_check slot_checks[]; /* ends with one whose name is NUL
 int slot_checks_run(const struct slot_picture *picture, struct slot_findings *ret_findings);
 
 void slot_check_kernel(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_detached(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_mtu(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_rp_filter(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_vip_local(const struct slot_picture *picture, struct slot_findings *findings);
