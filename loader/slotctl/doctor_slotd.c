@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/netns.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
 
@@ -107,11 +108,13 @@ static int ask_programs(struct slot_ctl *ctl, size_t chain, struct slot_picture 
 static size_t find_netns(const struct slot_netns_list *list, const json_t *chain, json_int_t pid)
 {
 	const char *path = json_string_value(json_object_get(chain, "netns"));
+	_cleanup_close_ int fd = -1;
 	char own[64];
 	struct stat st;
 
 	snprintf(own, sizeof(own), "/proc/%" JSON_INTEGER_FORMAT "/ns/net", pid);
-	if (stat(path ? path : own, &st))
+	fd = slot_netns_open(path ? path : own);
+	if (fd < 0 || fstat(fd, &st))
 		return SLOT_PICTURE_NOWHERE;
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i].dev == st.st_dev && list->items[i].ino == st.st_ino)

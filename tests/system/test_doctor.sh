@@ -33,7 +33,7 @@ name_namespaces() {
 	done
 }
 
-# write_conf [INTERFACE]: a second chain, of an interface that the tests make
+# write_conf [INTERFACE [NETNS]]: a second chain, of an interface that the tests make
 write_conf() {
 	cat >"$BED/slots.conf" <<-END
 		chain "eth0" {
@@ -45,7 +45,8 @@ write_conf() {
 	[[ $# -eq 0 ]] || cat >>"$BED/slots.conf" <<-END
 		chain "$1" {
 			engine = "$BED_ENGINE"
-			slot 5 { name = "guest" object = "pass.bpf.o" }
+			${2:+netns = "$2"}
+			slot 12 { name = "decap" object = "decap.bpf.o" }
 		}
 	END
 }
@@ -377,6 +378,19 @@ test_jumbo() {
 	write_conf
 	bed_ctl reload >/dev/null 2>&1
 	in_ns edge ip link del j0
+}
+
+# A chain in another netns than slotd's: what it claims is held against that one.
+test_chain_in_a_netns() {
+	write_conf s0 server
+	bed_ctl reload >/dev/null 2>&1
+	bed_ctl --chain server:s0 decap addr add "$SERVER4" 192.0.2.200
+	finds "a chain in a netns claims addresses of that" tunnel-address server warning \
+		"decap takes tunnels to 192.0.2.200 apart, which is no address of netns 'server'"
+	gone "and not of another" tunnel-address edge
+	write_conf
+	bed_ctl reload >/dev/null 2>&1
+	gone "without the chain it is gone" tunnel-address server
 }
 
 test_without_root() {
