@@ -402,6 +402,30 @@ static void all_ports_of_a_vip_open_what_listens_everywhere(void **state)
 	case_assert_finding(slot_check_wildcard, &picture, SLOT_WARNING, "has all ports open");
 }
 
+static void a_service_with_many_open_ports_is_told_once(void **state)
+{
+	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
+
+	(void)state;
+	picture.claims[0].port = 0;
+	for (__u16 port = 1000; port < 1003; port++)
+		case_add_listener(&picture, 1, "0.0.0.0",
+				  &(struct slot_picture_listener){ .port = port });
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_WARNING,
+			    "tcp/[::]:22 of user 0 (and 3 more of that user) listens");
+}
+
+static void a_port_that_the_vip_serves_itself_is_not_open_by_accident(void **state)
+{
+	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 22 });
+
+	(void)state;
+	picture.claims[0].port = 0;
+	case_add_listener(&picture, 1, "203.0.113.80",
+			  &(struct slot_picture_listener){ .port = 22 });
+	case_assert_clean(slot_check_wildcard, &picture);
+}
+
 static void the_only_socket_at_the_port_is_a_note(void **state)
 {
 	struct slot_picture picture = new_real("::", &(struct slot_picture_listener){ .port = 80 });
@@ -455,6 +479,8 @@ int main(void)
 		cmocka_unit_test(two_services_at_one_port_are_told_once),
 		cmocka_unit_test(two_sockets_of_one_service_are_fine),
 		cmocka_unit_test(all_ports_of_a_vip_open_what_listens_everywhere),
+		cmocka_unit_test(a_service_with_many_open_ports_is_told_once),
+		cmocka_unit_test(a_port_that_the_vip_serves_itself_is_not_open_by_accident),
 		cmocka_unit_test(the_only_socket_at_the_port_is_a_note),
 		cmocka_unit_test(the_worst_comes_first_and_each_has_its_checks_name),
 	};

@@ -2,6 +2,7 @@
 #include "loader/lib/doctor/service.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 bool slot_service_is_vip(const struct slot_picture *picture, const struct slot_addr *addr)
@@ -61,7 +62,44 @@ bool slot_service_is_same(const struct slot_picture_listener *a,
 	return a->uid == b->uid && (!a->cgroup || !b->cgroup || a->cgroup == b->cgroup);
 }
 
-const char *slot_service_proto_name(__u8 proto)
+void slot_service_format(const struct slot_addr *addr, __u8 proto, __u16 port,
+			 char ret_text[SLOT_ENDPOINT_MAX])
 {
-	return proto == IPPROTO_TCP ? "tcp" : "udp";
+	const char *name = proto == IPPROTO_TCP ? "tcp" : "udp";
+	char text[SLOT_ADDR_TEXT_MAX];
+
+	slot_addr_format(addr, slot_addr_bits(addr), text);
+	if (!port)
+		snprintf(ret_text, SLOT_ENDPOINT_MAX, "%s/%s", name, text);
+	else
+		snprintf(ret_text, SLOT_ENDPOINT_MAX, addr->is_ip6 ? "%s/[%s]:%u" : "%s/%s:%u",
+			 name, text, port);
+}
+
+void slot_served_each(const struct slot_picture *picture, struct slot_findings *findings,
+		      void (*check)(const struct slot_served *served))
+{
+	for (size_t i = 0; i < picture->netns_count; i++) {
+		const struct slot_picture_netns *netns = &picture->netns[i];
+
+		for (size_t n = 0; n < netns->address_count; n++) {
+			struct slot_served served = { picture, netns, &netns->addresses[n], NULL,
+						      findings };
+
+			served.link = slot_picture_link_find(netns, served.address->ifindex);
+			if (slot_service_is_address(picture, netns, served.address))
+				check(&served);
+		}
+	}
+}
+
+bool slot_served_is_claimed(const struct slot_served *served,
+			    const struct slot_picture_claim *claim)
+{
+	const struct slot_picture *picture = served->picture;
+
+	return claim->kind == SLOT_CLAIM_VIP &&
+	       slot_addr_is_in(&served->address->addr, &claim->addr, claim->len) &&
+	       (claim->is_local ||
+		slot_picture_chain_netns(picture, &picture->chains[claim->chain]) != served->netns);
 }
