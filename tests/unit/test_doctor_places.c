@@ -148,6 +148,27 @@ static void merged_packets_are_told(void **state)
 	case_assert_clean(slot_check_merge, &picture);
 }
 
+static void containers_that_answer_may_announce_the_smaller_size(void **state)
+{
+	static const unsigned int advmss[] = { 1440, 1460 };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct slot_picture picture = case_new();
+		size_t blue = join_netns(&picture, "blue", PEER_LINK, 0);
+
+		eth0(&picture, 0)->mtu = 1500;
+		case_add_claim(&picture, SLOT_CLAIM_TUNNEL, "192.0.2.9")->overhead = 20;
+		case_add_address(&picture, blue, CASE_LOOPBACK, "203.0.113.80/32");
+		case_add_route(&picture, blue, &(struct slot_picture_route){ .advmss = advmss[i] });
+		if (advmss[i] <= 1440)
+			case_assert_clean(slot_check_mtu, &picture);
+		else
+			case_assert_finding(slot_check_mtu, &picture, SLOT_WARNING,
+					    "whose MTU is 1500");
+	}
+}
+
 /* --- addresses ------------------------------------------------------------------------------ */
 
 static void a_tunnel_address_has_to_be_an_address_of_its_netns(void **state)
@@ -368,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_chain_in_generic_mode_is_told),
 		cmocka_unit_test(large_frames_are_told_where_the_chain_is_not_attached),
 		cmocka_unit_test(merged_packets_are_told),
+		cmocka_unit_test(containers_that_answer_may_announce_the_smaller_size),
 		cmocka_unit_test(a_tunnel_address_has_to_be_an_address_of_its_netns),
 		cmocka_unit_test(a_prefix_of_tunnel_addresses_needs_one_of_them),
 		cmocka_unit_test(a_real_that_is_this_host_is_told_unless_it_is_marked),

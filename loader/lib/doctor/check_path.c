@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/lib/doctor/check.h"
+#include "loader/lib/doctor/service.h"
 
 #define CLIENT_MTU 1500 /* what clients send, unless they are told otherwise */
 #define TCP4_HEADERS 40
@@ -78,6 +79,32 @@ static bool is_announced(const struct slot_picture_netns *netns, unsigned int ro
 	return is_found;
 }
 
+static bool has_services(const struct slot_picture *picture, size_t number)
+{
+	const struct slot_picture_netns *netns = &picture->netns[number];
+
+	for (size_t i = 0; i < netns->address_count; i++)
+		if (slot_service_is_address(picture, netns, &netns->addresses[i]))
+			return true;
+	return false;
+}
+
+/* By those who answer clients: the services in this netns and in those joined to it, if any. */
+static bool is_room_told(const struct slot_picture *picture, size_t own, unsigned int room)
+{
+	bool has_any = false;
+
+	for (size_t i = 0; i < picture->netns_count; i++) {
+		if ((i != own && !slot_picture_is_joined(&picture->netns[own], i)) ||
+		    !has_services(picture, i))
+			continue;
+		if (!is_announced(&picture->netns[i], room))
+			return false;
+		has_any = true;
+	}
+	return has_any || is_announced(&picture->netns[own], room);
+}
+
 static void check_receiver(const struct slot_picture *picture, size_t number,
 			   struct slot_findings *findings)
 {
@@ -92,14 +119,16 @@ static void check_receiver(const struct slot_picture *picture, size_t number,
 		return;
 	wanted = CLIENT_MTU + tunnel->overhead;
 	if (link->mtu >= wanted ||
-	    (link->mtu > tunnel->overhead && is_announced(netns, link->mtu - tunnel->overhead)))
+	    (link->mtu > tunnel->overhead &&
+	     is_room_told(picture, chain->netns, link->mtu - tunnel->overhead)))
 		return;
 	slot_finding_at(&finding, netns, link, chain, NULL);
-	slot_finding_set_next(&finding,
-			      "raise the MTU (ip link set %s mtu %u), or announce a smaller MSS: "
-			      "mtu or advmss on all default routes (ip route change default ... "
-			      "advmss %u)",
-			      link->name, wanted, CLIENT_MTU - tunnel->overhead - TCP4_HEADERS);
+	slot_finding_set_next(
+		&finding,
+		"raise the MTU (ip link set %s mtu %u), or announce a smaller MSS: "
+		"mtu or advmss on all default routes of who answers (ip route change default ... "
+		"advmss %u)",
+		link->name, wanted, CLIENT_MTU - tunnel->overhead - TCP4_HEADERS);
 	slot_findings_add(findings, &finding,
 			  "%s takes packets out of %u bytes of outer headers on '%s', whose MTU is "
 			  "%u",

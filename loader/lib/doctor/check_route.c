@@ -24,14 +24,6 @@ static bool is_way_to(const struct slot_picture_netns *own, const struct slot_pi
 	return false;
 }
 
-static bool is_joined(const struct slot_picture_netns *own, size_t other)
-{
-	for (size_t i = 0; i < own->link_count; i++)
-		if (own->links[i].peer_netns == other)
-			return true;
-	return false;
-}
-
 /* --- route-discard ------------------------------------------------------------------------- */
 
 /* A route to nowhere that has no more specific one behind it, for all a VIP's addresses or some. */
@@ -170,7 +162,7 @@ void slot_check_vip_route(const struct slot_picture *picture, struct slot_findin
 			continue;
 		for (size_t other = 0; other < picture->netns_count; other++)
 			if (other != own && !has_tunnels(picture, other) &&
-			    is_joined(&picture->netns[own], other))
+			    slot_picture_is_joined(&picture->netns[own], other))
 				check_netns(picture, own, other, findings);
 	}
 }

@@ -109,6 +109,14 @@ bool slot_picture_is_repeated(const struct slot_picture *picture, size_t claim, 
 	return false;
 }
 
+bool slot_picture_is_joined(const struct slot_picture_netns *netns, size_t other)
+{
+	for (size_t i = 0; i < netns->link_count; i++)
+		if (netns->links[i].peer_netns == other)
+			return true;
+	return false;
+}
+
 bool slot_picture_is_wildcard(const struct slot_picture_listener *listener)
 {
 	return slot_addr_is_any(&listener->addr);

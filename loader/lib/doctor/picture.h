@@ -184,6 +184,9 @@ const struct slot_picture_link *slot_picture_chain_link(const struct slot_pictur
  */
 bool slot_picture_is_repeated(const struct slot_picture *picture, size_t claim, bool has_ports);
 
+/* slot_picture_is_joined - whether a veth or netkit of @netns ends in netns number @other. */
+bool slot_picture_is_joined(const struct slot_picture_netns *netns, size_t other);
+
 /* slot_picture_accepts - whether a packet for @addr and @port (0: any) is @listener's. */
 bool slot_picture_accepts(const struct slot_picture_listener *listener,
 			  const struct slot_addr *addr, __u16 port);
