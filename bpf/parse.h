@@ -41,6 +41,7 @@ struct parse_cursor {
 	void *start;
 	void *pos;
 	void *end;
+	__u32 rest; /* bytes of the frame behind @end, out of reach: an skb's pages */
 };
 
 struct parse_vlan {
@@ -138,7 +139,7 @@ static __always_inline int parse_ip4(struct parse_cursor *cursor, struct iphdr *
 	total_len = bpf_ntohs(ip->tot_len);
 	if (ip->version != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return PARSE_MALFORMED;
-	if (total_len > (__u64)(cursor->end - cursor->pos))
+	if (total_len > (__u64)(cursor->end - cursor->pos) + cursor->rest)
 		return PARSE_MALFORMED;
 
 	cursor->pos += header_len;
@@ -210,7 +211,8 @@ static __always_inline int parse_ip6(struct parse_cursor *cursor, struct ipv6hdr
 		return PARSE_MALFORMED;
 	payload.len = bpf_ntohs(ip->payload_len);
 	payload.proto = ip->nexthdr;
-	if (ip->version != 6 || payload.len > (__u64)(cursor->end - (void *)(ip + 1)))
+	if (ip->version != 6 ||
+	    payload.len > (__u64)(cursor->end - (void *)(ip + 1)) + cursor->rest)
 		return PARSE_MALFORMED;
 
 	for (int i = 0; i < PARSE_IP6_EXT_MAX; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "programs/decap/decap.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/maps.h"
 
-static const struct program_map map = {
+static const struct program_map addresses_map = {
 	.name = DECAP_ADDRESSES_NAME,
 	.type = BPF_MAP_TYPE_HASH,
 	.key_size = sizeof(struct decap_address),
@@ -19,108 +19,371 @@ static const struct program_map map = {
 	.max_entries = DECAP_ADDRESSES_MAX,
 };
 
-static const __u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
+static const struct program_map prefixes_map = {
+	.name = DECAP_PREFIXES_NAME,
+	.type = BPF_MAP_TYPE_LPM_TRIE,
+	.key_size = sizeof(struct decap_prefix),
+	.value_size = sizeof(__u32),
+	.max_entries = DECAP_PREFIXES_MAX,
+};
 
-static bool is_mapped(const struct decap_address *address)
+static const struct program_map served_map = {
+	.name = DECAP_SERVED_NAME,
+	.type = BPF_MAP_TYPE_LPM_TRIE,
+	.key_size = sizeof(struct decap_prefix),
+	.value_size = sizeof(__u32),
+	.max_entries = DECAP_SERVED_MAX,
+};
+
+static const struct program_map ids_map = {
+	.name = DECAP_IDS_NAME,
+	.type = BPF_MAP_TYPE_HASH,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(__u32),
+	.max_entries = DECAP_IDS_MAX,
+};
+
+static const struct program_map control_map = {
+	.name = DECAP_CONTROL_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct decap_control),
+	.max_entries = 1,
+};
+
+int decap_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		    struct decap_maps *ret_maps)
 {
-	return !memcmp(address->addr, mapped_prefix, sizeof(mapped_prefix));
-}
+	struct decap_maps maps = DECAP_MAPS_CLOSED;
+	const struct {
+		const struct program_map *map;
+		int *fd;
+	} all[] = {
+		{ &addresses_map, &maps.addresses }, { &prefixes_map, &maps.prefixes },
+		{ &served_map, &maps.served },	     { &ids_map, &maps.ids },
+		{ &control_map, &maps.control },
+	};
+	int err = 0;
 
-static bool is_unicast(const struct decap_address *address)
-{
-	static const __u8 unspecified[16];
-
-	if (is_mapped(address))
-		return address->addr[12] && address->addr[12] < 224;
-	return memcmp(address->addr, unspecified, sizeof(unspecified)) != 0 &&
-	       address->addr[0] != 0xff;
-}
-
-int decap_address_parse(const char *text, struct slot_reason *why,
-			struct decap_address *ret_address)
-{
-	struct decap_address address;
-
-	memcpy(address.addr, mapped_prefix, sizeof(mapped_prefix));
-	if (inet_pton(AF_INET, text, address.addr + sizeof(mapped_prefix)) != 1 &&
-	    inet_pton(AF_INET6, text, address.addr) != 1)
-		return slot_reason_set(why, -EINVAL,
-				       "'%.80s': expected an address such as 192.0.2.1 or "
-				       "2001:db8::1",
-				       text);
-	if (!is_unicast(&address))
-		return slot_reason_set(why, -EINVAL,
-				       "'%.80s': no tunnel ends there, expected a unicast address",
-				       text);
-	*ret_address = address;
+	for (size_t i = 0; !err && i < sizeof(all) / sizeof(all[0]); i++)
+		err = program_map_open(map_dir, all[i].map, is_writer, why, all[i].fd);
+	if (err) {
+		decap_maps_close(&maps);
+		return err;
+	}
+	*ret_maps = maps;
 	return 0;
 }
 
-void decap_address_format(const struct decap_address *address,
-			  char ret_text[DECAP_ADDRESS_TEXT_MAX])
+void decap_maps_close(struct decap_maps *maps)
 {
-	if (is_mapped(address))
-		inet_ntop(AF_INET, address->addr + sizeof(mapped_prefix), ret_text,
-			  DECAP_ADDRESS_TEXT_MAX);
-	else
-		inet_ntop(AF_INET6, address->addr, ret_text, DECAP_ADDRESS_TEXT_MAX);
+	slot_cleanup_close(&maps->addresses);
+	slot_cleanup_close(&maps->prefixes);
+	slot_cleanup_close(&maps->served);
+	slot_cleanup_close(&maps->ids);
+	slot_cleanup_close(&maps->control);
 }
 
-int decap_addresses_open(const char *map_dir, bool is_writer, struct slot_reason *why, int *ret_fd)
+/* --- one element of any of them -------------------------------------------------------------- */
+
+struct element {
+	const struct program_map *map;
+	int fd;
+	const void *key;
+	const char *text; /* the key in words */
+	const char *what; /* what the map has */
+};
+
+static int add_element(const struct element *element, struct slot_reason *why)
 {
-	return program_map_open(map_dir, &map, is_writer, why, ret_fd);
+	__u32 value = 1;
+	int err = bpf_map_update_elem(element->fd, element->key, &value, BPF_ANY);
+
+	if (!err)
+		return 0;
+	/* A trie says that there is no room in words of its own. */
+	if (err == -E2BIG || err == -ENOSPC)
+		return slot_reason_set(why, err, "%u %s are all that fit",
+				       element->map->max_entries, element->what);
+	return slot_reason_set(why, err, "cannot add '%s': %s", element->text, strerror(-err));
 }
 
-static int compare_addresses(const void *a, const void *b)
+static int del_element(const struct element *element, struct slot_reason *why)
 {
-	return memcmp(a, b, sizeof(struct decap_address));
+	int err = bpf_map_delete_elem(element->fd, element->key);
+
+	if (!err)
+		return 0;
+	if (err == -ENOENT)
+		return slot_reason_set(why, err, "'%s' is not one of the %s", element->text,
+				       element->what);
+	return slot_reason_set(why, err, "cannot delete '%s': %s", element->text, strerror(-err));
 }
 
-int decap_addresses_get(int map_fd, struct slot_reason *why, struct decap_address **ret_addresses,
-			size_t *ret_count)
+/* All keys of a map, of @map->key_size bytes each; others may come and go meanwhile. */
+static int get_keys(int fd, const struct program_map *map, struct slot_reason *why, void *keys,
+		    size_t *ret_count)
 {
-	_cleanup_free_ struct decap_address *addresses =
-		calloc(DECAP_ADDRESSES_MAX, sizeof(*addresses));
-	_cleanup_free_ __u32 *values = calloc(DECAP_ADDRESSES_MAX, sizeof(*values));
-	__u32 next, count = DECAP_ADDRESSES_MAX;
-	int err;
+	const void *last = NULL;
+	size_t count = 0;
+	int err = 0;
 
-	if (!addresses || !values)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = bpf_map_lookup_batch(map_fd, NULL, &next, addresses, values, &count, NULL);
+	while (count < map->max_entries) {
+		void *next = (char *)keys + count * map->key_size;
+
+		err = bpf_map_get_next_key(fd, last, next);
+		if (err)
+			break;
+		last = next;
+		count++;
+	}
 	if (err && err != -ENOENT) /* which means: no more than these */
-		return slot_reason_set(why, err, "cannot read map '%s': %s", map.name,
+		return slot_reason_set(why, err, "cannot read map '%s': %s", map->name,
 				       strerror(-err));
-	qsort(addresses, count, sizeof(*addresses), compare_addresses);
-	*ret_addresses = TAKE_PTR(addresses);
 	*ret_count = count;
 	return 0;
 }
 
-int decap_address_add(int map_fd, const struct decap_address *address, struct slot_reason *why)
-{
-	char text[DECAP_ADDRESS_TEXT_MAX];
-	__u32 value = 1;
-	int err = bpf_map_update_elem(map_fd, address, &value, BPF_ANY);
+/* --- prefixes -------------------------------------------------------------------------------- */
 
-	if (!err)
-		return 0;
-	if (err == -E2BIG)
-		return slot_reason_set(why, err, "%d tunnel addresses are all that fit",
-				       DECAP_ADDRESSES_MAX);
-	decap_address_format(address, text);
-	return slot_reason_set(why, err, "cannot add '%s': %s", text, strerror(-err));
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct decap_prefix *one = a, *other = b;
+	int order;
+
+	if (one->family != other->family)
+		return one->family < other->family ? -1 : 1;
+	order = memcmp(one->addr, other->addr, sizeof(one->addr));
+	return order ? order : (int)one->len - (int)other->len;
 }
 
-int decap_address_del(int map_fd, const struct decap_address *address, struct slot_reason *why)
+static void address_to_prefix(const struct decap_address *address, struct decap_prefix *prefix)
 {
-	char text[DECAP_ADDRESS_TEXT_MAX];
-	int err = bpf_map_delete_elem(map_fd, address);
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool is_ip4 = !memcmp(address->addr, mapped, sizeof(mapped));
+
+	*prefix = (struct decap_prefix){
+		.len = DECAP_FAMILY_BITS + (is_ip4 ? 32 : 128),
+		.family = is_ip4 ? 4 : 6,
+	};
+	memcpy(prefix->addr, address->addr + (is_ip4 ? sizeof(mapped) : 0), is_ip4 ? 4 : 16);
+}
+
+int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,
+		   struct decap_prefix **ret_prefixes, size_t *ret_count)
+{
+	_cleanup_free_ struct decap_address *addresses =
+		calloc(DECAP_ADDRESSES_MAX, sizeof(*addresses));
+	_cleanup_free_ struct decap_prefix *prefixes =
+		calloc(DECAP_ADDRESSES_MAX + DECAP_PREFIXES_MAX, sizeof(*prefixes));
+	size_t wide = 0, exact = 0, i;
+	int err;
+
+	if (!addresses || !prefixes)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	err = get_keys(maps->prefixes, &prefixes_map, why, prefixes, &wide);
+	err = err ? err : get_keys(maps->addresses, &addresses_map, why, addresses, &exact);
+	if (err)
+		return err;
+	for (i = 0; i < exact; i++)
+		address_to_prefix(&addresses[i], &prefixes[wide + i]);
+	qsort(prefixes, wide + exact, sizeof(*prefixes), compare_prefixes);
+	*ret_prefixes = TAKE_PTR(prefixes);
+	*ret_count = wide + exact;
+	return 0;
+}
+
+/* A single address is in the hash, which is asked first. */
+static struct element end_of(const struct decap_maps *maps, const struct decap_prefix *prefix,
+			     struct decap_address *address)
+{
+	if (decap_prefix_to_address(prefix, address))
+		return (struct element){ .map = &addresses_map,
+					 .fd = maps->addresses,
+					 .key = address,
+					 .what = "tunnel addresses" };
+	return (struct element){
+		.map = &prefixes_map, .fd = maps->prefixes, .key = prefix, .what = "tunnel prefixes"
+	};
+}
+
+int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		  struct slot_reason *why)
+{
+	char text[DECAP_PREFIX_TEXT_MAX];
+	struct decap_address address;
+	struct element element = end_of(maps, prefix, &address);
+
+	decap_prefix_format(prefix, text);
+	element.text = text;
+	return add_element(&element, why);
+}
+
+int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		  struct slot_reason *why)
+{
+	char text[DECAP_PREFIX_TEXT_MAX];
+	struct decap_address address;
+	struct element element = end_of(maps, prefix, &address);
+
+	decap_prefix_format(prefix, text);
+	element.text = text;
+	return del_element(&element, why);
+}
+
+/* --- what is asked for only where there is any ------------------------------------------------ */
+
+static int set_flag(const struct decap_maps *maps, __u8 flag, bool is_set, struct slot_reason *why)
+{
+	struct decap_control control;
+	int err = decap_control_get(maps, why, &control);
+
+	if (err || !(control.flags & flag) == !is_set)
+		return err;
+	control.flags ^= flag;
+	return decap_control_set(maps, &control, why);
+}
+
+/* Whether @key is the only element. */
+static bool is_last(const struct element *element)
+{
+	unsigned char first[sizeof(struct decap_prefix)], second[sizeof(first)];
+
+	return !bpf_map_get_next_key(element->fd, NULL, first) &&
+	       !memcmp(first, element->key, element->map->key_size) &&
+	       bpf_map_get_next_key(element->fd, first, second) == -ENOENT;
+}
+
+/* The list is never asked for while it is empty: all packets would be none of it. */
+static int add_listed(const struct decap_maps *maps, const struct element *element, __u8 flag,
+		      struct slot_reason *why)
+{
+	int err = add_element(element, why);
+
+	return err ? err : set_flag(maps, flag, true, why);
+}
+
+static int del_listed(const struct decap_maps *maps, const struct element *element, __u8 flag,
+		      struct slot_reason *why)
+{
+	int err = is_last(element) ? set_flag(maps, flag, false, why) : 0;
+
+	return err ? err : del_element(element, why);
+}
+
+static struct element served_of(const struct decap_maps *maps, const struct decap_prefix *prefix,
+				const char *text)
+{
+	return (struct element){ .map = &served_map,
+				 .fd = maps->served,
+				 .key = prefix,
+				 .text = text,
+				 .what = "served prefixes" };
+}
+
+int decap_served_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		     struct slot_reason *why)
+{
+	char text[DECAP_PREFIX_TEXT_MAX];
+	const struct element element = served_of(maps, prefix, text);
+
+	decap_prefix_format(prefix, text);
+	return add_listed(maps, &element, DECAP_HAS_SERVED, why);
+}
+
+int decap_served_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		     struct slot_reason *why)
+{
+	char text[DECAP_PREFIX_TEXT_MAX];
+	const struct element element = served_of(maps, prefix, text);
+
+	decap_prefix_format(prefix, text);
+	return del_listed(maps, &element, DECAP_HAS_SERVED, why);
+}
+
+int decap_served_get(const struct decap_maps *maps, struct slot_reason *why,
+		     struct decap_prefix **ret_prefixes, size_t *ret_count)
+{
+	_cleanup_free_ struct decap_prefix *prefixes = calloc(DECAP_SERVED_MAX, sizeof(*prefixes));
+	size_t count = 0;
+	int err;
+
+	if (!prefixes)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	err = get_keys(maps->served, &served_map, why, prefixes, &count);
+	if (err)
+		return err;
+	qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
+	*ret_prefixes = TAKE_PTR(prefixes);
+	*ret_count = count;
+	return 0;
+}
+
+static struct element id_of(const struct decap_maps *maps, const __u32 *id, char text[16])
+{
+	snprintf(text, 16, "%u", *id);
+	return (struct element){
+		.map = &ids_map, .fd = maps->ids, .key = id, .text = text, .what = "server ids"
+	};
+}
+
+int decap_id_add(const struct decap_maps *maps, __u32 id, struct slot_reason *why)
+{
+	char text[16];
+	const struct element element = id_of(maps, &id, text);
+
+	return add_listed(maps, &element, DECAP_HAS_IDS, why);
+}
+
+int decap_id_del(const struct decap_maps *maps, __u32 id, struct slot_reason *why)
+{
+	char text[16];
+	const struct element element = id_of(maps, &id, text);
+
+	return del_listed(maps, &element, DECAP_HAS_IDS, why);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	__u32 one = *(const __u32 *)a, other = *(const __u32 *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+int decap_ids_get(const struct decap_maps *maps, struct slot_reason *why,
+		  __u32 ret_ids[DECAP_IDS_MAX], size_t *ret_count)
+{
+	int err = get_keys(maps->ids, &ids_map, why, ret_ids, ret_count);
 
 	if (!err)
-		return 0;
-	decap_address_format(address, text);
-	if (err == -ENOENT)
-		return slot_reason_set(why, err, "'%s' is not one of the tunnel addresses", text);
-	return slot_reason_set(why, err, "cannot delete '%s': %s", text, strerror(-err));
+		qsort(ret_ids, *ret_count, sizeof(*ret_ids), compare_ids);
+	return err;
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+int decap_control_get(const struct decap_maps *maps, struct slot_reason *why,
+		      struct decap_control *ret_control)
+{
+	struct decap_control control;
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(maps->control, &zero, &control);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot read map '%s': %s", control_map.name,
+				       strerror(-err));
+	*ret_control = control;
+	return 0;
+}
+
+int decap_control_set(const struct decap_maps *maps, const struct decap_control *control,
+		      struct slot_reason *why)
+{
+	__u32 zero = 0;
+	int err = bpf_map_update_elem(maps->control, &zero, control, BPF_ANY);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot write map '%s': %s", control_map.name,
+				       strerror(-err));
+	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* decap's tunnel addresses: in words, as keys, and in the pinned map of its slot. */
+/* decap's addresses, ids and settings: in words, as keys, and in the pinned maps of its slot. */
 #ifndef DECAP_H
 #define DECAP_H
 
@@ -9,36 +9,91 @@
 #include "loader/lib/base/reason.h"
 #include "programs/decap/decap_abi.h"
 
-/* Room for the longest address in words, with its NUL. */
-#define DECAP_ADDRESS_TEXT_MAX 48
+/* Room for the longest prefix in words, with its NUL. */
+#define DECAP_PREFIX_TEXT_MAX 52
+
+/* --- words (pure) ---------------------------------------------------------------------------- */
 
 /*
- * decap_address_parse - the IPv4 or IPv6 address in @text, which must be one
- * that a tunnel can end at. Pure. Returns 0, or -EINVAL and says what would be
- * accepted.
+ * decap_prefix_parse - the IPv4 or IPv6 address in @text, or the prefix. A single address
+ * has to be unicast, of a prefix all behind its length has to be 0. Returns 0, or -EINVAL
+ * and says what would be accepted.
  */
-int decap_address_parse(const char *text, struct slot_reason *why,
-			struct decap_address *ret_address);
+int decap_prefix_parse(const char *text, struct slot_reason *why, struct decap_prefix *ret_prefix);
 
-/* decap_address_format - in words, an IPv4-mapped address as IPv4. Pure. */
-void decap_address_format(const struct decap_address *address,
-			  char ret_text[DECAP_ADDRESS_TEXT_MAX]);
+/* decap_prefix_format - in words, without a length where it is a single address. */
+void decap_prefix_format(const struct decap_prefix *prefix, char ret_text[DECAP_PREFIX_TEXT_MAX]);
 
-/* decap_addresses_open - the map pinned in @map_dir. Returns 0 or -errno, and says why. */
-int decap_addresses_open(const char *map_dir, bool is_writer, struct slot_reason *why, int *ret_fd);
+/* decap_prefix_to_address - whether @prefix is a single address, and that as a key of decap_addrs. */
+bool decap_prefix_to_address(const struct decap_prefix *prefix, struct decap_address *ret_address);
+
+/* decap_id_parse - a server's id: 1 to 4294967295, also 0x... Returns 0 or -EINVAL; says why. */
+int decap_id_parse(const char *text, struct slot_reason *why, __u32 *ret_id);
 
 /*
- * decap_addresses_get - all @ret_count of them, sorted; @ret_addresses is
- * the caller's to free. Returns 0 or -errno, and says why.
+ * decap_control_parse - change what "KEY=VALUE" in @text says in @control: gue-port, strict,
+ * tcp-option. Returns 0, -ENOENT for another key, -EINVAL; says why.
  */
-int decap_addresses_get(int map_fd, struct slot_reason *why, struct decap_address **ret_addresses,
-			size_t *ret_count);
+int decap_control_parse(const char *text, struct slot_reason *why, struct decap_control *control);
+
+/* --- maps ------------------------------------------------------------------------------------ */
+
+/* The open maps of a slot; -1 where not. */
+struct decap_maps {
+	int addresses;
+	int prefixes;
+	int served;
+	int ids;
+	int control;
+};
+
+#define DECAP_MAPS_CLOSED { -1, -1, -1, -1, -1 }
+
+/* decap_maps_open - those pinned in @map_dir; all or none. Returns 0 or -errno, and says why. */
+int decap_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		    struct decap_maps *ret_maps);
+void decap_maps_close(struct decap_maps *maps);
 
 /*
- * decap_address_add - let tunnels end at @address; once more is no error.
- * decap_address_del - no longer. Returns 0, -ENOENT where none did, -errno; says why.
+ * decap_ends_get - where tunnels end, sorted; decap_served_get - which inner destinations are
+ * served, none: all. @ret_prefixes is the caller's to free. Returns 0 or -errno, and says why.
  */
-int decap_address_add(int map_fd, const struct decap_address *address, struct slot_reason *why);
-int decap_address_del(int map_fd, const struct decap_address *address, struct slot_reason *why);
+int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,
+		   struct decap_prefix **ret_prefixes, size_t *ret_count);
+int decap_served_get(const struct decap_maps *maps, struct slot_reason *why,
+		     struct decap_prefix **ret_prefixes, size_t *ret_count);
+
+/*
+ * decap_end_add - let tunnels end at @prefix; once more is no error. decap_end_del - no longer.
+ * Returns 0, -ENOENT where none did, -errno; says why.
+ */
+int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		  struct slot_reason *why);
+int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		  struct slot_reason *why);
+
+/*
+ * The same of inner destinations and of this host's ids. The first and the last one change
+ * whether they are asked for at all: the caller holds program_maps_lock().
+ */
+int decap_served_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		     struct slot_reason *why);
+int decap_served_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		     struct slot_reason *why);
+int decap_id_add(const struct decap_maps *maps, __u32 id, struct slot_reason *why);
+int decap_id_del(const struct decap_maps *maps, __u32 id, struct slot_reason *why);
+
+/* decap_ids_get - this host's ids, sorted, in @ret_ids. Returns 0 or -errno, and says why. */
+int decap_ids_get(const struct decap_maps *maps, struct slot_reason *why,
+		  __u32 ret_ids[DECAP_IDS_MAX], size_t *ret_count);
+
+/*
+ * decap_control_get, decap_control_set - the settings, as a whole; whoever changes them holds
+ * program_maps_lock() from one to the other. Return 0 or -errno, and say why.
+ */
+int decap_control_get(const struct decap_maps *maps, struct slot_reason *why,
+		      struct decap_control *ret_control);
+int decap_control_set(const struct decap_maps *maps, const struct decap_control *control,
+		      struct slot_reason *why);
 
 #endif

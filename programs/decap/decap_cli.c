@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* slotctl decap: the tunnel addresses and counters of decap, as commands. */
+/* slotctl decap and slotctl tc_decap: addresses, ids, settings and counters, as commands. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +13,37 @@
 #include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/json.h"
+#include "programs/shared/maps.h"
 
 static const struct program_counter counters[DECAP_COUNTS_SIZE] = {
 	[DECAP_IP4_IN_IP4] = { "ip4_in_ip4", "pass" },
 	[DECAP_IP6_IN_IP6] = { "ip6_in_ip6", "pass" },
 	[DECAP_IP4_IN_IP6] = { "ip4_in_ip6", "pass" },
 	[DECAP_IP6_IN_IP4] = { "ip6_in_ip4", "pass" },
+	[DECAP_GUE4_IN_IP4] = { "gue4_in_ip4", "pass" },
+	[DECAP_GUE6_IN_IP6] = { "gue6_in_ip6", "pass" },
+	[DECAP_GUE4_IN_IP6] = { "gue4_in_ip6", "pass" },
+	[DECAP_GUE6_IN_IP4] = { "gue6_in_ip4", "pass" },
 	[DECAP_NOT_LOCAL] = { "not_local", "left" },
 	[DECAP_BAD_OUTER] = { "bad_outer", "left" },
 	[DECAP_BAD_INNER] = { "bad_inner", "left" },
 	[DECAP_FRAGMENT] = { "fragment", "left" },
 	[DECAP_OPTIONS] = { "options", "left" },
 	[DECAP_NESTED] = { "nested", "left" },
+	[DECAP_NOT_SERVED] = { "not_served", "left" },
+	[DECAP_BAD_GUE] = { "bad_gue", "left" },
+	[DECAP_GUE_CONTROL] = { "gue_control", "left" },
+	[DECAP_STRICT_BAD_INNER] = { "drop_bad_inner", "drop" },
+	[DECAP_STRICT_FRAGMENT] = { "drop_fragment", "drop" },
+	[DECAP_STRICT_OPTIONS] = { "drop_options", "drop" },
+	[DECAP_STRICT_NESTED] = { "drop_nested", "drop" },
+	[DECAP_STRICT_NOT_SERVED] = { "drop_not_served", "drop" },
+	[DECAP_STRICT_BAD_GUE] = { "drop_bad_gue", "drop" },
 	[DECAP_CONGESTED] = { "congested", "drop" },
 	[DECAP_REFUSED] = { "refused", "drop" },
 	[DECAP_PART] = { "part", "drop" },
+	[DECAP_SERVER_ID] = { "server_id", "noted" },
+	[DECAP_MISROUTED] = { "misrouted", "noted" },
 };
 
 static int fail(const struct slot_reason *why)
@@ -35,14 +52,71 @@ static int fail(const struct slot_reason *why)
 	return PROGRAM_FAILED;
 }
 
-/* Every word that is no address is told, not just the first. */
-static int parse_args(int argc, char **argv, struct decap_address *addresses)
+/* --- lists ----------------------------------------------------------------------------------- */
+
+/* One word of a list, whatever list that is. */
+union item {
+	struct decap_prefix prefix;
+	__u32 id;
+};
+
+/* What may be added to and deleted from a list, as in decap.h. */
+struct list {
+	int (*parse)(const char *text, struct slot_reason *why, union item *ret_item);
+	int (*add)(const struct decap_maps *maps, const union item *item, struct slot_reason *why);
+	int (*del)(const struct decap_maps *maps, const union item *item, struct slot_reason *why);
+};
+
+static int parse_prefix(const char *text, struct slot_reason *why, union item *ret_item)
+{
+	return decap_prefix_parse(text, why, &ret_item->prefix);
+}
+
+static int parse_id(const char *text, struct slot_reason *why, union item *ret_item)
+{
+	return decap_id_parse(text, why, &ret_item->id);
+}
+
+static int add_end(const struct decap_maps *maps, const union item *item, struct slot_reason *why)
+{
+	return decap_end_add(maps, &item->prefix, why);
+}
+
+static int del_end(const struct decap_maps *maps, const union item *item, struct slot_reason *why)
+{
+	return decap_end_del(maps, &item->prefix, why);
+}
+
+static int add_served(const struct decap_maps *maps, const union item *item,
+		      struct slot_reason *why)
+{
+	return decap_served_add(maps, &item->prefix, why);
+}
+
+static int del_served(const struct decap_maps *maps, const union item *item,
+		      struct slot_reason *why)
+{
+	return decap_served_del(maps, &item->prefix, why);
+}
+
+static int add_id(const struct decap_maps *maps, const union item *item, struct slot_reason *why)
+{
+	return decap_id_add(maps, item->id, why);
+}
+
+static int del_id(const struct decap_maps *maps, const union item *item, struct slot_reason *why)
+{
+	return decap_id_del(maps, item->id, why);
+}
+
+/* Every wrong word is told, not just the first. */
+static int parse_words(const struct list *list, int argc, char **argv, union item *items)
 {
 	struct slot_reason why;
 	int i, wrong = 0;
 
 	for (i = 0; i < argc; i++) {
-		if (decap_address_parse(argv[i], &why, &addresses[i])) {
+		if (list->parse(argv[i], &why, &items[i])) {
 			wrong++;
 			fail(&why);
 		}
@@ -50,58 +124,187 @@ static int parse_args(int argc, char **argv, struct decap_address *addresses)
 	return wrong ? -EINVAL : 0;
 }
 
-static int cmd_addr(const struct program_context *ctx, int argc, char **argv)
+/* add|del WORD...: nothing is changed where one of the words is wrong. */
+static int change_list(const struct program_context *ctx, const struct list *list, int argc,
+		       char **argv)
 {
-	_cleanup_free_ struct decap_address *addresses = NULL;
+	_cleanup_(decap_maps_close) struct decap_maps maps = DECAP_MAPS_CLOSED;
 	bool is_add = argc > 0 && !strcmp(argv[0], "add");
-	_cleanup_close_ int fd = -1;
+	_cleanup_free_ union item *items = NULL;
+	_cleanup_close_ int lock = -1;
 	struct slot_reason why;
 	int i, err;
 
 	if (argc < 2 || (!is_add && strcmp(argv[0], "del") != 0))
 		return PROGRAM_USAGE;
-	addresses = calloc((size_t)argc - 1, sizeof(*addresses));
-	if (!addresses || parse_args(argc - 1, argv + 1, addresses))
+	items = calloc((size_t)argc - 1, sizeof(*items));
+	if (!items || parse_words(list, argc - 1, argv + 1, items))
 		return PROGRAM_FAILED;
-	err = decap_addresses_open(ctx->map_dir, true, &why, &fd);
+	err = program_maps_lock(ctx->map_dir, &why, &lock);
+	err = err ? err : decap_maps_open(ctx->map_dir, true, &why, &maps);
 	for (i = 0; !err && i < argc - 1; i++)
-		err = is_add ? decap_address_add(fd, &addresses[i], &why) :
-			       decap_address_del(fd, &addresses[i], &why);
+		err = is_add ? list->add(&maps, &items[i], &why) :
+			       list->del(&maps, &items[i], &why);
 	return err ? fail(&why) : PROGRAM_OK;
 }
 
-static int print_addresses(const struct program_context *ctx, const struct decap_address *addresses,
-			   size_t count)
+static int cmd_addr(const struct program_context *ctx, int argc, char **argv)
 {
-	char text[DECAP_ADDRESS_TEXT_MAX];
-	json_t *list = ctx->json ? json_array() : NULL;
-	size_t i;
+	static const struct list ends = { parse_prefix, add_end, del_end };
 
-	for (i = 0; i < count; i++) {
-		decap_address_format(&addresses[i], text);
-		if (ctx->json)
-			json_array_append_new(list, json_string(text));
-		else
-			fprintf(ctx->out, "%s\n", text);
+	return change_list(ctx, &ends, argc, argv);
+}
+
+static int cmd_serve(const struct program_context *ctx, int argc, char **argv)
+{
+	static const struct list served = { parse_prefix, add_served, del_served };
+
+	return change_list(ctx, &served, argc, argv);
+}
+
+static int cmd_server_id(const struct program_context *ctx, int argc, char **argv)
+{
+	static const struct list ids = { parse_id, add_id, del_id };
+
+	return change_list(ctx, &ids, argc, argv);
+}
+
+/* --- what is set ----------------------------------------------------------------------------- */
+
+/* All that the maps say, but the counters. */
+struct state {
+	struct decap_prefix *ends;
+	struct decap_prefix *served;
+	size_t end_count, served_count, id_count;
+	__u32 ids[DECAP_IDS_MAX];
+	struct decap_control control;
+};
+
+static void free_state(struct state *state)
+{
+	free(state->ends);
+	free(state->served);
+}
+
+static int read_state(const struct program_context *ctx, struct slot_reason *why,
+		      struct state *state)
+{
+	_cleanup_(decap_maps_close) struct decap_maps maps = DECAP_MAPS_CLOSED;
+	_cleanup_close_ int share = program_maps_share(ctx->map_dir);
+	int err = decap_maps_open(ctx->map_dir, false, why, &maps);
+
+	err = err ? err : decap_ends_get(&maps, why, &state->ends, &state->end_count);
+	err = err ? err : decap_served_get(&maps, why, &state->served, &state->served_count);
+	err = err ? err : decap_ids_get(&maps, why, state->ids, &state->id_count);
+	return err ? err : decap_control_get(&maps, why, &state->control);
+}
+
+static json_t *prefixes_to_json(const struct decap_prefix *prefixes, size_t count)
+{
+	json_t *list = json_array();
+	char text[DECAP_PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		decap_prefix_format(&prefixes[i], text);
+		json_array_append_new(list, json_string(text));
 	}
-	return ctx->json ? program_json_print(ctx, json_pack("{s:o}", "addresses", list)) :
-			   PROGRAM_OK;
+	return list;
+}
+
+static json_t *ids_to_json(const struct state *state)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < state->id_count; i++)
+		json_array_append_new(list, json_integer(state->ids[i]));
+	return list;
 }
 
 static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 {
-	_cleanup_free_ struct decap_address *addresses = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_(free_state) struct state state = {};
+	char text[DECAP_PREFIX_TEXT_MAX];
 	struct slot_reason why;
-	size_t count = 0;
 
 	(void)argv;
 	if (argc)
 		return PROGRAM_USAGE;
-	if (decap_addresses_open(ctx->map_dir, false, &why, &fd) ||
-	    decap_addresses_get(fd, &why, &addresses, &count))
+	if (read_state(ctx, &why, &state))
 		return fail(&why);
-	return print_addresses(ctx, addresses, count);
+	if (ctx->json)
+		return program_json_print(ctx,
+					  json_pack("{s:o}", "addresses",
+						    prefixes_to_json(state.ends, state.end_count)));
+	for (size_t i = 0; i < state.end_count; i++) {
+		decap_prefix_format(&state.ends[i], text);
+		fprintf(ctx->out, "%s\n", text);
+	}
+	return PROGRAM_OK;
+}
+
+static __u8 option_of(const struct decap_control *control)
+{
+	return control->tcp_option ? control->tcp_option : DECAP_TCP_OPTION;
+}
+
+static int show_json(const struct program_context *ctx, const struct state *state)
+{
+	const struct decap_control *control = &state->control;
+	json_t *port = control->gue_port ? json_integer(ntohs(control->gue_port)) : json_null();
+
+	return program_json_print(ctx,
+				  json_pack("{s:o, s:b, s:i, s:o, s:o}", "gue_port", port, "strict",
+					    (control->flags & DECAP_STRICT) != 0, "tcp_option",
+					    (int)option_of(control), "served",
+					    prefixes_to_json(state->served, state->served_count),
+					    "server_ids", ids_to_json(state)));
+}
+
+static int cmd_show(const struct program_context *ctx, int argc, char **argv)
+{
+	_cleanup_(free_state) struct state state = {};
+	char text[DECAP_PREFIX_TEXT_MAX] = "off";
+	struct slot_reason why;
+	size_t i;
+
+	(void)argv;
+	if (argc)
+		return PROGRAM_USAGE;
+	if (read_state(ctx, &why, &state))
+		return fail(&why);
+	if (ctx->json)
+		return show_json(ctx, &state);
+	if (state.control.gue_port)
+		snprintf(text, sizeof(text), "%u", ntohs(state.control.gue_port));
+	fprintf(ctx->out, "gue-port %s\nstrict %s\ntcp-option 0x%02x\n", text,
+		state.control.flags & DECAP_STRICT ? "yes" : "no", option_of(&state.control));
+	for (i = 0; i < state.served_count; i++) {
+		decap_prefix_format(&state.served[i], text);
+		fprintf(ctx->out, "serve %s\n", text);
+	}
+	for (i = 0; i < state.id_count; i++)
+		fprintf(ctx->out, "server-id %u\n", state.ids[i]);
+	return PROGRAM_OK;
+}
+
+/* One command may set several: all of them or none. */
+static int cmd_set(const struct program_context *ctx, int argc, char **argv)
+{
+	_cleanup_(decap_maps_close) struct decap_maps maps = DECAP_MAPS_CLOSED;
+	_cleanup_close_ int lock = -1;
+	struct decap_control control;
+	struct slot_reason why;
+	int i, err;
+
+	if (!argc)
+		return PROGRAM_USAGE;
+	err = program_maps_lock(ctx->map_dir, &why, &lock);
+	err = err ? err : decap_maps_open(ctx->map_dir, true, &why, &maps);
+	err = err ? err : decap_control_get(&maps, &why, &control);
+	for (i = 0; !err && i < argc; i++)
+		err = decap_control_parse(argv[i], &why, &control);
+	err = err ? err : decap_control_set(&maps, &control, &why);
+	return err ? fail(&why) : PROGRAM_OK;
 }
 
 static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
@@ -140,8 +343,13 @@ static int claim_addresses(const struct program_claims *claims, struct slot_reas
 }
 
 static const struct program_command commands[] = {
-	{ "addr", cmd_addr, "add|del ADDRESS...", "take tunnels to ADDRESS apart, or no longer" },
+	{ "addr", cmd_addr, "add|del PREFIX...", "take tunnels to these addresses apart, or not" },
 	{ "list", cmd_list, "", "the addresses whose tunnels are taken apart" },
+	{ "set", cmd_set, "gue-port=N|off | strict=yes|no | tcp-option=N",
+	  "GUE's port; drop what is left of such tunnels; the option with the server's id" },
+	{ "serve", cmd_serve, "add|del PREFIX...", "inner destinations; where none is, all" },
+	{ "server-id", cmd_server_id, "add|del ID...", "count TCP that came with another id" },
+	{ "show", cmd_show, "", "what set, serve and server-id said" },
 	{ "stats", cmd_stats, "", "packets and bytes by kind of tunnel, and why some were left" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -67,15 +67,16 @@ static void every_wrong_address_is_told_and_none_is_added(void **state)
 	(void)state;
 	program_bed_assert_fails(
 		&bed, "addr add 192.0.2.1 localhost ff02::1",
-		"'localhost': expected an address such as 192.0.2.1 or 2001:db8::1\n"
+		"'localhost': expected an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as 192.0.2.0/24\n"
 		"'ff02::1': no tunnel ends there, expected a unicast address\n");
 	program_bed_assert_runs(&bed, "list", "");
 }
 
 static void commands_that_make_no_sense_ask_for_usage(void **state)
 {
-	static const char *const lines[] = { "addr", "addr add", "addr get ::1", "list all",
-					     "stats all" };
+	static const char *const lines[] = { "addr",	      "addr add", "addr get ::1",
+					     "list all",      "set",	  "serve add",
+					     "server-id add", "show all", "stats all" };
 	size_t i;
 
 	(void)state;
@@ -83,22 +84,104 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 		assert_int_equal(program_bed_run(&bed, lines[i]), PROGRAM_USAGE);
 }
 
+/* The addresses, or prefixes of @len bits, 2001:db8:i:: */
+static void fill(const struct decap_maps *maps, unsigned int count, __u32 len)
+{
+	struct decap_prefix prefix = { .len = DECAP_FAMILY_BITS + len, .family = 6 };
+	struct slot_reason why = {};
+
+	memcpy(prefix.addr, "\x20\x01\x0d\xb8", 4);
+	for (unsigned int i = 0; i < count; i++) {
+		prefix.addr[4] = (__u8)(i >> 8);
+		prefix.addr[5] = (__u8)i;
+		assert_int_equal(decap_end_add(maps, &prefix, &why), 0);
+	}
+}
+
 static void no_more_addresses_are_added_than_fit(void **state)
 {
-	int fd = bpf_object__find_map_fd_by_name(bed.object, DECAP_ADDRESSES_NAME);
-	struct decap_address address = { { 0x20, 1, 0xd, 0xb8 } };
-	struct slot_reason why = {};
-	int i;
+	const struct decap_maps maps = decap_case_maps(bed.object);
 
 	(void)state;
-	for (i = 0; i < DECAP_ADDRESSES_MAX; i++) {
-		address.addr[14] = (__u8)(i >> 8);
-		address.addr[15] = (__u8)i;
-		assert_int_equal(decap_address_add(fd, &address, &why), 0);
-	}
+	fill(&maps, DECAP_ADDRESSES_MAX, 128);
 	program_bed_assert_fails(&bed, "addr add 192.0.2.1",
 				 "4096 tunnel addresses are all that fit\n");
+	fill(&maps, DECAP_PREFIXES_MAX, 64);
+	program_bed_assert_fails(&bed, "addr add 192.0.2.0/24",
+				 "4096 tunnel prefixes are all that fit\n");
 	assert_int_equal(program_bed_run(&bed, "list"), PROGRAM_OK);
+}
+
+static void prefixes_are_listed_with_addresses(void **state)
+{
+	(void)state;
+	program_bed_assert_runs(&bed, "addr add ::/0 192.0.2.0/24 2001:db8::/32 192.0.2.0", "");
+	program_bed_assert_runs(&bed, "addr add 192.0.2.0/25 192.0.2.7", "");
+	program_bed_assert_runs(
+		&bed, "list",
+		"192.0.2.0/24\n192.0.2.0/25\n192.0.2.0\n192.0.2.7\n::/0\n2001:db8::/32\n");
+	program_bed_assert_runs(&bed, "addr del 192.0.2.0/24 192.0.2.0", "");
+	program_bed_assert_runs(&bed, "list", "192.0.2.0/25\n192.0.2.7\n::/0\n2001:db8::/32\n");
+	program_bed_assert_fails(&bed, "addr del 192.0.2.0/24",
+				 "'192.0.2.0/24' is not one of the tunnel prefixes\n");
+}
+
+static void show_says_what_was_set(void **state)
+{
+	(void)state;
+	program_bed_assert_runs(&bed, "show", "gue-port off\nstrict no\ntcp-option 0xb7\n");
+	program_bed_assert_runs(&bed, "set gue-port=6080 strict=yes tcp-option=0xb8", "");
+	program_bed_assert_runs(&bed, "serve add 198.51.100.0/24 2001:db8::80", "");
+	program_bed_assert_runs(&bed, "server-id add 300 0x64", "");
+	program_bed_assert_runs(&bed, "show",
+				"gue-port 6080\nstrict yes\ntcp-option 0xb8\n"
+				"serve 198.51.100.0/24\nserve 2001:db8::80\n"
+				"server-id 100\nserver-id 300\n");
+	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
+	program_bed_assert_said(&bed,
+				"{\n  \"gue_port\": 6080,\n  \"strict\": true,\n"
+				"  \"tcp_option\": 184,\n  \"served\": [\n"
+				"    \"198.51.100.0/24\",\n    \"2001:db8::80\"\n  ],\n"
+				"  \"server_ids\": [\n    100,\n    300\n  ]\n}\n",
+				"");
+	program_bed_assert_runs(&bed, "set gue-port=off strict=no", "");
+	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"gue_port\": null"));
+}
+
+static void one_wrong_setting_changes_none(void **state)
+{
+	(void)state;
+	program_bed_assert_fails(&bed, "set strict=yes gue-port=many",
+				 "gue-port 'many': expected a port, 1 to 65535, or 'off'\n");
+	program_bed_assert_runs(&bed, "show", "gue-port off\nstrict no\ntcp-option 0xb7\n");
+}
+
+static __u8 flags(void)
+{
+	const struct decap_maps maps = decap_case_maps(bed.object);
+	struct decap_control control;
+	struct slot_reason why = {};
+
+	assert_int_equal(decap_control_get(&maps, &why, &control), 0);
+	return control.flags;
+}
+
+static void an_empty_list_is_not_asked_for(void **state)
+{
+	(void)state;
+	program_bed_assert_runs(&bed, "serve add 198.51.100.0/24 198.51.100.0/25", "");
+	program_bed_assert_runs(&bed, "server-id add 1", "");
+	assert_int_equal(flags(), DECAP_HAS_SERVED | DECAP_HAS_IDS);
+	program_bed_assert_runs(&bed, "serve del 198.51.100.0/25", "");
+	program_bed_assert_fails(&bed, "serve del 198.51.100.0/25",
+				 "'198.51.100.0/25' is not one of the served prefixes\n");
+	assert_int_equal(flags(), DECAP_HAS_SERVED | DECAP_HAS_IDS);
+	program_bed_assert_runs(&bed, "serve del 198.51.100.0/24", "");
+	assert_int_equal(flags(), DECAP_HAS_IDS);
+	program_bed_assert_fails(&bed, "server-id del 2", "'2' is not one of the server ids\n");
+	program_bed_assert_runs(&bed, "server-id del 1", "");
+	assert_int_equal(flags(), 0);
 }
 
 static void an_address_takes_effect_at_once(void **state)
@@ -114,15 +197,30 @@ static void an_address_takes_effect_at_once(void **state)
 				"ip6_in_ip6        pass                0                0\n"
 				"ip4_in_ip6        pass                0                0\n"
 				"ip6_in_ip4        pass                0                0\n"
+				"gue4_in_ip4       pass                0                0\n"
+				"gue6_in_ip6       pass                0                0\n"
+				"gue4_in_ip6       pass                0                0\n"
+				"gue6_in_ip4       pass                0                0\n"
 				"not_local         left                1               79\n"
 				"bad_outer         left                0                0\n"
 				"bad_inner         left                0                0\n"
 				"fragment          left                0                0\n"
 				"options           left                0                0\n"
 				"nested            left                0                0\n"
+				"not_served        left                0                0\n"
+				"bad_gue           left                0                0\n"
+				"gue_control       left                0                0\n"
+				"drop_bad_inner    drop                0                0\n"
+				"drop_fragment     drop                0                0\n"
+				"drop_options      drop                0                0\n"
+				"drop_nested       drop                0                0\n"
+				"drop_not_served   drop                0                0\n"
+				"drop_bad_gue      drop                0                0\n"
 				"congested         drop                0                0\n"
 				"refused           drop                0                0\n"
-				"part              drop                0                0\n");
+				"part              drop                0                0\n"
+				"server_id         noted               0                0\n"
+				"misrouted         noted               0                0\n");
 }
 
 static void json_of_list_and_stats(void **state)
@@ -133,10 +231,10 @@ static void json_of_list_and_stats(void **state)
 	program_bed_assert_runs(&bed, "addr add ::1 192.0.2.1", "");
 	assert_int_equal(program_bed_run_json(&bed, "list"), PROGRAM_OK);
 	program_bed_assert_said(
-		&bed, "{\n  \"addresses\": [\n    \"::1\",\n    \"192.0.2.1\"\n  ]\n}\n", "");
+		&bed, "{\n  \"addresses\": [\n    \"192.0.2.1\",\n    \"::1\"\n  ]\n}\n", "");
 	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(root, "counters")), 13);
+	assert_int_equal(json_array_size(json_object_get(root, "counters")), 28);
 	json_decref(root);
 }
 
@@ -172,6 +270,10 @@ int main(void)
 	ADD(every_wrong_address_is_told_and_none_is_added);
 	ADD(commands_that_make_no_sense_ask_for_usage);
 	ADD(no_more_addresses_are_added_than_fit);
+	ADD(prefixes_are_listed_with_addresses);
+	ADD(show_says_what_was_set);
+	ADD(one_wrong_setting_changes_none);
+	ADD(an_empty_list_is_not_asked_for);
 	ADD(an_address_takes_effect_at_once);
 	ADD(json_of_list_and_stats);
 	ADD(a_new_version_goes_on_with_addresses_and_counters);

@@ -13,8 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/lb_hc/lb_hc.h"
-#include "programs/decap/decap.h"
-#include "programs/decap/decap_abi.h"
+#include "tests/support/decap_case.h"
 #include "tests/support/tap.h"
 #include "tests/support/vectors.h"
 
@@ -110,17 +109,12 @@ static void probes_leave_as_katrans_do(void **state)
 
 /* --- decap ----------------------------------------------------------------------------------- */
 
-static void set_up_tunnels(const struct bpf_object *object)
+static void set_up_tunnels(struct bpf_object *object)
 {
-	int fd = bpf_object__find_map_fd_by_name(object, DECAP_ADDRESSES_NAME);
-	struct decap_address address;
-	struct slot_reason why = {};
-	size_t i;
+	const struct decap_maps maps = decap_case_maps(object);
 
-	for (i = 0; i < sizeof(tunnel_ends) / sizeof(tunnel_ends[0]); i++) {
-		assert_int_equal(decap_address_parse(tunnel_ends[i], &why, &address), 0);
-		assert_int_equal(decap_address_add(fd, &address, &why), 0);
-	}
+	for (size_t i = 0; i < sizeof(tunnel_ends) / sizeof(tunnel_ends[0]); i++)
+		decap_case_add(&maps, tunnel_ends[i]);
 }
 
 static void tunnels_are_taken_apart_as_katran_does(void **state)

@@ -39,16 +39,46 @@ void decap_finish6(struct packet *p)
 	packet_eth(p);
 }
 
-static void add_address(int map_fd, const char *text)
+struct decap_maps decap_case_maps(struct bpf_object *object)
 {
-	struct slot_reason why = {};
-	struct decap_address address;
-
-	assert_int_equal(decap_address_parse(text, &why, &address), 0);
-	assert_int_equal(decap_address_add(map_fd, &address, &why), 0);
+	return (struct decap_maps){
+		.addresses = bpf_object__find_map_fd_by_name(object, DECAP_ADDRESSES_NAME),
+		.prefixes = bpf_object__find_map_fd_by_name(object, DECAP_PREFIXES_NAME),
+		.served = bpf_object__find_map_fd_by_name(object, DECAP_SERVED_NAME),
+		.ids = bpf_object__find_map_fd_by_name(object, DECAP_IDS_NAME),
+		.control = bpf_object__find_map_fd_by_name(object, DECAP_CONTROL_NAME),
+	};
 }
 
-static void assert_counted(struct bpf_object *object, int counter, size_t bytes)
+void decap_case_add(const struct decap_maps *maps, const char *text)
+{
+	struct decap_prefix prefix;
+	struct slot_reason why = {};
+
+	assert_int_equal(decap_prefix_parse(text, &why, &prefix), 0);
+	assert_int_equal(decap_end_add(maps, &prefix, &why), 0);
+}
+
+void decap_case_serve(const struct decap_maps *maps, const char *text)
+{
+	struct decap_prefix prefix;
+	struct slot_reason why = {};
+
+	assert_int_equal(decap_prefix_parse(text, &why, &prefix), 0);
+	assert_int_equal(decap_served_add(maps, &prefix, &why), 0);
+}
+
+void decap_case_set(const struct decap_maps *maps, const char *text)
+{
+	struct decap_control control;
+	struct slot_reason why = {};
+
+	assert_int_equal(decap_control_get(maps, &why, &control), 0);
+	assert_int_equal(decap_control_parse(text, &why, &control), 0);
+	assert_int_equal(decap_control_set(maps, &control, &why), 0);
+}
+
+static void assert_counted(struct bpf_object *object, const struct decap_case *row, size_t bytes)
 {
 	int fd = bpf_object__find_map_fd_by_name(object, DECAP_COUNTS_NAME);
 	struct slot_count counts[DECAP_COUNTS_SIZE];
@@ -57,21 +87,23 @@ static void assert_counted(struct bpf_object *object, int counter, size_t bytes)
 
 	assert_int_equal(program_counts_get(fd, DECAP_COUNTS_SIZE, &why, counts), 0);
 	for (i = 0; i < DECAP_COUNTS_SIZE; i++) {
-		if (counts[i].packets != (i == counter))
+		bool is_one = i == row->counter || (i && (i == row->noted || i == row->noted_too));
+
+		if (counts[i].packets != is_one)
 			print_error("counter %d has %llu packets\n", i, counts[i].packets);
-		assert_int_equal(counts[i].packets, i == counter);
-		assert_int_equal(counts[i].bytes, i == counter ? bytes : 0);
+		assert_int_equal(counts[i].packets, is_one);
+		assert_int_equal(counts[i].bytes, is_one ? bytes : 0);
 	}
 }
 
 void decap_case_load(struct bpf_object *object)
 {
-	int fd;
+	struct decap_maps maps;
 
 	assert_int_equal(bpf_object__load(object), 0);
-	fd = bpf_object__find_map_fd_by_name(object, DECAP_ADDRESSES_NAME);
-	add_address(fd, DECAP_LOCAL4);
-	add_address(fd, DECAP_LOCAL6);
+	maps = decap_case_maps(object);
+	decap_case_add(&maps, DECAP_LOCAL4);
+	decap_case_add(&maps, DECAP_LOCAL6);
 }
 
 void decap_case_run(void **state)
@@ -86,11 +118,16 @@ void decap_case_run(void **state)
 		assert_int_equal(
 			progrun_set(object, "decap.rodata", row->config, sizeof(*row->config)), 0);
 	decap_case_load(object);
+	if (row->set_up) {
+		const struct decap_maps maps = decap_case_maps(object);
+
+		row->set_up(&maps);
+	}
 	row->build(&p);
 	(row->expect ? row->expect : row->build)(&expected);
 	assert_int_equal(progrun_packet(progrun_fd(object, "decap"), &p, &run), 0);
 
-	assert_counted(object, row->counter, p.len);
+	assert_counted(object, row, p.len);
 	assert_int_equal(run.verdict, row->counter < DECAP_FIRST_DROP ? XDP_PASS : XDP_DROP);
 	assert_int_equal(run.len, expected.len);
 	assert_memory_equal(run.bytes, packet_bytes(&expected), expected.len);

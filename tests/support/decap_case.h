@@ -3,7 +3,7 @@
 #ifndef TEST_DECAP_CASE_H
 #define TEST_DECAP_CASE_H
 
-#include "programs/decap/decap_abi.h"
+#include "programs/decap/decap.h"
 #include "tests/support/packet.h"
 
 /* The addresses whose tunnels end here in every case. */
@@ -19,6 +19,8 @@ struct decap_case {
 	void (*expect)(struct packet *p);  /* what it turns into; NULL: it stays as it is */
 	int counter;			   /* enum decap_counter, or DECAP_UNCOUNTED */
 	const struct decap_config *config; /* NULL: all off */
+	void (*set_up)(const struct decap_maps *maps); /* NULL: the addresses above alone */
+	int noted, noted_too; /* counters that the packet is in as well, or 0 */
 };
 
 /* The headers that cases put around and into tunnels. */
@@ -31,6 +33,14 @@ void decap_start6(struct packet *p);
 /* decap_finish4 - put an outer IPv4 header and Ethernet around what is there; 6: IPv6. */
 void decap_finish4(struct packet *p);
 void decap_finish6(struct packet *p);
+
+/* decap_case_maps - of a loaded object, which owns them. */
+struct decap_maps decap_case_maps(struct bpf_object *object);
+
+/* decap_case_add - have tunnels end at @text; serve - serve it; set - "KEY=VALUE". */
+void decap_case_add(const struct decap_maps *maps, const char *text);
+void decap_case_serve(const struct decap_maps *maps, const char *text);
+void decap_case_set(const struct decap_maps *maps, const char *text);
 
 /* decap_case_load - load @object and have tunnels end at the addresses above. */
 void decap_case_load(struct bpf_object *object);

@@ -8,6 +8,7 @@
 #define LB_DATA_DECAP_H
 
 #include "bpf/decap.h"
+#include "bpf/gue.h"
 #include "programs/lb/data/icmp.h"
 
 /* Tunnels in tunnels that are taken apart; what is in there deeper is no TCP or UDP. */
@@ -24,24 +25,20 @@ struct tunnel {
 	__u32 flags;   /* enum tunnel_flag */
 };
 
-/* What shows whose header is behind UDP: GUE's variant 1 has nothing of its own there. */
-struct gue_start {
-	struct udphdr udp;
-	__u8 first;
-};
-
+/* Variant 1 alone, which is what load balancers send: the inner packet behind UDP at once. */
 static __always_inline bool read_gue(const struct lb_run *run, struct tunnel *tunnel)
 {
-	struct gue_start *gue = packet_at(run, ETH_HLEN + tunnel->len);
+	struct udphdr *udp = packet_at(run, ETH_HLEN + tunnel->len);
+	__u8 proto;
 
-	if ((void *)gue + offsetof(struct gue_start, first) + 1 > packet_end(run))
+	if ((void *)(udp + 1) > packet_end(run) || udp->dest != run->control->gue_port)
 		return false;
-	if (gue->udp.dest != run->control->gue_port)
+	tunnel->len += sizeof(*udp);
+	if (gue_header_len((void *)(udp + 1), packet_end(run), &proto) != 0)
 		return false;
-	tunnel->len += sizeof(gue->udp);
-	if (gue->first >> 4 == 6)
+	if (proto == IPPROTO_IPV6)
 		tunnel->flags |= TUNNEL_INNER_IP6;
-	return gue->first >> 4 == 4 || gue->first >> 4 == 6;
+	return true;
 }
 
 /* Behind an outer header of @tunnel->len bytes. False: it is no tunnel's. */

@@ -3,6 +3,7 @@
 #ifndef LB_DATA_IDS_H
 #define LB_DATA_IDS_H
 
+#include "bpf/tcp_id.h"
 #include "programs/lb/data/choose.h"
 
 /*
@@ -18,12 +19,7 @@
 
 #define STABLE_TYPE 0x52
 
-#define TCP_OPTIONS_MAX 15
-#define TCP_OPTIONS_MASK 63
 #define PACKET_OFFSET_MASK 0xff
-#define TCP_OPTION_END 0
-#define TCP_OPTION_NOP 1
-#define TCP_ID_LEN 6
 
 /* The id in a connection id; 0: there is none. Ids with the top bit count as none, as there. */
 static __always_inline __u32 read_quic_id(const struct lb_run *run, const __u8 *id)
@@ -75,37 +71,13 @@ static __always_inline __u32 find_stable_id(const struct lb_run *run,
 
 /*
  * lb_tcp_id - the id in the TCP option, in the byte order of the host that wrote it, or 0.
- * @offset is the TCP header's. Global, so that the verifier walks its rounds once and not
- * for each way that leads here.
+ * @offset is the TCP header's. Global, as tcp_id_find() asks for.
  */
 __noinline __u32 lb_tcp_id(struct xdp_md *ctx, __u32 offset)
 {
-	void *end = (void *)(long)ctx->data_end;
 	struct tcphdr *tcp = (void *)(long)ctx->data + (offset & PACKET_OFFSET_MASK);
-	__u32 left, at = 0;
 
-	if ((void *)(tcp + 1) > end)
-		return 0;
-	left = tcp->doff * 4 - sizeof(*tcp);
-	for (int i = 0; i < TCP_OPTIONS_MAX && at < left; i++) {
-		const __u8 *option = (void *)(tcp + 1) + at;
-
-		if ((void *)(option + 2) > end || option[0] == TCP_OPTION_END)
-			return 0;
-		if (option[0] == lb_config.tcp_option_kind) {
-			if (at + TCP_ID_LEN > left || option[1] != TCP_ID_LEN ||
-			    (void *)(option + TCP_ID_LEN) > end)
-				return 0;
-			return *(const __u32 *)(option + 2);
-		}
-		at += option[0] == TCP_OPTION_NOP ? 1 : option[1];
-		if (at > left)
-			return 0;
-		/* The same to the verifier in each round, and no more than there can be. */
-		barrier_var(at);
-		at &= TCP_OPTIONS_MASK;
-	}
-	return 0;
+	return tcp_id_find(tcp, (void *)(long)ctx->data_end, lb_config.tcp_option_kind);
 }
 
 /* The real of the server @id, or 0. */

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whether a packet is a tunnel that ends here, and can be taken apart. Of frames in XDP
+ * and in TC alike; nothing here changes the packet.
+ */
+#ifndef DECAP_DATA_JUDGE_H
+#define DECAP_DATA_JUDGE_H
+
+#include "bpf/gue.h"
+#include "bpf/parse.h"
+#include "bpf/tcp_id.h"
+#include "programs/decap/data/maps.h"
+
+/* The two ECN bits of the traffic class (RFC 3168). */
+#define ECN_MASK 3
+#define ECN_CONGESTED 3
+
+/* Not a tunnel packet: passes, and no counter knows of it. */
+#define NOT_A_TUNNEL (-1)
+
+const volatile struct decap_config decap_config = {};
+
+/* What the outer headers said, and what is to be done. */
+struct tunnel {
+	struct decap_control control;
+	struct parse_payload payload; /* of the outer IP header; of GUE, what is behind that */
+	__u32 dest[4];		      /* as in decap_addrs */
+	__u32 link_len;		      /* bytes of the Ethernet header and its tags */
+	__u32 outer_len;	      /* bytes of what is to be taken off, behind them */
+	__u32 tcp_at;		      /* where inner TCP begins whose id is to be compared, or 0 */
+	__u8 outer_ecn;
+	bool is_ip6;
+	bool is_gue;
+	bool inner_is_ip6;
+	bool is_congested; /* the inner header is to say so */
+};
+
+static __always_inline bool is_ip_in_ip(const struct parse_payload *payload)
+{
+	return payload->proto == IPPROTO_IPIP || payload->proto == IPPROTO_IPV6;
+}
+
+static __always_inline __u8 ip6_traffic_class(const struct ipv6hdr *ip)
+{
+	return ip->priority << 4 | ip->flow_lbl[0] >> 4;
+}
+
+static __always_inline int read_outer4(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	struct iphdr *ip;
+
+	if (parse_ip4(cursor, &ip, &tunnel->payload))
+		return DECAP_BAD_OUTER;
+	tunnel->outer_ecn = ip->tos & ECN_MASK;
+	tunnel->dest[2] = bpf_htonl(0xffff);
+	tunnel->dest[3] = ip->daddr;
+	return 0;
+}
+
+static __always_inline int read_outer6(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	struct ipv6hdr *ip;
+
+	if (parse_ip6(cursor, &ip, &tunnel->payload))
+		return DECAP_BAD_OUTER;
+	tunnel->is_ip6 = true;
+	tunnel->outer_ecn = ip6_traffic_class(ip) & ECN_MASK;
+	__builtin_memcpy(tunnel->dest, &ip->daddr, sizeof(tunnel->dest));
+	return 0;
+}
+
+/* Whether UDP goes to the port of GUE. The cursor stays. */
+static __always_inline bool is_gue(const struct parse_cursor *cursor, const struct tunnel *tunnel)
+{
+	const struct udphdr *udp = cursor->pos;
+
+	if (tunnel->payload.proto != IPPROTO_UDP || !tunnel->control.gue_port ||
+	    is_later_part(&tunnel->payload))
+		return false;
+	return tunnel->payload.len >= sizeof(*udp) && (void *)(udp + 1) <= cursor->end &&
+	       udp->dest == tunnel->control.gue_port;
+}
+
+static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_ip6)
+{
+	struct decap_prefix key = { .len = DECAP_FAMILY_BITS + 32, .family = 4 };
+
+	if (is_ip6) {
+		key.len = DECAP_FAMILY_BITS + 128;
+		key.family = 6;
+		__builtin_memcpy(key.addr, dest, sizeof(key.addr));
+	} else {
+		__builtin_memcpy(key.addr, &dest[3], sizeof(dest[3]));
+	}
+	return bpf_map_lookup_elem(prefixes, &key);
+}
+
+static __always_inline bool ends_here(const struct tunnel *tunnel)
+{
+	return bpf_map_lookup_elem(&decap_addrs, tunnel->dest) ||
+	       is_in(&decap_prefixes, tunnel->dest, tunnel->is_ip6);
+}
+
+/* Whether the outer packet is a tunnel that ends here and can be taken off; 0 if so. */
+static __always_inline int judge_outer(const struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	const struct decap_control *control;
+	__u32 zero = 0;
+
+	if (decap_config.drop_fragments && is_part(&tunnel->payload))
+		return DECAP_PART;
+	if (!is_ip_in_ip(&tunnel->payload) && tunnel->payload.proto != IPPROTO_UDP)
+		return NOT_A_TUNNEL;
+	control = bpf_map_lookup_elem(&decap_control, &zero);
+	if (control)
+		tunnel->control = *control;
+	tunnel->is_gue = is_gue(cursor, tunnel);
+	if (!tunnel->is_gue && !is_ip_in_ip(&tunnel->payload))
+		return NOT_A_TUNNEL;
+	if (!ends_here(tunnel))
+		return DECAP_NOT_LOCAL;
+	if (is_part(&tunnel->payload))
+		return DECAP_FRAGMENT;
+	if (tunnel->payload.extra)
+		return DECAP_OPTIONS;
+	return 0;
+}
+
+/* The headers of UDP and GUE; the payload is then what is behind them. */
+static __always_inline int read_gue(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	const struct udphdr *udp = cursor->pos;
+	__u32 udp_len;
+	__u8 proto = 0;
+	int len;
+
+	if ((void *)(udp + 1) > cursor->end)
+		return DECAP_BAD_GUE;
+	udp_len = bpf_ntohs(udp->len);
+	if (udp_len > tunnel->payload.len)
+		return DECAP_BAD_GUE;
+	len = gue_header_len((void *)(udp + 1), cursor->end, &proto);
+	if (len < 0)
+		return len == GUE_CONTROL ? DECAP_GUE_CONTROL : DECAP_BAD_GUE;
+	if (udp_len < sizeof(*udp) + len)
+		return DECAP_BAD_GUE;
+	tunnel->payload.len = udp_len - sizeof(*udp) - len;
+	tunnel->payload.proto = proto;
+	cursor->pos += sizeof(*udp) + len;
+	return 0;
+}
+
+/* The inner header is good: is what it carries for us, and where is its TCP header. */
+static __always_inline int judge_payload(const struct parse_cursor *cursor,
+					 const struct parse_payload *payload, bool can_carry,
+					 struct tunnel *tunnel)
+{
+	if (is_ip_in_ip(payload))
+		return DECAP_NESTED;
+	if (tunnel->outer_ecn == ECN_CONGESTED && !can_carry)
+		return DECAP_CONGESTED;
+	tunnel->is_congested = tunnel->outer_ecn == ECN_CONGESTED;
+	if (tunnel->control.flags & DECAP_HAS_IDS && payload->proto == IPPROTO_TCP &&
+	    !is_part(payload))
+		tunnel->tcp_at = cursor->pos - cursor->start;
+	return 0;
+}
+
+/* The cursor is passed by value: it stays at the inner header. */
+static __always_inline int judge_inner4(struct parse_cursor cursor, struct tunnel *tunnel)
+{
+	struct parse_payload payload;
+	struct iphdr *ip;
+
+	if (parse_ip4(&cursor, &ip, &payload) || bpf_ntohs(ip->tot_len) > tunnel->payload.len)
+		return DECAP_BAD_INNER;
+	if (tunnel->control.flags & DECAP_HAS_SERVED) {
+		__u32 dest[4] = { [3] = ip->daddr };
+
+		if (!is_in(&decap_served, dest, false))
+			return DECAP_NOT_SERVED;
+	}
+	return judge_payload(&cursor, &payload, ip->tos & ECN_MASK, tunnel);
+}
+
+static __always_inline int judge_inner6(struct parse_cursor cursor, struct tunnel *tunnel)
+{
+	struct parse_payload payload;
+	struct ipv6hdr *ip;
+
+	if (parse_ip6(&cursor, &ip, &payload) ||
+	    sizeof(*ip) + bpf_ntohs(ip->payload_len) > tunnel->payload.len)
+		return DECAP_BAD_INNER;
+	tunnel->inner_is_ip6 = true;
+	if (tunnel->control.flags & DECAP_HAS_SERVED &&
+	    !is_in(&decap_served, ip->daddr.in6_u.u6_addr32, true))
+		return DECAP_NOT_SERVED;
+	return judge_payload(&cursor, &payload, ip6_traffic_class(ip) & ECN_MASK, tunnel);
+}
+
+static __always_inline int judge_inner(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	int ret = tunnel->is_gue ? read_gue(cursor, tunnel) : 0;
+
+	if (ret)
+		return ret;
+	parse_join(cursor);
+	tunnel->outer_len = cursor->pos - cursor->start - tunnel->link_len;
+	if (tunnel->payload.proto == IPPROTO_IPV6)
+		return judge_inner6(*cursor, tunnel);
+	return judge_inner4(*cursor, tunnel);
+}
+
+static __always_inline int kind_of(const struct tunnel *tunnel)
+{
+	int kind = tunnel->is_gue ? DECAP_GUE4_IN_IP4 : DECAP_IP4_IN_IP4;
+
+	if (tunnel->is_ip6 == tunnel->inner_is_ip6)
+		return kind + (tunnel->is_ip6 ? DECAP_IP6_IN_IP6 : DECAP_IP4_IN_IP4);
+	return kind + (tunnel->is_ip6 ? DECAP_IP4_IN_IP6 : DECAP_IP6_IN_IP4);
+}
+
+/* What strict drops is what it would leave of tunnels that end here, but GUE's control. */
+static __always_inline int judge_strictly(const struct tunnel *tunnel, int reason)
+{
+	if (tunnel->control.flags & DECAP_STRICT && reason >= DECAP_BAD_INNER &&
+	    reason <= DECAP_BAD_GUE)
+		return reason + DECAP_TO_STRICT;
+	return reason;
+}
+
+/*
+ * judge - the counter of the kind of tunnel (below DECAP_FIRST_LEFT) that is to be taken
+ * off, or of the reason not to, or NOT_A_TUNNEL. @tunnel is zeroed before.
+ */
+static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	__be16 proto;
+	int ret;
+
+	if (parse_eth(cursor, &proto))
+		return NOT_A_TUNNEL;
+	tunnel->link_len = cursor->pos - cursor->start;
+	if (proto == bpf_htons(ETH_P_IP))
+		ret = read_outer4(cursor, tunnel);
+	else if (proto == bpf_htons(ETH_P_IPV6))
+		ret = read_outer6(cursor, tunnel);
+	else
+		return NOT_A_TUNNEL;
+	if (!ret)
+		ret = judge_outer(cursor, tunnel);
+	if (ret == NOT_A_TUNNEL)
+		return ret;
+	if (!ret)
+		ret = judge_inner(cursor, tunnel);
+	return ret ? judge_strictly(tunnel, ret) : kind_of(tunnel);
+}
+
+/* note_id - count the server's id @id, as read from inner TCP; 0: there was none. */
+static __always_inline void note_id(__u32 id, __u32 bytes)
+{
+	if (!id)
+		return;
+	count_packet(&decap_counts, DECAP_SERVER_ID, bytes);
+	if (!bpf_map_lookup_elem(&decap_ids, &id))
+		count_packet(&decap_counts, DECAP_MISROUTED, bytes);
+}
+
+static __always_inline __u8 id_option(__u8 kind)
+{
+	return kind ?: DECAP_TCP_OPTION;
+}
+
+#endif
