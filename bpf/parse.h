@@ -81,6 +81,16 @@ static __always_inline void parse_join(struct parse_cursor *cursor)
 	cursor->pos = cursor->start + (offset & PARSE_OFFSET_MASK);
 }
 
+/* parse_left - bytes of the frame from @pos on, at hand or not. */
+static __always_inline __u64 parse_left(const struct parse_cursor *cursor, const void *pos)
+{
+	__u64 left = cursor->end - pos;
+
+	/* clang else adds to the end first, which the verifier prohibits. */
+	barrier_var(left);
+	return left + cursor->rest;
+}
+
 static __always_inline bool is_vlan(__be16 proto)
 {
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
@@ -139,7 +149,7 @@ static __always_inline int parse_ip4(struct parse_cursor *cursor, struct iphdr *
 	total_len = bpf_ntohs(ip->tot_len);
 	if (ip->version != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return PARSE_MALFORMED;
-	if (total_len > (__u64)(cursor->end - cursor->pos) + cursor->rest)
+	if (total_len > parse_left(cursor, cursor->pos))
 		return PARSE_MALFORMED;
 
 	cursor->pos += header_len;
@@ -211,8 +221,7 @@ static __always_inline int parse_ip6(struct parse_cursor *cursor, struct ipv6hdr
 		return PARSE_MALFORMED;
 	payload.len = bpf_ntohs(ip->payload_len);
 	payload.proto = ip->nexthdr;
-	if (ip->version != 6 ||
-	    payload.len > (__u64)(cursor->end - (void *)(ip + 1)) + cursor->rest)
+	if (ip->version != 6 || payload.len > parse_left(cursor, ip + 1))
 		return PARSE_MALFORMED;
 
 	for (int i = 0; i < PARSE_IP6_EXT_MAX; i++) {

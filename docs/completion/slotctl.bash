@@ -37,10 +37,10 @@ _slotctl_program() {
 	2:'lb real '*) echo 'add del set drain undrain down up weight list' ;;
 	2:'lb ring '*) echo 'show refresh' ;;
 	2:'lb server-id '* | 2:'lb source '* | 2:'lb tunnel '*) echo 'add del list' ;;
-	2:'firewall allow '* | 2:'firewall deny '* | 2:'decap addr '* | 2:'decap serve '* | 2:'decap server-id '*)
+	2:'firewall allow '* | 2:'firewall deny '* | 2:*'decap addr '* | 2:*'decap serve '* | 2:*'decap server-id '*)
 		echo 'add del'
 		;;
-	*:'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
+	*:*'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
 	[0-3]:*) ;;
@@ -96,7 +96,7 @@ _slotctl() {
 	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
-	firewall:-* | decap:-* | lb_hc:-*) words+=' --map-dir' ;;
+	firewall:-* | decap:-* | tc_decap:-* | lb_hc:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -112,7 +112,7 @@ _slotctl() {
 			return
 		fi
 		;;
-	firewall:* | decap:* | lb:* | lb_hc:*)
+	firewall:* | decap:* | tc_decap:* | lb:* | lb_hc:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

@@ -58,6 +58,7 @@ static __always_inline int handle(struct xdp_md *ctx)
 	struct parse_cursor cursor = parse_start(ctx);
 	struct tunnel tunnel = {};
 	int ret = judge(&cursor, &tunnel);
+	bool is_ip6 = tunnel.flags & TUNNEL_INNER_IP6;
 
 	if (ret == NOT_A_TUNNEL || ret >= DECAP_FIRST_LEFT)
 		return ret;
@@ -65,10 +66,10 @@ static __always_inline int handle(struct xdp_md *ctx)
 		note_id(decap_tcp_id(ctx, tunnel.tcp_at, id_option(tunnel.control.tcp_option)),
 			ctx->data_end - ctx->data);
 	if (decap_remove_outer(ctx, tunnel.link_len, tunnel.outer_len,
-			       bpf_htons(tunnel.inner_is_ip6 ? ETH_P_IPV6 : ETH_P_IP)))
+			       bpf_htons(is_ip6 ? ETH_P_IPV6 : ETH_P_IP)))
 		return DECAP_REFUSED;
-	if (tunnel.is_congested)
-		mark(ctx, tunnel.link_len, tunnel.inner_is_ip6);
+	if (tunnel.flags & TUNNEL_CONGESTED)
+		mark(ctx, tunnel.link_len, is_ip6);
 	return ret;
 }
 

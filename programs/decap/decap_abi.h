@@ -100,6 +100,7 @@ enum decap_counter {
 	DECAP_NOT_SERVED,  /* the inner destination is none of those that are served */
 	DECAP_BAD_GUE,	   /* GUE of another version, cut short, or without IP inside */
 	DECAP_GUE_CONTROL, /* a control message of GUE: the host's, strict or not */
+	DECAP_TAGGED,	   /* in tc_decap alone: a second tag, which is in the frame there */
 
 	/* Dropped. From bad_inner to bad_gue: where strict, with the numbers above + 8. */
 	DECAP_STRICT_BAD_INNER = DECAP_FIRST_DROP,

@@ -33,6 +33,7 @@ static const struct program_counter counters[DECAP_COUNTS_SIZE] = {
 	[DECAP_NOT_SERVED] = { "not_served", "left" },
 	[DECAP_BAD_GUE] = { "bad_gue", "left" },
 	[DECAP_GUE_CONTROL] = { "gue_control", "left" },
+	[DECAP_TAGGED] = { "tagged", "left" },
 	[DECAP_STRICT_BAD_INNER] = { "drop_bad_inner", "drop" },
 	[DECAP_STRICT_FRAGMENT] = { "drop_fragment", "drop" },
 	[DECAP_STRICT_OPTIONS] = { "drop_options", "drop" },
@@ -359,4 +360,10 @@ const struct program_cli decap_cli = {
 	.summary = "take packets out of IPv4 and IPv6 tunnels that end here",
 	.commands = commands,
 	.claim = claim_addresses,
+};
+
+const struct program_cli tc_decap_cli = {
+	.name = "tc_decap",
+	.summary = "the same at TC ingress, for one container's netns",
+	.commands = commands,
 };

@@ -210,6 +210,7 @@ static void an_address_takes_effect_at_once(void **state)
 				"not_served        left                0                0\n"
 				"bad_gue           left                0                0\n"
 				"gue_control       left                0                0\n"
+				"tagged            left                0                0\n"
 				"drop_bad_inner    drop                0                0\n"
 				"drop_fragment     drop                0                0\n"
 				"drop_options      drop                0                0\n"
@@ -234,7 +235,7 @@ static void json_of_list_and_stats(void **state)
 		&bed, "{\n  \"addresses\": [\n    \"192.0.2.1\",\n    \"::1\"\n  ]\n}\n", "");
 	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(root, "counters")), 28);
+	assert_int_equal(json_array_size(json_object_get(root, "counters")), 29);
 	json_decref(root);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/decap_case.h"
 
+#include <linux/pkt_cls.h>
+
 #include <bpf/libbpf.h>
 
 #include "programs/decap/decap.h"
@@ -106,17 +108,60 @@ void decap_case_load(struct bpf_object *object)
 	decap_case_add(&maps, DECAP_LOCAL6);
 }
 
-void decap_case_run(void **state)
+/* Test runs of TC programs take no IP packet without a whole header. */
+#define SHORTEST 34
+
+/* The same program twice: for XDP, and for TC. */
+static const struct variant {
+	const char *object, *program, *rodata;
+	bool is_tc;
+} variants[] = {
+	{ "bpf/decap.bpf.o", "decap", "decap.rodata", false },
+	{ "bpf/tc_decap.bpf.o", "tc_decap", "tc_decap.rodata", true },
+};
+
+static uint32_t verdict_of(const struct decap_case *row, bool is_tc)
 {
-	const struct decap_case *row = *state;
-	struct bpf_object *object = progrun_open("bpf/decap.bpf.o");
+	bool is_dropped = row->counter >= DECAP_FIRST_DROP;
+
+	if (is_tc)
+		return is_dropped ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC;
+	return is_dropped ? XDP_DROP : XDP_PASS;
+}
+
+static bool is_tagged(struct packet *p)
+{
+	unsigned char type = packet_bytes(p)[12];
+
+	return type == 0x81 || type == 0x88;
+}
+
+/* Test runs leave the first tag in the frame. */
+static struct decap_case row_of(const struct decap_case *row, const struct variant *variant)
+{
+	struct decap_case changed = *row;
+	struct packet p;
+
+	row->build(&p);
+	if (variant->is_tc && is_tagged(&p) && row->counter >= 0 &&
+	    row->counter < DECAP_FIRST_LEFT) {
+		changed.counter = DECAP_TAGGED;
+		changed.expect = NULL;
+	}
+	return changed;
+}
+
+static void run_variant(const struct decap_case *row, const struct variant *variant)
+{
+	struct bpf_object *object = progrun_open(variant->object);
 	struct packet p, expected;
 	struct progrun run = {};
+	int fd;
 
 	assert_non_null(object);
 	if (row->config)
 		assert_int_equal(
-			progrun_set(object, "decap.rodata", row->config, sizeof(*row->config)), 0);
+			progrun_set(object, variant->rodata, row->config, sizeof(*row->config)), 0);
 	decap_case_load(object);
 	if (row->set_up) {
 		const struct decap_maps maps = decap_case_maps(object);
@@ -125,11 +170,27 @@ void decap_case_run(void **state)
 	}
 	row->build(&p);
 	(row->expect ? row->expect : row->build)(&expected);
-	assert_int_equal(progrun_packet(progrun_fd(object, "decap"), &p, &run), 0);
+	if (variant->is_tc && p.len < SHORTEST) {
+		bpf_object__close(object);
+		return;
+	}
+	fd = progrun_fd(object, variant->program);
+	assert_int_equal(
+		variant->is_tc ? progrun_skb(fd, &p, 0, &run) : progrun_packet(fd, &p, &run), 0);
 
 	assert_counted(object, row, p.len);
-	assert_int_equal(run.verdict, row->counter < DECAP_FIRST_DROP ? XDP_PASS : XDP_DROP);
+	assert_int_equal(run.verdict, verdict_of(row, variant->is_tc));
 	assert_int_equal(run.len, expected.len);
 	assert_memory_equal(run.bytes, packet_bytes(&expected), expected.len);
 	bpf_object__close(object);
+}
+
+void decap_case_run(void **state)
+{
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		const struct decap_case row = row_of(*state, &variants[i]);
+
+		print_message("# %s\n", variants[i].program);
+		run_variant(&row, &variants[i]);
+	}
 }

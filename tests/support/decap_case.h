@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One packet through a freshly loaded decap, and what it must come to. */
+/* One packet through a freshly loaded decap, and tc_decap, and what it must come to. */
 #ifndef TEST_DECAP_CASE_H
 #define TEST_DECAP_CASE_H
 

@@ -20,6 +20,15 @@
 
 const volatile struct decap_config decap_config = {};
 
+enum tunnel_flag {
+	TUNNEL_IP6 = 1 << 0, /* the outer header is IPv6's */
+	TUNNEL_GUE = 1 << 1,
+	TUNNEL_INNER_IP6 = 1 << 2,
+	TUNNEL_CONGESTED = 1 << 3, /* the inner header is to say so */
+	TUNNEL_CUT = 1 << 4,	   /* what UDP's port is was out of reach */
+	TUNNEL_FLAGS = (1 << 5) - 1,
+};
+
 /* What the outer headers said, and what is to be done. */
 struct tunnel {
 	struct decap_control control;
@@ -28,11 +37,8 @@ struct tunnel {
 	__u32 link_len;		      /* bytes of the Ethernet header and its tags */
 	__u32 outer_len;	      /* bytes of what is to be taken off, behind them */
 	__u32 tcp_at;		      /* where inner TCP begins whose id is to be compared, or 0 */
-	__u8 outer_ecn;
-	bool is_ip6;
-	bool is_gue;
-	bool inner_is_ip6;
-	bool is_congested; /* the inner header is to say so */
+	__u32 outer_ecn;
+	__u32 flags; /* enum tunnel_flag */
 };
 
 static __always_inline bool is_ip_in_ip(const struct parse_payload *payload)
@@ -63,27 +69,44 @@ static __always_inline int read_outer6(struct parse_cursor *cursor, struct tunne
 
 	if (parse_ip6(cursor, &ip, &tunnel->payload))
 		return DECAP_BAD_OUTER;
-	tunnel->is_ip6 = true;
+	tunnel->flags |= TUNNEL_IP6;
 	tunnel->outer_ecn = ip6_traffic_class(ip) & ECN_MASK;
 	__builtin_memcpy(tunnel->dest, &ip->daddr, sizeof(tunnel->dest));
 	return 0;
 }
 
+/* As parse_join(): what was found out so far is any of what it may be. */
+static __always_inline void join(struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	parse_join(cursor);
+	barrier_var(tunnel->flags);
+	tunnel->flags &= TUNNEL_FLAGS;
+	barrier_var(tunnel->payload.len);
+	barrier_var(tunnel->payload.proto);
+	barrier_var(tunnel->payload.fragment);
+	barrier_var(tunnel->payload.extra);
+	barrier_var(tunnel->outer_ecn);
+}
+
 /* Whether UDP goes to the port of GUE. The cursor stays. */
-static __always_inline bool is_gue(const struct parse_cursor *cursor, const struct tunnel *tunnel)
+static __always_inline bool is_gue(const struct parse_cursor *cursor, struct tunnel *tunnel)
 {
 	const struct udphdr *udp = cursor->pos;
 
 	if (tunnel->payload.proto != IPPROTO_UDP || !tunnel->control.gue_port ||
-	    is_later_part(&tunnel->payload))
+	    is_later_part(&tunnel->payload) || tunnel->payload.len < sizeof(*udp))
 		return false;
-	return tunnel->payload.len >= sizeof(*udp) && (void *)(udp + 1) <= cursor->end &&
-	       udp->dest == tunnel->control.gue_port;
+	if ((void *)(udp + 1) > cursor->end) {
+		tunnel->flags |= TUNNEL_CUT;
+		return false;
+	}
+	return udp->dest == tunnel->control.gue_port;
 }
 
 static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_ip6)
 {
 	struct decap_prefix key = { .len = DECAP_FAMILY_BITS + 32, .family = 4 };
+	const __u32 *value;
 
 	if (is_ip6) {
 		key.len = DECAP_FAMILY_BITS + 128;
@@ -92,13 +115,15 @@ static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_i
 	} else {
 		__builtin_memcpy(key.addr, &dest[3], sizeof(dest[3]));
 	}
-	return bpf_map_lookup_elem(prefixes, &key);
+	value = bpf_map_lookup_elem(prefixes, &key);
+	/* Never 0; clang else makes one number of two pointers. */
+	return value && *value;
 }
 
 static __always_inline bool ends_here(const struct tunnel *tunnel)
 {
 	return bpf_map_lookup_elem(&decap_addrs, tunnel->dest) ||
-	       is_in(&decap_prefixes, tunnel->dest, tunnel->is_ip6);
+	       is_in(&decap_prefixes, tunnel->dest, tunnel->flags & TUNNEL_IP6);
 }
 
 /* Whether the outer packet is a tunnel that ends here and can be taken off; 0 if so. */
@@ -114,8 +139,9 @@ static __always_inline int judge_outer(const struct parse_cursor *cursor, struct
 	control = bpf_map_lookup_elem(&decap_control, &zero);
 	if (control)
 		tunnel->control = *control;
-	tunnel->is_gue = is_gue(cursor, tunnel);
-	if (!tunnel->is_gue && !is_ip_in_ip(&tunnel->payload))
+	if (is_gue(cursor, tunnel))
+		tunnel->flags |= TUNNEL_GUE;
+	else if (!is_ip_in_ip(&tunnel->payload))
 		return NOT_A_TUNNEL;
 	if (!ends_here(tunnel))
 		return DECAP_NOT_LOCAL;
@@ -159,7 +185,8 @@ static __always_inline int judge_payload(const struct parse_cursor *cursor,
 		return DECAP_NESTED;
 	if (tunnel->outer_ecn == ECN_CONGESTED && !can_carry)
 		return DECAP_CONGESTED;
-	tunnel->is_congested = tunnel->outer_ecn == ECN_CONGESTED;
+	if (tunnel->outer_ecn == ECN_CONGESTED)
+		tunnel->flags |= TUNNEL_CONGESTED;
 	if (tunnel->control.flags & DECAP_HAS_IDS && payload->proto == IPPROTO_TCP &&
 	    !is_part(payload))
 		tunnel->tcp_at = cursor->pos - cursor->start;
@@ -191,7 +218,7 @@ static __always_inline int judge_inner6(struct parse_cursor cursor, struct tunne
 	if (parse_ip6(&cursor, &ip, &payload) ||
 	    sizeof(*ip) + bpf_ntohs(ip->payload_len) > tunnel->payload.len)
 		return DECAP_BAD_INNER;
-	tunnel->inner_is_ip6 = true;
+	tunnel->flags |= TUNNEL_INNER_IP6;
 	if (tunnel->control.flags & DECAP_HAS_SERVED &&
 	    !is_in(&decap_served, ip->daddr.in6_u.u6_addr32, true))
 		return DECAP_NOT_SERVED;
@@ -200,24 +227,26 @@ static __always_inline int judge_inner6(struct parse_cursor cursor, struct tunne
 
 static __always_inline int judge_inner(struct parse_cursor *cursor, struct tunnel *tunnel)
 {
-	int ret = tunnel->is_gue ? read_gue(cursor, tunnel) : 0;
+	int ret;
 
+	join(cursor, tunnel);
+	ret = tunnel->flags & TUNNEL_GUE ? read_gue(cursor, tunnel) : 0;
 	if (ret)
 		return ret;
-	parse_join(cursor);
+	join(cursor, tunnel);
 	tunnel->outer_len = cursor->pos - cursor->start - tunnel->link_len;
 	if (tunnel->payload.proto == IPPROTO_IPV6)
 		return judge_inner6(*cursor, tunnel);
 	return judge_inner4(*cursor, tunnel);
 }
 
-static __always_inline int kind_of(const struct tunnel *tunnel)
+static __always_inline int kind_of(__u32 flags)
 {
-	int kind = tunnel->is_gue ? DECAP_GUE4_IN_IP4 : DECAP_IP4_IN_IP4;
+	int kind = flags & TUNNEL_GUE ? DECAP_GUE4_IN_IP4 : DECAP_IP4_IN_IP4;
 
-	if (tunnel->is_ip6 == tunnel->inner_is_ip6)
-		return kind + (tunnel->is_ip6 ? DECAP_IP6_IN_IP6 : DECAP_IP4_IN_IP4);
-	return kind + (tunnel->is_ip6 ? DECAP_IP4_IN_IP6 : DECAP_IP6_IN_IP4);
+	if (!(flags & TUNNEL_IP6))
+		return kind + (flags & TUNNEL_INNER_IP6 ? DECAP_IP6_IN_IP4 : DECAP_IP4_IN_IP4);
+	return kind + (flags & TUNNEL_INNER_IP6 ? DECAP_IP6_IN_IP6 : DECAP_IP4_IN_IP6);
 }
 
 /* What strict drops is what it would leave of tunnels that end here, but GUE's control. */
@@ -247,13 +276,15 @@ static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tun
 		ret = read_outer6(cursor, tunnel);
 	else
 		return NOT_A_TUNNEL;
-	if (!ret)
-		ret = judge_outer(cursor, tunnel);
+	if (ret)
+		return ret;
+	join(cursor, tunnel);
+	ret = judge_outer(cursor, tunnel);
 	if (ret == NOT_A_TUNNEL)
 		return ret;
 	if (!ret)
 		ret = judge_inner(cursor, tunnel);
-	return ret ? judge_strictly(tunnel, ret) : kind_of(tunnel);
+	return ret ? judge_strictly(tunnel, ret) : kind_of(tunnel->flags);
 }
 
 /* note_id - count the server's id @id, as read from inner TCP; 0: there was none. */
