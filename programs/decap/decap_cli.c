@@ -318,26 +318,26 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 
 #define IP4_HEADER 20
 #define IP6_HEADER 40
+#define GUE_HEADERS 12 /* UDP, and GUE without extensions */
 
 static int claim_addresses(const struct program_claims *claims, struct slot_reason *why)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-	_cleanup_free_ struct decap_address *addresses = NULL;
-	_cleanup_close_ int fd = -1;
-	size_t count = 0, i;
-	int err = decap_addresses_open(claims->map_dir, false, why, &fd);
+	const struct program_context ctx = { .map_dir = claims->map_dir };
+	_cleanup_(free_state) struct state state = {};
+	int err = read_state(&ctx, why, &state);
 
-	err = err ? err : decap_addresses_get(fd, why, &addresses, &count);
-	for (i = 0; !err && i < count; i++) {
-		bool is_ip6 = memcmp(addresses[i].addr, mapped, sizeof(mapped)) != 0;
+	for (size_t i = 0; !err && i < state.end_count; i++) {
+		const struct decap_prefix *end = &state.ends[i];
 		struct program_claim claim = {
 			.kind = PROGRAM_CLAIM_TUNNEL,
-			.is_ip6 = is_ip6,
-			.len = is_ip6 ? 128 : 32,
-			.overhead = is_ip6 ? IP6_HEADER : IP4_HEADER,
+			.is_ip6 = end->family == 6,
+			.len = (__u8)(end->len - DECAP_FAMILY_BITS),
+			.overhead = end->family == 6 ? IP6_HEADER : IP4_HEADER,
 		};
 
-		memcpy(claim.addr, addresses[i].addr + (is_ip6 ? 0 : 12), is_ip6 ? 16 : 4);
+		if (state.control.gue_port)
+			claim.overhead += GUE_HEADERS;
+		memcpy(claim.addr, end->addr, sizeof(claim.addr));
 		err = claims->add(claims, &claim);
 	}
 	return err;
@@ -366,4 +366,5 @@ const struct program_cli tc_decap_cli = {
 	.name = "tc_decap",
 	.summary = "the same at TC ingress, for one container's netns",
 	.commands = commands,
+	.claim = claim_addresses,
 };

@@ -186,17 +186,18 @@ route_vips() {
 		in_ns client ip route replace "$VIP6" dev "$1" src "$CLIENT6"
 }
 
-# tunnel_start NAME SOURCE DESTINATION: what the client routes into NAME leaves in a tunnel
+# tunnel_start NAME SOURCE DESTINATION [PORT]: what the client routes into NAME leaves in a
+# tunnel, with PORT of GUE
 tunnel_start() {
-	spawn client "$BED/log/$1" "$BED_TOOLS/tun_encap" "$1" "$2" "$3"
+	spawn client "$BED/log/$1" "$BED_TOOLS/tun_encap" "$@"
 	TUNNEL=$BED_SPAWNED
 	TRAFFIC+=("$TUNNEL")
 	wait_for 5 route_vips "$1" || bail "a tunnel device" "$(cat "$BED/log/$1")"
 }
 
-# decap_count KIND: packets that decap took out of a tunnel of that kind, or left alone
+# decap_count KIND: packets that $DECAP (decap) took out of a tunnel of that kind, or left alone
 decap_count() {
-	bed_ctl decap stats --json |
+	bed_ctl "${DECAP:-decap}" stats --json |
 		jq --arg kind "$1" '.counters[] | select(.name == $kind) | .packets'
 }
 

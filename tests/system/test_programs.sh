@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/tunnels.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/tunnels.sh"
 
 write_conf() {
 	bed_conf <<-END
@@ -22,15 +24,6 @@ setup() {
 	bed_slotd_fresh
 	nginx_start
 	add_vips
-}
-
-# reaches SENTENCE URL [CURL_OPTION...], and its opposite
-reaches() {
-	is "$1" "$(fetch "${@:2}")" 200
-}
-
-reaches_not() {
-	is "$1" "$(fetch "${@:2}" -m "$SILENCE")" 000
 }
 
 test_firewall_sources() {
@@ -96,25 +89,6 @@ test_firewall_default_deny() {
 	reaches "the settings before stay in force" "http://$SERVER4/"
 }
 
-# tunnel_carries WHAT KIND ADDRESS: HTTP and ping to ADDRESS come out of a tunnel of that kind
-tunnel_carries() {
-	local before
-
-	before=$(decap_count "$2")
-	reaches "HTTP passes inside $1" "http://$3/"
-	succeeds "ping passes inside $1" ping_once "$(tr -d '[]' <<<"$3")"
-	matches "decap counts the packets inside $1" $(($(decap_count "$2") - before)) '^[1-9]'
-}
-
-end_tunnel() {
-	stop "$TUNNEL" >/dev/null
-	wait_for 3 is_device_gone "$1"
-}
-
-is_device_gone() {
-	! in_ns client ip link show dev "$1" 2>/dev/null
-}
-
 test_decap() {
 	local left
 
@@ -149,12 +123,6 @@ test_load_inside_a_tunnel() {
 	matches "HTTP requests are answered under load inside a tunnel" "$requests" '^[1-9]'
 	is "none of them fails" "$failed" 0
 	end_tunnel t4
-}
-
-# real_tunnel NAME IP_LINK_WORD...: a tunnel device of the kernel, or the reason to skip
-real_tunnel() {
-	modprobe -q "$2" 2>/dev/null
-	in_ns client ip link add name "$1" type "${@:3}" 2>"$BED/out" && route_vips "$1"
 }
 
 test_decap_of_kernel_tunnels() {

@@ -2,8 +2,9 @@
 /*
  * tun_encap: the sending end of an IP tunnel, for kernels without the ipip and ip6_tunnel
  * modules. Makes the TUN device NAME; each IP packet that the kernel routes into it goes to
- * DESTINATION inside another IP packet (RFC 2003, RFC 2473), by a raw socket. Runs until
- * SIGTERM, then prints how many packets it sent.
+ * DESTINATION inside another IP packet (RFC 2003, RFC 2473), by a raw socket, or with PORT
+ * inside a datagram to it (GUE, variant 1). Runs until SIGTERM, then prints how many
+ * packets it sent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,11 +56,11 @@ static int open_tun(const char *name)
 	return fd;
 }
 
-static struct addrinfo *find_address(const char *text)
+static struct addrinfo *find_address(const char *text, const char *port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST };
 	struct addrinfo *found = NULL;
-	int err = getaddrinfo(text, NULL, &hints, &found);
+	int err = getaddrinfo(text, port, &hints, &found);
 
 	if (!err)
 		return found;
@@ -74,6 +75,17 @@ static int open_raw(const struct addrinfo *from, int proto)
 
 	if (fd < 0)
 		fail("raw socket");
+	if (bind(fd, from->ai_addr, from->ai_addrlen))
+		fail("outer source");
+	return fd;
+}
+
+static int open_udp(const struct addrinfo *from)
+{
+	int fd = socket(from->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		fail("UDP socket");
 	if (bind(fd, from->ai_addr, from->ai_addrlen))
 		fail("outer source");
 	return fd;
@@ -111,16 +123,16 @@ int main(int argc, char **argv)
 	struct addrinfo *from;
 	struct tunnel tunnel;
 
-	if (argc != 4) {
-		fputs("usage: tun_encap NAME SOURCE DESTINATION\n", stderr);
+	if (argc != 4 && argc != 5) {
+		fputs("usage: tun_encap NAME SOURCE DESTINATION [PORT]\n", stderr);
 		return 2;
 	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	from = find_address(argv[2]);
-	tunnel.to = find_address(argv[3]);
-	tunnel.ip4_fd = open_raw(from, IPPROTO_IPIP);
-	tunnel.ip6_fd = open_raw(from, IPPROTO_IPV6);
+	from = find_address(argv[2], NULL);
+	tunnel.to = find_address(argv[3], argv[4]);
+	tunnel.ip4_fd = argv[4] ? open_udp(from) : open_raw(from, IPPROTO_IPIP);
+	tunnel.ip6_fd = argv[4] ? tunnel.ip4_fd : open_raw(from, IPPROTO_IPV6);
 	tunnel.tun_fd = open_tun(argv[1]);
 	freeaddrinfo(from);
 	printf("%llu\n", run_tunnel(&tunnel));
