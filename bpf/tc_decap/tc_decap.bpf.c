@@ -128,8 +128,8 @@ static __always_inline int cut(struct __sk_buff *skb, const struct tunnel *tunne
 		return bpf_skb_adjust_room(skb, -len, BPF_ADJ_ROOM_MAC, ROOM_FLAGS);
 	/* What a device verified first was UDP's checksum, or that there is none. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
-	/* The kernel leaves no less than an IP header; so short a packet has no checksum. */
-	if (inner_len < least + CUT_MORE)
+	/* The kernel leaves no less than an IP header; so short an inner packet has no checksum. */
+	if (!(tunnel->flags & TUNNEL_SUM) || inner_len < least + CUT_MORE)
 		return bpf_skb_adjust_room(skb, -len, BPF_ADJ_ROOM_MAC, ROOM_FLAGS);
 	return cut_gue(skb, len, ETH_HLEN + len);
 }

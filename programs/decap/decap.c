@@ -207,28 +207,45 @@ static struct element end_of(const struct decap_maps *maps, const struct decap_p
 	};
 }
 
-int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
-		  struct slot_reason *why)
+/*
+ * Packets go by what they found, for as long as the stamp is the same. One that stays odd,
+ * as this process was ended, has them look each time.
+ */
+static int change_ends(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		       int (*change)(const struct element *, struct slot_reason *),
+		       struct slot_reason *why)
 {
 	char text[DECAP_PREFIX_TEXT_MAX];
 	struct decap_address address;
 	struct element element = end_of(maps, prefix, &address);
+	struct decap_control control;
+	int err = decap_control_get(maps, why, &control), end_err;
+	struct slot_reason end_why;
 
+	if (err)
+		return err;
 	decap_prefix_format(prefix, text);
 	element.text = text;
-	return add_element(&element, why);
+	control.stamp |= 1;
+	err = decap_control_set(maps, &control, why);
+	if (err)
+		return err;
+	err = change(&element, why);
+	control.stamp++;
+	end_err = decap_control_set(maps, &control, err ? &end_why : why);
+	return err ? err : end_err;
+}
+
+int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+		  struct slot_reason *why)
+{
+	return change_ends(maps, prefix, add_element, why);
 }
 
 int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
 		  struct slot_reason *why)
 {
-	char text[DECAP_PREFIX_TEXT_MAX];
-	struct decap_address address;
-	struct element element = end_of(maps, prefix, &address);
-
-	decap_prefix_format(prefix, text);
-	element.text = text;
-	return del_element(&element, why);
+	return change_ends(maps, prefix, del_element, why);
 }
 
 /* --- what is asked for only where there is any ------------------------------------------------ */

@@ -65,7 +65,7 @@ int decap_served_get(const struct decap_maps *maps, struct slot_reason *why,
 
 /*
  * decap_end_add - let tunnels end at @prefix; once more is no error. decap_end_del - no longer.
- * Returns 0, -ENOENT where none did, -errno; says why.
+ * Returns 0, -ENOENT where none did, -errno; says why. The caller holds program_maps_lock().
  */
 int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
 		  struct slot_reason *why);
@@ -74,7 +74,7 @@ int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *pref
 
 /*
  * The same of inner destinations and of this host's ids. The first and the last one change
- * whether they are asked for at all: the caller holds program_maps_lock().
+ * whether they are asked for at all. Likewise under the lock.
  */
 int decap_served_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
 		     struct slot_reason *why);

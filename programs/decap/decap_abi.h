@@ -62,7 +62,17 @@ struct decap_control {
 	__be16 gue_port; /* UDP port of GUE; 0: none, GUE is left alone */
 	__u8 flags;	 /* enum decap_flag */
 	__u8 tcp_option; /* kind of the TCP option with the server's id; 0: the one below */
-	__u32 pad;	 /* 0 */
+	__u32 stamp;	 /* of the tunnel addresses: odd while they change, then another one */
+};
+
+/*
+ * Value of decap_known (per-CPU array of one), the program's own: the last outer destination
+ * that it looked up with success. Holds while @stamp is the one above, and 1.
+ */
+struct decap_known {
+	__u32 dest[4]; /* as in decap_addrs */
+	__u32 stamp;
+	__u32 pad;
 };
 
 #define DECAP_TCP_OPTION 0xb7 /* Katran's */
@@ -131,5 +141,6 @@ _Static_assert(DECAP_CONGESTED == 24, "a number that was given out stays");
 _Static_assert(sizeof(struct decap_address) == 16, "key of decap_addrs");
 _Static_assert(sizeof(struct decap_prefix) == 24, "key of decap_prefixes and decap_served");
 _Static_assert(sizeof(struct decap_control) == 8, "value of decap_control");
+_Static_assert(sizeof(struct decap_known) == 24, "value of decap_known");
 
 #endif

@@ -18,6 +18,8 @@ static struct program_bed bed;
 static int set_up(void **state)
 {
 	(void)state;
+	/* What a CPU found it does not look up again. */
+	progrun_stay();
 	program_bed_open(&bed, &decap_cli, progrun_open("bpf/decap.bpf.o"));
 	return 0;
 }
@@ -224,6 +226,47 @@ static void an_address_takes_effect_at_once(void **state)
 				"misrouted         noted               0                0\n");
 }
 
+static void an_address_that_is_taken_away_ends_none_at_once(void **state)
+{
+	const int prog_fd = progrun_fd(bed.object, "decap");
+
+	(void)state;
+	program_bed_assert_runs(&bed, "addr add " DECAP_LOCAL4 " 192.0.2.0/24", "");
+	run_tunnel_packet(prog_fd);
+	program_bed_assert_runs(&bed, "addr del " DECAP_LOCAL4, "");
+	run_tunnel_packet(prog_fd);
+	program_bed_assert_runs(&bed, "addr del 192.0.2.0/24", "");
+	run_tunnel_packet(prog_fd);
+	assert_int_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "ip4_in_ip4        pass                2 "));
+	assert_non_null(strstr(bed.out, "not_local         left                1 "));
+}
+
+/* As a command leaves it that was ended half way. */
+static void packets_look_each_time_while_addresses_change(void **state)
+{
+	const struct decap_maps maps = decap_case_maps(bed.object);
+	const int prog_fd = progrun_fd(bed.object, "decap");
+	struct decap_control control;
+	struct decap_address address;
+	struct decap_prefix prefix;
+	struct slot_reason why = {};
+
+	(void)state;
+	program_bed_assert_runs(&bed, "addr add " DECAP_LOCAL4, "");
+	assert_int_equal(decap_control_get(&maps, &why, &control), 0);
+	control.stamp |= 1;
+	assert_int_equal(decap_control_set(&maps, &control, &why), 0);
+	run_tunnel_packet(prog_fd);
+	assert_int_equal(decap_prefix_parse(DECAP_LOCAL4, &why, &prefix), 0);
+	assert_true(decap_prefix_to_address(&prefix, &address));
+	assert_int_equal(bpf_map_delete_elem(maps.addresses, &address), 0);
+	run_tunnel_packet(prog_fd);
+	assert_int_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "ip4_in_ip4        pass                1 "));
+	assert_non_null(strstr(bed.out, "not_local         left                1 "));
+}
+
 static void json_of_list_and_stats(void **state)
 {
 	json_t *root;
@@ -276,6 +319,8 @@ int main(void)
 	ADD(one_wrong_setting_changes_none);
 	ADD(an_empty_list_is_not_asked_for);
 	ADD(an_address_takes_effect_at_once);
+	ADD(an_address_that_is_taken_away_ends_none_at_once);
+	ADD(packets_look_each_time_while_addresses_change);
 	ADD(json_of_list_and_stats);
 	ADD(a_new_version_goes_on_with_addresses_and_counters);
 	return tap_run(&plan, "decap_cli", 1);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* decap: GUE, prefixes, what is served, strictness, and ids of servers in inner TCP. */
+/* decap: GUE of both variants, byte for byte. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "tests/support/decap_case.h"
 #include "tests/support/tap.h"
-
-#define GUE_PORT 6080
-#define ETH_LEN 14
 
 static void gue(const struct decap_maps *maps)
 {
@@ -23,90 +20,59 @@ static void strict(const struct decap_maps *maps)
 
 /* --- GUE ------------------------------------------------------------------------------------- */
 
-static void plain4(struct packet *p)
-{
-	decap_start4(p);
-	packet_eth(p);
-}
-
-static void plain6(struct packet *p)
-{
-	decap_start6(p);
-	packet_eth(p);
-}
-
-static void variant1(struct packet *p)
-{
-	packet_udp(p, 50000, GUE_PORT);
-}
-
-/* @first: version, control bit and words of extensions, which follow. */
-static void variant0(struct packet *p, uint8_t first, uint8_t proto)
-{
-	size_t words = first & 0x1f;
-	unsigned char *gue;
-
-	memset(packet_push(p, words * 4), 0xee, words * 4);
-	gue = packet_push(p, 4);
-	gue[0] = first;
-	gue[1] = proto;
-	gue[2] = words ? 0x80 : 0;
-	packet_udp(p, 50000, GUE_PORT);
-}
-
 static void gue4_in_ip4(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish4(p);
 }
 
 static void gue6_in_ip6(struct packet *p)
 {
 	decap_start6(p);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish6(p);
 }
 
 static void gue4_in_ip6(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish6(p);
 }
 
 static void gue6_in_ip4(struct packet *p)
 {
 	decap_start6(p);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish4(p);
 }
 
 static void header4_in_ip4(struct packet *p)
 {
 	decap_start4(p);
-	variant0(p, 0, IPPROTO_IPIP);
+	decap_variant0(p, 0, IPPROTO_IPIP);
 	decap_finish4(p);
 }
 
 static void header6_in_ip6(struct packet *p)
 {
 	decap_start6(p);
-	variant0(p, 0, IPPROTO_IPV6);
+	decap_variant0(p, 0, IPPROTO_IPV6);
 	decap_finish6(p);
 }
 
 static void extended4_in_ip6(struct packet *p)
 {
 	decap_start4(p);
-	variant0(p, 2, IPPROTO_IPIP);
+	decap_variant0(p, 2, IPPROTO_IPIP);
 	decap_finish6(p);
 }
 
 static void much_extended6_in_ip4(struct packet *p)
 {
 	decap_start6(p);
-	variant0(p, 0x1f, IPPROTO_IPV6);
+	decap_variant0(p, 0x1f, IPPROTO_IPV6);
 	decap_finish4(p);
 }
 
@@ -120,7 +86,7 @@ static void tag_twice(struct packet *p)
 static void tagged_gue6_in_ip4(struct packet *p)
 {
 	decap_start6(p);
-	variant0(p, 1, IPPROTO_IPV6);
+	decap_variant0(p, 1, IPPROTO_IPV6);
 	packet_ip4(p, &decap_outer4);
 	tag_twice(p);
 }
@@ -134,21 +100,21 @@ static void tagged_plain6(struct packet *p)
 static void control_message(struct packet *p)
 {
 	packet_start(p, "a control message", 17);
-	variant0(p, 0x20, 1);
+	decap_variant0(p, 0x20, 1);
 	decap_finish4(p);
 }
 
 static void another_protocol(struct packet *p)
 {
 	packet_start(p, "neither IPv4 nor IPv6", 21);
-	variant0(p, 0, IPPROTO_GRE);
+	decap_variant0(p, 0, IPPROTO_GRE);
 	decap_finish4(p);
 }
 
 static void version2(struct packet *p)
 {
 	decap_start4(p);
-	variant0(p, 0x80, IPPROTO_IPIP);
+	decap_variant0(p, 0x80, IPPROTO_IPIP);
 	decap_finish4(p);
 }
 
@@ -156,7 +122,7 @@ static void version1_of_ip5(struct packet *p)
 {
 	decap_start4(p);
 	packet_bytes(p)[0] = 0x55;
-	variant1(p);
+	decap_variant1(p);
 	decap_finish4(p);
 }
 
@@ -164,7 +130,7 @@ static void version1_of_ip5(struct packet *p)
 static void header_beyond_the_datagram(struct packet *p)
 {
 	decap_start4(p);
-	variant0(p, 0, IPPROTO_IPIP);
+	decap_variant0(p, 0, IPPROTO_IPIP);
 	packet_bytes(p)[8] = 0x1f;
 	decap_finish4(p);
 }
@@ -172,7 +138,7 @@ static void header_beyond_the_datagram(struct packet *p)
 static void empty_datagram(struct packet *p)
 {
 	packet_start(p, "", 0);
-	packet_udp(p, 50000, GUE_PORT);
+	packet_udp(p, 50000, DECAP_GUE_PORT);
 	decap_finish4(p);
 }
 
@@ -187,7 +153,7 @@ static void set_udp_len(struct packet *p, uint16_t len)
 static void datagram_beyond_the_packet(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	set_udp_len(p, (uint16_t)(p->len + 1));
 	decap_finish4(p);
 }
@@ -195,7 +161,7 @@ static void datagram_beyond_the_packet(struct packet *p)
 static void datagram_of_no_length(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	set_udp_len(p, 0);
 	decap_finish4(p);
 }
@@ -203,7 +169,7 @@ static void datagram_of_no_length(struct packet *p)
 static void inner_beyond_the_datagram(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	set_udp_len(p, (uint16_t)(p->len - 1));
 	decap_finish4(p);
 }
@@ -211,14 +177,14 @@ static void inner_beyond_the_datagram(struct packet *p)
 static void ip6_called_ip4(struct packet *p)
 {
 	decap_start6(p);
-	variant0(p, 0, IPPROTO_IPIP);
+	decap_variant0(p, 0, IPPROTO_IPIP);
 	decap_finish4(p);
 }
 
 static void another_port(struct packet *p)
 {
 	decap_start4(p);
-	packet_udp(p, 50000, GUE_PORT + 1);
+	packet_udp(p, 50000, DECAP_GUE_PORT + 1);
 	decap_finish4(p);
 }
 
@@ -228,7 +194,7 @@ static void to_another_address(struct packet *p)
 
 	outer.dst = "192.0.2.200";
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &outer);
 	packet_eth(p);
 }
@@ -239,7 +205,7 @@ static void first_part(struct packet *p)
 
 	outer.fragment = 0x2000;
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &outer);
 	packet_eth(p);
 }
@@ -250,7 +216,7 @@ static void later_part(struct packet *p)
 
 	outer.fragment = 5;
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &outer);
 	packet_eth(p);
 }
@@ -261,7 +227,7 @@ static void outer_options(struct packet *p)
 
 	outer.options_len = 4;
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &outer);
 	packet_eth(p);
 }
@@ -270,14 +236,14 @@ static void tunnel_in_gue(struct packet *p)
 {
 	decap_start4(p);
 	packet_ip4(p, &decap_outer4);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish4(p);
 }
 
 static void gue_in_tunnel(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &decap_outer4);
 	decap_finish4(p);
 }
@@ -285,7 +251,7 @@ static void gue_in_tunnel(struct packet *p)
 static void plain_gue(struct packet *p)
 {
 	decap_start4(p);
-	variant1(p);
+	decap_variant1(p);
 	decap_finish4(p);
 }
 
@@ -299,7 +265,7 @@ static void congested_gue(struct packet *p)
 	packet_start(p, "hello", 5);
 	packet_udp(p, 40000, 53);
 	packet_ip6(p, &inner);
-	variant1(p);
+	decap_variant1(p);
 	packet_ip4(p, &outer);
 	packet_eth(p);
 }
@@ -315,237 +281,22 @@ static void congested_plain(struct packet *p)
 	packet_eth(p);
 }
 
-/* --- where tunnels end ----------------------------------------------------------------------- */
-
-static void prefix4(const struct decap_maps *maps)
-{
-	decap_case_add(maps, "198.51.100.0/24");
-}
-
-static void prefix6(const struct decap_maps *maps)
-{
-	decap_case_add(maps, "2001:db8:100::/40");
-}
-
-static void all_of_ip6(const struct decap_maps *maps)
-{
-	decap_case_add(maps, "::/0");
-}
-
-static void all_of_ip4(const struct decap_maps *maps)
-{
-	decap_case_add(maps, "0.0.0.0/0");
-}
-
-static void to_prefix4(struct packet *p, const char *dst)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.dst = dst;
-	decap_start4(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
-static void to_last_of_prefix4(struct packet *p)
-{
-	to_prefix4(p, "198.51.100.255");
-}
-
-static void to_next_of_prefix4(struct packet *p)
-{
-	to_prefix4(p, "198.51.101.0");
-}
-
-static void to_prefix6(struct packet *p, const char *dst)
-{
-	struct packet_ip6 outer = decap_outer6;
-
-	outer.dst = dst;
-	decap_start6(p);
-	packet_ip6(p, &outer);
-	packet_eth(p);
-}
-
-static void to_last_of_prefix6(struct packet *p)
-{
-	to_prefix6(p, "2001:db8:1ff:ffff::1");
-}
-
-static void to_next_of_prefix6(struct packet *p)
-{
-	to_prefix6(p, "2001:db8:200::");
-}
-
-/* --- what is served -------------------------------------------------------------------------- */
-
-static void serve_both(const struct decap_maps *maps)
-{
-	decap_case_serve(maps, DECAP_LOCAL4);
-	decap_case_serve(maps, "2001:db8::/64");
-}
-
-static void serve_others(const struct decap_maps *maps)
-{
-	decap_case_serve(maps, "198.51.100.0/24");
-	decap_case_serve(maps, "2001:db8:1::/64");
-	/* IPv4 is not in it, whatever way IPv6 writes that. */
-	decap_case_serve(maps, "::/4");
-}
-
-static void serve_others_strictly(const struct decap_maps *maps)
-{
-	serve_others(maps);
-	strict(maps);
-}
-
-static void ip4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	decap_finish4(p);
-}
-
-static void ip6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	decap_finish6(p);
-}
-
-static void ip6_called_ip4_in_ip4(struct packet *p)
-{
-	decap_start6(p);
-	p->proto = IPPROTO_IPIP;
-	decap_finish4(p);
-}
-
-static void nested(struct packet *p)
-{
-	decap_start4(p);
-	packet_ip4(p, &decap_outer4);
-	decap_finish4(p);
-}
-
-/* --- ids of servers -------------------------------------------------------------------------- */
-
-static void id_100(const struct decap_maps *maps)
-{
-	struct slot_reason why = {};
-
-	assert_int_equal(decap_id_add(maps, 100, &why), 0);
-}
-
-static void id_100_in_gue(const struct decap_maps *maps)
-{
-	id_100(maps);
-	gue(maps);
-}
-
-static void id_100_of_another_option(const struct decap_maps *maps)
-{
-	id_100(maps);
-	decap_case_set(maps, "tcp-option=0xb8");
-}
-
-#define OPTIONS_LEN 12
-
-/* An inner segment whose options are two to fill up, the id's, and the end. */
-static void start_with_id(struct packet *p, uint32_t id, uint8_t flags)
-{
-	unsigned char payload[OPTIONS_LEN + 5] = { 1, 1, 0xb7, 6 };
-
-	memcpy(payload + 4, &id, sizeof(id));
-	memcpy(payload + OPTIONS_LEN, "hello", 5);
-	packet_start(p, payload, sizeof(payload));
-	packet_tcp(p, 40000, 80, flags);
-	packet_bytes(p)[12] = (20 + OPTIONS_LEN) / 4 << 4;
-}
-
-static void plain_id(struct packet *p, uint32_t id, uint8_t flags)
-{
-	start_with_id(p, id, flags);
-	packet_ip4(p, &decap_inner4);
-	packet_eth(p);
-}
-
-static void id4(struct packet *p, uint32_t id, uint8_t flags)
-{
-	start_with_id(p, id, flags);
-	packet_ip4(p, &decap_inner4);
-	decap_finish4(p);
-}
-
-#define ACK 0x10
-#define SYN 0x02
-
-static void own_id(struct packet *p)
-{
-	id4(p, 100, ACK);
-}
-
-static void plain_own_id(struct packet *p)
-{
-	plain_id(p, 100, ACK);
-}
-
-static void other_id(struct packet *p)
-{
-	id4(p, 101, ACK);
-}
-
-static void plain_other_id(struct packet *p)
-{
-	plain_id(p, 101, ACK);
-}
-
-static void other_id_in_syn(struct packet *p)
-{
-	id4(p, 101, SYN);
-}
-
-static void plain_other_id_in_syn(struct packet *p)
-{
-	plain_id(p, 101, SYN);
-}
-
-static void id_0(struct packet *p)
-{
-	id4(p, 0, ACK);
-}
-
-static void plain_id_0(struct packet *p)
-{
-	plain_id(p, 0, ACK);
-}
-
-static void other_id_in_gue6(struct packet *p)
-{
-	start_with_id(p, 101, ACK);
-	packet_ip6(p, &decap_inner6);
-	variant0(p, 0x1f, IPPROTO_IPV6);
-	decap_finish6(p);
-}
-
-static void plain_other_id6(struct packet *p)
-{
-	start_with_id(p, 101, ACK);
-	packet_ip6(p, &decap_inner6);
-	packet_eth(p);
-}
-
 #define CASE(sentence, ...) { .name = #sentence, __VA_ARGS__ }
 #define LEFT(sentence, build, reason, ...) CASE(sentence, build, NULL, reason, NULL, __VA_ARGS__)
 
 static const struct decap_case cases[] = {
-	CASE(takes_ip4_out_of_gue, gue4_in_ip4, plain4, DECAP_GUE4_IN_IP4, NULL, gue),
-	CASE(takes_ip6_out_of_gue, gue6_in_ip6, plain6, DECAP_GUE6_IN_IP6, NULL, gue),
-	CASE(takes_ip4_out_of_gue_over_ip6, gue4_in_ip6, plain4, DECAP_GUE4_IN_IP6, NULL, gue),
-	CASE(takes_ip6_out_of_gue_over_ip4, gue6_in_ip4, plain6, DECAP_GUE6_IN_IP4, NULL, gue),
-	CASE(takes_ip4_out_from_behind_a_header, header4_in_ip4, plain4, DECAP_GUE4_IN_IP4, NULL,
+	CASE(takes_ip4_out_of_gue, gue4_in_ip4, decap_plain4, DECAP_GUE4_IN_IP4, NULL, gue),
+	CASE(takes_ip6_out_of_gue, gue6_in_ip6, decap_plain6, DECAP_GUE6_IN_IP6, NULL, gue),
+	CASE(takes_ip4_out_of_gue_over_ip6, gue4_in_ip6, decap_plain4, DECAP_GUE4_IN_IP6, NULL,
 	     gue),
-	CASE(takes_ip6_out_from_behind_a_header, header6_in_ip6, plain6, DECAP_GUE6_IN_IP6, NULL,
+	CASE(takes_ip6_out_of_gue_over_ip4, gue6_in_ip4, decap_plain6, DECAP_GUE6_IN_IP4, NULL,
 	     gue),
-	CASE(looks_behind_extensions, extended4_in_ip6, plain4, DECAP_GUE4_IN_IP6, NULL, gue),
-	CASE(looks_behind_as_many_extensions_as_there_can_be, much_extended6_in_ip4, plain6,
+	CASE(takes_ip4_out_from_behind_a_header, header4_in_ip4, decap_plain4, DECAP_GUE4_IN_IP4,
+	     NULL, gue),
+	CASE(takes_ip6_out_from_behind_a_header, header6_in_ip6, decap_plain6, DECAP_GUE6_IN_IP6,
+	     NULL, gue),
+	CASE(looks_behind_extensions, extended4_in_ip6, decap_plain4, DECAP_GUE4_IN_IP6, NULL, gue),
+	CASE(looks_behind_as_many_extensions_as_there_can_be, much_extended6_in_ip4, decap_plain6,
 	     DECAP_GUE6_IN_IP4, NULL, gue),
 	CASE(keeps_the_tags_of_gue, tagged_gue6_in_ip4, tagged_plain6, DECAP_GUE6_IN_IP4, NULL,
 	     gue),
@@ -571,43 +322,6 @@ static const struct decap_case cases[] = {
 	LEFT(does_not_know_a_later_part_of_gue, later_part, DECAP_UNCOUNTED, gue),
 	LEFT(leaves_gue_behind_options, outer_options, DECAP_OPTIONS, gue),
 	LEFT(leaves_a_tunnel_in_gue, tunnel_in_gue, DECAP_NESTED, gue),
-
-	CASE(finds_an_ip4_prefix, to_last_of_prefix4, plain4, DECAP_IP4_IN_IP4, NULL, prefix4),
-	CASE(finds_an_ip6_prefix, to_last_of_prefix6, plain6, DECAP_IP6_IN_IP6, NULL, prefix6),
-	LEFT(ends_with_an_ip4_prefix, to_next_of_prefix4, DECAP_NOT_LOCAL, prefix4),
-	LEFT(ends_with_an_ip6_prefix, to_next_of_prefix6, DECAP_NOT_LOCAL, prefix6),
-	CASE(finds_all_of_ip4, to_next_of_prefix4, plain4, DECAP_IP4_IN_IP4, NULL, all_of_ip4),
-	CASE(finds_all_of_ip6, to_next_of_prefix6, plain6, DECAP_IP6_IN_IP6, NULL, all_of_ip6),
-	LEFT(does_not_find_ip4_in_all_of_ip6, to_next_of_prefix4, DECAP_NOT_LOCAL, all_of_ip6),
-	LEFT(does_not_find_ip6_in_all_of_ip4, to_next_of_prefix6, DECAP_NOT_LOCAL, all_of_ip4),
-
-	CASE(takes_out_ip4_that_is_served, ip4_in_ip4, plain4, DECAP_IP4_IN_IP4, NULL, serve_both),
-	CASE(takes_out_ip6_that_is_served, ip6_in_ip6, plain6, DECAP_IP6_IN_IP6, NULL, serve_both),
-	LEFT(leaves_ip4_that_is_not_served, ip4_in_ip4, DECAP_NOT_SERVED, serve_others),
-	LEFT(leaves_ip6_that_is_not_served, ip6_in_ip6, DECAP_NOT_SERVED, serve_others),
-	LEFT(drops_ip4_that_is_not_served, ip4_in_ip4, DECAP_STRICT_NOT_SERVED,
-	     serve_others_strictly),
-	LEFT(drops_a_bad_inner_packet, ip6_called_ip4_in_ip4, DECAP_STRICT_BAD_INNER, strict),
-	LEFT(drops_a_part_of_a_tunnel, first_part, DECAP_STRICT_FRAGMENT, strict),
-	LEFT(drops_options, outer_options, DECAP_STRICT_OPTIONS, strict),
-	LEFT(drops_a_tunnel_in_a_tunnel, nested, DECAP_STRICT_NESTED, strict),
-	LEFT(drops_bad_gue, version2, DECAP_STRICT_BAD_GUE, strict),
-	LEFT(leaves_what_is_not_local_where_strict, to_another_address, DECAP_NOT_LOCAL, strict),
-	CASE(takes_out_what_is_good_where_strict, ip4_in_ip4, plain4, DECAP_IP4_IN_IP4, NULL,
-	     strict),
-
-	CASE(knows_its_own_id, own_id, plain_own_id, DECAP_IP4_IN_IP4, NULL, id_100,
-	     DECAP_SERVER_ID),
-	CASE(passes_and_counts_what_is_misrouted, other_id, plain_other_id, DECAP_IP4_IN_IP4, NULL,
-	     id_100, DECAP_SERVER_ID, DECAP_MISROUTED),
-	CASE(counts_what_is_misrouted_in_gue, other_id_in_gue6, plain_other_id6, DECAP_GUE6_IN_IP6,
-	     NULL, id_100_in_gue, DECAP_SERVER_ID, DECAP_MISROUTED),
-	CASE(looks_for_no_id_in_a_syn, other_id_in_syn, plain_other_id_in_syn, DECAP_IP4_IN_IP4,
-	     NULL, id_100),
-	CASE(takes_id_0_for_none, id_0, plain_id_0, DECAP_IP4_IN_IP4, NULL, id_100),
-	CASE(looks_for_no_id_where_it_has_none, other_id, plain_other_id, DECAP_IP4_IN_IP4),
-	CASE(looks_into_the_option_that_is_set, other_id, plain_other_id, DECAP_IP4_IN_IP4, NULL,
-	     id_100_of_another_option),
 };
 
 int main(void)

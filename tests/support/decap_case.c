@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/decap_case.h"
 
+#include <string.h>
+
 #include <linux/pkt_cls.h>
 
 #include <bpf/libbpf.h>
@@ -39,6 +41,36 @@ void decap_finish6(struct packet *p)
 {
 	packet_ip6(p, &decap_outer6);
 	packet_eth(p);
+}
+
+void decap_plain4(struct packet *p)
+{
+	decap_start4(p);
+	packet_eth(p);
+}
+
+void decap_plain6(struct packet *p)
+{
+	decap_start6(p);
+	packet_eth(p);
+}
+
+void decap_variant1(struct packet *p)
+{
+	packet_udp(p, 50000, DECAP_GUE_PORT);
+}
+
+void decap_variant0(struct packet *p, uint8_t first, uint8_t proto)
+{
+	size_t words = first & 0x1f;
+	unsigned char *gue;
+
+	memset(packet_push(p, words * 4), 0xee, words * 4);
+	gue = packet_push(p, 4);
+	gue[0] = first;
+	gue[1] = proto;
+	gue[2] = words ? 0x80 : 0;
+	packet_udp(p, 50000, DECAP_GUE_PORT);
 }
 
 struct decap_maps decap_case_maps(struct bpf_object *object)

@@ -10,6 +10,7 @@
 #define DECAP_LOCAL4 "192.0.2.1"
 #define DECAP_LOCAL6 "2001:db8::1"
 #define DECAP_UNCOUNTED (-1)
+#define DECAP_GUE_PORT 6080
 
 struct bpf_object;
 
@@ -33,6 +34,14 @@ void decap_start6(struct packet *p);
 /* decap_finish4 - put an outer IPv4 header and Ethernet around what is there; 6: IPv6. */
 void decap_finish4(struct packet *p);
 void decap_finish6(struct packet *p);
+
+/* decap_plain4, decap_plain6 - what is inside alone, with Ethernet around it. */
+void decap_plain4(struct packet *p);
+void decap_plain6(struct packet *p);
+/* decap_variant1 - UDP to DECAP_GUE_PORT around what is there. */
+void decap_variant1(struct packet *p);
+/* decap_variant0 - and a header of GUE: version, control bit and words of extensions in @first. */
+void decap_variant0(struct packet *p, uint8_t first, uint8_t proto);
 
 /* decap_case_maps - of a loaded object, which owns them. */
 struct decap_maps decap_case_maps(struct bpf_object *object);

@@ -26,7 +26,8 @@ enum tunnel_flag {
 	TUNNEL_INNER_IP6 = 1 << 2,
 	TUNNEL_CONGESTED = 1 << 3, /* the inner header is to say so */
 	TUNNEL_CUT = 1 << 4,	   /* what UDP's port is was out of reach */
-	TUNNEL_FLAGS = (1 << 5) - 1,
+	TUNNEL_SUM = 1 << 5,	   /* GUE's UDP has a checksum */
+	TUNNEL_FLAGS = (1 << 6) - 1,
 };
 
 /* What the outer headers said, and what is to be done. */
@@ -120,10 +121,32 @@ static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_i
 	return value && *value;
 }
 
+static __always_inline bool is_known(const struct decap_known *known, const struct tunnel *tunnel)
+{
+	return known->stamp == tunnel->control.stamp + 1 && known->dest[3] == tunnel->dest[3] &&
+	       known->dest[2] == tunnel->dest[2] && known->dest[1] == tunnel->dest[1] &&
+	       known->dest[0] == tunnel->dest[0];
+}
+
 static __always_inline bool ends_here(const struct tunnel *tunnel)
 {
-	return bpf_map_lookup_elem(&decap_addrs, tunnel->dest) ||
-	       is_in(&decap_prefixes, tunnel->dest, tunnel->flags & TUNNEL_IP6);
+	struct decap_known *known;
+	__u32 zero = 0;
+
+	known = bpf_map_lookup_elem(&decap_known, &zero);
+	if (!known)
+		return false;
+	if (is_known(known, tunnel))
+		return true;
+	if (!bpf_map_lookup_elem(&decap_addrs, tunnel->dest) &&
+	    !is_in(&decap_prefixes, tunnel->dest, tunnel->flags & TUNNEL_IP6))
+		return false;
+	/* While the addresses change this one may be gone already. */
+	if (tunnel->control.stamp & 1)
+		return true;
+	__builtin_memcpy(known->dest, tunnel->dest, sizeof(known->dest));
+	known->stamp = tunnel->control.stamp + 1;
+	return true;
 }
 
 /* Whether the outer packet is a tunnel that ends here and can be taken off; 0 if so. */
@@ -170,6 +193,8 @@ static __always_inline int read_gue(struct parse_cursor *cursor, struct tunnel *
 		return len == GUE_CONTROL ? DECAP_GUE_CONTROL : DECAP_BAD_GUE;
 	if (udp_len < sizeof(*udp) + len)
 		return DECAP_BAD_GUE;
+	if (udp->check)
+		tunnel->flags |= TUNNEL_SUM;
 	tunnel->payload.len = udp_len - sizeof(*udp) - len;
 	tunnel->payload.proto = proto;
 	cursor->pos += sizeof(*udp) + len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The maps of decap and of tc_decap. All but the counters are written by the control
+ * The maps of decap and of tc_decap. All but the last two are written by the control
  * plane and read here, for tunnel packets only.
  */
 #ifndef DECAP_DATA_MAPS_H
@@ -51,6 +51,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct decap_control);
 } decap_control SEC(".maps");
+
+/* Written and read here: nearly all tunnels of a host are to the same address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct decap_known);
+} decap_known SEC(".maps");
 
 /* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
 struct {
