@@ -140,8 +140,8 @@ test_features_are_those_of_the_kernel() {
 		"$(printf '6.6\n%s\n' "$(uname -r)" | sort -VC; echo $?)"
 	is "and netkit" \
 		"$(bed_get doctor '[.findings[].what | select(test("no netkit"))] | length')" \
-		"$(in_ns edge ip link add nk0 type netkit >/dev/null 2>&1; echo $((${?} > 0)))"
-	in_ns edge ip link del nk0 2>/dev/null
+		"$(in_ns edge ip link add pod0 type netkit >/dev/null 2>&1; echo $((${?} > 0)))"
+	in_ns edge ip link del pod0 2>/dev/null
 	return 0
 }
 
