@@ -7,6 +7,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/netns.h"
+#include "loader/lib/host/process.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
 
@@ -104,6 +105,17 @@ static int ask_programs(struct slot_ctl *ctl, size_t chain, struct slot_picture 
 	return 0;
 }
 
+/* In a container with processes of its own slotd's number is another one's, if anybody's. */
+static bool is_slotd(json_int_t pid)
+{
+	char text[SLOT_PROCESS_TEXT_MAX];
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, pid);
+	slot_process_format(number, text);
+	return strstr(text, "(slotd");
+}
+
 /* slotd's own netns, or the one that the chain names. */
 static size_t find_netns(const struct slot_netns_list *list, const json_t *chain, json_int_t pid)
 {
@@ -113,6 +125,8 @@ static size_t find_netns(const struct slot_netns_list *list, const json_t *chain
 	struct stat st;
 
 	snprintf(own, sizeof(own), "/proc/%" JSON_INTEGER_FORMAT "/ns/net", pid);
+	if (!path && !is_slotd(pid))
+		return SLOT_PICTURE_NOWHERE;
 	fd = slot_netns_open(path ? path : own);
 	if (fd < 0 || fstat(fd, &st))
 		return SLOT_PICTURE_NOWHERE;

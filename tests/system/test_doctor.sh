@@ -416,6 +416,20 @@ test_without_root() {
 		"not looked at: the interface of 'eth0': its network namespace was not seen"
 }
 
+# There slotd's number is another process's, or nobody's.
+test_in_a_container() {
+	local out
+
+	out=$(in_ns server unshare --pid --fork --mount-proc "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" doctor)
+	matches "root of a container is told that the chain was not seen" "$out" \
+		"not looked at: the interface of 'eth0': its network namespace was not seen"
+	out=$(in_ns edge unshare --pid --fork --mount-proc "$BED_BIN/slotctl" \
+		--socket "$BED_CTL_SOCKET" doctor)
+	matches "in slotd's own netns he finds the interface by its program" "$out" \
+		"looked at [0-9]+ network namespaces, 1 chain, 3 claims of programs$"
+}
+
 test_without_slotd() {
 	local out
 
