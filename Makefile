@@ -104,7 +104,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb bench-lb-http fuzz
+	bench-lb bench-lb-http bench-decap bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -122,6 +122,7 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
+.PHONY: bench-decap bench-plots run-bench-decap
 .PHONY: soak bench-chain bench-lb bench-lb-http install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
@@ -170,6 +171,12 @@ bench-lb: deps ## cost of the load balancer for each kind of packet, into build/
 bench-lb-http: deps ## what HTTP pays for the load balancer, into build/bench/lb_http.json
 	@$(MAKE) run-bench-lb-http
 
+bench-decap: deps ## cost of taking packets out of tunnels, into build/bench/decap.json
+	@$(MAKE) run-bench-decap
+
+bench-plots: ## pictures of what benchmarks left in build/bench
+	@tests/bench/plots.sh
+
 .PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain run-bench-lb
 .PHONY: run-bench-lb-http
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
@@ -204,6 +211,9 @@ run-bench-lb: all test-programs $(BENCH_BINS)
 
 run-bench-lb-http: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/lb_http.sh
+
+run-bench-decap: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/decap.sh
 
 # --- objects, archives, binaries ------------------------------------------------------------
 

@@ -4,6 +4,8 @@
 # What comes out of tunnels from the client to the server's addresses, which decap, or the
 # program that $DECAP names, takes apart at the edge. Sourced after bed.sh.
 
+EDGE4=192.0.2.1
+
 # reaches SENTENCE URL [CURL_OPTION...], and its opposite
 reaches() {
 	is "$1" "$(fetch "${@:2}")" 200
@@ -36,4 +38,13 @@ is_device_gone() {
 real_tunnel() {
 	modprobe -q "$2" 2>/dev/null
 	in_ns client ip link add name "$1" type "${@:3}" 2>"$BED/out" && route_vips "$1"
+}
+
+# encap_start: TCP from the client to VIP4 leaves in a tunnel to the edge, before it is
+# segmented; in GUE where its port is 9001
+encap_start() {
+	in_ns client tc qdisc add dev c0 clsact &&
+		in_ns client tc filter add dev c0 egress bpf direct-action \
+			object-file "$BED_PROGS/system/progs/tc_encap.bpf.o" section tc ||
+		bail "the client puts packets into tunnels"
 }

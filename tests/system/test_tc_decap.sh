@@ -26,7 +26,7 @@ setup() {
 	bed_slotd_fresh
 	nginx_start
 	add_vips
-	bed_ctl tc_decap addr add "$SERVER4" "$SERVER6" || bail "tunnels end at the edge"
+	bed_ctl tc_decap addr add "$SERVER4" "$SERVER6" "$EDGE4" || bail "tunnels end at the edge"
 }
 
 test_tunnels() {
@@ -111,15 +111,11 @@ upload() {
 }
 
 test_large_packets() {
-	local encap=$BED_PROGS/system/progs/tc_encap.bpf.o
-
 	bed_ctl tc_decap set gue-port="$GUE_PORT"
 	head -c $((MEGABYTES << 20)) /dev/urandom >"$BED/data"
 	leave_sums on
 	in_ns client ip link set c0 gso_max_size 32768
-	in_ns client tc qdisc add dev c0 clsact
-	in_ns client tc filter add dev c0 egress bpf direct-action object-file "$encap" section tc ||
-		bail "the client puts packets into tunnels"
+	encap_start
 	upload "IP in IP" ip4_in_ip4 9000
 	upload "GUE" gue4_in_ip4 9001
 	in_ns client tc qdisc del dev c0 clsact

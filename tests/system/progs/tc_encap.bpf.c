@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sending end of a tunnel that keeps segmentation for later: at TC egress, TCP over
- * IPv4 goes to 198.51.100.2 in IP in IP, or in GUE where its port is 9001. As a tunnel
- * device does with a sender's large packets.
+ * The sending end of a tunnel that keeps segmentation for later: at TC egress, TCP to
+ * 198.51.100.80 goes to the edge, 192.0.2.1, in IP in IP, or in GUE where its port is 9001.
+ * As a tunnel device does with a sender's large packets.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -15,7 +15,7 @@
 #include "bpf/encap.h"
 
 #define VIP bpf_htonl(0xc6336450)    /* 198.51.100.80 */
-#define SERVER bpf_htonl(0xc6336402) /* 198.51.100.2 */
+#define EDGE bpf_htonl(0xc0000201)   /* 192.0.2.1 */
 #define CLIENT bpf_htonl(0xc0000202) /* 192.0.2.2 */
 #define GUE_PORT 6080
 #define PORT_OF_GUE 9001
@@ -32,7 +32,7 @@ static __always_inline int put_in(struct __sk_buff *skb, const void *outer, __u3
 SEC("tc")
 int tc_encap(struct __sk_buff *skb)
 {
-	struct encap encap = { .source[0] = CLIENT, .dest[0] = SERVER };
+	struct encap encap = { .source[0] = CLIENT, .dest[0] = EDGE };
 	struct encap_gue4 gue = {};
 	struct iphdr ip, outer;
 	struct tcphdr tcp;

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a packet pays for being taken out of its tunnel, and what a round trip of TCP does, by
+# who does it: XDP, TC, and on the VM's kernel its own tunnel device and FOU. Writes
+# build/bench/decap.json and prints it as tables. See docs/benchmarks.md.
+
+# shellcheck source=tests/bench/parts/bench.sh
+. "$(dirname "${BASH_SOURCE[0]}")/parts/bench.sh"
+
+# measure_round_trips: on this kernel, and in the guest
+measure_round_trips() {
+	local result=decap-rtt-$$.json
+
+	"$here/decap_rtt.sh" >"$out/decap-rtt.json" || die "no round trips"
+	# shellcheck disable=SC2016 # the guest knows where its results go
+	"$root/tests/vm/boot.sh" "$kernel" sh -c \
+		"tests/bench/decap_rtt.sh 300 >\"\$SLOTD_VM_RESULTS/$result\"" ||
+		die "no round trips in the guest"
+	mv "$root/build/vm/$kernel/results/$result" "$out/decap-rtt-vm.json"
+}
+
+report() {
+	printf '\nA packet, nanoseconds (kernel %s) and instructions (kernel %s); round trips\n' \
+		"$(jq -r .kernel "$out/decap.json")" "$(jq -r .vm_kernel "$out/decap.json")"
+	filter -r row_lines <"$out/decap.json" | columns
+}
+
+bench_run decap 3
+measure_round_trips
+jq -n --slurpfile all "$out/decap.json" --slurpfile here "$out/decap-rtt.json" \
+	--slurpfile guest "$out/decap-rtt-vm.json" -L "$root/tests/bench" \
+	'include "decap"; add_round_trips($all[0]; $here; $guest)' >"$out/decap-all.json"
+mv "$out/decap-all.json" "$out/decap.json"
+report
