@@ -335,6 +335,15 @@ static void add_members(struct daemon *daemon)
 	}
 }
 
+void lifecycle_follow_filters(struct daemon *daemon)
+{
+	size_t i;
+
+	for (i = 0; i < daemon->config.count; i++)
+		if (slot_chain_has_lost_filter(daemon->chains[i]))
+			follow_link(daemon, daemon->chains[i]);
+}
+
 void lifecycle_follow_links(struct daemon *daemon)
 {
 	size_t i;

@@ -14,4 +14,7 @@ void lifecycle_stop(struct daemon *daemon);
 /* lifecycle_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
 void lifecycle_follow_links(struct daemon *daemon);
 
+/* lifecycle_follow_filters - after filters came or went: put back those of chains. Logs. */
+void lifecycle_follow_filters(struct daemon *daemon);
+
 #endif

@@ -120,13 +120,31 @@ int links_fd(const struct mnl_socket *nl)
 	return mnl_socket_get_fd(nl);
 }
 
-/* Messages that were lost (ENOBUFS) are news too: what they said is looked up, not read. */
-void links_drain(struct mnl_socket *nl)
+/* The first tells of all: the kernel puts no other into one datagram with it. */
+static enum links_news read_news(const struct nlmsghdr *message, ssize_t size)
 {
+	bool is_of_filters = mnl_nlmsg_ok(message, (int)size) &&
+			     message->nlmsg_type >= RTM_NEWQDISC &&
+			     message->nlmsg_type <= RTM_GETTFILTER;
+
+	return is_of_filters ? LINKS_FILTERS : LINKS_ANY;
+}
+
+/* Messages that were lost (ENOBUFS) are news too: what they said is looked up, not read. */
+enum links_news links_drain(struct mnl_socket *nl)
+{
+	enum links_news news = LINKS_NONE;
 	char buffer[8192];
 	ssize_t n;
 
-	do
+	do {
 		n = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
-	while (n > 0 || (n < 0 && (errno == ENOBUFS || errno == EINTR || errno == ENOSPC)));
+		if (n < 0 && errno != ENOBUFS && errno != EINTR && errno != ENOSPC)
+			return news;
+		if (n < 0)
+			news = LINKS_ANY;
+		else if (n > 0 && news != LINKS_ANY)
+			news = read_news((const struct nlmsghdr *)buffer, n);
+	} while (n);
+	return news;
 }

@@ -31,7 +31,14 @@ void links_close(struct mnl_socket *nl);
 /* links_fd - to wait on for reading. */
 int links_fd(const struct mnl_socket *nl);
 
-/* links_drain - read everything that is queued; what matters is that there was news. */
-void links_drain(struct mnl_socket *nl);
+/* What there is news of. */
+enum links_news {
+	LINKS_NONE,
+	LINKS_FILTERS, /* filters and qdiscs, slotd's own among them, and nothing else */
+	LINKS_ANY,
+};
+
+/* links_drain - read everything that is queued; what matters is what there was news of. */
+enum links_news links_drain(struct mnl_socket *nl);
 
 #endif

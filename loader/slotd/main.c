@@ -136,8 +136,16 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *data
 	(void)source;
 	(void)fd;
 	(void)events;
-	links_drain(service->links);
-	lifecycle_follow_links(&service->daemon);
+	switch (links_drain(service->links)) {
+	case LINKS_ANY:
+		lifecycle_follow_links(&service->daemon);
+		break;
+	case LINKS_FILTERS:
+		lifecycle_follow_filters(&service->daemon);
+		break;
+	case LINKS_NONE:
+		break;
+	}
 	return 0;
 }
 

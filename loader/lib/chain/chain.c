@@ -194,6 +194,12 @@ enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain)
 	return SLOT_TC_TCX;
 }
 
+bool slot_chain_has_lost_filter(const struct slot_chain *chain)
+{
+	return slot_hook_is_tc(chain->hook) && chain->netlink_fd >= 0 &&
+	       !slot_chain_is_attached(chain);
+}
+
 static bool is_own(const struct slot_chain *chain, const struct slot_filter *filter)
 {
 	return chain->current && filter->prog_id == chain->current->root_id &&

@@ -135,6 +135,13 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain);
 
 /*
+ * slot_chain_has_lost_filter - whether the chain was attached by a filter, and somebody took
+ * that off. slot_chain_follow attaches it again; where that fails the filter is not lost any
+ * more, but not there, so that nobody tries at each news of filters, which trying makes.
+ */
+bool slot_chain_has_lost_filter(const struct slot_chain *chain);
+
+/*
  * slot_chain_filters - what the chain's interface runs at its TC hook, in the order in which
  * packets meet it. @ret_own is the place of the chain itself, or the count where it is not
  * among them. Returns 0 or -errno. @ret_filters: slot_filters_free.
