@@ -218,7 +218,7 @@ static int change_ends(const struct decap_maps *maps, const struct decap_prefix 
 	char text[DECAP_PREFIX_TEXT_MAX];
 	struct decap_address address;
 	struct element element = end_of(maps, prefix, &address);
-	struct decap_control control;
+	struct decap_control control = {};
 	int err = decap_control_get(maps, why, &control), end_err;
 	struct slot_reason end_why;
 
@@ -252,7 +252,7 @@ int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *pref
 
 static int set_flag(const struct decap_maps *maps, __u8 flag, bool is_set, struct slot_reason *why)
 {
-	struct decap_control control;
+	struct decap_control control = {};
 	int err = decap_control_get(maps, why, &control);
 
 	if (err || !(control.flags & flag) == !is_set)

@@ -194,6 +194,7 @@ static int read_state(const struct program_context *ctx, struct slot_reason *why
 	_cleanup_close_ int share = program_maps_share(ctx->map_dir);
 	int err = decap_maps_open(ctx->map_dir, false, why, &maps);
 
+	(void)share; /* held until this returns */
 	err = err ? err : decap_ends_get(&maps, why, &state->ends, &state->end_count);
 	err = err ? err : decap_served_get(&maps, why, &state->served, &state->served_count);
 	err = err ? err : decap_ids_get(&maps, why, state->ids, &state->id_count);

@@ -167,7 +167,7 @@ static int set_strict(const char *value, struct slot_reason *why, struct decap_c
 static int set_tcp_option(const char *value, struct slot_reason *why, struct decap_control *control)
 {
 	struct slot_reason unused;
-	__u32 kind;
+	__u32 kind = 0;
 
 	/* 0 and 1 end the list of options and fill it up. */
 	if (decap_id_parse(value, &unused, &kind) || kind < 2 || kind > UINT8_MAX)

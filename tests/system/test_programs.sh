@@ -112,6 +112,24 @@ test_decap() {
 	end_tunnel t6
 }
 
+test_decap_of_gue() {
+	bed_ctl decap addr add 198.51.100.0/24 "$SERVER6" >/dev/null
+	tunnel_start t4 "$CLIENT4" "$SERVER4" 6080
+	reaches_not "without its port GUE leads nowhere" "http://$VIP4/"
+	bed_ctl decap set gue-port=6080
+	tunnel_carries "GUE, IPv4 on IPv4" gue4_in_ip4 "$VIP4"
+	tunnel_carries "GUE, IPv6 on IPv4" gue6_in_ip4 "[$VIP6]"
+	end_tunnel t4
+	tunnel_start t6 "$CLIENT6" "$SERVER6" 6080
+	tunnel_carries "GUE, IPv6 on IPv6" gue6_in_ip6 "[$VIP6]"
+	bed_ctl decap serve add "$VIP6"
+	bed_ctl decap set strict=yes
+	reaches "an address that is served is reached" "http://[$VIP6]/"
+	reaches_not "one that is not is not" "http://$VIP4/"
+	matches "and what was for it is dropped" "$(decap_count drop_not_served)" '^[1-9]'
+	end_tunnel t6
+}
+
 test_load_inside_a_tunnel() {
 	local requests failed
 
