@@ -72,7 +72,7 @@ struct decap_control {
 struct decap_known {
 	__u32 dest[4]; /* as in decap_addrs */
 	__u32 stamp;
-	__u32 pad;
+	__u32 flags; /* of the packet that is looked at, see judge.h */
 };
 
 #define DECAP_TCP_OPTION 0xb7 /* Katran's */

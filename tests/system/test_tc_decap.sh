@@ -6,6 +6,8 @@
 # wrong with it shows at the server.
 
 DECAP=tc_decap
+# as every chain of TC programs is
+export SLOTD_TEST_ENGINE=fused
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/tunnels.sh
@@ -19,7 +21,6 @@ setup() {
 	cat >"$BED/slots.conf" <<-END
 		chain "eth0" {
 			hook = "tc-ingress"
-			engine = "$BED_ENGINE"
 			slot 3 { name = "tc_decap" object = "tc_decap.bpf.o" }
 		}
 	END

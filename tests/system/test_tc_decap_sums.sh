@@ -6,6 +6,8 @@
 # adds the bytes up and compares.
 
 DECAP=tc_decap
+# as every chain of TC programs is
+export SLOTD_TEST_ENGINE=fused
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/tunnels.sh
@@ -37,7 +39,6 @@ setup() {
 	cat >"$BED/slots.conf" <<-END
 		chain "vx0" {
 			hook = "tc-ingress"
-			engine = "$BED_ENGINE"
 			slot 2 { name = "before" object = "$STATE" }
 			slot 3 { name = "tc_decap" object = "tc_decap.bpf.o" }
 			slot 4 { name = "after" object = "$STATE" }

@@ -89,6 +89,22 @@ static __always_inline void join(struct parse_cursor *cursor, struct tunnel *tun
 	barrier_var(tunnel->outer_ecn);
 }
 
+/*
+ * forget_flags - make the ways that lead here one for the verifier, as parse_join() does for
+ * places: what it reads out of a map may be anything.
+ */
+static __always_inline void forget_flags(struct tunnel *tunnel)
+{
+	struct decap_known *known;
+	__u32 zero = 0;
+
+	known = bpf_map_lookup_elem(&decap_known, &zero);
+	if (!known)
+		return;
+	*(volatile __u32 *)&known->flags = tunnel->flags;
+	tunnel->flags = *(volatile __u32 *)&known->flags;
+}
+
 /* Whether UDP goes to the port of GUE. The cursor stays. */
 static __always_inline bool is_gue(const struct parse_cursor *cursor, struct tunnel *tunnel)
 {
@@ -309,7 +325,10 @@ static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tun
 		return ret;
 	if (!ret)
 		ret = judge_inner(cursor, tunnel);
-	return ret ? judge_strictly(tunnel, ret) : kind_of(tunnel->flags);
+	if (ret)
+		return judge_strictly(tunnel, ret);
+	forget_flags(tunnel);
+	return kind_of(tunnel->flags);
 }
 
 /* note_id - count the server's id @id, as read from inner TCP; 0: there was none. */
