@@ -439,6 +439,6 @@ test_without_slotd() {
 }
 
 # What other kernels tell in another way; what is judged does not depend on them.
-only_in_vm clean features_are_those_of_the_kernel rp_filter route_discard wildcard xdp_native
+only_in_vm clean features_are_those_of_the_kernel xdp_native
 
 bed_run
