@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Any bytes as a prefix, an id and a setting of decap: refused, or the same when read again. */
+#include <string.h>
+
+#include "programs/decap/decap.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_prefix(const char *text)
+{
+	struct decap_prefix prefix, same;
+	char again[DECAP_PREFIX_TEXT_MAX];
+	struct slot_reason why;
+
+	if (decap_prefix_parse(text, &why, &prefix))
+		return;
+	require(prefix.family == 4 || prefix.family == 6, "it is of a family");
+	require(prefix.len >= DECAP_FAMILY_BITS, "the family is exact");
+	require(prefix.len - DECAP_FAMILY_BITS <= (prefix.family == 4 ? 32 : 128), "it has bits");
+	decap_prefix_format(&prefix, again);
+	require(!decap_prefix_parse(again, &why, &same), "it can be read again");
+	require(!memcmp(&prefix, &same, sizeof(same)), "it is the same prefix");
+}
+
+static void check_id(const char *text)
+{
+	struct slot_reason why;
+	char again[16];
+	__u32 id, same;
+
+	if (decap_id_parse(text, &why, &id))
+		return;
+	require(id, "an id is not 0");
+	snprintf(again, sizeof(again), "%u", id);
+	require(!decap_id_parse(again, &why, &same) && same == id, "it is the same id");
+}
+
+static void check_setting(const char *text)
+{
+	const struct decap_control before = { .flags = DECAP_HAS_SERVED, .stamp = 7 };
+	struct decap_control control = before;
+	struct slot_reason why;
+
+	if (decap_control_parse(text, &why, &control)) {
+		require(!memcmp(&control, &before, sizeof(before)),
+			"what is refused changes nothing");
+		return;
+	}
+	require((control.flags | DECAP_STRICT) == (before.flags | DECAP_STRICT) &&
+			control.stamp == before.stamp,
+		"a setting changes no more than itself");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char text[128] = "";
+
+	memcpy(text, data, size < sizeof(text) ? size : sizeof(text) - 1);
+	check_prefix(text);
+	check_id(text);
+	check_setting(text);
+	return 0;
+}
