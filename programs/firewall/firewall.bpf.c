@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The firewall: allows and denies by source prefix and by destination port.
+ * The firewall: allows and denies by source prefix and by destination port, from
+ * lists, and what is on no list by a ruleset.
  *
  * Sources are judged before ports, and of several prefixes that hold a source
  * the longest decides; where one prefix or one port is on both lists, allow
- * wins. It keeps no state: answers to the host's own connections are judged
+ * wins. Of the ruleset's rules the first that matches decides. It keeps no state: answers to the host's own connections are judged
  * like any other packet. What it cannot read to the end, it drops.
  */
 #include <linux/bpf.h>
@@ -15,6 +16,9 @@
 #include "bpf/count.h"
 #include "bpf/manifest.h"
 #include "bpf/parse.h"
+#include "programs/firewall/data/act.h"
+#include "programs/firewall/data/find.h"
+#include "programs/firewall/data/key.h"
 #include "programs/firewall/firewall_abi.h"
 
 SLOT_NAME("firewall");
@@ -67,28 +71,90 @@ struct {
 	__type(value, struct slot_count);
 } fw_counts SEC(".maps");
 
-/* RFC 4861: router and neighbour solicitation and advertisement, redirect; never forwarded. */
-static __always_inline bool is_neighbour(const struct parse_cursor *cursor,
-					 const struct parse_payload *payload, __u8 hop_limit)
-{
-	struct icmp6hdr *icmp = cursor->pos;
+/* What is left of a packet when it has been read, for the rules. */
+struct judged {
+	__u64 key[KEY_ROOM];
+	__u64 len; /* of the packet, in bytes */
+	__u64 is_ip6;
+	__u64 is_neighbour;
+};
 
-	if (payload->proto != IPPROTO_ICMPV6 || is_later_part(payload) || hop_limit != 255)
-		return false;
-	if (payload->len < sizeof(*icmp) || (void *)(icmp + 1) > cursor->end)
-		return false;
-	return icmp->icmp6_type >= 133 && icmp->icmp6_type <= 137;
+/* No list and no setting decides about the packet. */
+#define UNDECIDED FIREWALL_COUNTER_COUNT
+
+/* RFC 4861: router and neighbour solicitation and advertisement, redirect; never forwarded. */
+static __always_inline bool is_neighbour(const struct parse_payload *payload, __u64 first_word,
+					 __u8 hop_limit)
+{
+	__u8 type = first_word >> (FW_DPORT_SHIFT + 8);
+
+	return payload->proto == IPPROTO_ICMPV6 && first_word >> FW_PORTS_SHIFT & 1 &&
+	       payload->len >= sizeof(struct icmp6hdr) && hop_limit == 255 && type >= 133 &&
+	       type <= 137;
 }
 
-static __always_inline enum firewall_counter judge_default(const struct parse_cursor *cursor,
-							   const struct parse_payload *payload,
-							   __u8 hop_limit)
+static __always_inline enum firewall_counter judge_default(const struct judged *judged,
+							   __u32 policy)
 {
-	if (!firewall_config.default_deny)
+	bool is_denied = policy ? policy == FW_DROP : firewall_config.default_deny;
+
+	if (!is_denied)
 		return FIREWALL_NO_RULE;
-	if (is_neighbour(cursor, payload, hop_limit))
-		return FIREWALL_NEIGHBOUR;
-	return FIREWALL_DENY_DEFAULT;
+	return judged->is_neighbour ? FIREWALL_NEIGHBOUR : FIREWALL_DENY_DEFAULT;
+}
+
+/* The rule's action, where it has one. */
+static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const struct judged *judged,
+						    __u32 bank, const struct fw_found *found)
+{
+	__u32 index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
+	bool is_accepted = FW_ANSWER_VERDICT(found->answer) == FW_ACCEPT;
+	struct fw_action *action = NULL;
+
+	if (FW_ANSWER_ACTION(found->answer))
+		action = bpf_map_lookup_elem(&fw_actions, &index);
+	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
+		send_sample(ctx, judged->len, bank, found->rule);
+	if (action && action->limit &&
+	    !is_within_limit(action, index, judged->key, judged->is_ip6))
+		return FIREWALL_DENY_LIMIT;
+	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;
+}
+
+/*
+ * However a packet was read, the verifier is to see the same from here on: it would
+ * walk all that follows once for each way.
+ */
+static __always_inline void forget_ways(struct judged *judged)
+{
+	for (int i = 0; i < KEY_ROOM; i++)
+		judged->key[i] = forget(judged->key[i]);
+	judged->len = forget(judged->len);
+	judged->is_ip6 = forget(judged->is_ip6);
+	judged->is_neighbour = forget(judged->is_neighbour);
+}
+
+static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
+{
+	__u32 zero = 0, *bank = bpf_map_lookup_elem(&fw_active, &zero), active;
+	struct fw_head *head;
+	struct fw_found found;
+
+	if (!bank)
+		return FIREWALL_DENY_DEFAULT;
+	active = *bank & (FW_BANKS - 1);
+	head = bpf_map_lookup_elem(&fw_heads, &active);
+	if (!head)
+		return FIREWALL_DENY_DEFAULT;
+	forget_ways(judged);
+	judged->key[0] |= get_interface(head, ctx->ingress_ifindex);
+	judged->key[0] = forget(judged->key[0]);
+	found = judged->is_ip6 ? find6(&head->forest6, judged->key) :
+				 find4(&head->forest4, judged->key);
+	if (found.rule >= FW_RULES_MAX)
+		return judge_default(judged, head->policy);
+	count_hit(active, found.rule, judged->len);
+	return refine(ctx, judged, active, &found);
 }
 
 /* The lists that a port is on. */
@@ -106,9 +172,9 @@ static __always_inline bool is_static_deny(__u8 proto, __u16 port)
 	       firewall_config.static_deny_proto == proto;
 }
 
-/* What is left when the source decided nothing. @hop_limit is IPv6's, 0 for IPv4. */
-static __always_inline enum firewall_counter
-judge_port(const struct parse_cursor *cursor, const struct parse_payload *payload, __u8 hop_limit)
+/* What is left when the source decided nothing. */
+static __always_inline enum firewall_counter judge_port(const struct parse_cursor *cursor,
+							const struct parse_payload *payload)
 {
 	__u16 port;
 	__u8 lists;
@@ -117,7 +183,7 @@ judge_port(const struct parse_cursor *cursor, const struct parse_payload *payloa
 		return FIREWALL_FRAGMENT;
 	if (is_later_part(payload) ||
 	    (payload->proto != IPPROTO_TCP && payload->proto != IPPROTO_UDP))
-		return judge_default(cursor, payload, hop_limit);
+		return UNDECIDED;
 
 	if (parse_port(cursor, payload, &port))
 		return FIREWALL_BAD_L4;
@@ -126,12 +192,11 @@ judge_port(const struct parse_cursor *cursor, const struct parse_payload *payloa
 		return FIREWALL_ALLOW_PORT;
 	if (lists & FIREWALL_DENY)
 		return FIREWALL_DENY_PORT;
-	if (is_static_deny(payload->proto, port))
-		return FIREWALL_DENY_STATIC;
-	return judge_default(cursor, payload, hop_limit);
+	return is_static_deny(payload->proto, port) ? FIREWALL_DENY_STATIC : UNDECIDED;
 }
 
-static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *cursor)
+static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *cursor,
+						       struct judged *judged)
 {
 	struct firewall_source4 source = { .prefix_len = 32 };
 	struct parse_payload payload;
@@ -141,13 +206,16 @@ static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *curs
 	if (parse_ip4(cursor, &ip, &payload))
 		return FIREWALL_BAD_IP4;
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
+	judged->key[0] = get_first_word(cursor, &payload);
+	judged->key[1] = get_address(&ip->saddr);
 	lists = bpf_map_lookup_elem(&fw_sources4, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;
-	return judge_port(cursor, &payload, 0);
+	return judge_port(cursor, &payload);
 }
 
-static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *cursor)
+static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *cursor,
+						       struct judged *judged)
 {
 	struct firewall_source6 source = { .prefix_len = 128 };
 	struct parse_payload payload;
@@ -159,13 +227,18 @@ static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *curs
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_IP6;
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
+	judged->key[0] = get_first_word(cursor, &payload);
+	for (int i = 0; i < 4; i++)
+		judged->key[1 + i] = get_address((__be64 *)&ip->saddr + i);
+	judged->is_neighbour = is_neighbour(&payload, judged->key[0], ip->hop_limit);
 	lists = bpf_map_lookup_elem(&fw_sources6, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;
-	return judge_port(cursor, &payload, ip->hop_limit);
+	return judge_port(cursor, &payload);
 }
 
-static __always_inline enum firewall_counter judge(struct parse_cursor *cursor)
+static __always_inline enum firewall_counter judge(struct parse_cursor *cursor,
+						   struct judged *judged)
 {
 	__be16 proto;
 	int err;
@@ -174,9 +247,10 @@ static __always_inline enum firewall_counter judge(struct parse_cursor *cursor)
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_ETHERNET;
 	if (proto == bpf_htons(ETH_P_IP))
-		return judge_ip4(cursor);
+		return judge_ip4(cursor, judged);
+	judged->is_ip6 = true;
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return judge_ip6(cursor);
+		return judge_ip6(cursor, judged);
 	return FIREWALL_NOT_IP;
 }
 
@@ -184,9 +258,12 @@ SEC("xdp")
 int firewall(struct xdp_md *ctx)
 {
 	struct parse_cursor cursor = parse_start(ctx);
-	enum firewall_counter reason = judge(&cursor);
+	struct judged judged = { .len = cursor.end - cursor.start };
+	enum firewall_counter reason = judge(&cursor, &judged);
 
-	count_packet(&fw_counts, reason, ctx->data_end - ctx->data);
+	if (reason == UNDECIDED)
+		reason = judge_rules(ctx, &judged);
+	count_packet(&fw_counts, reason, judged.len);
 	return reason < FIREWALL_FIRST_DROP ? XDP_PASS : XDP_DROP;
 }
 

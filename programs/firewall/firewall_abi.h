@@ -78,6 +78,7 @@ enum firewall_counter {
 	FIREWALL_ALLOW_PORT,   /* passed */
 	FIREWALL_NEIGHBOUR,    /* passed: IPv6 neighbour discovery that the default would deny */
 	FIREWALL_NOT_IP,       /* passed: ARP and all that is neither IPv4 nor IPv6 */
+	FIREWALL_ALLOW_RULE,   /* passed: by a rule of the ruleset */
 
 	FIREWALL_DENY_SOURCE = FIREWALL_FIRST_DROP,
 	FIREWALL_DENY_PORT,
@@ -89,6 +90,8 @@ enum firewall_counter {
 	FIREWALL_BAD_IP6,      /* version, payload length or an extension header is wrong */
 	FIREWALL_BAD_L4,       /* TCP or UDP header not whole within the IP payload */
 	FIREWALL_TOO_DEEP,     /* more VLAN tags or IPv6 extension headers than it looks behind */
+	FIREWALL_DENY_RULE,    /* a rule of the ruleset */
+	FIREWALL_DENY_LIMIT,   /* more than the limit of the rule that allows it */
 	FIREWALL_COUNTER_COUNT,
 };
 

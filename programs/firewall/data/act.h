@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What follows from a rule that was found: counting, limits, samples. */
+#ifndef FW_DATA_ACT_H
+#define FW_DATA_ACT_H
+
+#include "programs/firewall/data/find.h"
+
+/* Attempts at a bucket that other CPUs change at the same time. */
+#define BUCKET_TRIES 4
+
+static __always_inline void count_hit(__u32 bank, __u32 rule, __u64 bytes)
+{
+	__u32 group = (bank * FW_RULES_MAX + rule) / FW_HITS_GROUP, at = rule % FW_HITS_GROUP;
+	struct fw_hits *hits = bpf_map_lookup_elem(&fw_hits, &group);
+
+	if (!hits)
+		return;
+	hits->packets[at]++;
+	hits->bytes[at] += bytes;
+}
+
+/*
+ * Takes a packet's worth out of the bucket, which is the time up to which packets are
+ * paid for. A packet that finds no quiet moment in a few attempts counts as too much:
+ * so many at once are.
+ */
+static __always_inline bool take_packet(__u64 *bucket, const struct fw_action *action)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	for (int i = 0; i < BUCKET_TRIES; i++) {
+		__u64 before = *(volatile __u64 *)bucket, from = before > now ? before : now;
+
+		if (from - now > action->burst_ns)
+			return false;
+		if (__sync_val_compare_and_swap(bucket, before, from + action->packet_ns) == before)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline __u64 cut_prefix(__u64 addr, __u32 len)
+{
+	return len >= 64 ? addr : len ? addr & ~0ULL << (64 - len) : 0;
+}
+
+static __always_inline bool take_from_source(const struct fw_action *action, __u32 index,
+					     const __u64 *packet, bool is_ip6)
+{
+	__u32 len = is_ip6 ? action->source_len6 : action->source_len4;
+	struct fw_source_key key = { .bucket = index };
+	__u64 start = 0, *bucket;
+
+	/* The source comes first, of IPv4 in the upper half. */
+	key.addr[0] = cut_prefix(packet[1], len);
+	key.addr[1] = len > 64 ? cut_prefix(packet[2], len - 64) : 0;
+	bucket = bpf_map_lookup_elem(&fw_sources, &key);
+	if (!bucket) {
+		bpf_map_update_elem(&fw_sources, &key, &start, BPF_NOEXIST);
+		bucket = bpf_map_lookup_elem(&fw_sources, &key);
+	}
+	/* Gone already: the table turns over faster than packets come. */
+	return !bucket || take_packet(bucket, action);
+}
+
+static __always_inline bool is_within_limit(const struct fw_action *action, __u32 index,
+					    const __u64 *packet, bool is_ip6)
+{
+	__u64 *bucket;
+
+	if (action->limit == FW_LIMIT_SOURCE)
+		return take_from_source(action, index, packet, is_ip6);
+	bucket = bpf_map_lookup_elem(&fw_buckets, &index);
+	return bucket && take_packet(bucket, action);
+}
+
+static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 bank, __u32 rule)
+{
+	__u64 caught = len;
+	struct fw_sample *sample = bpf_ringbuf_reserve(&fw_samples, sizeof(*sample), 0);
+
+	if (!sample)
+		return;
+	sample->time_ns = bpf_ktime_get_ns();
+	sample->rule = rule;
+	sample->len = len;
+	sample->bank = bank;
+	/* The whole register is compared, as the helper's argument is a whole one. */
+	barrier_var(caught);
+	if (caught > FW_SAMPLE_BYTES)
+		caught = FW_SAMPLE_BYTES;
+	sample->caught = caught;
+	/* Of a frame that is shorter than the room the rest is not shown. */
+	if (caught && bpf_xdp_load_bytes(ctx, 0, sample->bytes, caught))
+		sample->caught = 0;
+	bpf_ringbuf_submit(sample, 0);
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Finding the first rule that matches a packet: the walk through the forest of fw_abi.h. */
+#ifndef FW_DATA_FIND_H
+#define FW_DATA_FIND_H
+
+#include "programs/firewall/data/maps.h"
+
+/* Words of a key, which are found by a number that the verifier does not know. */
+#define KEY_ROOM 8
+
+/*
+ * forget - to the verifier @number may be any from here on: it does not follow
+ * what is written to the stack in halves and read as a whole.
+ */
+static __always_inline __u64 forget(__u64 number)
+{
+	union {
+		__u32 halves[2];
+		__u64 whole;
+	} room;
+	volatile __u32 *halves = room.halves;
+
+	halves[0] = number;
+	halves[1] = number >> 32;
+	return *(volatile __u64 *)&room.whole;
+}
+
+struct fw_found {
+	__u64 rule; /* FW_RULES_MAX: none */
+	__u64 answer;
+};
+
+/*
+ * Not 0 where @port is not within the @span ports from @lo on. Without a branch, as
+ * every one of a match doubles what the verifier has to walk.
+ */
+static __always_inline __u64 get_distance(__u16 port, __u16 lo, __u16 span)
+{
+	__u64 off = (__u16)(port - lo), left = span - off;
+
+	barrier_var(left);
+	return left >> 63;
+}
+
+static __always_inline __u64 differ_in_ports(const struct fw_ports *ports, __u64 word)
+{
+	return get_distance(word >> FW_DPORT_SHIFT, ports->dport_lo, ports->dport_span) |
+	       get_distance(word >> FW_SPORT_SHIFT, ports->sport_lo, ports->sport_span);
+}
+
+/* The leaf that the key leads to; NULL where the tree is broken. */
+static __always_inline struct fw_node *walk_tree(const __u64 *key, __u32 root)
+{
+	__u32 index = root;
+
+	for (int i = 0; i <= FW_DEPTH_MAX; i++) {
+		struct fw_node *node = bpf_map_lookup_elem(&fw_nodes, &index);
+
+		if (!node || node->word == FW_LEAF)
+			return node;
+		index = node->base +
+			(key[node->word & (KEY_ROOM - 1)] >> (node->shift & 63) & node->mask);
+	}
+	return NULL;
+}
+
+static __always_inline bool is_match4(const struct fw_match4 *match, const __u64 *key)
+{
+	__u64 differ = (key[0] ^ match->bits[0].value) & match->bits[0].mask;
+
+	differ |= (key[1] ^ match->bits[1].value) & match->bits[1].mask;
+	differ |= differ_in_ports(&match->ports, key[0]);
+	return !differ;
+}
+
+static __always_inline bool is_match6(const struct fw_match6 *match, const __u64 *key)
+{
+	__u64 differ = 0;
+
+	for (int i = 0; i < FW_WORDS6; i++)
+		differ |= (key[i] ^ match->bits[i].value) & match->bits[i].mask;
+	differ |= differ_in_ports(&match->ports, key[0]);
+	return !differ;
+}
+
+/* Asks the matches of @leaf, in the order of their rules, up to the one found before. */
+#define ASK_LEAF(leaf, matches, is_match, key, found)                                              \
+	for (__u32 at = 0; at < FW_LEAF_MAX && at < (leaf)->mask; at++) {                          \
+		__u32 index = (leaf)->base + at, *item = bpf_map_lookup_elem(&fw_items, &index);   \
+		typeof(*(matches.value)) *match;                                                   \
+                                                                                                   \
+		if (!item)                                                                         \
+			break;                                                                     \
+		match = bpf_map_lookup_elem(&(matches), item);                                     \
+		if (!match || match->rule >= (found)->rule)                                        \
+			break;                                                                     \
+		if (is_match(match, key)) {                                                        \
+			(found)->rule = match->rule;                                               \
+			(found)->answer = match->answer;                                           \
+			break;                                                                     \
+		}                                                                                  \
+	}
+
+static __always_inline struct fw_found find4(const struct fw_forest_head *forest, const __u64 *key)
+{
+	struct fw_found found = { .rule = FW_RULES_MAX, .answer = FW_ACCEPT };
+
+	found.rule = forget(found.rule);
+	found.answer = forget(found.answer);
+	for (__u32 i = 0; i < FW_TREES_MAX && i < forest->count; i++) {
+		struct fw_node *leaf;
+
+		if (forest->trees[i].first_rule >= found.rule)
+			break;
+		leaf = walk_tree(key, forest->trees[i].root);
+		if (!leaf)
+			break;
+		ASK_LEAF(leaf, fw_matches4, is_match4, key, &found);
+		found.rule = forget(found.rule);
+		found.answer = forget(found.answer);
+	}
+	return found;
+}
+
+static __always_inline struct fw_found find6(const struct fw_forest_head *forest, const __u64 *key)
+{
+	struct fw_found found = { .rule = FW_RULES_MAX, .answer = FW_ACCEPT };
+
+	found.rule = forget(found.rule);
+	found.answer = forget(found.answer);
+	for (__u32 i = 0; i < FW_TREES_MAX && i < forest->count; i++) {
+		struct fw_node *leaf;
+
+		if (forest->trees[i].first_rule >= found.rule)
+			break;
+		leaf = walk_tree(key, forest->trees[i].root);
+		if (!leaf)
+			break;
+		ASK_LEAF(leaf, fw_matches6, is_match6, key, &found);
+		found.rule = forget(found.rule);
+		found.answer = forget(found.answer);
+	}
+	return found;
+}
+
+#endif

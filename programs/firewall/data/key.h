@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A packet as rules see it: the key of fw_abi.h. */
+#ifndef FW_DATA_KEY_H
+#define FW_DATA_KEY_H
+
+#include "bpf/parse.h"
+#include "programs/firewall/data/find.h"
+
+struct key_icmp {
+	__u8 type;
+	__u8 code;
+	__be16 sum;
+};
+
+static __always_inline __u64 get_ports(__u16 sport, __u16 dport)
+{
+	return (__u64)dport << FW_DPORT_SHIFT | (__u64)sport << FW_SPORT_SHIFT |
+	       1ULL << FW_PORTS_SHIFT;
+}
+
+static __always_inline __u64 get_icmp(const struct parse_cursor *cursor,
+				      const struct parse_payload *payload)
+{
+	struct key_icmp *icmp = cursor->pos;
+
+	if (payload->len < sizeof(*icmp) || (void *)(icmp + 1) > cursor->end)
+		return 0;
+	return get_ports(0, icmp->type << 8 | icmp->code);
+}
+
+static __always_inline __u64 get_udp(const struct parse_cursor *cursor)
+{
+	struct udphdr *udp = cursor->pos;
+
+	if ((void *)(udp + 1) > cursor->end)
+		return 0;
+	return get_ports(bpf_ntohs(udp->source), bpf_ntohs(udp->dest));
+}
+
+/* The TCP header's byte of flags. */
+#define KEY_TCP_FLAGS 13
+
+static __always_inline __u64 get_tcp(const struct parse_cursor *cursor)
+{
+	struct tcphdr *tcp = cursor->pos;
+
+	if ((void *)(tcp + 1) > cursor->end)
+		return 0;
+	return get_ports(bpf_ntohs(tcp->source), bpf_ntohs(tcp->dest)) |
+	       (__u64)((__u8 *)tcp)[KEY_TCP_FLAGS] << FW_FLAGS_SHIFT;
+}
+
+/* The first word of the key but for the interface. A header that is cut short has been refused. */
+static __always_inline __u64 get_first_word(const struct parse_cursor *cursor,
+					    const struct parse_payload *payload)
+{
+	__u64 word = (__u64)payload->proto << FW_PROTO_SHIFT |
+		     (__u64)is_part(payload) << FW_PART_SHIFT;
+
+	if (is_later_part(payload))
+		return word | 1ULL << FW_LATER_SHIFT;
+	if (payload->proto == IPPROTO_TCP)
+		return word | get_tcp(cursor);
+	if (payload->proto == IPPROTO_UDP)
+		return word | get_udp(cursor);
+	if (payload->proto == IPPROTO_ICMP || payload->proto == IPPROTO_ICMPV6)
+		return word | get_icmp(cursor, payload);
+	return word;
+}
+
+/* The number that the ruleset has for the interface, where it asks for any. */
+static __always_inline __u64 get_interface(const struct fw_head *head, __u32 ifindex)
+{
+	for (__u32 i = 0; i < FW_INTERFACES_MAX && i < head->interface_count; i++)
+		if (head->interfaces[i] == ifindex)
+			return (__u64)(i + 1) << FW_IFACE_SHIFT;
+	return 0;
+}
+
+static __always_inline __u64 get_address(const void *bytes)
+{
+	const __be32 *words = bytes;
+
+	return (__u64)bpf_ntohl(words[0]) << 32 | bpf_ntohl(words[1]);
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps of a compiled ruleset. Only firewall.bpf.c includes this, through its parts. */
+#ifndef FW_DATA_MAPS_H
+#define FW_DATA_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "programs/firewall/fw_abi.h"
+
+/* Written by the control plane, read here: the bank in force. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} fw_active SEC(".maps");
+
+/* Written by the control plane, read here, as are the next five; a bank behind the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS);
+	__type(key, __u32);
+	__type(value, struct fw_head);
+} fw_heads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_NODES_MAX);
+	__type(key, __u32);
+	__type(value, struct fw_node);
+} fw_nodes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_ITEMS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} fw_items SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_MATCHES_MAX);
+	__type(key, __u32);
+	__type(value, struct fw_match4);
+} fw_matches4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_MATCHES_MAX);
+	__type(key, __u32);
+	__type(value, struct fw_match6);
+} fw_matches6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_ACTIONS_MAX);
+	__type(key, __u32);
+	__type(value, struct fw_action);
+} fw_actions SEC(".maps");
+
+/* Written here: when the bucket is as full as before the first packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_ACTIONS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} fw_buckets SEC(".maps");
+
+/* As fw_buckets. LRU: there may be more sources than fit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FW_SOURCES_MAX);
+	__type(key, struct fw_source_key);
+	__type(value, __u64);
+} fw_sources SEC(".maps");
+
+/* Written here, read by the control plane, which empties a bank before it is used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_RULES_MAX / FW_HITS_GROUP);
+	__type(key, __u32);
+	__type(value, struct fw_hits);
+} fw_hits SEC(".maps");
+
+/* Written here, read by whoever may. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, FW_SAMPLES_SIZE);
+} fw_samples SEC(".maps");
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A compiled ruleset, as the firewall's BPF side and its control plane agree on it.
+ *
+ * Contract: user space compiles a ruleset into the bank that fw_active does not
+ * name and then names it; the program reads the bank that is named and nothing of
+ * the other. Version rule: as in firewall_abi.h.
+ *
+ * A ruleset is a forest for each family. A tree's inner node cuts: some bits of
+ * the packet's key choose the child. Its leaves are short lists of matches, in the
+ * order of the rules. A packet walks every tree that may hold a rule before the
+ * one it has found already; the first rule of all decides.
+ */
+#ifndef FW_ABI_H
+#define FW_ABI_H
+
+#include <linux/types.h>
+
+#define FW_ACTIVE_NAME "fw_active"
+#define FW_HEADS_NAME "fw_heads"
+#define FW_NODES_NAME "fw_nodes"
+#define FW_ITEMS_NAME "fw_items"
+#define FW_MATCHES4_NAME "fw_matches4"
+#define FW_MATCHES6_NAME "fw_matches6"
+#define FW_ACTIONS_NAME "fw_actions"
+#define FW_BUCKETS_NAME "fw_buckets"
+#define FW_SOURCES_NAME "fw_sources"
+#define FW_HITS_NAME "fw_hits"
+#define FW_SAMPLES_NAME "fw_samples"
+
+/* A build may have more or less, in powers of two: make LIMITS="-DFW_RULES_MAX=16384". */
+#ifndef FW_RULES_MAX
+#define FW_RULES_MAX 131072
+#endif
+/* Of each family, and in all trees. A rule with lists in it is a match for each combination. */
+#define FW_MATCHES_MAX FW_RULES_MAX
+#define FW_NODES_MAX (4 * FW_RULES_MAX)
+#define FW_ITEMS_MAX (2 * FW_RULES_MAX)
+/* Rules that limit or sample. */
+#define FW_ACTIONS_MAX 4096
+/* Sources with a bucket of their own; the one that was quiet the longest gives way. */
+#define FW_SOURCES_MAX 65536
+/* Bytes of samples that wait to be read. */
+#define FW_SAMPLES_SIZE (256 * 1024)
+
+#define FW_BANKS 2
+#define FW_TREES_MAX 8
+#define FW_DEPTH_MAX 12
+#define FW_LEAF_MAX 16
+#define FW_INTERFACES_MAX 15
+
+/*
+ * A packet as rules see it, in words of host byte order: the first is of the bits
+ * below, then come the addresses, source first; IPv4's share one word.
+ */
+#define FW_WORDS4 2
+#define FW_WORDS6 5
+
+#define FW_DPORT_SHIFT 0  /* 16 bits; of ICMP: type << 8 | code */
+#define FW_SPORT_SHIFT 16 /* 16 bits */
+#define FW_PROTO_SHIFT 32 /* 8 bits, behind extension headers */
+#define FW_FLAGS_SHIFT 40 /* 8 bits, of TCP */
+#define FW_PART_SHIFT 48  /* part of a fragmented packet */
+#define FW_LATER_SHIFT 49 /* a part other than the first */
+#define FW_PORTS_SHIFT 50 /* the packet has what the ports' bits say: TCP, UDP and ICMP */
+#define FW_IFACE_SHIFT 56 /* 8 bits: number of the interface in the head, 0: one without */
+
+/* The word of a node that is a leaf. */
+#define FW_LEAF 0xff
+
+struct fw_node {
+	__u32 base; /* first child, or first item of a leaf */
+	__u16 mask; /* child = base + (word >> shift & mask); of a leaf: items */
+	__u8 shift;
+	__u8 word; /* FW_LEAF: a leaf */
+};
+
+struct fw_bits {
+	__u64 value;
+	__u64 mask; /* bits that matter; others of value are 0 */
+};
+
+/* Ports that match are lo to lo + span. */
+struct fw_ports {
+	__u16 dport_lo, dport_span;
+	__u16 sport_lo, sport_span;
+};
+
+struct fw_match4 {
+	struct fw_bits bits[FW_WORDS4];
+	struct fw_ports ports;
+	__u32 rule;   /* its number: the lower comes first */
+	__u32 answer; /* FW_ANSWER */
+};
+
+struct fw_match6 {
+	struct fw_bits bits[FW_WORDS6];
+	struct fw_ports ports;
+	__u32 rule;
+	__u32 answer;
+};
+
+enum fw_verdict {
+	FW_CONTINUE, /* no rule: the settings decide */
+	FW_ACCEPT,
+	FW_DROP,
+	FW_VERDICT_COUNT,
+};
+
+/* What a rule says: a verdict, and which action of fw_actions refines it, 0: none, else its number + 1. */
+#define FW_ANSWER(verdict, action) ((verdict) | (action) << 8)
+#define FW_ANSWER_VERDICT(answer) ((answer) & 0xff)
+#define FW_ANSWER_ACTION(answer) ((answer) >> 8)
+
+enum fw_limit {
+	FW_UNLIMITED,
+	FW_LIMIT_RULE,	 /* a bucket for all that the rule matches */
+	FW_LIMIT_SOURCE, /* one for each source prefix */
+	FW_LIMIT_COUNT,
+};
+
+/* Packets beyond the limit are dropped, whatever the rule's verdict is. */
+struct fw_action {
+	__u64 packet_ns;    /* a packet each so many nanoseconds */
+	__u64 burst_ns;	    /* so far ahead of that the packets may be */
+	__u32 sample_every; /* a packet of so many, at random, is sampled; 0: none */
+	__u8 limit;	    /* enum fw_limit */
+	__u8 source_len4;   /* bits of the source that have a bucket together */
+	__u8 source_len6;
+	__u8 pad;
+};
+
+/* Key of fw_sources; the value is as in fw_buckets. */
+struct fw_source_key {
+	__u64 addr[2]; /* as in the packet's key, cut to the prefix; IPv4: the first alone */
+	__u32 bucket;  /* index of fw_buckets */
+	__u32 pad;
+};
+
+#define FW_SAMPLE_BYTES 128
+
+/* What fw_samples holds. */
+struct fw_sample {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 rule;
+	__u32 len; /* of the packet */
+	__u32 bank;
+	__u32 caught; /* bytes that are here */
+	__u8 bytes[FW_SAMPLE_BYTES];
+};
+
+/* Element of fw_hits: rules in groups, as a per-CPU map of single counters is slow to make. */
+#define FW_HITS_GROUP 1024
+
+struct fw_hits {
+	__u64 packets[FW_HITS_GROUP];
+	__u64 bytes[FW_HITS_GROUP];
+};
+
+struct fw_tree {
+	__u32 root; /* node */
+	__u32 first_rule;
+};
+
+struct fw_forest_head {
+	__u32 count;
+	__u32 pad;
+	struct fw_tree trees[FW_TREES_MAX]; /* by first_rule */
+};
+
+struct fw_head {
+	struct fw_forest_head forest4, forest6;
+	__u32 policy; /* enum fw_verdict: of what no rule matches */
+	__u32 rules;
+	__u32 interface_count;
+	__u32 interfaces[FW_INTERFACES_MAX]; /* indexes; the first has number 1 in keys */
+	__u64 loaded_s;			     /* CLOCK_REALTIME */
+	__u8 digest[32];		     /* of the text that it was compiled from */
+};
+
+_Static_assert(sizeof(struct fw_node) == 8, "value of fw_nodes");
+_Static_assert(sizeof(struct fw_match4) == 48, "value of fw_matches4");
+_Static_assert(sizeof(struct fw_match6) == 96, "value of fw_matches6");
+_Static_assert(sizeof(struct fw_action) == 24, "value of fw_actions");
+_Static_assert(sizeof(struct fw_source_key) == 24, "key of fw_sources");
+_Static_assert(sizeof(struct fw_sample) == 24 + FW_SAMPLE_BYTES, "record of fw_samples");
+_Static_assert(sizeof(struct fw_hits) <= 32768, "the largest element of a per-CPU map");
+_Static_assert(!(FW_RULES_MAX & (FW_RULES_MAX - 1)), "a power of two");
+
+#endif

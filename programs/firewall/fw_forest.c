@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/firewall/fw_forest.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/firewall/fw_cut.h"
+
+/* A leaf of so many is cheaper than another cut. */
+#define LEAF_GOOD 4
+/* No entry is sent to another tree to make a leaf smaller than this. */
+#define LEAF_FAIR FW_LEAF_MAX
+/* Sets up to this size are searched for rules that no packet gets to. */
+#define SHADOWED_MAX 512
+/* Slots of the table of leaves, each with the last leaf that hashed there. */
+#define LEAVES_SHIFT 16
+
+struct builder {
+	const struct fw_entry *entries;
+	struct fw_ternary *ternaries;
+	unsigned int words;
+	bool *is_left; /* by entry: for the trees to come */
+	bool is_last;  /* tree: nothing may be left */
+	size_t copies_max;
+	__u32 *leaves; /* by hash: first item + 1 */
+	__u16 *leaf_sizes;
+	struct slot_reason *why;
+	struct fw_forest forest;
+};
+
+/* What all packets that come to a node have in common. */
+struct region {
+	struct fw_bits bits[FW_WORDS6];
+	unsigned int depth;
+};
+
+void fw_forest_free(struct fw_forest *forest)
+{
+	free(forest->nodes);
+	free(forest->items);
+	*forest = (struct fw_forest){};
+}
+
+/* The bits that all numbers of a range have in common. */
+static struct fw_bits get_range_bits(const struct fw_range *range)
+{
+	__u32 low = range->lo ^ range->hi;
+
+	while (low & (low + 1))
+		low |= low >> 1;
+	return (struct fw_bits){ .value = range->lo & ~low, .mask = 0xffff & ~low };
+}
+
+static void set_port_bits(struct fw_ternary *ternary, unsigned int port, unsigned int shift)
+{
+	struct fw_bits bits = get_range_bits(&ternary->ports[port]);
+
+	ternary->bits[0].value |= bits.value << shift;
+	ternary->bits[0].mask |= bits.mask << shift;
+}
+
+static void set_ternary(const struct fw_entry *entry, struct fw_ternary *ternary)
+{
+	const struct fw_ports *ports = &entry->ports;
+
+	memcpy(ternary->bits, entry->bits, sizeof(ternary->bits));
+	ternary->ports[0].lo = ports->dport_lo;
+	ternary->ports[0].hi = (__u32)ports->dport_lo + ports->dport_span;
+	ternary->ports[1].lo = ports->sport_lo;
+	ternary->ports[1].hi = (__u32)ports->sport_lo + ports->sport_span;
+	set_port_bits(ternary, 0, FW_DPORT_SHIFT);
+	set_port_bits(ternary, 1, FW_SPORT_SHIFT);
+}
+
+static int refuse_size(struct builder *b)
+{
+	return slot_reason_set(b->why, -E2BIG,
+			       "rules overlap too much: more than %d nodes or %d places of rules in "
+			       "leaves are needed",
+			       FW_NODES_MAX, FW_ITEMS_MAX);
+}
+
+static int refuse_leaf(struct builder *b, const struct fw_set *set)
+{
+	return slot_reason_set(b->why, -E2BIG,
+			       "rules overlap too much: %zu rules, rule %u and rule %u among them, "
+			       "cannot be told apart by addresses and ports; at most %d fit",
+			       set->count, b->entries[set->items[0]].rule + 1,
+			       b->entries[set->items[1]].rule + 1, FW_LEAF_MAX);
+}
+
+static int grow(void **array, size_t *room, size_t need, size_t size)
+{
+	size_t more = *room ? *room * 2 : 1024;
+	void *grown;
+
+	if (need <= *room)
+		return 0;
+	if (more < need)
+		more = need;
+	grown = reallocarray(*array, more, size);
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	*room = more;
+	return 0;
+}
+
+static int add_nodes(struct builder *b, size_t count, __u32 *ret_base)
+{
+	struct fw_forest *f = &b->forest;
+	int err;
+
+	if (f->node_count + count > FW_NODES_MAX)
+		return refuse_size(b);
+	err = grow((void **)&f->nodes, &f->node_room, f->node_count + count, sizeof(*f->nodes));
+	if (err)
+		return err;
+	*ret_base = (__u32)f->node_count;
+	f->node_count += count;
+	return 0;
+}
+
+static __u32 hash_items(const struct fw_set *set)
+{
+	__u64 hash = set->count;
+	size_t i;
+
+	for (i = 0; i < set->count; i++)
+		hash = (hash ^ set->items[i]) * 0x9e3779b97f4a7c15ULL;
+	return (__u32)(hash >> (64 - LEAVES_SHIFT));
+}
+
+/* The same list is often needed in many places. */
+static bool find_leaf(const struct builder *b, const struct fw_set *set, __u32 hash,
+		      __u32 *ret_base)
+{
+	__u32 base = b->leaves[hash];
+
+	if (!base || b->leaf_sizes[hash] != set->count ||
+	    memcmp(&b->forest.items[base - 1], set->items, set->count * sizeof(*set->items)) != 0)
+		return false;
+	*ret_base = base - 1;
+	return true;
+}
+
+static int add_leaf(struct builder *b, const struct fw_set *set, struct fw_node *ret_node)
+{
+	struct fw_forest *f = &b->forest;
+	__u32 hash = hash_items(set), base = 0;
+	int err;
+
+	if (set->count && !find_leaf(b, set, hash, &base)) {
+		if (f->item_count + set->count > FW_ITEMS_MAX)
+			return refuse_size(b);
+		err = grow((void **)&f->items, &f->item_room, f->item_count + set->count,
+			   sizeof(*f->items));
+		if (err)
+			return err;
+		base = (__u32)f->item_count;
+		memcpy(&f->items[base], set->items, set->count * sizeof(*set->items));
+		f->item_count += set->count;
+		b->leaves[hash] = base + 1;
+		b->leaf_sizes[hash] = (__u16)set->count;
+	}
+	if (set->count > f->longest_leaf)
+		f->longest_leaf = (unsigned int)set->count;
+	*ret_node = (struct fw_node){ .base = base, .mask = (__u16)set->count, .word = FW_LEAF };
+	return 0;
+}
+
+/* Without a cut that helps: what is too much for a leaf waits for the next tree. */
+static int add_last_leaf(struct builder *b, struct fw_set *set, struct fw_node *ret_node)
+{
+	size_t kept = set->count;
+
+	if (b->is_last && kept > FW_LEAF_MAX)
+		return refuse_leaf(b, set);
+	if (!b->is_last && kept > LEAF_FAIR)
+		kept = LEAF_FAIR;
+	for (; set->count > kept; set->count--)
+		b->is_left[set->items[set->count - 1]] = true;
+	return add_leaf(b, set, ret_node);
+}
+
+/* Whether all ports that can come to the region are in the range. */
+static bool is_range_covering(const struct fw_range *range, const struct fw_bits *fixed,
+			      unsigned int shift)
+{
+	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16)~(fixed->mask >> shift);
+
+	return range->lo <= lo && hi <= range->hi;
+}
+
+/* Whether the entry matches every packet that comes to the region. */
+static bool is_covering(const struct builder *b, __u32 item, const struct region *region)
+{
+	const struct fw_ternary *ternary = &b->ternaries[item];
+	unsigned int word;
+
+	for (word = 0; word < b->words; word++) {
+		const struct fw_bits *bits = &b->entries[item].bits[word],
+				     *fixed = &region->bits[word];
+
+		if ((bits->mask & ~fixed->mask) || (bits->value ^ fixed->value) & bits->mask)
+			return false;
+	}
+	return is_range_covering(&ternary->ports[0], &region->bits[0], FW_DPORT_SHIFT) &&
+	       is_range_covering(&ternary->ports[1], &region->bits[0], FW_SPORT_SHIFT);
+}
+
+/* Rules behind one that matches whatever comes here are never asked. */
+static void drop_covered(const struct builder *b, const struct region *region, struct fw_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->count; i++) {
+		if (is_covering(b, set->items[i], region)) {
+			set->count = i + 1;
+			return;
+		}
+	}
+}
+
+static __u32 max_port(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+static __u32 min_port(__u32 a, __u32 b)
+{
+	return a < b ? a : b;
+}
+
+/* Whether of the ports that can come to the region all of @inner are in @outer. */
+static bool is_range_within(const struct fw_range *inner, const struct fw_range *outer,
+			    const struct fw_bits *fixed, unsigned int shift)
+{
+	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16)~(fixed->mask >> shift);
+
+	return max_port(inner->lo, lo) >= outer->lo && min_port(inner->hi, hi) <= outer->hi;
+}
+
+/* Whether of the packets that come to the region all that @inner matches are matched by @outer. */
+static bool is_within(const struct builder *b, __u32 inner, __u32 outer,
+		      const struct region *region)
+{
+	const struct fw_range *ports = b->ternaries[inner].ports;
+	const struct fw_range *outer_ports = b->ternaries[outer].ports;
+	unsigned int word;
+
+	for (word = 0; word < b->words; word++) {
+		const struct fw_bits *in = &b->entries[inner].bits[word],
+				     *out = &b->entries[outer].bits[word];
+		__u64 asked = out->mask & ~region->bits[word].mask;
+
+		if ((asked & ~in->mask) || ((in->value ^ out->value) & asked))
+			return false;
+	}
+	return is_range_within(&ports[0], &outer_ports[0], &region->bits[0], FW_DPORT_SHIFT) &&
+	       is_range_within(&ports[1], &outer_ports[1], &region->bits[0], FW_SPORT_SHIFT);
+}
+
+/* Nor is a rule whose packets are all matched by one before it. */
+static void drop_shadowed(const struct builder *b, const struct region *region, struct fw_set *set)
+{
+	size_t i, other, kept = 0;
+
+	for (i = 0; i < set->count; i++) {
+		for (other = 0; other < kept; other++)
+			if (is_within(b, set->items[i], set->items[other], region))
+				break;
+		if (other == kept)
+			set->items[kept++] = set->items[i];
+	}
+	set->count = kept;
+}
+
+/* The children's sets, one behind the other. */
+struct children {
+	size_t *starts; /* by child, and the end */
+	__u32 *items;
+};
+
+static void free_children(struct children *children)
+{
+	free(children->starts);
+	free(children->items);
+}
+
+/* Counts the entries of every child into starts[child + 2], or fills them in by starts[child + 1]. */
+static void deal_entry(struct children *children, struct fw_places to, __u32 item)
+{
+	__u32 at = 0;
+
+	for (; to.run; to.run--) {
+		do {
+			size_t *start = &children->starts[(to.first | at) + 1];
+
+			if (children->items)
+				children->items[(*start)++] = item;
+			else
+				start[1]++;
+			at = (at - to.open) & to.open;
+		} while (at);
+		to.first++;
+	}
+}
+
+static void deal_entries(struct builder *b, const struct fw_set *set, const struct fw_cut *cut,
+			 struct children *children)
+{
+	size_t i;
+
+	for (i = 0; i < set->count; i++) {
+		struct fw_places to = fw_cut_places(cut, &b->ternaries[set->items[i]]);
+
+		if (to.open_bits > cut->open_max)
+			b->is_left[set->items[i]] = true;
+		else
+			deal_entry(children, to, set->items[i]);
+	}
+}
+
+static int deal(struct builder *b, const struct fw_set *set, const struct fw_cut *cut,
+		struct children *ret_children)
+{
+	_cleanup_(free_children) struct children children = {};
+	size_t i, count = 1UL << cut->width;
+
+	children.starts = calloc(count + 2, sizeof(*children.starts));
+	if (!children.starts)
+		return -ENOMEM;
+	deal_entries(b, set, cut, &children);
+	for (i = 2; i < count + 2; i++)
+		children.starts[i] += children.starts[i - 1];
+	if (children.starts[count + 1] > 2UL * FW_ITEMS_MAX)
+		return refuse_size(b);
+	children.items = calloc(children.starts[count + 1] + 1, sizeof(*children.items));
+	if (!children.items)
+		return -ENOMEM;
+	deal_entries(b, set, cut, &children);
+	*ret_children = children;
+	children = (struct children){};
+	return 0;
+}
+
+static int build_node(struct builder *b, struct fw_set set, const struct region *region,
+		      struct fw_node *ret_node);
+
+static struct fw_set get_child(const struct builder *b, const struct children *children, size_t i)
+{
+	return (struct fw_set){ .ternaries = b->ternaries,
+				.items = children->items + children->starts[i],
+				.count = children->starts[i + 1] - children->starts[i] };
+}
+
+static bool is_same_set(const struct fw_set *a, const struct fw_set *b)
+{
+	return a->count == b->count &&
+	       (!a->count || !memcmp(a->items, b->items, a->count * sizeof(*a->items)));
+}
+
+static int build_children(struct builder *b, const struct fw_cut *cut,
+			  const struct children *children, struct region *region, __u32 base)
+{
+	struct fw_bits *fixed = &region->bits[cut->word], before = *fixed;
+	struct fw_set set, last = {};
+	struct fw_node node = {};
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < 1UL << cut->width; i++) {
+		set = get_child(b, children, i);
+		fixed->mask = before.mask | ((1ULL << cut->width) - 1) << cut->shift;
+		fixed->value = before.value | (__u64)i << cut->shift;
+		/* What is the same for two children stays the same below them. */
+		if (!i || !is_same_set(&set, &last))
+			err = build_node(b, set, region, &node);
+		b->forest.nodes[base + i] = node;
+		last = set;
+	}
+	*fixed = before;
+	return err;
+}
+
+static int cut_node(struct builder *b, const struct fw_set *set, const struct fw_cut *cut,
+		    const struct region *region, struct fw_node *ret_node)
+{
+	_cleanup_(free_children) struct children children = {};
+	struct region below = *region;
+	__u32 base = 0;
+	int err;
+
+	err = deal(b, set, cut, &children);
+	if (!err)
+		err = add_nodes(b, 1UL << cut->width, &base);
+	below.depth++;
+	if (below.depth > b->forest.depth)
+		b->forest.depth = below.depth;
+	if (!err)
+		err = build_children(b, cut, &children, &below, base);
+	if (err)
+		return err;
+	*ret_node = (struct fw_node){ .base = base,
+				      .mask = (__u16)((1U << cut->width) - 1),
+				      .shift = (__u8)cut->shift,
+				      .word = (__u8)cut->word };
+	return 0;
+}
+
+static int build_node(struct builder *b, struct fw_set set, const struct region *region,
+		      struct fw_node *ret_node)
+{
+	bool may_leave = !b->is_last && set.count > LEAF_FAIR;
+	struct fw_cut cut;
+
+	set.fixed = region->bits[0];
+	set.copies_max = b->copies_max;
+	drop_covered(b, region, &set);
+	if (set.count > LEAF_GOOD && set.count <= SHADOWED_MAX)
+		drop_shadowed(b, region, &set);
+	if (set.count <= LEAF_GOOD)
+		return add_leaf(b, &set, ret_node);
+	if (region->depth == FW_DEPTH_MAX || !fw_cut_choose(&set, b->words, may_leave, &cut))
+		return add_last_leaf(b, &set, ret_node);
+	return cut_node(b, &set, &cut, region, ret_node);
+}
+
+static int build_tree(struct builder *b, const struct fw_set *set)
+{
+	struct fw_forest_head *head = &b->forest.head;
+	struct region region = {};
+	struct fw_node root;
+	__u32 base;
+	int err;
+
+	err = add_nodes(b, 1, &base);
+	if (!err)
+		err = build_node(b, *set, &region, &root);
+	if (err)
+		return err;
+	b->forest.nodes[base] = root;
+	head->trees[head->count].root = base;
+	head->trees[head->count++].first_rule = b->entries[set->items[0]].rule;
+	return 0;
+}
+
+/* Moves what was left to the front of @items. */
+static size_t take_left(struct builder *b, __u32 *items, size_t count)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < count; i++) {
+		if (b->is_left[items[i]])
+			items[kept++] = items[i];
+		b->is_left[items[i]] = false;
+	}
+	return kept;
+}
+
+static int compare_trees(const void *a, const void *b)
+{
+	__u32 x = ((const struct fw_tree *)a)->first_rule, y = ((const struct fw_tree *)b)->first_rule;
+
+	return (x > y) - (x < y);
+}
+
+static int build_forest(struct builder *b, __u32 *items, size_t count)
+{
+	struct fw_forest_head *head = &b->forest.head;
+	struct fw_set set = { .ternaries = b->ternaries, .items = items, .count = count };
+	int err = 0;
+
+	while (!err && set.count) {
+		b->is_last = head->count == FW_TREES_MAX - 1;
+		err = build_tree(b, &set);
+		set.count = take_left(b, items, set.count);
+	}
+	qsort(head->trees, head->count, sizeof(*head->trees), compare_trees);
+	return err;
+}
+
+static void free_builder(struct builder *b)
+{
+	free(b->ternaries);
+	free(b->is_left);
+	free(b->leaves);
+	free(b->leaf_sizes);
+	fw_forest_free(&b->forest);
+}
+
+int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int words,
+		    struct slot_reason *why, struct fw_forest *ret_forest)
+{
+	_cleanup_(free_builder) struct builder b = {
+		.entries = entries,
+		.words = words,
+		.copies_max = 4,
+		.why = why,
+		.ternaries = calloc(count + 1, sizeof(*b.ternaries)),
+		.is_left = calloc(count + 1, sizeof(*b.is_left)),
+		.leaves = calloc(1UL << LEAVES_SHIFT, sizeof(*b.leaves)),
+		.leaf_sizes = calloc(1UL << LEAVES_SHIFT, sizeof(*b.leaf_sizes)),
+	};
+	_cleanup_free_ __u32 *items = calloc(count + 1, sizeof(*items));
+	size_t i;
+	int err;
+
+	if (!b.ternaries || !b.is_left || !b.leaves || !b.leaf_sizes || !items)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (i = 0; i < count; i++) {
+		set_ternary(&entries[i], &b.ternaries[i]);
+		items[i] = (__u32)i;
+	}
+	err = build_forest(&b, items, count);
+	if (err == -ENOMEM)
+		slot_reason_set(why, err, "out of memory");
+	if (err)
+		return err;
+	*ret_forest = b.forest;
+	b.forest = (struct fw_forest){};
+	return 0;
+}
+
+int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)
+{
+	const struct fw_ports *ports = &entry->ports;
+	__u16 dport = (__u16)(key[0] >> FW_DPORT_SHIFT), sport = (__u16)(key[0] >> FW_SPORT_SHIFT);
+	unsigned int word;
+
+	for (word = 0; word < words; word++)
+		if ((key[word] ^ entry->bits[word].value) & entry->bits[word].mask)
+			return 0;
+	return (__u16)(dport - ports->dport_lo) <= ports->dport_span &&
+	       (__u16)(sport - ports->sport_lo) <= ports->sport_span;
+}
+
+static long find_in_tree(const struct fw_forest *forest, const struct fw_tree *tree,
+			 const struct fw_entry *entries, const __u64 *key, unsigned int words)
+{
+	const struct fw_node *node = &forest->nodes[tree->root];
+	__u16 i;
+
+	while (node->word != FW_LEAF)
+		node = &forest->nodes[node->base + (key[node->word] >> node->shift & node->mask)];
+	for (i = 0; i < node->mask; i++)
+		if (fw_entry_is_match(&entries[forest->items[node->base + i]], key, words))
+			return forest->items[node->base + i];
+	return -1;
+}
+
+long fw_forest_find(const struct fw_forest *forest, const struct fw_entry *entries,
+		    const __u64 *key, unsigned int words)
+{
+	long found, best = -1;
+	__u32 i;
+
+	for (i = 0; i < forest->head.count; i++) {
+		found = find_in_tree(forest, &forest->head.trees[i], entries, key, words);
+		if (found >= 0 && (best < 0 || found < best))
+			best = found;
+	}
+	return best;
+}
