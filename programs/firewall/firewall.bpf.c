@@ -74,9 +74,9 @@ struct {
 /* What is left of a packet when it has been read, for the rules. */
 struct judged {
 	__u64 key[KEY_ROOM];
-	__u64 len; /* of the packet, in bytes */
-	__u64 is_ip6;
-	__u64 is_neighbour;
+	__u32 len; /* of the packet, in bytes */
+	__u32 is_neighbour;
+	bool is_ip6;
 };
 
 /* No list and no setting decides about the packet. */
@@ -127,10 +127,8 @@ static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const st
  */
 static __always_inline void forget_ways(struct judged *judged)
 {
-	for (int i = 0; i < KEY_ROOM; i++)
-		judged->key[i] = forget(judged->key[i]);
+	judged->key[0] = forget_word(judged->key[0]);
 	judged->len = forget(judged->len);
-	judged->is_ip6 = forget(judged->is_ip6);
 	judged->is_neighbour = forget(judged->is_neighbour);
 }
 
@@ -148,7 +146,7 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 		return FIREWALL_DENY_DEFAULT;
 	forget_ways(judged);
 	judged->key[0] |= get_interface(head, ctx->ingress_ifindex);
-	judged->key[0] = forget(judged->key[0]);
+	judged->key[0] = forget_word(judged->key[0]);
 	found = judged->is_ip6 ? find6(&head->forest6, judged->key) :
 				 find4(&head->forest4, judged->key);
 	if (found.rule >= FW_RULES_MAX)

@@ -25,7 +25,7 @@ static unsigned int get_open_max(const size_t *by_open, unsigned int width, size
 	size_t copies = 0;
 	unsigned int open;
 
-	for (open = 0; open <= width; open++) {
+	for (open = 0; open <= width && open <= FW_CUT_WIDTH_MAX; open++) {
 		copies += by_open[open] << open;
 		if (by_open[open] && copies > copies_max)
 			break;

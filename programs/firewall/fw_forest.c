@@ -15,6 +15,8 @@
 #define LEAF_FAIR FW_LEAF_MAX
 /* Sets up to this size are searched for rules that no packet gets to. */
 #define SHADOWED_MAX 512
+/* Copies of an entry, on average, that a cut may make. */
+#define COPIES_MAX 4
 /* Slots of the table of leaves, each with the last leaf that hashed there. */
 #define LEAVES_SHIFT 16
 
@@ -493,13 +495,13 @@ static void free_builder(struct builder *b)
 	fw_forest_free(&b->forest);
 }
 
-int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int words,
-		    struct slot_reason *why, struct fw_forest *ret_forest)
+static int try_build(const struct fw_entry *entries, size_t count, unsigned int words,
+		     size_t copies_max, struct slot_reason *why, struct fw_forest *ret_forest)
 {
 	_cleanup_(free_builder) struct builder b = {
 		.entries = entries,
 		.words = words,
-		.copies_max = 4,
+		.copies_max = copies_max,
 		.why = why,
 		.ternaries = calloc(count + 1, sizeof(*b.ternaries)),
 		.is_left = calloc(count + 1, sizeof(*b.is_left)),
@@ -524,6 +526,18 @@ int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int w
 	*ret_forest = b.forest;
 	b.forest = (struct fw_forest){};
 	return 0;
+}
+
+/* Copies make few trees, and so fast ones; without them rules that overlap much still fit. */
+int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int words,
+		    struct slot_reason *why, struct fw_forest *ret_forest)
+{
+	size_t copies;
+	int err = -E2BIG;
+
+	for (copies = COPIES_MAX; err == -E2BIG && copies; copies--)
+		err = try_build(entries, count, words, copies, why, ret_forest);
+	return err;
 }
 
 int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)

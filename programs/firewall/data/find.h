@@ -10,24 +10,24 @@
 
 /*
  * forget - to the verifier @number may be any from here on: it does not follow
- * what is written to the stack in halves and read as a whole.
+ * the upper half of what is written to the stack as a whole. The other way round,
+ * halves read as a whole, the CPU would wait for both to be written.
  */
-static __always_inline __u64 forget(__u64 number)
+static __always_inline __u32 forget(__u32 number)
 {
-	union {
-		__u32 halves[2];
-		__u64 whole;
-	} room;
-	volatile __u32 *halves = room.halves;
+	volatile __u64 room = (__u64)number << 32;
 
-	halves[0] = number;
-	halves[1] = number >> 32;
-	return *(volatile __u64 *)&room.whole;
+	return ((volatile __u32 *)&room)[1];
+}
+
+static __always_inline __u64 forget_word(__u64 word)
+{
+	return (__u64)forget(word >> 32) << 32 | forget(word);
 }
 
 struct fw_found {
-	__u64 rule; /* FW_RULES_MAX: none */
-	__u64 answer;
+	__u32 rule; /* FW_RULES_MAX: none */
+	__u32 answer;
 };
 
 /*
