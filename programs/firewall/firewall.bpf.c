@@ -115,8 +115,7 @@ static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const st
 		action = bpf_map_lookup_elem(&fw_actions, &index);
 	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
 		send_sample(ctx, judged->len, bank, found->rule);
-	if (action && action->limit &&
-	    !is_within_limit(action, index, judged->key, judged->is_ip6))
+	if (action && action->limit && !is_within_limit(action, index, judged->key, judged->is_ip6))
 		return FIREWALL_DENY_LIMIT;
 	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;
 }

@@ -141,8 +141,7 @@ static void judge_cut(const struct sample *sample, bool may_leave, struct fw_cut
 
 	set_range(sample->set, cut);
 	count_open(sample, cut, by_open);
-	cut->open_max = get_open_max(by_open, cut->width, may_leave ? copies_max : SIZE_MAX,
-				     &left);
+	cut->open_max = get_open_max(by_open, cut->width, may_leave ? copies_max : SIZE_MAX, &left);
 	everywhere = count_children(sample, cut, counts);
 	for (i = 0; i < 1U << cut->width; i++) {
 		double size = (double)(counts[i] + everywhere);

@@ -79,10 +79,11 @@ static void set_ternary(const struct fw_entry *entry, struct fw_ternary *ternary
 
 static int refuse_size(struct builder *b)
 {
-	return slot_reason_set(b->why, -E2BIG,
-			       "rules overlap too much: more than %d nodes or %d places of rules in "
-			       "leaves are needed",
-			       FW_NODES_MAX, FW_ITEMS_MAX);
+	return slot_reason_set(
+		b->why, -E2BIG,
+		"rules overlap too much: more than %d nodes or %d places of rules in "
+		"leaves are needed",
+		FW_NODES_MAX, FW_ITEMS_MAX);
 }
 
 static int refuse_leaf(struct builder *b, const struct fw_set *set)
@@ -192,7 +193,7 @@ static int add_last_leaf(struct builder *b, struct fw_set *set, struct fw_node *
 static bool is_range_covering(const struct fw_range *range, const struct fw_bits *fixed,
 			      unsigned int shift)
 {
-	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16)~(fixed->mask >> shift);
+	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16) ~(fixed->mask >> shift);
 
 	return range->lo <= lo && hi <= range->hi;
 }
@@ -241,7 +242,7 @@ static __u32 min_port(__u32 a, __u32 b)
 static bool is_range_within(const struct fw_range *inner, const struct fw_range *outer,
 			    const struct fw_bits *fixed, unsigned int shift)
 {
-	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16)~(fixed->mask >> shift);
+	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16) ~(fixed->mask >> shift);
 
 	return max_port(inner->lo, lo) >= outer->lo && min_port(inner->hi, hi) <= outer->hi;
 }
@@ -466,7 +467,8 @@ static size_t take_left(struct builder *b, __u32 *items, size_t count)
 
 static int compare_trees(const void *a, const void *b)
 {
-	__u32 x = ((const struct fw_tree *)a)->first_rule, y = ((const struct fw_tree *)b)->first_rule;
+	__u32 x = ((const struct fw_tree *)a)->first_rule,
+	      y = ((const struct fw_tree *)b)->first_rule;
 
 	return (x > y) - (x < y);
 }

@@ -29,8 +29,11 @@ static struct fw_bits draw_prefix(struct fw_entries *entries)
 	__u32 network = draw_below(entries, entries->networks) * 2654435761U;
 	__u32 kind = draw_below(entries, 100), len, mask;
 
-	len = kind < 40 ? 32 : kind < 70 ? 24 : kind < 85 ? 16 + draw_below(entries, 8) :
-	      kind < 95 ? 25 + draw_below(entries, 7) : 8 + draw_below(entries, 8);
+	len = kind < 40 ? 32 :
+	      kind < 70 ? 24 :
+	      kind < 85 ? 16 + draw_below(entries, 8) :
+	      kind < 95 ? 25 + draw_below(entries, 7) :
+			  8 + draw_below(entries, 8);
 	mask = ~0U << (32 - len);
 	return (struct fw_bits){
 		.value = (network ^ (fw_entries_draw(entries) & 0xffff)) & mask,
@@ -58,8 +61,8 @@ static void set_address(struct fw_entries *entries, struct fw_entry *entry, bool
 
 static void draw_ports(struct fw_entries *entries, __u16 *lo, __u16 *span)
 {
-	static const __u16 known[] = { 22,  25,	  53,	80,   110,  123,  143,	443,
-				       993, 3306, 5432, 8080, 6379, 9090, 389,	636 };
+	static const __u16 known[] = { 22,  25,	  53,	80,   110,  123,  143, 443,
+				       993, 3306, 5432, 8080, 6379, 9090, 389, 636 };
 	__u32 kind = draw_below(entries, 100);
 
 	*lo = 0;
@@ -123,7 +126,8 @@ void fw_entries_make(struct fw_entries *entries, size_t count)
 	for (i = 0; i < count; i++) {
 		struct fw_entry *entry = &entries->items[i];
 		__u32 kind = draw_below(entries, 100);
-		bool has_source = kind < 40 || (kind >= 70 && kind < 90), has_destination = kind < 70;
+		bool has_source = kind < 40 || (kind >= 70 && kind < 90),
+		     has_destination = kind < 70;
 
 		entry->rule = (__u32)i;
 		entry->answer = draw_below(entries, 2) ? FW_ACCEPT : FW_DROP;

@@ -87,7 +87,9 @@ static void an_empty_ruleset_finds_nothing(void **state)
 /* Every range crosses every other, in two dimensions: no cut divides them. */
 static void refuses_rules_that_cannot_be_divided(void **state)
 {
-	enum { COUNT = 4000 };
+	enum {
+		COUNT = 4000
+	};
 	struct fw_entry *items = calloc(COUNT, sizeof(*items));
 	struct fw_forest forest = {};
 	struct slot_reason why = {};

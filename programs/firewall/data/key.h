@@ -54,8 +54,8 @@ static __always_inline __u64 get_tcp(const struct parse_cursor *cursor)
 static __always_inline __u64 get_first_word(const struct parse_cursor *cursor,
 					    const struct parse_payload *payload)
 {
-	__u64 word = (__u64)payload->proto << FW_PROTO_SHIFT |
-		     (__u64)is_part(payload) << FW_PART_SHIFT;
+	__u64 word = (__u64)payload->proto << FW_PROTO_SHIFT | (__u64)is_part(payload)
+								       << FW_PART_SHIFT;
 
 	if (is_later_part(payload))
 		return word | 1ULL << FW_LATER_SHIFT;

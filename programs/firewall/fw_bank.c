@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/firewall/fw_bank.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/grace.h"
+
+/* Elements that one system call writes. */
+#define BATCH 16384
+
+struct writer {
+	const int *fds;
+	__u32 bank;
+	struct slot_reason *why;
+	__u32 *keys;
+};
+
+static const char *const names[FW_MAP_COUNT] = {
+	[FW_MAP_ACTIVE] = FW_ACTIVE_NAME,     [FW_MAP_HEADS] = FW_HEADS_NAME,
+	[FW_MAP_NODES] = FW_NODES_NAME,	      [FW_MAP_ITEMS] = FW_ITEMS_NAME,
+	[FW_MAP_MATCHES4] = FW_MATCHES4_NAME, [FW_MAP_MATCHES6] = FW_MATCHES6_NAME,
+	[FW_MAP_ACTIONS] = FW_ACTIONS_NAME,   [FW_MAP_BUCKETS] = FW_BUCKETS_NAME,
+	[FW_MAP_HITS] = FW_HITS_NAME,
+};
+
+static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
+{
+	return slot_reason_set(why, err,
+			       "cannot write map '%s': %s; the rules from before stay in force",
+			       names[map], strerror(-err));
+}
+
+/* @count elements of @size bytes, from element @first on. */
+static int write_elements(const struct writer *w, enum fw_map map, __u32 first, const void *values,
+			  size_t count, size_t size)
+{
+	size_t done, i;
+	__u32 some;
+	int err;
+
+	for (done = 0; done < count; done += some) {
+		some = count - done < BATCH ? (__u32)(count - done) : BATCH;
+		for (i = 0; i < some; i++)
+			w->keys[i] = first + (__u32)(done + i);
+		err = bpf_map_update_batch(w->fds[map], w->keys, (const char *)values + done * size,
+					   &some, NULL);
+		if (err)
+			return refuse_write(w->why, map, err);
+	}
+	return 0;
+}
+
+/* The forest's nodes and items lie behind those of another, @node and @item of them, in the bank. */
+static int write_nodes(const struct writer *w, const struct fw_forest *forest, __u32 node,
+		       __u32 item)
+{
+	_cleanup_free_ struct fw_node *nodes = calloc(forest->node_count + 1, sizeof(*nodes));
+	size_t i;
+
+	if (!nodes)
+		return slot_reason_set(w->why, -ENOMEM, "out of memory");
+	for (i = 0; i < forest->node_count; i++) {
+		nodes[i] = forest->nodes[i];
+		nodes[i].base += nodes[i].word == FW_LEAF ? item : node;
+	}
+	return write_elements(w, FW_MAP_NODES, node, nodes, forest->node_count, sizeof(*nodes));
+}
+
+static int write_items(const struct writer *w, const struct fw_forest *forest, __u32 item)
+{
+	_cleanup_free_ __u32 *items = calloc(forest->item_count + 1, sizeof(*items));
+	size_t i;
+
+	if (!items)
+		return slot_reason_set(w->why, -ENOMEM, "out of memory");
+	for (i = 0; i < forest->item_count; i++)
+		items[i] = forest->items[i] + w->bank * FW_MATCHES_MAX;
+	return write_elements(w, FW_MAP_ITEMS, item, items, forest->item_count, sizeof(*items));
+}
+
+static int write_matches4(const struct writer *w, const struct fw_family *family)
+{
+	_cleanup_free_ struct fw_match4 *matches = calloc(family->count + 1, sizeof(*matches));
+	size_t i;
+
+	if (!matches)
+		return slot_reason_set(w->why, -ENOMEM, "out of memory");
+	for (i = 0; i < family->count; i++) {
+		memcpy(matches[i].bits, family->entries[i].bits, sizeof(matches[i].bits));
+		matches[i].ports = family->entries[i].ports;
+		matches[i].rule = family->entries[i].rule;
+		matches[i].answer = family->entries[i].answer;
+	}
+	return write_elements(w, FW_MAP_MATCHES4, w->bank * FW_MATCHES_MAX, matches, family->count,
+			      sizeof(*matches));
+}
+
+static int write_matches6(const struct writer *w, const struct fw_family *family)
+{
+	_Static_assert(sizeof(struct fw_entry) == sizeof(struct fw_match6), "the same fields");
+
+	return write_elements(w, FW_MAP_MATCHES6, w->bank * FW_MATCHES_MAX, family->entries,
+			      family->count, sizeof(struct fw_match6));
+}
+
+/* A ruleset begins with full buckets and counts from 0. */
+static int clear_bank(const struct writer *w)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ __u64 *buckets = calloc(FW_ACTIONS_MAX, sizeof(*buckets));
+	_cleanup_free_ struct fw_hits *hits = NULL;
+	__u32 i, first = w->bank * (FW_RULES_MAX / FW_HITS_GROUP);
+	int err;
+
+	hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
+	if (!buckets || !hits)
+		return slot_reason_set(w->why, -ENOMEM, "out of memory");
+	for (i = first; i < first + FW_RULES_MAX / FW_HITS_GROUP; i++) {
+		err = bpf_map_update_elem(w->fds[FW_MAP_HITS], &i, hits, BPF_ANY);
+		if (err)
+			return refuse_write(w->why, FW_MAP_HITS, err);
+	}
+	return write_elements(w, FW_MAP_BUCKETS, w->bank * FW_ACTIONS_MAX, buckets, FW_ACTIONS_MAX,
+			      sizeof(*buckets));
+}
+
+static void set_forest_head(const struct fw_forest *forest, __u32 node,
+			    struct fw_forest_head *ret_head)
+{
+	__u32 i;
+
+	*ret_head = forest->head;
+	for (i = 0; i < ret_head->count; i++)
+		ret_head->trees[i].root += node;
+}
+
+static int write_bank(const struct writer *w, const struct fw_compiled *compiled)
+{
+	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
+	__u32 node4 = w->bank * FW_NODES_MAX, item4 = w->bank * FW_ITEMS_MAX;
+	__u32 node6 = node4 + (__u32)family4->forest->node_count;
+	__u32 item6 = item4 + (__u32)family4->forest->item_count;
+	struct fw_head head = compiled->head;
+	int err;
+
+	set_forest_head(family4->forest, node4, &head.forest4);
+	set_forest_head(family6->forest, node6, &head.forest6);
+	err = clear_bank(w);
+	if (!err)
+		err = write_nodes(w, family4->forest, node4, item4);
+	if (!err)
+		err = write_nodes(w, family6->forest, node6, item6);
+	if (!err)
+		err = write_items(w, family4->forest, item4);
+	if (!err)
+		err = write_items(w, family6->forest, item6);
+	if (!err)
+		err = write_matches4(w, family4);
+	if (!err)
+		err = write_matches6(w, family6);
+	if (!err)
+		err = write_elements(w, FW_MAP_ACTIONS, w->bank * FW_ACTIONS_MAX, compiled->actions,
+				     compiled->action_count, sizeof(*compiled->actions));
+	if (!err)
+		err = write_elements(w, FW_MAP_HEADS, w->bank, &head, 1, sizeof(head));
+	return err;
+}
+
+static int check_room(const struct fw_compiled *compiled, struct slot_reason *why)
+{
+	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
+
+	if (family4->forest->node_count + family6->forest->node_count > FW_NODES_MAX ||
+	    family4->forest->item_count + family6->forest->item_count > FW_ITEMS_MAX ||
+	    family4->count > FW_MATCHES_MAX || family6->count > FW_MATCHES_MAX ||
+	    compiled->action_count > FW_ACTIONS_MAX)
+		return slot_reason_set(why, -E2BIG,
+				       "the rules do not fit: %zu and %zu matches of at most %d, "
+				       "%zu nodes of at most %d, %zu limits of at most %d",
+				       family4->count, family6->count, FW_MATCHES_MAX,
+				       family4->forest->node_count + family6->forest->node_count,
+				       FW_NODES_MAX, compiled->action_count, FW_ACTIONS_MAX);
+	return 0;
+}
+
+int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled,
+		 struct slot_reason *why)
+{
+	_cleanup_free_ __u32 *keys = calloc(BATCH, sizeof(*keys));
+	struct writer w = { .fds = fds, .why = why, .keys = keys };
+	__u32 zero = 0, active;
+	int err;
+
+	if (!keys)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	err = check_room(compiled, why);
+	if (err)
+		return err;
+	err = bpf_map_lookup_elem(fds[FW_MAP_ACTIVE], &zero, &active);
+	if (err)
+		return slot_reason_set(why, err, "cannot read map '%s': %s", FW_ACTIVE_NAME,
+				       strerror(-err));
+	w.bank = !(active & 1);
+	/* Packets from before the last swap may still be in the bank that is written now. */
+	program_grace();
+	err = write_bank(&w, compiled);
+	if (!err)
+		err = write_elements(&w, FW_MAP_ACTIVE, 0, &w.bank, 1, sizeof(w.bank));
+	return err;
+}
