@@ -85,13 +85,13 @@ static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 ban
 	sample->rule = rule;
 	sample->len = len;
 	sample->bank = bank;
-	/* The whole register is compared, as the helper's argument is a whole one. */
-	barrier_var(caught);
 	if (caught > FW_SAMPLE_BYTES)
 		caught = FW_SAMPLE_BYTES;
+	/* 1 to all of them, in a way that Linux 6.1 follows. */
+	barrier_var(caught);
+	caught = ((caught - 1) & (FW_SAMPLE_BYTES - 1)) + 1;
 	sample->caught = caught;
-	/* Of a frame that is shorter than the room the rest is not shown. */
-	if (caught && bpf_xdp_load_bytes(ctx, 0, sample->bytes, caught))
+	if (bpf_xdp_load_bytes(ctx, 0, sample->bytes, caught))
 		sample->caught = 0;
 	bpf_ringbuf_submit(sample, 0);
 }
