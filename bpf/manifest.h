@@ -33,4 +33,13 @@
 #define SLOT_MIGRATE(path) SLOT_MANIFEST_ENTRY("migrate", path)
 #define SLOT_ENTRY(function) SLOT_MANIFEST_ENTRY("entry", function)
 
+/*
+ * How many entries a map has where a setting says it: SLOT_ENTRIES("rules_max/1024*2")
+ * behind the map's name. A setting, then factors and divisors from left to right,
+ * divided upwards. What the map's own max_entries says holds where nobody applies
+ * settings, so it is to be what the setting's default gives.
+ */
+#define SLOT_ENTRIES_TAG "slot_entries="
+#define SLOT_ENTRIES(rule) __attribute__((btf_decl_tag(SLOT_ENTRIES_TAG rule)))
+
 #endif

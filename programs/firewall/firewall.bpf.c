@@ -35,6 +35,8 @@ SLOT_MAP_ABI(1);
 const volatile struct firewall_config firewall_config = {
 	.static_deny_port = FIREWALL_STATIC_DENY_PORT,
 	.static_deny_proto = FIREWALL_STATIC_DENY_PROTO,
+	.rules_max = FW_RULES_DEFAULT,
+	.limited_sources_max = FW_SOURCES_DEFAULT,
 };
 
 /* Written by the control plane, read here. One trie for both lists: one look-up a packet. */
@@ -148,9 +150,9 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 	judged->key[0] = forget_word(judged->key[0]);
 	found = judged->is_ip6 ? find6(&head->forest6, judged->key) :
 				 find4(&head->forest4, judged->key);
-	if (found.rule >= FW_RULES_MAX)
+	if (found.rule == FW_NO_RULE)
 		return judge_default(judged, head->policy);
-	count_hit(active, found.rule, judged->len);
+	count_hit(head, found.rule, judged->len);
 	return refine(ctx, judged, active, &found);
 }
 

@@ -104,11 +104,15 @@ struct firewall_config {
 	__u8 static_deny_proto; /* 6 (TCP) or 17 (UDP), see static_deny_port */
 	__u8 pad;
 	__u16 static_deny_port; /* a denied destination port, host byte order; 0: none */
+	__u16 pad2;
+	/* Sizes of maps (data/maps.h); the program does not read them. */
+	__u32 rules_max;	   /* room for rules of a ruleset */
+	__u32 limited_sources_max; /* sources that have a limit of their own */
 };
 
 _Static_assert(sizeof(struct firewall_source4) == 8, "key of fw_sources4");
 _Static_assert(sizeof(struct firewall_source6) == 20, "key of fw_sources6");
 _Static_assert(sizeof(struct firewall_ports) == FIREWALL_PORT_GROUP, "value of fw_ports");
-_Static_assert(sizeof(struct firewall_config) == 6, "layout of firewall_config");
+_Static_assert(sizeof(struct firewall_config) == 16, "layout of firewall_config");
 
 #endif

@@ -28,18 +28,24 @@
 #define FW_HITS_NAME "fw_hits"
 #define FW_SAMPLES_NAME "fw_samples"
 
-/* A build may have more or less, in powers of two: make LIMITS="-DFW_RULES_MAX=16384". */
-#ifndef FW_RULES_MAX
-#define FW_RULES_MAX 131072
-#endif
-/* Of each family, and in all trees. A rule with lists in it is a match for each combination. */
-#define FW_MATCHES_MAX FW_RULES_MAX
-#define FW_NODES_MAX (4 * FW_RULES_MAX)
-#define FW_ITEMS_MAX (2 * FW_RULES_MAX)
+/*
+ * Room for rules, by the setting rules_max. Of each family there may be as many matches
+ * (a rule with lists in it is a match for each combination), and in the trees of both:
+ */
+#define FW_RULES_DEFAULT 16384
+#define FW_NODES_PER_RULE 4
+#define FW_ITEMS_PER_RULE 2
+/* Rooms are whole groups of rules, and so is what they are made of. */
+#define FW_RULES_GROUP 1024
+/* A bank is half of its map. No rule has this number. */
+#define FW_NO_RULE 0xffffffff
 /* Rules that limit or sample. */
 #define FW_ACTIONS_MAX 4096
-/* Sources with a bucket of their own; the one that was quiet the longest gives way. */
-#define FW_SOURCES_MAX 65536
+/*
+ * Sources with a bucket of their own, by the setting limited_sources_max; the one that was
+ * quiet the longest gives way.
+ */
+#define FW_SOURCES_DEFAULT 16384
 /* Bytes of samples that wait to be read. */
 #define FW_SAMPLES_SIZE (256 * 1024)
 
@@ -150,11 +156,9 @@ struct fw_sample {
 };
 
 /* Element of fw_hits: rules in groups, as a per-CPU map of single counters is slow to make. */
-#define FW_HITS_GROUP 1024
-
 struct fw_hits {
-	__u64 packets[FW_HITS_GROUP];
-	__u64 bytes[FW_HITS_GROUP];
+	__u64 packets[FW_RULES_GROUP];
+	__u64 bytes[FW_RULES_GROUP];
 };
 
 struct fw_tree {
@@ -172,6 +176,7 @@ struct fw_head {
 	struct fw_forest_head forest4, forest6;
 	__u32 policy; /* enum fw_verdict: of what no rule matches */
 	__u32 rules;
+	__u32 hits; /* element of fw_hits that the bank's rules begin at */
 	__u32 interface_count;
 	__u32 interfaces[FW_INTERFACES_MAX]; /* indexes; the first has number 1 in keys */
 	__u64 loaded_s;			     /* CLOCK_REALTIME */
@@ -185,6 +190,6 @@ _Static_assert(sizeof(struct fw_action) == 24, "value of fw_actions");
 _Static_assert(sizeof(struct fw_source_key) == 24, "key of fw_sources");
 _Static_assert(sizeof(struct fw_sample) == 24 + FW_SAMPLE_BYTES, "record of fw_samples");
 _Static_assert(sizeof(struct fw_hits) <= 32768, "the largest element of a per-CPU map");
-_Static_assert(!(FW_RULES_MAX & (FW_RULES_MAX - 1)), "a power of two");
+_Static_assert(!(FW_RULES_DEFAULT % FW_RULES_GROUP), "whole groups");
 
 #endif

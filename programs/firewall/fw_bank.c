@@ -17,9 +17,15 @@
 struct writer {
 	const int *fds;
 	__u32 bank;
+	__u32 room[FW_MAP_COUNT]; /* elements of a bank */
 	struct slot_reason *why;
 	__u32 *keys;
 };
+
+static __u32 get_first(const struct writer *w, enum fw_map map)
+{
+	return w->bank * w->room[map];
+}
 
 static const char *const names[FW_MAP_COUNT] = {
 	[FW_MAP_ACTIVE] = FW_ACTIVE_NAME,     [FW_MAP_HEADS] = FW_HEADS_NAME,
@@ -72,7 +78,9 @@ static int write_nodes(const struct writer *w, const struct fw_forest *forest, _
 	return write_elements(w, FW_MAP_NODES, node, nodes, forest->node_count, sizeof(*nodes));
 }
 
-static int write_items(const struct writer *w, const struct fw_forest *forest, __u32 item)
+/* Items name matches from element @match on. */
+static int write_items(const struct writer *w, const struct fw_forest *forest, __u32 item,
+		       __u32 match)
 {
 	_cleanup_free_ __u32 *items = calloc(forest->item_count + 1, sizeof(*items));
 	size_t i;
@@ -80,7 +88,7 @@ static int write_items(const struct writer *w, const struct fw_forest *forest, _
 	if (!items)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
 	for (i = 0; i < forest->item_count; i++)
-		items[i] = forest->items[i] + w->bank * FW_MATCHES_MAX;
+		items[i] = forest->items[i] + match;
 	return write_elements(w, FW_MAP_ITEMS, item, items, forest->item_count, sizeof(*items));
 }
 
@@ -97,15 +105,15 @@ static int write_matches4(const struct writer *w, const struct fw_family *family
 		matches[i].rule = family->entries[i].rule;
 		matches[i].answer = family->entries[i].answer;
 	}
-	return write_elements(w, FW_MAP_MATCHES4, w->bank * FW_MATCHES_MAX, matches, family->count,
-			      sizeof(*matches));
+	return write_elements(w, FW_MAP_MATCHES4, get_first(w, FW_MAP_MATCHES4), matches,
+			      family->count, sizeof(*matches));
 }
 
 static int write_matches6(const struct writer *w, const struct fw_family *family)
 {
 	_Static_assert(sizeof(struct fw_entry) == sizeof(struct fw_match6), "the same fields");
 
-	return write_elements(w, FW_MAP_MATCHES6, w->bank * FW_MATCHES_MAX, family->entries,
+	return write_elements(w, FW_MAP_MATCHES6, get_first(w, FW_MAP_MATCHES6), family->entries,
 			      family->count, sizeof(struct fw_match6));
 }
 
@@ -115,13 +123,13 @@ static int clear_bank(const struct writer *w)
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *buckets = calloc(FW_ACTIONS_MAX, sizeof(*buckets));
 	_cleanup_free_ struct fw_hits *hits = NULL;
-	__u32 i, first = w->bank * (FW_RULES_MAX / FW_HITS_GROUP);
+	__u32 i, first = get_first(w, FW_MAP_HITS);
 	int err;
 
 	hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
 	if (!buckets || !hits)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
-	for (i = first; i < first + FW_RULES_MAX / FW_HITS_GROUP; i++) {
+	for (i = first; i < first + w->room[FW_MAP_HITS]; i++) {
 		err = bpf_map_update_elem(w->fds[FW_MAP_HITS], &i, hits, BPF_ANY);
 		if (err)
 			return refuse_write(w->why, FW_MAP_HITS, err);
@@ -143,7 +151,7 @@ static void set_forest_head(const struct fw_forest *forest, __u32 node,
 static int write_bank(const struct writer *w, const struct fw_compiled *compiled)
 {
 	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
-	__u32 node4 = w->bank * FW_NODES_MAX, item4 = w->bank * FW_ITEMS_MAX;
+	__u32 node4 = get_first(w, FW_MAP_NODES), item4 = get_first(w, FW_MAP_ITEMS);
 	__u32 node6 = node4 + (__u32)family4->forest->node_count;
 	__u32 item6 = item4 + (__u32)family4->forest->item_count;
 	struct fw_head head = compiled->head;
@@ -151,15 +159,16 @@ static int write_bank(const struct writer *w, const struct fw_compiled *compiled
 
 	set_forest_head(family4->forest, node4, &head.forest4);
 	set_forest_head(family6->forest, node6, &head.forest6);
+	head.hits = get_first(w, FW_MAP_HITS);
 	err = clear_bank(w);
 	if (!err)
 		err = write_nodes(w, family4->forest, node4, item4);
 	if (!err)
 		err = write_nodes(w, family6->forest, node6, item6);
 	if (!err)
-		err = write_items(w, family4->forest, item4);
+		err = write_items(w, family4->forest, item4, get_first(w, FW_MAP_MATCHES4));
 	if (!err)
-		err = write_items(w, family6->forest, item6);
+		err = write_items(w, family6->forest, item6, get_first(w, FW_MAP_MATCHES6));
 	if (!err)
 		err = write_matches4(w, family4);
 	if (!err)
@@ -172,21 +181,55 @@ static int write_bank(const struct writer *w, const struct fw_compiled *compiled
 	return err;
 }
 
-static int check_room(const struct fw_compiled *compiled, struct slot_reason *why)
+/* Halves of the maps, which have the sizes that the slot's settings gave them. */
+static int get_rooms(struct writer *w)
+{
+	enum fw_map map;
+
+	for (map = 0; map < FW_MAP_COUNT; map++) {
+		struct bpf_map_info info = {};
+		__u32 len = sizeof(info);
+
+		if (bpf_map_get_info_by_fd(w->fds[map], &info, &len))
+			return slot_reason_set(w->why, -errno,
+					       "cannot read the size of map '%s': %s", names[map],
+					       strerror(errno));
+		w->room[map] = info.max_entries / FW_BANKS;
+	}
+	return 0;
+}
+
+static int check_room(const struct writer *w, enum fw_map map, const char *what, size_t count)
+{
+	if (count <= w->room[map])
+		return 0;
+	return slot_reason_set(w->why, -E2BIG,
+			       "the ruleset has %zu %s, and the slot has room for %u: a greater "
+			       "rules_max in its settings makes more",
+			       count, what, w->room[map]);
+}
+
+static int check_rooms(const struct writer *w, const struct fw_compiled *compiled)
 {
 	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
+	size_t groups = (compiled->head.rules + FW_RULES_GROUP - 1) / FW_RULES_GROUP;
+	int err = check_room(w, FW_MAP_MATCHES4, "matches of IPv4", family4->count);
 
-	if (family4->forest->node_count + family6->forest->node_count > FW_NODES_MAX ||
-	    family4->forest->item_count + family6->forest->item_count > FW_ITEMS_MAX ||
-	    family4->count > FW_MATCHES_MAX || family6->count > FW_MATCHES_MAX ||
-	    compiled->action_count > FW_ACTIONS_MAX)
-		return slot_reason_set(why, -E2BIG,
-				       "the rules do not fit: %zu and %zu matches of at most %d, "
-				       "%zu nodes of at most %d, %zu limits of at most %d",
-				       family4->count, family6->count, FW_MATCHES_MAX,
-				       family4->forest->node_count + family6->forest->node_count,
-				       FW_NODES_MAX, compiled->action_count, FW_ACTIONS_MAX);
-	return 0;
+	if (!err)
+		err = check_room(w, FW_MAP_MATCHES6, "matches of IPv6", family6->count);
+	if (!err)
+		err = check_room(w, FW_MAP_HITS, "thousands of rules", groups);
+	if (!err)
+		err = check_room(w, FW_MAP_NODES, "nodes",
+				 family4->forest->node_count + family6->forest->node_count);
+	if (!err)
+		err = check_room(w, FW_MAP_ITEMS, "places of rules in leaves",
+				 family4->forest->item_count + family6->forest->item_count);
+	if (err || compiled->action_count <= w->room[FW_MAP_ACTIONS])
+		return err;
+	return slot_reason_set(w->why, -E2BIG,
+			       "%zu rules of the ruleset limit or sample, and at most %u can",
+			       compiled->action_count, w->room[FW_MAP_ACTIONS]);
 }
 
 int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled,
@@ -199,7 +242,9 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 
 	if (!keys)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = check_room(compiled, why);
+	err = get_rooms(&w);
+	if (!err)
+		err = check_rooms(&w, compiled);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(fds[FW_MAP_ACTIVE], &zero, &active);

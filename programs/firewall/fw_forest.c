@@ -27,7 +27,8 @@ struct builder {
 	bool *is_left; /* by entry: for the trees to come */
 	bool is_last;  /* tree: nothing may be left */
 	size_t copies_max;
-	__u32 *leaves; /* by hash: first item + 1 */
+	size_t nodes_max, items_max; /* what a room for so many rules has */
+	__u32 *leaves;		     /* by hash: first item + 1 */
 	__u16 *leaf_sizes;
 	struct slot_reason *why;
 	struct fw_forest forest;
@@ -81,9 +82,9 @@ static int refuse_size(struct builder *b)
 {
 	return slot_reason_set(
 		b->why, -E2BIG,
-		"rules overlap too much: more than %d nodes or %d places of rules in "
+		"rules overlap too much: more than %zu nodes or %zu places of rules in "
 		"leaves are needed",
-		FW_NODES_MAX, FW_ITEMS_MAX);
+		b->nodes_max, b->items_max);
 }
 
 static int refuse_leaf(struct builder *b, const struct fw_set *set)
@@ -117,7 +118,7 @@ static int add_nodes(struct builder *b, size_t count, __u32 *ret_base)
 	struct fw_forest *f = &b->forest;
 	int err;
 
-	if (f->node_count + count > FW_NODES_MAX)
+	if (f->node_count + count > b->nodes_max)
 		return refuse_size(b);
 	err = grow((void **)&f->nodes, &f->node_room, f->node_count + count, sizeof(*f->nodes));
 	if (err)
@@ -157,7 +158,7 @@ static int add_leaf(struct builder *b, const struct fw_set *set, struct fw_node 
 	int err;
 
 	if (set->count && !find_leaf(b, set, hash, &base)) {
-		if (f->item_count + set->count > FW_ITEMS_MAX)
+		if (f->item_count + set->count > b->items_max)
 			return refuse_size(b);
 		err = grow((void **)&f->items, &f->item_room, f->item_count + set->count,
 			   sizeof(*f->items));
@@ -340,7 +341,7 @@ static int deal(struct builder *b, const struct fw_set *set, const struct fw_cut
 	deal_entries(b, set, cut, &children);
 	for (i = 2; i < count + 2; i++)
 		children.starts[i] += children.starts[i - 1];
-	if (children.starts[count + 1] > 2UL * FW_ITEMS_MAX)
+	if (children.starts[count + 1] > 2 * b->items_max)
 		return refuse_size(b);
 	children.items = calloc(children.starts[count + 1] + 1, sizeof(*children.items));
 	if (!children.items)
@@ -497,6 +498,12 @@ static void free_builder(struct builder *b)
 	fw_forest_free(&b->forest);
 }
 
+/* Rooms for rules come in groups. */
+static size_t get_room(size_t count)
+{
+	return count ? (count + FW_RULES_GROUP - 1) / FW_RULES_GROUP * FW_RULES_GROUP : 1;
+}
+
 static int try_build(const struct fw_entry *entries, size_t count, unsigned int words,
 		     size_t copies_max, struct slot_reason *why, struct fw_forest *ret_forest)
 {
@@ -504,6 +511,8 @@ static int try_build(const struct fw_entry *entries, size_t count, unsigned int 
 		.entries = entries,
 		.words = words,
 		.copies_max = copies_max,
+		.nodes_max = FW_NODES_PER_RULE * get_room(count),
+		.items_max = FW_ITEMS_PER_RULE * get_room(count),
 		.why = why,
 		.ternaries = calloc(count + 1, sizeof(*b.ternaries)),
 		.is_left = calloc(count + 1, sizeof(*b.is_left)),

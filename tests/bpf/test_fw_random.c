@@ -4,6 +4,7 @@
  * turn. FW_RANDOM_SCALE=24 compares a million packets.
  */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/program/settings.h"
 #include "programs/firewall/firewall_abi.h"
 #include "programs/firewall/fw_bank.h"
 #include "tests/support/fw_entries.h"
@@ -133,10 +135,28 @@ static void compare_packet(struct fw_entries *entries, int prog_fd, int *found)
 		fail_msg("rule %ld: verdict %u, wanted %u", rule, run.retval, wanted);
 }
 
+/* The firewall with room for the rules. */
+static struct bpf_object *load_firewall(size_t rules)
+{
+	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct slot_setting setting = { .key = (char *)"rules_max" };
+	const struct slot_settings settings = { .items = &setting, .count = 1 };
+	struct slot_reason why = {};
+	char number[16];
+
+	assert_non_null(object);
+	snprintf(number, sizeof(number), "%zu", rules);
+	setting.value = number;
+	if (slot_settings_apply(object, &settings, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(bpf_object__load(object), 0);
+	return object;
+}
+
 static void answers_as_asking_every_rule(void **state)
 {
 	const struct row *row = *state;
-	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct bpf_object *object = load_firewall(row->count);
 	struct fw_entries entries = {
 		.seed = row->count * 104729 + row->words,
 		.words = row->words,
@@ -145,8 +165,6 @@ static void answers_as_asking_every_rule(void **state)
 	const char *scale = getenv("FW_RANDOM_SCALE");
 	int i, round, prog_fd, found = 0, packets = row->packets * (scale ? atoi(scale) : 1);
 
-	assert_non_null(object);
-	assert_int_equal(bpf_object__load(object), 0);
 	prog_fd = progrun_fd(object, "firewall");
 	/* Each round is another ruleset, in the other bank. */
 	for (round = 0; round < 3; round++) {

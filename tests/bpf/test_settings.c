@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Settings of slots.conf that are one of a few words: the load balancer's hash. */
+/*
+ * Settings of slots.conf that are one of a few words, the load balancer's hash, and those
+ * that maps' sizes follow from, the firewall's.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -61,6 +64,82 @@ static void a_number_that_is_none_of_them_is_refused(void **state)
 	assert_int_equal(set_hash("", &why), -EINVAL);
 }
 
+/* Entries of the firewall's map @name after `@key = @value`, or the error. */
+static long set_size(const char *key, const char *value, const char *name,
+		     struct slot_reason *ret_why)
+{
+	struct slot_setting setting = { .key = (char *)key, .value = (char *)value };
+	const struct slot_settings settings = { .items = &setting, .count = key ? 1 : 0 };
+	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	const struct bpf_map *map;
+	long ret;
+
+	assert_non_null(object);
+	map = bpf_object__find_map_by_name(object, name);
+	assert_non_null(map);
+	ret = slot_settings_apply(object, &settings, ret_why);
+	if (!ret)
+		ret = bpf_map__max_entries(map);
+	bpf_object__close(object);
+	return ret;
+}
+
+static void maps_have_the_size_that_a_setting_gives_them(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(set_size("rules_max", "131072", "fw_nodes", &why), 131072 * 8);
+	assert_int_equal(set_size("rules_max", "131072", "fw_matches6", &why), 131072 * 2);
+	assert_int_equal(set_size("rules_max", "131072", "fw_sources", &why), 16384);
+	assert_int_equal(set_size("limited_sources_max", "100", "fw_sources", &why), 100);
+}
+
+static void sizes_are_divided_upwards(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(set_size("rules_max", "1", "fw_hits", &why), 2);
+	assert_int_equal(set_size("rules_max", "1024", "fw_hits", &why), 2);
+	assert_int_equal(set_size("rules_max", "1025", "fw_hits", &why), 4);
+}
+
+/* Where nobody applies settings the object's own sizes hold. */
+static void sizes_of_the_defaults_are_those_of_the_object(void **state)
+{
+	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct slot_reason why = {};
+	const struct bpf_map *map;
+
+	(void)state;
+	assert_non_null(object);
+	bpf_object__for_each_map(map, object)
+		assert_int_equal(set_size(NULL, NULL, bpf_map__name(map), &why),
+				 bpf_map__max_entries(map));
+	bpf_object__close(object);
+}
+
+static void a_setting_that_leaves_a_map_without_entries_is_refused(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(set_size("limited_sources_max", "0", "fw_sources", &why), -EINVAL);
+	assert_string_equal(why.text, "settings: limited_sources_max: 0 gives map 'fw_sources' a "
+				      "number of entries (limited_sources_max) that is not "
+				      "between 1 and 2^32 - 1");
+}
+
+static void a_setting_that_makes_a_map_too_large_is_refused(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(set_size("rules_max", "4294967295", "fw_nodes", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "not between 1 and 2^32 - 1"));
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -68,5 +147,10 @@ int main(void)
 	TAP_ADD(&plan, a_constant_is_known_by_its_word_and_its_number, NULL, NULL);
 	TAP_ADD(&plan, a_word_that_is_none_of_them_is_refused_with_those_that_are, NULL, NULL);
 	TAP_ADD(&plan, a_number_that_is_none_of_them_is_refused, NULL, NULL);
+	TAP_ADD(&plan, maps_have_the_size_that_a_setting_gives_them, NULL, NULL);
+	TAP_ADD(&plan, sizes_are_divided_upwards, NULL, NULL);
+	TAP_ADD(&plan, sizes_of_the_defaults_are_those_of_the_object, NULL, NULL);
+	TAP_ADD(&plan, a_setting_that_leaves_a_map_without_entries_is_refused, NULL, NULL);
+	TAP_ADD(&plan, a_setting_that_makes_a_map_too_large_is_refused, NULL, NULL);
 	return tap_run(&plan, "settings", 1);
 }

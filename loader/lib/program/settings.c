@@ -12,6 +12,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/program/map_sizes.h"
+
 /* A field of read-only data: its type, and where its bytes are. */
 struct field {
 	const struct btf *btf;
@@ -291,5 +293,23 @@ int slot_settings_apply(struct bpf_object *object, const struct slot_settings *s
 		if (err)
 			return err;
 	}
+	return slot_map_sizes_apply(object, why);
+}
+
+int slot_settings_read_number(struct bpf_object *object, const char *key, struct slot_reason *why,
+			      __u32 *ret_value)
+{
+	const struct btf_type *t;
+	struct field field;
+	int err = find_field(object, key, why, &field);
+
+	if (err)
+		return err;
+	t = btf__type_by_id(field.btf, field.type);
+	if (!btf_is_int(t) || btf_int_encoding(t) || t->size != sizeof(*ret_value) ||
+	    t->size > field.room)
+		return slot_reason_set(why, -ENOTSUP,
+				       "settings: %s: it is no unsigned number of 32 bits", key);
+	memcpy(ret_value, field.bytes, sizeof(*ret_value));
 	return 0;
 }

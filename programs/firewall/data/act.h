@@ -8,9 +8,9 @@
 /* Attempts at a bucket that other CPUs change at the same time. */
 #define BUCKET_TRIES 4
 
-static __always_inline void count_hit(__u32 bank, __u32 rule, __u64 bytes)
+static __always_inline void count_hit(const struct fw_head *head, __u32 rule, __u64 bytes)
 {
-	__u32 group = (bank * FW_RULES_MAX + rule) / FW_HITS_GROUP, at = rule % FW_HITS_GROUP;
+	__u32 group = head->hits + rule / FW_RULES_GROUP, at = rule % FW_RULES_GROUP;
 	struct fw_hits *hits = bpf_map_lookup_elem(&fw_hits, &group);
 
 	if (!hits)

@@ -26,7 +26,7 @@ static __always_inline __u64 forget_word(__u64 word)
 }
 
 struct fw_found {
-	__u32 rule; /* FW_RULES_MAX: none */
+	__u32 rule; /* FW_NO_RULE: none */
 	__u32 answer;
 };
 
@@ -103,7 +103,7 @@ static __always_inline bool is_match6(const struct fw_match6 *match, const __u64
 
 static __always_inline struct fw_found find4(const struct fw_forest_head *forest, const __u64 *key)
 {
-	struct fw_found found = { .rule = FW_RULES_MAX, .answer = FW_ACCEPT };
+	struct fw_found found = { .rule = FW_NO_RULE, .answer = FW_ACCEPT };
 
 	found.rule = forget(found.rule);
 	found.answer = forget(found.answer);
@@ -124,7 +124,7 @@ static __always_inline struct fw_found find4(const struct fw_forest_head *forest
 
 static __always_inline struct fw_found find6(const struct fw_forest_head *forest, const __u64 *key)
 {
-	struct fw_found found = { .rule = FW_RULES_MAX, .answer = FW_ACCEPT };
+	struct fw_found found = { .rule = FW_NO_RULE, .answer = FW_ACCEPT };
 
 	found.rule = forget(found.rule);
 	found.answer = forget(found.answer);

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
 /* Written by the control plane, read here: the bank in force. */
@@ -27,31 +28,31 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_NODES_MAX);
+	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *FW_RULES_DEFAULT);
 	__type(key, __u32);
 	__type(value, struct fw_node);
-} fw_nodes SEC(".maps");
+} fw_nodes SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*8");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_ITEMS_MAX);
+	__uint(max_entries, FW_BANKS *FW_ITEMS_PER_RULE *FW_RULES_DEFAULT);
 	__type(key, __u32);
 	__type(value, __u32);
-} fw_items SEC(".maps");
+} fw_items SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*4");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_MATCHES_MAX);
+	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT);
 	__type(key, __u32);
 	__type(value, struct fw_match4);
-} fw_matches4 SEC(".maps");
+} fw_matches4 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_MATCHES_MAX);
+	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT);
 	__type(key, __u32);
 	__type(value, struct fw_match6);
-} fw_matches6 SEC(".maps");
+} fw_matches6 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -71,18 +72,18 @@ struct {
 /* As fw_buckets. LRU: there may be more sources than fit. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FW_SOURCES_MAX);
+	__uint(max_entries, FW_SOURCES_DEFAULT);
 	__type(key, struct fw_source_key);
 	__type(value, __u64);
-} fw_sources SEC(".maps");
+} fw_sources SEC(".maps") SLOT_ENTRIES("limited_sources_max");
 
 /* Written here, read by the control plane, which empties a bank before it is used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_RULES_MAX / FW_HITS_GROUP);
+	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT / FW_RULES_GROUP);
 	__type(key, __u32);
 	__type(value, struct fw_hits);
-} fw_hits SEC(".maps");
+} fw_hits SEC(".maps") SLOT_ENTRIES("rules_max/1024*2");
 
 /* Written here, read by whoever may. */
 struct {
