@@ -5,8 +5,9 @@
  *
  * Sources are judged before ports, and of several prefixes that hold a source
  * the longest decides; where one prefix or one port is on both lists, allow
- * wins. Of the ruleset's rules the first that matches decides. It keeps no state: answers to the host's own connections are judged
- * like any other packet. What it cannot read to the end, it drops.
+ * wins. Of the ruleset's rules the first that matches decides. It keeps no state:
+ * answers to the host's own connections are judged like any other packet. What it
+ * cannot read to the end, it drops.
  */
 #include <linux/bpf.h>
 #include <linux/icmpv6.h>
@@ -133,9 +134,33 @@ static __always_inline void forget_ways(struct judged *judged)
 	judged->is_neighbour = forget(judged->is_neighbour);
 }
 
+/* The guard that @word's packet has to pass, from 1 on; 0: none. */
+static __always_inline __u32 find_guard(const struct fw_head *head, __u64 word)
+{
+	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++)
+		if (!((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask))
+			return i + 1;
+	return 0;
+}
+
+/* Whether a packet that has been let through may pass. */
+static __always_inline bool pass_guard(const struct fw_head *head, const struct judged *judged,
+				       __u32 bank)
+{
+	__u32 guard = forget(find_guard(head, judged->key[0])), at = (guard - 1) % FW_GUARDS_MAX;
+	__u32 index = bank * FW_ACTIONS_MAX + head->guards[at].action;
+	struct fw_action *action = guard ? bpf_map_lookup_elem(&fw_actions, &index) : NULL;
+
+	if (!action || is_within_limit(action, index, judged->key, judged->is_ip6))
+		return true;
+	count_hit(head, head->guards[at].rule, judged->len);
+	return false;
+}
+
 static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
 {
 	__u32 zero = 0, *bank = bpf_map_lookup_elem(&fw_active, &zero), active;
+	enum firewall_counter reason;
 	struct fw_head *head;
 	struct fw_found found;
 
@@ -150,10 +175,15 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 	judged->key[0] = forget_word(judged->key[0]);
 	found = judged->is_ip6 ? find6(&head->forest6, judged->key) :
 				 find4(&head->forest4, judged->key);
-	if (found.rule == FW_NO_RULE)
-		return judge_default(judged, head->policy);
-	count_hit(head, found.rule, judged->len);
-	return refine(ctx, judged, active, &found);
+	if (found.rule == FW_NO_RULE) {
+		reason = judge_default(judged, head->policy);
+	} else {
+		count_hit(head, found.rule, judged->len);
+		reason = refine(ctx, judged, active, &found);
+	}
+	if (reason < FIREWALL_FIRST_DROP && head->guard_count && !pass_guard(head, judged, active))
+		reason = FIREWALL_DENY_LIMIT;
+	return reason;
 }
 
 /* The lists that a port is on. */

@@ -27,12 +27,14 @@
 #define FW_SOURCES_NAME "fw_sources"
 #define FW_HITS_NAME "fw_hits"
 #define FW_SAMPLES_NAME "fw_samples"
+#define FW_TEXT_NAME "fw_text"
 
 /*
  * Room for rules, by the setting rules_max. Of each family there may be as many matches
  * (a rule with lists in it is a match for each combination), and in the trees of both:
  */
 #define FW_RULES_DEFAULT 16384
+#define FW_RULES_MAX (1 << 20) /* that a ruleset may have at all */
 #define FW_NODES_PER_RULE 4
 #define FW_ITEMS_PER_RULE 2
 /* Rooms are whole groups of rules, and so is what they are made of. */
@@ -49,7 +51,12 @@
 /* Bytes of samples that wait to be read. */
 #define FW_SAMPLES_SIZE (256 * 1024)
 
+/* Bytes of a chunk of a ruleset's text, which is deflated: 64 for a rule. */
+#define FW_TEXT_CHUNK 4096
+#define FW_TEXT_PER_RULE 64
+
 #define FW_BANKS 2
+#define FW_GUARDS_MAX 16
 #define FW_TREES_MAX 8
 #define FW_DEPTH_MAX 12
 #define FW_LEAF_MAX 16
@@ -172,15 +179,33 @@ struct fw_forest_head {
 	struct fw_tree trees[FW_TREES_MAX]; /* by first_rule */
 };
 
+/*
+ * What the ruleset lets through is asked for once more: the first guard that matches
+ * limits it. It opens nothing.
+ */
+struct fw_guard {
+	struct fw_bits bits; /* of the key's first word */
+	__u32 rule;	     /* counts what the guard drops */
+	__u32 action;
+};
+
 struct fw_head {
 	struct fw_forest_head forest4, forest6;
+	struct fw_guard guards[FW_GUARDS_MAX];
+	__u32 guard_count;
 	__u32 policy; /* enum fw_verdict: of what no rule matches */
 	__u32 rules;
 	__u32 hits; /* element of fw_hits that the bank's rules begin at */
 	__u32 interface_count;
 	__u32 interfaces[FW_INTERFACES_MAX]; /* indexes; the first has number 1 in keys */
-	__u64 loaded_s;			     /* CLOCK_REALTIME */
-	__u8 digest[32];		     /* of the text that it was compiled from */
+	__u32 text_len;			     /* bytes in fw_text; 0: no ruleset */
+	__u32 text_size;		     /* of the text itself */
+	__u32 pad;
+	__u64 loaded_s; /* CLOCK_REALTIME */
+};
+
+struct fw_text_chunk {
+	__u8 bytes[FW_TEXT_CHUNK];
 };
 
 _Static_assert(sizeof(struct fw_node) == 8, "value of fw_nodes");
@@ -191,5 +216,6 @@ _Static_assert(sizeof(struct fw_source_key) == 24, "key of fw_sources");
 _Static_assert(sizeof(struct fw_sample) == 24 + FW_SAMPLE_BYTES, "record of fw_samples");
 _Static_assert(sizeof(struct fw_hits) <= 32768, "the largest element of a per-CPU map");
 _Static_assert(!(FW_RULES_DEFAULT % FW_RULES_GROUP), "whole groups");
+_Static_assert(sizeof(struct fw_text_chunk) == FW_TEXT_CHUNK, "value of fw_text");
 
 #endif

@@ -32,7 +32,7 @@ static const char *const names[FW_MAP_COUNT] = {
 	[FW_MAP_NODES] = FW_NODES_NAME,	      [FW_MAP_ITEMS] = FW_ITEMS_NAME,
 	[FW_MAP_MATCHES4] = FW_MATCHES4_NAME, [FW_MAP_MATCHES6] = FW_MATCHES6_NAME,
 	[FW_MAP_ACTIONS] = FW_ACTIONS_NAME,   [FW_MAP_BUCKETS] = FW_BUCKETS_NAME,
-	[FW_MAP_HITS] = FW_HITS_NAME,
+	[FW_MAP_HITS] = FW_HITS_NAME,	      [FW_MAP_TEXT] = FW_TEXT_NAME,
 };
 
 static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
@@ -117,6 +117,20 @@ static int write_matches6(const struct writer *w, const struct fw_family *family
 			      family->count, sizeof(struct fw_match6));
 }
 
+/* In whole chunks, the last filled up with 0. */
+static int write_text(const struct writer *w, const struct fw_compiled *compiled)
+{
+	size_t count = (compiled->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK;
+	_cleanup_free_ struct fw_text_chunk *chunks = calloc(count + 1, sizeof(*chunks));
+
+	if (!chunks)
+		return slot_reason_set(w->why, -ENOMEM, "out of memory");
+	if (compiled->head.text_len)
+		memcpy(chunks, compiled->text, compiled->head.text_len);
+	return write_elements(w, FW_MAP_TEXT, get_first(w, FW_MAP_TEXT), chunks, count,
+			      sizeof(*chunks));
+}
+
 /* A ruleset begins with full buckets and counts from 0. */
 static int clear_bank(const struct writer *w)
 {
@@ -177,6 +191,8 @@ static int write_bank(const struct writer *w, const struct fw_compiled *compiled
 		err = write_elements(w, FW_MAP_ACTIONS, w->bank * FW_ACTIONS_MAX, compiled->actions,
 				     compiled->action_count, sizeof(*compiled->actions));
 	if (!err)
+		err = write_text(w, compiled);
+	if (!err)
 		err = write_elements(w, FW_MAP_HEADS, w->bank, &head, 1, sizeof(head));
 	return err;
 }
@@ -225,6 +241,9 @@ static int check_rooms(const struct writer *w, const struct fw_compiled *compile
 	if (!err)
 		err = check_room(w, FW_MAP_ITEMS, "places of rules in leaves",
 				 family4->forest->item_count + family6->forest->item_count);
+	if (!err)
+		err = check_room(w, FW_MAP_TEXT, "times 4 KiB of deflated text",
+				 (compiled->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK);
 	if (err || compiled->action_count <= w->room[FW_MAP_ACTIONS])
 		return err;
 	return slot_reason_set(w->why, -E2BIG,

@@ -15,6 +15,7 @@ enum fw_map {
 	FW_MAP_ACTIONS,
 	FW_MAP_BUCKETS,
 	FW_MAP_HITS,
+	FW_MAP_TEXT,
 	FW_MAP_COUNT,
 };
 
@@ -29,6 +30,7 @@ struct fw_compiled {
 	struct fw_family family4, family6;
 	const struct fw_action *actions;
 	size_t action_count;
+	const __u8 *text;    /* deflated, head.text_len bytes */
 	struct fw_head head; /* all but the forests */
 };
 

@@ -85,6 +85,14 @@ struct {
 	__type(value, struct fw_hits);
 } fw_hits SEC(".maps") SLOT_ENTRIES("rules_max/1024*2");
 
+/* Written and read by the control plane alone: what it compiled a bank from. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_BANKS *FW_TEXT_PER_RULE *FW_RULES_DEFAULT / FW_TEXT_CHUNK);
+	__type(key, __u32);
+	__type(value, struct fw_text_chunk);
+} fw_text SEC(".maps") SLOT_ENTRIES("rules_max/1024*32");
+
 /* Written here, read by whoever may. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
