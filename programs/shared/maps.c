@@ -20,7 +20,8 @@
 static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
 {
 	return info->type == map->type && info->key_size == map->key_size &&
-	       info->value_size == map->value_size && info->max_entries == map->max_entries;
+	       info->value_size == map->value_size &&
+	       (!map->max_entries || info->max_entries == map->max_entries);
 }
 
 static const char *hint_at(int err)

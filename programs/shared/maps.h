@@ -15,7 +15,7 @@ struct program_map {
 	enum bpf_map_type type;
 	__u32 key_size;
 	__u32 value_size;
-	__u32 max_entries;
+	__u32 max_entries; /* 0: any number, as settings may say */
 };
 
 /*

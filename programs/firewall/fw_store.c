@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/firewall/fw_store.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/maps.h"
+
+#define MAP(map_name, map_type, value, max)                                                        \
+	{ .name = map_name,                                                                        \
+	  .type = BPF_MAP_TYPE_##map_type,                                                         \
+	  .key_size = sizeof(__u32),                                                               \
+	  .value_size = sizeof(value),                                                             \
+	  .max_entries = max }
+
+/* By enum fw_map; most have the size that the slot's settings gave them. */
+static const struct program_map maps[FW_MAP_COUNT] = {
+	[FW_MAP_ACTIVE] = MAP(FW_ACTIVE_NAME, ARRAY, __u32, 1),
+	[FW_MAP_HEADS] = MAP(FW_HEADS_NAME, ARRAY, struct fw_head, FW_BANKS),
+	[FW_MAP_NODES] = MAP(FW_NODES_NAME, ARRAY, struct fw_node, 0),
+	[FW_MAP_ITEMS] = MAP(FW_ITEMS_NAME, ARRAY, __u32, 0),
+	[FW_MAP_MATCHES4] = MAP(FW_MATCHES4_NAME, ARRAY, struct fw_match4, 0),
+	[FW_MAP_MATCHES6] = MAP(FW_MATCHES6_NAME, ARRAY, struct fw_match6, 0),
+	[FW_MAP_ACTIONS] = MAP(FW_ACTIONS_NAME, ARRAY, struct fw_action, FW_BANKS *FW_ACTIONS_MAX),
+	[FW_MAP_BUCKETS] = MAP(FW_BUCKETS_NAME, ARRAY, __u64, FW_BANKS *FW_ACTIONS_MAX),
+	[FW_MAP_HITS] = MAP(FW_HITS_NAME, PERCPU_ARRAY, struct fw_hits, 0),
+	[FW_MAP_TEXT] = MAP(FW_TEXT_NAME, ARRAY, struct fw_text_chunk, 0),
+};
+
+void fw_store_close(struct fw_store *store)
+{
+	enum fw_map map;
+
+	for (map = 0; map < FW_MAP_COUNT; map++)
+		slot_cleanup_close(&store->fds[map]);
+	slot_cleanup_close(&store->lock_fd);
+}
+
+int fw_store_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		  struct fw_store *ret_store)
+{
+	struct fw_store store = { .lock_fd = -1 };
+	enum fw_map map;
+	int err = 0;
+
+	for (map = 0; map < FW_MAP_COUNT; map++)
+		store.fds[map] = -1;
+	if (is_writer)
+		err = program_maps_lock(map_dir, why, &store.lock_fd);
+	for (map = 0; !err && map < FW_MAP_COUNT; map++)
+		err = program_map_open(map_dir, &maps[map], is_writer, why, &store.fds[map]);
+	if (err) {
+		fw_store_close(&store);
+		return err;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+static int set_interfaces(const struct fw_ruleset *set, struct fw_head *head,
+			  struct slot_reason *why)
+{
+	size_t i;
+
+	for (i = 0; i < set->interface_count; i++) {
+		head->interfaces[i] = if_nametoindex(set->interfaces[i]);
+		if (!head->interfaces[i])
+			return slot_reason_set(why, -ENODEV,
+					       "iifname \"%s\": no such interface is here; rules "
+					       "know interfaces by their number, so that it has to "
+					       "be there before",
+					       set->interfaces[i]);
+	}
+	head->interface_count = (__u32)set->interface_count;
+	return 0;
+}
+
+static int deflate_text(const char *text, size_t len, struct slot_reason *why, __u8 **ret_bytes,
+			__u32 *ret_len)
+{
+	uLongf room = compressBound(len);
+	__u8 *bytes = malloc(room);
+
+	if (!bytes || compress2(bytes, &room, (const Bytef *)text, len, Z_BEST_SPEED) != Z_OK) {
+		free(bytes);
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	*ret_bytes = bytes;
+	*ret_len = (__u32)room;
+	return 0;
+}
+
+int fw_store_load(const struct fw_store *store, const struct fw_ruleset *set,
+		  const struct fw_build *build, const char *text, size_t len,
+		  struct slot_reason *why)
+{
+	struct fw_compiled compiled = fw_build_compiled(build);
+	_cleanup_free_ __u8 *bytes = NULL;
+	int err;
+
+	err = set_interfaces(set, &compiled.head, why);
+	if (!err)
+		err = deflate_text(text, len, why, &bytes, &compiled.head.text_len);
+	if (err)
+		return slot_reason_append(why, err, "; the rules from before stay in force");
+	compiled.text = bytes;
+	compiled.head.text_size = (__u32)len;
+	compiled.head.loaded_s = (__u64)time(NULL);
+	return fw_bank_load(store->fds, &compiled, why);
+}
+
+static int read_element(const struct fw_store *store, enum fw_map map, __u32 index, void *value,
+			struct slot_reason *why)
+{
+	int err = bpf_map_lookup_elem(store->fds[map], &index, value);
+
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", maps[map].name,
+				     strerror(-err)) :
+		     0;
+}
+
+static int inflate_text(const __u8 *bytes, const struct fw_head *head, struct slot_reason *why,
+			char **ret_text)
+{
+	uLongf size = head->text_size;
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	if (uncompress((Bytef *)text, &size, bytes, head->text_len) != Z_OK ||
+	    size != head->text_size) {
+		free(text);
+		return slot_reason_set(why, -EBADMSG,
+				       "map '%s' does not hold the text of the rules in force, "
+				       "which work all the same; load them again",
+				       FW_TEXT_NAME);
+	}
+	text[size] = '\0';
+	*ret_text = text;
+	return 0;
+}
+
+static int get_text(const struct fw_store *store, const struct fw_loaded *loaded,
+		    struct slot_reason *why, char **ret_text)
+{
+	const struct fw_head *head = &loaded->head;
+	size_t i, count = (head->text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK;
+	_cleanup_free_ struct fw_text_chunk *chunks = NULL;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	if (head->text_len > FW_TEXT_SIZE_MAX || head->text_size > FW_TEXT_SIZE_MAX)
+		return slot_reason_set(why, -EBADMSG, "map '%s' is damaged; load rules again",
+				       FW_HEADS_NAME);
+	chunks = calloc(count + 1, sizeof(*chunks));
+	if (!chunks)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	err = bpf_map_get_info_by_fd(store->fds[FW_MAP_TEXT], &info, &len);
+	if (err)
+		return slot_reason_set(why, err, "cannot read the size of map '%s': %s",
+				       FW_TEXT_NAME, strerror(-err));
+	for (i = 0; !err && i < count; i++)
+		err = read_element(store, FW_MAP_TEXT,
+				   loaded->bank * (info.max_entries / FW_BANKS) + (__u32)i,
+				   &chunks[i], why);
+	return err ? err : inflate_text(chunks->bytes, head, why, ret_text);
+}
+
+int fw_store_get(const struct fw_store *store, struct slot_reason *why,
+		 struct fw_loaded *ret_loaded)
+{
+	struct fw_loaded loaded = {};
+	int err;
+
+	err = read_element(store, FW_MAP_ACTIVE, 0, &loaded.bank, why);
+	loaded.bank &= FW_BANKS - 1;
+	if (!err)
+		err = read_element(store, FW_MAP_HEADS, loaded.bank, &loaded.head, why);
+	if (!err && loaded.head.text_len)
+		err = get_text(store, &loaded, why, &loaded.text);
+	if (!err)
+		*ret_loaded = loaded;
+	return err;
+}
+
+void fw_loaded_free(struct fw_loaded *loaded)
+{
+	free(loaded->text);
+	*loaded = (struct fw_loaded){};
+}
+
+/* Adds up what @cpus have in one group of rules, up to @count of them. */
+static void add_group(const struct fw_hits *hits, int cpus, __u32 count, struct fw_hit *sums)
+{
+	__u32 i;
+	int cpu;
+
+	for (cpu = 0; cpu < cpus; cpu++) {
+		for (i = 0; i < count && i < FW_RULES_GROUP; i++) {
+			sums[i].packets += hits[cpu].packets[i];
+			sums[i].bytes += hits[cpu].bytes[i];
+		}
+	}
+}
+
+int fw_store_hits(const struct fw_store *store, const struct fw_head *head, struct slot_reason *why,
+		  struct fw_hit **ret_hits)
+{
+	int cpus = libbpf_num_possible_cpus(), err = 0;
+	_cleanup_free_ struct fw_hits *hits = NULL;
+	__u32 first, group, count = head->rules;
+	struct fw_hit *sums = calloc((size_t)count + 1, sizeof(*sums));
+
+	hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
+	if (!hits || !sums) {
+		free(sums);
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	for (first = 0; !err && first < count; first += FW_RULES_GROUP) {
+		group = head->hits + first / FW_RULES_GROUP;
+		err = read_element(store, FW_MAP_HITS, group, hits, why);
+		if (!err)
+			add_group(hits, cpus, count - first, sums + first);
+	}
+	if (err) {
+		free(sums);
+		return err;
+	}
+	*ret_hits = sums;
+	return 0;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/firewall/rules/fw_ruleset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 64
+
+void fw_ruleset_free(struct fw_ruleset *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->rule_count; i++)
+		free(set->rules[i].comment);
+	free(set->rules);
+	free(set->prefixes);
+	free(set->spans);
+	*set = (struct fw_ruleset){};
+}
+
+/* One more of @size bytes behind the @count in @items. */
+static int add_item(void **items, size_t *count, size_t *room, const void *item, size_t size)
+{
+	size_t more = *room ? 2 * *room : FIRST_ROOM;
+	void *larger;
+
+	if (*count == *room) {
+		larger = reallocarray(*items, more, size);
+		if (!larger)
+			return -ENOMEM;
+		*items = larger;
+		*room = more;
+	}
+	memcpy((char *)*items + *count * size, item, size);
+	(*count)++;
+	return 0;
+}
+
+int fw_ruleset_add(struct fw_ruleset *set, const struct fw_rule *rule)
+{
+	return add_item((void **)&set->rules, &set->rule_count, &set->rule_room, rule,
+			sizeof(*rule));
+}
+
+int fw_ruleset_add_prefix(struct fw_ruleset *set, const struct fw_prefix *prefix)
+{
+	return add_item((void **)&set->prefixes, &set->prefix_count, &set->prefix_room, prefix,
+			sizeof(*prefix));
+}
+
+int fw_ruleset_add_span(struct fw_ruleset *set, const struct fw_span *span)
+{
+	return add_item((void **)&set->spans, &set->span_count, &set->span_room, span,
+			sizeof(*span));
+}
+
+/* No two rules are equal, so that qsort() is as good as a stable sort. */
+static int compare_rules(const void *a, const void *b)
+{
+	const struct fw_rule *left = a, *right = b;
+
+	if (left->priority != right->priority)
+		return left->priority < right->priority ? -1 : 1;
+	return left->order < right->order ? -1 : 1;
+}
+
+void fw_ruleset_sort(struct fw_ruleset *set)
+{
+	if (set->rule_count > 1)
+		qsort(set->rules, set->rule_count, sizeof(*set->rules), compare_rules);
+}
+
+int fw_ruleset_interface(struct fw_ruleset *set, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < set->interface_count; i++)
+		if (!strcmp(set->interfaces[i], name))
+			return (int)i;
+	if (i == FW_INTERFACES_MAX)
+		return -E2BIG;
+	memcpy(set->interfaces[i], name, strlen(name) + 1);
+	set->interface_count++;
+	return (int)i;
+}
