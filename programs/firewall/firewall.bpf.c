@@ -108,17 +108,19 @@ static __always_inline enum firewall_counter judge_default(const struct judged *
 
 /* The rule's action, where it has one. */
 static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const struct judged *judged,
-						    __u32 bank, const struct fw_found *found)
+						    __u32 load, const struct fw_found *found)
 {
-	__u32 index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
+	__u32 bank = load & (FW_BANKS - 1);
+	struct act_bucket at = { .load = load };
 	bool is_accepted = FW_ANSWER_VERDICT(found->answer) == FW_ACCEPT;
 	struct fw_action *action = NULL;
 
+	at.index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
 	if (FW_ANSWER_ACTION(found->answer))
-		action = bpf_map_lookup_elem(&fw_actions, &index);
+		action = bpf_map_lookup_elem(&fw_actions, &at.index);
 	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
-		send_sample(ctx, judged->len, bank, found->rule);
-	if (action && action->limit && !is_within_limit(action, index, judged->key, judged->is_ip6))
+		send_sample(ctx, judged->len, load, found->rule);
+	if (action && action->limit && !is_within_limit(action, at, judged->key, judged->is_ip6))
 		return FIREWALL_DENY_LIMIT;
 	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;
 }
@@ -145,13 +147,15 @@ static __always_inline __u32 find_guard(const struct fw_head *head, __u64 word)
 
 /* Whether a packet that has been let through may pass. */
 static __always_inline bool pass_guard(const struct fw_head *head, const struct judged *judged,
-				       __u32 bank)
+				       __u32 load)
 {
 	__u32 guard = forget(find_guard(head, judged->key[0])), at = (guard - 1) % FW_GUARDS_MAX;
-	__u32 index = bank * FW_ACTIONS_MAX + head->guards[at].action;
-	struct fw_action *action = guard ? bpf_map_lookup_elem(&fw_actions, &index) : NULL;
+	struct act_bucket bucket = { .load = load };
+	struct fw_action *action;
 
-	if (!action || is_within_limit(action, index, judged->key, judged->is_ip6))
+	bucket.index = (load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + head->guards[at].action;
+	action = guard ? bpf_map_lookup_elem(&fw_actions, &bucket.index) : NULL;
+	if (!action || is_within_limit(action, bucket, judged->key, judged->is_ip6))
 		return true;
 	count_hit(head, head->guards[at].rule, judged->len);
 	return false;
@@ -159,15 +163,16 @@ static __always_inline bool pass_guard(const struct fw_head *head, const struct 
 
 static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
 {
-	__u32 zero = 0, *bank = bpf_map_lookup_elem(&fw_active, &zero), active;
+	__u32 zero = 0, *load = bpf_map_lookup_elem(&fw_active, &zero), active, bank;
 	enum firewall_counter reason;
 	struct fw_head *head;
 	struct fw_found found;
 
-	if (!bank)
+	if (!load)
 		return FIREWALL_DENY_DEFAULT;
-	active = *bank & (FW_BANKS - 1);
-	head = bpf_map_lookup_elem(&fw_heads, &active);
+	active = *load;
+	bank = active & (FW_BANKS - 1);
+	head = bpf_map_lookup_elem(&fw_heads, &bank);
 	if (!head)
 		return FIREWALL_DENY_DEFAULT;
 	forget_ways(judged);

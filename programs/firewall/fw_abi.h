@@ -4,7 +4,8 @@
  *
  * Contract: user space compiles a ruleset into the bank that fw_active does not
  * name and then names it; the program reads the bank that is named and nothing of
- * the other. Version rule: as in firewall_abi.h.
+ * the other. fw_active counts the rulesets that were loaded; its lowest bit is the
+ * bank. Version rule: as in firewall_abi.h.
  *
  * A ruleset is a forest for each family. A tree's inner node cuts: some bits of
  * the packet's key choose the child. Its leaves are short lists of matches, in the
@@ -147,7 +148,7 @@ struct fw_action {
 struct fw_source_key {
 	__u64 addr[2]; /* as in the packet's key, cut to the prefix; IPv4: the first alone */
 	__u32 bucket;  /* index of fw_buckets */
-	__u32 pad;
+	__u32 load;    /* fw_active: buckets of a ruleset from before mean nothing */
 };
 
 #define FW_SAMPLE_BYTES 128
@@ -156,8 +157,8 @@ struct fw_source_key {
 struct fw_sample {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 rule;
-	__u32 len; /* of the packet */
-	__u32 bank;
+	__u32 len;    /* of the packet */
+	__u32 load;   /* fw_active: which ruleset's rule */
 	__u32 caught; /* bytes that are here */
 	__u8 bytes[FW_SAMPLE_BYTES];
 };

@@ -270,11 +270,12 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 	if (err)
 		return slot_reason_set(why, err, "cannot read map '%s': %s", FW_ACTIVE_NAME,
 				       strerror(-err));
-	w.bank = !(active & 1);
+	active++;
+	w.bank = active & (FW_BANKS - 1);
 	/* Packets from before the last swap may still be in the bank that is written now. */
 	program_grace();
 	err = write_bank(&w, compiled);
 	if (!err)
-		err = write_elements(&w, FW_MAP_ACTIVE, 0, &w.bank, 1, sizeof(w.bank));
+		err = write_elements(&w, FW_MAP_ACTIVE, 0, &active, 1, sizeof(active));
 	return err;
 }

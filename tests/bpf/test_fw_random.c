@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Rulesets and packets at random: the program's answer is that of asking every rule in
- * turn. FW_RANDOM_SCALE=24 compares a million packets.
+ * turn. SLOTD_FAULTS=all compares a million packets.
  */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "loader/lib/program/settings.h"
-#include "programs/firewall/firewall_abi.h"
-#include "programs/firewall/fw_bank.h"
+#include "tests/support/fw_case.h"
 #include "tests/support/fw_entries.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
@@ -28,40 +25,18 @@ struct row {
 	int packets;
 };
 
-static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
-{
-	static const char *const names[FW_MAP_COUNT] = {
-		FW_ACTIVE_NAME,	  FW_HEADS_NAME,   FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
-		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_BUCKETS_NAME, FW_HITS_NAME,
-	};
-	int i;
-
-	for (i = 0; i < FW_MAP_COUNT; i++) {
-		fds[i] = bpf_object__find_map_fd_by_name(object, names[i]);
-		assert_true(fds[i] >= 0);
-	}
-}
-
 static void load_rules(struct bpf_object *object, const struct fw_entries *entries)
 {
-	struct fw_forest forest = {}, none = {};
-	struct slot_reason why = {};
-	struct fw_compiled compiled = {
-		.family4.forest = &none,
-		.family6.forest = &none,
-		.head = { .policy = FW_DROP, .rules = (__u32)entries->count },
-	};
-	struct fw_family *family = entries->words == FW_WORDS4 ? &compiled.family4 :
-								 &compiled.family6;
-	int fds[FW_MAP_COUNT];
+	struct fw_case_rules rules = { .policy = FW_DROP, .rules = (__u32)entries->count };
 
-	get_maps(object, fds);
-	if (fw_forest_build(entries->items, entries->count, entries->words, &why, &forest))
-		fail_msg("%s", why.text);
-	*family = (struct fw_family){ entries->items, entries->count, &forest };
-	if (fw_bank_load(fds, &compiled, &why))
-		fail_msg("%s", why.text);
-	fw_forest_free(&forest);
+	if (entries->words == FW_WORDS4) {
+		rules.entries4 = entries->items;
+		rules.count4 = entries->count;
+	} else {
+		rules.entries6 = entries->items;
+		rules.count6 = entries->count;
+	}
+	fw_case_load(object, &rules);
 }
 
 static void put(unsigned char *at, __u64 value, int bytes)
@@ -135,35 +110,16 @@ static void compare_packet(struct fw_entries *entries, int prog_fd, int *found)
 		fail_msg("rule %ld: verdict %u, wanted %u", rule, run.retval, wanted);
 }
 
-/* The firewall with room for the rules. */
-static struct bpf_object *load_firewall(size_t rules)
-{
-	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
-	struct slot_setting setting = { .key = (char *)"rules_max" };
-	const struct slot_settings settings = { .items = &setting, .count = 1 };
-	struct slot_reason why = {};
-	char number[16];
-
-	assert_non_null(object);
-	snprintf(number, sizeof(number), "%zu", rules);
-	setting.value = number;
-	if (slot_settings_apply(object, &settings, &why))
-		fail_msg("%s", why.text);
-	assert_int_equal(bpf_object__load(object), 0);
-	return object;
-}
-
 static void answers_as_asking_every_rule(void **state)
 {
 	const struct row *row = *state;
-	struct bpf_object *object = load_firewall(row->count);
+	struct bpf_object *object = fw_case_open(row->count);
 	struct fw_entries entries = {
 		.seed = row->count * 104729 + row->words,
 		.words = row->words,
 		.networks = row->networks,
 	};
-	const char *scale = getenv("FW_RANDOM_SCALE");
-	int i, round, prog_fd, found = 0, packets = row->packets * (scale ? atoi(scale) : 1);
+	int i, round, prog_fd, found = 0, packets = row->packets * fw_case_scale(24);
 
 	prog_fd = progrun_fd(object, "firewall");
 	/* Each round is another ruleset, in the other bank. */

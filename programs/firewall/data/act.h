@@ -44,11 +44,17 @@ static __always_inline __u64 cut_prefix(__u64 addr, __u32 len)
 	return len >= 64 ? addr : len ? addr & ~0ULL << (64 - len) : 0;
 }
 
-static __always_inline bool take_from_source(const struct fw_action *action, __u32 index,
+/* Whose bucket a packet takes from: the @index-th of the @load-th ruleset. */
+struct act_bucket {
+	__u32 index;
+	__u32 load;
+};
+
+static __always_inline bool take_from_source(const struct fw_action *action, struct act_bucket at,
 					     const __u64 *packet, bool is_ip6)
 {
 	__u32 len = is_ip6 ? action->source_len6 : action->source_len4;
-	struct fw_source_key key = { .bucket = index };
+	struct fw_source_key key = { .bucket = at.index, .load = at.load };
 	__u64 start = 0, *bucket;
 
 	/* The source comes first, of IPv4 in the upper half. */
@@ -63,18 +69,18 @@ static __always_inline bool take_from_source(const struct fw_action *action, __u
 	return !bucket || take_packet(bucket, action);
 }
 
-static __always_inline bool is_within_limit(const struct fw_action *action, __u32 index,
+static __always_inline bool is_within_limit(const struct fw_action *action, struct act_bucket at,
 					    const __u64 *packet, bool is_ip6)
 {
 	__u64 *bucket;
 
 	if (action->limit == FW_LIMIT_SOURCE)
-		return take_from_source(action, index, packet, is_ip6);
-	bucket = bpf_map_lookup_elem(&fw_buckets, &index);
+		return take_from_source(action, at, packet, is_ip6);
+	bucket = bpf_map_lookup_elem(&fw_buckets, &at.index);
 	return bucket && take_packet(bucket, action);
 }
 
-static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 bank, __u32 rule)
+static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 load, __u32 rule)
 {
 	__u64 caught = len;
 	struct fw_sample *sample = bpf_ringbuf_reserve(&fw_samples, sizeof(*sample), 0);
@@ -84,7 +90,7 @@ static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 ban
 	sample->time_ns = bpf_ktime_get_ns();
 	sample->rule = rule;
 	sample->len = len;
-	sample->bank = bank;
+	sample->load = load;
 	if (caught > FW_SAMPLE_BYTES)
 		caught = FW_SAMPLE_BYTES;
 	/* 1 to all of them, in a way that Linux 6.1 follows. */

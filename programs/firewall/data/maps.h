@@ -10,7 +10,7 @@
 #include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
-/* Written by the control plane, read here: the bank in force. */
+/* Written by the control plane, read here: rulesets loaded, and so the bank in force. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

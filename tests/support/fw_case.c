@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "tests/support/fw_case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/program/settings.h"
+#include "tests/support/progrun.h"
+#include "tests/support/tap.h"
+
+struct bpf_object *fw_case_open(size_t rules_max)
+{
+	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct slot_setting setting = { .key = (char *)"rules_max" };
+	const struct slot_settings settings = { .items = &setting, .count = 1 };
+	struct slot_reason why = {};
+	char number[16];
+
+	assert_non_null(object);
+	snprintf(number, sizeof(number), "%zu", rules_max);
+	setting.value = number;
+	if (slot_settings_apply(object, &settings, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(bpf_object__load(object), 0);
+	return object;
+}
+
+static int find_map(struct bpf_object *object, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, name);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
+{
+	static const char *const names[FW_MAP_COUNT] = {
+		FW_ACTIVE_NAME,	  FW_HEADS_NAME,   FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
+		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_BUCKETS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
+	};
+	int i;
+
+	for (i = 0; i < FW_MAP_COUNT; i++)
+		fds[i] = find_map(object, names[i]);
+}
+
+static void build(const struct fw_entry *entries, size_t count, unsigned int words,
+		  struct fw_forest *ret_forest)
+{
+	struct slot_reason why = {};
+
+	if (fw_forest_build(entries, count, words, &why, ret_forest))
+		fail_msg("%s", why.text);
+}
+
+void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules)
+{
+	struct fw_forest forest4 = {}, forest6 = {};
+	struct slot_reason why = {};
+	struct fw_compiled compiled = {
+		.family4 = { rules->entries4, rules->count4, &forest4 },
+		.family6 = { rules->entries6, rules->count6, &forest6 },
+		.actions = rules->actions,
+		.action_count = rules->action_count,
+		.head = {
+			.policy = rules->policy,
+			.rules = rules->rules,
+			.interface_count = rules->interface != 0,
+			.interfaces = { rules->interface },
+		},
+	};
+	int fds[FW_MAP_COUNT];
+
+	get_maps(object, fds);
+	build(rules->entries4, rules->count4, FW_WORDS4, &forest4);
+	build(rules->entries6, rules->count6, FW_WORDS6, &forest6);
+	if (fw_bank_load(fds, &compiled, &why))
+		fail_msg("%s", why.text);
+	fw_forest_free(&forest4);
+	fw_forest_free(&forest6);
+}
+
+void fw_case_hits(struct bpf_object *object, __u32 rule, __u64 *ret_packets, __u64 *ret_bytes)
+{
+	int cpu, cpus = libbpf_num_possible_cpus();
+	struct fw_hits *hits;
+	struct fw_head head;
+	__u32 zero = 0, active, group;
+
+	assert_true(cpus > 0);
+	hits = calloc((size_t)cpus, sizeof(*hits));
+	assert_non_null(hits);
+	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_ACTIVE_NAME), &zero, &active), 0);
+	active &= FW_BANKS - 1;
+	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_HEADS_NAME), &active, &head), 0);
+	group = head.hits + rule / FW_RULES_GROUP;
+	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_HITS_NAME), &group, hits), 0);
+	*ret_packets = *ret_bytes = 0;
+	for (cpu = 0; cpu < cpus; cpu++) {
+		*ret_packets += hits[cpu].packets[rule % FW_RULES_GROUP];
+		*ret_bytes += hits[cpu].bytes[rule % FW_RULES_GROUP];
+	}
+	free(hits);
+}
+
+int fw_case_scale(int all)
+{
+	const char *tier = getenv("SLOTD_TIER"), *faults = getenv("SLOTD_FAULTS");
+	bool is_vm = tier && !strcmp(tier, "vm");
+
+	return !is_vm && faults && !strcmp(faults, "all") ? all : 1;
+}
