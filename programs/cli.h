@@ -31,6 +31,7 @@ struct program_context {
 	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
 	const char *diff;     /* --diff: what a file would change; NULL: not asked for */
 	bool once;	      /* --once */
+	bool counters;	      /* --counters */
 	FILE *out;
 };
 
@@ -82,6 +83,8 @@ struct program_cli {
 	const char *once_command;		/* which takes --once; NULL: none */
 	/* Each claim of the maps in claims->map_dir; NULL: it has none. Returns 0 or -errno; says why. */
 	int (*claim)(const struct program_claims *claims, struct slot_reason *why);
+	const char *counters_command;		/* which takes --counters; NULL: none */
+	const char *offline_command;		/* which needs no maps and no slotd; NULL: none */
 };
 
 extern const struct program_cli firewall_cli;

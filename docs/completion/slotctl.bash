@@ -96,7 +96,8 @@ _slotctl() {
 	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
-	firewall:-* | decap:-* | tc_decap:-* | lb_hc:-*) words+=' --map-dir' ;;
+	firewall:-*) words+=' --map-dir --counters' ;;
+	decap:-* | tc_decap:-* | lb_hc:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;

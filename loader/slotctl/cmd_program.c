@@ -156,10 +156,15 @@ static int run_command(const struct program_context *context, const struct progr
 	return status;
 }
 
+static bool is_command(const char *name, const struct program_command *command)
+{
+	return name && !strcmp(name, command->name);
+}
+
 /* Such a command runs until it is ended, but with --once. */
 static bool takes_once(const struct program_cli *cli, const struct program_command *command)
 {
-	return cli->once_command && !strcmp(cli->once_command, command->name);
+	return is_command(cli->once_command, command);
 }
 
 /* On each port of a bond, one after the other: their maps are their own. */
@@ -191,13 +196,13 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	return err;
 }
 
-/* --watch, --diff and --once are of one command each. */
+/* --watch, --diff, --once and --counters are of one command each. */
 static int take_options(struct slot_ctl *ctl, const struct program_cli *cli,
 			const struct program_command *command, struct program_context *context)
 {
 	const char *interval = ctl->change.watch;
-	bool takes_watch = cli->watch_command && !strcmp(cli->watch_command, command->name);
-	bool takes_diff = cli->diff_command && !strcmp(cli->diff_command, command->name);
+	bool takes_watch = is_command(cli->watch_command, command);
+	bool takes_diff = is_command(cli->diff_command, command);
 	long seconds = 1;
 	char *end;
 
@@ -207,6 +212,10 @@ static int take_options(struct slot_ctl *ctl, const struct program_cli *cli,
 		return slot_ctl_refuse(ctl, "'%s %s' takes no --diff", cli->name, command->name);
 	if (ctl->once && !takes_once(cli, command))
 		return slot_ctl_refuse(ctl, "'%s %s' takes no --once", cli->name, command->name);
+	if (ctl->counters && !is_command(cli->counters_command, command))
+		return slot_ctl_refuse(ctl, "'%s %s' takes no --counters", cli->name,
+				       command->name);
+	context->counters = ctl->counters;
 	context->diff = ctl->diff;
 	context->once = ctl->once;
 	if (!(ctl->watch_s > 0))
@@ -241,7 +250,7 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 	status = take_options(ctl, cli, command, &context);
 	if (status)
 		return status;
-	if (!context.map_dir)
+	if (!context.map_dir && !is_command(cli->offline_command, command))
 		return run_each(ctl, &context, cli, command, argc - 1, argv + 1);
 	return run_command(&context, cli, command, argc - 1, argv + 1);
 }

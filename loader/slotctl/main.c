@@ -25,6 +25,7 @@ enum option_bit {
 	OPTION_DEPLOY = 1 << 5,
 	OPTION_DIFF = 1 << 6,
 	OPTION_ONCE = 1 << 7,
+	OPTION_COUNTERS = 1 << 8,
 };
 
 struct command {
@@ -94,6 +95,7 @@ enum long_only {
 	LONG_MIGRATE,
 	LONG_DIFF,
 	LONG_ONCE,
+	LONG_COUNTERS,
 	LONG_VERSION,
 };
 
@@ -114,6 +116,7 @@ static const struct option long_options[] = {
 	{ "migrate", required_argument, NULL, LONG_MIGRATE },
 	{ "diff", required_argument, NULL, LONG_DIFF },
 	{ "once", no_argument, NULL, LONG_ONCE },
+	{ "counters", no_argument, NULL, LONG_COUNTERS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -267,6 +270,10 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		ctl->once = true;
 		line->options |= OPTION_ONCE;
 		return true;
+	case LONG_COUNTERS:
+		ctl->counters = true;
+		line->options |= OPTION_COUNTERS;
+		return true;
 	case LONG_LINES:
 		ctl->lines = optarg;
 		line->options |= OPTION_LINES;
@@ -329,8 +336,8 @@ static int run_line(struct slot_ctl *ctl, const struct command_line *line, int a
 		slot_cli_print(program, stdout);
 		return 0;
 	}
-	if (line->options &
-	    ~(unsigned int)(OPTION_MAP_DIR | OPTION_WATCH | OPTION_DIFF | OPTION_ONCE))
+	if (line->options & ~(unsigned int)(OPTION_MAP_DIR | OPTION_WATCH | OPTION_DIFF |
+					    OPTION_ONCE | OPTION_COUNTERS))
 		return slot_ctl_refuse(
 			ctl, "'%s' does not take one of these options; see slotctl %s --help",
 			argv[0], argv[0]);

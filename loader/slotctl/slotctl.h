@@ -42,6 +42,7 @@ struct slot_ctl {
 	const char *chain;   /* --chain, or NULL: the only one */
 	const char *diff;    /* --diff, of a program's command */
 	bool once;	     /* --once, of a program's command */
+	bool counters;	     /* --counters, likewise */
 	const char *map_dir; /* --map-dir, or NULL: as slotd says */
 	double watch_s;	     /* between two looks; 0: one look */
 	struct slot_ctl_change change;

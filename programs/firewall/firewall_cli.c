@@ -9,12 +9,13 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
 #include "programs/firewall/firewall.h"
+#include "programs/firewall/fw_cli.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/file.h"
 #include "programs/shared/json.h"
 
-/* A rule set that fills every map, at some 40 bytes a rule, is half of it. */
-#define FILE_SIZE_MAX (32U << 20)
+/* Lists that fill every map, at some 40 bytes a rule, are half of it. */
+#define FILE_SIZE_MAX FW_TEXT_SIZE_MAX
 
 static const struct program_counter counters[FIREWALL_COUNTS_SIZE] = {
 	[FIREWALL_NO_RULE] = { "no_rule", "pass" },
@@ -22,6 +23,7 @@ static const struct program_counter counters[FIREWALL_COUNTS_SIZE] = {
 	[FIREWALL_ALLOW_PORT] = { "allow_port", "pass" },
 	[FIREWALL_NEIGHBOUR] = { "neighbour", "pass" },
 	[FIREWALL_NOT_IP] = { "not_ip", "pass" },
+	[FIREWALL_ALLOW_RULE] = { "allow_rule", "pass" },
 	[FIREWALL_DENY_SOURCE] = { "deny_source", "drop" },
 	[FIREWALL_DENY_PORT] = { "deny_port", "drop" },
 	[FIREWALL_DENY_STATIC] = { "deny_static", "drop" },
@@ -32,13 +34,9 @@ static const struct program_counter counters[FIREWALL_COUNTS_SIZE] = {
 	[FIREWALL_BAD_IP6] = { "bad_ip6", "drop" },
 	[FIREWALL_BAD_L4] = { "bad_l4", "drop" },
 	[FIREWALL_TOO_DEEP] = { "too_deep", "drop" },
+	[FIREWALL_DENY_RULE] = { "deny_rule", "drop" },
+	[FIREWALL_DENY_LIMIT] = { "deny_limit", "drop" },
 };
-
-static int fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
 
 static const char *list_name(__u32 list)
 {
@@ -55,7 +53,7 @@ static int parse_args(int argc, char **argv, struct firewall_rules *rules)
 	for (i = 0; i < argc; i++) {
 		if (firewall_rule_parse(argv[i], &why, &rule)) {
 			wrong++;
-			fail(&why);
+			fw_cli_fail(&why);
 		} else if (firewall_rules_add(rules, &rule)) {
 			return -ENOMEM;
 		}
@@ -129,7 +127,7 @@ static int change_rules(const struct program_context *ctx, const struct firewall
 
 	if (firewall_rules_diff(current, wanted, &change) ||
 	    firewall_apply(firewall, &change, &why))
-		return fail(&why);
+		return fw_cli_fail(&why);
 	return print_change(ctx, &change);
 }
 
@@ -150,7 +148,7 @@ static int edit_list(const struct program_context *ctx, __u32 list, bool is_add,
 		err = is_add ? add_to_list(&wanted, rules, list, &why) :
 			       del_from_list(&wanted, rules, list, &why);
 	if (err)
-		return fail(&why);
+		return fw_cli_fail(&why);
 	return change_rules(ctx, &firewall, &current, &wanted);
 }
 
@@ -223,44 +221,84 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (firewall_open(ctx->map_dir, false, &why, &firewall) ||
 	    firewall_get(&firewall, &why, &rules))
-		return fail(&why);
+		return fw_cli_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, rules_to_json(&rules));
 	print_rules(ctx->out, &rules);
 	return PROGRAM_OK;
 }
 
-static int parse_file(const char *path, struct firewall_rules *ret_rules)
+/* @end: what comes of an error. */
+static int parse_lists(const char *path, const char *text, size_t len, const char *end,
+		       struct firewall_rules *ret_rules)
 {
 	_cleanup_(slot_reasons_free) struct slot_reasons errors = {};
-	_cleanup_free_ char *text = NULL;
-	struct slot_reason why;
-	size_t i, len = 0;
+	size_t i;
 
-	if (program_file_read(path, FILE_SIZE_MAX, &why, &text, &len))
-		return fail(&why);
 	if (!firewall_rules_parse(path, text, len, &errors, ret_rules))
 		return PROGRAM_OK;
 	for (i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s\n", errors.lines[i]);
-	fprintf(stderr, "cannot load '%s'; nothing was changed\n", path);
+	fprintf(stderr, "cannot %s '%s'%s\n", *end ? "load" : "use", path, end);
 	return PROGRAM_FAILED;
 }
 
-static int cmd_load(const struct program_context *ctx, int argc, char **argv)
+static int load_lists(const struct program_context *ctx, const char *path, const char *text,
+		      size_t len)
 {
 	_cleanup_(firewall_close) struct firewall firewall = FIREWALL_CLOSED;
 	_cleanup_(firewall_rules_free) struct firewall_rules current = {}, wanted = {};
 	struct slot_reason why;
 
-	if (argc != 1)
-		return PROGRAM_USAGE;
-	if (parse_file(argv[0], &wanted))
+	if (parse_lists(path, text, len, "; nothing was changed", &wanted))
 		return PROGRAM_FAILED;
 	if (firewall_open(ctx->map_dir, true, &why, &firewall) ||
 	    firewall_get(&firewall, &why, &current))
-		return fail(&why);
+		return fw_cli_fail(&why);
 	return change_rules(ctx, &firewall, &current, &wanted);
+}
+
+static int check_lists(const struct program_context *ctx, const char *path, const char *text,
+		       size_t len)
+{
+	_cleanup_(firewall_rules_free) struct firewall_rules rules = {};
+
+	if (parse_lists(path, text, len, "", &rules))
+		return PROGRAM_FAILED;
+	if (ctx->json)
+		return program_json_print(ctx,
+					  json_pack("{s:I}", "listed", (json_int_t)rules.count));
+	fprintf(ctx->out, "can be loaded: lists of %zu sources and ports\n", rules.count);
+	return PROGRAM_OK;
+}
+
+/* A file is of lists or it is a ruleset, by its first word. */
+static int cmd_load(const struct program_context *ctx, int argc, char **argv)
+{
+	_cleanup_free_ char *text = NULL;
+	struct slot_reason why;
+	size_t len = 0;
+
+	if (argc != 1)
+		return PROGRAM_USAGE;
+	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
+		return fw_cli_fail(&why);
+	return fw_ruleset_is_list(text, len) ? load_lists(ctx, argv[0], text, len) :
+					       fw_cli_load(ctx, argv[0], text, len);
+}
+
+static int cmd_check(const struct program_context *ctx, int argc, char **argv)
+{
+	_cleanup_free_ char *text = NULL;
+	struct slot_reason why;
+	size_t len = 0;
+
+	if (argc != 1)
+		return PROGRAM_USAGE;
+	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
+		return fw_cli_fail(&why);
+	return fw_ruleset_is_list(text, len) ? check_lists(ctx, argv[0], text, len) :
+					       fw_cli_check(ctx, argv[0], text, len);
 }
 
 static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
@@ -274,14 +312,19 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 static const struct program_command commands[] = {
 	{ "allow", cmd_allow, "add|del RULE...", "let through a source or a destination port" },
 	{ "deny", cmd_deny, "add|del RULE...", "drop a source or a destination port" },
-	{ "list", cmd_list, "", "the rules in force, in the form that load takes" },
-	{ "load", cmd_load, "FILE", "make the rules in FILE the ones in force" },
+	{ "list", cmd_list, "", "both lists, in the form that load takes" },
+	{ "check", cmd_check, "FILE", "what is wrong in FILE; needs no slotd" },
+	{ "load", cmd_load, "FILE", "put the ruleset in FILE, or the lists, in force" },
+	{ "show", fw_cli_show, "[--counters]", "the ruleset in force, and what its rules counted" },
+	{ "trace", fw_cli_trace, "PACKET", "which rule a packet meets, and why" },
 	{ "stats", cmd_stats, "", "packets and bytes by what let them through or dropped them" },
 	{ NULL, NULL, NULL, NULL },
 };
 
 const struct program_cli firewall_cli = {
 	.name = "firewall",
-	.summary = "allow and deny by source prefix and destination port",
+	.summary = "rules on packets: accept, drop, limit",
 	.commands = commands,
+	.counters_command = "show",
+	.offline_command = "check",
 };

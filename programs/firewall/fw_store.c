@@ -47,12 +47,10 @@ void fw_store_close(struct fw_store *store)
 int fw_store_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		  struct fw_store *ret_store)
 {
-	struct fw_store store = { .lock_fd = -1 };
+	struct fw_store store = FW_STORE_CLOSED;
 	enum fw_map map;
 	int err = 0;
 
-	for (map = 0; map < FW_MAP_COUNT; map++)
-		store.fds[map] = -1;
 	if (is_writer)
 		err = program_maps_lock(map_dir, why, &store.lock_fd);
 	for (map = 0; !err && map < FW_MAP_COUNT; map++)

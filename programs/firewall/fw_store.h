@@ -17,6 +17,14 @@ struct fw_store {
 	int lock_fd; /* -1 when opened for reading */
 };
 
+#define FW_STORE_CLOSED                                                                            \
+	((struct fw_store){                                                                        \
+		.fds = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },                                 \
+		.lock_fd = -1,                                                                     \
+	})
+
+_Static_assert(FW_MAP_COUNT == 10, "FW_STORE_CLOSED has one for each");
+
 /*
  * fw_store_open - open the maps pinned in @map_dir; for changes it waits until no other
  * command is at it. @ret_store: fw_store_close. Returns 0 or -errno; says why.

@@ -13,7 +13,7 @@
 
 #include "tests/support/tap.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 static void mount_bpffs(void)
 {
@@ -120,6 +120,10 @@ static int run_words(struct program_bed *bed, bool is_json, char **words, int co
 	if (count > 2 && !strcmp(words[count - 2], "--diff")) {
 		ctx.diff = words[count - 1];
 		count -= 2;
+	}
+	if (count > 1 && !strcmp(words[count - 1], "--counters")) {
+		ctx.counters = true;
+		count--;
 	}
 	assert_true(out && err && saved >= 0);
 	fflush(stderr);

@@ -98,6 +98,15 @@ static const struct fw_define *find_define(const struct fw_parser *p, const char
 	return NULL;
 }
 
+/* For a definition, which is only read for real where it is used. */
+static int take_any(struct fw_parser *p, void *to)
+{
+	(void)to;
+	if (p->token.kind != FW_TOKEN_WORD && p->token.kind != FW_TOKEN_STRING)
+		return fw_parse_refuse(p, &p->token, "expected a value");
+	return 0;
+}
+
 /* Reads the definition in place of its name. */
 static int parse_use(struct fw_parser *p, fw_value_fn take, void *to)
 {
@@ -107,6 +116,10 @@ static int parse_use(struct fw_parser *p, fw_value_fn take, void *to)
 
 	if (!define)
 		return fw_parse_refuse(p, &p->token, "expected a name from a define above");
+	if (take == take_any) {
+		fw_parse_next(p);
+		return 0;
+	}
 	if (p->use_depth == USES_MAX)
 		return fw_parse_refuse(p, &p->token,
 				       "expected at most %d definitions within each other",
@@ -145,6 +158,7 @@ static void skip_lines(struct fw_parser *p)
 int fw_parse_values(struct fw_parser *p, fw_value_fn take, void *to)
 {
 	__u32 line = p->token.line;
+	size_t count = 0;
 	int err;
 
 	if (!fw_token_is(&p->token, "{"))
@@ -153,6 +167,8 @@ int fw_parse_values(struct fw_parser *p, fw_value_fn take, void *to)
 	do {
 		fw_parse_next(p); /* { or , */
 		skip_lines(p);
+		if (count++ && fw_token_is(&p->token, "}"))
+			break;
 		err = parse_value(p, take, to);
 		if (err)
 			return err;
@@ -162,14 +178,6 @@ int fw_parse_values(struct fw_parser *p, fw_value_fn take, void *to)
 		return fw_parse_refuse(p, &p->token, "expected , or } (the { is in line %u)", line);
 	p->braces--;
 	fw_parse_next(p);
-	return 0;
-}
-
-static int take_any(struct fw_parser *p, void *to)
-{
-	(void)to;
-	if (p->token.kind != FW_TOKEN_WORD && p->token.kind != FW_TOKEN_STRING)
-		return fw_parse_refuse(p, &p->token, "expected a value");
 	return 0;
 }
 
