@@ -18,6 +18,7 @@ int fw_cli_check(const struct program_context *ctx, const char *path, const char
 
 int fw_cli_show(const struct program_context *ctx, int argc, char **argv);
 int fw_cli_trace(const struct program_context *ctx, int argc, char **argv);
+int fw_cli_samples(const struct program_context *ctx, int argc, char **argv);
 
 /*
  * fw_cli_get - the ruleset in force, by the maps of @ctx; @loaded's text is NULL where there is

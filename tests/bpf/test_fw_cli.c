@@ -316,6 +316,23 @@ static void trace_as_json_has_the_verdict_and_the_misses(void **state)
 	json_decref(root);
 }
 
+static void sampled_packets_are_read_once(void **state)
+{
+	(void)state;
+	load_all_right("udp dport 1 drop\ntcp dport 80 sample 1/1 drop\n");
+	program_bed_assert_runs(&bed, "samples", "");
+	send_packet(make_tcp("203.0.113.7", 80, SYN));
+	send_packet(make_tcp("203.0.113.7", 81, SYN));
+	assert_int_equal(program_bed_run(&bed, "samples"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, " rule 2 55 bytes 020000000002020000000001080045"));
+	assert_ptr_equal(strchr(bed.out, '\n') + 1, bed.out + strlen(bed.out));
+	program_bed_assert_runs(&bed, "samples", "");
+	send_packet(make_tcp("203.0.113.7", 80, SYN));
+	assert_int_equal(program_bed_run_json(&bed, "samples"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"rule\": 2"));
+	assert_non_null(strstr(bed.out, "\"ruleset\": 1"));
+}
+
 /* Packets of one CPU come faster than the buckets fill. */
 static void a_guard_limits_what_passes_and_opens_nothing(void **state)
 {
@@ -523,6 +540,7 @@ int main(void)
 	ADD(trace_names_the_rule_and_what_was_missed);
 	ADD(trace_knows_when_nothing_is_loaded);
 	ADD(trace_as_json_has_the_verdict_and_the_misses);
+	ADD(sampled_packets_are_read_once);
 	ADD(a_guard_limits_what_passes_and_opens_nothing);
 	ADD(amplified_answers_are_limited);
 	ADD(an_owner_of_the_pins_needs_no_root);

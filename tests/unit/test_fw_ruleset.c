@@ -316,6 +316,30 @@ static void tells_lists_from_rulesets(void **state)
 	assert_false(fw_ruleset_is_list("denied", 6));
 }
 
+/* What README.md shows as a ruleset, from its first line to the end of the block. */
+static void the_manuals_example_is_right(void **state)
+{
+	static const char first[] = "# who talks to the web servers\n";
+	struct slot_reasons errors = {};
+	struct fw_ruleset set;
+	static char text[65536];
+	FILE *file = fopen("programs/firewall/README.md", "r");
+	const char *start, *end;
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	start = strstr(text, first);
+	assert_non_null(start);
+	end = strstr(start, "```");
+	assert_non_null(end);
+	if (fw_ruleset_parse("README.md", start, (size_t)(end - start), &errors, &set))
+		fail_msg("%s", errors.lines[0]);
+	assert_int_equal(set.rule_count, 10);
+	fw_ruleset_free(&set);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -325,6 +349,7 @@ int main(void)
 	TAP_ADD(&plan, tells_twenty_errors_and_counts_the_rest, NULL, NULL);
 	TAP_ADD(&plan, bounds_what_definitions_multiply, NULL, NULL);
 	TAP_ADD(&plan, refuses_more_combinations_than_fit, NULL, NULL);
+	TAP_ADD(&plan, the_manuals_example_is_right, NULL, NULL);
 	TAP_ADD(&plan, tells_lists_from_rulesets, NULL, NULL);
 	return tap_run(&plan, "fw_ruleset", 0);
 }
