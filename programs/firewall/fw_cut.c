@@ -10,8 +10,14 @@
 #define SHIFT_STEP 2
 /* Widths tried everywhere; where the set is large the best cut is then widened. */
 #define TRIED_WIDTH_MAX 8
+/* Widths up to this are tried however small the set is. */
+#define WIDTH_MIN 4
 /* What an entry that has to go to another tree weighs, in entries left for a packet. */
-#define LEFT_WEIGHT 1.0
+#define LEFT_WEIGHT 0.5
+/* And what a node more weighs. */
+#define NODE_WEIGHT 1.5
+/* At most so much of what was there may be left behind a cut that is worth it. */
+#define SCORE_MAX 0.85
 
 static unsigned int count_bits(__u64 value)
 {
@@ -152,7 +158,7 @@ static void judge_cut(const struct sample *sample, bool may_leave, struct fw_cut
 	cut->score = (double)sample->count;
 	if (sum > 0)
 		cut->score = squares / sum * (3 + sum / (double)(sample->count - left)) / 4 +
-			     LEFT_WEIGHT * (double)left;
+			     LEFT_WEIGHT * (double)left + (left ? sample->set->tree_weight : 0);
 	cut->score /= (double)sample->count;
 }
 
@@ -212,9 +218,10 @@ static void widen_cut(const struct fw_set *set, bool may_leave, struct fw_cut *b
 bool fw_cut_choose(const struct fw_set *set, unsigned int words, bool may_leave,
 		   struct fw_cut *ret_cut)
 {
-	struct fw_cut best = { .score = 0.85 };
+	double score_max = 1 - NODE_WEIGHT / (double)set->count;
+	struct fw_cut best = { .score = score_max < SCORE_MAX ? score_max : SCORE_MAX };
 	struct sample sample = { .set = set, .step = 1, .count = set->count };
-	unsigned int word, width_max = 2;
+	unsigned int word, width_max = WIDTH_MIN;
 
 	if (set->count > SAMPLE_MAX) {
 		sample.step = set->count / SAMPLE_MAX;

@@ -26,6 +26,7 @@ struct fw_set {
 	__u32 *items;
 	size_t count;
 	size_t copies_max;    /* of an entry, on average, that a cut may make */
+	double tree_weight;   /* what it weighs that entries are left, beside their number */
 	struct fw_bits fixed; /* of the key's first word, for all packets that come here */
 };
 

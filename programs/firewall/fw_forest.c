@@ -8,6 +8,8 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/fw_cut.h"
+#include "programs/firewall/fw_hidden.h"
+#include "programs/firewall/fw_walk.h"
 
 /* A leaf of so many is cheaper than another cut. */
 #define LEAF_GOOD 4
@@ -15,29 +17,42 @@
 #define LEAF_FAIR FW_LEAF_MAX
 /* Sets up to this size are searched for rules that no packet gets to. */
 #define SHADOWED_MAX 512
-/* Copies of an entry, on average, that a cut may make. */
-#define COPIES_MAX 4
+/* Sets of no more than this at a tree's root may make more copies: few trees are worth them. */
+#define SMALL_TREE 2048
 /* Slots of the table of leaves, each with the last leaf that hashed there. */
 #define LEAVES_SHIFT 16
+
+/* No choice is the best for all rulesets, so that a few are made, and the best forest kept. */
+struct tuning {
+	size_t copies_max;   /* of an entry, on average, that a cut may make */
+	size_t small_copies; /* times that, at the root of a small tree */
+	double tree_weight;
+};
+
+static const struct tuning tunings[] = {
+	{ .copies_max = 4, .small_copies = 4 },
+	{ .copies_max = 4, .small_copies = 64, .tree_weight = 6 },
+	{ .copies_max = 16, .small_copies = 1 },
+	{ .copies_max = 2, .small_copies = 1 },
+	{ .copies_max = 1, .small_copies = 1 },
+};
+
+/* So many of them are tried where the rules are not too many for one already. */
+#define TUNINGS_TRIED 4
 
 struct builder {
 	const struct fw_entry *entries;
 	struct fw_ternary *ternaries;
+	struct fw_view view; /* of both */
 	unsigned int words;
 	bool *is_left; /* by entry: for the trees to come */
 	bool is_last;  /* tree: nothing may be left */
-	size_t copies_max;
+	struct tuning tuning;
 	size_t nodes_max, items_max; /* what a room for so many rules has */
 	__u32 *leaves;		     /* by hash: first item + 1 */
 	__u16 *leaf_sizes;
 	struct slot_reason *why;
 	struct fw_forest forest;
-};
-
-/* What all packets that come to a node have in common. */
-struct region {
-	struct fw_bits bits[FW_WORDS6];
-	unsigned int depth;
 };
 
 void fw_forest_free(struct fw_forest *forest)
@@ -190,99 +205,6 @@ static int add_last_leaf(struct builder *b, struct fw_set *set, struct fw_node *
 	return add_leaf(b, set, ret_node);
 }
 
-/* Whether all ports that can come to the region are in the range. */
-static bool is_range_covering(const struct fw_range *range, const struct fw_bits *fixed,
-			      unsigned int shift)
-{
-	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16) ~(fixed->mask >> shift);
-
-	return range->lo <= lo && hi <= range->hi;
-}
-
-/* Whether the entry matches every packet that comes to the region. */
-static bool is_covering(const struct builder *b, __u32 item, const struct region *region)
-{
-	const struct fw_ternary *ternary = &b->ternaries[item];
-	unsigned int word;
-
-	for (word = 0; word < b->words; word++) {
-		const struct fw_bits *bits = &b->entries[item].bits[word],
-				     *fixed = &region->bits[word];
-
-		if ((bits->mask & ~fixed->mask) || (bits->value ^ fixed->value) & bits->mask)
-			return false;
-	}
-	return is_range_covering(&ternary->ports[0], &region->bits[0], FW_DPORT_SHIFT) &&
-	       is_range_covering(&ternary->ports[1], &region->bits[0], FW_SPORT_SHIFT);
-}
-
-/* Rules behind one that matches whatever comes here are never asked. */
-static void drop_covered(const struct builder *b, const struct region *region, struct fw_set *set)
-{
-	size_t i;
-
-	for (i = 0; i < set->count; i++) {
-		if (is_covering(b, set->items[i], region)) {
-			set->count = i + 1;
-			return;
-		}
-	}
-}
-
-static __u32 max_port(__u32 a, __u32 b)
-{
-	return a > b ? a : b;
-}
-
-static __u32 min_port(__u32 a, __u32 b)
-{
-	return a < b ? a : b;
-}
-
-/* Whether of the ports that can come to the region all of @inner are in @outer. */
-static bool is_range_within(const struct fw_range *inner, const struct fw_range *outer,
-			    const struct fw_bits *fixed, unsigned int shift)
-{
-	__u32 lo = (__u16)(fixed->value >> shift), hi = lo | (__u16) ~(fixed->mask >> shift);
-
-	return max_port(inner->lo, lo) >= outer->lo && min_port(inner->hi, hi) <= outer->hi;
-}
-
-/* Whether of the packets that come to the region all that @inner matches are matched by @outer. */
-static bool is_within(const struct builder *b, __u32 inner, __u32 outer,
-		      const struct region *region)
-{
-	const struct fw_range *ports = b->ternaries[inner].ports;
-	const struct fw_range *outer_ports = b->ternaries[outer].ports;
-	unsigned int word;
-
-	for (word = 0; word < b->words; word++) {
-		const struct fw_bits *in = &b->entries[inner].bits[word],
-				     *out = &b->entries[outer].bits[word];
-		__u64 asked = out->mask & ~region->bits[word].mask;
-
-		if ((asked & ~in->mask) || ((in->value ^ out->value) & asked))
-			return false;
-	}
-	return is_range_within(&ports[0], &outer_ports[0], &region->bits[0], FW_DPORT_SHIFT) &&
-	       is_range_within(&ports[1], &outer_ports[1], &region->bits[0], FW_SPORT_SHIFT);
-}
-
-/* Nor is a rule whose packets are all matched by one before it. */
-static void drop_shadowed(const struct builder *b, const struct region *region, struct fw_set *set)
-{
-	size_t i, other, kept = 0;
-
-	for (i = 0; i < set->count; i++) {
-		for (other = 0; other < kept; other++)
-			if (is_within(b, set->items[i], set->items[other], region))
-				break;
-		if (other == kept)
-			set->items[kept++] = set->items[i];
-	}
-	set->count = kept;
-}
-
 /* The children's sets, one behind the other. */
 struct children {
 	size_t *starts; /* by child, and the end */
@@ -352,7 +274,7 @@ static int deal(struct builder *b, const struct fw_set *set, const struct fw_cut
 	return 0;
 }
 
-static int build_node(struct builder *b, struct fw_set set, const struct region *region,
+static int build_node(struct builder *b, struct fw_set set, const struct fw_region *region,
 		      struct fw_node *ret_node);
 
 static struct fw_set get_child(const struct builder *b, const struct children *children, size_t i)
@@ -369,7 +291,7 @@ static bool is_same_set(const struct fw_set *a, const struct fw_set *b)
 }
 
 static int build_children(struct builder *b, const struct fw_cut *cut,
-			  const struct children *children, struct region *region, __u32 base)
+			  const struct children *children, struct fw_region *region, __u32 base)
 {
 	struct fw_bits *fixed = &region->bits[cut->word], before = *fixed;
 	struct fw_set set, last = {};
@@ -392,10 +314,10 @@ static int build_children(struct builder *b, const struct fw_cut *cut,
 }
 
 static int cut_node(struct builder *b, const struct fw_set *set, const struct fw_cut *cut,
-		    const struct region *region, struct fw_node *ret_node)
+		    const struct fw_region *region, struct fw_node *ret_node)
 {
 	_cleanup_(free_children) struct children children = {};
-	struct region below = *region;
+	struct fw_region below = *region;
 	__u32 base = 0;
 	int err;
 
@@ -416,17 +338,20 @@ static int cut_node(struct builder *b, const struct fw_set *set, const struct fw
 	return 0;
 }
 
-static int build_node(struct builder *b, struct fw_set set, const struct region *region,
+static int build_node(struct builder *b, struct fw_set set, const struct fw_region *region,
 		      struct fw_node *ret_node)
 {
 	bool may_leave = !b->is_last && set.count > LEAF_FAIR;
 	struct fw_cut cut;
 
 	set.fixed = region->bits[0];
-	set.copies_max = b->copies_max;
-	drop_covered(b, region, &set);
+	set.copies_max = b->tuning.copies_max;
+	if (!region->depth && set.count <= SMALL_TREE)
+		set.copies_max *= b->tuning.small_copies;
+	set.tree_weight = b->tuning.tree_weight;
+	fw_hidden_drop_covered(&b->view, region, &set);
 	if (set.count > LEAF_GOOD && set.count <= SHADOWED_MAX)
-		drop_shadowed(b, region, &set);
+		fw_hidden_drop_shadowed(&b->view, region, &set);
 	if (set.count <= LEAF_GOOD)
 		return add_leaf(b, &set, ret_node);
 	if (region->depth == FW_DEPTH_MAX || !fw_cut_choose(&set, b->words, may_leave, &cut))
@@ -437,7 +362,7 @@ static int build_node(struct builder *b, struct fw_set set, const struct region 
 static int build_tree(struct builder *b, const struct fw_set *set)
 {
 	struct fw_forest_head *head = &b->forest.head;
-	struct region region = {};
+	struct fw_region region = {};
 	struct fw_node root;
 	__u32 base;
 	int err;
@@ -480,6 +405,7 @@ static int build_forest(struct builder *b, __u32 *items, size_t count)
 	struct fw_set set = { .ternaries = b->ternaries, .items = items, .count = count };
 	int err = 0;
 
+	fw_hidden_drop_below_broad(&b->view, &set);
 	while (!err && set.count) {
 		b->is_last = head->count == FW_TREES_MAX - 1;
 		err = build_tree(b, &set);
@@ -505,12 +431,13 @@ static size_t get_room(size_t count)
 }
 
 static int try_build(const struct fw_entry *entries, size_t count, unsigned int words,
-		     size_t copies_max, struct slot_reason *why, struct fw_forest *ret_forest)
+		     const struct tuning *tuning, struct slot_reason *why,
+		     struct fw_forest *ret_forest)
 {
 	_cleanup_(free_builder) struct builder b = {
 		.entries = entries,
 		.words = words,
-		.copies_max = copies_max,
+		.tuning = *tuning,
 		.nodes_max = FW_NODES_PER_RULE * get_room(count),
 		.items_max = FW_ITEMS_PER_RULE * get_room(count),
 		.why = why,
@@ -529,6 +456,7 @@ static int try_build(const struct fw_entry *entries, size_t count, unsigned int 
 		set_ternary(&entries[i], &b.ternaries[i]);
 		items[i] = (__u32)i;
 	}
+	b.view = (struct fw_view){ entries, b.ternaries, words };
 	err = build_forest(&b, items, count);
 	if (err == -ENOMEM)
 		slot_reason_set(why, err, "out of memory");
@@ -539,55 +467,33 @@ static int try_build(const struct fw_entry *entries, size_t count, unsigned int 
 	return 0;
 }
 
-/* Copies make few trees, and so fast ones; without them rules that overlap much still fit. */
 int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int words,
 		    struct slot_reason *why, struct fw_forest *ret_forest)
 {
-	size_t copies;
-	int err = -E2BIG;
+	_cleanup_(fw_forest_free) struct fw_forest best = {};
+	size_t i, tunings_count = sizeof(tunings) / sizeof(tunings[0]);
+	unsigned long cost, least = 0;
+	bool has_best = false;
+	int err = 0;
 
-	for (copies = COPIES_MAX; err == -E2BIG && copies; copies--)
-		err = try_build(entries, count, words, copies, why, ret_forest);
-	return err;
-}
+	for (i = 0; i < tunings_count && !(has_best && i >= TUNINGS_TRIED); i++) {
+		_cleanup_(fw_forest_free) struct fw_forest forest = {};
 
-int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)
-{
-	const struct fw_ports *ports = &entry->ports;
-	__u16 dport = (__u16)(key[0] >> FW_DPORT_SHIFT), sport = (__u16)(key[0] >> FW_SPORT_SHIFT);
-	unsigned int word;
-
-	for (word = 0; word < words; word++)
-		if ((key[word] ^ entry->bits[word].value) & entry->bits[word].mask)
-			return 0;
-	return (__u16)(dport - ports->dport_lo) <= ports->dport_span &&
-	       (__u16)(sport - ports->sport_lo) <= ports->sport_span;
-}
-
-static long find_in_tree(const struct fw_forest *forest, const struct fw_tree *tree,
-			 const struct fw_entry *entries, const __u64 *key, unsigned int words)
-{
-	const struct fw_node *node = &forest->nodes[tree->root];
-	__u16 i;
-
-	while (node->word != FW_LEAF)
-		node = &forest->nodes[node->base + (key[node->word] >> node->shift & node->mask)];
-	for (i = 0; i < node->mask; i++)
-		if (fw_entry_is_match(&entries[forest->items[node->base + i]], key, words))
-			return forest->items[node->base + i];
-	return -1;
-}
-
-long fw_forest_find(const struct fw_forest *forest, const struct fw_entry *entries,
-		    const __u64 *key, unsigned int words)
-{
-	long found, best = -1;
-	__u32 i;
-
-	for (i = 0; i < forest->head.count; i++) {
-		found = find_in_tree(forest, &forest->head.trees[i], entries, key, words);
-		if (found >= 0 && (best < 0 || found < best))
-			best = found;
+		err = try_build(entries, count, words, &tunings[i], why, &forest);
+		if (err && err != -E2BIG)
+			return err;
+		cost = err ? 0 : fw_walk_cost(&forest, entries, count, words);
+		if (err || (has_best && cost >= least))
+			continue;
+		least = cost;
+		fw_forest_free(&best);
+		best = forest;
+		forest = (struct fw_forest){};
+		has_best = true;
 	}
-	return best;
+	if (!has_best)
+		return err;
+	*ret_forest = best;
+	best = (struct fw_forest){};
+	return 0;
 }

@@ -3,7 +3,6 @@
  * Rulesets and packets at random: the program's answer is that of asking every rule in
  * turn. SLOTD_FAULTS=all compares a million packets.
  */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,67 +38,17 @@ static void load_rules(struct bpf_object *object, const struct fw_entries *entri
 	fw_case_load(object, &rules);
 }
 
-static void put(unsigned char *at, __u64 value, int bytes)
-{
-	for (; bytes; bytes--, value >>= 8)
-		at[bytes - 1] = (unsigned char)value;
-}
-
-/* A frame with the key's header fields; bits that no such frame has are cleared in the key. */
-static size_t make_frame(const struct fw_entries *entries, __u64 *key, unsigned char *frame)
-{
-	static const __u8 protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_SCTP };
-	__u8 proto = (__u8)(key[0] >> FW_PROTO_SHIFT), flags = (__u8)(key[0] >> FW_FLAGS_SHIFT);
-	bool is_ip4 = entries->words == FW_WORDS4, is_part = key[0] >> FW_PART_SHIFT & 1;
-	bool is_later = is_part && (key[0] >> FW_LATER_SHIFT & 1), has_ports;
-	__u16 sport = (__u16)(key[0] >> FW_SPORT_SHIFT), dport = (__u16)(key[0] >> FW_DPORT_SHIFT);
-	unsigned char *ip = frame + 14, *transport = ip + (is_ip4 ? 20 : 40);
-	int i;
-
-	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP && proto != IPPROTO_ICMP)
-		proto = protos[proto % 4];
-	memset(frame, 0, 128);
-	put(frame + 12, is_ip4 ? 0x0800 : 0x86dd, 2);
-	if (is_ip4) {
-		ip[0] = 0x45;
-		put(ip + 2, 60, 2);
-		put(ip + 6, (is_part ? 0x2000 : 0) | (is_later ? 100 : 0), 2);
-		ip[9] = proto;
-		put(ip + 12, key[1], 8);
-	} else {
-		is_part = is_later = false;
-		ip[0] = 0x60;
-		put(ip + 4, 40, 2);
-		ip[6] = proto;
-		for (i = 0; i < 4; i++)
-			put(ip + 8 + i * 8, key[1 + i], 8);
-	}
-	put(transport, proto == IPPROTO_ICMP ? dport : sport, 2);
-	put(transport + 2, dport, 2);
-	transport[13] = flags;
-
-	has_ports = !is_later && proto != IPPROTO_SCTP;
-	key[0] = (__u64)proto << FW_PROTO_SHIFT | (__u64)is_part << FW_PART_SHIFT |
-		 (__u64)is_later << FW_LATER_SHIFT | (__u64)has_ports << FW_PORTS_SHIFT;
-	if (has_ports)
-		key[0] |= (__u64)dport << FW_DPORT_SHIFT |
-			  (proto == IPPROTO_ICMP ? 0 : (__u64)sport << FW_SPORT_SHIFT);
-	if (has_ports && proto == IPPROTO_TCP)
-		key[0] |= (__u64)flags << FW_FLAGS_SHIFT;
-	return 14 + (is_ip4 ? 60 : 80);
-}
-
 static void compare_packet(struct fw_entries *entries, int prog_fd, int *found)
 {
 	const struct fw_entry *entry = &entries->items[fw_entries_draw(entries) % entries->count];
 	LIBBPF_OPTS(bpf_test_run_opts, run);
-	unsigned char frame[128];
+	unsigned char frame[FW_ENTRIES_FRAME_MAX];
 	__u64 key[FW_WORDS6];
 	__u32 wanted = XDP_DROP;
 	long rule;
 
 	fw_entries_key(entries, entry, fw_entries_draw(entries) % 4, key);
-	run.data_size_in = (__u32)make_frame(entries, key, frame);
+	run.data_size_in = (__u32)fw_entries_frame(entries, key, frame);
 	run.data_in = frame;
 	rule = fw_entries_find(entries, key);
 	if (rule >= 0 && entries->items[rule].answer == FW_ACCEPT)

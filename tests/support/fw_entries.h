@@ -30,4 +30,13 @@ void fw_entries_key(struct fw_entries *entries, const struct fw_entry *entry, bo
 /* fw_entries_find - the first rule that matches, found by asking one after the other; -1: none. */
 long fw_entries_find(const struct fw_entries *entries, const __u64 *key);
 
+#define FW_ENTRIES_FRAME_MAX 128
+
+/*
+ * fw_entries_frame - a frame with the header fields of @key, and its length. Bits that no
+ * such frame has are cleared in the key.
+ */
+size_t fw_entries_frame(const struct fw_entries *entries, __u64 *key,
+			unsigned char frame[FW_ENTRIES_FRAME_MAX]);
+
 #endif

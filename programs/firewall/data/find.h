@@ -64,27 +64,40 @@ static __always_inline struct fw_node *walk_tree(const __u64 *key, __u32 root)
 	return NULL;
 }
 
-static __always_inline bool is_match4(const struct fw_match4 *match, const __u64 *key)
+static __always_inline __u64 differ_in_word(const struct fw_bits *bits, const __u64 *key, int word)
 {
-	__u64 differ = (key[0] ^ match->bits[0].value) & match->bits[0].mask;
-
-	differ |= (key[1] ^ match->bits[1].value) & match->bits[1].mask;
-	differ |= differ_in_ports(&match->ports, key[0]);
-	return !differ;
+	return (key[word] ^ bits[word].value) & bits[word].mask;
 }
 
-static __always_inline bool is_match6(const struct fw_match6 *match, const __u64 *key)
+/* Most matches of a leaf are about other addresses, which is all that is looked at then. */
+static __always_inline __u64 differ_in_addresses4(const struct fw_match4 *match, const __u64 *key)
 {
-	__u64 differ = 0;
-
-	for (int i = 0; i < FW_WORDS6; i++)
-		differ |= (key[i] ^ match->bits[i].value) & match->bits[i].mask;
-	differ |= differ_in_ports(&match->ports, key[0]);
-	return !differ;
+	return differ_in_word(match->bits, key, 1);
 }
 
-/* Asks the matches of @leaf, in the order of their rules, up to the one found before. */
-#define ASK_LEAF(leaf, matches, is_match, key, found)                                              \
+static __always_inline __u64 differ_in_addresses6(const struct fw_match6 *match, const __u64 *key)
+{
+	return differ_in_word(match->bits, key, 1) | differ_in_word(match->bits, key, 2) |
+	       differ_in_word(match->bits, key, 3) | differ_in_word(match->bits, key, 4);
+}
+
+/*
+ * What is found becomes @rule where that comes before it. Without a branch, from which the
+ * verifier would learn about numbers, and so take one tree's end for different from another's.
+ */
+static __always_inline void keep_first(struct fw_found *found, __u32 rule, __u32 answer)
+{
+	__s64 ahead = (__s64)rule - found->rule;
+	__u32 taken;
+
+	barrier_var(ahead);
+	taken = ahead >> 63;
+	found->rule ^= (found->rule ^ rule) & taken;
+	found->answer ^= (found->answer ^ answer) & taken;
+}
+
+/* Asks the matches of @leaf, in the order of their rules; the first one is the leaf's answer. */
+#define ASK_LEAF(leaf, matches, differ_in_addresses, key, found)                                   \
 	for (__u32 at = 0; at < FW_LEAF_MAX && at < (leaf)->mask; at++) {                          \
 		__u32 index = (leaf)->base + at, *item = bpf_map_lookup_elem(&fw_items, &index);   \
 		typeof(*(matches.value)) *match;                                                   \
@@ -92,13 +105,13 @@ static __always_inline bool is_match6(const struct fw_match6 *match, const __u64
 		if (!item)                                                                         \
 			break;                                                                     \
 		match = bpf_map_lookup_elem(&(matches), item);                                     \
-		if (!match || match->rule >= (found)->rule)                                        \
+		if (!match)                                                                        \
 			break;                                                                     \
-		if (is_match(match, key)) {                                                        \
-			(found)->rule = match->rule;                                               \
-			(found)->answer = match->answer;                                           \
-			break;                                                                     \
-		}                                                                                  \
+		if (differ_in_addresses(match, key) || differ_in_word(match->bits, key, 0) ||      \
+		    differ_in_ports(&match->ports, (key)[0]))                                      \
+			continue;                                                                  \
+		keep_first(found, match->rule, match->answer);                                     \
+		break;                                                                             \
 	}
 
 static __always_inline struct fw_found find4(const struct fw_forest_head *forest, const __u64 *key)
@@ -115,9 +128,7 @@ static __always_inline struct fw_found find4(const struct fw_forest_head *forest
 		leaf = walk_tree(key, forest->trees[i].root);
 		if (!leaf)
 			break;
-		ASK_LEAF(leaf, fw_matches4, is_match4, key, &found);
-		found.rule = forget(found.rule);
-		found.answer = forget(found.answer);
+		ASK_LEAF(leaf, fw_matches4, differ_in_addresses4, key, &found);
 	}
 	return found;
 }
@@ -136,9 +147,7 @@ static __always_inline struct fw_found find6(const struct fw_forest_head *forest
 		leaf = walk_tree(key, forest->trees[i].root);
 		if (!leaf)
 			break;
-		ASK_LEAF(leaf, fw_matches6, is_match6, key, &found);
-		found.rule = forget(found.rule);
-		found.answer = forget(found.answer);
+		ASK_LEAF(leaf, fw_matches6, differ_in_addresses6, key, &found);
 	}
 	return found;
 }

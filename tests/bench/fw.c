@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a packet pays for the firewall's ruleset by its size, beside nftables with the same
+ * rules, and what loading it takes. One JSON object on stdout; see docs/benchmarks.md.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <jansson.h>
+
+#include "loader/lib/program/settings.h"
+#include "programs/firewall/fw_compile.h"
+#include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/fw_nft.h"
+#include "tests/bench/parts/fw_rules.h"
+#include "tests/support/progrun.h"
+
+/* nft asks its rules one after the other: so many of them, over all packets of a kind. */
+#define NFT_RULES_ASKED 3000000U
+#define NFT_PACKETS 4
+#define NFT_REPEAT_MIN 64U
+#define NFT_REPEAT_MAX 20000U
+
+struct settings {
+	unsigned int repeat, trials;
+	size_t rules_max;
+	bool has_nft;
+};
+
+struct bench {
+	struct settings settings;
+	unsigned int ifindex;
+	struct fw_nft nft;
+	json_t *rows, *loads;
+};
+
+struct firewall_bed {
+	struct bpf_object *object;
+	int prog_fd, link_fd;
+};
+
+static double get_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static json_t *make_number(double value)
+{
+	return json_real((double)(long)(value * 10 + 0.5) / 10);
+}
+
+static void close_firewall(struct firewall_bed *bed)
+{
+	if (bed->link_fd >= 0)
+		close(bed->link_fd);
+	bpf_object__close(bed->object);
+}
+
+/* Attached, since a program that is not is called through a retpoline. */
+static int open_firewall(const struct bench *b, size_t rules, struct firewall_bed *ret_bed)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	struct firewall_bed bed = { .object = progrun_open("bpf/firewall.bpf.o"), .link_fd = -1 };
+	struct slot_setting setting = { .key = (char *)"rules_max" };
+	const struct slot_settings settings = { .items = &setting, .count = 1 };
+	struct slot_reason why = {};
+	char number[24];
+	int err = bed.object ? 0 : -ENOENT;
+
+	snprintf(number, sizeof(number), "%zu", rules);
+	setting.value = number;
+	if (!err)
+		err = slot_settings_apply(bed.object, &settings, &why);
+	if (!err)
+		err = bpf_object__load(bed.object);
+	if (err)
+		return err;
+	bed.prog_fd = progrun_fd(bed.object, "firewall");
+	bed.link_fd = bpf_link_create(bed.prog_fd, (int)b->ifindex, BPF_XDP, &opts);
+	if (bed.link_fd < 0) {
+		close_firewall(&bed);
+		return bed.link_fd;
+	}
+	*ret_bed = bed;
+	return 0;
+}
+
+static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
+{
+	static const char *const names[FW_MAP_COUNT] = {
+		FW_ACTIVE_NAME,	  FW_HEADS_NAME,   FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
+		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_BUCKETS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
+	};
+	int i;
+
+	for (i = 0; i < FW_MAP_COUNT; i++)
+		fds[i] = bpf_object__find_map_fd_by_name(object, names[i]);
+}
+
+static int parse_rules(const struct fw_bench_rules *rules, struct fw_build *ret_build)
+{
+	struct slot_reasons errors = {};
+	struct slot_reason why = {};
+	struct fw_ruleset set = {};
+	int err = fw_ruleset_parse("bench", rules->text, rules->text_len, &errors, &set);
+
+	if (!err)
+		err = fw_compile(&set, &why, ret_build);
+	if (err)
+		fprintf(stderr, "fw: %s\n",
+			why.text[0]  ? why.text :
+			errors.count ? errors.lines[0] :
+				       strerror(-err));
+	slot_reasons_free(&errors);
+	fw_ruleset_free(&set);
+	return err;
+}
+
+static int load_rules(struct bench *b, struct firewall_bed *bed, const struct fw_bench_rules *rules)
+{
+	double start = get_ms(), compiled_at;
+	struct slot_reason why = {};
+	struct fw_compiled compiled;
+	struct fw_build build = {};
+	int fds[FW_MAP_COUNT];
+	int err = parse_rules(rules, &build);
+
+	if (err)
+		return err;
+	compiled = fw_build_compiled(&build);
+	get_maps(bed->object, fds);
+	compiled_at = get_ms();
+	err = fw_bank_load(fds, &compiled, &why);
+	if (err)
+		fprintf(stderr, "fw: %s\n", why.text);
+	json_array_append_new(b->loads,
+			      json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I}", "implementation",
+					"slotd", "rules", (json_int_t)rules->entries.count,
+					"compile_ms", make_number(compiled_at - start), "swap_ms",
+					make_number(get_ms() - compiled_at), "trees",
+					(json_int_t)build.forest4.head.count, "nodes",
+					(json_int_t)build.forest4.node_count, "items",
+					(json_int_t)build.forest4.item_count));
+	fw_build_free(&build);
+	return err;
+}
+
+static int run_packet(const struct bench *b, int prog_fd, const struct fw_bench_packet *packet,
+		      double *ret_ns)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes,
+		    .data_size_in = (__u32)packet->len, .repeat = (int)b->settings.repeat);
+	int err = bpf_prog_test_run_opts(prog_fd, &opts);
+
+	if (!err && opts.retval != XDP_PASS)
+		return -EPROTO;
+	*ret_ns = opts.duration;
+	return err;
+}
+
+static void add_row(struct bench *b, const char *implementation, size_t rules,
+		    enum fw_bench_match match, double ns)
+{
+	json_array_append_new(b->rows,
+			      json_pack("{s:s, s:I, s:s, s:o}", "implementation", implementation,
+					"rules", (json_int_t)rules, "match",
+					fw_bench_match_names[match], "ns", make_number(ns)));
+}
+
+/* Of each packet its quietest trial, of a kind the mean. Rounds take all kinds in turn. */
+static int measure_firewall(struct bench *b, const struct fw_bench_rules *rules, int prog_fd)
+{
+	double least[FW_BENCH_MATCHES][FW_BENCH_PACKETS], ns = 0, sum;
+	enum fw_bench_match match;
+	unsigned int trial;
+	int i, err = 0;
+
+	for (trial = 0; trial < b->settings.trials; trial++)
+		for (match = 0; match < FW_BENCH_MATCHES; match++)
+			for (i = 0; i < FW_BENCH_PACKETS && !err; i++) {
+				err = run_packet(b, prog_fd, &rules->packets[match][i], &ns);
+				if (!trial || ns < least[match][i])
+					least[match][i] = ns;
+			}
+	for (match = 0; match < FW_BENCH_MATCHES && !err; match++) {
+		for (i = 0, sum = 0; i < FW_BENCH_PACKETS; i++)
+			sum += least[match][i];
+		add_row(b, "slotd", rules->entries.count, match, sum / FW_BENCH_PACKETS);
+	}
+	return err;
+}
+
+static int bench_firewall(struct bench *b, const struct fw_bench_rules *rules)
+{
+	struct firewall_bed bed;
+	int err = open_firewall(b, rules->entries.count * 4 / 3, &bed);
+
+	if (err)
+		return err;
+	err = load_rules(b, &bed, rules);
+	if (!err)
+		err = measure_firewall(b, rules, bed.prog_fd);
+	close_firewall(&bed);
+	return err;
+}
+
+static int run_nft_kind(struct bench *b, const struct fw_bench_rules *rules,
+			enum fw_bench_match match, bool has_rules, double *ret_ns)
+{
+	unsigned int repeat = has_rules && match != FW_BENCH_FIRST ?
+				      NFT_RULES_ASKED / (unsigned int)rules->entries.count :
+				      NFT_REPEAT_MAX;
+	double least = 0, sum = 0, ns = 0;
+	unsigned int trial, i;
+	int err = 0;
+
+	repeat = repeat < NFT_REPEAT_MIN ? NFT_REPEAT_MIN :
+		 repeat > NFT_REPEAT_MAX ? NFT_REPEAT_MAX :
+					   repeat;
+	for (i = 0; i < NFT_PACKETS; i++, sum += least)
+		for (trial = 0; trial < 3 && !err; trial++) {
+			err = fw_nft_run(&b->nft, &rules->packets[match][i], repeat, &ns);
+			if (!trial || ns < least)
+				least = ns;
+		}
+	*ret_ns = sum / NFT_PACKETS;
+	return err;
+}
+
+/* What the stack takes without a chain of nft is not nft's. */
+static int bench_nft(struct bench *b, const struct fw_bench_rules *rules)
+{
+	double bare[FW_BENCH_MATCHES], ns = 0, load_ms = 0;
+	enum fw_bench_match match;
+	int err = 0;
+
+	fw_nft_clear();
+	for (match = 0; match < FW_BENCH_MATCHES && !err; match++)
+		err = run_nft_kind(b, rules, match, false, &bare[match]);
+	if (!err)
+		err = fw_nft_load(&b->nft, rules, &load_ms);
+	for (match = 0; match < FW_BENCH_MATCHES && !err; match++) {
+		err = run_nft_kind(b, rules, match, true, &ns);
+		add_row(b, "nft", rules->entries.count, match, ns - bare[match]);
+	}
+	fw_nft_clear();
+	if (!err)
+		json_array_append_new(b->loads,
+				      json_pack("{s:s, s:I, s:o}", "implementation", "nft", "rules",
+						(json_int_t)rules->entries.count, "load_ms",
+						make_number(load_ms)));
+	return err;
+}
+
+static int bench_rules(struct bench *b, size_t count)
+{
+	static struct fw_bench_rules rules;
+	int err = fw_bench_rules_make(count, &rules);
+
+	if (err)
+		return err;
+	err = bench_firewall(b, &rules);
+	if (!err && b->settings.has_nft)
+		err = bench_nft(b, &rules);
+	fw_bench_rules_free(&rules);
+	return err;
+}
+
+static int print_results(const struct bench *b)
+{
+	struct utsname host;
+	json_t *all;
+
+	uname(&host);
+	all = json_pack("{s:s, s:i, s:i, s:i, s:O, s:O}", "kernel", host.release, "repeat",
+			(int)b->settings.repeat, "trials", (int)b->settings.trials, "packets",
+			FW_BENCH_PACKETS, "rows", b->rows, "loads", b->loads);
+	if (!all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS))
+		return -EIO;
+	putchar('\n');
+	json_decref(all);
+	return 0;
+}
+
+static int parse_settings(int argc, char **argv, struct settings *settings)
+{
+	static const struct option options[] = {
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "trials", required_argument, NULL, 't' },
+		{ "rules-max", required_argument, NULL, 'm' },
+		{ "no-nft", no_argument, NULL, 'n' },
+		{},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (option) {
+		case 'r':
+			settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			settings->rules_max = strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			settings->has_nft = false;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return optind == argc && settings->repeat && settings->trials ? 0 : -EINVAL;
+}
+
+static int open_bed(struct bench *b)
+{
+	struct bpf_object *pass;
+	int err = bench_bed_open(&b->ifindex);
+
+	if (!err)
+		err = bench_cpu_pin();
+	if (err || !b->settings.has_nft)
+		return err;
+	pass = progrun_open("bpf/pass.bpf.o");
+	if (!pass || bpf_object__load(pass))
+		return -ENOENT;
+	b->nft = (struct fw_nft){ .ifindex = b->ifindex, .pass_fd = progrun_fd(pass, "pass") };
+	b->settings.has_nft = fw_nft_is_there(&b->nft);
+	if (!b->settings.has_nft)
+		fputs("fw: no nft here (package nftables, or the kernel has no chains at "
+		      "devices): rows of slotd only\n",
+		      stderr);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b = {
+		.settings = { .repeat = 20000, .trials = 5, .rules_max = 100000, .has_nft = true }
+	};
+	size_t count;
+	int err;
+
+	if (parse_settings(argc, argv, &b.settings)) {
+		fprintf(stderr, "usage: fw [--repeat N] [--trials N] [--rules-max N] [--no-nft]\n");
+		return 2;
+	}
+	b.rows = json_array();
+	b.loads = json_array();
+	err = open_bed(&b);
+	for (count = 10; !err && count <= b.settings.rules_max; count *= 10)
+		err = bench_rules(&b, count);
+	if (!err)
+		err = print_results(&b);
+	if (err)
+		fprintf(stderr, "fw: %s\n", strerror(-err));
+	return err ? 1 : 0;
+}
