@@ -249,6 +249,7 @@ int fw_cli_show(const struct program_context *ctx, int argc, char **argv)
 	_cleanup_free_ struct fw_hit *hits = NULL;
 	struct slot_reason why;
 
+	(void)lock_fd;
 	(void)argv;
 	if (argc)
 		return PROGRAM_USAGE;

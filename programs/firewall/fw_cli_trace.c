@@ -299,6 +299,7 @@ static int run_trace(const struct program_context *ctx, struct traced *t)
 	_cleanup_(fw_loaded_free) struct fw_loaded loaded = {};
 	struct slot_reason why;
 
+	(void)lock_fd;
 	if (fw_cli_get(ctx, &store, &loaded, &t->set))
 		return PROGRAM_FAILED;
 	if (ask_lists(ctx->map_dir, t, &why))

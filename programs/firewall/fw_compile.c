@@ -193,7 +193,7 @@ static int get_prefixes(const struct product *product, const struct fw_values *v
 	const struct fw_prefix *prefix;
 	__u32 i;
 
-	*ret_list = (struct prefix_list){ .items = calloc(values->count + 1, sizeof(prefix)) };
+	*ret_list = (struct prefix_list){ .items = calloc(values->count + 1, sizeof(void *)) };
 	if (!ret_list->items)
 		return -ENOMEM;
 	for (i = 0; i < values->count; i++) {

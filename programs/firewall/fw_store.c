@@ -14,25 +14,26 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/maps.h"
 
-#define MAP(map_name, map_type, value, max)                                                        \
-	{ .name = map_name,                                                                        \
-	  .type = BPF_MAP_TYPE_##map_type,                                                         \
-	  .key_size = sizeof(__u32),                                                               \
-	  .value_size = sizeof(value),                                                             \
-	  .max_entries = max }
-
 /* By enum fw_map; most have the size that the slot's settings gave them. */
 static const struct program_map maps[FW_MAP_COUNT] = {
-	[FW_MAP_ACTIVE] = MAP(FW_ACTIVE_NAME, ARRAY, __u32, 1),
-	[FW_MAP_HEADS] = MAP(FW_HEADS_NAME, ARRAY, struct fw_head, FW_BANKS),
-	[FW_MAP_NODES] = MAP(FW_NODES_NAME, ARRAY, struct fw_node, 0),
-	[FW_MAP_ITEMS] = MAP(FW_ITEMS_NAME, ARRAY, __u32, 0),
-	[FW_MAP_MATCHES4] = MAP(FW_MATCHES4_NAME, ARRAY, struct fw_match4, 0),
-	[FW_MAP_MATCHES6] = MAP(FW_MATCHES6_NAME, ARRAY, struct fw_match6, 0),
-	[FW_MAP_ACTIONS] = MAP(FW_ACTIONS_NAME, ARRAY, struct fw_action, FW_BANKS *FW_ACTIONS_MAX),
-	[FW_MAP_BUCKETS] = MAP(FW_BUCKETS_NAME, ARRAY, __u64, FW_BANKS *FW_ACTIONS_MAX),
-	[FW_MAP_HITS] = MAP(FW_HITS_NAME, PERCPU_ARRAY, struct fw_hits, 0),
-	[FW_MAP_TEXT] = MAP(FW_TEXT_NAME, ARRAY, struct fw_text_chunk, 0),
+	[FW_MAP_ACTIVE] = { FW_ACTIVE_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32), 1 },
+	[FW_MAP_HEADS] = { FW_HEADS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct fw_head),
+			   FW_BANKS },
+	[FW_MAP_NODES] = { FW_NODES_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct fw_node),
+			   0 },
+	[FW_MAP_ITEMS] = { FW_ITEMS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32), 0 },
+	[FW_MAP_MATCHES4] = { FW_MATCHES4_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			      sizeof(struct fw_match4), 0 },
+	[FW_MAP_MATCHES6] = { FW_MATCHES6_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			      sizeof(struct fw_match6), 0 },
+	[FW_MAP_ACTIONS] = { FW_ACTIONS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			     sizeof(struct fw_action), FW_BANKS *FW_ACTIONS_MAX },
+	[FW_MAP_BUCKETS] = { FW_BUCKETS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u64),
+			     FW_BANKS *FW_ACTIONS_MAX },
+	[FW_MAP_HITS] = { FW_HITS_NAME, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
+			  sizeof(struct fw_hits), 0 },
+	[FW_MAP_TEXT] = { FW_TEXT_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			  sizeof(struct fw_text_chunk), 0 },
 };
 
 void fw_store_close(struct fw_store *store)

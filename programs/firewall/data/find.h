@@ -100,7 +100,7 @@ static __always_inline void keep_first(struct fw_found *found, __u32 rule, __u32
 #define ASK_LEAF(leaf, matches, differ_in_addresses, key, found)                                   \
 	for (__u32 at = 0; at < FW_LEAF_MAX && at < (leaf)->mask; at++) {                          \
 		__u32 index = (leaf)->base + at, *item = bpf_map_lookup_elem(&fw_items, &index);   \
-		typeof(*(matches.value)) *match;                                                   \
+		typeof(*(matches).value) *match;                                                   \
                                                                                                    \
 		if (!item)                                                                         \
 			break;                                                                     \
