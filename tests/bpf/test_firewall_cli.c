@@ -164,6 +164,7 @@ static void stats_shows_packets_and_bytes(void **state)
 				"allow_port        pass                0                0\n"
 				"neighbour         pass                0                0\n"
 				"not_ip            pass                0                0\n"
+				"allow_rule        pass                0                0\n"
 				"deny_source       drop                0                0\n"
 				"deny_port         drop                2              118\n"
 				"deny_static       drop                0                0\n"
@@ -173,7 +174,9 @@ static void stats_shows_packets_and_bytes(void **state)
 				"bad_ip4           drop                0                0\n"
 				"bad_ip6           drop                0                0\n"
 				"bad_l4            drop                0                0\n"
-				"too_deep          drop                0                0\n");
+				"too_deep          drop                0                0\n"
+				"deny_rule         drop                0                0\n"
+				"deny_limit        drop                0                0\n");
 }
 
 static void json_of_stats_has_every_counter(void **state)
@@ -185,7 +188,7 @@ static void json_of_stats_has_every_counter(void **state)
 	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
 	assert_non_null(root);
-	assert_int_equal(json_array_size(json_object_get(root, "counters")), 15);
+	assert_int_equal(json_array_size(json_object_get(root, "counters")), 18);
 	item = json_array_get(json_object_get(root, "counters"), 0);
 	assert_string_equal(json_string_value(json_object_get(item, "name")), "no_rule");
 	assert_string_equal(json_string_value(json_object_get(item, "verdict")), "pass");
