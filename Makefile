@@ -104,7 +104,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb bench-lb-http bench-decap bench-plots fuzz
+	bench-lb bench-lb-http bench-decap bench-firewall bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -123,7 +123,7 @@ endif
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
 .PHONY: bench-decap bench-plots run-bench-decap
-.PHONY: soak bench-chain bench-lb bench-lb-http install clean distclean help FORCE
+.PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
@@ -177,8 +177,11 @@ bench-decap: deps ## cost of taking packets out of tunnels, into build/bench/dec
 bench-plots: ## pictures of what benchmarks left in build/bench
 	@tests/bench/plots.sh
 
+bench-firewall: deps ## cost of the firewall's rulesets beside nftables, into build/bench/firewall.json
+	@$(MAKE) run-bench-firewall
+
 .PHONY: fuzz run-fuzz run-lint run-tests run-vm-tests run-demo run-soak run-bench-chain run-bench-lb
-.PHONY: run-bench-lb-http
+.PHONY: run-bench-lb-http run-bench-firewall
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
 run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
@@ -214,6 +217,9 @@ run-bench-lb-http: all test-programs $(BENCH_BINS)
 
 run-bench-decap: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/decap.sh
+
+run-bench-firewall: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/fw.sh
 
 # --- objects, archives, binaries ------------------------------------------------------------
 

@@ -28,6 +28,7 @@
 /* nft asks its rules one after the other: so many of them, over all packets of a kind. */
 #define NFT_RULES_ASKED 3000000U
 #define NFT_PACKETS 4
+#define NFT_TRIALS 5
 #define NFT_REPEAT_MIN 64U
 #define NFT_REPEAT_MAX 20000U
 
@@ -37,16 +38,24 @@ struct settings {
 	bool has_nft;
 };
 
+#define SIZES_MAX 8
+
+/* A ruleset, and a firewall that has it. */
+struct size {
+	struct fw_bench_rules rules;
+	struct bpf_object *object;
+	int prog_fd;
+	double least[FW_BENCH_MATCHES][FW_BENCH_PACKETS];
+};
+
 struct bench {
 	struct settings settings;
 	unsigned int ifindex;
 	struct fw_nft nft;
+	int link_fd;
+	struct size sizes[SIZES_MAX];
+	int size_count;
 	json_t *rows, *loads;
-};
-
-struct firewall_bed {
-	struct bpf_object *object;
-	int prog_fd, link_fd;
 };
 
 static double get_ms(void)
@@ -62,40 +71,35 @@ static json_t *make_number(double value)
 	return json_real((double)(long)(value * 10 + 0.5) / 10);
 }
 
-static void close_firewall(struct firewall_bed *bed)
+static int open_firewall(struct size *size)
 {
-	if (bed->link_fd >= 0)
-		close(bed->link_fd);
-	bpf_object__close(bed->object);
-}
-
-/* Attached, since a program that is not is called through a retpoline. */
-static int open_firewall(const struct bench *b, size_t rules, struct firewall_bed *ret_bed)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	struct firewall_bed bed = { .object = progrun_open("bpf/firewall.bpf.o"), .link_fd = -1 };
 	struct slot_setting setting = { .key = (char *)"rules_max" };
 	const struct slot_settings settings = { .items = &setting, .count = 1 };
 	struct slot_reason why = {};
 	char number[24];
-	int err = bed.object ? 0 : -ENOENT;
+	int err;
 
-	snprintf(number, sizeof(number), "%zu", rules);
+	size->object = progrun_open("bpf/firewall.bpf.o");
+	if (!size->object)
+		return -ENOENT;
+	snprintf(number, sizeof(number), "%zu", size->rules.entries.count * 4 / 3);
 	setting.value = number;
+	err = slot_settings_apply(size->object, &settings, &why);
 	if (!err)
-		err = slot_settings_apply(bed.object, &settings, &why);
-	if (!err)
-		err = bpf_object__load(bed.object);
-	if (err)
-		return err;
-	bed.prog_fd = progrun_fd(bed.object, "firewall");
-	bed.link_fd = bpf_link_create(bed.prog_fd, (int)b->ifindex, BPF_XDP, &opts);
-	if (bed.link_fd < 0) {
-		close_firewall(&bed);
-		return bed.link_fd;
-	}
-	*ret_bed = bed;
-	return 0;
+		err = bpf_object__load(size->object);
+	size->prog_fd = progrun_fd(size->object, "firewall");
+	return err;
+}
+
+/* A program that is not attached is called through a retpoline. */
+static int attach(struct bench *b, int prog_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+
+	if (b->link_fd >= 0)
+		return bpf_link_update(b->link_fd, prog_fd, NULL);
+	b->link_fd = bpf_link_create(prog_fd, (int)b->ifindex, BPF_XDP, &opts);
+	return b->link_fd < 0 ? b->link_fd : 0;
 }
 
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
@@ -129,8 +133,9 @@ static int parse_rules(const struct fw_bench_rules *rules, struct fw_build *ret_
 	return err;
 }
 
-static int load_rules(struct bench *b, struct firewall_bed *bed, const struct fw_bench_rules *rules)
+static int load_rules(struct bench *b, const struct size *size)
 {
+	const struct fw_bench_rules *rules = &size->rules;
 	double start = get_ms(), compiled_at;
 	struct slot_reason why = {};
 	struct fw_compiled compiled;
@@ -141,7 +146,7 @@ static int load_rules(struct bench *b, struct firewall_bed *bed, const struct fw
 	if (err)
 		return err;
 	compiled = fw_build_compiled(&build);
-	get_maps(bed->object, fds);
+	get_maps(size->object, fds);
 	compiled_at = get_ms();
 	err = fw_bank_load(fds, &compiled, &why);
 	if (err)
@@ -180,40 +185,58 @@ static void add_row(struct bench *b, const char *implementation, size_t rules,
 					fw_bench_match_names[match], "ns", make_number(ns)));
 }
 
-/* Of each packet its quietest trial, of a kind the mean. Rounds take all kinds in turn. */
-static int measure_firewall(struct bench *b, const struct fw_bench_rules *rules, int prog_fd)
+static int measure_size(struct bench *b, struct size *size, unsigned int trial)
 {
-	double least[FW_BENCH_MATCHES][FW_BENCH_PACKETS], ns = 0, sum;
 	enum fw_bench_match match;
-	unsigned int trial;
-	int i, err = 0;
+	double ns = 0;
+	int i, err = attach(b, size->prog_fd);
 
-	for (trial = 0; trial < b->settings.trials; trial++)
-		for (match = 0; match < FW_BENCH_MATCHES; match++)
-			for (i = 0; i < FW_BENCH_PACKETS && !err; i++) {
-				err = run_packet(b, prog_fd, &rules->packets[match][i], &ns);
-				if (!trial || ns < least[match][i])
-					least[match][i] = ns;
-			}
-	for (match = 0; match < FW_BENCH_MATCHES && !err; match++) {
-		for (i = 0, sum = 0; i < FW_BENCH_PACKETS; i++)
-			sum += least[match][i];
-		add_row(b, "slotd", rules->entries.count, match, sum / FW_BENCH_PACKETS);
+	for (match = 0; match < FW_BENCH_MATCHES; match++) {
+		for (i = 0; i < FW_BENCH_PACKETS && !err; i++) {
+			double *least = &size->least[match][i];
+
+			err = run_packet(b, size->prog_fd, &size->rules.packets[match][i], &ns);
+			if (!trial || ns < *least)
+				*least = ns;
+		}
 	}
 	return err;
 }
 
-static int bench_firewall(struct bench *b, const struct fw_bench_rules *rules)
+/* Of each packet its quietest trial, of a kind the mean. */
+static void add_rows(struct bench *b, const struct size *size)
 {
-	struct firewall_bed bed;
-	int err = open_firewall(b, rules->entries.count * 4 / 3, &bed);
+	enum fw_bench_match match;
+	double sum;
+	int i;
 
-	if (err)
-		return err;
-	err = load_rules(b, &bed, rules);
-	if (!err)
-		err = measure_firewall(b, rules, bed.prog_fd);
-	close_firewall(&bed);
+	for (match = 0; match < FW_BENCH_MATCHES; match++) {
+		for (i = 0, sum = 0; i < FW_BENCH_PACKETS; i++)
+			sum += size->least[match][i];
+		add_row(b, "slotd", size->rules.entries.count, match, sum / FW_BENCH_PACKETS);
+	}
+}
+
+/* A round goes through all sizes once, so that a slow moment of the machine hits all alike. */
+static int bench_firewall(struct bench *b)
+{
+	unsigned int trial;
+	int i, err = 0;
+
+	for (i = 0; i < b->size_count && !err; i++) {
+		err = open_firewall(&b->sizes[i]);
+		if (!err)
+			err = load_rules(b, &b->sizes[i]);
+	}
+	for (trial = 0; trial < b->settings.trials; trial++)
+		for (i = 0; i < b->size_count && !err; i++)
+			err = measure_size(b, &b->sizes[i], trial);
+	for (i = 0; i < b->size_count && !err; i++) {
+		add_rows(b, &b->sizes[i]);
+		bpf_object__close(b->sizes[i].object);
+	}
+	if (b->link_fd >= 0)
+		close(b->link_fd);
 	return err;
 }
 
@@ -231,7 +254,7 @@ static int run_nft_kind(struct bench *b, const struct fw_bench_rules *rules,
 		 repeat > NFT_REPEAT_MAX ? NFT_REPEAT_MAX :
 					   repeat;
 	for (i = 0; i < NFT_PACKETS; i++, sum += least)
-		for (trial = 0; trial < 3 && !err; trial++) {
+		for (trial = 0; trial < NFT_TRIALS && !err; trial++) {
 			err = fw_nft_run(&b->nft, &rules->packets[match][i], repeat, &ns);
 			if (!trial || ns < least)
 				least = ns;
@@ -265,17 +288,14 @@ static int bench_nft(struct bench *b, const struct fw_bench_rules *rules)
 	return err;
 }
 
-static int bench_rules(struct bench *b, size_t count)
+static int make_sizes(struct bench *b)
 {
-	static struct fw_bench_rules rules;
-	int err = fw_bench_rules_make(count, &rules);
+	size_t count;
+	int err = 0;
 
-	if (err)
-		return err;
-	err = bench_firewall(b, &rules);
-	if (!err && b->settings.has_nft)
-		err = bench_nft(b, &rules);
-	fw_bench_rules_free(&rules);
+	for (count = 10; !err && count <= b->settings.rules_max && b->size_count < SIZES_MAX;
+	     count *= 10)
+		err = fw_bench_rules_make(count, &b->sizes[b->size_count++].rules);
 	return err;
 }
 
@@ -351,10 +371,10 @@ static int open_bed(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {
-		.settings = { .repeat = 20000, .trials = 5, .rules_max = 100000, .has_nft = true }
+		.settings = { .repeat = 20000, .trials = 5, .rules_max = 100000, .has_nft = true },
+		.link_fd = -1,
 	};
-	size_t count;
-	int err;
+	int i, err;
 
 	if (parse_settings(argc, argv, &b.settings)) {
 		fprintf(stderr, "usage: fw [--repeat N] [--trials N] [--rules-max N] [--no-nft]\n");
@@ -363,8 +383,12 @@ int main(int argc, char **argv)
 	b.rows = json_array();
 	b.loads = json_array();
 	err = open_bed(&b);
-	for (count = 10; !err && count <= b.settings.rules_max; count *= 10)
-		err = bench_rules(&b, count);
+	if (!err)
+		err = make_sizes(&b);
+	if (!err)
+		err = bench_firewall(&b);
+	for (i = 0; i < b.size_count && !err && b.settings.has_nft; i++)
+		err = bench_nft(&b, &b.sizes[i].rules);
 	if (!err)
 		err = print_results(&b);
 	if (err)
