@@ -119,7 +119,7 @@ static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const st
 	if (FW_ANSWER_ACTION(found->answer))
 		action = bpf_map_lookup_elem(&fw_actions, &at.index);
 	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
-		send_sample(ctx, judged->len, load, found->rule);
+		keep_sample(ctx, judged->len, load, found->rule);
 	if (action && action->limit && !is_within_limit(action, at, judged->key, judged->is_ip6))
 		return FIREWALL_DENY_LIMIT;
 	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;

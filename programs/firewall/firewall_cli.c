@@ -317,7 +317,7 @@ static const struct program_command commands[] = {
 	{ "load", cmd_load, "FILE", "put the ruleset in FILE, or the lists, in force" },
 	{ "show", fw_cli_show, "[--counters]", "the ruleset in force, and what its rules counted" },
 	{ "trace", fw_cli_trace, "PACKET", "which rule a packet meets, and why" },
-	{ "samples", fw_cli_samples, "", "packets that rules have sampled since the last time" },
+	{ "samples", fw_cli_samples, "", "the latest packets that rules have sampled" },
 	{ "stats", cmd_stats, "", "packets and bytes by what let them through or dropped them" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -24,7 +24,6 @@
 #define FW_MATCHES4_NAME "fw_matches4"
 #define FW_MATCHES6_NAME "fw_matches6"
 #define FW_ACTIONS_NAME "fw_actions"
-#define FW_BUCKETS_NAME "fw_buckets"
 #define FW_SOURCES_NAME "fw_sources"
 #define FW_HITS_NAME "fw_hits"
 #define FW_SAMPLES_NAME "fw_samples"
@@ -49,8 +48,8 @@
  * quiet the longest gives way.
  */
 #define FW_SOURCES_DEFAULT 16384
-/* Bytes of samples that wait to be read. */
-#define FW_SAMPLES_SIZE (256 * 1024)
+/* Samples that are kept: the latest. One more element counts all there were. */
+#define FW_SAMPLES 1024
 
 /* Bytes of a chunk of a ruleset's text, which is deflated: 64 for a rule. */
 #define FW_TEXT_CHUNK 4096
@@ -142,25 +141,31 @@ struct fw_action {
 	__u8 source_len4;   /* bits of the source that have a bucket together */
 	__u8 source_len6;
 	__u8 pad;
+	__u64 bucket; /* written by the program: the time up to which packets are paid for */
 };
 
-/* Key of fw_sources; the value is as in fw_buckets. */
+/* Key of fw_sources; the value is a bucket as in struct fw_action. */
 struct fw_source_key {
 	__u64 addr[2]; /* as in the packet's key, cut to the prefix; IPv4: the first alone */
-	__u32 bucket;  /* index of fw_buckets */
+	__u32 bucket;  /* index of fw_actions */
 	__u32 load;    /* fw_active: buckets of a ruleset from before mean nothing */
 };
 
 #define FW_SAMPLE_BYTES 128
 
-/* What fw_samples holds. */
+/*
+ * Element of fw_samples. It is whole where number and again are the same and not 0; the
+ * element behind all of them has the number of the latest.
+ */
 struct fw_sample {
+	__u64 number;  /* the first sample has 1 */
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 rule;
 	__u32 len;    /* of the packet */
 	__u32 load;   /* fw_active: which ruleset's rule */
 	__u32 caught; /* bytes that are here */
 	__u8 bytes[FW_SAMPLE_BYTES];
+	__u64 again; /* number, written last */
 };
 
 /* Element of fw_hits: rules in groups, as a per-CPU map of single counters is slow to make. */
@@ -212,9 +217,9 @@ struct fw_text_chunk {
 _Static_assert(sizeof(struct fw_node) == 8, "value of fw_nodes");
 _Static_assert(sizeof(struct fw_match4) == 48, "value of fw_matches4");
 _Static_assert(sizeof(struct fw_match6) == 96, "value of fw_matches6");
-_Static_assert(sizeof(struct fw_action) == 24, "value of fw_actions");
+_Static_assert(sizeof(struct fw_action) == 32, "value of fw_actions");
 _Static_assert(sizeof(struct fw_source_key) == 24, "key of fw_sources");
-_Static_assert(sizeof(struct fw_sample) == 24 + FW_SAMPLE_BYTES, "record of fw_samples");
+_Static_assert(sizeof(struct fw_sample) == 40 + FW_SAMPLE_BYTES, "value of fw_samples");
 _Static_assert(sizeof(struct fw_hits) <= 32768, "the largest element of a per-CPU map");
 _Static_assert(!(FW_RULES_DEFAULT % FW_RULES_GROUP), "whole groups");
 _Static_assert(sizeof(struct fw_text_chunk) == FW_TEXT_CHUNK, "value of fw_text");

@@ -31,8 +31,8 @@ static const char *const names[FW_MAP_COUNT] = {
 	[FW_MAP_ACTIVE] = FW_ACTIVE_NAME,     [FW_MAP_HEADS] = FW_HEADS_NAME,
 	[FW_MAP_NODES] = FW_NODES_NAME,	      [FW_MAP_ITEMS] = FW_ITEMS_NAME,
 	[FW_MAP_MATCHES4] = FW_MATCHES4_NAME, [FW_MAP_MATCHES6] = FW_MATCHES6_NAME,
-	[FW_MAP_ACTIONS] = FW_ACTIONS_NAME,   [FW_MAP_BUCKETS] = FW_BUCKETS_NAME,
-	[FW_MAP_HITS] = FW_HITS_NAME,	      [FW_MAP_TEXT] = FW_TEXT_NAME,
+	[FW_MAP_ACTIONS] = FW_ACTIONS_NAME,   [FW_MAP_HITS] = FW_HITS_NAME,
+	[FW_MAP_TEXT] = FW_TEXT_NAME,
 };
 
 static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
@@ -131,25 +131,22 @@ static int write_text(const struct writer *w, const struct fw_compiled *compiled
 			      sizeof(*chunks));
 }
 
-/* A ruleset begins with full buckets and counts from 0. */
-static int clear_bank(const struct writer *w)
+/* A ruleset counts from 0, and begins with full buckets, as its actions are. */
+static int clear_hits(const struct writer *w)
 {
 	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ __u64 *buckets = calloc(FW_ACTIONS_MAX, sizeof(*buckets));
-	_cleanup_free_ struct fw_hits *hits = NULL;
+	_cleanup_free_ struct fw_hits *hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
 	__u32 i, first = get_first(w, FW_MAP_HITS);
 	int err;
 
-	hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
-	if (!buckets || !hits)
+	if (!hits)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
 	for (i = first; i < first + w->room[FW_MAP_HITS]; i++) {
 		err = bpf_map_update_elem(w->fds[FW_MAP_HITS], &i, hits, BPF_ANY);
 		if (err)
 			return refuse_write(w->why, FW_MAP_HITS, err);
 	}
-	return write_elements(w, FW_MAP_BUCKETS, w->bank * FW_ACTIONS_MAX, buckets, FW_ACTIONS_MAX,
-			      sizeof(*buckets));
+	return 0;
 }
 
 static void set_forest_head(const struct fw_forest *forest, __u32 node,
@@ -174,7 +171,7 @@ static int write_bank(const struct writer *w, const struct fw_compiled *compiled
 	set_forest_head(family4->forest, node4, &head.forest4);
 	set_forest_head(family6->forest, node6, &head.forest6);
 	head.hits = get_first(w, FW_MAP_HITS);
-	err = clear_bank(w);
+	err = clear_hits(w);
 	if (!err)
 		err = write_nodes(w, family4->forest, node4, item4);
 	if (!err)

@@ -28,8 +28,6 @@ static const struct program_map maps[FW_MAP_COUNT] = {
 			      sizeof(struct fw_match6), 0 },
 	[FW_MAP_ACTIONS] = { FW_ACTIONS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
 			     sizeof(struct fw_action), FW_BANKS *FW_ACTIONS_MAX },
-	[FW_MAP_BUCKETS] = { FW_BUCKETS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u64),
-			     FW_BANKS *FW_ACTIONS_MAX },
 	[FW_MAP_HITS] = { FW_HITS_NAME, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
 			  sizeof(struct fw_hits), 0 },
 	[FW_MAP_TEXT] = { FW_TEXT_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),

@@ -243,20 +243,26 @@ static void trace_as_json_has_the_verdict_and_the_misses(void **state)
 	json_decref(root);
 }
 
-static void sampled_packets_are_read_once(void **state)
+static void the_latest_samples_are_shown(void **state)
 {
+	int i;
+
 	(void)state;
 	fw_bed_load("udp dport 1 drop\ntcp dport 80 sample 1/1 drop\n");
 	program_bed_assert_runs(&fw_bed, "samples", "");
 	fw_bed_send(fw_bed_tcp("203.0.113.7", 80, FW_BED_SYN));
 	fw_bed_send(fw_bed_tcp("203.0.113.7", 81, FW_BED_SYN));
 	assert_int_equal(program_bed_run(&fw_bed, "samples"), PROGRAM_OK);
-	assert_non_null(strstr(fw_bed.out, " rule 2 55 bytes 020000000002020000000001080045"));
+	assert_int_equal(strncmp(fw_bed.out, "1 2", 3), 0);
+	assert_non_null(
+		strstr(fw_bed.out, "Z ruleset 1 rule 2 55 bytes 02000000000202000000000108"));
 	assert_ptr_equal(strchr(fw_bed.out, '\n') + 1, fw_bed.out + strlen(fw_bed.out));
-	program_bed_assert_runs(&fw_bed, "samples", "");
-	fw_bed_send(fw_bed_tcp("203.0.113.7", 80, FW_BED_SYN));
+	for (i = 0; i < 1025; i++)
+		fw_bed_send(fw_bed_tcp("203.0.113.7", 80, FW_BED_SYN));
+	assert_int_equal(program_bed_run(&fw_bed, "samples"), PROGRAM_OK);
+	assert_int_equal(strncmp(fw_bed.out, "3 2", 3), 0);
+	assert_non_null(strstr(fw_bed.out, "\n1026 2"));
 	assert_int_equal(program_bed_run_json(&fw_bed, "samples"), PROGRAM_OK);
-	assert_non_null(strstr(fw_bed.out, "\"rule\": 2"));
 	assert_non_null(strstr(fw_bed.out, "\"ruleset\": 1"));
 }
 
@@ -363,7 +369,7 @@ int main(void)
 	ADD(trace_names_the_rule_and_what_was_missed);
 	ADD(trace_knows_when_nothing_is_loaded);
 	ADD(trace_as_json_has_the_verdict_and_the_misses);
-	ADD(sampled_packets_are_read_once);
+	ADD(the_latest_samples_are_shown);
 	ADD(a_guard_limits_what_passes_and_opens_nothing);
 	ADD(amplified_answers_are_limited);
 	ADD(an_owner_of_the_pins_needs_no_root);

@@ -50,7 +50,7 @@ struct act_bucket {
 	__u32 load;
 };
 
-static __always_inline bool take_from_source(const struct fw_action *action, struct act_bucket at,
+static __always_inline bool take_from_source(struct fw_action *action, struct act_bucket at,
 					     const __u64 *packet, bool is_ip6)
 {
 	__u32 len = is_ip6 ? action->source_len6 : action->source_len4;
@@ -69,24 +69,36 @@ static __always_inline bool take_from_source(const struct fw_action *action, str
 	return !bucket || take_packet(bucket, action);
 }
 
-static __always_inline bool is_within_limit(const struct fw_action *action, struct act_bucket at,
+static __always_inline bool is_within_limit(struct fw_action *action, struct act_bucket at,
 					    const __u64 *packet, bool is_ip6)
 {
-	__u64 *bucket;
-
 	if (action->limit == FW_LIMIT_SOURCE)
 		return take_from_source(action, at, packet, is_ip6);
-	bucket = bpf_map_lookup_elem(&fw_buckets, &at.index);
-	return bucket && take_packet(bucket, action);
+	return take_packet(&action->bucket, action);
 }
 
-static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 load, __u32 rule)
+/* The place of the next sample, and its number. */
+static __always_inline struct fw_sample *get_sample(__u64 *ret_number)
 {
-	__u64 caught = len;
-	struct fw_sample *sample = bpf_ringbuf_reserve(&fw_samples, sizeof(*sample), 0);
+	__u32 index = FW_SAMPLES;
+	struct fw_sample *latest = bpf_map_lookup_elem(&fw_samples, &index);
+
+	if (!latest)
+		return NULL;
+	*ret_number = __sync_fetch_and_add(&latest->number, 1) + 1;
+	index = *ret_number % FW_SAMPLES;
+	return bpf_map_lookup_elem(&fw_samples, &index);
+}
+
+static __always_inline void keep_sample(struct xdp_md *ctx, __u32 len, __u32 load, __u32 rule)
+{
+	__u64 caught = len, number;
+	struct fw_sample *sample = get_sample(&number);
 
 	if (!sample)
 		return;
+	*(volatile __u64 *)&sample->number = 0;
+	*(volatile __u64 *)&sample->again = 0;
 	sample->time_ns = bpf_ktime_get_ns();
 	sample->rule = rule;
 	sample->len = len;
@@ -99,7 +111,8 @@ static __always_inline void send_sample(struct xdp_md *ctx, __u32 len, __u32 loa
 	sample->caught = caught;
 	if (bpf_xdp_load_bytes(ctx, 0, sample->bytes, caught))
 		sample->caught = 0;
-	bpf_ringbuf_submit(sample, 0);
+	*(volatile __u64 *)&sample->number = number;
+	*(volatile __u64 *)&sample->again = number;
 }
 
 #endif

@@ -61,15 +61,7 @@ struct {
 	__type(value, struct fw_action);
 } fw_actions SEC(".maps");
 
-/* Written here: when the bucket is as full as before the first packet. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_ACTIONS_MAX);
-	__type(key, __u32);
-	__type(value, __u64);
-} fw_buckets SEC(".maps");
-
-/* As fw_buckets. LRU: there may be more sources than fit. */
+/* Written here: buckets, as in fw_actions. LRU: there may be more sources than fit. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, FW_SOURCES_DEFAULT);
@@ -93,10 +85,12 @@ struct {
 	__type(value, struct fw_text_chunk);
 } fw_text SEC(".maps") SLOT_ENTRIES("rules_max/1024*32");
 
-/* Written here, read by whoever may. */
+/* Written here, read by whoever may. An array, as a ring buffer takes helpers that a slot may lack. */
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, FW_SAMPLES_SIZE);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FW_SAMPLES + 1);
+	__type(key, __u32);
+	__type(value, struct fw_sample);
 } fw_samples SEC(".maps");
 
 #endif
