@@ -40,6 +40,10 @@
  * settings, so it is to be what the setting's default gives.
  */
 #define SLOT_ENTRIES_TAG "slot_entries="
+#ifdef __bpf__
 #define SLOT_ENTRIES(rule) __attribute__((btf_decl_tag(SLOT_ENTRIES_TAG rule)))
+#else
+#define SLOT_ENTRIES(rule)
+#endif
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef FW_DATA_ACT_H
 #define FW_DATA_ACT_H
 
+#include <stdbool.h>
+
 #include "programs/firewall/data/find.h"
 
 /* Attempts at a bucket that other CPUs change at the same time. */
