@@ -74,7 +74,7 @@ run_tc_off() { bed_ctl --chain "$TC" detach; }
 
 # All but the attach is as for XDP.
 test_tc_attach() {
-	local KILLS=0 IS_OFF_FINE='' POINTS_OF=tcx CHAINS=(eth0 "$TC")
+	local KILLS=0 IS_OFF_FINE='' POINTS_OF="\(tcx\|netkit\)" CHAINS=(eth0 "$TC")
 
 	has_tcx || return 0
 	cat >>"$BED/slots.conf" <<-END

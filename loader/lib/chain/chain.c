@@ -47,8 +47,9 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 	if (chain->netlink_fd >= 0)
 		return slot_chain_netlink_is_attached(chain);
 	/* Only the answer "no interface" is one: a link that cannot be asked still filters. */
-	return chain->link_fd >= 0 &&
-	       (slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) || ifindex);
+	return chain->link_fd >= 0 && (slot_hook_link_get(chain->hook, chain->link_fd,
+							  chain->ifindex, &prog_id, &ifindex) ||
+				       ifindex);
 }
 
 int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why)
@@ -69,7 +70,8 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	int err;
 
 	if (chain->link_fd < 0 ||
-	    slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) || !ifindex)
+	    slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id, &ifindex) ||
+	    !ifindex)
 		return false;
 	err = slot_netns_enter(chain->place.netns, &home);
 	return err == -ENOENT || (!err && !slot_hook_check(chain->hook, ifindex, prog_id));
@@ -106,7 +108,7 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *why,
 		     int *ret_link_fd)
 {
-	int fd = slot_tcx_attach(chain->hook, chain->ifindex, prog_fd);
+	int fd = slot_tc_attach(chain->hook, chain->ifindex, prog_fd);
 
 	if (fd == -EOPNOTSUPP)
 		return slot_chain_clsact_attach(chain, prog_fd, why);
@@ -189,9 +191,9 @@ void slot_chain_unlink(struct slot_chain *chain)
 
 enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain)
 {
-	if (chain->netlink_fd >= 0 || (chain->link_fd < 0 && !slot_tcx_is_known()))
-		return SLOT_TC_CLSACT;
-	return SLOT_TC_TCX;
+	if (chain->link_fd >= 0)
+		return slot_tc_link_way(chain->hook, chain->link_fd);
+	return chain->netlink_fd >= 0 || !slot_tcx_is_known() ? SLOT_TC_CLSACT : SLOT_TC_TCX;
 }
 
 bool slot_chain_has_lost_filter(const struct slot_chain *chain)
@@ -263,7 +265,7 @@ static bool was_released(const struct slot_chain *chain)
 	if (slot_chain_has_strayed(chain))
 		return true;
 	if (chain->link_fd >= 0 &&
-	    slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex))
+	    slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id, &ifindex))
 		return false;
 	return !slot_netns_enter(chain->place.netns, &home) &&
 	       !slot_port_check(ifindex, chain->place.master);
@@ -295,7 +297,8 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 	__u32 prog_id;
 
 	return chain->link_fd >= 0 &&
-	       !slot_hook_link_get(chain->hook, chain->link_fd, &prog_id, &ifindex) &&
+	       !slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id,
+				   &ifindex) &&
 	       !slot_netns_enter(place->netns, &home) &&
 	       slot_hook_check(chain->hook, if_nametoindex(place->interface), prog_id) > 0;
 }

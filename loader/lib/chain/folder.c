@@ -67,7 +67,8 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir,
 
 	if (fd < 0)
 		return find_unlinked_seat(chain, dir, was->ifindex);
-	if (!slot_hook_link_get(chain->hook, fd, &prog_id, &seat.ifindex) && seat.ifindex)
+	if (!slot_hook_link_get(chain->hook, fd, was->ifindex, &prog_id, &seat.ifindex) &&
+	    seat.ifindex)
 		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
 			       slot_hook_check(chain->hook, seat.ifindex, prog_id) > 0;
 	return seat;

@@ -43,7 +43,7 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 		return slot_reason_set(why, fd, "cannot open '%s/" SLOT_PIN_LINK "': %s",
 				       chain->dir, strerror(-fd));
 	chain->link_fd = fd;
-	err = slot_hook_link_get(chain->hook, fd, &prog_id, &ifindex);
+	err = slot_hook_link_get(chain->hook, fd, chain->ifindex, &prog_id, &ifindex);
 	if (err)
 		return slot_reason_set(why, err, "'%s/" SLOT_PIN_LINK "' is no link of the hook %s",
 				       chain->dir, slot_hook_name(chain->hook));

@@ -195,10 +195,15 @@ int slot_filters_list(enum slot_hook hook, unsigned int ifindex, struct slot_fil
 	size_t i;
 	int err = ifindex ? slot_qdisc_find(ifindex, &qdisc) : 0;
 
-	if (ifindex && !err)
+	/* From the peer of a netkit device packets come by its program, to the peer they go by it. */
+	if (!err && hook == SLOT_HOOK_TC_INGRESS)
+		err = list_links(hook, SLOT_TC_NETKIT, ifindex, &filters);
+	if (!err)
 		err = list_links(hook, SLOT_TC_TCX, ifindex, &filters);
 	if (!err && slot_qdisc_has(qdisc, hook))
 		err = list_clsact(hook, ifindex, &filters);
+	if (!err && hook == SLOT_HOOK_TC_EGRESS)
+		err = list_links(hook, SLOT_TC_NETKIT, ifindex, &filters);
 	for (i = 0; !err && i < filters.count; i++)
 		name_program(&filters.items[i]);
 	if (err)

@@ -15,9 +15,13 @@
 #define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
 #define ATTACH_TCX_EGRESS ((enum bpf_attach_type)47)
 #define LINK_TYPE_TCX 11
+/* ... and from 6.7 on. */
+#define ATTACH_NETKIT_PRIMARY ((enum bpf_attach_type)54)
+#define ATTACH_NETKIT_PEER ((enum bpf_attach_type)55)
+#define LINK_TYPE_NETKIT 13
 
-/* What stands in the union of struct bpf_link_info for such a link. */
-struct tcx_link_info {
+/* What stands in the union of struct bpf_link_info for links of both kinds. */
+struct tc_link_info {
 	__u32 ifindex;
 	__u32 attach_type;
 };
@@ -27,6 +31,7 @@ struct tcx_link_info {
 const char *slot_tc_way_name(enum slot_tc_way way)
 {
 	static const char *const names[SLOT_TC_WAY_COUNT] = {
+		[SLOT_TC_NETKIT] = "netkit",
 		[SLOT_TC_TCX] = "tcx",
 		[SLOT_TC_CLSACT] = "clsact",
 	};
@@ -42,55 +47,113 @@ int slot_hook_swap(int link_fd, int new_fd, int old_fd)
 	return SLOT_STEP("hook.swap", bpf_link_update(link_fd, new_fd, &opts));
 }
 
-static enum bpf_attach_type tcx_type(enum slot_hook hook)
+/* The program of a netkit device sees what is sent by it: what comes from a peer, that peer sent. */
+static enum bpf_attach_type attach_type(enum slot_hook hook, enum slot_tc_way way)
 {
-	return hook == SLOT_HOOK_TC_INGRESS ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS;
+	bool is_ingress = hook == SLOT_HOOK_TC_INGRESS;
+
+	if (way == SLOT_TC_NETKIT)
+		return is_ingress ? ATTACH_NETKIT_PEER : ATTACH_NETKIT_PRIMARY;
+	return is_ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS;
 }
 
-int slot_hook_link_get(enum slot_hook hook, int link_fd, __u32 *ret_prog_id,
+/* The way of the link of @hook that @info describes, or -EINVAL for another link. */
+static int read_tc_link(enum slot_hook hook, const struct bpf_link_info *info,
+			struct tc_link_info *ret_tc)
+{
+	enum slot_tc_way way = info->type == LINK_TYPE_NETKIT ? SLOT_TC_NETKIT : SLOT_TC_TCX;
+
+	memcpy(ret_tc, (const char *)info + offsetof(struct bpf_link_info, xdp), sizeof(*ret_tc));
+	if ((info->type != LINK_TYPE_TCX && info->type != LINK_TYPE_NETKIT) ||
+	    ret_tc->attach_type != attach_type(hook, way))
+		return -EINVAL;
+	return (int)way;
+}
+
+static int get_info(int link_fd, struct bpf_link_info *ret_info)
+{
+	__u32 len = sizeof(*ret_info);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	return bpf_link_get_info_by_fd(link_fd, ret_info, &len) ? -errno : 0;
+}
+
+int slot_hook_link_get(enum slot_hook hook, int link_fd, unsigned int known, __u32 *ret_prog_id,
 		       unsigned int *ret_ifindex)
 {
-	bool is_tc = slot_hook_is_tc(hook);
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
-	struct tcx_link_info tcx;
+	struct bpf_link_info info;
+	struct tc_link_info tc;
+	int err = get_info(link_fd, &info);
+	int way;
 
-	if (bpf_link_get_info_by_fd(link_fd, &info, &len))
-		return -errno;
-	memcpy(&tcx, (const char *)&info + offsetof(struct bpf_link_info, xdp), sizeof(tcx));
-	if (info.type != (is_tc ? LINK_TYPE_TCX : BPF_LINK_TYPE_XDP) ||
-	    (is_tc && tcx.attach_type != tcx_type(hook)))
-		return -EINVAL;
+	if (err)
+		return err;
+	if (!slot_hook_is_tc(hook)) {
+		if (info.type != BPF_LINK_TYPE_XDP)
+			return -EINVAL;
+		*ret_prog_id = info.prog_id;
+		*ret_ifindex = info.xdp.ifindex;
+		return 0;
+	}
+	way = read_tc_link(hook, &info, &tc);
+	if (way < 0)
+		return way;
 	*ret_prog_id = info.prog_id;
-	*ret_ifindex = is_tc ? tcx.ifindex : info.xdp.ifindex;
+	*ret_ifindex = tc.ifindex;
+	if (way == SLOT_TC_NETKIT && hook == SLOT_HOOK_TC_INGRESS && tc.ifindex && known)
+		*ret_ifindex = known;
 	return 0;
+}
+
+enum slot_tc_way slot_tc_link_way(enum slot_hook hook, int link_fd)
+{
+	struct bpf_link_info info;
+	struct tc_link_info tc;
+	int way = get_info(link_fd, &info) ? -1 : read_tc_link(hook, &info, &tc);
+
+	return way < 0 ? SLOT_TC_TCX : (enum slot_tc_way)way;
+}
+
+/*
+ * An attach type that the kernel does not know is an invalid argument to it; the others say
+ * that there is no such interface, that it is no netkit device, that it is the peer of one.
+ */
+static bool is_no_such_place(int err)
+{
+	return err == -EINVAL || err == -ENODEV || err == -ENXIO || err == -EACCES;
 }
 
 int slot_tc_query(enum slot_hook hook, enum slot_tc_way way, unsigned int ifindex, __u32 *ret_ids,
 		  size_t *ret_count)
 {
 	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ret_ids, .count = SLOT_TC_PROGRAMS_MAX);
-	int err = ifindex ? bpf_prog_query_opts((int)ifindex, tcx_type(hook), &query) : -ENODEV;
+	int err = ifindex ? bpf_prog_query_opts((int)ifindex, attach_type(hook, way), &query) :
+			    -ENODEV;
 
-	(void)way;
-	/* An attach type that the kernel does not know is an invalid argument to it. */
-	if (err && err != -ENODEV && err != -EINVAL)
+	if (err && !is_no_such_place(err))
 		return err;
 	*ret_count = err ? 0 : query.count;
 	return 0;
 }
 
-static int check_tc(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
+static int check_way(enum slot_hook hook, enum slot_tc_way way, unsigned int ifindex, __u32 prog_id)
 {
 	__u32 ids[SLOT_TC_PROGRAMS_MAX];
 	size_t count;
 	size_t i;
-	int err = slot_tc_query(hook, SLOT_TC_TCX, ifindex, ids, &count);
+	int err = slot_tc_query(hook, way, ifindex, ids, &count);
 
 	for (i = 0; !err && i < count; i++)
 		if (ids[i] == prog_id)
 			return 1;
 	return err;
+}
+
+static int check_tc(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
+{
+	int is_there = check_way(hook, SLOT_TC_TCX, ifindex, prog_id);
+
+	return is_there ? is_there : check_way(hook, SLOT_TC_NETKIT, ifindex, prog_id);
 }
 
 int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
@@ -106,11 +169,14 @@ bool slot_tcx_is_known(void)
 	return bpf_prog_query_opts(LOOPBACK, ATTACH_TCX_INGRESS, &query) != -EINVAL;
 }
 
-int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd)
+int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts);
-	int fd = SLOT_STEP("tcx.attach",
-			   bpf_link_create(prog_fd, (int)ifindex, tcx_type(hook), &opts));
+	enum bpf_attach_type netkit = attach_type(hook, SLOT_TC_NETKIT);
+	enum bpf_attach_type tcx = attach_type(hook, SLOT_TC_TCX);
+	int fd = SLOT_STEP("netkit.attach", bpf_link_create(prog_fd, (int)ifindex, netkit, NULL));
 
+	if (!is_no_such_place(fd))
+		return fd;
+	fd = SLOT_STEP("tcx.attach", bpf_link_create(prog_fd, (int)ifindex, tcx, NULL));
 	return fd == -EINVAL && !slot_tcx_is_known() ? -EOPNOTSUPP : fd;
 }

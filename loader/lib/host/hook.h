@@ -22,9 +22,12 @@ int slot_hook_swap(int link_fd, int new_fd, int old_fd);
 
 /*
  * slot_hook_link_get - what the link of a chain of @hook runs and where (ifindex 0:
- * its interface is gone). Returns 0, -EINVAL for a link of another hook, or -errno.
+ * its interface is gone). A link for what comes from the peer of a netkit device tells
+ * the number of that peer, in whose netns it counts: @known, the number of the interface
+ * as far as the caller knows it, stands for it then, unless that is 0. Returns 0, -EINVAL
+ * for a link of another hook, or -errno.
  */
-int slot_hook_link_get(enum slot_hook hook, int link_fd, __u32 *ret_prog_id,
+int slot_hook_link_get(enum slot_hook hook, int link_fd, unsigned int known, __u32 *ret_prog_id,
 		       unsigned int *ret_ifindex);
 
 /*
@@ -36,12 +39,13 @@ int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id);
 
 /* How a program is attached to a TC hook. */
 enum slot_tc_way {
+	SLOT_TC_NETKIT, /* Linux 6.7: on the primary device of a netkit pair */
 	SLOT_TC_TCX,	/* Linux 6.6 */
 	SLOT_TC_CLSACT, /* a filter of the qdisc clsact */
 	SLOT_TC_WAY_COUNT,
 };
 
-/* slot_tc_way_name - "tcx", "clsact". */
+/* slot_tc_way_name - "netkit", "tcx", "clsact". */
 const char *slot_tc_way_name(enum slot_tc_way way);
 
 #define SLOT_TC_PROGRAMS_MAX 64 /* of one interface and direction: BPF_MPROG_MAX of the kernel */
@@ -54,14 +58,19 @@ const char *slot_tc_way_name(enum slot_tc_way way);
 int slot_tc_query(enum slot_hook hook, enum slot_tc_way way, unsigned int ifindex, __u32 *ret_ids,
 		  size_t *ret_count);
 
+/* slot_tc_link_way - of the link of a chain of @hook (TC); tcx where it cannot be asked. */
+enum slot_tc_way slot_tc_link_way(enum slot_hook hook, int link_fd);
+
 /* slot_tcx_is_known - whether this kernel has tcx. */
 bool slot_tcx_is_known(void);
 
 /*
- * slot_tcx_attach - attach @prog_fd to @ifindex at @hook (TC) by a link, behind what
- * others attached there, which is left alone. Returns the link's descriptor, -EOPNOTSUPP
- * before Linux 6.6, or -errno.
+ * slot_tc_attach - attach @prog_fd to @ifindex at @hook (TC) by a link, behind what
+ * others attached there, which is left alone. On the primary device of a netkit pair that
+ * is the program of the device itself: what goes into it meets tc-egress, what goes into
+ * its peer meets tc-ingress, before the netns changes. Elsewhere, also on the peer, it is tcx.
+ * Returns the link's descriptor, -EOPNOTSUPP before Linux 6.6, or -errno.
  */
-int slot_tcx_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd);
+int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd);
 
 #endif
