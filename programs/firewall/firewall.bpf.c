@@ -6,8 +6,8 @@
  * Sources are judged before ports, and of several prefixes that hold a source
  * the longest decides; where one prefix or one port is on both lists, allow
  * wins. Of the ruleset's rules the first that matches decides. It keeps no state:
- * answers to the host's own connections are judged like any other packet. What it
- * cannot read to the end, it drops.
+ * answers to the host's own connections are judged like any other packet, unless
+ * fw_egress tells of these. What it cannot read to the end, it drops.
  */
 #include <linux/bpf.h>
 #include <linux/icmpv6.h>
@@ -20,6 +20,7 @@
 #include "programs/firewall/data/act.h"
 #include "programs/firewall/data/find.h"
 #include "programs/firewall/data/key.h"
+#include "programs/firewall/data/reply.h"
 #include "programs/firewall/firewall_abi.h"
 
 SLOT_NAME("firewall");
@@ -36,6 +37,8 @@ SLOT_MAP_ABI(1);
 const volatile struct firewall_config firewall_config = {
 	.static_deny_port = FIREWALL_STATIC_DENY_PORT,
 	.static_deny_proto = FIREWALL_STATIC_DENY_PROTO,
+	.reply_tcp_seconds = 3600,
+	.reply_seconds = 120,
 	.rules_max = FW_RULES_DEFAULT,
 	.limited_sources_max = FW_SOURCES_DEFAULT,
 };
@@ -103,6 +106,8 @@ static __always_inline enum firewall_counter judge_default(const struct judged *
 
 	if (!is_denied)
 		return FIREWALL_NO_RULE;
+	if (is_reply(&firewall_config, judged->key, judged->is_ip6))
+		return FIREWALL_ALLOW_REPLY;
 	return judged->is_neighbour ? FIREWALL_NEIGHBOUR : FIREWALL_DENY_DEFAULT;
 }
 
@@ -186,7 +191,9 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 		count_hit(head, found.rule, judged->len);
 		reason = refine(ctx, judged, active, &found);
 	}
-	if (reason < FIREWALL_FIRST_DROP && head->guard_count && !pass_guard(head, judged, active))
+	/* What the host asked for is no flood. */
+	if (reason < FIREWALL_FIRST_DROP && reason != FIREWALL_ALLOW_REPLY && head->guard_count &&
+	    !pass_guard(head, judged, active))
 		reason = FIREWALL_DENY_LIMIT;
 	return reason;
 }

@@ -18,6 +18,7 @@
 #define FIREWALL_SOURCES6_NAME "fw_sources6"
 #define FIREWALL_PORTS_NAME "fw_ports"
 #define FIREWALL_COUNTS_NAME "fw_counts"
+#define FIREWALL_REPLIES_NAME "fw_replies"
 
 /*
  * Prefixes per family that a rule set may have. The tries hold twice as many,
@@ -79,6 +80,7 @@ enum firewall_counter {
 	FIREWALL_NEIGHBOUR,    /* passed: IPv6 neighbour discovery that the default would deny */
 	FIREWALL_NOT_IP,       /* passed: ARP and all that is neither IPv4 nor IPv6 */
 	FIREWALL_ALLOW_RULE,   /* passed: by a rule of the ruleset */
+	FIREWALL_ALLOW_REPLY,  /* passed: the host began the flow, and the default would deny */
 
 	FIREWALL_DENY_SOURCE = FIREWALL_FIRST_DROP,
 	FIREWALL_DENY_PORT,
@@ -105,6 +107,9 @@ struct firewall_config {
 	__u8 pad;
 	__u16 static_deny_port; /* a denied destination port, host byte order; 0: none */
 	__u16 pad2;
+	/* How long replies pass after what the host sent last, where fw_egress tells of that. */
+	__u32 reply_tcp_seconds;
+	__u32 reply_seconds; /* other than TCP */
 	/* Sizes of maps (data/maps.h); the program does not read them. */
 	__u32 rules_max;	   /* room for rules of a ruleset */
 	__u32 limited_sources_max; /* sources that have a limit of their own */
@@ -113,6 +118,6 @@ struct firewall_config {
 _Static_assert(sizeof(struct firewall_source4) == 8, "key of fw_sources4");
 _Static_assert(sizeof(struct firewall_source6) == 20, "key of fw_sources6");
 _Static_assert(sizeof(struct firewall_ports) == FIREWALL_PORT_GROUP, "value of fw_ports");
-_Static_assert(sizeof(struct firewall_config) == 16, "layout of firewall_config");
+_Static_assert(sizeof(struct firewall_config) == 24, "layout of firewall_config");
 
 #endif

@@ -24,6 +24,7 @@ static const struct program_counter counters[FIREWALL_COUNTS_SIZE] = {
 	[FIREWALL_NEIGHBOUR] = { "neighbour", "pass" },
 	[FIREWALL_NOT_IP] = { "not_ip", "pass" },
 	[FIREWALL_ALLOW_RULE] = { "allow_rule", "pass" },
+	[FIREWALL_ALLOW_REPLY] = { "allow_reply", "pass" },
 	[FIREWALL_DENY_SOURCE] = { "deny_source", "drop" },
 	[FIREWALL_DENY_PORT] = { "deny_port", "drop" },
 	[FIREWALL_DENY_STATIC] = { "deny_static", "drop" },
@@ -318,6 +319,8 @@ static const struct program_command commands[] = {
 	{ "show", fw_cli_show, "[--counters]", "the ruleset in force, and what its rules counted" },
 	{ "trace", fw_cli_trace, "PACKET", "which rule a packet meets, and why" },
 	{ "samples", fw_cli_samples, "", "the latest packets that rules have sampled" },
+	{ "replies", fw_cli_replies, "[on MAP_DIR|off]",
+	  "pass replies to the flows in MAP_DIR, that of fw_egress's slot" },
 	{ "stats", cmd_stats, "", "packets and bytes by what let them through or dropped them" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -18,6 +18,7 @@ int fw_cli_check(const struct program_context *ctx, const char *path, const char
 
 int fw_cli_show(const struct program_context *ctx, int argc, char **argv);
 int fw_cli_trace(const struct program_context *ctx, int argc, char **argv);
+int fw_cli_replies(const struct program_context *ctx, int argc, char **argv);
 int fw_cli_samples(const struct program_context *ctx, int argc, char **argv);
 
 /*

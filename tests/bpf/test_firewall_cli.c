@@ -165,6 +165,7 @@ static void stats_shows_packets_and_bytes(void **state)
 				"neighbour         pass                0                0\n"
 				"not_ip            pass                0                0\n"
 				"allow_rule        pass                0                0\n"
+				"allow_reply       pass                0                0\n"
 				"deny_source       drop                0                0\n"
 				"deny_port         drop                2              118\n"
 				"deny_static       drop                0                0\n"
@@ -188,7 +189,7 @@ static void json_of_stats_has_every_counter(void **state)
 	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
 	root = json_loads(bed.out, 0, NULL);
 	assert_non_null(root);
-	assert_int_equal(json_array_size(json_object_get(root, "counters")), 18);
+	assert_int_equal(json_array_size(json_object_get(root, "counters")), 19);
 	item = json_array_get(json_object_get(root, "counters"), 0);
 	assert_string_equal(json_string_value(json_object_get(item, "name")), "no_rule");
 	assert_string_equal(json_string_value(json_object_get(item, "verdict")), "pass");

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/fw_flow_abi.h"
 #include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
@@ -92,5 +93,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fw_sample);
 } fw_samples SEC(".maps");
+
+/* One that is like fw_egress's; the control plane puts its own in. Empty: no replies are known. */
+struct reply_flows {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FW_FLOWS_DEFAULT);
+	__uint(key_size, sizeof(struct fw_flow));
+	__uint(value_size, sizeof(__u64));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct reply_flows);
+} fw_replies SEC(".maps");
 
 #endif
