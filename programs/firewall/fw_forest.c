@@ -364,7 +364,7 @@ static int build_tree(struct builder *b, const struct fw_set *set)
 	struct fw_forest_head *head = &b->forest.head;
 	struct fw_region region = {};
 	struct fw_node root;
-	__u32 base;
+	__u32 base = 0;
 	int err;
 
 	err = add_nodes(b, 1, &base);

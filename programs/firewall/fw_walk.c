@@ -111,7 +111,7 @@ unsigned long fw_walk_cost(const struct fw_forest *forest, const struct fw_entry
 {
 	size_t packet, packets = count < PACKETS ? count : PACKETS;
 	unsigned long cost = 0;
-	__u64 key[FW_WORDS6];
+	__u64 key[FW_WORDS6] = {};
 	__u32 i;
 
 	for (packet = 0; packet < packets; packet++) {

@@ -193,8 +193,9 @@ size_t fw_entries_frame(const struct fw_entries *entries, __u64 *key,
 {
 	static const __u8 protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_SCTP };
 	__u8 proto = (__u8)(key[0] >> FW_PROTO_SHIFT), flags = (__u8)(key[0] >> FW_FLAGS_SHIFT);
-	bool is_ip4 = entries->words == FW_WORDS4, is_part = key[0] >> FW_PART_SHIFT & 1;
-	bool is_later = is_part && (key[0] >> FW_LATER_SHIFT & 1), has_ports;
+	__u64 is_part = key[0] >> FW_PART_SHIFT & 1;
+	__u64 is_later = is_part & key[0] >> FW_LATER_SHIFT, has_ports;
+	bool is_ip4 = entries->words == FW_WORDS4;
 	__u16 sport = (__u16)(key[0] >> FW_SPORT_SHIFT), dport = (__u16)(key[0] >> FW_DPORT_SHIFT);
 	unsigned char *ip = frame + 14, *transport = ip + (is_ip4 ? 20 : 40);
 	int i;
@@ -210,7 +211,7 @@ size_t fw_entries_frame(const struct fw_entries *entries, __u64 *key,
 		ip[9] = proto;
 		put(ip + 12, key[1], 8);
 	} else {
-		is_part = is_later = false;
+		is_part = is_later = 0;
 		ip[0] = 0x60;
 		put(ip + 4, 40, 2);
 		ip[6] = proto;
@@ -222,8 +223,8 @@ size_t fw_entries_frame(const struct fw_entries *entries, __u64 *key,
 	transport[13] = flags;
 
 	has_ports = !is_later && proto != IPPROTO_SCTP;
-	key[0] = (__u64)proto << FW_PROTO_SHIFT | (__u64)is_part << FW_PART_SHIFT |
-		 (__u64)is_later << FW_LATER_SHIFT | (__u64)has_ports << FW_PORTS_SHIFT;
+	key[0] = (__u64)proto << FW_PROTO_SHIFT | is_part << FW_PART_SHIFT |
+		 is_later << FW_LATER_SHIFT | has_ports << FW_PORTS_SHIFT;
 	if (has_ports)
 		key[0] |= (__u64)dport << FW_DPORT_SHIFT |
 			  (proto == IPPROTO_ICMP ? 0 : (__u64)sport << FW_SPORT_SHIFT);

@@ -130,9 +130,9 @@ static int find_field(struct bpf_object *object, const char *key, struct slot_re
 			search_section(&search, btf, map);
 	if (search.is_found)
 		return 0;
-	return slot_reason_set(why, -ENOENT,
-			       "settings: %s: the object has no such setting; it has: %s", key,
-			       search.known[0] ? search.known : "none");
+	slot_reason_set(why, -ENOENT, "settings: %s: the object has no such setting; it has: %s",
+			key, search.known[0] ? search.known : "none");
+	return -ENOENT;
 }
 
 static int parse_bool(const char *text, uint64_t *ret_value)
