@@ -219,7 +219,7 @@ run-bench-decap: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/decap.sh
 
 run-bench-firewall: all test-programs $(BENCH_BINS)
-	$(Q)tests/bench/fw.sh
+	$(Q)tests/bench/firewall.sh
 
 # --- objects, archives, binaries ------------------------------------------------------------
 

@@ -9,15 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
-
-#include <linux/if_link.h>
 
 #include <bpf/bpf.h>
 #include <jansson.h>
 
 #include "loader/lib/engine/engine.h"
 #include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/clock.h"
+#include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/roots.h"
 #include "tests/bench/parts/settings.h"
 
@@ -29,7 +28,7 @@
 struct bench {
 	struct bench_settings settings;
 	unsigned int ifindex;
-	int link_fd;
+	int link_fd; /* moves from root to root: each is measured as the only one attached */
 	struct bench_root roots[ROOTS_MAX];
 	double *samples[ROOTS_MAX]; /* settings.trials each */
 	size_t count;
@@ -119,25 +118,6 @@ static int load_roots(struct bench *b)
 	return 0;
 }
 
-/* One link that moves from root to root, so that each is measured as the only one attached. */
-static int attach_root(struct bench *b, int fd)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-
-	if (b->link_fd >= 0)
-		return bpf_link_update(b->link_fd, fd, NULL);
-	b->link_fd = bpf_link_create(fd, (int)b->ifindex, BPF_XDP, &opts);
-	return b->link_fd < 0 ? b->link_fd : 0;
-}
-
-static double clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 /*
  * The kernel reports whole nanoseconds per run: exact where these are
  * instructions, too coarse for real time, which is taken around the call.
@@ -148,9 +128,9 @@ static int run_root(const struct bench *b, int fd, unsigned int repeat, double *
 	unsigned char packet[64] = { [12] = 0x08, [14] = 0x45, [17] = 50, [23] = 17 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
 		    .repeat = (int)repeat);
-	double start = clock_ns();
+	double start = bench_clock_ns();
 	int err = bpf_prog_test_run_opts(fd, &opts);
-	double took = clock_ns() - start;
+	double took = bench_clock_ns() - start;
 
 	if (err)
 		return err;
@@ -171,7 +151,7 @@ static int measure(struct bench *b)
 	for (trial = 0; trial < b->settings.trials; trial++) {
 		for (i = 0; i < b->count; i++) {
 			int fd = b->roots[i].fd;
-			int err = attach_root(b, fd);
+			int err = bench_attach(b->ifindex, fd, &b->link_fd);
 
 			if (!err)
 				err = run_root(b, fd, warm_up, &ignored);
@@ -188,19 +168,6 @@ static int measure(struct bench *b)
 	return 0;
 }
 
-static int compare_samples(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static json_t *make_number(double value)
-{
-	return json_real((double)(long)(value * 100 + 0.5) / 100);
-}
-
 static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 {
 	const struct bench_root *root = &b->roots[i];
@@ -211,13 +178,13 @@ static json_t *make_row(const struct bench *b, size_t i, const char *kernel)
 
 	if (root->extra)
 		json_object_set_new(row, "with", json_string(bench_extra_name(root->extra)));
-	qsort(samples, b->settings.trials, sizeof(*samples), compare_samples);
+	bench_sort(samples, b->settings.trials);
 	if (b->settings.has_instruction_clock) {
 		json_object_set_new(row, "instructions", json_integer((json_int_t)samples[0]));
 		return row;
 	}
-	json_object_set_new(row, "ns", make_number(samples[b->settings.trials / 2]));
-	json_object_set_new(row, "ns_min", make_number(samples[0]));
+	json_object_set_new(row, "ns", bench_number(samples[b->settings.trials / 2], 100));
+	json_object_set_new(row, "ns_min", bench_number(samples[0], 100));
 	return row;
 }
 

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/lb_bed.h"
 #include "tests/bench/parts/lb_costs.h"
 #include "tests/bench/parts/settings.h"
@@ -127,24 +128,6 @@ static int measure_round(struct bench *b, unsigned int trial)
 	return 0;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double least(const double *values, size_t count)
-{
-	double min = values[0];
-	size_t i;
-
-	for (i = 1; i < count; i++)
-		min = values[i] < min ? values[i] : min;
-	return min;
-}
-
 /* Of the differences, trial by trial. */
 static double median_above(const struct samples *samples, size_t count)
 {
@@ -153,13 +136,8 @@ static double median_above(const struct samples *samples, size_t count)
 
 	for (i = 0; i < count; i++)
 		values[i] = samples->tested[i] - samples->stub[i];
-	qsort(values, count, sizeof(*values), compare_doubles);
+	bench_sort(values, count);
 	return values[count / 2];
-}
-
-static json_t *make_number(double value)
-{
-	return json_real((double)(long)(value * 10 + 0.5) / 10);
 }
 
 static json_t *make_row(const struct bench *b, size_t i)
@@ -167,7 +145,8 @@ static json_t *make_row(const struct bench *b, size_t i)
 	const struct lb_bed_row *row = &b->rows[i];
 	const struct samples *samples = &b->samples[i];
 	unsigned int trials = b->settings.trials;
-	double stub = least(samples->stub, trials), above = least(samples->tested, trials) - stub;
+	double stub = bench_least(samples->stub, trials);
+	double above = bench_least(samples->tested, trials) - stub;
 	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:i}", "case", row->kind->name, "encap",
 				encap_names[row->encap], "hash", hash_names[row->hash], "table",
 				table_names[row->table], "flows", (int)row->kind->flows);
@@ -176,9 +155,9 @@ static json_t *make_row(const struct bench *b, size_t i)
 		json_object_set_new(out, "instructions", json_integer((json_int_t)above));
 		return out;
 	}
-	json_object_set_new(out, "ns", make_number(median_above(samples, trials)));
-	json_object_set_new(out, "ns_min", make_number(above));
-	json_object_set_new(out, "stub_ns_min", make_number(stub));
+	json_object_set_new(out, "ns", bench_number(median_above(samples, trials), 10));
+	json_object_set_new(out, "ns_min", bench_number(above, 10));
+	json_object_set_new(out, "stub_ns_min", bench_number(stub, 10));
 	return out;
 }
 

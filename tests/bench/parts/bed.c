@@ -10,11 +10,15 @@
 
 #include <net/if.h>
 
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+
 #include "loader/lib/host/pins.h"
 
 static int say(const char *what, int err)
 {
-	fprintf(stderr, "chain: cannot %s: %s\n", what, strerror(-err));
+	fprintf(stderr, "%s: cannot %s: %s\n", program_invocation_short_name, what, strerror(-err));
 	return err;
 }
 
@@ -58,4 +62,18 @@ int bench_cpu_pin(void)
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
 	return sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0;
+}
+
+int bench_attach(unsigned int ifindex, int prog_fd, int *link_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	int fd;
+
+	if (*link_fd >= 0)
+		return bpf_link_update(*link_fd, prog_fd, NULL);
+	fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+	if (fd < 0)
+		return fd;
+	*link_fd = fd;
+	return 0;
 }

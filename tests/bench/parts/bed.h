@@ -16,4 +16,11 @@ int bench_bed_open(unsigned int *ret_ifindex);
  */
 int bench_cpu_pin(void);
 
+/*
+ * bench_attach - attach the XDP program, in place of what @link_fd attached, unless that is
+ * -1: a program that is not attached is called through a retpoline. @link_fd is the
+ * caller's. Returns 0 or -errno.
+ */
+int bench_attach(unsigned int ifindex, int prog_fd, int *link_fd);
+
 #endif

@@ -26,26 +26,28 @@ columns() {
 	column -t -s $'\t' | sed 's/^/  /'
 }
 
+# measure_instructions TRIALS [OPTION...]
 # Runs that end before the guest's next timer tick, whose instructions would count as well.
 measure_instructions() {
 	local result=$name-$$.json
 
 	# shellcheck disable=SC2016 # the guest knows where its results go
 	"$root/tests/vm/boot.sh" --icount "$kernel" sh -c \
-		"build/tests/bench/$name --instructions --repeat 1000 --trials $1 >\"\$SLOTD_VM_RESULTS/$result\"" ||
+		"build/tests/bench/$name --instructions --repeat 1000 --trials $* >\"\$SLOTD_VM_RESULTS/$result\"" ||
 		die "no instruction counts: the VM run failed"
 	mv "$root/build/vm/$kernel/results/$result" "$out/$name-instructions.json"
 }
 
-# bench_run NAME TRIALS: TRIALS in the guest
+# bench_run NAME TRIALS [OPTION...]: TRIALS in the guest, and what else to tell NAME there
 bench_run() {
 	name=$1
+	shift
 	[[ $EUID -eq 0 ]] || die "needs root, for network namespaces and XDP: sudo make bench-$name"
 	[[ -x $root/build/tests/bench/$name ]] ||
 		die "build/tests/bench/$name is not there: run make bench-$name"
 	cd "$root"
 	mkdir -p "$out"
-	measure_instructions "$2"
+	measure_instructions "$@"
 	"build/tests/bench/$name" >"$out/$name-ns.json" || die "no native run"
 	cat "$out/$name-ns.json" "$out/$name-instructions.json" |
 		filter -s merge >"$out/$name.json"

@@ -5,21 +5,14 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <linux/bpf.h>
 
 #include <bpf/bpf.h>
 
+#include "tests/bench/parts/clock.h"
+
 #define BATCH 64
-
-static double get_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static int feed_nft(const struct fw_nft *nft, const char *rules, size_t len)
 {
@@ -54,11 +47,11 @@ int fw_nft_load(const struct fw_nft *nft, const struct fw_bench_rules *rules, do
 	int err;
 
 	fw_nft_clear();
-	start = get_ns();
+	start = bench_clock_ns();
 	err = feed_nft(nft, rules->text, rules->text_len);
 	if (err)
 		return err;
-	*ret_ms = (get_ns() - start) / 1e6;
+	*ret_ms = (bench_clock_ns() - start) / 1e6;
 	return 0;
 }
 
@@ -76,13 +69,13 @@ int fw_nft_run(const struct fw_nft *nft, const struct fw_bench_packet *packet, u
 		    .data_size_in = (__u32)packet->len, .ctx_in = &context,
 		    .ctx_size_in = sizeof(context), .repeat = (int)repeat,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
-	double start = get_ns();
+	double start = bench_clock_ns();
 	int err;
 
 	context.data_end = (__u32)packet->len;
 	err = bpf_prog_test_run_opts(nft->pass_fd, &opts);
 	if (err)
 		return err;
-	*ret_ns = (get_ns() - start) / repeat;
+	*ret_ns = (bench_clock_ns() - start) / repeat;
 	return 0;
 }

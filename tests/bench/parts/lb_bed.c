@@ -6,14 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <linux/if_link.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "programs/lb/ring/lb_ring.h"
+#include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/clock.h"
 #include "tests/support/progrun.h"
 
 #define TCP_SYN 0x02
@@ -278,9 +277,8 @@ static int open_restore(struct lb_bed *bed)
 
 int lb_bed_open(struct lb_bed *bed, unsigned int ifindex)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
 	struct lb_config config = { .tcp_option_kind = 0xb7, .mtu = 1500 };
-	int err = 0, link_fd;
+	int err = 0, link_fd = -1;
 	__u32 i;
 
 	_Static_assert(RESTORE_TARGETS == RESTORE_TESTED + LB_HASHES, "a target for each hash");
@@ -296,12 +294,7 @@ int lb_bed_open(struct lb_bed *bed, unsigned int ifindex)
 	}
 	if (!err)
 		err = open_restore(bed);
-	if (err)
-		return err;
-	/* A program that is not attached is called through a retpoline. */
-	link_fd =
-		bpf_link_create(progrun_fd(bed->restore, "restore"), (int)ifindex, BPF_XDP, &opts);
-	return link_fd < 0 ? link_fd : 0;
+	return err ? err : bench_attach(ifindex, progrun_fd(bed->restore, "restore"), &link_fd);
 }
 
 static void set_flood(struct lb_bed *bed, bool is_flood)
@@ -348,14 +341,6 @@ static int set_state(const struct lb_bed *bed, const struct lb_bed_row *row, boo
 				   &zero, &state, BPF_ANY);
 }
 
-static double clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsigned int repeat,
 	       double *ret_took, double *ret_each)
 {
@@ -371,9 +356,9 @@ int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsig
 		return err;
 	opts.data_in = packet_bytes(&p);
 	opts.data_size_in = (__u32)p.len;
-	start = clock_ns();
+	start = bench_clock_ns();
 	err = bpf_prog_test_run_opts(progrun_fd(bed->restore, "restore"), &opts);
-	*ret_took = clock_ns() - start;
+	*ret_took = bench_clock_ns() - start;
 	if (err)
 		return err;
 	*ret_each = opts.duration;

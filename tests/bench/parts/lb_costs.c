@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/membarrier.h>
@@ -17,6 +16,8 @@
 
 #include "programs/lb/ring/lb_ring.h"
 #include "programs/lb/ring/lb_transition.h"
+#include "tests/bench/parts/clock.h"
+#include "tests/bench/parts/figures.h"
 #include "tests/support/lb_case.h"
 
 #define TRIALS 9
@@ -26,25 +27,9 @@
 
 static const char *const kind_names[] = { "maglev1", "maglev2", "hrw" };
 
-static double clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static json_t *make_times(const char *what, const char *kind, double times[TRIALS])
 {
-	qsort(times, TRIALS, sizeof(*times), compare_doubles);
+	bench_sort(times, TRIALS);
 	return json_pack("{s:s, s:s, s:i, s:f, s:f}", "case", what, "ring", kind, "reals",
 			 RING_REALS, "ms", times[TRIALS / 2], "ms_min", times[0]);
 }
@@ -71,10 +56,10 @@ static json_t *measure_build(enum lb_ring_kind kind, __u32 *ring)
 
 	fill_reals(reals);
 	for (i = 0; i < TRIALS; i++) {
-		times[i] = clock_ms();
+		times[i] = bench_clock_ns();
 		if (lb_ring_build(kind, reals, RING_REALS, ring))
 			return NULL;
-		times[i] = clock_ms() - times[i];
+		times[i] = (bench_clock_ns() - times[i]) / 1e6;
 	}
 	return make_times("build", kind_names[kind], times);
 }
@@ -108,7 +93,7 @@ static int change_ring(struct change *c, enum lb_ring_kind kind)
 	struct lb_transition plan = { .entries = c->entries,
 				      .previous = c->previous,
 				      .ring = c->ring,
-				      .now = (__u64)(clock_ms() * 1e6),
+				      .now = (__u64)bench_clock_ns(),
 				      .window = 60 };
 	struct lb_vip *vip = &c->spec.vip;
 	__u32 former = vip->ring;
@@ -133,10 +118,10 @@ static json_t *measure_changes(struct change *c, enum lb_ring_kind kind)
 
 	for (i = 0; i < TRIALS; i++) {
 		c->reals[i].weight = 0; /* one real less each time */
-		times[i] = clock_ms();
+		times[i] = bench_clock_ns();
 		if (change_ring(c, kind))
 			return NULL;
-		times[i] = clock_ms() - times[i];
+		times[i] = (bench_clock_ns() - times[i]) / 1e6;
 	}
 	return make_times("change", kind_names[kind], times);
 }

@@ -14,8 +14,10 @@ int bench_settings_parse(int argc, char **argv, struct bench_settings *settings)
 		{ "repeat", required_argument, NULL, 'r' },
 		{ "trials", required_argument, NULL, 't' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "size-max", required_argument, NULL, 's' },
 		{ 0 },
 	};
+	bool has_sizes = settings->size_max;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -27,13 +29,15 @@ int bench_settings_parse(int argc, char **argv, struct bench_settings *settings)
 			settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (option == 'o')
 			settings->only = optarg;
+		else if (option == 's' && has_sizes)
+			settings->size_max = (unsigned int)strtoul(optarg, NULL, 10);
 		else
 			break;
 	}
 	if (option == -1 && optind == argc && settings->repeat && settings->trials)
 		return 0;
-	fprintf(stderr, "usage: %s [--instructions] [--repeat N] [--trials N] [--only NAME]\n",
-		argv[0]);
+	fprintf(stderr, "usage: %s [--instructions] [--repeat N] [--trials N] [--only NAME]%s\n",
+		argv[0], has_sizes ? " [--size-max N]" : "");
 	return -EINVAL;
 }
 

@@ -9,12 +9,14 @@ struct bench_settings {
 	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
 	unsigned int repeat;	    /* packets in each trial */
 	unsigned int trials;
-	const char *only; /* rows whose name begins so; NULL: all */
+	const char *only;      /* rows whose name begins so; NULL: all */
+	unsigned int size_max; /* the largest that is measured; 0: the benchmark has no sizes */
 };
 
 /*
  * bench_settings_parse - [--instructions] [--repeat N] [--trials N] [--only NAME] over what
- * @settings says already. Returns 0, or -EINVAL after a line about the usage.
+ * @settings says already, and where it has a size [--size-max N]. Returns 0, or -EINVAL
+ * after a line about the usage.
  */
 int bench_settings_parse(int argc, char **argv, struct bench_settings *settings);
 

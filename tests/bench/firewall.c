@@ -4,15 +4,11 @@
  * rules, and what loading it takes. One JSON object on stdout; see docs/benchmarks.md.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <linux/if_link.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,8 +17,11 @@
 #include "loader/lib/program/settings.h"
 #include "programs/firewall/fw_compile.h"
 #include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/clock.h"
+#include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/fw_nft.h"
 #include "tests/bench/parts/fw_rules.h"
+#include "tests/bench/parts/settings.h"
 #include "tests/support/progrun.h"
 
 /* nft asks its rules one after the other: so many of them, over all packets of a kind. */
@@ -31,12 +30,6 @@
 #define NFT_TRIALS 5
 #define NFT_REPEAT_MIN 64U
 #define NFT_REPEAT_MAX 20000U
-
-struct settings {
-	unsigned int repeat, trials;
-	size_t rules_max;
-	bool has_nft;
-};
 
 #define SIZES_MAX 8
 
@@ -49,26 +42,19 @@ struct size {
 };
 
 struct bench {
-	struct settings settings;
+	struct bench_settings settings;
 	unsigned int ifindex;
 	struct fw_nft nft;
+	bool has_nft;
 	int link_fd;
 	struct size sizes[SIZES_MAX];
 	int size_count;
 	json_t *rows, *loads;
 };
 
-static double get_ms(void)
+static json_t *make_ms(double ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static json_t *make_number(double value)
-{
-	return json_real((double)(long)(value * 10 + 0.5) / 10);
+	return bench_number(ns / 1e6, 10);
 }
 
 static int open_firewall(struct size *size)
@@ -89,17 +75,6 @@ static int open_firewall(struct size *size)
 		err = bpf_object__load(size->object);
 	size->prog_fd = progrun_fd(size->object, "firewall");
 	return err;
-}
-
-/* A program that is not attached is called through a retpoline. */
-static int attach(struct bench *b, int prog_fd)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-
-	if (b->link_fd >= 0)
-		return bpf_link_update(b->link_fd, prog_fd, NULL);
-	b->link_fd = bpf_link_create(prog_fd, (int)b->ifindex, BPF_XDP, &opts);
-	return b->link_fd < 0 ? b->link_fd : 0;
 }
 
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
@@ -124,7 +99,7 @@ static int parse_rules(const struct fw_bench_rules *rules, struct fw_build *ret_
 	if (!err)
 		err = fw_compile(&set, &why, ret_build);
 	if (err)
-		fprintf(stderr, "fw: %s\n",
+		fprintf(stderr, "firewall: %s\n",
 			why.text[0]  ? why.text :
 			errors.count ? errors.lines[0] :
 				       strerror(-err));
@@ -136,7 +111,7 @@ static int parse_rules(const struct fw_bench_rules *rules, struct fw_build *ret_
 static int load_rules(struct bench *b, const struct size *size)
 {
 	const struct fw_bench_rules *rules = &size->rules;
-	double start = get_ms(), compiled_at;
+	double start = bench_clock_ns(), compiled_at;
 	struct slot_reason why = {};
 	struct fw_compiled compiled;
 	struct fw_build build = {};
@@ -147,15 +122,15 @@ static int load_rules(struct bench *b, const struct size *size)
 		return err;
 	compiled = fw_build_compiled(&build);
 	get_maps(size->object, fds);
-	compiled_at = get_ms();
+	compiled_at = bench_clock_ns();
 	err = fw_bank_load(fds, &compiled, &why);
 	if (err)
-		fprintf(stderr, "fw: %s\n", why.text);
+		fprintf(stderr, "firewall: %s\n", why.text);
 	json_array_append_new(b->loads,
 			      json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:I}", "implementation",
 					"slotd", "rules", (json_int_t)rules->entries.count,
-					"compile_ms", make_number(compiled_at - start), "swap_ms",
-					make_number(get_ms() - compiled_at), "trees",
+					"compile_ms", make_ms(compiled_at - start), "swap_ms",
+					make_ms(bench_clock_ns() - compiled_at), "trees",
 					(json_int_t)build.forest4.head.count, "nodes",
 					(json_int_t)build.forest4.node_count, "items",
 					(json_int_t)build.forest4.item_count));
@@ -168,11 +143,14 @@ static int run_packet(const struct bench *b, int prog_fd, const struct fw_bench_
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->bytes,
 		    .data_size_in = (__u32)packet->len, .repeat = (int)b->settings.repeat);
+	double start = bench_clock_ns();
 	int err = bpf_prog_test_run_opts(prog_fd, &opts);
+	double took = bench_clock_ns() - start;
 
 	if (!err && opts.retval != XDP_PASS)
 		return -EPROTO;
-	*ret_ns = opts.duration;
+	/* Whole nanoseconds: exact where these are instructions, too coarse for real time. */
+	*ret_ns = b->settings.has_instruction_clock ? opts.duration : took / b->settings.repeat;
 	return err;
 }
 
@@ -182,14 +160,14 @@ static void add_row(struct bench *b, const char *implementation, size_t rules,
 	json_array_append_new(b->rows,
 			      json_pack("{s:s, s:I, s:s, s:o}", "implementation", implementation,
 					"rules", (json_int_t)rules, "match",
-					fw_bench_match_names[match], "ns", make_number(ns)));
+					fw_bench_match_names[match], "ns", bench_number(ns, 10)));
 }
 
 static int measure_size(struct bench *b, struct size *size, unsigned int trial)
 {
 	enum fw_bench_match match;
 	double ns = 0;
-	int i, err = attach(b, size->prog_fd);
+	int i, err = bench_attach(b->ifindex, size->prog_fd, &b->link_fd);
 
 	for (match = 0; match < FW_BENCH_MATCHES; match++) {
 		for (i = 0; i < FW_BENCH_PACKETS && !err; i++) {
@@ -284,7 +262,7 @@ static int bench_nft(struct bench *b, const struct fw_bench_rules *rules)
 		json_array_append_new(b->loads,
 				      json_pack("{s:s, s:I, s:o}", "implementation", "nft", "rules",
 						(json_int_t)rules->entries.count, "load_ms",
-						make_number(load_ms)));
+						bench_number(load_ms, 10)));
 	return err;
 }
 
@@ -293,7 +271,7 @@ static int make_sizes(struct bench *b)
 	size_t count;
 	int err = 0;
 
-	for (count = 10; !err && count <= b->settings.rules_max && b->size_count < SIZES_MAX;
+	for (count = 10; !err && count <= b->settings.size_max && b->size_count < SIZES_MAX;
 	     count *= 10)
 		err = fw_bench_rules_make(count, &b->sizes[b->size_count++].rules);
 	return err;
@@ -315,38 +293,6 @@ static int print_results(const struct bench *b)
 	return 0;
 }
 
-static int parse_settings(int argc, char **argv, struct settings *settings)
-{
-	static const struct option options[] = {
-		{ "repeat", required_argument, NULL, 'r' },
-		{ "trials", required_argument, NULL, 't' },
-		{ "rules-max", required_argument, NULL, 'm' },
-		{ "no-nft", no_argument, NULL, 'n' },
-		{},
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		switch (option) {
-		case 'r':
-			settings->repeat = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 't':
-			settings->trials = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 'm':
-			settings->rules_max = strtoul(optarg, NULL, 10);
-			break;
-		case 'n':
-			settings->has_nft = false;
-			break;
-		default:
-			return -EINVAL;
-		}
-	}
-	return optind == argc && settings->repeat && settings->trials ? 0 : -EINVAL;
-}
-
 static int open_bed(struct bench *b)
 {
 	struct bpf_object *pass;
@@ -354,15 +300,15 @@ static int open_bed(struct bench *b)
 
 	if (!err)
 		err = bench_cpu_pin();
-	if (err || !b->settings.has_nft)
+	if (err || !bench_settings_want(&b->settings, "nft"))
 		return err;
 	pass = progrun_open("bpf/pass.bpf.o");
 	if (!pass || bpf_object__load(pass))
 		return -ENOENT;
 	b->nft = (struct fw_nft){ .ifindex = b->ifindex, .pass_fd = progrun_fd(pass, "pass") };
-	b->settings.has_nft = fw_nft_is_there(&b->nft);
-	if (!b->settings.has_nft)
-		fputs("fw: no nft here (package nftables, or the kernel has no chains at "
+	b->has_nft = fw_nft_is_there(&b->nft);
+	if (!b->has_nft)
+		fputs("firewall: no nft here (package nftables, or the kernel has no chains at "
 		      "devices): rows of slotd only\n",
 		      stderr);
 	return 0;
@@ -371,27 +317,25 @@ static int open_bed(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {
-		.settings = { .repeat = 20000, .trials = 5, .rules_max = 100000, .has_nft = true },
+		.settings = { .repeat = 20000, .trials = 5, .size_max = 100000 },
 		.link_fd = -1,
 	};
 	int i, err;
 
-	if (parse_settings(argc, argv, &b.settings)) {
-		fprintf(stderr, "usage: fw [--repeat N] [--trials N] [--rules-max N] [--no-nft]\n");
+	if (bench_settings_parse(argc, argv, &b.settings))
 		return 2;
-	}
 	b.rows = json_array();
 	b.loads = json_array();
 	err = open_bed(&b);
 	if (!err)
 		err = make_sizes(&b);
-	if (!err)
+	if (!err && bench_settings_want(&b.settings, "slotd"))
 		err = bench_firewall(&b);
-	for (i = 0; i < b.size_count && !err && b.settings.has_nft; i++)
+	for (i = 0; i < b.size_count && !err && b.has_nft; i++)
 		err = bench_nft(&b, &b.sizes[i].rules);
 	if (!err)
 		err = print_results(&b);
 	if (err)
-		fprintf(stderr, "fw: %s\n", strerror(-err));
+		fprintf(stderr, "firewall: %s\n", strerror(-err));
 	return err ? 1 : 0;
 }
