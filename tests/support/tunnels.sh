@@ -41,9 +41,11 @@ real_tunnel() {
 }
 
 # encap_start: TCP from the client to VIP4 leaves in a tunnel to the edge, before it is
-# segmented; in GUE where its port is 9001
+# segmented; in GUE where its port is 9001. A packet of one whole segment has to fit the
+# device with its outer headers as well: veth drops what does not.
 encap_start() {
-	in_ns client tc qdisc add dev c0 clsact &&
+	in_ns client ip route replace "$VIP4" via "$EDGE4" mtu 1400 &&
+		in_ns client tc qdisc add dev c0 clsact &&
 		in_ns client tc filter add dev c0 egress bpf direct-action \
 			object-file "$BED_PROGS/system/progs/tc_encap.bpf.o" section tc ||
 		bail "the client puts packets into tunnels"
