@@ -290,6 +290,12 @@ static bool is_same_set(const struct fw_set *a, const struct fw_set *b)
 	       (!a->count || !memcmp(a->items, b->items, a->count * sizeof(*a->items)));
 }
 
+/* Whether a cut's children are ports, in whole or in part. */
+static bool is_cut_of_ports(const struct fw_cut *cut)
+{
+	return !cut->word && cut->shift < 32;
+}
+
 static int build_children(struct builder *b, const struct fw_cut *cut,
 			  const struct children *children, struct fw_region *region, __u32 base)
 {
@@ -303,8 +309,11 @@ static int build_children(struct builder *b, const struct fw_cut *cut,
 		set = get_child(b, children, i);
 		fixed->mask = before.mask | ((1ULL << cut->width) - 1) << cut->shift;
 		fixed->value = before.value | (__u64)i << cut->shift;
-		/* What is the same for two children stays the same below them. */
-		if (!i || !is_same_set(&set, &last))
+		/*
+		 * What is the same for two children stays the same below them, but where a range
+		 * of ports ends in one of them: it hides other rules in each.
+		 */
+		if (!i || is_cut_of_ports(cut) || !is_same_set(&set, &last))
 			err = build_node(b, set, region, &node);
 		b->forest.nodes[base + i] = node;
 		last = set;

@@ -72,10 +72,14 @@ static bool is_within(const struct fw_view *view, __u32 inner, __u32 outer,
 
 	for (word = 0; word < view->words; word++) {
 		const struct fw_bits *in = &view->entries[inner].bits[word],
-				     *out = &view->entries[outer].bits[word];
-		__u64 asked = out->mask & ~region->bits[word].mask;
+				     *out = &view->entries[outer].bits[word],
+				     *fixed = &region->bits[word];
+		__u64 asked = out->mask & ~fixed->mask;
 
 		if ((asked & ~in->mask) || ((in->value ^ out->value) & asked))
+			return false;
+		/* Cut as ports are, types of ICMP come to regions that none of their packets does. */
+		if ((out->value ^ fixed->value) & out->mask & fixed->mask)
 			return false;
 	}
 	return is_range_within(&ports[0], &outer_ports[0], &region->bits[0], FW_DPORT_SHIFT) &&

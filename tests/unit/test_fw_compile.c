@@ -226,6 +226,155 @@ static struct fw_build compile(const char *text)
 	return build;
 }
 
+struct range_row {
+	const char *name;
+	__u32 step; /* ports that the first rule names: every so many */
+	const char *rules, *packet;
+};
+
+static const struct range_row range_rows[] = {
+	{ "a_range_hides_nothing_behind_its_end", 512,
+	  "ip saddr 10.0.0.0/8 tcp dport 32768-65535 accept\n"
+	  "ip saddr 172.16.0.0/12 tcp dport 32768-65535 accept\n"
+	  "ip saddr 192.168.0.0/16 tcp dport 32768-65535 accept\n"
+	  "tcp dport 32768-40000 accept\n"
+	  "tcp dport 32768-65535 drop\n",
+	  "ip saddr 203.0.113.1 ip daddr 192.0.2.1 tcp dport 1" },
+};
+
+static void write_range_rules(const struct range_row *row, char *text)
+{
+	__u32 port;
+
+	text += sprintf(text, "policy accept\ntcp dport { 0");
+	for (port = row->step; port < 32768; port += row->step)
+		text += sprintf(text, ", %u", port);
+	sprintf(text, " } accept\n%s", row->rules);
+}
+
+/* Of every port, or every type and code. */
+static void every_port_finds_its_rule(void **state)
+{
+	const struct range_row *row = *state;
+	struct slot_reasons errors = {};
+	struct slot_reason why = {};
+	struct fw_ruleset set, words;
+	struct fw_build build;
+	struct fw_packet packet;
+	struct fw_trace trace;
+	__u64 key[FW_WORDS6];
+	char text[8192];
+	__u32 port;
+
+	write_range_rules(row, text);
+	assert_int_equal(fw_ruleset_parse("f", text, strlen(text), &errors, &set), 0);
+	assert_int_equal(fw_compile(&set, &why, &build), 0);
+	assert_int_equal(fw_ruleset_parse_packet(row->packet, strlen(row->packet), &why, &words),
+			 0);
+	assert_int_equal(fw_packet_read(&words, &why, &packet), 0);
+	for (port = 0; port <= 65535; port++) {
+		packet.dport = (__u16)port;
+		packet.type = (__u8)(port >> 8);
+		packet.code = (__u8)port;
+		fw_trace_packet(&set, &packet, &trace);
+		if (find_rule(&build, key, make_key(&set, &packet, key)) != trace.rule)
+			fail_msg("%u: rule %ld, wanted %ld", port,
+				 find_rule(&build, key, FW_WORDS4), trace.rule);
+	}
+	fw_build_free(&build);
+	fw_ruleset_free(&set);
+	fw_ruleset_free(&words);
+}
+
+/* Ranges that begin together and end apart, types and codes of ICMP, hardly an address. */
+static void add_range_rule(char *text, __u32 *ends, size_t *end_count)
+{
+	static const __u32 starts[] = { 0, 1024, 2048, 32768 };
+	static const char *const protos[] = { "tcp", "tcp", "udp", "th" };
+	__u32 start = draw(4) ? PICK(starts) : draw(65536), end = start + draw(65536 - start);
+	const char *source = draw(4) ? "" :
+			     draw(2) ? "ip saddr 10.0.0.0/8" :
+				       "ip saddr 192.0.2.0/24";
+	const char *verdict = draw(2) ? "accept" : "drop";
+	char *at = text + strlen(text);
+
+	if (!draw(4)) {
+		__u32 type = draw(16);
+
+		ends[(*end_count)++] = type << 8;
+		at += sprintf(at, "%s icmp type %u", source, type);
+		if (draw(2))
+			at += sprintf(at, "-%u", type + draw(16));
+		else if (draw(2))
+			at += sprintf(at, " icmp code %u", draw(3));
+		sprintf(at, " %s\n", verdict);
+		return;
+	}
+	if (draw(2))
+		end = start = draw(128) * 512;
+	ends[(*end_count)++] = start;
+	ends[(*end_count)++] = end;
+	sprintf(at, "%s %s %s %u-%u %s\n", source, PICK(protos), draw(5) ? "dport" : "sport", start,
+		end, verdict);
+}
+
+static void compare_at(const struct fw_ruleset *set, const struct fw_build *build, __u32 end)
+{
+	static const __u8 protos[] = { 1, 6, 17 };
+	struct fw_packet packet = {
+		.proto = PICK(protos),
+		.has_ports = true,
+		.source = { 10, 0, 0, 1 },
+		.dest = { 192, 0, 2, 1 },
+		.dport = (__u16)(end + draw(3) - 1),
+		.sport = (__u16)(end + draw(3) - 1),
+	};
+	__u64 key[FW_WORDS6];
+	struct fw_trace trace;
+	unsigned int words;
+
+	packet.type = (__u8)(packet.dport >> 8);
+	packet.code = (__u8)packet.dport;
+	packet.source[0] = draw(2) ? 10 : 203;
+	if (draw(2))
+		packet.dport = (__u16)draw(65536);
+	if (packet.proto == 1)
+		packet.dport = packet.sport = 0;
+	words = make_key(set, &packet, key);
+	fw_trace_packet(set, &packet, &trace);
+	if (find_rule(build, key, words) != trace.rule)
+		fail_msg("proto %u dport %u sport %u type %u code %u: rule %ld, wanted %ld",
+			 packet.proto, packet.dport, packet.sport, packet.type, packet.code,
+			 find_rule(build, key, words), trace.rule);
+}
+
+static void ranges_with_a_common_start_are_told_apart(void **state)
+{
+	static __u32 ends[512];
+	int i, n;
+
+	(void)state;
+	for (i = 0; i < RULESETS * 4; i++) {
+		struct slot_reasons errors = {};
+		struct slot_reason why = {};
+		struct fw_ruleset set;
+		struct fw_build build;
+		char text[16384] = "";
+		size_t end_count = 0;
+
+		for (n = 10 + (int)draw(100); n; n--)
+			add_range_rule(text, ends, &end_count);
+		if (fw_ruleset_parse("f", text, strlen(text), &errors, &set))
+			fail_msg("%s", errors.lines[0]);
+		if (fw_compile(&set, &why, &build))
+			fail_msg("%s", why.text);
+		for (n = 0; n < PACKETS; n++)
+			compare_at(&set, &build, ends[draw((__u32)end_count)]);
+		fw_build_free(&build);
+		fw_ruleset_free(&set);
+	}
+}
+
 static void limits_become_buckets(void **state)
 {
 	struct fw_build build = compile("limit rate 4/second burst 3 packets accept\n"
@@ -318,6 +467,8 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD(&plan, trees_say_what_the_rules_say, NULL, NULL);
+	TAP_ADD_TABLE(&plan, every_port_finds_its_rule, range_rows);
+	TAP_ADD(&plan, ranges_with_a_common_start_are_told_apart, NULL, NULL);
 	TAP_ADD(&plan, limits_become_buckets, NULL, NULL);
 	TAP_ADD(&plan, presets_become_guards_and_open_nothing, NULL, NULL);
 	TAP_ADD(&plan, a_trace_tells_the_nearest_of_many, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "programs/firewall/fw_hidden.h"
 #include "tests/support/fw_entries.h"
 #include "tests/support/tap.h"
 
@@ -112,12 +113,40 @@ static void refuses_rules_that_cannot_be_divided(void **state)
 	free(items);
 }
 
+static struct fw_entry make_icmp(__u32 rule, __u64 type)
+{
+	return (struct fw_entry){
+		.rule = rule,
+		.ports = { .dport_span = 65535, .sport_span = 65535 },
+		.bits[0] = { 1ULL << FW_PROTO_SHIFT | type << 8,
+			     0xffULL << FW_PROTO_SHIFT | 0xff00 },
+	};
+}
+
+/* Where types are cut as ports are, a set may have rules that match nothing in its region. */
+static void a_type_of_icmp_hides_no_other(void **state)
+{
+	const struct fw_entry entries[] = { make_icmp(0, 8), make_icmp(1, 9) };
+	const struct fw_range any = { 0, 65535 };
+	const struct fw_ternary ternaries[] = { { .ports = { any, any } },
+						{ .ports = { any, any } } };
+	const struct fw_view view = { entries, ternaries, FW_WORDS4 };
+	const struct fw_region region = { .bits[0] = { 0x0900, 0xff00 } };
+	__u32 items[] = { 0, 1 };
+	struct fw_set set = { .ternaries = ternaries, .items = items, .count = 2 };
+
+	(void)state;
+	fw_hidden_drop_shadowed(&view, &region, &set);
+	assert_int_equal(set.count, 2);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
 	TAP_ADD_TABLE(&plan, finds_what_asking_every_rule_finds, rows);
 	TAP_ADD(&plan, an_empty_ruleset_finds_nothing, NULL, NULL);
+	TAP_ADD(&plan, a_type_of_icmp_hides_no_other, NULL, NULL);
 	TAP_ADD(&plan, refuses_rules_that_cannot_be_divided, NULL, NULL);
 	return tap_run(&plan, "fw_forest", 0);
 }
