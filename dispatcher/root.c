@@ -51,6 +51,19 @@ static void put_stub(struct emitter *e, const char *name)
 	slot_emit_return(e, STUB_UNLINKED);
 }
 
+/* The function put last keeps the type that it has in its program, and so stays global. */
+static void keep_type(struct emitter *e, const struct btf *btf, __u32 type_id)
+{
+	struct root_func *func;
+
+	if (e->err || !type_id)
+		return;
+	func = &e->image.funcs[e->image.func_count - 1];
+	func->is_global = true;
+	func->btf = btf;
+	func->type_id = type_id;
+}
+
 /*
  * Calls inside a body are relative, so it can be moved as it is. Its entry is a
  * static function, whose possible verdicts the verifier knows: tests and exits
@@ -75,6 +88,8 @@ static void put_body(struct emitter *e, const struct root_body *body, const char
 		if (next < count && starts[next] == i) {
 			snprintf(inner, sizeof(inner), "%s_f%zu", name, next % 100000);
 			slot_emit_func(e, is_opaque && !next, next ? inner : name);
+			if (next && body->func_types && body->func_count == count)
+				keep_type(e, body->btf, body->func_types[next]);
 			next++;
 		}
 		slot_emit(e, body->insns[i]);

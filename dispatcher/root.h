@@ -55,10 +55,18 @@ struct root_rules {
 		.denied_as = ROOT_DENIED_AS_ABORTED,                                               \
 	})
 
-/* One program's verified instruction stream: the entry function first. */
+/*
+ * One program's verified instruction stream: the entry function first. Functions that are
+ * global in it stay so where @func_types tells of each function, in the order of their
+ * starts: the verifier walks these once, whoever calls them how often. The entry is the
+ * root's, whatever it was.
+ */
 struct root_body {
 	const struct bpf_insn *insns;
 	size_t count;
+	const struct btf *btf;	 /* the program's own types */
+	const __u32 *func_types; /* FUNCs in it, 0: a static function; may be NULL */
+	size_t func_count;
 };
 
 /* Which of a slot's programs. */
@@ -104,7 +112,9 @@ struct root_spec {
 struct root_func {
 	size_t start; /* index of the first instruction */
 	char name[24];
-	bool is_global; /* the root, stubs, and bodies with a tail call; else static */
+	bool is_global; /* the root, stubs, bodies with a tail call, a program's own; else static */
+	const struct btf *btf; /* where its type is: a program's own; NULL: it gets the root's */
+	__u32 type_id;	       /* its FUNC there */
 };
 
 struct root_image {
@@ -121,7 +131,7 @@ struct root_image {
  *
  * @ret_image is owned by the caller (slot_root_image_free). Bodies are copied,
  * but the map descriptors that they name must stay open until the image has
- * been loaded. Returns 0, -ENOMEM, -E2BIG for a root too large for its jumps, or
+ * been loaded, and their types stay until slot_root_btf() has been. Returns 0, -ENOMEM, -E2BIG for a root too large for its jumps, or
  * -EINVAL for a body whose calls leave it, a cpu_max that is no power of two, a
  * contract that allows no verdict, a canary's share of nothing or all, and for TC
  * a slot without a body or a canary by flow.
@@ -132,7 +142,8 @@ void slot_root_image_free(struct root_image *image);
 
 /*
  * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function, of TC
- * int (struct __sk_buff *).
+ * int (struct __sk_buff *). A program's global functions have their own FUNCs, and all the
+ * program's types come with these.
  *
  * @ret_btf (btf__free) is not yet loaded; @ret_info is an array of
  * image->func_count records for bpf_prog_load, owned by the caller (free).

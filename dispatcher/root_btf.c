@@ -41,16 +41,42 @@ static int add_functions(struct btf *btf, const struct root_image *image,
 		return proto_id;
 	for (i = 0; i < image->func_count; i++) {
 		const struct root_func *func = &image->funcs[i];
-		int id = btf__add_func(btf, func->name,
-				       func->is_global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC,
-				       proto_id);
+		int id;
 
+		info[i].insn_off = (__u32)func->start;
+		if (func->btf)
+			continue;
+		id = btf__add_func(btf, func->name,
+				   func->is_global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC, proto_id);
 		if (id < 0)
 			return id;
-		info[i] = (struct bpf_func_info){
-			.insn_off = (__u32)func->start,
-			.type_id = (__u32)id,
-		};
+		info[i].type_id = (__u32)id;
+	}
+	return 0;
+}
+
+/*
+ * The types of programs follow the root's, whose names are found first. One program's
+ * functions stand together, so its types come once.
+ */
+static int add_programs(struct btf *btf, const struct root_image *image, struct bpf_func_info *info)
+{
+	const struct btf *latest = NULL;
+	int first = 0;
+	size_t i;
+
+	for (i = 0; i < image->func_count; i++) {
+		const struct root_func *func = &image->funcs[i];
+
+		if (!func->btf)
+			continue;
+		if (func->btf != latest)
+			first = btf__add_btf(btf, func->btf);
+		if (first < 0)
+			return first;
+		latest = func->btf;
+		/* Type 0 is void everywhere; the first type of a program has number 1. */
+		info[i].type_id = (__u32)first + func->type_id - 1;
 	}
 	return 0;
 }
@@ -68,6 +94,8 @@ int slot_root_btf(const struct root_image *image, struct btf **ret_btf,
 		return -ENOMEM;
 	}
 	err = add_functions(btf, image, info);
+	if (!err)
+		err = add_programs(btf, image, info);
 	if (err) {
 		free(info);
 		btf__free(btf);

@@ -6,6 +6,8 @@
 
 #include <linux/bpf.h>
 
+#include <bpf/bpf.h>
+
 #include "tests/support/chaincase.h"
 
 #define STAMPS_AT 15 /* behind the Ethernet header and the number of stamps */
@@ -48,6 +50,62 @@ static void tail_calls_work(void **state)
 static void subprograms_work(void **state)
 {
 	check_drops(state, "subprogs", XDP_PASS);
+}
+
+/* Instructions that the verifier walked for the program @fd. */
+static unsigned int verified_insns(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	assert_int_equal(bpf_prog_get_info_by_fd(fd, &info, &len), 0);
+	return info.verified_insns;
+}
+
+/* What walks.bpf.c answers to the test frame. */
+static unsigned int walks_verdict(const struct progrun *run)
+{
+	unsigned int odd = 0;
+	unsigned int i;
+
+	for (i = 1; i < 6; i++)
+		odd ^= run->bytes[i] & 1;
+	return odd ? XDP_DROP : XDP_PASS;
+}
+
+/* Of one program twice, of a canary, and of one that lost a function to the verifier. */
+static void global_functions_of_a_chain_are_verified_once(void **state)
+{
+	struct chainrun chain;
+	unsigned int alone;
+	struct progrun run;
+
+	chain_start(&chain, state);
+	chain_add(&chain, 1, "walks", "is_kept=1");
+	chain_add(&chain, 2, "subprogs", NULL);
+	chain_add(&chain, 4, "walks", "is_kept=1");
+	chain_add_canary(&chain, 4, "walks", "is_kept=1");
+	chain_build(&chain);
+	run = chainrun_frame(&chain);
+	assert_int_equal(run.verdict, walks_verdict(&run));
+	alone = verified_insns(chain.build.programs[1]->fd);
+	assert_in_range(verified_insns(chain.root_fd), 0, 8 * alone);
+	chainrun_end(&chain);
+}
+
+/* Which of its functions the kernel kept is not told, so that all are static. */
+static void a_program_that_loses_a_function_works(void **state)
+{
+	struct chainrun chain;
+	struct progrun run;
+
+	chain_start(&chain, state);
+	chain_add(&chain, 1, "walks", "is_kept=0");
+	chain_add(&chain, 4, "walks", "is_kept=1");
+	chain_build(&chain);
+	run = chainrun_frame(&chain);
+	assert_int_equal(run.verdict, walks_verdict(&run));
+	chainrun_end(&chain);
 }
 
 static void callbacks_work(void **state)
@@ -245,6 +303,8 @@ static const struct chain_case cases[] = {
 	CHAIN_CASE(global_data_of_two_instances_stays_apart),
 	CHAIN_CASE(tail_calls_work),
 	CHAIN_CASE(subprograms_work),
+	CHAIN_CASE(global_functions_of_a_chain_are_verified_once),
+	CHAIN_CASE(a_program_that_loses_a_function_works),
 	CHAIN_CASE(callbacks_work),
 	CHAIN_CASE(objects_written_for_freplace_work),
 	CHAIN_CASE(per_cpu_and_lru_maps_work),

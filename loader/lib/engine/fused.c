@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The fused engine: verified instruction streams joined behind a generated root. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -11,6 +12,28 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/engine/engine.h"
 #include "loader/lib/engine/root_load.h"
+#include "loader/lib/program/functions.h"
+
+/* What keeps @program's global functions global: without, they would be walked at each call. */
+static int take_types(const struct slot_program *program, struct root_body *body)
+{
+	__u32 *types = NULL;
+	int err = slot_functions_get_global(program, &types, &body->func_count);
+
+	body->btf = bpf_object__btf(program->object);
+	body->func_types = types;
+	return err;
+}
+
+static void free_types(struct root_spec *spec)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ROOT_SLOTS; slot++) {
+		free((void *)spec->slots[slot].body.func_types);
+		free((void *)spec->slots[slot].canary.body.func_types);
+	}
+}
 
 static int take_body(const struct slot_build *build, unsigned int slot, enum root_version version,
 		     struct root_slot *ret_slot, struct slot_reason *why)
@@ -20,10 +43,15 @@ static int take_body(const struct slot_build *build, unsigned int slot, enum roo
 				  .count = bpf_program__insn_cnt(program->entry) };
 	const char *obstacle = body.insns ? slot_root_body_obstacle(&body) :
 					    "libbpf keeps no instructions";
+	int err;
 
 	if (obstacle)
 		return slot_reason_set(why, -ENOTSUP, "cannot fuse '%s' into slot %u: %s",
 				       build->state->slots[slot].name, slot, obstacle);
+	err = take_types(program, &body);
+	if (err)
+		return slot_reason_set(why, err, "cannot read the functions of '%s' in slot %u: %s",
+				       build->state->slots[slot].name, slot, strerror(-err));
 	if (version == ROOT_CANARY)
 		ret_slot->canary.body = body;
 	else
@@ -128,11 +156,14 @@ static int build_fused(const struct slot_build *build, enum root_kind root_kind,
 		if (!err)
 			err = take_body(build, slot, version, &spec.slots[slot], why);
 	}
+	if (!err) {
+		err = slot_root_emit(&spec, &image);
+		if (err)
+			slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
+	}
+	free_types(&spec);
 	if (err)
 		return err;
-	err = slot_root_emit(&spec, &image);
-	if (err)
-		return slot_reason_set(why, err, "cannot emit the root: %s", strerror(-err));
 	kind.license = choose_license(build);
 	err = slot_root_load(&image, &kind, why, ret_root_fd);
 	return err ? explain_refusal(&image, err, why) : 0;
