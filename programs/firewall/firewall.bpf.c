@@ -79,7 +79,7 @@ struct {
 
 /* What is left of a packet when it has been read, for the rules. */
 struct judged {
-	__u64 key[KEY_ROOM];
+	struct fw_key key;
 	__u32 len; /* of the packet, in bytes */
 	__u32 is_neighbour;
 	bool is_ip6;
@@ -106,7 +106,7 @@ static __always_inline enum firewall_counter judge_default(const struct judged *
 
 	if (!is_denied)
 		return FIREWALL_NO_RULE;
-	if (is_reply(&firewall_config, judged->key, judged->is_ip6))
+	if (is_reply(&firewall_config, judged->key.words, judged->is_ip6))
 		return FIREWALL_ALLOW_REPLY;
 	return judged->is_neighbour ? FIREWALL_NEIGHBOUR : FIREWALL_DENY_DEFAULT;
 }
@@ -116,16 +116,16 @@ static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const st
 						    __u32 load, const struct fw_found *found)
 {
 	__u32 bank = load & (FW_BANKS - 1);
-	struct act_bucket at = { .load = load };
 	bool is_accepted = FW_ANSWER_VERDICT(found->answer) == FW_ACCEPT;
+	__u32 index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
 	struct fw_action *action = NULL;
 
-	at.index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
 	if (FW_ANSWER_ACTION(found->answer))
-		action = bpf_map_lookup_elem(&fw_actions, &at.index);
+		action = bpf_map_lookup_elem(&fw_actions, &index);
 	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
 		keep_sample(ctx, judged->len, load, found->rule);
-	if (action && action->limit && !is_within_limit(action, at, judged->key, judged->is_ip6))
+	if (action && action->limit &&
+	    !fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
 		return FIREWALL_DENY_LIMIT;
 	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;
 }
@@ -136,7 +136,7 @@ static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const st
  */
 static __always_inline void forget_ways(struct judged *judged)
 {
-	judged->key[0] = forget_word(judged->key[0]);
+	judged->key.words[0] = forget_word(judged->key.words[0]);
 	judged->len = forget(judged->len);
 	judged->is_neighbour = forget(judged->is_neighbour);
 }
@@ -154,13 +154,12 @@ static __always_inline __u32 find_guard(const struct fw_head *head, __u64 word)
 static __always_inline bool pass_guard(const struct fw_head *head, const struct judged *judged,
 				       __u32 load)
 {
-	__u32 guard = forget(find_guard(head, judged->key[0])), at = (guard - 1) % FW_GUARDS_MAX;
-	struct act_bucket bucket = { .load = load };
-	struct fw_action *action;
+	__u32 guard = forget(find_guard(head, judged->key.words[0])),
+	      at = (guard - 1) % FW_GUARDS_MAX;
+	__u32 index = (load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + head->guards[at].action;
+	struct fw_action *action = guard ? bpf_map_lookup_elem(&fw_actions, &index) : NULL;
 
-	bucket.index = (load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + head->guards[at].action;
-	action = guard ? bpf_map_lookup_elem(&fw_actions, &bucket.index) : NULL;
-	if (!action || is_within_limit(action, bucket, judged->key, judged->is_ip6))
+	if (!action || fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
 		return true;
 	count_hit(head, head->guards[at].rule, judged->len);
 	return false;
@@ -181,10 +180,9 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 	if (!head)
 		return FIREWALL_DENY_DEFAULT;
 	forget_ways(judged);
-	judged->key[0] |= get_interface(head, ctx->ingress_ifindex);
-	judged->key[0] = forget_word(judged->key[0]);
-	found = judged->is_ip6 ? find6(&head->forest6, judged->key) :
-				 find4(&head->forest4, judged->key);
+	judged->key.words[0] |= get_interface(head, ctx->ingress_ifindex);
+	judged->key.words[0] = forget_word(judged->key.words[0]);
+	found = find_rule(head, &judged->key, judged->is_ip6);
 	if (found.rule == FW_NO_RULE) {
 		reason = judge_default(judged, head->policy);
 	} else {
@@ -247,8 +245,8 @@ static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *curs
 	if (parse_ip4(cursor, &ip, &payload))
 		return FIREWALL_BAD_IP4;
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
-	judged->key[0] = get_first_word(cursor, &payload);
-	judged->key[1] = get_address(&ip->saddr);
+	judged->key.words[0] = get_first_word(cursor, &payload);
+	judged->key.words[1] = get_address(&ip->saddr);
 	lists = bpf_map_lookup_elem(&fw_sources4, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;
@@ -268,10 +266,10 @@ static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *curs
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_IP6;
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
-	judged->key[0] = get_first_word(cursor, &payload);
+	judged->key.words[0] = get_first_word(cursor, &payload);
 	for (int i = 0; i < 4; i++)
-		judged->key[1 + i] = get_address((__be64 *)&ip->saddr + i);
-	judged->is_neighbour = is_neighbour(&payload, judged->key[0], ip->hop_limit);
+		judged->key.words[1 + i] = get_address((__be64 *)&ip->saddr + i);
+	judged->is_neighbour = is_neighbour(&payload, judged->key.words[0], ip->hop_limit);
 	lists = bpf_map_lookup_elem(&fw_sources6, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;

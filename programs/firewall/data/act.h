@@ -71,12 +71,15 @@ static __always_inline bool take_from_source(struct fw_action *action, struct ac
 	return !bucket || take_packet(bucket, action);
 }
 
-static __always_inline bool is_within_limit(struct fw_action *action, struct act_bucket at,
-					    const __u64 *packet, bool is_ip6)
+/* Whether @action lets one more packet of @key pass. Global, as fw_find4(). */
+__noinline int fw_is_within_limit(struct fw_action *action, const struct fw_key *key, bool is_ip6,
+				  __u32 index, __u32 load)
 {
-	if (action->limit == FW_LIMIT_SOURCE)
-		return take_from_source(action, at, packet, is_ip6);
-	return take_packet(&action->bucket, action);
+	if (!action || !key)
+		return 1;
+	if (action->limit != FW_LIMIT_SOURCE)
+		return take_packet(&action->bucket, action);
+	return take_from_source(action, (struct act_bucket){ index, load }, key->words, is_ip6);
 }
 
 /* The place of the next sample, and its number. */

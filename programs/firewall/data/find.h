@@ -8,6 +8,10 @@
 /* Words of a key, which are found by a number that the verifier does not know. */
 #define KEY_ROOM 8
 
+struct fw_key {
+	__u64 words[KEY_ROOM];
+};
+
 /*
  * forget - to the verifier @number may be any from here on: it does not follow
  * the upper half of what is written to the stack as a whole. The other way round,
@@ -81,75 +85,63 @@ static __always_inline __u64 differ_in_addresses6(const struct fw_match6 *match,
 	       differ_in_word(match->bits, key, 3) | differ_in_word(match->bits, key, 4);
 }
 
+/* A rule and its answer in one number, of which the lesser comes first. */
+#define FOUND(rule, answer) ((__u64)(rule) << 32 | (answer))
+#define FOUND_NONE FOUND(FW_NO_RULE, FW_ACCEPT)
+
 /*
- * What is found becomes @rule where that comes before it. Without a branch, from which the
- * verifier would learn about numbers, and so take one tree's end for different from another's.
+ * FW_FIND - what the tree at @root finds: the first match of its leaf, in the order of their
+ * rules. Global functions: the verifier walks each once, whoever calls it how often, and not
+ * again for each way by which a packet comes to it.
  */
-static __always_inline void keep_first(struct fw_found *found, __u32 rule, __u32 answer)
-{
-	__s64 ahead = (__s64)rule - found->rule;
-	__u32 taken;
-
-	barrier_var(ahead);
-	taken = ahead >> 63;
-	found->rule ^= (found->rule ^ rule) & taken;
-	found->answer ^= (found->answer ^ answer) & taken;
-}
-
-/* Asks the matches of @leaf, in the order of their rules; the first one is the leaf's answer. */
-#define ASK_LEAF(leaf, matches, differ_in_addresses, key, found)                                   \
-	for (__u32 at = 0; at < FW_LEAF_MAX && at < (leaf)->mask; at++) {                          \
-		__u32 index = (leaf)->base + at, *item = bpf_map_lookup_elem(&fw_items, &index);   \
-		typeof(*(matches).value) *match;                                                   \
+#define FW_FIND(name, matches, differ_in_addresses)                                                \
+	__noinline __u64 name(const struct fw_key *key, __u32 root)                                \
+	{                                                                                          \
+		struct fw_node *leaf;                                                              \
                                                                                                    \
-		if (!item)                                                                         \
-			break;                                                                     \
-		match = bpf_map_lookup_elem(&(matches), item);                                     \
-		if (!match)                                                                        \
-			break;                                                                     \
-		if (differ_in_addresses(match, key) || differ_in_word(match->bits, key, 0) ||      \
-		    differ_in_ports(&match->ports, (key)[0]))                                      \
-			continue;                                                                  \
-		keep_first(found, match->rule, match->answer);                                     \
-		break;                                                                             \
+		if (!key)                                                                          \
+			return FOUND_NONE;                                                         \
+		leaf = walk_tree(key->words, root);                                                \
+		if (!leaf)                                                                         \
+			return FOUND_NONE;                                                         \
+		for (__u32 at = 0; at < FW_LEAF_MAX && at < leaf->mask; at++) {                    \
+			__u32 index = leaf->base + at;                                             \
+			__u32 *item = bpf_map_lookup_elem(&fw_items, &index);                      \
+			typeof(*(matches).value) *match;                                           \
+                                                                                                   \
+			if (!item)                                                                 \
+				break;                                                             \
+			match = bpf_map_lookup_elem(&(matches), item);                             \
+			if (!match)                                                                \
+				break;                                                             \
+			if (!differ_in_addresses(match, key->words) &&                             \
+			    !differ_in_word(match->bits, key->words, 0) &&                         \
+			    !differ_in_ports(&match->ports, key->words[0]))                        \
+				return FOUND(match->rule, match->answer);                          \
+		}                                                                                  \
+		return FOUND_NONE;                                                                 \
 	}
 
-static __always_inline struct fw_found find4(const struct fw_forest_head *forest, const __u64 *key)
+FW_FIND(fw_find4, fw_matches4, differ_in_addresses4)
+FW_FIND(fw_find6, fw_matches6, differ_in_addresses6)
+
+static __always_inline struct fw_found find_rule(const struct fw_head *head,
+						 const struct fw_key *key, bool is_ip6)
 {
-	struct fw_found found = { .rule = FW_NO_RULE, .answer = FW_ACCEPT };
+	const struct fw_forest_head *forest = is_ip6 ? &head->forest6 : &head->forest4;
+	__u64 found = forget_word(FOUND_NONE);
 
-	found.rule = forget(found.rule);
-	found.answer = forget(found.answer);
 	for (__u32 i = 0; i < FW_TREES_MAX && i < forest->count; i++) {
-		struct fw_node *leaf;
+		__u64 next;
 
-		if (forest->trees[i].first_rule >= found.rule)
+		if (forest->trees[i].first_rule >= found >> 32)
 			break;
-		leaf = walk_tree(key, forest->trees[i].root);
-		if (!leaf)
-			break;
-		ASK_LEAF(leaf, fw_matches4, differ_in_addresses4, key, &found);
+		next = is_ip6 ? fw_find6(key, forest->trees[i].root) :
+				fw_find4(key, forest->trees[i].root);
+		if (next < found)
+			found = next;
 	}
-	return found;
-}
-
-static __always_inline struct fw_found find6(const struct fw_forest_head *forest, const __u64 *key)
-{
-	struct fw_found found = { .rule = FW_NO_RULE, .answer = FW_ACCEPT };
-
-	found.rule = forget(found.rule);
-	found.answer = forget(found.answer);
-	for (__u32 i = 0; i < FW_TREES_MAX && i < forest->count; i++) {
-		struct fw_node *leaf;
-
-		if (forest->trees[i].first_rule >= found.rule)
-			break;
-		leaf = walk_tree(key, forest->trees[i].root);
-		if (!leaf)
-			break;
-		ASK_LEAF(leaf, fw_matches6, differ_in_addresses6, key, &found);
-	}
-	return found;
+	return (struct fw_found){ .rule = found >> 32, .answer = found };
 }
 
 #endif
