@@ -302,14 +302,25 @@ bed_slotd_stop() {
 	return "$status"
 }
 
-# A chain and a slotd as on the first day: nothing known, nothing pinned.
-bed_slotd_fresh() {
+# No slotd, and nothing left of its chains. Filters (of TC chains before Linux 6.6) do not end
+# with their pins.
+bed_slotd_gone() {
+	local device
+
 	bed_slotd_stop KILL
 	umount "$BED/bpf" 2>/dev/null
+	for device in $(in_ns edge tc qdisc show | awk '$2 == "clsact" { print $5 }'); do
+		in_ns edge tc qdisc del dev "$device" clsact
+	done
+	wait_for 10 is_bare eth0 || bail "nothing runs on eth0 before the test"
+}
+
+# A chain and a slotd as on the first day: nothing known, nothing pinned.
+bed_slotd_fresh() {
+	bed_slotd_gone
 	rm -rf "$BED/state" "$BED/run" "$BED/log/slotd"
 	mkdir "$BED/state" "$BED/run"
 	mount -t bpf bpf "$BED/bpf" || bail "a fresh bpffs"
-	wait_for 10 is_bare eth0 || bail "nothing runs on eth0 before the test"
 	bed_slotd "$@" || bail "slotd starts" "$(cat "$BED/log/slotd")"
 }
 

@@ -16,6 +16,11 @@ probe() {
 	in_ns edge "$BED_TOOLS/marked_get" "$2" 80 "$1" "$TAP_SCALE"
 }
 
+# probe_succeeds SENTENCE MARK ADDRESS
+probe_succeeds() {
+	is "$1" "$(probe "$2" "$3")" 200
+}
+
 # has_device NS NAME
 has_device() {
 	in_ns "$1" ip link set "$2" up

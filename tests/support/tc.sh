@@ -43,9 +43,6 @@ slot_count() {
 
 setup() {
 	write_conf
-	# filters do not end with their pins
-	bed_slotd_stop KILL
-	in_ns edge tc qdisc del dev eth1 clsact 2>/dev/null
 	[[ $TC_WAY != clsact ]] || export LD_PRELOAD=$BED_TOOLS/no_tcx.so
 	bed_slotd_fresh
 	nginx_start
@@ -53,10 +50,6 @@ setup() {
 	hc_set_up
 	hc_ctl add 1 "$SERVER4"
 	hc_ctl add 4 "$SERVER6" gue
-}
-
-reaches() {
-	is "$1" "$(probe "$2" "$3")" 200
 }
 
 # What the chain is attached by, which stays while programs change.
@@ -91,8 +84,8 @@ test_shown_as_xdp_chains_are() {
 }
 
 test_probes_reach_their_real() {
-	reaches "a probe in IPv4 in IPv4" 1 "$VIP4"
-	reaches "a probe in GUE over IPv6" 4 "$VIP6"
+	probe_succeeds "a probe in IPv4 in IPv4" 1 "$VIP4"
+	probe_succeeds "a probe in GUE over IPv6" 4 "$VIP6"
 	matches "a packet without a mark goes on untouched" "$(probe 0 "$VIP4")" '^connect: '
 	matches "lb_hc counts them" "$(sent sent_gue6)" '^[1-9]'
 	matches "and so does the chain, as redirects" "$(slot_count redirect)" '^[1-9]'
@@ -186,13 +179,13 @@ test_restart_and_kill() {
 
 	seat=$(tc_seat)
 	bed_slotd_stop
-	reaches "without slotd probes go on" 1 "$VIP4"
+	probe_succeeds "without slotd probes go on" 1 "$VIP4"
 	bed_slotd
 	is "a start takes over what runs" "$(tc_seat)" "$seat"
 	bed_slotd_stop KILL
 	bed_slotd
 	is "also after a kill" "$(tc_seat)" "$seat"
-	reaches "and probes go on" 1 "$VIP4"
+	probe_succeeds "and probes go on" 1 "$VIP4"
 }
 
 # As where a load balancer and its probes share the only interface of a host.
@@ -204,7 +197,7 @@ test_a_chain_of_xdp_programs_at_the_same_interface() {
 	mv "$BED/slots.new" "$BED/slots.conf"
 	succeeds "it is added beside the one of TC programs" bed_ctl reload
 	is "both run" "$(is_on eth1 && is_on "$TC" && echo yes)" yes
-	reaches "and probes go on" 1 "$VIP4"
+	probe_succeeds "and probes go on" 1 "$VIP4"
 	bed_slotd_stop
 	succeeds "a start takes over both" bed_slotd
 	is "and both run" "$(is_on eth1 && is_on "$TC" && echo yes)" yes
@@ -273,5 +266,5 @@ test_interface_comes_back() {
 	matches "and its maps have not gone" "$(hc_ctl list)" '^1 198.51.100.2 ipip'
 	real_start
 	hc_set_up
-	reaches "probes go on" 1 "$VIP4"
+	probe_succeeds "probes go on" 1 "$VIP4"
 }

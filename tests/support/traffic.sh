@@ -65,6 +65,15 @@ fetch() {
 		-m $((2 * TAP_SCALE)) "${@:2}" "$1" 2>/dev/null
 }
 
+# reaches SENTENCE URL [CURL_OPTION...], and its opposite
+reaches() {
+	is "$1" "$(fetch "${@:2}")" 200
+}
+
+reaches_not() {
+	is "$1" "$(fetch "${@:2}" -m "$SILENCE")" 000
+}
+
 # ping_once ADDRESS [SOURCE]: is answered
 ping_once() {
 	in_ns client ping -c 1 -W "$TAP_SCALE" ${2:+-I "$2"} "$1" >/dev/null

@@ -6,15 +6,6 @@
 
 EDGE4=192.0.2.1
 
-# reaches SENTENCE URL [CURL_OPTION...], and its opposite
-reaches() {
-	is "$1" "$(fetch "${@:2}")" 200
-}
-
-reaches_not() {
-	is "$1" "$(fetch "${@:2}" -m "$SILENCE")" 000
-}
-
 # tunnel_carries WHAT KIND ADDRESS: HTTP and ping to ADDRESS come out of a tunnel of that kind
 tunnel_carries() {
 	local before

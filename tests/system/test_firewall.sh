@@ -32,14 +32,6 @@ fw() {
 	as_nobody firewall --map-dir "$MAPS" "$@"
 }
 
-reaches() {
-	is "$1" "$(fetch "${@:2}")" 200
-}
-
-reaches_not() {
-	is "$1" "$(fetch "${@:2}" -m "$SILENCE")" 000
-}
-
 # write_rules PORT: what the tests live on, and PORT
 write_rules() {
 	cat >"$BED/rules" <<-END

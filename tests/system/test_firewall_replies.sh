@@ -32,9 +32,6 @@ is_listening() {
 
 setup() {
 	write_conf
-	# Where a chain is a filter (before Linux 6.6) that outlives its bpffs.
-	bed_slotd_stop KILL
-	in_ns edge tc qdisc del dev eth0 clsact 2>/dev/null
 	bed_slotd_fresh
 	nginx_start
 	spawn client "$BED/log/outside" python3 -m http.server --bind :: --directory "$BED/www" "$PORT"

@@ -71,11 +71,11 @@ room_xdp() {
 	in_room "$1" ip -j link show dev "${2:-w0}" 2>/dev/null | jq -r '.[0].xdp.prog.id // empty'
 }
 
-reaches() {
+answers() {
 	in_ns client ping -c 1 -W "$TAP_SCALE" "192.0.2.2$1" >/dev/null
 }
 
-reaches_not() {
+answers_not() {
 	! in_ns client ping -c 1 -W "$SILENCE" "192.0.2.2$1" >/dev/null
 }
 
@@ -88,11 +88,11 @@ test_same_name_in_several() {
 		"$(bed_ctl status --json | jq -c '[.chains[] | [.interface, .attached]]')" \
 		'[["eth0",true],["blue:w0",true],["red:w0",true]]'
 	matches "each interface runs a program" "$(room_xdp blue) $(room_xdp red)" '^[0-9]+ [0-9]+$'
-	succeeds "packets pass in blue" reaches 1
-	succeeds "packets pass in red" reaches 2
+	succeeds "packets pass in blue" answers 1
+	succeeds "packets pass in red" answers 2
 	deny blue:w0 1
-	succeeds "a rule of blue's firewall holds there" reaches_not 1
-	succeeds "and nowhere else" reaches 2
+	succeeds "a rule of blue's firewall holds there" answers_not 1
+	succeeds "and nowhere else" answers 2
 	succeeds "nor in slotd's own namespace" ping_once "$SERVER4"
 	succeeds "blue's chain counted the drop" test "$(of blue:w0 '.slots[2].packets.drop')" -gt 0
 	is "red's did not" "$(of red:w0 '.slots[2].packets.drop')" 0
@@ -103,7 +103,7 @@ test_same_name_in_several() {
 	bed_slotd_stop
 	succeeds "after a restart of slotd" bed_slotd
 	matches "the chains are taken over as they run" "$(bed_log)" "blue:w0: adopted generation 2"
-	succeeds "with their rules" reaches_not 1
+	succeeds "with their rules" answers_not 1
 	succeeds "rollback works" bed_ctl --chain blue:w0 rollback
 	succeeds "detach takes a chain off" bed_ctl --chain red:w0 detach
 	is "and only that" "$(room_xdp red) $(of blue:w0 .attached)" " true"
@@ -125,7 +125,7 @@ test_netns_comes_and_goes() {
 	make_room blue 1
 	in_time "the chain is on the interface of the namespace that came back" 10 is_on blue:w0
 	is "in the generation it had" "$(of blue:w0 .generation)" "$generation"
-	in_time "with its rules" 5 reaches_not 1
+	in_time "with its rules" 5 answers_not 1
 	is "in one folder of pins" "$(find "$BED/bpf/slotd" -maxdepth 1 -name '*blue:w0' | wc -l)" 1
 	bed_slotd_stop
 	ip netns delete blue
@@ -134,7 +134,7 @@ test_netns_comes_and_goes() {
 	matches "and says so" "$(bed_log)" "blue:w0: the interface is not there; its chain waits"
 	make_room blue 1
 	in_time "the chain comes with it" 10 is_on blue:w0
-	in_time "with its rules" 5 reaches_not 1
+	in_time "with its rules" 5 answers_not 1
 	bed_slotd_stop
 	ip netns delete blue
 	# its interfaces go a moment later
@@ -142,7 +142,7 @@ test_netns_comes_and_goes() {
 	make_room blue 1
 	succeeds "slotd starts on a namespace that was made anew meanwhile" bed_slotd
 	succeeds "with the chain" is_on blue:w0
-	in_time "and its rules" 5 reaches_not 1
+	in_time "and its rules" 5 answers_not 1
 	is "in one folder of pins still" \
 		"$(find "$BED/bpf/slotd" -maxdepth 1 -name '*blue:w0' | wc -l)" 1
 }
@@ -167,12 +167,12 @@ test_moved_to_a_namespace_with_a_chain() {
 	matches "the old one lets go and says so" "$(bed_log)" \
 		"blue:w0: its interface was moved and is 'red:w0' now"
 	is "and waits" "$(of blue:w0 .attached)" false
-	in_time "with the rules of the new namespace" 5 reaches 1
+	in_time "with the rules of the new namespace" 5 answers 1
 	deny red:w0 1
-	succeeds "which can be changed" reaches_not 1
+	succeeds "which can be changed" answers_not 1
 	move_w0 red blue 1
 	in_time "moved back, it has the first chain again" 5 is_on blue:w0
-	succeeds "with its rules" reaches_not 1
+	succeeds "with its rules" answers_not 1
 }
 
 test_moved_to_a_namespace_without_one() {
@@ -188,9 +188,9 @@ test_moved_to_a_namespace_without_one() {
 	in_time "status says where the interface is" 5 eval \
 		'bed_ctl status | grep -q "blue:w0: warning: its interface was moved"'
 	is "an interface that is moved away keeps its program" "$(room_xdp red)" "$was"
-	in_time "and its rules" 5 reaches_not 1
+	in_time "and its rules" 5 answers_not 1
 	succeeds "the chain can be changed there" bed_ctl --chain blue:w0 disable firewall
-	succeeds "and is" reaches 1
+	succeeds "and is" answers 1
 	bed_ctl --chain blue:w0 enable firewall >/dev/null
 	bed_slotd_stop
 	succeeds "slotd starts again" bed_slotd

@@ -85,7 +85,7 @@ test_somebody_takes_it_off() {
 	in_time "slotd puts back the filter that went with its qdisc" 5 is_back_on
 	in_ns edge tc filter del dev eth1 egress
 	in_time "or alone" 5 is_back_on
-	reaches "and probes go on" 1 "$VIP4"
+	probe_succeeds "and probes go on" 1 "$VIP4"
 	bed_slotd_stop
 	in_ns edge tc qdisc del dev eth1 clsact
 	bed_slotd
@@ -116,7 +116,7 @@ test_both_directions() {
 	conf_ingress >>"$BED/slots.conf"
 	succeeds "a chain of the other direction is added" bed_ctl reload
 	matches "it has a filter of its own" "$(own_filter ingress)" '^pref 57344 '
-	reaches "probes go on" 1 "$VIP4"
+	probe_succeeds "probes go on" 1 "$VIP4"
 	matches "and it sees what comes back" "$(of "$IN" '.slots[3].packets.pass')" '^[1-9]'
 	succeeds "the chain whose slotd made the qdisc is taken off" tc_ctl detach
 	matches "the other one keeps the qdisc" "$(own_filter ingress)" '^pref 57344 '

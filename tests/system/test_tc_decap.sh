@@ -24,9 +24,6 @@ setup() {
 			slot 3 { name = "tc_decap" object = "tc_decap.bpf.o" }
 		}
 	END
-	# filters do not end with their pins
-	bed_slotd_stop KILL
-	in_ns edge tc qdisc del dev eth0 clsact 2>/dev/null
 	bed_slotd_fresh
 	nginx_start
 	add_vips

@@ -44,9 +44,6 @@ setup() {
 			slot 4 { name = "after" object = "$STATE" }
 		}
 	END
-	# filters do not end with their pins
-	bed_slotd_stop KILL
-	in_ns edge tc qdisc del dev vx0 clsact 2>/dev/null
 	bed_slotd_fresh
 	nginx_start
 	add_vips
