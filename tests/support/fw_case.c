@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/program/settings.h"
+#include "programs/firewall/fw_compile.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -70,8 +71,6 @@ void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules)
 		.head = {
 			.policy = rules->policy,
 			.rules = rules->rules,
-			.interface_count = rules->interface != 0,
-			.interfaces = { rules->interface },
 		},
 	};
 	int fds[FW_MAP_COUNT];
@@ -83,6 +82,39 @@ void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules)
 		fail_msg("%s", why.text);
 	fw_forest_free(&forest4);
 	fw_forest_free(&forest6);
+}
+
+static __u32 find_interface(const struct fw_case_interface *interfaces, const char *name)
+{
+	while (interfaces->name && strcmp(interfaces->name, name) != 0)
+		interfaces++;
+	return interfaces->ifindex;
+}
+
+void fw_case_text(struct bpf_object *object, const char *text,
+		  const struct fw_case_interface *interfaces)
+{
+	struct slot_reasons errors = {};
+	struct slot_reason why = {};
+	struct fw_compiled compiled;
+	int fds[FW_MAP_COUNT];
+	struct fw_ruleset set;
+	struct fw_build build;
+	size_t i;
+
+	get_maps(object, fds);
+	if (fw_ruleset_parse("ruleset", text, strlen(text), &errors, &set))
+		fail_msg("%s", errors.count ? errors.lines[0] : "out of memory");
+	if (fw_compile(&set, &why, &build))
+		fail_msg("%s", why.text);
+	compiled = fw_build_compiled(&build);
+	compiled.head.interface_count = (__u32)set.interface_count;
+	for (i = 0; i < set.interface_count; i++)
+		compiled.head.interfaces[i] = find_interface(interfaces, set.interfaces[i]);
+	if (fw_bank_load(fds, &compiled, &why))
+		fail_msg("%s", why.text);
+	fw_build_free(&build);
+	fw_ruleset_free(&set);
 }
 
 void fw_case_hits(struct bpf_object *object, __u32 rule, __u64 *ret_packets, __u64 *ret_bytes)

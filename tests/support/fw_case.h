@@ -16,7 +16,6 @@ struct fw_case_rules {
 	size_t action_count;
 	__u32 policy; /* enum fw_verdict */
 	__u32 rules;
-	__u32 interface; /* index of the one that keys number 1; 0: none */
 };
 
 /* fw_case_open - a loaded firewall with room for @rules_max; the caller closes it. */
@@ -24,6 +23,19 @@ struct bpf_object *fw_case_open(size_t rules_max);
 
 /* fw_case_load - compile @rules and put them in force. */
 void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules);
+
+/* By the name that fw_case_text() knows it by. */
+struct fw_case_interface {
+	const char *name;
+	__u32 ifindex;
+};
+
+/*
+ * fw_case_text - read, compile and put in force the ruleset @text; its interfaces are those of
+ * @interfaces, up to one without a name.
+ */
+void fw_case_text(struct bpf_object *object, const char *text,
+		  const struct fw_case_interface *interfaces);
 
 /* fw_case_hits - what the rule's counters say of the ruleset in force. */
 void fw_case_hits(struct bpf_object *object, __u32 rule, __u64 *ret_packets, __u64 *ret_bytes);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/fw_draw.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TCP 6
@@ -105,6 +108,22 @@ static void draw_transport(struct fw_draw *draw, struct fw_reference_rule *rule)
 	}
 }
 
+/* What the language would refuse: fields that no packet has together. */
+static void make_sound(struct fw_reference_rule *rule)
+{
+	if (rule->dport.lo >= 0 && rule->proto != TCP && rule->proto != UDP)
+		rule->proto = -1;
+	if (rule->proto != ICMP && rule->proto != ICMP6)
+		rule->icmp_type = rule->icmp_code = -1;
+	if (rule->icmp_type >= 0 && rule->family != (rule->proto == ICMP ? 4 : 6)) {
+		rule->family = rule->proto == ICMP ? 4 : 6;
+		rule->src.len = rule->dst.len = -1;
+	}
+	if (rule->part == FW_LATER_PART && (rule->dport.lo >= 0 || rule->sport.lo >= 0 ||
+					    rule->flags_mask || rule->icmp_type >= 0))
+		rule->part = FW_FIRST_PART;
+}
+
 void fw_draw_rule(struct fw_draw *draw, struct fw_reference_rule *ret_rule)
 {
 	struct fw_reference_rule rule = {
@@ -132,9 +151,130 @@ void fw_draw_rule(struct fw_draw *draw, struct fw_reference_rule *ret_rule)
 		rule.dport = (struct fw_reference_ports){ .lo = (int)fw_draw_below(draw, 1000) };
 	if (rule.dport.lo >= 0 && rule.dport.hi < rule.dport.lo)
 		rule.dport.hi = rule.dport.lo;
-	if (rule.dport.lo >= 0 && rule.proto != TCP)
-		rule.proto = UDP;
+	make_sound(&rule);
 	*ret_rule = rule;
+}
+
+void fw_draw_range_rule(struct fw_draw *draw, struct fw_reference_rule *ret_rule)
+{
+	static const int starts[] = { 0, 1024, 2048, 32768 };
+	static const int protos[] = { TCP, TCP, UDP, -1 };
+	struct fw_reference_ports ports = { .lo = starts[fw_draw_below(draw, 4)] };
+	struct fw_reference_rule rule = {
+		.src.len = -1,
+		.dst.len = -1,
+		.dport.lo = -1,
+		.sport.lo = -1,
+		.icmp_type = -1,
+		.icmp_code = -1,
+		.proto = protos[fw_draw_below(draw, 4)],
+		.is_accept = is_one_of(draw, 2),
+	};
+
+	ports.hi = ports.lo + (int)fw_draw_below(draw, 65536U - (uint32_t)ports.lo);
+	if (is_one_of(draw, 2))
+		ports.lo = ports.hi = (int)fw_draw_below(draw, 128) * 512;
+	if (is_one_of(draw, 4)) {
+		rule.family = 4;
+		draw_prefix(draw, 4, &rule.src);
+	}
+	if (is_one_of(draw, 8)) {
+		rule.proto = ICMP;
+		rule.icmp_type = (int)fw_draw_below(draw, 16);
+	} else if (is_one_of(draw, 5)) {
+		rule.sport = ports;
+	} else {
+		rule.dport = ports;
+	}
+	make_sound(&rule);
+	*ret_rule = rule;
+}
+
+static void print_prefix(FILE *out, const char *what, int family,
+			 const struct fw_reference_prefix *prefix)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (prefix->len >= 0)
+		fprintf(out, "%s %s %s/%d ", family == 4 ? "ip" : "ip6", what,
+			inet_ntop(family == 4 ? AF_INET : AF_INET6, prefix->addr, text,
+				  sizeof(text)),
+			prefix->len);
+}
+
+static void print_ports(FILE *out, const char *what, int proto,
+			const struct fw_reference_ports *ports)
+{
+	const char *of = proto == TCP ? "tcp" : proto == UDP ? "udp" : "th";
+
+	if (ports->lo >= 0 && ports->lo == ports->hi)
+		fprintf(out, "%s %s %d ", of, what, ports->lo);
+	else if (ports->lo >= 0)
+		fprintf(out, "%s %s %d-%d ", of, what, ports->lo, ports->hi);
+}
+
+static void print_flags(FILE *out, uint8_t flags)
+{
+	static const char *const names[] = {
+		"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"
+	};
+	const char *between = "";
+	int bit;
+
+	for (bit = 0; bit < 8; bit++) {
+		if (!(flags >> bit & 1))
+			continue;
+		fprintf(out, "%s%s", between, names[bit]);
+		between = "|";
+	}
+	fputs(flags ? "" : "0", out);
+}
+
+static void print_transport(FILE *out, const struct fw_reference_rule *rule)
+{
+	const char *icmp = rule->proto == ICMP ? "icmp" : "icmpv6";
+
+	print_ports(out, "dport", rule->proto, &rule->dport);
+	print_ports(out, "sport", rule->proto, &rule->sport);
+	if (rule->flags_mask) {
+		fputs("tcp flags & (", out);
+		print_flags(out, rule->flags_mask);
+		fputs(") == ", out);
+		print_flags(out, rule->flags);
+		fputc(' ', out);
+	}
+	if (rule->icmp_type >= 0)
+		fprintf(out, "%s type %d ", icmp, rule->icmp_type);
+	if (rule->icmp_code >= 0)
+		fprintf(out, "%s code %d ", icmp, rule->icmp_code);
+}
+
+void fw_draw_print(const struct fw_reference_rule *rule, const char *const *interfaces,
+		   char text[FW_DRAW_LINE_MAX])
+{
+	static const char *const parts[] = {
+		[FW_NO_PART] = "no",
+		[FW_FIRST_PART] = "first",
+		[FW_LATER_PART] = "later",
+	};
+	FILE *out = fmemopen(text, FW_DRAW_LINE_MAX, "w");
+
+	if (!out)
+		abort();
+	if (rule->family)
+		fprintf(out, "meta nfproto ipv%d ", rule->family);
+	print_prefix(out, "saddr", rule->family, &rule->src);
+	print_prefix(out, "daddr", rule->family, &rule->dst);
+	if (rule->proto >= 0)
+		fprintf(out, "meta l4proto %d ", rule->proto);
+	print_transport(out, rule);
+	if (rule->part)
+		fprintf(out, "frag %s ", parts[rule->part]);
+	if (rule->ifindex)
+		fprintf(out, "iifname %s ", interfaces[rule->ifindex]);
+	fprintf(out, "%s\n", rule->is_accept ? "accept" : "drop");
+	if (fclose(out))
+		abort();
 }
 
 static uint8_t *put_address(struct fw_draw *draw, uint8_t *at,
