@@ -17,30 +17,6 @@
 #define ECT0 2
 #define CE 3
 
-static void plain4(struct packet *p)
-{
-	decap_start4(p);
-	packet_eth(p);
-}
-
-static void plain6(struct packet *p)
-{
-	decap_start6(p);
-	packet_eth(p);
-}
-
-static void ip4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	decap_finish4(p);
-}
-
-static void ip6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	decap_finish6(p);
-}
-
 static void ip4_in_ip6(struct packet *p)
 {
 	decap_start4(p);
@@ -55,63 +31,50 @@ static void ip6_in_ip4(struct packet *p)
 
 /* Link layers. */
 
-static void tag_once(struct packet *p)
-{
-	packet_vlan(p, 0x2064, 0x8100);
-	packet_eth(p);
-}
-
-static void tag_twice(struct packet *p)
-{
-	packet_vlan(p, 0x2064, 0x8100);
-	packet_vlan(p, 200, 0x88a8);
-	packet_eth(p);
-}
-
 static void tagged_ip4_in_ip4(struct packet *p)
 {
 	decap_start4(p);
 	packet_ip4(p, &decap_outer4);
-	tag_once(p);
+	decap_tag_once(p);
 }
 
 static void tagged_ip6_in_ip4(struct packet *p)
 {
 	decap_start6(p);
 	packet_ip4(p, &decap_outer4);
-	tag_once(p);
+	decap_tag_once(p);
 }
 
 static void double_tagged_ip4_in_ip4(struct packet *p)
 {
 	decap_start4(p);
 	packet_ip4(p, &decap_outer4);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void double_tagged_ip4_in_ip6(struct packet *p)
 {
 	decap_start4(p);
 	packet_ip6(p, &decap_outer6);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void tagged_plain4(struct packet *p)
 {
 	decap_start4(p);
-	tag_once(p);
+	decap_tag_once(p);
 }
 
 static void tagged_plain6(struct packet *p)
 {
 	decap_start6(p);
-	tag_once(p);
+	decap_tag_once(p);
 }
 
 static void double_tagged_plain4(struct packet *p)
 {
 	decap_start4(p);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 /* What may be inside, or around it. */
@@ -127,13 +90,13 @@ static void bare_header_in_two_tags(struct packet *p)
 {
 	bare_header(p);
 	packet_ip4(p, &decap_outer4);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void plain_bare_header_in_two_tags(struct packet *p)
 {
 	bare_header(p);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void large_payload(struct packet *p)
@@ -335,10 +298,10 @@ static void congested_around_incapable6(struct packet *p)
 #define CASE(sentence, ...) { .name = #sentence, __VA_ARGS__ }
 
 static const struct decap_case cases[] = {
-	CASE(takes_ip4_out_of_ip4, ip4_in_ip4, plain4, DECAP_IP4_IN_IP4),
-	CASE(takes_ip6_out_of_ip6, ip6_in_ip6, plain6, DECAP_IP6_IN_IP6),
-	CASE(takes_ip4_out_of_ip6, ip4_in_ip6, plain4, DECAP_IP4_IN_IP6),
-	CASE(takes_ip6_out_of_ip4, ip6_in_ip4, plain6, DECAP_IP6_IN_IP4),
+	CASE(takes_ip4_out_of_ip4, decap_ip4_in_ip4, decap_plain4, DECAP_IP4_IN_IP4),
+	CASE(takes_ip6_out_of_ip6, decap_ip6_in_ip6, decap_plain6, DECAP_IP6_IN_IP6),
+	CASE(takes_ip4_out_of_ip6, ip4_in_ip6, decap_plain4, DECAP_IP4_IN_IP6),
+	CASE(takes_ip6_out_of_ip4, ip6_in_ip4, decap_plain6, DECAP_IP6_IN_IP4),
 	CASE(keeps_a_tag, tagged_ip4_in_ip4, tagged_plain4, DECAP_IP4_IN_IP4),
 	CASE(changes_the_ethertype_behind_a_tag, tagged_ip6_in_ip4, tagged_plain6,
 	     DECAP_IP6_IN_IP4),
@@ -348,7 +311,8 @@ static const struct decap_case cases[] = {
 	CASE(takes_out_a_packet_that_is_one_header, bare_header_in_two_tags,
 	     plain_bare_header_in_two_tags, DECAP_IP4_IN_IP4),
 	CASE(takes_out_a_large_packet, large_ip6_in_ip6, large_plain6, DECAP_IP6_IN_IP6),
-	CASE(takes_off_an_encapsulation_limit, ip6_in_ip6_with_limit, plain6, DECAP_IP6_IN_IP6),
+	CASE(takes_off_an_encapsulation_limit, ip6_in_ip6_with_limit, decap_plain6,
+	     DECAP_IP6_IN_IP6),
 	CASE(takes_out_a_fragment, tunnelled_fragment, plain_fragment, DECAP_IP4_IN_IP4),
 	CASE(takes_out_a_packet_with_options, tunnelled_options, plain_options, DECAP_IP4_IN_IP6),
 	CASE(leaves_padding_where_it_was, padded_ip4_in_ip4, padded_bare_header, DECAP_IP4_IN_IP4),

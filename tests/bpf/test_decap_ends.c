@@ -6,57 +6,6 @@
 #include "tests/support/decap_case.h"
 #include "tests/support/tap.h"
 
-static void gue(const struct decap_maps *maps)
-{
-	decap_case_set(maps, "gue-port=6080");
-}
-
-static void strict(const struct decap_maps *maps)
-{
-	gue(maps);
-	decap_case_set(maps, "strict=yes");
-}
-
-static void version2(struct packet *p)
-{
-	decap_start4(p);
-	decap_variant0(p, 0x80, IPPROTO_IPIP);
-	decap_finish4(p);
-}
-
-static void first_part(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.fragment = 0x2000;
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
-static void outer_options(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.options_len = 4;
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
-static void to_another_address(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.dst = "192.0.2.200";
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
 /* --- where tunnels end ----------------------------------------------------------------------- */
 
 static void prefix4(const struct decap_maps *maps)
@@ -138,19 +87,7 @@ static void serve_others(const struct decap_maps *maps)
 static void serve_others_strictly(const struct decap_maps *maps)
 {
 	serve_others(maps);
-	strict(maps);
-}
-
-static void ip4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	decap_finish4(p);
-}
-
-static void ip6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	decap_finish6(p);
+	decap_case_strict(maps);
 }
 
 static void ip6_called_ip4_in_ip4(struct packet *p)
@@ -179,7 +116,7 @@ static void id_100(const struct decap_maps *maps)
 static void id_100_in_gue(const struct decap_maps *maps)
 {
 	id_100(maps);
-	gue(maps);
+	decap_case_gue(maps);
 }
 
 static void id_100_of_another_option(const struct decap_maps *maps)
@@ -291,22 +228,25 @@ static const struct decap_case cases[] = {
 	LEFT(does_not_find_ip4_in_all_of_ip6, to_next_of_prefix4, DECAP_NOT_LOCAL, all_of_ip6),
 	LEFT(does_not_find_ip6_in_all_of_ip4, to_next_of_prefix6, DECAP_NOT_LOCAL, all_of_ip4),
 
-	CASE(takes_out_ip4_that_is_served, ip4_in_ip4, decap_plain4, DECAP_IP4_IN_IP4, NULL,
+	CASE(takes_out_ip4_that_is_served, decap_ip4_in_ip4, decap_plain4, DECAP_IP4_IN_IP4, NULL,
 	     serve_both),
-	CASE(takes_out_ip6_that_is_served, ip6_in_ip6, decap_plain6, DECAP_IP6_IN_IP6, NULL,
+	CASE(takes_out_ip6_that_is_served, decap_ip6_in_ip6, decap_plain6, DECAP_IP6_IN_IP6, NULL,
 	     serve_both),
-	LEFT(leaves_ip4_that_is_not_served, ip4_in_ip4, DECAP_NOT_SERVED, serve_others),
-	LEFT(leaves_ip6_that_is_not_served, ip6_in_ip6, DECAP_NOT_SERVED, serve_others),
-	LEFT(drops_ip4_that_is_not_served, ip4_in_ip4, DECAP_STRICT_NOT_SERVED,
+	LEFT(leaves_ip4_that_is_not_served, decap_ip4_in_ip4, DECAP_NOT_SERVED, serve_others),
+	LEFT(leaves_ip6_that_is_not_served, decap_ip6_in_ip6, DECAP_NOT_SERVED, serve_others),
+	LEFT(drops_ip4_that_is_not_served, decap_ip4_in_ip4, DECAP_STRICT_NOT_SERVED,
 	     serve_others_strictly),
-	LEFT(drops_a_bad_inner_packet, ip6_called_ip4_in_ip4, DECAP_STRICT_BAD_INNER, strict),
-	LEFT(drops_a_part_of_a_tunnel, first_part, DECAP_STRICT_FRAGMENT, strict),
-	LEFT(drops_options, outer_options, DECAP_STRICT_OPTIONS, strict),
-	LEFT(drops_a_tunnel_in_a_tunnel, nested, DECAP_STRICT_NESTED, strict),
-	LEFT(drops_bad_gue, version2, DECAP_STRICT_BAD_GUE, strict),
-	LEFT(leaves_what_is_not_local_where_strict, to_another_address, DECAP_NOT_LOCAL, strict),
-	CASE(takes_out_what_is_good_where_strict, ip4_in_ip4, decap_plain4, DECAP_IP4_IN_IP4, NULL,
-	     strict),
+	LEFT(drops_a_bad_inner_packet, ip6_called_ip4_in_ip4, DECAP_STRICT_BAD_INNER,
+	     decap_case_strict),
+	LEFT(drops_a_part_of_a_tunnel, decap_gue_first_part, DECAP_STRICT_FRAGMENT,
+	     decap_case_strict),
+	LEFT(drops_options, decap_gue_options, DECAP_STRICT_OPTIONS, decap_case_strict),
+	LEFT(drops_a_tunnel_in_a_tunnel, nested, DECAP_STRICT_NESTED, decap_case_strict),
+	LEFT(drops_bad_gue, decap_gue_version2, DECAP_STRICT_BAD_GUE, decap_case_strict),
+	LEFT(leaves_what_is_not_local_where_strict, decap_gue_elsewhere, DECAP_NOT_LOCAL,
+	     decap_case_strict),
+	CASE(takes_out_what_is_good_where_strict, decap_ip4_in_ip4, decap_plain4, DECAP_IP4_IN_IP4,
+	     NULL, decap_case_strict),
 
 	CASE(knows_its_own_id, own_id, plain_own_id, DECAP_IP4_IN_IP4, NULL, id_100,
 	     DECAP_SERVER_ID),

@@ -7,32 +7,7 @@
 #include "tests/support/decap_case.h"
 #include "tests/support/tap.h"
 
-static void gue(const struct decap_maps *maps)
-{
-	decap_case_set(maps, "gue-port=6080");
-}
-
-static void strict(const struct decap_maps *maps)
-{
-	gue(maps);
-	decap_case_set(maps, "strict=yes");
-}
-
 /* --- GUE ------------------------------------------------------------------------------------- */
-
-static void gue4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	decap_variant1(p);
-	decap_finish4(p);
-}
-
-static void gue6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	decap_variant1(p);
-	decap_finish6(p);
-}
 
 static void gue4_in_ip6(struct packet *p)
 {
@@ -76,25 +51,18 @@ static void much_extended6_in_ip4(struct packet *p)
 	decap_finish4(p);
 }
 
-static void tag_twice(struct packet *p)
-{
-	packet_vlan(p, 0x2064, 0x8100);
-	packet_vlan(p, 200, 0x88a8);
-	packet_eth(p);
-}
-
 static void tagged_gue6_in_ip4(struct packet *p)
 {
 	decap_start6(p);
 	decap_variant0(p, 1, IPPROTO_IPV6);
 	packet_ip4(p, &decap_outer4);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void tagged_plain6(struct packet *p)
 {
 	decap_start6(p);
-	tag_twice(p);
+	decap_tag_twice(p);
 }
 
 static void control_message(struct packet *p)
@@ -108,13 +76,6 @@ static void another_protocol(struct packet *p)
 {
 	packet_start(p, "neither IPv4 nor IPv6", 21);
 	decap_variant0(p, 0, IPPROTO_GRE);
-	decap_finish4(p);
-}
-
-static void version2(struct packet *p)
-{
-	decap_start4(p);
-	decap_variant0(p, 0x80, IPPROTO_IPIP);
 	decap_finish4(p);
 }
 
@@ -188,48 +149,12 @@ static void another_port(struct packet *p)
 	decap_finish4(p);
 }
 
-static void to_another_address(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.dst = "192.0.2.200";
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
-static void first_part(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.fragment = 0x2000;
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
 static void later_part(struct packet *p)
 {
 	struct packet_ip4 outer = decap_outer4;
 
 	outer.fragment = 5;
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
-}
-
-static void outer_options(struct packet *p)
-{
-	struct packet_ip4 outer = decap_outer4;
-
-	outer.options_len = 4;
-	decap_start4(p);
-	decap_variant1(p);
-	packet_ip4(p, &outer);
-	packet_eth(p);
+	decap_gue_in(p, &outer);
 }
 
 static void tunnel_in_gue(struct packet *p)
@@ -285,43 +210,50 @@ static void congested_plain(struct packet *p)
 #define LEFT(sentence, build, reason, ...) CASE(sentence, build, NULL, reason, NULL, __VA_ARGS__)
 
 static const struct decap_case cases[] = {
-	CASE(takes_ip4_out_of_gue, gue4_in_ip4, decap_plain4, DECAP_GUE4_IN_IP4, NULL, gue),
-	CASE(takes_ip6_out_of_gue, gue6_in_ip6, decap_plain6, DECAP_GUE6_IN_IP6, NULL, gue),
+	CASE(takes_ip4_out_of_gue, decap_gue4_in_ip4, decap_plain4, DECAP_GUE4_IN_IP4, NULL,
+	     decap_case_gue),
+	CASE(takes_ip6_out_of_gue, decap_gue6_in_ip6, decap_plain6, DECAP_GUE6_IN_IP6, NULL,
+	     decap_case_gue),
 	CASE(takes_ip4_out_of_gue_over_ip6, gue4_in_ip6, decap_plain4, DECAP_GUE4_IN_IP6, NULL,
-	     gue),
+	     decap_case_gue),
 	CASE(takes_ip6_out_of_gue_over_ip4, gue6_in_ip4, decap_plain6, DECAP_GUE6_IN_IP4, NULL,
-	     gue),
+	     decap_case_gue),
 	CASE(takes_ip4_out_from_behind_a_header, header4_in_ip4, decap_plain4, DECAP_GUE4_IN_IP4,
-	     NULL, gue),
+	     NULL, decap_case_gue),
 	CASE(takes_ip6_out_from_behind_a_header, header6_in_ip6, decap_plain6, DECAP_GUE6_IN_IP6,
-	     NULL, gue),
-	CASE(looks_behind_extensions, extended4_in_ip6, decap_plain4, DECAP_GUE4_IN_IP6, NULL, gue),
+	     NULL, decap_case_gue),
+	CASE(looks_behind_extensions, extended4_in_ip6, decap_plain4, DECAP_GUE4_IN_IP6, NULL,
+	     decap_case_gue),
 	CASE(looks_behind_as_many_extensions_as_there_can_be, much_extended6_in_ip4, decap_plain6,
-	     DECAP_GUE6_IN_IP4, NULL, gue),
+	     DECAP_GUE6_IN_IP4, NULL, decap_case_gue),
 	CASE(keeps_the_tags_of_gue, tagged_gue6_in_ip4, tagged_plain6, DECAP_GUE6_IN_IP4, NULL,
-	     gue),
+	     decap_case_gue),
 	CASE(hands_congestion_of_gue_on, congested_gue, congested_plain, DECAP_GUE6_IN_IP4, NULL,
-	     gue),
-	CASE(takes_gue_out_of_a_tunnel, gue_in_tunnel, plain_gue, DECAP_IP4_IN_IP4, NULL, gue),
-	LEFT(leaves_control_messages, control_message, DECAP_GUE_CONTROL, gue),
-	LEFT(leaves_control_messages_where_strict, control_message, DECAP_GUE_CONTROL, strict),
-	LEFT(leaves_gue_of_other_protocols, another_protocol, DECAP_BAD_GUE, gue),
-	LEFT(leaves_gue_of_another_version, version2, DECAP_BAD_GUE, gue),
-	LEFT(leaves_gue_of_no_ip_version, version1_of_ip5, DECAP_BAD_GUE, gue),
-	LEFT(leaves_extensions_beyond_the_datagram, header_beyond_the_datagram, DECAP_BAD_GUE, gue),
-	LEFT(leaves_an_empty_datagram, empty_datagram, DECAP_BAD_GUE, gue),
-	LEFT(leaves_a_datagram_beyond_the_packet, datagram_beyond_the_packet, DECAP_BAD_GUE, gue),
-	LEFT(leaves_a_datagram_of_no_length, datagram_of_no_length, DECAP_BAD_GUE, gue),
+	     decap_case_gue),
+	CASE(takes_gue_out_of_a_tunnel, gue_in_tunnel, plain_gue, DECAP_IP4_IN_IP4, NULL,
+	     decap_case_gue),
+	LEFT(leaves_control_messages, control_message, DECAP_GUE_CONTROL, decap_case_gue),
+	LEFT(leaves_control_messages_where_strict, control_message, DECAP_GUE_CONTROL,
+	     decap_case_strict),
+	LEFT(leaves_gue_of_other_protocols, another_protocol, DECAP_BAD_GUE, decap_case_gue),
+	LEFT(leaves_gue_of_another_version, decap_gue_version2, DECAP_BAD_GUE, decap_case_gue),
+	LEFT(leaves_gue_of_no_ip_version, version1_of_ip5, DECAP_BAD_GUE, decap_case_gue),
+	LEFT(leaves_extensions_beyond_the_datagram, header_beyond_the_datagram, DECAP_BAD_GUE,
+	     decap_case_gue),
+	LEFT(leaves_an_empty_datagram, empty_datagram, DECAP_BAD_GUE, decap_case_gue),
+	LEFT(leaves_a_datagram_beyond_the_packet, datagram_beyond_the_packet, DECAP_BAD_GUE,
+	     decap_case_gue),
+	LEFT(leaves_a_datagram_of_no_length, datagram_of_no_length, DECAP_BAD_GUE, decap_case_gue),
 	LEFT(leaves_an_inner_packet_beyond_the_datagram, inner_beyond_the_datagram, DECAP_BAD_INNER,
-	     gue),
-	LEFT(leaves_gue_of_ip6_that_is_called_ip4, ip6_called_ip4, DECAP_BAD_INNER, gue),
-	LEFT(does_not_count_udp_to_other_ports, another_port, DECAP_UNCOUNTED, gue),
-	LEFT(does_not_count_gue_where_there_is_no_port, gue4_in_ip4, DECAP_UNCOUNTED, NULL),
-	LEFT(leaves_gue_to_another_address, to_another_address, DECAP_NOT_LOCAL, gue),
-	LEFT(leaves_a_first_part_of_gue, first_part, DECAP_FRAGMENT, gue),
-	LEFT(does_not_know_a_later_part_of_gue, later_part, DECAP_UNCOUNTED, gue),
-	LEFT(leaves_gue_behind_options, outer_options, DECAP_OPTIONS, gue),
-	LEFT(leaves_a_tunnel_in_gue, tunnel_in_gue, DECAP_NESTED, gue),
+	     decap_case_gue),
+	LEFT(leaves_gue_of_ip6_that_is_called_ip4, ip6_called_ip4, DECAP_BAD_INNER, decap_case_gue),
+	LEFT(does_not_count_udp_to_other_ports, another_port, DECAP_UNCOUNTED, decap_case_gue),
+	LEFT(does_not_count_gue_where_there_is_no_port, decap_gue4_in_ip4, DECAP_UNCOUNTED, NULL),
+	LEFT(leaves_gue_to_another_address, decap_gue_elsewhere, DECAP_NOT_LOCAL, decap_case_gue),
+	LEFT(leaves_a_first_part_of_gue, decap_gue_first_part, DECAP_FRAGMENT, decap_case_gue),
+	LEFT(does_not_know_a_later_part_of_gue, later_part, DECAP_UNCOUNTED, decap_case_gue),
+	LEFT(leaves_gue_behind_options, decap_gue_options, DECAP_OPTIONS, decap_case_gue),
+	LEFT(leaves_a_tunnel_in_gue, tunnel_in_gue, DECAP_NESTED, decap_case_gue),
 };
 
 int main(void)

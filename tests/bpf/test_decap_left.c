@@ -7,35 +7,11 @@
 
 #define ETH_LEN 14
 
-static void plain4(struct packet *p)
-{
-	decap_start4(p);
-	packet_eth(p);
-}
-
-static void plain6(struct packet *p)
-{
-	decap_start6(p);
-	packet_eth(p);
-}
-
 static void gre(struct packet *p)
 {
 	packet_start(p, "\0\0\x08\0tunnel of another kind", 26);
 	p->proto = IPPROTO_GRE;
 	decap_finish4(p);
-}
-
-static void tunnel4(struct packet *p)
-{
-	decap_start4(p);
-	decap_finish4(p);
-}
-
-static void tunnel6(struct packet *p)
-{
-	decap_start6(p);
-	decap_finish6(p);
 }
 
 static void arp(struct packet *p)
@@ -79,19 +55,19 @@ static void not_local_but_like_it(struct packet *p)
 
 static void cut_outer4(struct packet *p)
 {
-	tunnel4(p);
+	decap_ip4_in_ip4(p);
 	packet_cut(p, ETH_LEN + 12);
 }
 
 static void short_outer4(struct packet *p)
 {
-	tunnel4(p);
+	decap_ip4_in_ip4(p);
 	packet_cut(p, p->len - 1);
 }
 
 static void short_outer6(struct packet *p)
 {
-	tunnel6(p);
+	decap_ip6_in_ip6(p);
 	packet_cut(p, p->len - 1);
 }
 
@@ -258,8 +234,8 @@ static void nested_behind_options(struct packet *p)
 static const struct decap_config no_parts = { .drop_fragments = true };
 
 static const struct decap_case cases[] = {
-	CASE(does_not_count_ip4_without_a_tunnel, plain4, NULL, DECAP_UNCOUNTED),
-	CASE(does_not_count_ip6_without_a_tunnel, plain6, NULL, DECAP_UNCOUNTED),
+	CASE(does_not_count_ip4_without_a_tunnel, decap_plain4, NULL, DECAP_UNCOUNTED),
+	CASE(does_not_count_ip6_without_a_tunnel, decap_plain6, NULL, DECAP_UNCOUNTED),
 	CASE(does_not_count_other_tunnels, gre, NULL, DECAP_UNCOUNTED),
 	CASE(does_not_count_arp, arp, NULL, DECAP_UNCOUNTED),
 	CASE(does_not_look_behind_three_tags, three_tags, NULL, DECAP_UNCOUNTED),
@@ -277,7 +253,7 @@ static const struct decap_case cases[] = {
 	CASE(drops_a_last_fragment_if_told, last_fragment4, NULL, DECAP_PART, &no_parts),
 	CASE(drops_an_ip6_fragment_if_told, last_fragment6, NULL, DECAP_PART, &no_parts),
 	CASE(drops_a_fragment_of_no_tunnel_if_told, plain_fragment4, NULL, DECAP_PART, &no_parts),
-	CASE(drops_nothing_but_fragments_if_told, plain4, NULL, DECAP_UNCOUNTED, &no_parts),
+	CASE(drops_nothing_but_fragments_if_told, decap_plain4, NULL, DECAP_UNCOUNTED, &no_parts),
 	CASE(leaves_a_fragment_of_no_tunnel, plain_fragment4, NULL, DECAP_UNCOUNTED),
 	CASE(leaves_outer_ip4_options, outer_options4, NULL, DECAP_OPTIONS),
 	CASE(leaves_outer_hop_by_hop_options, outer_hop_by_hop6, NULL, DECAP_OPTIONS),

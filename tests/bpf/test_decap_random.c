@@ -16,13 +16,13 @@
 
 #include "programs/shared/counts.h"
 #include "tests/support/decap_case.h"
+#include "tests/support/draw.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
 #define PACKETS 20000
 #define ALL_PACKETS 1000000 /* make test-all */
 #define VM_PACKETS 4000
-#define SEED 20261121
 #define GUE_PORT 6080
 
 struct side {
@@ -34,15 +34,11 @@ struct side {
 	__u64 noted;
 };
 
-static __u64 state = SEED;
+static uint64_t state;
 
-/* xorshift64*: the same packets in every run. */
 static __u32 draw(__u32 below)
 {
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (__u32)((state * 2685821657736338717ULL) >> 33) % below;
+	return draw_below(&state, below);
 }
 
 static bool one_in(__u32 n)
@@ -285,14 +281,12 @@ static void assert_met(const struct side *side)
 
 static void xdp_and_tc_do_the_same(void **unused)
 {
-	const char *seed = getenv("SLOTD_SEED");
 	unsigned long count = packet_count(), i;
 	struct side xdp = {}, tc = {};
 	struct packet p;
 
 	(void)unused;
-	if (seed)
-		state = strtoull(seed, NULL, 10) | 1;
+	state = draw_seed(0);
 	open_side(&xdp, "bpf/decap.bpf.o", "decap");
 	open_side(&tc, "bpf/tc_decap.bpf.o", "tc_decap");
 	for (i = 0; i < count; i++) {

@@ -12,12 +12,12 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "tests/support/draw.h"
 #include "tests/support/lb_random.h"
 #include "tests/support/lb_scenario.h"
 #include "tests/support/tap.h"
 
 #define SCENARIO "tests/bpf/lb_random.scenario"
-#define SEED_DEFAULT 20261121
 #define ROWS_MAX (2 * LB_SETUP_VIPS)
 #define PACKETS_ALL 500000 /* with each of the two settings */
 #define PACKETS_SOME 40000
@@ -48,13 +48,6 @@ static struct place {
 	struct lb_scenario scenario;
 	int prog_fd;
 } place;
-
-static uint64_t get_seed(void)
-{
-	const char *seed = getenv("SLOTD_SEED");
-
-	return seed ? strtoull(seed, NULL, 0) : SEED_DEFAULT;
-}
 
 static unsigned int get_packets(void)
 {
@@ -170,7 +163,7 @@ static void run_packet(struct lb_random *random, const struct lb_setup_vip *vip,
 		print_bytes("packet", packet_bytes(&p), p.len);
 		print_bytes("found ", run.bytes, run.len);
 		fail_msg("%s (verdict %u, seed %llu)", wrong, run.verdict,
-			 (unsigned long long)get_seed());
+			 (unsigned long long)draw_told());
 	}
 	tally->verdicts[run.verdict]++;
 	tally->long_ones += run.verdict == XDP_TX && run.len > (size_t)ETH_LEN + place.config->mtu;
@@ -189,7 +182,7 @@ static const char *find_real(const struct lb_setup_vip *vip)
 static void run_row(void **state)
 {
 	const struct row *row = *state;
-	struct lb_random random = { .state = get_seed() + row->vip + row->config * 1000 };
+	struct lb_random random = { .state = draw_told() + row->vip + row->config * 1000 };
 	unsigned int i, packets = get_packets();
 	const struct lb_setup_vip *vip;
 	struct tally tally = {}, before, after;
@@ -243,7 +236,7 @@ int main(void)
 	count = add_rows(rows, 0, 0);
 	count = add_rows(rows, count, 1);
 	print_message("# %u packets each, seed %llu\n", get_packets(),
-		      (unsigned long long)get_seed());
+		      (unsigned long long)draw_told());
 	tap_add_table(&plan, run_row, rows, count, sizeof(*rows));
 	status = tap_run(&plan, "lb random", 1);
 	leave_place();

@@ -12,67 +12,6 @@
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
-const struct packet_ip4 decap_outer4 = { .src = "198.51.100.9", .dst = DECAP_LOCAL4 };
-const struct packet_ip6 decap_outer6 = { .src = "2001:db8:9::9", .dst = DECAP_LOCAL6 };
-const struct packet_ip4 decap_inner4 = { .src = "203.0.113.7", .dst = DECAP_LOCAL4, .ttl = 17 };
-const struct packet_ip6 decap_inner6 = { .src = "2001:db8:7::7", .dst = DECAP_LOCAL6 };
-
-void decap_start4(struct packet *p)
-{
-	packet_start(p, "hello", 5);
-	packet_tcp(p, 40000, 80, 2);
-	packet_ip4(p, &decap_inner4);
-}
-
-void decap_start6(struct packet *p)
-{
-	packet_start(p, "hello", 5);
-	packet_udp(p, 40000, 53);
-	packet_ip6(p, &decap_inner6);
-}
-
-void decap_finish4(struct packet *p)
-{
-	packet_ip4(p, &decap_outer4);
-	packet_eth(p);
-}
-
-void decap_finish6(struct packet *p)
-{
-	packet_ip6(p, &decap_outer6);
-	packet_eth(p);
-}
-
-void decap_plain4(struct packet *p)
-{
-	decap_start4(p);
-	packet_eth(p);
-}
-
-void decap_plain6(struct packet *p)
-{
-	decap_start6(p);
-	packet_eth(p);
-}
-
-void decap_variant1(struct packet *p)
-{
-	packet_udp(p, 50000, DECAP_GUE_PORT);
-}
-
-void decap_variant0(struct packet *p, uint8_t first, uint8_t proto)
-{
-	size_t words = first & 0x1f;
-	unsigned char *gue;
-
-	memset(packet_push(p, words * 4), 0xee, words * 4);
-	gue = packet_push(p, 4);
-	gue[0] = first;
-	gue[1] = proto;
-	gue[2] = words ? 0x80 : 0;
-	packet_udp(p, 50000, DECAP_GUE_PORT);
-}
-
 struct decap_maps decap_case_maps(struct bpf_object *object)
 {
 	return (struct decap_maps){
@@ -110,6 +49,17 @@ void decap_case_set(const struct decap_maps *maps, const char *text)
 	assert_int_equal(decap_control_get(maps, &why, &control), 0);
 	assert_int_equal(decap_control_parse(text, &why, &control), 0);
 	assert_int_equal(decap_control_set(maps, &control, &why), 0);
+}
+
+void decap_case_gue(const struct decap_maps *maps)
+{
+	decap_case_set(maps, "gue-port=6080");
+}
+
+void decap_case_strict(const struct decap_maps *maps)
+{
+	decap_case_gue(maps);
+	decap_case_set(maps, "strict=yes");
 }
 
 static void assert_counted(struct bpf_object *object, const struct decap_case *row, size_t bytes)

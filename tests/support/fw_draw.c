@@ -6,26 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/draw.h"
+
 #define TCP 6
 #define UDP 17
 #define ICMP 1
 #define ICMP6 58
 #define SCTP 132
 
-static uint32_t draw_number(struct fw_draw *draw)
-{
-	uint64_t x = draw->seed;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	draw->seed = x;
-	return (uint32_t)(x >> 24);
-}
-
 uint32_t fw_draw_below(struct fw_draw *draw, uint32_t below)
 {
-	return draw_number(draw) % below;
+	return draw_below(&draw->seed, below);
 }
 
 static bool is_one_of(struct fw_draw *draw, uint32_t count)
@@ -42,7 +33,7 @@ static void put16(uint8_t *at, size_t value)
 static void fill(struct fw_draw *draw, uint8_t *at, size_t len)
 {
 	while (len--)
-		*at++ = (uint8_t)draw_number(draw);
+		*at++ = (uint8_t)draw_number(&draw->seed);
 }
 
 /* Few networks, so that rules lie in one another. */
@@ -98,7 +89,7 @@ static void draw_transport(struct fw_draw *draw, struct fw_reference_rule *rule)
 	}
 	if (rule->proto == TCP && is_one_of(draw, 3)) {
 		rule->flags_mask = (uint8_t)(1 + fw_draw_below(draw, 255));
-		rule->flags = (uint8_t)(draw_number(draw) & rule->flags_mask);
+		rule->flags = (uint8_t)(draw_number(&draw->seed) & rule->flags_mask);
 	}
 	if (rule->proto == ICMP || rule->proto == ICMP6) {
 		rule->icmp_type = is_one_of(draw, 4) ? -1 :
@@ -297,7 +288,7 @@ static uint8_t *put_address(struct fw_draw *draw, uint8_t *at,
 static uint16_t draw_port(struct fw_draw *draw, const struct fw_reference_ports *ports)
 {
 	if (ports->lo < 0 || is_one_of(draw, 12))
-		return (uint16_t)draw_number(draw);
+		return (uint16_t)draw_number(&draw->seed);
 	switch (fw_draw_below(draw, 8)) {
 	case 0:
 		return (uint16_t)(ports->lo - 1);
@@ -433,7 +424,7 @@ static size_t spoil(struct fw_draw *draw, uint8_t *frame, size_t len)
 	/* Headers are at the beginning, and most that can go wrong with them. */
 	while (changes--)
 		frame[12 + fw_draw_below(draw, len < 100 ? (uint32_t)len - 12 : 88)] =
-			(uint8_t)draw_number(draw);
+			(uint8_t)draw_number(&draw->seed);
 	if (!is_one_of(draw, 3))
 		len = 14 + fw_draw_below(draw, (uint32_t)len - 13);
 	if (is_one_of(draw, 8)) {

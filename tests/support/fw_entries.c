@@ -5,36 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/draw.h"
+
 /* 2001:db8::/32 in front, as the upper half of the first word. */
 #define PREFIX6 0x20010db8ULL
 
 __u32 fw_entries_draw(struct fw_entries *entries)
 {
-	__u64 x = entries->seed;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	entries->seed = x;
-	return (__u32)(x >> 24);
-}
-
-static __u32 draw_below(struct fw_entries *entries, __u32 bound)
-{
-	return fw_entries_draw(entries) % bound;
+	return draw_number(&entries->seed);
 }
 
 /* Half of an address of IPv4's size: a network of some, and anything in it. */
 static struct fw_bits draw_prefix(struct fw_entries *entries)
 {
-	__u32 network = draw_below(entries, entries->networks) * 2654435761U;
-	__u32 kind = draw_below(entries, 100), len, mask;
+	__u32 network = draw_below(&entries->seed, entries->networks) * 2654435761U;
+	__u32 kind = draw_below(&entries->seed, 100), len, mask;
 
 	len = kind < 40 ? 32 :
 	      kind < 70 ? 24 :
-	      kind < 85 ? 16 + draw_below(entries, 8) :
-	      kind < 95 ? 25 + draw_below(entries, 7) :
-			  8 + draw_below(entries, 8);
+	      kind < 85 ? 16 + draw_below(&entries->seed, 8) :
+	      kind < 95 ? 25 + draw_below(&entries->seed, 7) :
+			  8 + draw_below(&entries->seed, 8);
 	mask = ~0U << (32 - len);
 	return (struct fw_bits){
 		.value = (network ^ (fw_entries_draw(entries) & 0xffff)) & mask,
@@ -54,7 +45,7 @@ static void set_address(struct fw_entries *entries, struct fw_entry *entry, bool
 	word = &entry->bits[is_source ? 1 : 3];
 	word->value = PREFIX6 << 32 | prefix.value;
 	word->mask = ~0ULL << 32 | prefix.mask;
-	if ((prefix.mask & 1) && draw_below(entries, 2)) {
+	if ((prefix.mask & 1) && draw_below(&entries->seed, 2)) {
 		word[1].mask = ~0ULL;
 		word[1].value = fw_entries_draw(entries);
 	}
@@ -64,7 +55,7 @@ static void draw_ports(struct fw_entries *entries, __u16 *lo, __u16 *span)
 {
 	static const __u16 known[] = { 22,  25,	  53,	80,   110,  123,  143, 443,
 				       993, 3306, 5432, 8080, 6379, 9090, 389, 636 };
-	__u32 kind = draw_below(entries, 100);
+	__u32 kind = draw_below(&entries->seed, 100);
 
 	*lo = 0;
 	*span = 65535;
@@ -72,15 +63,15 @@ static void draw_ports(struct fw_entries *entries, __u16 *lo, __u16 *span)
 		return;
 	*span = 0;
 	if (kind < 75) {
-		*lo = known[draw_below(entries, 16)];
+		*lo = known[draw_below(&entries->seed, 16)];
 	} else if (kind < 85) {
-		*lo = (__u16)(1 + draw_below(entries, 65535));
+		*lo = (__u16)(1 + draw_below(&entries->seed, 65535));
 	} else if (kind < 90) {
 		*lo = 1024;
 		*span = 65535 - 1024;
 	} else {
-		*lo = (__u16)draw_below(entries, 60000);
-		*span = (__u16)draw_below(entries, 2000);
+		*lo = (__u16)draw_below(&entries->seed, 60000);
+		*span = (__u16)draw_below(&entries->seed, 2000);
 	}
 }
 
@@ -92,7 +83,7 @@ static void set_proto(struct fw_entry *entry, __u8 proto)
 
 static void set_transport(struct fw_entries *entries, struct fw_entry *entry, bool has_address)
 {
-	__u32 kind = draw_below(entries, 100);
+	__u32 kind = draw_below(&entries->seed, 100);
 
 	if (kind >= 85 && has_address) {
 		if (kind < 90)
@@ -101,11 +92,11 @@ static void set_transport(struct fw_entries *entries, struct fw_entry *entry, bo
 	}
 	set_proto(entry, kind < 60 ? IPPROTO_TCP : IPPROTO_UDP);
 	draw_ports(entries, &entry->ports.dport_lo, &entry->ports.dport_span);
-	if (!draw_below(entries, 10))
+	if (!draw_below(&entries->seed, 10))
 		draw_ports(entries, &entry->ports.sport_lo, &entry->ports.sport_span);
 	/* A rule for everything would leave nothing to those behind it. */
 	if (!has_address && entry->ports.dport_span == 65535) {
-		entry->ports.dport_lo = (__u16)(1 + draw_below(entries, 65535));
+		entry->ports.dport_lo = (__u16)(1 + draw_below(&entries->seed, 65535));
 		entry->ports.dport_span = 0;
 	}
 	entry->bits[0].value |= 1ULL << FW_PORTS_SHIFT;
@@ -126,12 +117,12 @@ void fw_entries_make(struct fw_entries *entries, size_t count)
 	entries->count = count;
 	for (i = 0; i < count; i++) {
 		struct fw_entry *entry = &entries->items[i];
-		__u32 kind = draw_below(entries, 100);
+		__u32 kind = draw_below(&entries->seed, 100);
 		bool has_source = kind < 40 || (kind >= 70 && kind < 90),
 		     has_destination = kind < 70;
 
 		entry->rule = (__u32)i;
-		entry->answer = draw_below(entries, 2) ? FW_ACCEPT : FW_DROP;
+		entry->answer = draw_below(&entries->seed, 2) ? FW_ACCEPT : FW_DROP;
 		entry->ports = (struct fw_ports){ .dport_span = 65535, .sport_span = 65535 };
 		if (has_source)
 			set_address(entries, entry, true);
@@ -149,9 +140,11 @@ void fw_entries_free(struct fw_entries *entries)
 
 static __u64 draw_port(struct fw_entries *entries, __u16 lo, __u16 span)
 {
-	__u32 kind = draw_below(entries, 4);
+	__u32 kind = draw_below(&entries->seed, 4);
 
-	return (__u16)(lo + (kind == 0 ? 0 : kind == 1 ? span : draw_below(entries, span + 1U)));
+	return (__u16)(lo + (kind == 0 ? 0 :
+			     kind == 1 ? span :
+					 draw_below(&entries->seed, span + 1U)));
 }
 
 void fw_entries_key(struct fw_entries *entries, const struct fw_entry *entry, bool is_match,
@@ -169,7 +162,8 @@ void fw_entries_key(struct fw_entries *entries, const struct fw_entry *entry, bo
 	key[0] |= draw_port(entries, ports->dport_lo, ports->dport_span) << FW_DPORT_SHIFT;
 	key[0] |= draw_port(entries, ports->sport_lo, ports->sport_span) << FW_SPORT_SHIFT;
 	if (!is_match)
-		key[draw_below(entries, entries->words)] ^= 1ULL << draw_below(entries, 64);
+		key[draw_below(&entries->seed, entries->words)] ^=
+			1ULL << draw_below(&entries->seed, 64);
 }
 
 long fw_entries_find(const struct fw_entries *entries, const __u64 *key)

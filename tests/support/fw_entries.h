@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "programs/firewall/fw_forest.h"
 
 struct fw_entries {
-	__u64 seed;	    /* not 0; changes with every number drawn */
+	uint64_t seed;	    /* not 0; changes with every number drawn */
 	unsigned int words; /* of keys: FW_WORDS4 or FW_WORDS6 */
 	__u32 networks;	    /* that prefixes lie in; the fewer, the more rules overlap */
 	struct fw_entry *items;

@@ -7,20 +7,20 @@
 
 #include "programs/firewall/fw_compile.h"
 #include "programs/firewall/rules/fw_trace.h"
+#include "tests/support/draw.h"
 #include "tests/support/tap.h"
 
 #define RULESETS 60
 #define RULES 40
 #define PACKETS 500
 
-static __u64 seed = 88172645463325252ULL;
+static uint64_t seed;
 
 static __u32 draw(__u32 below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (__u32)(seed >> 32) % below;
+	if (!seed)
+		seed = draw_seed(0);
+	return draw_below(&seed, below);
 }
 
 /* Few values of each kind, so that rules overlap and packets meet them. */
