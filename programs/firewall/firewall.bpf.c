@@ -167,18 +167,16 @@ static __always_inline bool pass_guard(const struct fw_head *head, const struct 
 
 static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
 {
-	__u32 zero = 0, *load = bpf_map_lookup_elem(&fw_active, &zero), active, bank;
+	__u32 zero = 0, load;
+	struct fw_rulesets *rulesets = bpf_map_lookup_elem(&fw_rulesets, &zero);
 	enum firewall_counter reason;
 	struct fw_head *head;
 	struct fw_found found;
 
-	if (!load)
+	if (!rulesets)
 		return FIREWALL_DENY_DEFAULT;
-	active = *load;
-	bank = active & (FW_BANKS - 1);
-	head = bpf_map_lookup_elem(&fw_heads, &bank);
-	if (!head)
-		return FIREWALL_DENY_DEFAULT;
+	load = *(volatile __u32 *)&rulesets->loads;
+	head = &rulesets->banks[load & (FW_BANKS - 1)];
 	forget_ways(judged);
 	judged->key.words[0] |= get_interface(head, ctx->ingress_ifindex);
 	judged->key.words[0] = forget_word(judged->key.words[0]);
@@ -187,11 +185,11 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 		reason = judge_default(judged, head->policy);
 	} else {
 		count_hit(head, found.rule, judged->len);
-		reason = refine(ctx, judged, active, &found);
+		reason = refine(ctx, judged, load, &found);
 	}
 	/* What the host asked for is no flood. */
 	if (reason < FIREWALL_FIRST_DROP && reason != FIREWALL_ALLOW_REPLY && head->guard_count &&
-	    !pass_guard(head, judged, active))
+	    !pass_guard(head, judged, load))
 		reason = FIREWALL_DENY_LIMIT;
 	return reason;
 }

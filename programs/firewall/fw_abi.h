@@ -2,10 +2,10 @@
 /*
  * A compiled ruleset, as the firewall's BPF side and its control plane agree on it.
  *
- * Contract: user space compiles a ruleset into the bank that fw_active does not
- * name and then names it; the program reads the bank that is named and nothing of
- * the other. fw_active counts the rulesets that were loaded; its lowest bit is the
- * bank. Version rule: as in firewall_abi.h.
+ * Contract: user space compiles a ruleset into the bank that is not in force, and then
+ * raises the number of rulesets that were loaded, whose lowest bit is the bank in
+ * force; the program reads that bank and nothing of the other. Version rule: as in
+ * firewall_abi.h.
  *
  * A ruleset is a forest for each family. A tree's inner node cuts: some bits of
  * the packet's key choose the child. Its leaves are short lists of matches, in the
@@ -17,8 +17,7 @@
 
 #include <linux/types.h>
 
-#define FW_ACTIVE_NAME "fw_active"
-#define FW_HEADS_NAME "fw_heads"
+#define FW_RULESETS_NAME "fw_rulesets"
 #define FW_NODES_NAME "fw_nodes"
 #define FW_ITEMS_NAME "fw_items"
 #define FW_MATCHES4_NAME "fw_matches4"
@@ -148,7 +147,7 @@ struct fw_action {
 struct fw_source_key {
 	__u64 addr[2]; /* as in the packet's key, cut to the prefix; IPv4: the first alone */
 	__u32 bucket;  /* index of fw_actions */
-	__u32 load;    /* fw_active: buckets of a ruleset from before mean nothing */
+	__u32 load;    /* number of the ruleset: buckets of a ruleset from before mean nothing */
 };
 
 #define FW_SAMPLE_BYTES 128
@@ -162,7 +161,7 @@ struct fw_sample {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 rule;
 	__u32 len;    /* of the packet */
-	__u32 load;   /* fw_active: which ruleset's rule */
+	__u32 load;   /* number of the ruleset */
 	__u32 caught; /* bytes that are here */
 	__u8 bytes[FW_SAMPLE_BYTES];
 	__u64 again; /* number, written last */
@@ -208,6 +207,13 @@ struct fw_head {
 	__u32 text_size;		     /* of the text itself */
 	__u32 pad;
 	__u64 loaded_s; /* CLOCK_REALTIME */
+};
+
+/* The one element of fw_rulesets. */
+struct fw_rulesets {
+	__u32 loads; /* rulesets loaded so far: the number of the latest, which is in force */
+	__u32 pad;
+	struct fw_head banks[FW_BANKS];
 };
 
 struct fw_text_chunk {

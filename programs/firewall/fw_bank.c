@@ -28,11 +28,10 @@ static __u32 get_first(const struct writer *w, enum fw_map map)
 }
 
 static const char *const names[FW_MAP_COUNT] = {
-	[FW_MAP_ACTIVE] = FW_ACTIVE_NAME,     [FW_MAP_HEADS] = FW_HEADS_NAME,
-	[FW_MAP_NODES] = FW_NODES_NAME,	      [FW_MAP_ITEMS] = FW_ITEMS_NAME,
-	[FW_MAP_MATCHES4] = FW_MATCHES4_NAME, [FW_MAP_MATCHES6] = FW_MATCHES6_NAME,
-	[FW_MAP_ACTIONS] = FW_ACTIONS_NAME,   [FW_MAP_HITS] = FW_HITS_NAME,
-	[FW_MAP_TEXT] = FW_TEXT_NAME,
+	[FW_MAP_RULESETS] = FW_RULESETS_NAME, [FW_MAP_NODES] = FW_NODES_NAME,
+	[FW_MAP_ITEMS] = FW_ITEMS_NAME,	      [FW_MAP_MATCHES4] = FW_MATCHES4_NAME,
+	[FW_MAP_MATCHES6] = FW_MATCHES6_NAME, [FW_MAP_ACTIONS] = FW_ACTIONS_NAME,
+	[FW_MAP_HITS] = FW_HITS_NAME,	      [FW_MAP_TEXT] = FW_TEXT_NAME,
 };
 
 static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
@@ -159,7 +158,9 @@ static void set_forest_head(const struct fw_forest *forest, __u32 node,
 		ret_head->trees[i].root += node;
 }
 
-static int write_bank(const struct writer *w, const struct fw_compiled *compiled)
+/* All of a ruleset but its head, which becomes @ret_head. */
+static int write_bank(const struct writer *w, const struct fw_compiled *compiled,
+		      struct fw_head *ret_head)
 {
 	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
 	__u32 node4 = get_first(w, FW_MAP_NODES), item4 = get_first(w, FW_MAP_ITEMS);
@@ -190,7 +191,18 @@ static int write_bank(const struct writer *w, const struct fw_compiled *compiled
 	if (!err)
 		err = write_text(w, compiled);
 	if (!err)
-		err = write_elements(w, FW_MAP_HEADS, w->bank, &head, 1, sizeof(head));
+		*ret_head = head;
+	return err;
+}
+
+/* In two steps: a packet that meets the number is to find the head. */
+static int swap_bank(const struct writer *w, struct fw_rulesets *rulesets)
+{
+	int err = write_elements(w, FW_MAP_RULESETS, 0, rulesets, 1, sizeof(*rulesets));
+
+	rulesets->loads++;
+	if (!err)
+		err = write_elements(w, FW_MAP_RULESETS, 0, rulesets, 1, sizeof(*rulesets));
 	return err;
 }
 
@@ -253,7 +265,8 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 {
 	_cleanup_free_ __u32 *keys = calloc(BATCH, sizeof(*keys));
 	struct writer w = { .fds = fds, .why = why, .keys = keys };
-	__u32 zero = 0, active;
+	struct fw_rulesets rulesets;
+	__u32 zero = 0;
 	int err;
 
 	if (!keys)
@@ -263,16 +276,13 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 		err = check_rooms(&w, compiled);
 	if (err)
 		return err;
-	err = bpf_map_lookup_elem(fds[FW_MAP_ACTIVE], &zero, &active);
+	err = bpf_map_lookup_elem(fds[FW_MAP_RULESETS], &zero, &rulesets);
 	if (err)
-		return slot_reason_set(why, err, "cannot read map '%s': %s", FW_ACTIVE_NAME,
+		return slot_reason_set(why, err, "cannot read map '%s': %s", FW_RULESETS_NAME,
 				       strerror(-err));
-	active++;
-	w.bank = active & (FW_BANKS - 1);
+	w.bank = (rulesets.loads + 1) & (FW_BANKS - 1);
 	/* Packets from before the last swap may still be in the bank that is written now. */
 	program_grace();
-	err = write_bank(&w, compiled);
-	if (!err)
-		err = write_elements(&w, FW_MAP_ACTIVE, 0, &active, 1, sizeof(active));
-	return err;
+	err = write_bank(&w, compiled, &rulesets.banks[w.bank]);
+	return err ? err : swap_bank(&w, &rulesets);
 }

@@ -6,8 +6,7 @@
 #include "programs/firewall/fw_forest.h"
 
 enum fw_map {
-	FW_MAP_ACTIVE,
-	FW_MAP_HEADS,
+	FW_MAP_RULESETS,
 	FW_MAP_NODES,
 	FW_MAP_ITEMS,
 	FW_MAP_MATCHES4,

@@ -16,9 +16,8 @@
 
 /* By enum fw_map; most have the size that the slot's settings gave them. */
 static const struct program_map maps[FW_MAP_COUNT] = {
-	[FW_MAP_ACTIVE] = { FW_ACTIVE_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32), 1 },
-	[FW_MAP_HEADS] = { FW_HEADS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct fw_head),
-			   FW_BANKS },
+	[FW_MAP_RULESETS] = { FW_RULESETS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			      sizeof(struct fw_rulesets), 1 },
 	[FW_MAP_NODES] = { FW_NODES_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct fw_node),
 			   0 },
 	[FW_MAP_ITEMS] = { FW_ITEMS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32), 0 },
@@ -157,7 +156,7 @@ static int get_text(const struct fw_store *store, const struct fw_loaded *loaded
 
 	if (head->text_len > FW_TEXT_SIZE_MAX || head->text_size > FW_TEXT_SIZE_MAX)
 		return slot_reason_set(why, -EBADMSG, "map '%s' is damaged; load rules again",
-				       FW_HEADS_NAME);
+				       FW_RULESETS_NAME);
 	chunks = calloc(count + 1, sizeof(*chunks));
 	if (!chunks)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
@@ -175,13 +174,13 @@ static int get_text(const struct fw_store *store, const struct fw_loaded *loaded
 int fw_store_get(const struct fw_store *store, struct slot_reason *why,
 		 struct fw_loaded *ret_loaded)
 {
+	struct fw_rulesets rulesets = {};
 	struct fw_loaded loaded = {};
 	int err;
 
-	err = read_element(store, FW_MAP_ACTIVE, 0, &loaded.bank, why);
-	loaded.bank &= FW_BANKS - 1;
-	if (!err)
-		err = read_element(store, FW_MAP_HEADS, loaded.bank, &loaded.head, why);
+	err = read_element(store, FW_MAP_RULESETS, 0, &rulesets, why);
+	loaded.bank = rulesets.loads & (FW_BANKS - 1);
+	loaded.head = rulesets.banks[loaded.bank];
 	if (!err && loaded.head.text_len)
 		err = get_text(store, &loaded, why, &loaded.text);
 	if (!err)

@@ -19,11 +19,11 @@ struct fw_store {
 
 #define FW_STORE_CLOSED                                                                            \
 	((struct fw_store){                                                                        \
-		.fds = { -1, -1, -1, -1, -1, -1, -1, -1, -1 },                                     \
+		.fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                                         \
 		.lock_fd = -1,                                                                     \
 	})
 
-_Static_assert(FW_MAP_COUNT == 9, "FW_STORE_CLOSED has one for each");
+_Static_assert(FW_MAP_COUNT == 8, "FW_STORE_CLOSED has one for each");
 
 /*
  * fw_store_open - open the maps pinned in @map_dir; for changes it waits until no other

@@ -80,7 +80,7 @@ static int open_firewall(struct size *size)
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
 {
 	static const char *const names[FW_MAP_COUNT] = {
-		FW_ACTIVE_NAME,	  FW_HEADS_NAME,   FW_NODES_NAME, FW_ITEMS_NAME, FW_MATCHES4_NAME,
+		FW_RULESETS_NAME, FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
 		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
 	};
 	int i;

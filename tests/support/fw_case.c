@@ -41,7 +41,7 @@ static int find_map(struct bpf_object *object, const char *name)
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
 {
 	static const char *const names[FW_MAP_COUNT] = {
-		FW_ACTIVE_NAME,	  FW_HEADS_NAME,   FW_NODES_NAME, FW_ITEMS_NAME, FW_MATCHES4_NAME,
+		FW_RULESETS_NAME, FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
 		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
 	};
 	int i;
@@ -121,16 +121,15 @@ void fw_case_hits(struct bpf_object *object, __u32 rule, __u64 *ret_packets, __u
 {
 	int cpu, cpus = libbpf_num_possible_cpus();
 	struct fw_hits *hits;
-	struct fw_head head;
-	__u32 zero = 0, active, group;
+	struct fw_rulesets rulesets;
+	__u32 zero = 0, group;
 
 	assert_true(cpus > 0);
 	hits = calloc((size_t)cpus, sizeof(*hits));
 	assert_non_null(hits);
-	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_ACTIVE_NAME), &zero, &active), 0);
-	active &= FW_BANKS - 1;
-	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_HEADS_NAME), &active, &head), 0);
-	group = head.hits + rule / FW_RULES_GROUP;
+	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_RULESETS_NAME), &zero, &rulesets),
+			 0);
+	group = rulesets.banks[rulesets.loads & (FW_BANKS - 1)].hits + rule / FW_RULES_GROUP;
 	assert_int_equal(bpf_map_lookup_elem(find_map(object, FW_HITS_NAME), &group, hits), 0);
 	*ret_packets = *ret_bytes = 0;
 	for (cpu = 0; cpu < cpus; cpu++) {

@@ -11,22 +11,15 @@
 #include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
-/* Written by the control plane, read here: rulesets loaded, and so the bank in force. */
+/* Written by the control plane, read here, as are the next five. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
-} fw_active SEC(".maps");
+	__type(value, struct fw_rulesets);
+} fw_rulesets SEC(".maps");
 
-/* Written by the control plane, read here, as are the next five; a bank behind the other. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS);
-	__type(key, __u32);
-	__type(value, struct fw_head);
-} fw_heads SEC(".maps");
-
+/* A bank behind the other, as the next four. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *FW_RULES_DEFAULT);
