@@ -90,6 +90,7 @@ struct program_cli {
 extern const struct program_cli firewall_cli;
 extern const struct program_cli decap_cli;
 extern const struct program_cli tc_decap_cli;
+extern const struct program_cli tc_redirect_cli;
 extern const struct program_cli lb_hc_cli;
 extern const struct program_cli fw_egress_cli;
 extern const struct program_cli lb_cli;

@@ -97,7 +97,7 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | lb_hc:-*) words+=' --map-dir' ;;
+	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -113,7 +113,7 @@ _slotctl() {
 			return
 		fi
 		;;
-	firewall:* | decap:* | tc_decap:* | lb:* | lb_hc:*)
+	firewall:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

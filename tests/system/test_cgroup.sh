@@ -6,30 +6,11 @@
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/cgroup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/cgroup.sh"
 
 SLOTD_TEST_ENGINE=fused # where a netns is looked for does not depend on it
-GROUP=
 CONTAINER=
-
-# The cgroups of a test: by its number, since all have the host's.
-find_group() {
-	local root
-
-	for root in /sys/fs/cgroup/unified /sys/fs/cgroup /sys/fs/cgroup/memory; do
-		[[ -e $root/cgroup.procs ]] && mkdir "$root/slotd-test-$$" 2>/dev/null || continue
-		GROUP=$root/slotd-test-$$
-		return
-	done
-	return 1
-}
-
-is_group_gone() {
-	! [[ -d $GROUP ]] || find "$GROUP" -depth -type d -exec rmdir {} + 2>/dev/null
-}
-
-drop_group() {
-	wait_for 5 is_group_gone
-}
 
 # container_start NUMBER FOLDER: a process in a netns of its own, with a veth eth7 whose other end the
 # edge has as cNUMBER, in the cgroup FOLDER of the test's
