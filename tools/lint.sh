@@ -98,7 +98,7 @@ check_length() {
 # library those below it.
 ROOMS='
 bpf/*.h
-bpf/*/ loader/lib/base programs/(shared|cli.h|decap) bpf
+bpf/*/ loader/lib/base programs/(shared|cli.h|decap|firewall) bpf
 dispatcher bpf build/gen
 loader/lib/base
 loader/lib/config loader/lib/base dispatcher

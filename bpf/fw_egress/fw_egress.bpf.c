@@ -4,12 +4,9 @@
  * replies. At TC egress, of Ethernet interfaces; it changes no packet and drops none.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 
 #include <bpf/bpf_endian.h>
@@ -19,22 +16,16 @@
 #include "bpf/fw_egress/fw_egress_abi.h"
 #include "bpf/fw_flow_abi.h"
 #include "bpf/manifest.h"
+#include "programs/firewall/data/flow.h"
+#include "programs/firewall/data/read.h"
 
 SLOT_NAME("fw_egress");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
 SLOT_HOOK("tc-egress");
 SLOT_MAP_ABI(1);
 
-#define IP4_OFFSET 0x1fff
-#define IP6_OFFSET 0xfff8
-#define ICMP4_ECHO 8
-#define ICMP4_ECHO_REPLY 0
-#define ICMP6_ECHO 128
-#define ICMP6_ECHO_REPLY 129
-/* IPv6 extension headers that are looked behind; hosts send one or two. */
-#define EXTENSIONS_MAX 4
 /* A flow's time is written at most so often. */
-#define REFRESH_NS 1000000000ULL
+#define REFRESH_NS 1000000000LL
 
 const volatile struct fw_egress_config fw_egress_config = { .flows_max = FW_FLOWS_DEFAULT };
 
@@ -54,116 +45,68 @@ struct {
 	__type(value, struct slot_count);
 } fw_flow_counts SEC(".maps");
 
-struct extension {
-	__u8 next;
-	__u8 len;
-	__be16 fragment;
-	__be32 rest;
+/* What is left of a packet when it has been read. */
+struct judged {
+	struct fw_key key;
+	bool is_ip6;
 };
 
-#define READ 0
-#define STOP(counter) (-1 - (int)(counter))
+#define READ FW_EGRESS_COUNTER_COUNT
 
-static __always_inline int read_ports(struct __sk_buff *skb, __u32 offset, struct fw_flow *flow)
+/* The ethertype behind the tags. Tags beside the packet's bytes are none of them. */
+static __always_inline int read_eth(struct reader *from, struct __sk_buff *skb, __be16 *ret_proto)
 {
-	__be16 ports[2]; /* source and destination */
+	struct parse_vlan tag;
 
-	if (bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
-		return STOP(FW_EGRESS_UNREAD);
-	flow->ports = (__u32)bpf_ntohs(ports[1]) << 16 | bpf_ntohs(ports[0]);
-	return READ;
-}
-
-static __always_inline int read_echo(struct __sk_buff *skb, __u32 offset, struct fw_flow *flow)
-{
-	__u8 type;
-
-	if (bpf_skb_load_bytes(skb, offset, &type, sizeof(type)))
-		return STOP(FW_EGRESS_UNREAD);
-	if (type != (flow->is_ip6 ? ICMP6_ECHO : ICMP4_ECHO))
-		return STOP(FW_EGRESS_NONE);
-	flow->ports = (flow->is_ip6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY) << 8;
-	return READ;
-}
-
-static __always_inline int read_transport(struct __sk_buff *skb, __u32 offset, struct fw_flow *flow)
-{
-	if (flow->proto == IPPROTO_TCP || flow->proto == IPPROTO_UDP)
-		return read_ports(skb, offset, flow);
-	if (flow->proto == (flow->is_ip6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return read_echo(skb, offset, flow);
-	return READ;
-}
-
-static __always_inline int read_ip4(struct __sk_buff *skb, struct fw_flow *flow)
-{
-	struct iphdr ip;
-
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) || ip.ihl < 5)
-		return STOP(FW_EGRESS_UNREAD);
-	if (bpf_ntohs(ip.frag_off) & IP4_OFFSET)
-		return STOP(FW_EGRESS_NONE);
-	flow->addr[0] = (__u64)bpf_ntohl(ip.daddr) << 32 | bpf_ntohl(ip.saddr);
-	flow->proto = ip.protocol;
-	return read_transport(skb, ETH_HLEN + ip.ihl * 4, flow);
-}
-
-static __always_inline __u64 get_word(const struct in6_addr *addr, int word)
-{
-	return (__u64)bpf_ntohl(addr->s6_addr32[word * 2]) << 32 |
-	       bpf_ntohl(addr->s6_addr32[word * 2 + 1]);
-}
-
-static __always_inline bool is_extension(__u8 proto)
-{
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
-	       proto == IPPROTO_DSTOPTS;
-}
-
-static __always_inline int read_ip6(struct __sk_buff *skb, struct fw_flow *flow)
-{
-	__u32 offset = ETH_HLEN + sizeof(struct ipv6hdr);
-	struct extension extension;
-	struct ipv6hdr ip;
-
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
-		return STOP(FW_EGRESS_UNREAD);
-	for (int i = 0; i < 2; i++) {
-		flow->addr[i] = get_word(&ip.daddr, i);
-		flow->addr[2 + i] = get_word(&ip.saddr, i);
+	if (read_bytes(from, offsetof(struct ethhdr, h_proto), ret_proto, sizeof(*ret_proto)))
+		return PARSE_MALFORMED;
+	/* Of IP that has no such header the bytes mean something else. */
+	if (skb->protocol != *ret_proto &&
+	    (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6)))
+		return PARSE_MALFORMED;
+	from->at = ETH_HLEN;
+	for (int i = 0; i < PARSE_VLAN_MAX && is_vlan(*ret_proto); i++) {
+		if (read_bytes(from, from->at, &tag, sizeof(tag)))
+			return PARSE_MALFORMED;
+		*ret_proto = tag.proto;
+		from->at += sizeof(tag);
 	}
-	flow->is_ip6 = 1;
-	flow->proto = ip.nexthdr;
-	for (int i = 0; i < EXTENSIONS_MAX && is_extension(flow->proto); i++) {
-		if (bpf_skb_load_bytes(skb, offset, &extension, sizeof(extension)))
-			return STOP(FW_EGRESS_UNREAD);
-		if (flow->proto == IPPROTO_FRAGMENT && bpf_ntohs(extension.fragment) & IP6_OFFSET)
-			return STOP(FW_EGRESS_NONE);
-		offset += flow->proto == IPPROTO_FRAGMENT ? 8 : (extension.len + 1) * 8;
-		flow->proto = extension.next;
-	}
-	return is_extension(flow->proto) ? STOP(FW_EGRESS_UNREAD) :
-					   read_transport(skb, offset, flow);
+	return is_vlan(*ret_proto) ? PARSE_TOO_DEEP : 0;
 }
 
-static __always_inline int read_flow(struct __sk_buff *skb, struct fw_flow *flow)
+static __always_inline enum fw_egress_counter read_packet(struct __sk_buff *skb,
+							  struct judged *judged)
 {
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return read_ip4(skb, flow);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return read_ip6(skb, flow);
-	return STOP(FW_EGRESS_NOT_IP);
+	struct reader from = { .ctx = skb, .is_skb = true, .end = skb->len };
+	struct parse_payload payload = {};
+	__be16 proto;
+	int err;
+
+	if (read_eth(&from, skb, &proto))
+		return FW_EGRESS_UNREAD;
+	judged->is_ip6 = proto == bpf_htons(ETH_P_IPV6);
+	if (!judged->is_ip6 && proto != bpf_htons(ETH_P_IP))
+		return FW_EGRESS_NOT_IP;
+	err = judged->is_ip6 ? read_ip6(&from, judged->key.words, &payload) :
+			       read_ip4(&from, judged->key.words, &payload);
+	if (err || read_first_word(&from, &payload, &judged->key.words[0]))
+		return FW_EGRESS_UNREAD;
+	return READ;
 }
 
-static __always_inline enum fw_egress_counter note_flow(const struct fw_flow *flow)
+static __always_inline enum fw_egress_counter note_flow(const struct judged *judged)
 {
-	__u64 now = bpf_ktime_get_ns(), *seen = bpf_map_lookup_elem(&fw_flows, flow);
+	struct fw_flow flow = get_flow_back(judged->key.words, judged->is_ip6);
+	__u64 now = bpf_ktime_get_ns(), *seen;
 
+	if (!is_asking(judged->key.words))
+		return FW_EGRESS_NONE;
+	seen = bpf_map_lookup_elem(&fw_flows, &flow);
 	if (!seen) {
-		bpf_map_update_elem(&fw_flows, flow, &now, BPF_ANY);
+		bpf_map_update_elem(&fw_flows, &flow, &now, BPF_ANY);
 		return FW_EGRESS_NEW;
 	}
-	if (now - *seen > REFRESH_NS)
+	if ((__s64)(now - *seen) > REFRESH_NS)
 		*seen = now;
 	return FW_EGRESS_KNOWN;
 }
@@ -171,10 +114,12 @@ static __always_inline enum fw_egress_counter note_flow(const struct fw_flow *fl
 SEC("tc")
 int fw_egress(struct __sk_buff *skb)
 {
-	struct fw_flow flow = {};
-	int err = read_flow(skb, &flow);
+	struct judged judged = {};
+	enum fw_egress_counter reason = read_packet(skb, &judged);
 
-	count_packet(&fw_flow_counts, err ? -1 - err : note_flow(&flow), skb->len);
+	if (reason == READ)
+		reason = note_flow(&judged);
+	count_packet(&fw_flow_counts, reason, skb->len);
 	return TC_ACT_UNSPEC;
 }
 

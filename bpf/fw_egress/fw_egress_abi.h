@@ -13,7 +13,7 @@ enum fw_egress_counter {
 	FW_EGRESS_NEW,	  /* of a flow that was not known, or not any more */
 	FW_EGRESS_KNOWN,  /* of one that was */
 	FW_EGRESS_NOT_IP, /* neither IPv4 nor IPv6 */
-	FW_EGRESS_NONE,	  /* no flow: ICMP other than echoes, parts without ports */
+	FW_EGRESS_NONE,	  /* begins none: answers, ICMP other than echoes, parts without ports */
 	FW_EGRESS_UNREAD, /* headers that could not be read to the end */
 	FW_EGRESS_COUNTER_COUNT,
 };

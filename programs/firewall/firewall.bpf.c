@@ -80,7 +80,8 @@ struct {
 /* What is left of a packet when it has been read, for the rules. */
 struct judged {
 	struct fw_key key;
-	__u32 len; /* of the packet, in bytes */
+	__u32 len;	 /* of the packet, in bytes */
+	__u32 quoted_at; /* of an ICMP error: what it quotes */
 	__u32 is_neighbour;
 	bool is_ip6;
 };
@@ -99,16 +100,9 @@ static __always_inline bool is_neighbour(const struct parse_payload *payload, __
 	       type <= 137;
 }
 
-static __always_inline enum firewall_counter judge_default(const struct judged *judged,
-							   __u32 policy)
+static __always_inline bool is_denied_by_default(__u32 policy)
 {
-	bool is_denied = policy ? policy == FW_DROP : firewall_config.default_deny;
-
-	if (!is_denied)
-		return FIREWALL_NO_RULE;
-	if (is_reply(&firewall_config, judged->key.words, judged->is_ip6))
-		return FIREWALL_ALLOW_REPLY;
-	return judged->is_neighbour ? FIREWALL_NEIGHBOUR : FIREWALL_DENY_DEFAULT;
+	return policy ? policy == FW_DROP : firewall_config.default_deny;
 }
 
 /* The rule's action, where it has one. */
@@ -138,6 +132,7 @@ static __always_inline void forget_ways(struct judged *judged)
 {
 	judged->key.words[0] = forget_word(judged->key.words[0]);
 	judged->len = forget(judged->len);
+	judged->quoted_at = forget(judged->quoted_at);
 	judged->is_neighbour = forget(judged->is_neighbour);
 }
 
@@ -150,19 +145,40 @@ static __always_inline __u32 find_guard(const struct fw_head *head, __u64 word)
 	return 0;
 }
 
-/* Whether a packet that has been let through may pass. */
+/* Whether the @guard'th guard lets the packet through. */
 static __always_inline bool pass_guard(const struct fw_head *head, const struct judged *judged,
-				       __u32 load)
+				       __u32 load, __u32 guard)
 {
-	__u32 guard = forget(find_guard(head, judged->key.words[0])),
-	      at = (guard - 1) % FW_GUARDS_MAX;
+	__u32 at = (guard - 1) % FW_GUARDS_MAX;
 	__u32 index = (load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + head->guards[at].action;
-	struct fw_action *action = guard ? bpf_map_lookup_elem(&fw_actions, &index) : NULL;
+	struct fw_action *action = bpf_map_lookup_elem(&fw_actions, &index);
 
 	if (!action || fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
 		return true;
 	count_hit(head, head->guards[at].rule, judged->len);
 	return false;
+}
+
+/*
+ * What is left to say about a packet that is let through, or that the default would drop: what
+ * the host has asked for passes, and is no flood that a guard is for.
+ */
+static __always_inline enum firewall_counter judge_asked(struct xdp_md *ctx,
+							 const struct fw_head *head,
+							 const struct judged *judged, __u32 load,
+							 enum firewall_counter reason)
+{
+	__u32 guard = 0;
+
+	if (reason < FIREWALL_FIRST_DROP)
+		guard = forget(find_guard(head, judged->key.words[0]));
+	if (!guard && reason != FIREWALL_DENY_DEFAULT)
+		return reason;
+	if (fw_is_reply(ctx, &judged->key, judged->quoted_at, judged->is_ip6))
+		return reason == FIREWALL_DENY_DEFAULT ? FIREWALL_ALLOW_REPLY : reason;
+	if (reason == FIREWALL_DENY_DEFAULT)
+		return judged->is_neighbour ? FIREWALL_NEIGHBOUR : reason;
+	return pass_guard(head, judged, load, guard) ? reason : FIREWALL_DENY_LIMIT;
 }
 
 static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
@@ -182,16 +198,13 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 	judged->key.words[0] = forget_word(judged->key.words[0]);
 	found = find_rule(head, &judged->key, judged->is_ip6);
 	if (found.rule == FW_NO_RULE) {
-		reason = judge_default(judged, head->policy);
+		reason = is_denied_by_default(head->policy) ? FIREWALL_DENY_DEFAULT :
+							      FIREWALL_NO_RULE;
 	} else {
 		count_hit(head, found.rule, judged->len);
 		reason = refine(ctx, judged, load, &found);
 	}
-	/* What the host asked for is no flood. */
-	if (reason < FIREWALL_FIRST_DROP && reason != FIREWALL_ALLOW_REPLY && head->guard_count &&
-	    !pass_guard(head, judged, load))
-		reason = FIREWALL_DENY_LIMIT;
-	return reason;
+	return judge_asked(ctx, head, judged, load, reason);
 }
 
 /* The lists that a port is on. */
@@ -242,6 +255,7 @@ static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *curs
 
 	if (parse_ip4(cursor, &ip, &payload))
 		return FIREWALL_BAD_IP4;
+	judged->quoted_at = cursor->pos - cursor->start + sizeof(struct icmp6hdr);
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
 	judged->key.words[0] = get_first_word(cursor, &payload);
 	judged->key.words[1] = get_address(&ip->saddr);
@@ -263,6 +277,7 @@ static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *curs
 	err = parse_ip6(cursor, &ip, &payload);
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_IP6;
+	judged->quoted_at = cursor->pos - cursor->start + sizeof(struct icmp6hdr);
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
 	judged->key.words[0] = get_first_word(cursor, &payload);
 	for (int i = 0; i < 4; i++)

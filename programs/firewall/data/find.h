@@ -3,14 +3,10 @@
 #ifndef FW_DATA_FIND_H
 #define FW_DATA_FIND_H
 
+#include <stdbool.h>
+
+#include "programs/firewall/data/key.h"
 #include "programs/firewall/data/maps.h"
-
-/* Words of a key, which are found by a number that the verifier does not know. */
-#define KEY_ROOM 8
-
-struct fw_key {
-	__u64 words[KEY_ROOM];
-};
 
 /*
  * forget - to the verifier @number may be any from here on: it does not follow

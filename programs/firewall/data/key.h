@@ -4,7 +4,14 @@
 #define FW_DATA_KEY_H
 
 #include "bpf/parse.h"
-#include "programs/firewall/data/find.h"
+#include "programs/firewall/fw_abi.h"
+
+/* Words of a key, which are found by a number that the verifier does not know. */
+#define KEY_ROOM 8
+
+struct fw_key {
+	__u64 words[KEY_ROOM];
+};
 
 struct key_icmp {
 	__u8 type;
@@ -50,15 +57,21 @@ static __always_inline __u64 get_tcp(const struct parse_cursor *cursor)
 	       (__u64)((__u8 *)tcp)[KEY_TCP_FLAGS] << FW_FLAGS_SHIFT;
 }
 
+/* What the IP header and those behind it say of the first word. */
+static __always_inline __u64 get_whole_word(const struct parse_payload *payload)
+{
+	return (__u64)payload->proto << FW_PROTO_SHIFT | (__u64)is_part(payload) << FW_PART_SHIFT |
+	       (__u64)(is_later_part(payload) != 0) << FW_LATER_SHIFT;
+}
+
 /* The first word of the key but for the interface. A header that is cut short has been refused. */
 static __always_inline __u64 get_first_word(const struct parse_cursor *cursor,
 					    const struct parse_payload *payload)
 {
-	__u64 word = (__u64)payload->proto << FW_PROTO_SHIFT | (__u64)is_part(payload)
-								       << FW_PART_SHIFT;
+	__u64 word = get_whole_word(payload);
 
 	if (is_later_part(payload))
-		return word | 1ULL << FW_LATER_SHIFT;
+		return word;
 	if (payload->proto == IPPROTO_TCP)
 		return word | get_tcp(cursor);
 	if (payload->proto == IPPROTO_UDP)

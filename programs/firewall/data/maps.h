@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps of a compiled ruleset. Only firewall.bpf.c includes this, through its parts. */
+/* The maps of a compiled ruleset. Each program that includes this has its own. */
 #ifndef FW_DATA_MAPS_H
 #define FW_DATA_MAPS_H
 
@@ -7,7 +7,6 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/fw_flow_abi.h"
 #include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
@@ -86,20 +85,5 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fw_sample);
 } fw_samples SEC(".maps");
-
-/* One that is like fw_egress's; the control plane puts its own in. Empty: no replies are known. */
-struct reply_flows {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FW_FLOWS_DEFAULT);
-	__uint(key_size, sizeof(struct fw_flow));
-	__uint(value_size, sizeof(__u64));
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct reply_flows);
-} fw_replies SEC(".maps");
 
 #endif
