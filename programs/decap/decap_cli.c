@@ -255,11 +255,22 @@ static int show_json(const struct program_context *ctx, const struct state *stat
 	json_t *port = control->gue_port ? json_integer(ntohs(control->gue_port)) : json_null();
 
 	return program_json_print(ctx,
-				  json_pack("{s:o, s:b, s:i, s:o, s:o}", "gue_port", port, "strict",
-					    (control->flags & DECAP_STRICT) != 0, "tcp_option",
-					    (int)option_of(control), "served",
+				  json_pack("{s:o, s:b, s:i, s:b, s:o, s:b, s:o}", "gue_port", port,
+					    "strict", (control->flags & DECAP_STRICT) != 0,
+					    "tcp_option", (int)option_of(control), "serves_listed",
+					    (control->flags & DECAP_HAS_SERVED) != 0, "served",
 					    prefixes_to_json(state->served, state->served_count),
+					    "compares_ids", (control->flags & DECAP_HAS_IDS) != 0,
 					    "server_ids", ids_to_json(state)));
+}
+
+/* As a command leaves it that was killed between the list and its flag. */
+static void show_off(const struct program_context *ctx, const struct state *state, __u8 flag,
+		     size_t count, const char *command)
+{
+	if (count && !(state->control.flags & flag))
+		fprintf(ctx->out, "%s is off, a change was cut short: '%s add' one of them again\n",
+			command, command);
 }
 
 static int cmd_show(const struct program_context *ctx, int argc, char **argv)
@@ -284,8 +295,10 @@ static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 		decap_prefix_format(&state.served[i], text);
 		fprintf(ctx->out, "serve %s\n", text);
 	}
+	show_off(ctx, &state, DECAP_HAS_SERVED, state.served_count, "serve");
 	for (i = 0; i < state.id_count; i++)
 		fprintf(ctx->out, "server-id %u\n", state.ids[i]);
+	show_off(ctx, &state, DECAP_HAS_IDS, state.id_count, "server-id");
 	return PROGRAM_OK;
 }
 

@@ -140,12 +140,13 @@ static void show_says_what_was_set(void **state)
 				"serve 198.51.100.0/24\nserve 2001:db8::80\n"
 				"server-id 100\nserver-id 300\n");
 	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
-	program_bed_assert_said(&bed,
-				"{\n  \"gue_port\": 6080,\n  \"strict\": true,\n"
-				"  \"tcp_option\": 184,\n  \"served\": [\n"
-				"    \"198.51.100.0/24\",\n    \"2001:db8::80\"\n  ],\n"
-				"  \"server_ids\": [\n    100,\n    300\n  ]\n}\n",
-				"");
+	program_bed_assert_said(
+		&bed,
+		"{\n  \"gue_port\": 6080,\n  \"strict\": true,\n"
+		"  \"tcp_option\": 184,\n  \"serves_listed\": true,\n  \"served\": [\n"
+		"    \"198.51.100.0/24\",\n    \"2001:db8::80\"\n  ],\n"
+		"  \"compares_ids\": true,\n  \"server_ids\": [\n    100,\n    300\n  ]\n}\n",
+		"");
 	program_bed_assert_runs(&bed, "set gue-port=off strict=no", "");
 	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
 	assert_non_null(strstr(bed.out, "\"gue_port\": null"));
@@ -167,6 +168,32 @@ static __u8 flags(void)
 
 	assert_int_equal(decap_control_get(&maps, &why, &control), 0);
 	return control.flags;
+}
+
+/* As if the command had been killed before the flag was set, or after it was cleared. */
+static void a_list_that_is_not_asked_for_is_told(void **state)
+{
+	const struct decap_maps maps = decap_case_maps(bed.object);
+	struct decap_control control;
+	struct slot_reason why = {};
+
+	(void)state;
+	program_bed_assert_runs(&bed, "serve add 198.51.100.0/24", "");
+	program_bed_assert_runs(&bed, "server-id add 7", "");
+	assert_int_equal(decap_control_get(&maps, &why, &control), 0);
+	control.flags = 0;
+	assert_int_equal(decap_control_set(&maps, &control, &why), 0);
+	program_bed_assert_runs(
+		&bed, "show",
+		"gue-port off\nstrict no\ntcp-option 0xb7\nserve 198.51.100.0/24\n"
+		"serve is off, a change was cut short: 'serve add' one of them again\n"
+		"server-id 7\n"
+		"server-id is off, a change was cut short: 'server-id add' one of them again\n");
+	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"serves_listed\": false"));
+	assert_non_null(strstr(bed.out, "\"compares_ids\": false"));
+	program_bed_assert_runs(&bed, "serve add 198.51.100.0/24", "");
+	assert_int_equal(flags(), DECAP_HAS_SERVED);
 }
 
 static void an_empty_list_is_not_asked_for(void **state)
@@ -317,6 +344,7 @@ int main(void)
 	ADD(prefixes_are_listed_with_addresses);
 	ADD(show_says_what_was_set);
 	ADD(one_wrong_setting_changes_none);
+	ADD(a_list_that_is_not_asked_for_is_told);
 	ADD(an_empty_list_is_not_asked_for);
 	ADD(an_address_takes_effect_at_once);
 	ADD(an_address_that_is_taken_away_ends_none_at_once);
