@@ -46,6 +46,28 @@ static __always_inline void decap_copy_link(struct decap_link *to, const struct 
 		__builtin_memcpy(to->tags[1], from->tags[1], sizeof(to->tags[1]));
 }
 
+/* Without tags, as nearly all frames are: in words, and with nothing left to choose. */
+static __always_inline int decap_remove_plain(struct xdp_md *ctx, __u32 len, __be16 proto)
+{
+	void *eth = (void *)(long)ctx->data;
+	__u64 addresses;
+	__u32 source;
+
+	if (eth + ETH_HLEN > (void *)(long)ctx->data_end)
+		return -1;
+	addresses = *(__u64 *)eth;
+	source = *(__u32 *)(eth + sizeof(addresses));
+	if (bpf_xdp_adjust_head(ctx, len))
+		return -1;
+	eth = (void *)(long)ctx->data;
+	if (eth + ETH_HLEN > (void *)(long)ctx->data_end)
+		return -1;
+	*(__u64 *)eth = addresses;
+	*(__u32 *)(eth + sizeof(addresses)) = source;
+	*(__be16 *)(eth + sizeof(addresses) + sizeof(source)) = proto;
+	return 0;
+}
+
 /*
  * decap_remove_outer - move the first @link_len bytes, an Ethernet header and its tags,
  * up to the inner packet, which begins @len bytes behind the outer one, and set the
@@ -58,6 +80,8 @@ static __always_inline int decap_remove_outer(struct xdp_md *ctx, __u32 link_len
 	__u32 tags = (link_len - ETH_HLEN) / sizeof(struct parse_vlan);
 	struct decap_link *link = (void *)(long)ctx->data, saved;
 
+	if (!tags)
+		return decap_remove_plain(ctx, len, proto);
 	/* May be longer than the header, but not than the header and the packet behind it. */
 	if ((void *)(link + 1) > (void *)(long)ctx->data_end)
 		return -1;

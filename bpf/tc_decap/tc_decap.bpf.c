@@ -18,7 +18,8 @@
 
 #include "bpf/csum.h"
 #include "bpf/manifest.h"
-#include "programs/decap/data/judge.h"
+#include "programs/decap/data/ids.h"
+#include "programs/decap/data/plain.h"
 
 SLOT_NAME("tc_decap");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
@@ -49,6 +50,18 @@ static __always_inline void reach(struct __sk_buff *skb, __u32 len)
 		bpf_skb_pull_data(skb, len);
 }
 
+static __always_inline struct parse_cursor start(const struct __sk_buff *skb)
+{
+	struct parse_cursor cursor = {
+		.start = (void *)(long)skb->data,
+		.pos = (void *)(long)skb->data,
+		.end = (void *)(long)skb->data_end,
+	};
+
+	cursor.rest = skb->len - (cursor.end - cursor.start);
+	return cursor;
+}
+
 /* Global, as tcp_id_find() asks for. @offset is the TCP header's. */
 __noinline __u32 tc_decap_tcp_id(struct __sk_buff *skb, __u32 offset, __u8 kind)
 {
@@ -67,17 +80,12 @@ __noinline __u32 tc_decap_tcp_id(struct __sk_buff *skb, __u32 offset, __u8 kind)
 /* judge() of what is at hand. Global, so that the verifier walks it once. */
 __noinline int tc_decap_judge(struct __sk_buff *skb, struct tunnel *tunnel)
 {
-	struct parse_cursor cursor = {
-		.start = (void *)(long)skb->data,
-		.pos = (void *)(long)skb->data,
-		.end = (void *)(long)skb->data_end,
-	};
+	struct parse_cursor cursor = start(skb);
 	struct tunnel found = {};
 	int ret;
 
 	if (!tunnel)
 		return NOT_A_TUNNEL;
-	cursor.rest = skb->len - (cursor.end - cursor.start);
 	ret = judge(&cursor, &found);
 	*tunnel = found;
 	return ret;
@@ -123,13 +131,16 @@ static __always_inline int cut(struct __sk_buff *skb, const struct tunnel *tunne
 {
 	__u32 least = tunnel->flags & TUNNEL_INNER_IP6 ? sizeof(struct ipv6hdr) :
 							 sizeof(struct iphdr);
+	bool is_verified;
 
 	if (!(tunnel->flags & TUNNEL_GUE))
 		return bpf_skb_adjust_room(skb, -len, BPF_ADJ_ROOM_MAC, ROOM_FLAGS);
-	/* What a device verified first was UDP's checksum, or that there is none. */
+	/* What a device verified is not left to it. */
+	is_verified = bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0;
+	/* And the first was UDP's checksum, or that there is none. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
 	/* The kernel leaves no less than an IP header; so short an inner packet has no checksum. */
-	if (!(tunnel->flags & TUNNEL_SUM) || inner_len < least + CUT_MORE)
+	if (!(tunnel->flags & TUNNEL_SUM) || is_verified || inner_len < least + CUT_MORE)
 		return bpf_skb_adjust_room(skb, -len, BPF_ADJ_ROOM_MAC, ROOM_FLAGS);
 	return cut_gue(skb, len, ETH_HLEN + len);
 }
@@ -182,8 +193,8 @@ static __always_inline int mark6(struct __sk_buff *skb, __u32 at)
 	return bpf_skb_store_bytes(skb, at, &word, sizeof(word), BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Returns enum decap_counter, or NOT_A_TUNNEL. */
-static __always_inline int handle(struct __sk_buff *skb)
+/* What is not plain, or not at hand. @bytes is the frame's length. */
+static __always_inline int handle_any(struct __sk_buff *skb, __u32 bytes)
 {
 	struct tunnel tunnel = {};
 	int ret = look(skb, &tunnel), err = 0;
@@ -193,21 +204,40 @@ static __always_inline int handle(struct __sk_buff *skb)
 	/* The kernel cuts behind the Ethernet header alone; one tag is not in the frame here. */
 	if (tunnel.link_len != ETH_HLEN)
 		return DECAP_TAGGED;
-	if (tunnel.tcp_at)
-		note_id(tc_decap_tcp_id(skb, tunnel.tcp_at, id_option(tunnel.control.tcp_option)),
-			skb->len);
 	err = remove_outer(skb, &tunnel);
 	if (!err && tunnel.flags & TUNNEL_CONGESTED)
 		err = tunnel.flags & TUNNEL_INNER_IP6 ? mark6(skb, tunnel.link_len) :
 							mark4(skb, tunnel.link_len);
-	return err ? DECAP_REFUSED : ret;
+	if (err)
+		return DECAP_REFUSED;
+	if (tunnel.tcp_at)
+		ids_note(tc_decap_tcp_id(skb, tunnel.tcp_at - tunnel.outer_len,
+					 ids_option(tunnel.control.tcp_option)),
+			 bytes);
+	return ret;
+}
+
+/* Returns enum decap_counter, or NOT_A_TUNNEL. */
+static __always_inline int handle(struct __sk_buff *skb, __u32 bytes)
+{
+	struct parse_cursor cursor = start(skb);
+	int ret = plain_judge(&cursor);
+
+	if (ret == NOT_A_TUNNEL)
+		return ret;
+	/* What changes the protocol is not done with a cut. */
+	if (ret == NOT_PLAIN || is_plain_outer6(ret) != is_plain_inner6(ret))
+		return handle_any(skb, bytes);
+	if (bpf_skb_adjust_room(skb, -(__s32)plain_outer_len(ret), BPF_ADJ_ROOM_MAC, ROOM_FLAGS))
+		return DECAP_REFUSED;
+	return ret;
 }
 
 SEC("tc")
 int tc_decap(struct __sk_buff *skb)
 {
 	__u32 bytes = skb->len;
-	int ret = handle(skb);
+	int ret = handle(skb, bytes);
 
 	if (ret == NOT_A_TUNNEL)
 		return TC_ACT_UNSPEC;

@@ -14,7 +14,8 @@
 #include "bpf/csum.h"
 #include "bpf/decap.h"
 #include "bpf/manifest.h"
-#include "programs/decap/data/judge.h"
+#include "programs/decap/data/ids.h"
+#include "programs/decap/data/plain.h"
 
 SLOT_NAME("decap");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
@@ -52,8 +53,16 @@ static __always_inline void mark(const struct xdp_md *ctx, __u32 link_len, bool 
 	ip4->check = csum_replace(ip4->check, before, *(__be16 *)ip4);
 }
 
-/* Returns enum decap_counter, or NOT_A_TUNNEL. */
-static __always_inline int handle(struct xdp_md *ctx)
+static __always_inline int remove_plain(struct xdp_md *ctx, int kind)
+{
+	if (decap_remove_plain(ctx, plain_outer_len(kind),
+			       bpf_htons(is_plain_inner6(kind) ? ETH_P_IPV6 : ETH_P_IP)))
+		return DECAP_REFUSED;
+	return kind;
+}
+
+/* What is not plain. @bytes is the frame's length. */
+static __always_inline int handle_any(struct xdp_md *ctx, __u32 bytes)
 {
 	struct parse_cursor cursor = parse_start(ctx);
 	struct tunnel tunnel = {};
@@ -62,22 +71,34 @@ static __always_inline int handle(struct xdp_md *ctx)
 
 	if (ret == NOT_A_TUNNEL || ret >= DECAP_FIRST_LEFT)
 		return ret;
-	if (tunnel.tcp_at)
-		note_id(decap_tcp_id(ctx, tunnel.tcp_at, id_option(tunnel.control.tcp_option)),
-			ctx->data_end - ctx->data);
 	if (decap_remove_outer(ctx, tunnel.link_len, tunnel.outer_len,
 			       bpf_htons(is_ip6 ? ETH_P_IPV6 : ETH_P_IP)))
 		return DECAP_REFUSED;
 	if (tunnel.flags & TUNNEL_CONGESTED)
 		mark(ctx, tunnel.link_len, is_ip6);
+	if (tunnel.tcp_at)
+		ids_note(decap_tcp_id(ctx, tunnel.tcp_at - tunnel.outer_len,
+				      ids_option(tunnel.control.tcp_option)),
+			 bytes);
 	return ret;
+}
+
+/* Returns enum decap_counter, or NOT_A_TUNNEL. */
+static __always_inline int handle(struct xdp_md *ctx, __u32 bytes)
+{
+	const struct parse_cursor cursor = parse_start(ctx);
+	int ret = plain_judge(&cursor);
+
+	if (ret == NOT_PLAIN)
+		return handle_any(ctx, bytes);
+	return ret == NOT_A_TUNNEL ? ret : remove_plain(ctx, ret);
 }
 
 SEC("xdp")
 int decap(struct xdp_md *ctx)
 {
 	__u32 bytes = ctx->data_end - ctx->data;
-	int ret = handle(ctx);
+	int ret = handle(ctx, bytes);
 
 	if (ret == NOT_A_TUNNEL)
 		return XDP_PASS;

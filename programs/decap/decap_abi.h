@@ -70,9 +70,9 @@ struct decap_control {
  * that it looked up with success. Holds while @stamp is the one above, and 1.
  */
 struct decap_known {
-	__u32 dest[4]; /* as in decap_addrs */
+	__u64 dest[2]; /* as in decap_addrs, by words */
 	__u32 stamp;
-	__u32 flags; /* of the packet that is looked at, see judge.h */
+	__u32 pad;
 };
 
 #define DECAP_TCP_OPTION 0xb7 /* Katran's */

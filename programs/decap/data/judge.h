@@ -8,7 +8,7 @@
 
 #include "bpf/gue.h"
 #include "bpf/parse.h"
-#include "bpf/tcp_id.h"
+#include "bpf/verifier.h"
 #include "programs/decap/data/maps.h"
 
 /* The two ECN bits of the traffic class (RFC 3168). */
@@ -34,10 +34,13 @@ enum tunnel_flag {
 struct tunnel {
 	struct decap_control control;
 	struct parse_payload payload; /* of the outer IP header; of GUE, what is behind that */
-	__u32 dest[4];		      /* as in decap_addrs */
-	__u32 link_len;		      /* bytes of the Ethernet header and its tags */
-	__u32 outer_len;	      /* bytes of what is to be taken off, behind them */
-	__u32 tcp_at;		      /* where inner TCP begins whose id is to be compared, or 0 */
+	union {
+		__u32 dest[4]; /* as in decap_addrs */
+		__u64 dest_words[2];
+	};
+	__u32 link_len;	 /* bytes of the Ethernet header and its tags */
+	__u32 outer_len; /* bytes of what is to be taken off, behind them */
+	__u32 tcp_at;	 /* where inner TCP begins whose id is to be compared, or 0 */
 	__u32 outer_ecn;
 	__u32 flags; /* enum tunnel_flag */
 };
@@ -89,22 +92,6 @@ static __always_inline void join(struct parse_cursor *cursor, struct tunnel *tun
 	barrier_var(tunnel->outer_ecn);
 }
 
-/*
- * forget_flags - make the ways that lead here one for the verifier, as parse_join() does for
- * places: what it reads out of a map may be anything.
- */
-static __always_inline void forget_flags(struct tunnel *tunnel)
-{
-	struct decap_known *known;
-	__u32 zero = 0;
-
-	known = bpf_map_lookup_elem(&decap_known, &zero);
-	if (!known)
-		return;
-	*(volatile __u32 *)&known->flags = tunnel->flags;
-	tunnel->flags = *(volatile __u32 *)&known->flags;
-}
-
 /* Whether UDP goes to the port of GUE. The cursor stays. */
 static __always_inline bool is_gue(const struct parse_cursor *cursor, struct tunnel *tunnel)
 {
@@ -137,11 +124,10 @@ static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_i
 	return value && *value;
 }
 
-static __always_inline bool is_known(const struct decap_known *known, const struct tunnel *tunnel)
+static __always_inline bool is_known(const struct decap_known *known, __u32 stamp, __u64 first,
+				     __u64 second)
 {
-	return known->stamp == tunnel->control.stamp + 1 && known->dest[3] == tunnel->dest[3] &&
-	       known->dest[2] == tunnel->dest[2] && known->dest[1] == tunnel->dest[1] &&
-	       known->dest[0] == tunnel->dest[0];
+	return known->stamp == stamp + 1 && known->dest[1] == second && known->dest[0] == first;
 }
 
 static __always_inline bool ends_here(const struct tunnel *tunnel)
@@ -152,7 +138,7 @@ static __always_inline bool ends_here(const struct tunnel *tunnel)
 	known = bpf_map_lookup_elem(&decap_known, &zero);
 	if (!known)
 		return false;
-	if (is_known(known, tunnel))
+	if (is_known(known, tunnel->control.stamp, tunnel->dest_words[0], tunnel->dest_words[1]))
 		return true;
 	if (!bpf_map_lookup_elem(&decap_addrs, tunnel->dest) &&
 	    !is_in(&decap_prefixes, tunnel->dest, tunnel->flags & TUNNEL_IP6))
@@ -160,7 +146,8 @@ static __always_inline bool ends_here(const struct tunnel *tunnel)
 	/* While the addresses change this one may be gone already. */
 	if (tunnel->control.stamp & 1)
 		return true;
-	__builtin_memcpy(known->dest, tunnel->dest, sizeof(known->dest));
+	known->dest[0] = tunnel->dest_words[0];
+	known->dest[1] = tunnel->dest_words[1];
 	known->stamp = tunnel->control.stamp + 1;
 	return true;
 }
@@ -281,6 +268,11 @@ static __always_inline int judge_inner(struct parse_cursor *cursor, struct tunne
 	return judge_inner4(*cursor, tunnel);
 }
 
+_Static_assert(DECAP_IP4_IN_IP4 == 0, "kinds of GUE are added to those of IP in IP");
+_Static_assert(DECAP_GUE4_IN_IP4 + DECAP_IP6_IN_IP6 == DECAP_GUE6_IN_IP6, "kinds of GUE");
+_Static_assert(DECAP_GUE4_IN_IP4 + DECAP_IP4_IN_IP6 == DECAP_GUE4_IN_IP6, "kinds of GUE");
+_Static_assert(DECAP_GUE4_IN_IP4 + DECAP_IP6_IN_IP4 == DECAP_GUE6_IN_IP4, "kinds of GUE");
+
 static __always_inline int kind_of(__u32 flags)
 {
 	int kind = flags & TUNNEL_GUE ? DECAP_GUE4_IN_IP4 : DECAP_IP4_IN_IP4;
@@ -327,23 +319,8 @@ static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tun
 		ret = judge_inner(cursor, tunnel);
 	if (ret)
 		return judge_strictly(tunnel, ret);
-	forget_flags(tunnel);
+	tunnel->flags = verifier_forget(tunnel->flags);
 	return kind_of(tunnel->flags);
-}
-
-/* note_id - count the server's id @id, as read from inner TCP; 0: there was none. */
-static __always_inline void note_id(__u32 id, __u32 bytes)
-{
-	if (!id)
-		return;
-	count_packet(&decap_counts, DECAP_SERVER_ID, bytes);
-	if (!bpf_map_lookup_elem(&decap_ids, &id))
-		count_packet(&decap_counts, DECAP_MISROUTED, bytes);
-}
-
-static __always_inline __u8 id_option(__u8 kind)
-{
-	return kind ?: DECAP_TCP_OPTION;
 }
 
 #endif

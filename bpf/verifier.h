@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the verifier is better off not knowing. It walks what follows once for each set of
+ * numbers that lead there, and of a number that it knows exactly it keeps a set for each
+ * value. Seen on Linux 6.1, 6.12 and 6.18 with clang 16: a barrier_var() alone keeps clang
+ * from knowing, not the verifier.
+ */
+#ifndef SLOT_BPF_VERIFIER_H
+#define SLOT_BPF_VERIFIER_H
+
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+/*
+ * verifier_forget - @number, which to the verifier may be any from here on: it does not
+ * follow the upper half of what is written to the stack as a whole. The other way round,
+ * halves read as a whole, the CPU would wait for both to be written.
+ */
+static __always_inline __u32 verifier_forget(__u32 number)
+{
+	volatile __u64 room = (__u64)number << 32;
+
+	return ((volatile __u32 *)&room)[1];
+}
+
+#endif
