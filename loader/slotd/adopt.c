@@ -29,7 +29,7 @@ static int open_dispatcher(const struct slot_chain *chain, struct op_error *erro
 			   struct slot_libxdp *ret_libxdp)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
-	int err = slot_netns_enter(chain->place.netns, &home);
+	int err = slot_netns_enter(chain->place.netns, chain->netns_cookie, &home);
 
 	if (err)
 		slot_reason_set(&error->why, err, "cannot enter the network namespace '%s'",

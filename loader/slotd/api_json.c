@@ -79,6 +79,10 @@ static json_t *list_warnings(const struct slot_chain *chain)
 		json_array_append_new(list, json_string("the interface is no port of its master"));
 	else if (!chain->ifindex)
 		json_array_append_new(list, json_string("the interface is not there"));
+	else if (slot_chain_is_out_of_reach(chain))
+		json_array_append_new(
+			list, json_string("its network namespace cannot be entered now: what "
+					  "runs there is left as it is"));
 	else if (!slot_chain_is_attached(chain))
 		json_array_append_new(list, json_string(chain->is_detached ?
 								"detached until the next apply" :

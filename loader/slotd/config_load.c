@@ -116,10 +116,10 @@ static int list_ports(const struct slot_place *master, __u64 *ret_cookie,
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	struct slot_target target;
-	int err = slot_target_find(master, master->interface, &target);
+	int err = slot_target_find(master, master->interface, 0, &target);
 
 	if (!err)
-		err = slot_netns_enter(master->netns, &home);
+		err = slot_netns_enter(master->netns, target.netns_cookie, &home);
 	if (!err)
 		err = slot_ports_list(master->interface, ret_ports);
 	*ret_cookie = err ? 0 : target.netns_cookie;
@@ -436,7 +436,7 @@ int config_check_interface(const struct daemon *daemon, const struct slot_chain_
 	const struct slot_chain *other;
 	struct slot_target target;
 
-	if (slot_target_find(&chain->place, chain->interface, &target))
+	if (slot_target_find(&chain->place, chain->interface, 0, &target))
 		return 0;
 	other = daemon_find_target(daemon, chain->hook, &target);
 	if (!other || !strcmp(other->interface, chain->interface))

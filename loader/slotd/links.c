@@ -62,7 +62,7 @@ static int request_nsid(struct mnl_socket *nl, int netns_fd)
  */
 static int watch_netns(const char *path)
 {
-	_cleanup_close_ int fd = slot_netns_open(path);
+	_cleanup_close_ int fd = slot_netns_open(path, 0);
 	struct mnl_socket *nl;
 	int err;
 

@@ -31,7 +31,11 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 	int err;
 
 	if (!chain->current || !slot_chain_is_attached(chain)) {
-		slot_reason_set(&error->why, 0, "no chain runs on '%s': apply slots.conf first",
+		slot_reason_set(&error->why, 0,
+				slot_chain_is_out_of_reach(chain) ?
+					"the network namespace of '%s' cannot be entered now: what "
+					"runs there is left as it is" :
+					"no chain runs on '%s': apply slots.conf first",
 				chain->interface);
 		error->err = -ENOTCONN;
 		return error->err;

@@ -12,17 +12,22 @@
 SLOTD_TEST_ENGINE=fused # where a netns is looked for does not depend on it
 CONTAINER=
 
-# container_start NUMBER FOLDER: a process in a netns of its own, with a veth eth7 whose other end the
-# edge has as cNUMBER, in the cgroup FOLDER of the test's
-container_start() {
+# process_start NETNS FOLDER: in the cgroup FOLDER of the test's
+process_start() {
 	mkdir -p "$GROUP/$2"
-	: >"$BED/ns/c$1"
-	unshare --net="$BED/ns/c$1" true && in_ns "c$1" ip link set lo up || return 1
 	# shellcheck disable=SC2016 # $0 is that shell's
-	spawn "c$1" "$BED/log/container" sh -c 'echo $$ >"$0/cgroup.procs" && exec sleep 600' \
+	spawn "$1" "$BED/log/container" sh -c 'echo $$ >"$0/cgroup.procs" && exec sleep 600' \
 		"$GROUP/$2"
 	CONTAINER=$BED_SPAWNED
-	in_ns edge ip link add "c$1" type veth peer name eth7 netns "$BED/ns/c$1" &&
+}
+
+# container_start NUMBER FOLDER: a process in a netns of its own, with a veth eth7, ifindex 7NUMBER,
+# whose other end the edge has as cNUMBER, in the cgroup FOLDER of the test's
+container_start() {
+	: >"$BED/ns/c$1"
+	unshare --net="$BED/ns/c$1" true && in_ns "c$1" ip link set lo up || return 1
+	process_start "c$1" "$2"
+	in_ns "c$1" ip link add eth7 index "7$1" type veth peer name "c$1" netns "$BED/ns/edge" &&
 		in_ns edge ip link set "c$1" up && in_ns "c$1" ip link set eth7 up
 }
 
@@ -86,17 +91,120 @@ test_several() {
 
 # One of the host's on its way into a container is in the host's netns still.
 test_processes_of_the_host() {
-	mkdir -p "$GROUP/web"
 	sed -i 's/chain "eth7"/chain "eth1"/' "$BED/slots.conf"
-	# shellcheck disable=SC2016 # $0 is that shell's
-	spawn edge "$BED/log/container" sh -c 'echo $$ >"$0/cgroup.procs" && exec sleep 600' \
-		"$GROUP/web"
-	CONTAINER=$BED_SPAWNED
+	process_start edge web
 	bed_slotd_fresh
 	is "a process in slotd's own netns does not lead to the host's interfaces" \
 		"$(of web:eth1 .attached)" false
 	is "on which nothing runs" "$(xdp_id eth1)" ""
 	stop "$CONTAINER" KILL
+}
+
+TC=web:eth7:tc-ingress
+
+conf_tc() {
+	cat >"$BED/slots.conf" <<-END
+		chain "eth7" {
+			netns = "$GROUP/web"
+			hook = "tc-ingress"
+			slot 3 { name = "guest" object = "$BED_PROGS/bpf/progs/tc_ret.bpf.o" }
+		}
+	END
+}
+
+# tc_root NETNS: the id of what the chain runs there, by a filter or a link
+tc_root() {
+	if [[ ${LD_PRELOAD:-} == *no_tcx* ]] || ! has_tcx; then
+		in_ns "$1" tc -j filter show dev eth7 ingress |
+			jq '.[] | select(.pref == 57344) | .options.prog.id // empty'
+	else
+		[[ $(of "$TC" .ifindex) != "7${1#c}" ]] || bpftool -j link show pinned \
+			"$(echo "$BED"/bpf/slotd/*-web:eth7:tc-ingress/link)" | jq .prog_id
+	fi
+}
+
+tc_runs_in() {
+	[[ -n $(tc_root "$1") ]] && is_on "$TC"
+}
+
+is_out_of_reach() {
+	[[ $(bed_get status '.chains[0].warnings') == *"cannot be entered now"* ]]
+}
+
+# switches: a change that all of the chain is built anew for
+switches() {
+	bed_ctl --chain "$TC" disable guest && bed_ctl --chain "$TC" enable guest
+}
+
+has_other_root() {
+	[[ -n $(tc_root "$1") && $(tc_root "$1") != "$2" ]]
+}
+
+test_tc_where_the_processes_are() {
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "a chain of TC programs is on the container's veth" tc_runs_in c1
+	succeeds "and changes" switches
+	container_stop 1
+	container_start 2 web
+	in_time "it is on the veth of the next container" 5 tc_runs_in c2
+	container_stop 2
+}
+
+test_a_second_netns_in_the_container() {
+	local first root
+
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	first=$CONTAINER
+	bed_slotd_fresh
+	container_start 2 web/more || bail "and a second netns in it"
+	root=$(tc_root c1)
+	succeeds "a chain that is in one of two network namespaces changes" switches
+	succeeds "there" has_other_root c1 "$root"
+	bed_slotd_stop KILL
+	bed_slotd
+	succeeds "a start finds it there" tc_runs_in c1
+	succeeds "and it changes" switches
+	is "nothing of it is in the other one" "$(tc_root c2)" ""
+	container_stop 2
+	CONTAINER=$first
+	container_stop 1
+}
+
+test_a_filter_out_of_reach() {
+	local root
+
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	root=$(tc_root c1)
+	stop "$CONTAINER" KILL
+	in_time "while no process leads to its netns status tells" 5 is_out_of_reach
+	is "it is not said to be attached" "$(of "$TC" .attached)" false
+	matches "a change is refused in one line" "$(bed_ctl --chain "$TC" disable guest 2>&1)" \
+		"the network namespace of '$TC' cannot be entered now"
+	is "the filter runs on" "$(tc_root c1)" "$root"
+	process_start c1 web
+	in_time "a process leads there again" 5 tc_runs_in c1
+	is "to the same filter" "$(tc_root c1)" "$root"
+	succeeds "and the chain changes" switches
+	stop "$CONTAINER" KILL
+	in_time "a process goes again" 5 is_out_of_reach
+	root=$(tc_root c1)
+	bed_slotd_stop KILL
+	bed_slotd
+	process_start c1 web
+	in_time "a start meanwhile does not lose it either" 5 tc_runs_in c1
+	is "the filter is the same" "$(tc_root c1)" "$root"
+	succeeds "the chain changes" switches
+	succeeds "and is taken off" bed_ctl --chain "$TC" detach
+	is "with its qdisc" "$(in_ns c1 tc qdisc show dev eth7 clsact)" ""
+	container_stop 1
+	unset LD_PRELOAD
 }
 
 find_group || {

@@ -54,8 +54,13 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 
 int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_reason *why)
 {
-	int err = slot_netns_enter(chain->place.netns, ret_home);
+	int err = slot_netns_enter(chain->place.netns, chain->netns_cookie, ret_home);
 
+	if (err == -ENOENT && slot_netns_is_of_cgroup(chain->place.netns))
+		return slot_reason_set(why, -ENODEV,
+				       "cannot enter the network namespace of '%s': the cgroup "
+				       "'%s' has no process in it now, or has processes in several",
+				       chain->interface, chain->place.netns);
 	return err ? slot_reason_set(why, err == -ENOENT ? -ENODEV : err,
 				     "cannot enter the network namespace '%s' of '%s': %s",
 				     chain->place.netns, chain->interface, strerror(-err)) :
@@ -73,7 +78,7 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	    slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id, &ifindex) ||
 	    !ifindex)
 		return false;
-	err = slot_netns_enter(chain->place.netns, &home);
+	err = slot_netns_enter(chain->place.netns, chain->netns_cookie, &home);
 	return err == -ENOENT || (!err && !slot_hook_check(chain->hook, ifindex, prog_id));
 }
 
@@ -267,7 +272,7 @@ static bool was_released(const struct slot_chain *chain)
 	if (chain->link_fd >= 0 &&
 	    slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id, &ifindex))
 		return false;
-	return !slot_netns_enter(chain->place.netns, &home) &&
+	return !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home) &&
 	       !slot_port_check(ifindex, chain->place.master);
 }
 
@@ -277,6 +282,8 @@ static bool was_released(const struct slot_chain *chain)
  */
 static bool is_home_at(const struct slot_chain *chain, const struct slot_target *target)
 {
+	if (!target->ifindex && slot_chain_is_out_of_reach(chain))
+		return true;
 	if (!slot_chain_is_attached(chain) || was_released(chain))
 		return false;
 	return !target->ifindex || !slot_chain_has_strayed(chain);
@@ -286,7 +293,7 @@ bool slot_chain_is_home(const struct slot_chain *chain)
 {
 	struct slot_target target;
 
-	return !slot_target_find(&chain->place, chain->interface, &target) &&
+	return !slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target) &&
 	       is_home_at(chain, &target);
 }
 
@@ -299,14 +306,14 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 	return chain->link_fd >= 0 &&
 	       !slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id,
 				   &ifindex) &&
-	       !slot_netns_enter(place->netns, &home) &&
+	       !slot_netns_enter(place->netns, 0, &home) &&
 	       slot_hook_check(chain->hook, if_nametoindex(place->interface), prog_id) > 0;
 }
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_target target = { 0 };
-	int err = slot_target_find(&chain->place, chain->interface, &target);
+	int err = slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
@@ -319,7 +326,7 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (!target.ifindex)
 		return 0;
 	err = move_folder(chain, &target, why);
-	if (err || !chain->current || chain->is_detached)
+	if (err || !chain->current || chain->is_detached || slot_chain_netlink_regain(chain))
 		return err;
 	return slot_chain_attach(chain, chain->current->root_fd, why);
 }

@@ -115,6 +115,14 @@ void slot_chain_free(struct slot_chain *chain);
 bool slot_chain_is_attached(const struct slot_chain *chain);
 
 /*
+ * slot_chain_is_out_of_reach - whether the chain is attached without a link, and its netns
+ * cannot be entered now, as where the cgroup that leads there has no process in it. Nobody
+ * can tell whether it runs then; it is not let go of, so that it goes on when the netns is
+ * back. Until then no change of it succeeds.
+ */
+bool slot_chain_is_out_of_reach(const struct slot_chain *chain);
+
+/*
  * slot_chain_has_strayed - whether the chain runs on an interface that was moved
  * to another netns than the one it is configured for. It runs on there, until an
  * interface comes to where it belongs.

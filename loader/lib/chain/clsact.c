@@ -151,11 +151,11 @@ void slot_chain_clsact_sweep(const struct slot_chain *chain)
 	_cleanup_(slot_netns_leave) int home = -1;
 	char path[PATH_MAX];
 
-	if (slot_pin_path(path, chain->dir, MARKS) || access(path, F_OK))
+	if (!chain->ifindex || slot_pin_path(path, chain->dir, MARKS) || access(path, F_OK))
 		return;
 	/* One that is in use still, or cannot be asked, is looked at again by the next sweep. */
-	if (has_mark(chain, chain->dir) && !slot_chain_enter(chain, &home, NULL) &&
-	    slot_clsact_del_qdisc(chain->ifindex))
+	if (has_mark(chain, chain->dir) &&
+	    (slot_chain_enter(chain, &home, NULL) || slot_clsact_del_qdisc(chain->ifindex)))
 		return;
 	slot_chain_clsact_forget(chain);
 }

@@ -49,7 +49,7 @@ static struct seat find_unlinked_seat(const struct slot_chain *chain, const char
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 prog_id = 0;
 
-	if (!slot_netns_enter(chain->place.netns, &home))
+	if (!slot_netns_enter(chain->place.netns, chain->netns_cookie, &home))
 		prog_id = slot_hook_is_tc(chain->hook) ? query_filter(chain->hook, ifindex) :
 							 slot_xdp_query_id(ifindex);
 	if (!prog_id || !has_root(dir, prog_id))
@@ -69,7 +69,7 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir,
 		return find_unlinked_seat(chain, dir, was->ifindex);
 	if (!slot_hook_link_get(chain->hook, fd, was->ifindex, &prog_id, &seat.ifindex) &&
 	    seat.ifindex)
-		seat.is_here = !slot_netns_enter(chain->place.netns, &home) &&
+		seat.is_here = !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home) &&
 			       slot_hook_check(chain->hook, seat.ifindex, prog_id) > 0;
 	return seat;
 }
@@ -98,7 +98,7 @@ static int refuse_renamed(const struct slot_chain *chain, unsigned int ifindex,
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	char name[IFNAMSIZ];
-	bool is_known = !slot_netns_enter(chain->place.netns, &home) &&
+	bool is_known = !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home) &&
 			if_indextoname(ifindex, name);
 
 	return slot_reason_set(why, -EEXIST,
@@ -151,10 +151,28 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 	return 0;
 }
 
+/* The netns in which the chain of this name was, or 0: of several that its cgroup has now it is that. */
+static __u64 find_former_netns(const struct slot_chain *chain)
+{
+	_cleanup_closedir_ DIR *dir = opendir(chain->host->root);
+	const struct dirent *entry;
+	char name[SLOT_CHAIN_NAME_MAX];
+
+	while (dir && (entry = readdir(dir))) {
+		struct slot_target was;
+
+		if (!slot_pins_chain_parse(entry->d_name, &was, name) &&
+		    !strcmp(name, chain->interface))
+			return was.netns_cookie;
+	}
+	return 0;
+}
+
 int slot_chain_find_dir(struct slot_chain *chain, struct slot_reason *why)
 {
+	__u64 former = slot_netns_is_of_cgroup(chain->place.netns) ? find_former_netns(chain) : 0;
 	struct slot_target target = { 0 };
-	int err = slot_target_find(&chain->place, chain->interface, &target);
+	int err = slot_target_find(&chain->place, chain->interface, former, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,

@@ -45,6 +45,12 @@ void slot_chain_netlink_release(struct slot_chain *chain);
 bool slot_chain_netlink_is_attached(const struct slot_chain *chain);
 
 /*
+ * Take back what a chain whose netns it lost sight of left there, if that is its current
+ * generation's. Returns whether the chain is attached by that now.
+ */
+bool slot_chain_netlink_regain(struct slot_chain *chain);
+
+/*
  * The program that runs without a link, if it is the root of one of the @count
  * generations @numbers: the chain holds it from then on. Returns its id or 0.
  */

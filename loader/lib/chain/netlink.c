@@ -76,7 +76,10 @@ int slot_chain_netlink_give_back(struct slot_chain *chain, int old_fd)
 	return err;
 }
 
-/* Where something else runs by now, or the interface is gone, nothing is left to take off. */
+/*
+ * Where something else runs by now, or the interface is gone, nothing is left to take off.
+ * In a netns that cannot be entered any more it stays, and so does the mark of the qdisc.
+ */
 static void take_off(struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
@@ -96,6 +99,13 @@ void slot_chain_netlink_release(struct slot_chain *chain)
 		take_off(chain);
 	if (slot_hook_is_tc(chain->hook))
 		slot_chain_clsact_sweep(chain);
+}
+
+bool slot_chain_is_out_of_reach(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+
+	return chain->netlink_fd >= 0 && chain->ifindex && slot_chain_enter(chain, &home, NULL);
 }
 
 bool slot_chain_netlink_is_attached(const struct slot_chain *chain)
@@ -136,4 +146,10 @@ __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numb
 		return running;
 	}
 	return 0;
+}
+
+bool slot_chain_netlink_regain(struct slot_chain *chain)
+{
+	return slot_hook_is_tc(chain->hook) &&
+	       slot_chain_netlink_find(chain, &chain->current->number, 1);
 }

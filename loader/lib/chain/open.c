@@ -51,7 +51,8 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 		slot_chain_unlink(chain);
 		return 0;
 	}
-	if (!slot_hook_is_tc(chain->hook) && !slot_netns_enter(chain->place.netns, &home))
+	if (!slot_hook_is_tc(chain->hook) &&
+	    !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home))
 		chain->mode = slot_xdp_mode_get(ifindex);
 	*ret_prog_id = prog_id;
 	return 0;

@@ -9,20 +9,37 @@
 #include <sys/stat.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/netns.h"
 
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define DEPTH_MAX 8 /* of cgroups in each other; those of containers are two or three */
 
 struct search {
 	struct stat own;
-	struct stat found;
-	int fd; /* of the netns found, or -1 */
+	struct stat found; /* or looked at, where @cookie is set */
+	__u64 cookie;	   /* of the only netns that counts, or 0 */
+	int fd;		   /* of the netns found, or -1 */
 	bool is_ambiguous;
+	bool is_over; /* no other process has to be looked at */
 };
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static void find_cookie(struct search *search, int *fd, const struct stat *st)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	__u64 cookie;
+
+	if (is_same(st, &search->found))
+		return;
+	search->found = *st;
+	if (slot_netns_join(*fd, &home) || slot_netns_cookie(&cookie) || cookie != search->cookie)
+		return;
+	search->fd = TAKE_FD(*fd);
+	search->is_over = true;
 }
 
 /* A process that ends meanwhile has no netns. */
@@ -36,11 +53,14 @@ static void look_at(struct search *search, int pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) || is_same(&st, &search->own))
 		return;
-	if (search->fd < 0) {
+	if (search->cookie) {
+		find_cookie(search, &fd, &st);
+	} else if (search->fd < 0) {
 		search->found = st;
 		search->fd = TAKE_FD(fd);
 	} else if (!is_same(&st, &search->found)) {
 		search->is_ambiguous = true;
+		search->is_over = true;
 	}
 }
 
@@ -53,7 +73,7 @@ static void read_processes(struct search *search, int dir_fd)
 
 	if (!file && fd >= 0)
 		close(fd);
-	while (file && fscanf(file, "%d", &pid) == 1)
+	while (file && !search->is_over && fscanf(file, "%d", &pid) == 1)
 		if (pid > 0)
 			look_at(search, pid);
 }
@@ -72,15 +92,15 @@ static int visit(struct search *search, int parent_fd, const char *name, int dep
 		return err;
 	}
 	read_processes(search, fd);
-	while (depth < DEPTH_MAX && (entry = readdir(dir)))
+	while (depth < DEPTH_MAX && !search->is_over && (entry = readdir(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
 			visit(search, fd, entry->d_name, depth + 1);
 	return 0;
 }
 
-int slot_cgroup_netns_open(const char *path)
+int slot_cgroup_netns_open(const char *path, __u64 cookie)
 {
-	struct search search = { .fd = -1 };
+	struct search search = { .fd = -1, .cookie = cookie };
 	int err = stat(OWN_NETNS, &search.own) ? -errno : 0;
 
 	if (!err)

@@ -51,7 +51,7 @@ static int enter(const struct slot_netns_list *list, size_t netns, int *ret_home
 	if (!netns)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", list->items[netns].fd);
-	return slot_netns_enter(path, ret_home);
+	return slot_netns_enter(path, 0, ret_home);
 }
 
 static int look_at(const struct slot_netns_list *list, size_t number, struct slot_picture *picture)

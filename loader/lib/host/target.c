@@ -2,7 +2,6 @@
 #include "loader/lib/host/target.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include <net/if.h>
 
@@ -10,29 +9,23 @@
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/ports.h"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
-static int find_cookie(__u64 *ret_cookie)
+/* Where the chain is, if @place leads there still, and else where it leads now. */
+static int enter(const struct slot_place *place, __u64 cookie, int *ret_home)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(*ret_cookie);
+	int err = slot_netns_enter(place->netns, cookie, ret_home);
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &len))
-		return -errno;
-	return 0;
+	return err == -ENOENT && cookie ? slot_netns_enter(place->netns, 0, ret_home) : err;
 }
 
-int slot_target_find(const struct slot_place *place, const char *chain,
+int slot_target_find(const struct slot_place *place, const char *chain, __u64 cookie,
 		     struct slot_target *ret_target)
 {
 	struct slot_target target = { .interface = chain };
 	_cleanup_(slot_netns_leave) int home = -1;
-	int err = slot_netns_enter(place->netns, &home);
+	int err = enter(place, cookie, &home);
 
 	if (!err)
-		err = find_cookie(&target.netns_cookie);
+		err = slot_netns_cookie(&target.netns_cookie);
 	else if (err == -ENOENT)
 		err = 0;
 	if (err)
