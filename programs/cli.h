@@ -48,21 +48,24 @@ struct program_command {
  * a claim of an address is held against what the host does with it.
  */
 enum program_claim_kind {
-	PROGRAM_CLAIM_VIP,    /* packets to it are sent on to reals */
-	PROGRAM_CLAIM_REAL,   /* where packets are sent to */
-	PROGRAM_CLAIM_TUNNEL, /* tunnels to it end here */
+	PROGRAM_CLAIM_VIP,	/* packets to it are sent on to reals */
+	PROGRAM_CLAIM_REAL,	/* where packets are sent to */
+	PROGRAM_CLAIM_TUNNEL,	/* tunnels to it end here */
+	PROGRAM_CLAIM_REDIRECT, /* packets to it are handed to a device */
 };
 
 struct program_claim {
 	enum program_claim_kind kind;
 	bool is_ip6;
-	bool is_local;	  /* VIP: may be served by this host; real: is this host */
-	__u8 addr[16];	  /* network byte order; IPv4: the first 4 */
-	__u8 len;	  /* bits of the prefix; 32 or 128: one address */
-	__u8 proto;	  /* of a VIP: IPPROTO_TCP, IPPROTO_UDP */
-	__u16 port;	  /* of a VIP, host byte order; 0: all */
-	__u16 overhead;	  /* of a real, a tunnel: most bytes of outer headers */
-	unsigned int mtu; /* of a real: the largest packet with them that is sent; 0: any */
+	bool is_local;	      /* VIP: may be served by this host; real: is this host */
+	__u8 addr[16];	      /* network byte order; IPv4: the first 4 */
+	__u8 len;	      /* bits of the prefix; 32 or 128: one address */
+	__u8 proto;	      /* of a VIP: IPPROTO_TCP, IPPROTO_UDP */
+	__u16 port;	      /* of a VIP, host byte order; 0: all */
+	__u16 overhead;	      /* of a real, a tunnel: most bytes of outer headers */
+	unsigned int mtu;     /* of a real: the largest packet with them that is sent; 0: any */
+	unsigned int ifindex; /* of a redirect: the device */
+	bool is_peer;	      /* of a redirect: into the netns of the device's other end */
 };
 
 struct program_claims {

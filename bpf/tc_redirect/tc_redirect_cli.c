@@ -241,6 +241,30 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	return program_counts_show(ctx, TC_REDIRECT_COUNTS_NAME, counters, TC_REDIRECT_COUNTS_SIZE);
 }
 
+static int claim_addresses(const struct program_claims *claims, struct slot_reason *why)
+{
+	_cleanup_(tc_redirect_close) struct tc_redirect_maps maps = TC_REDIRECT_MAPS_CLOSED;
+	_cleanup_free_ struct tc_redirect_route *routes = NULL;
+	size_t count = 0;
+	int err = tc_redirect_open(claims->map_dir, false, why, &maps);
+
+	err = err ? err : tc_redirect_routes_get(&maps, why, &routes, &count);
+	for (size_t i = 0; !err && i < count; i++) {
+		const struct decap_prefix *prefix = &routes[i].prefix;
+		struct program_claim claim = {
+			.kind = PROGRAM_CLAIM_REDIRECT,
+			.is_ip6 = prefix->family == 6,
+			.len = (__u8)(prefix->len - DECAP_FAMILY_BITS),
+			.ifindex = routes[i].dest.ifindex,
+			.is_peer = routes[i].dest.helper == TC_REDIRECT_PEER,
+		};
+
+		memcpy(claim.addr, prefix->addr, sizeof(claim.addr));
+		err = claims->add(claims, &claim);
+	}
+	return err;
+}
+
 static const struct program_command commands[] = {
 	{ "add", cmd_add, "PREFIX DEVICE [peer|neigh]", "lead packets to PREFIX to DEVICE's peer" },
 	{ "del", cmd_del, "PREFIX...", "leave them to the host again" },
@@ -253,4 +277,5 @@ const struct program_cli tc_redirect_cli = {
 	.name = "tc_redirect",
 	.summary = "hand packets for containers' addresses to their network namespaces",
 	.commands = commands,
+	.claim = claim_addresses,
 };

@@ -32,6 +32,7 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		[PROGRAM_CLAIM_VIP] = SLOT_CLAIM_VIP,
 		[PROGRAM_CLAIM_REAL] = SLOT_CLAIM_REAL,
 		[PROGRAM_CLAIM_TUNNEL] = SLOT_CLAIM_TUNNEL,
+		[PROGRAM_CLAIM_REDIRECT] = SLOT_CLAIM_REDIRECT,
 	};
 	const struct asked *asked = claims->data;
 	struct slot_picture_claim copy = {
@@ -44,6 +45,8 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		.is_local = claim->is_local,
 		.overhead = claim->overhead,
 		.mtu = claim->mtu,
+		.ifindex = claim->ifindex,
+		.is_peer = claim->is_peer,
 	};
 
 	snprintf(copy.program, sizeof(copy.program), "%s", asked->program);

@@ -194,6 +194,27 @@ test_stopped_slot() {
 	is_shared "both answer when it is back" "$ASKED" "$(ask_http "$ASKED" "$VIP4")"
 }
 
+# What the doctor finds of redirects, root's, in the host's netns.
+findings() {
+	in_ns r1 "$BED_BIN/slotctl" --socket "$BED/hosts/r1/run/slotd.sock" doctor --json |
+		jq -r '.findings[] | select(.check == "redirect") | "\(.severity): \(.what)"'
+}
+
+test_doctor() {
+	is "the doctor finds nothing in the way" "$(findings)" ""
+	container_ctl a disable tc_decap >/dev/null
+	matches "where a's slot is stopped it finds both addresses" "$(findings | wc -l)" '^2$'
+	matches "led to where nobody takes tunnels apart" "$(findings)" \
+		"note: tc_redirect leads ${TUNNEL4[a]} to netns '.*', where nobody"
+	in_ns a ip address del "${TUNNEL4[a]}/32" dev eth0
+	matches "an error where nobody has the address either" "$(findings)" \
+		"error: tc_redirect leads ${TUNNEL4[a]} to netns"
+	in_ns a ip address add "${TUNNEL4[a]}/32" dev eth0
+	in_ns a ip route replace default via "$(host4 r1)" dev eth0 onlink
+	container_ctl a enable tc_decap >/dev/null
+	is "nothing when it is back" "$(findings)" ""
+}
+
 # deploy_other NAME NUMBER: another file of the same, as a version of its own
 deploy_other() {
 	{

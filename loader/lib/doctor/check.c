@@ -21,6 +21,7 @@ const struct slot_check slot_checks[] = {
 	{ "address-twice", slot_check_address_twice },
 	{ "route-discard", slot_check_route_discard },
 	{ "vip-route", slot_check_vip_route },
+	{ "redirect", slot_check_redirect },
 	{ NULL, NULL },
 };
 

@@ -34,6 +34,7 @@ void slot_check_real_address(const struct slot_picture *picture, struct slot_fin
 void slot_check_address_twice(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_route_discard(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_vip_route(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_redirect(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_xdp_native(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_jumbo(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_merge(const struct slot_picture *picture, struct slot_findings *findings);

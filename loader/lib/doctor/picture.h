@@ -123,9 +123,10 @@ struct slot_picture_chain {
 };
 
 enum slot_claim_kind {
-	SLOT_CLAIM_VIP,	   /* packets to it are sent on to reals */
-	SLOT_CLAIM_REAL,   /* where packets are sent to */
-	SLOT_CLAIM_TUNNEL, /* tunnels to it end here */
+	SLOT_CLAIM_VIP,	     /* packets to it are sent on to reals */
+	SLOT_CLAIM_REAL,     /* where packets are sent to */
+	SLOT_CLAIM_TUNNEL,   /* tunnels to it end here */
+	SLOT_CLAIM_REDIRECT, /* packets to it are handed to a device */
 };
 
 /* What a program in a chain says of addresses. */
@@ -140,6 +141,8 @@ struct slot_picture_claim {
 	bool is_local;	       /* VIP: may be served by this host; real: is this host */
 	unsigned int overhead; /* bytes of the outer headers */
 	unsigned int mtu;      /* the largest packet with them that the program sends; 0: any */
+	unsigned int ifindex;  /* of a redirect: the device */
+	bool is_peer;	       /* of a redirect: into the netns of the device's other end */
 };
 
 struct slot_picture {
