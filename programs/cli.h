@@ -23,10 +23,26 @@ enum program_exit {
 	PROGRAM_USAGE = 2, /* the arguments make no sense; the caller shows the usage line */
 };
 
+/* What slotd knows of the slot that a command works on. */
+struct program_slot {
+	/*
+	 * What the running slot's setting @name was given as; NULL: it was not, so that the
+	 * program's own default holds. Returns 0, or -errno where that is not to be known.
+	 */
+	int (*setting)(const struct program_slot *slot, const char *name, const char **ret_value);
+	/*
+	 * The number of the interface @name where the slot's packets come in. Returns 0,
+	 * -ENODEV where there is none, or -errno where that is not to be known; says why.
+	 */
+	int (*find_interface)(const struct program_slot *slot, const char *name,
+			      struct slot_reason *why, __u32 *ret_ifindex);
+};
+
 struct program_context {
 	/* Folder of the slot's pinned maps, one pin a map, named as the map, '_' for '.'. */
 	const char *map_dir;
-	bool json; /* data as one JSON document */
+	const struct program_slot *slot; /* NULL: slotd was not asked (--map-dir) */
+	bool json;			 /* data as one JSON document */
 	/* Given only to the commands that program_cli names for them. */
 	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
 	const char *diff;     /* --diff: what a file would change; NULL: not asked for */

@@ -40,6 +40,7 @@ _slotctl_program() {
 	2:'firewall allow '* | 2:'firewall deny '* | 2:*'decap addr '* | 2:*'decap serve '* | 2:*'decap server-id '*)
 		echo 'add del'
 		;;
+	2:'firewall replies '*) echo 'on off' ;;
 	*:*'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
@@ -70,11 +71,11 @@ _slotctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
 		return
 		;;
-	--socket | --signature | --diff | --once | check | restore | import-katran)
+	--socket | --signature | --diff | --once | check | load | restore | import-katran)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--map-dir)
+	--map-dir | on)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
@@ -97,7 +98,7 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-*) words+=' --map-dir' ;;
+	decap:-* | tc_decap:-* | tc_redirect:-* | fw_egress:-* | lb_hc:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -113,7 +114,7 @@ _slotctl() {
 			return
 		fi
 		;;
-	firewall:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:*)
+	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

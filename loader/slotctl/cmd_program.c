@@ -7,6 +7,7 @@
 #include "loader/lib/config/config.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
+#include "loader/slotctl/program_slot.h"
 
 static const struct program_cli *const programs[] = { &firewall_cli,	&decap_cli, &tc_decap_cli,
 						      &tc_redirect_cli, &lb_cli,    &lb_hc_cli,
@@ -79,9 +80,9 @@ static const json_t *find_slot(struct slot_ctl *ctl, const json_t *answer, const
 	return NULL;
 }
 
-/* Owned by @answer. */
+/* Both owned by @answer. */
 static int find_map_dir(struct slot_ctl *ctl, const json_t *answer, const char *name,
-			const char **ret_dir)
+			const json_t **ret_slot, const char **ret_dir)
 {
 	const json_t *slot = find_slot(ctl, answer, name);
 	const char *dir = json_string_value(json_object_get(slot, "map_dir"));
@@ -92,6 +93,7 @@ static int find_map_dir(struct slot_ctl *ctl, const json_t *answer, const char *
 		return slot_reason_set(&ctl->failure.why, -ENOENT,
 				       "slot '%s' of '%s' has no maps yet",
 				       slot_answer_text(slot, "name"), ctl->chain);
+	*ret_slot = slot;
 	*ret_dir = dir;
 	return 0;
 }
@@ -174,7 +176,7 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 		    char **argv)
 {
 	json_auto_t *answer = NULL;
-	const json_t *results, *result;
+	const json_t *results, *result, *slot = NULL;
 	size_t i;
 	int err = choose_chain(ctl, cli->name);
 
@@ -189,11 +191,17 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 		return slot_ctl_refuse(ctl, "'%s %s' does not end: name one port with --chain",
 				       cli->name, command->name);
 	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
+		_cleanup_(slot_cli_slot_free) struct slot_cli_slot known = {};
+
 		result = results ? json_array_get(results, i) : answer;
-		err = find_map_dir(ctl, result, cli->name, &context->map_dir);
-		if (!err)
-			err = run_command(context, cli, command, argc, argv);
+		err = find_map_dir(ctl, result, cli->name, &slot, &context->map_dir);
+		if (err)
+			break;
+		known = slot_cli_slot_make(ctl, result, slot_answer_number(slot, "slot"));
+		context->slot = &known.slot;
+		err = run_command(context, cli, command, argc, argv);
 	}
+	context->slot = NULL;
 	return err;
 }
 

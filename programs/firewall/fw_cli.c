@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/firewall/fw_interfaces.h"
 #include "programs/firewall/fw_store.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
@@ -156,10 +157,14 @@ int fw_cli_load(const struct program_context *ctx, const char *path, const char 
 	if (compile_set(path, &set, end, &build))
 		return PROGRAM_FAILED;
 	s.compile_ms = now_ms() - start;
+	if (fw_interfaces_set(ctx, &set, &build.head, &why)) {
+		slot_reason_append(&why, -ENODEV, "%s", end);
+		return fw_cli_fail(&why);
+	}
 	if (fw_store_open(ctx->map_dir, true, &why, &store))
 		return fw_cli_fail(&why);
 	start = now_ms();
-	if (fw_store_load(&store, &set, &build, text, len, &why))
+	if (fw_store_load(&store, &build, text, len, &why))
 		return fw_cli_fail(&why);
 	s.write_ms = now_ms() - start;
 	return print_summary(ctx, &s, "in force");
@@ -186,8 +191,23 @@ static json_t *rule_to_json(const struct fw_ruleset *set, size_t i, const struct
 			 "bytes", (json_int_t)hit->bytes);
 }
 
-static json_t *to_json(const struct fw_loaded *loaded, const struct fw_ruleset *set,
-		       const struct fw_hit *hits)
+static json_t *interfaces_to_json(const struct program_context *ctx, const struct fw_head *head,
+				  const struct fw_ruleset *set)
+{
+	json_t *interfaces = json_array();
+	struct slot_reason now = {};
+	size_t i;
+
+	for (i = 0; i < set->interface_count && i < head->interface_count; i++)
+		json_array_append_new(
+			interfaces, json_pack("{s:s, s:I, s:b}", "name", set->interfaces[i],
+					      "ifindex", (json_int_t)head->interfaces[i], "stale",
+					      (int)fw_interface_is_stale(ctx, set, head, i, &now)));
+	return interfaces;
+}
+
+static json_t *to_json(const struct program_context *ctx, const struct fw_loaded *loaded,
+		       const struct fw_ruleset *set, const struct fw_hit *hits)
 {
 	json_t *rules = json_array();
 	char time[32];
@@ -196,9 +216,10 @@ static json_t *to_json(const struct fw_loaded *loaded, const struct fw_ruleset *
 	for (i = 0; i < set->rule_count; i++)
 		json_array_append_new(rules, rule_to_json(set, i, &hits[i]));
 	format_time(loaded->head.loaded_s, sizeof(time), time);
-	return json_pack("{s:s, s:s, s:s%, s:o}", "loaded", time, "policy",
+	return json_pack("{s:s, s:s, s:s%, s:o, s:o}", "loaded", time, "policy",
 			 fw_policy_name(set->policy), "text", loaded->text,
-			 (size_t)loaded->head.text_size, "rules", rules);
+			 (size_t)loaded->head.text_size, "interfaces",
+			 interfaces_to_json(ctx, &loaded->head, set), "rules", rules);
 }
 
 static int print_loaded(const struct program_context *ctx, const struct fw_loaded *loaded,
@@ -207,7 +228,7 @@ static int print_loaded(const struct program_context *ctx, const struct fw_loade
 	char time[32];
 
 	if (ctx->json)
-		return program_json_print(ctx, to_json(loaded, set, hits));
+		return program_json_print(ctx, to_json(ctx, loaded, set, hits));
 	format_time(loaded->head.loaded_s, sizeof(time), time);
 	fprintf(ctx->out, "# loaded %s\n", time);
 	fw_ruleset_print(ctx->out, set, hits);
@@ -239,6 +260,21 @@ int fw_cli_get(const struct program_context *ctx, struct fw_store *store, struct
 	return err ? fw_cli_fail(&why) : PROGRAM_OK;
 }
 
+/* An interface that was made anew has another number, and no packet meets its rules. */
+static void warn_of_stale(const struct program_context *ctx, const struct fw_ruleset *set,
+			  const struct fw_head *head)
+{
+	struct slot_reason now = {};
+	size_t i;
+
+	for (i = 0; i < set->interface_count && i < head->interface_count; i++)
+		if (fw_interface_is_stale(ctx, set, head, i, &now))
+			fprintf(stderr,
+				"iifname \"%s\" is interface %u to the rules in force, and %s: no "
+				"packet meets its rules until they are loaded again\n",
+				set->interfaces[i], head->interfaces[i], now.text);
+}
+
 /* The counters are of the rules that are shown, so no other load may come between. */
 int fw_cli_show(const struct program_context *ctx, int argc, char **argv)
 {
@@ -257,6 +293,7 @@ int fw_cli_show(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_FAILED;
 	if (!loaded.text)
 		return show_nothing(ctx);
+	warn_of_stale(ctx, &set, &loaded.head);
 	if (!ctx->json && !ctx->counters) {
 		fwrite(loaded.text, 1, loaded.head.text_size, ctx->out);
 		return PROGRAM_OK;

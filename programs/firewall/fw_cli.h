@@ -28,6 +28,12 @@ int fw_cli_samples(const struct program_context *ctx, int argc, char **argv);
 int fw_cli_get(const struct program_context *ctx, struct fw_store *store, struct fw_loaded *loaded,
 	       struct fw_ruleset *set);
 
+/*
+ * fw_cli_open_replies - the map that says where flows are, as program_map_open(). Its element
+ * is read as the number of a map.
+ */
+int fw_cli_open_replies(const char *map_dir, bool is_writer, struct slot_reason *why, int *ret_fd);
+
 /* fw_cli_rule_text - @rule in words; the caller frees it. NULL: out of memory. */
 char *fw_cli_rule_text(const struct fw_ruleset *set, const struct fw_rule *rule);
 

@@ -76,6 +76,11 @@ static int show(const struct program_context *ctx, int replies_fd)
 	return PROGRAM_OK;
 }
 
+int fw_cli_open_replies(const char *map_dir, bool is_writer, struct slot_reason *why, int *ret_fd)
+{
+	return program_map_open(map_dir, &replies_map, is_writer, why, ret_fd);
+}
+
 int fw_cli_replies(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_close_ int lock = -1, replies_fd = -1;
@@ -88,7 +93,7 @@ int fw_cli_replies(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	err = argc ? program_maps_lock(ctx->map_dir, &why, &lock) : 0;
 	if (!err)
-		err = program_map_open(ctx->map_dir, &replies_map, argc, &why, &replies_fd);
+		err = fw_cli_open_replies(ctx->map_dir, argc, &why, &replies_fd);
 	if (!err && is_on)
 		err = turn_on(replies_fd, argv[1], &why);
 	if (!err && is_off)

@@ -17,7 +17,7 @@ struct fw_build {
 	struct fw_action *actions;
 	size_t action_count;
 	struct fw_forest forest4, forest6;
-	struct fw_head head; /* without forests, interfaces and text */
+	struct fw_head head; /* without forests and text; interfaces are added */
 };
 
 void fw_build_free(struct fw_build *build);

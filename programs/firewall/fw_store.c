@@ -2,7 +2,6 @@
 #include "programs/firewall/fw_store.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -61,24 +60,6 @@ int fw_store_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 	return 0;
 }
 
-static int set_interfaces(const struct fw_ruleset *set, struct fw_head *head,
-			  struct slot_reason *why)
-{
-	size_t i;
-
-	for (i = 0; i < set->interface_count; i++) {
-		head->interfaces[i] = if_nametoindex(set->interfaces[i]);
-		if (!head->interfaces[i])
-			return slot_reason_set(why, -ENODEV,
-					       "iifname \"%s\": no such interface is here; rules "
-					       "know interfaces by their number, so that it has to "
-					       "be there before",
-					       set->interfaces[i]);
-	}
-	head->interface_count = (__u32)set->interface_count;
-	return 0;
-}
-
 static int deflate_text(const char *text, size_t len, struct slot_reason *why, __u8 **ret_bytes,
 			__u32 *ret_len)
 {
@@ -94,17 +75,14 @@ static int deflate_text(const char *text, size_t len, struct slot_reason *why, _
 	return 0;
 }
 
-int fw_store_load(const struct fw_store *store, const struct fw_ruleset *set,
-		  const struct fw_build *build, const char *text, size_t len,
-		  struct slot_reason *why)
+int fw_store_load(const struct fw_store *store, const struct fw_build *build, const char *text,
+		  size_t len, struct slot_reason *why)
 {
 	struct fw_compiled compiled = fw_build_compiled(build);
 	_cleanup_free_ __u8 *bytes = NULL;
 	int err;
 
-	err = set_interfaces(set, &compiled.head, why);
-	if (!err)
-		err = deflate_text(text, len, why, &bytes, &compiled.head.text_len);
+	err = deflate_text(text, len, why, &bytes, &compiled.head.text_len);
 	if (err)
 		return slot_reason_append(why, err, "; the rules from before stay in force");
 	compiled.text = bytes;

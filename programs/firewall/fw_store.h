@@ -34,12 +34,11 @@ int fw_store_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 void fw_store_close(struct fw_store *store);
 
 /*
- * fw_store_load - put @build in force, and keep @text, @len bytes, that it was made of.
- * @set: its interfaces have to be there. As fw_bank_load(); -ENODEV for no interface.
+ * fw_store_load - put @build, with its interfaces' numbers in the head, in force, and keep
+ * @text, @len bytes, that it was made of. As fw_bank_load().
  */
-int fw_store_load(const struct fw_store *store, const struct fw_ruleset *set,
-		  const struct fw_build *build, const char *text, size_t len,
-		  struct slot_reason *why);
+int fw_store_load(const struct fw_store *store, const struct fw_build *build, const char *text,
+		  size_t len, struct slot_reason *why);
 
 /* What is in force. */
 struct fw_loaded {

@@ -219,6 +219,9 @@ static void trace_names_the_rule_and_what_was_missed(void **state)
 static void trace_knows_when_nothing_is_loaded(void **state)
 {
 	(void)state;
+	program_bed_assert_runs(&fw_bed, "trace ip saddr 192.0.2.1",
+				"accept: no ruleset is loaded\n");
+	fw_bed.slot = NULL;
 	program_bed_assert_runs(
 		&fw_bed, "trace ip saddr 192.0.2.1",
 		"accept or drop: no ruleset is loaded; default_deny of the slot decides\n");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/fw_bed.h"
 
+#include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +18,51 @@
 struct program_bed fw_bed;
 char fw_bed_path[sizeof(TEMPLATE)];
 
-int fw_bed_set_up(void **state)
+static const struct fw_bed_setting no_settings[] = { { NULL, NULL } };
+
+const struct fw_bed_setting *fw_bed_settings = no_settings;
+
+static int get_setting(const struct program_slot *slot, const char *name, const char **ret_value)
+{
+	const struct fw_bed_setting *setting = fw_bed_settings;
+
+	(void)slot;
+	while (setting->name && strcmp(setting->name, name) != 0)
+		setting++;
+	*ret_value = setting->value;
+	return 0;
+}
+
+static int find_interface(const struct program_slot *slot, const char *name,
+			  struct slot_reason *why, __u32 *ret_ifindex)
+{
+	__u32 ifindex = if_nametoindex(name);
+
+	(void)slot;
+	if (!ifindex)
+		return slot_reason_set(why, -ENODEV, "no such interface is here");
+	*ret_ifindex = ifindex;
+	return 0;
+}
+
+static const struct program_slot slot = { get_setting, find_interface };
+
+void fw_bed_open(const struct firewall_config *config)
 {
 	int fd = mkstemp(strcpy(fw_bed_path, TEMPLATE));
 
-	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(fchmod(fd, 0644), 0);
 	close(fd);
-	program_bed_open(&fw_bed, &firewall_cli, firewall_case_open(NULL));
+	program_bed_open(&fw_bed, &firewall_cli, firewall_case_open(config));
+	fw_bed.slot = &slot;
+	fw_bed_settings = no_settings;
+}
+
+int fw_bed_set_up(void **state)
+{
+	(void)state;
+	fw_bed_open(NULL);
 	return 0;
 }
 

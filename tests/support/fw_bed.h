@@ -3,6 +3,7 @@
 #ifndef TEST_FW_BED_H
 #define TEST_FW_BED_H
 
+#include "programs/firewall/firewall_abi.h"
 #include "tests/support/packet.h"
 #include "tests/support/program_bed.h"
 
@@ -13,9 +14,17 @@ extern struct program_bed fw_bed;
 /* The file that rulesets are loaded from, which everybody may read. */
 extern char fw_bed_path[];
 
+/* What the slot's settings are said to be, up to one without a name; none at first. */
+struct fw_bed_setting {
+	const char *name, *value;
+};
+extern const struct fw_bed_setting *fw_bed_settings;
+
 /* Before and after a cmocka test. */
 int fw_bed_set_up(void **state);
 int fw_bed_tear_down(void **state);
+/* fw_bed_open - as fw_bed_set_up(), of a firewall with @config; NULL: as its object has it. */
+void fw_bed_open(const struct firewall_config *config);
 
 /* fw_bed_write - @text into the file. */
 void fw_bed_write(const char *text);

@@ -113,7 +113,12 @@ static int run_words(struct program_bed *bed, bool is_json, char **words, int co
 {
 	const struct program_command *command = find_command(bed->cli, words[0]);
 	FILE *out = tmpfile(), *err = tmpfile();
-	struct program_context ctx = { .map_dir = PROGRAM_BED_DIR, .json = is_json, .out = out };
+	struct program_context ctx = {
+		.map_dir = PROGRAM_BED_DIR,
+		.slot = bed->slot,
+		.json = is_json,
+		.out = out,
+	};
 	int saved = dup(STDERR_FILENO), ret;
 
 	assert_non_null(command);

@@ -19,7 +19,8 @@ struct bpf_object;
 struct program_bed {
 	const struct program_cli *cli;
 	struct bpf_object *object;
-	char *out; /* what the last command said, and wrote to stderr */
+	const struct program_slot *slot; /* what commands are told of it; NULL: as without slotd */
+	char *out;			 /* what the last command said, and wrote to stderr */
 	char *err;
 };
 

@@ -254,6 +254,32 @@ test_ports_in_a_namespace() {
 	is "the one that left is bare" "$(room_xdp blue p2)" ""
 }
 
+# A ruleset's interfaces are those where its chain is, wherever who loads it may be.
+test_interfaces_of_rules() {
+	sed -i 's/slot 2 { name = "firewall"/& owner = "nobody"/' "$BED/slots.conf"
+	bed_ctl reload >/dev/null
+	echo 'iifname w0 drop' >"$BED/rules"
+	succeeds "an owner without root loads rules for an interface elsewhere" \
+		as_nobody --chain blue:w0 firewall load "$BED/rules"
+	succeeds "they hold there" answers_not 1
+	matches "as trace says" "$(as_nobody --chain blue:w0 firewall trace icmp type 8 iifname w0)" \
+		"drop: the first rule that matches"
+	echo 'iifname { w0, lo } drop' >"$BED/rules"
+	matches "other interfaces there are not known to him" \
+		"$(as_nobody --chain blue:w0 firewall load "$BED/rules" 2>&1)" \
+		"iifname \"lo\": chain 'blue:w0' is in another network namespace, .*; the rules from before"
+	succeeds "they are to root" bed_ctl --chain blue:w0 firewall load "$BED/rules"
+	is "none has changed" "$(bed_ctl --chain blue:w0 firewall show --json | jq -c '[.interfaces[].stale]')" \
+		'[false,false]'
+	in_room blue ip link delete w0
+	in_time "the interface goes" 5 is_off blue:w0
+	in_room blue ip link add w0 type veth peer name other
+	in_time "and is made anew" 5 is_on blue:w0
+	matches "show tells that rules do not know it" \
+		"$(bed_ctl --chain blue:w0 firewall show 2>&1)" \
+		'iifname "w0" is interface [0-9]+ to the rules in force, and it is [0-9]+ now'
+}
+
 test_renamed_and_deleted() {
 	in_room blue ip link set w0 down
 	in_room blue ip link set w0 name w7

@@ -241,12 +241,13 @@ void fw_trace_packet(const struct fw_ruleset *set, const struct fw_packet *packe
 	struct fw_miss miss;
 	__u32 i;
 
-	*ret_trace = (struct fw_trace){ .rule = -1, .guard = -1 };
+	*ret_trace = (struct fw_trace){ .rule = -1 };
 	for (i = 0; i < set->rule_count; i++) {
 		rule = &set->rules[i];
 		if (rule->preset) {
-			if (fw_preset_is_for(rule->preset, packet))
-				ret_trace->guard = i;
+			if (fw_preset_is_for(rule->preset, packet) &&
+			    ret_trace->guard_count < FW_GUARDS_OF_PACKET)
+				ret_trace->guards[ret_trace->guard_count++] = i;
 			continue;
 		}
 		if (ret_trace->rule >= 0)

@@ -18,6 +18,10 @@ struct fw_packet {
 	__u8 flags;	 /* of TCP */
 	bool is_part, is_later;
 	char interface[IFNAMSIZ]; /* "": one that no rule names */
+	/* Of a packet that was read from a frame (fw_frame.h). */
+	bool is_frame;
+	bool is_cut;	   /* the TCP or UDP header is not whole */
+	bool is_from_link; /* hop limit 255, and a whole ICMPv6 header */
 };
 
 /* What a rule can ask of a packet. */
@@ -59,13 +63,16 @@ struct fw_miss {
 };
 
 #define FW_MISSES_MAX 20
+/* Presets that a packet can meet: one in all, one for each source. */
+#define FW_GUARDS_OF_PACKET 2
 
 struct fw_trace {
 	struct fw_miss misses[FW_MISSES_MAX]; /* the nearest, in the order of the rules */
 	size_t miss_count;
-	size_t asked; /* rules that did not match */
-	long rule;    /* the one that did; -1: none */
-	long guard;   /* the preset that limits what passes; -1: none */
+	size_t asked;			  /* rules that did not match */
+	long rule;			  /* the one that did; -1: none */
+	long guards[FW_GUARDS_OF_PACKET]; /* presets that limit it if it passes */
+	size_t guard_count;
 };
 
 void fw_trace_packet(const struct fw_ruleset *set, const struct fw_packet *packet,

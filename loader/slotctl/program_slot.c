@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/slotctl/program_slot.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/config/config.h"
+#include "loader/lib/host/netns.h"
+#include "loader/slotctl/answer.h"
+
+static struct slot_cli_slot *get_slot(const struct program_slot *slot)
+{
+	return (struct slot_cli_slot *)((char *)slot - offsetof(struct slot_cli_slot, slot));
+}
+
+/* Settings may be secrets, which slotd shows to some. */
+static int get_setting(const struct program_slot *base, const char *name, const char **ret_value)
+{
+	struct slot_request request = { .method = "GET" };
+	struct slot_cli_slot *slot = get_slot(base);
+	const char *chosen = slot->ctl->chain;
+	json_auto_t *answer = NULL;
+	char noun[32];
+
+	if (!slot->settings) {
+		snprintf(noun, sizeof(noun), "slots/%u", (unsigned int)slot->number);
+		/* One of several ports may be meant. */
+		slot->ctl->chain = slot_answer_text(slot->chain, "interface");
+		if (!slot_ctl_call(slot->ctl, &request, noun, &answer))
+			slot->settings = json_incref(json_object_get(answer, "settings"));
+		slot->ctl->chain = chosen;
+	}
+	if (!slot->settings)
+		return -EACCES;
+	*ret_value = json_string_value(json_object_get(slot->settings, name));
+	return 0;
+}
+
+/* Of the chain: "eth0" of "blue:eth0:tc-egress". */
+static void get_interface(const json_t *chain, char ret_name[IFNAMSIZ])
+{
+	const char *name = slot_answer_text(chain, "interface");
+
+	if (slot_chain_name_has_netns(name))
+		name = strchr(name, ':') + 1;
+	snprintf(ret_name, IFNAMSIZ, "%.*s", (int)strcspn(name, ":"), name);
+}
+
+/* Whether this process is where the chain is; of a chain elsewhere it goes there for a while. */
+static int look_up(const json_t *chain, const char *own, const char *name, __u32 *ret_ifindex)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	const char *netns = json_string_value(json_object_get(chain, "netns"));
+	json_int_t ifindex = slot_answer_number(chain, "ifindex");
+	char there[IFNAMSIZ] = "";
+	int err = slot_netns_enter(netns ? netns : "", &home);
+
+	if (err)
+		return err;
+	if (ifindex && (!if_indextoname((unsigned int)ifindex, there) || strcmp(there, own) != 0))
+		return -EXDEV;
+	*ret_ifindex = if_nametoindex(name);
+	return *ret_ifindex ? 0 : -ENODEV;
+}
+
+static int find_interface(const struct program_slot *base, const char *name,
+			  struct slot_reason *why, __u32 *ret_ifindex)
+{
+	const json_t *chain = get_slot(base)->chain;
+	json_int_t ifindex = slot_answer_number(chain, "ifindex");
+	char own[IFNAMSIZ];
+	int err;
+
+	get_interface(chain, own);
+	if (!strcmp(name, own) && ifindex) {
+		*ret_ifindex = (__u32)ifindex;
+		return 0;
+	}
+	err = look_up(chain, own, name, ret_ifindex);
+	if (!err)
+		return 0;
+	if (err == -ENODEV)
+		return slot_reason_set(why, err, "no such interface is where chain '%s' is",
+				       slot_answer_text(chain, "interface"));
+	return slot_reason_set(
+		why, err,
+		"chain '%s' is in another network namespace, and '%s' is the only "
+		"interface of it that can be known from here: root can look up others",
+		slot_answer_text(chain, "interface"), own);
+}
+
+struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chain,
+					json_int_t number)
+{
+	return (struct slot_cli_slot){
+		.slot = { .setting = get_setting, .find_interface = find_interface },
+		.ctl = ctl,
+		.chain = chain,
+		.number = number,
+	};
+}
+
+void slot_cli_slot_free(struct slot_cli_slot *slot)
+{
+	json_decref(slot->settings);
+	slot->settings = NULL;
+}
