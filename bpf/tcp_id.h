@@ -24,7 +24,7 @@ static __always_inline __u32 tcp_id_find(const struct tcphdr *tcp, const void *e
 {
 	__u32 left, at = 0;
 
-	if ((void *)(tcp + 1) > end)
+	if ((void *)(tcp + 1) > end || tcp->doff * 4 < sizeof(*tcp))
 		return 0;
 	left = tcp->doff * 4 - sizeof(*tcp);
 	for (int i = 0; i < TCP_OPTIONS_MAX && at < left; i++) {

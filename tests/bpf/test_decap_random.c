@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * decap and tc_decap on the same random packets: the same bytes, the same counters, and
- * what they take out is what was inside. SLOTD_SEED draws others.
+ * Random packets through decap and tc_decap, beside a plain reference: the same bytes, the
+ * same verdicts and counters of all three. SLOTD_SEED draws others.
  */
 #include <errno.h>
 #include <net/ethernet.h>
@@ -16,6 +16,7 @@
 
 #include "programs/shared/counts.h"
 #include "tests/support/decap_case.h"
+#include "tests/support/decap_reference.h"
 #include "tests/support/draw.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
@@ -58,7 +59,7 @@ static void add_ip4(struct packet *p)
 
 	ip.tos = (uint8_t)draw(256);
 	if (one_in(12))
-		ip.fragment = (uint16_t)draw(0x4000);
+		ip.fragment = (uint16_t)(one_in(3) ? 0x2000 : draw(0x4000));
 	if (one_in(8))
 		ip.options_len = 4 * draw(11);
 	packet_ip4(p, &ip);
@@ -114,7 +115,7 @@ static void add_tcp(struct packet *p)
 		       one_in(2) ? "\xb7\x06\x64\0\0\0" : "\xb7\x06\x65\0\0\0", 6);
 	packet_start(p, payload, sizeof(payload));
 	packet_tcp(p, (uint16_t)draw(65536), 80, one_in(4) ? 2 : 16);
-	packet_bytes(p)[12] = (unsigned char)((5 + words) << 4);
+	packet_bytes(p)[12] = (unsigned char)((one_in(16) ? draw(16) : 5 + words) << 4);
 }
 
 static void add_payload(struct packet *p)
@@ -156,6 +157,10 @@ static void build(struct packet *p)
 		if (one_in(16))
 			add_ip(p);
 	}
+	if (one_in(16))
+		packet_vlan(p, 7, 0x8100);
+	if (one_in(32))
+		packet_vlan(p, 8, 0x88a8);
 	packet_eth(p);
 	if (one_in(3))
 		damage(p);
@@ -166,7 +171,6 @@ static void build(struct packet *p)
 static void open_side(struct side *side, const char *object, const char *program)
 {
 	struct decap_maps maps;
-	struct slot_reason why = {};
 
 	side->object = progrun_open(object);
 	assert_non_null(side->object);
@@ -175,21 +179,47 @@ static void open_side(struct side *side, const char *object, const char *program
 	decap_case_add(&maps, "198.51.100.0/24");
 	decap_case_add(&maps, "2001:db8:100::/40");
 	decap_case_set(&maps, "gue-port=6080");
-	assert_int_equal(decap_id_add(&maps, 100, &why), 0);
 	side->prog_fd = progrun_fd(side->object, program);
 	side->counts_fd = bpf_object__find_map_fd_by_name(side->object, DECAP_COUNTS_NAME);
 }
 
-/* The settings change on the way: each of them meets a part of the packets. */
+static const struct decap_reference_prefix ends[] = {
+	{ DECAP_LOCAL4, 32 },	  { DECAP_LOCAL6, 128 }, { "198.51.100.0", 24 },
+	{ "2001:db8:100::", 40 }, { NULL, 0 },
+};
+static const struct decap_reference_prefix served[] = {
+	{ DECAP_LOCAL4, 32 },
+	{ "2001:db8::", 32 },
+	{ NULL, 0 },
+};
+
+/*
+ * The settings change on the way: each of them meets a part of the packets. In the first
+ * nothing is looked up about what is inside, as nearly everywhere.
+ */
 static void change_settings(struct side *side, unsigned int part)
 {
 	const struct decap_maps maps = decap_case_maps(side->object);
+	struct slot_reason why = {};
 
 	decap_case_set(&maps, part & 1 ? "strict=yes" : "strict=no");
+	if (part == 1)
+		assert_int_equal(decap_id_add(&maps, 100, &why), 0);
 	if (part == 2) {
 		decap_case_serve(&maps, DECAP_LOCAL4);
 		decap_case_serve(&maps, "2001:db8::/32");
 	}
+}
+
+static struct decap_reference reference_of(unsigned int part)
+{
+	return (struct decap_reference){
+		.ends = ends,
+		.served = part >= 2 ? served : NULL,
+		.gue_port = GUE_PORT,
+		.is_strict = part & 1,
+		.id = part >= 1 ? 100 : 0,
+	};
 }
 
 /* Which counter went up, and by how many bytes. */
@@ -218,43 +248,55 @@ static void look(struct side *side, size_t len)
 	memcpy(side->counts, now, sizeof(now));
 }
 
-/* Of what is left or dropped all; of what is taken out what is behind the two ECN bits' word. */
-static void assert_is_inside(const struct side *side, struct packet *p)
+/* @p becomes what it has to. */
+static void assert_is_right(const struct decap_reference *reference, const struct side *side,
+			    struct packet *p)
 {
-	size_t cut = p->len - side->run.len, skip = ETH_HLEN + 12;
+	struct decap_reference_answer answer;
+	__u64 noted;
+	size_t len;
 
-	assert_true(cut < p->len);
-	if (side->counter < 0 || side->counter >= DECAP_FIRST_LEFT) {
-		assert_int_equal(cut, 0);
-		assert_memory_equal(side->run.bytes, packet_bytes(p), p->len);
-		return;
-	}
-	assert_true(cut >= 20);
-	assert_memory_equal(side->run.bytes, packet_bytes(p), 2 * ETHER_ADDR_LEN);
-	assert_memory_equal(side->run.bytes + skip, packet_bytes(p) + cut + skip,
-			    side->run.len - skip);
+	decap_reference_judge(reference, packet_bytes(p), p->len, &answer);
+	assert_int_equal(side->counter, answer.counter);
+	noted = (__u64)answer.has_id << DECAP_SERVER_ID | (__u64)answer.is_misrouted
+								  << DECAP_MISROUTED;
+	assert_int_equal(side->noted, noted);
+	assert_int_equal(side->run.verdict,
+			 answer.counter >= DECAP_FIRST_DROP ? XDP_DROP : XDP_PASS);
+	len = decap_reference_apply(&answer, packet_bytes(p), p->len);
+	assert_int_equal(side->run.len, len);
+	assert_memory_equal(side->run.bytes, packet_bytes(p), len);
 }
 
-static void both_do_the_same(struct side *xdp, struct side *tc, struct packet *p)
+static bool is_tagged(struct packet *p)
 {
-	bool is_dropped;
-	int err;
+	return packet_bytes(p)[12] == 0x81 || packet_bytes(p)[12] == 0x88;
+}
 
-	err = progrun_skb(tc->prog_fd, p, 0, &tc->run);
-	if (err == -EINVAL) /* test runs of TC programs want a whole IP header */
+/* TC has tags in no frame, and test runs of its programs want a whole IP header. */
+static void assert_tc_is_alike(struct side *tc, const struct side *xdp, struct packet *p)
+{
+	bool is_dropped = xdp->counter >= DECAP_FIRST_DROP;
+	int err = is_tagged(p) ? -EINVAL : progrun_skb(tc->prog_fd, p, 0, &tc->run);
+
+	if (err == -EINVAL)
 		return;
 	assert_int_equal(err, 0);
-	assert_int_equal(progrun_packet(xdp->prog_fd, p, &xdp->run), 0);
-	look(xdp, p->len);
 	look(tc, p->len);
 	assert_int_equal(xdp->counter, tc->counter);
 	assert_int_equal(xdp->noted, tc->noted);
-	is_dropped = xdp->counter >= DECAP_FIRST_DROP;
-	assert_int_equal(xdp->run.verdict, is_dropped ? XDP_DROP : XDP_PASS);
 	assert_int_equal(tc->run.verdict, is_dropped ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
 	assert_int_equal(xdp->run.len, tc->run.len);
 	assert_memory_equal(xdp->run.bytes, tc->run.bytes, xdp->run.len);
-	assert_is_inside(xdp, p);
+}
+
+static void all_do_the_same(const struct decap_reference *reference, struct side *xdp,
+			    struct side *tc, struct packet *p)
+{
+	assert_int_equal(progrun_packet(xdp->prog_fd, p, &xdp->run), 0);
+	look(xdp, p->len);
+	assert_tc_is_alike(tc, xdp, p);
+	assert_is_right(reference, xdp, p);
 }
 
 static unsigned long packet_count(void)
@@ -279,8 +321,9 @@ static void assert_met(const struct side *side)
 	}
 }
 
-static void xdp_and_tc_do_the_same(void **unused)
+static void xdp_and_tc_do_what_the_reference_does(void **unused)
 {
+	struct decap_reference reference = {};
 	unsigned long count = packet_count(), i;
 	struct side xdp = {}, tc = {};
 	struct packet p;
@@ -293,9 +336,10 @@ static void xdp_and_tc_do_the_same(void **unused)
 		if (i % (count / 4) == 0) {
 			change_settings(&xdp, (unsigned int)(i / (count / 4)));
 			change_settings(&tc, (unsigned int)(i / (count / 4)));
+			reference = reference_of((unsigned int)(i / (count / 4)));
 		}
 		build(&p);
-		both_do_the_same(&xdp, &tc, &p);
+		all_do_the_same(&reference, &xdp, &tc, &p);
 	}
 	assert_met(&xdp);
 	bpf_object__close(xdp.object);
@@ -306,6 +350,6 @@ int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, xdp_and_tc_do_the_same, NULL, NULL);
+	TAP_ADD(&plan, xdp_and_tc_do_what_the_reference_does, NULL, NULL);
 	return tap_run(&plan, "decap_random", 1);
 }
