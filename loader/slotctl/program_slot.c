@@ -55,7 +55,7 @@ static int look_up(const json_t *chain, const char *own, const char *name, __u32
 	const char *netns = json_string_value(json_object_get(chain, "netns"));
 	json_int_t ifindex = slot_answer_number(chain, "ifindex");
 	char there[IFNAMSIZ] = "";
-	int err = slot_netns_enter(netns ? netns : "", &home);
+	int err = slot_netns_enter(netns ? netns : "", 0, &home);
 
 	if (err)
 		return err;
