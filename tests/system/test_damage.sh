@@ -115,7 +115,7 @@ test_map_removed_while_slotd_is_away() {
 	lines=$(bed_log_lines)
 	succeeds "slotd starts without the pins of two slots" bed_slotd
 	matches "each of them is told of" "$(bed_log "$lines" | tr '\n' ' ')" \
-		"of slot 2 \(firewall\) was removed.* 'state_seen' of slot 5"
+		"of slot 2 \(firewall\) were removed.* 'state_seen' of slot 5"
 	succeeds "the packets are still filtered" no_ping "$SERVER4" "$DENIED4"
 }
 

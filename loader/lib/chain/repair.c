@@ -74,16 +74,27 @@ static int open_running(const struct slot_chain *chain, unsigned int number,
 	return (*ret_own)->fd;
 }
 
-static void note(struct slot_chain *chain, const struct gap *gap, size_t i, bool is_made)
+/* All maps of a slot that share their fate in one note: there may be twenty. */
+static void note(struct slot_chain *chain, const struct gap *gap, const bool *is_made, bool fate)
 {
-	slot_reason_append(
-		&chain->lost, 0,
-		is_made ? "%sthe pin of the map '%s' of slot %u (%s) was removed; it was "
-			  "pinned again" :
-			  "%sthe pin of the map '%s' of slot %u (%s) was removed, and what "
-			  "runs does not tell which it was: the slot's next version begins "
-			  "with an empty one",
-		chain->lost.text[0] ? "; " : "", gap->names[i], gap->number, gap->slot->name);
+	size_t i, count = 0, told = 0;
+
+	for (i = 0; i < gap->count; i++)
+		count += is_made[i] == fate;
+	if (!count)
+		return;
+	slot_reason_append(&chain->lost, 0, "%sthe pin%s", chain->lost.text[0] ? "; " : "",
+			   count > 1 ? "s of the maps" : " of the map");
+	for (i = 0; i < gap->count; i++)
+		if (is_made[i] == fate)
+			slot_reason_append(&chain->lost, 0, "%s '%s'", told++ ? "," : "",
+					   gap->names[i]);
+	slot_reason_append(&chain->lost, 0, " of slot %u (%s) %s removed%s", gap->number,
+			   gap->slot->name, count > 1 ? "were" : "was",
+			   !fate ? ", and what runs does not tell which it was: the slot's next "
+				   "version begins with an empty one" :
+			   count > 1 ? "; they were pinned again" :
+				       "; it was pinned again");
 }
 
 /* In a root of several slots with gaps nothing tells whose map it is. */
@@ -91,19 +102,18 @@ static bool repair(struct slot_chain *chain, const struct gap *gap, bool is_only
 {
 	struct slot_program *own = NULL;
 	int fd = open_running(chain, gap->number, &own);
-	bool is_any_made = false;
+	bool is_made[UNPINNED_MAX], is_any_made = false;
 	char maps[PATH_MAX];
 	size_t i;
 
 	for (i = 0; i < gap->count; i++) {
-		bool is_made = (own || is_only) &&
-			       !slot_pin_path(maps, chain->dir, SLOT_PIN_MAPS) &&
-			       !slot_program_maps_repin(gap->program, gap->names[i], fd, maps,
-							gap->slot->name);
-
-		note(chain, gap, i, is_made);
-		is_any_made |= is_made;
+		is_made[i] = (own || is_only) && !slot_pin_path(maps, chain->dir, SLOT_PIN_MAPS) &&
+			     !slot_program_maps_repin(gap->program, gap->names[i], fd, maps,
+						      gap->slot->name);
+		is_any_made |= is_made[i];
 	}
+	note(chain, gap, is_made, true);
+	note(chain, gap, is_made, false);
 	slot_program_free(own);
 	return is_any_made;
 }
