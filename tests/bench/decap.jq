@@ -21,6 +21,8 @@ def add_round_trips($all; $here; $guest):
 			($all.rows[] | . + {rtt_us: rtt($here; .), vm_rtt_us: rtt($guest; .)}),
 			($here[] | select(.path == "pass") |
 				. + {ns: 0, vm_rtt_us: rtt($guest; .)}),
+			($here[] | select(.path | startswith("container")) |
+				. + {ns: null, vm_rtt_us: null}),
 			($guest[] | select(.path == "device" or .path == "fou") |
 				{path, kind, ns: null, rtt_us: null, vm_rtt_us: .rtt_us})
 		]

@@ -13,6 +13,7 @@ measure_round_trips() {
 	local result=decap-rtt-$$.json
 
 	"$here/decap_rtt.sh" >"$out/decap-rtt.json" || die "no round trips"
+	"$here/redirect_rtt.sh" >>"$out/decap-rtt.json" || die "no round trips into a container"
 	# shellcheck disable=SC2016 # the guest knows where its results go
 	"$root/tests/vm/boot.sh" "$kernel" sh -c \
 		"tests/bench/decap_rtt.sh 300 >\"\$SLOTD_VM_RESULTS/$result\"" ||

@@ -157,6 +157,23 @@ containers_conf() {
 	done
 }
 
+start_balancer() {
+	host_fresh edge <<-'END'
+		slot 8 { name = "lb" object = "lb.bpf.o" }
+	END
+	lb set gateway="$(mac_of router br0)" source4="$(host4 edge)" source6="$(host6 edge)" ||
+		bail "the load balancer has a gateway"
+}
+
+start_host() {
+	local dir=$BED/hosts/r1
+
+	mkdir -p "$dir"/{bpf,run,state}
+	mount -t bpf bpf "$dir/bpf" || bail "a bpffs of the host"
+	containers_conf >"$dir/slots.conf"
+	host_slotd r1 || bail "slotd starts at the host" "$(cat "$BED/log/slotd.r1")"
+}
+
 # counts NAME: of packets that the container's tc_decap took out of tunnels
 counts() {
 	container_ctl "$1" tc_decap stats --json |
