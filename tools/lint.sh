@@ -98,7 +98,10 @@ check_length() {
 # library those below it.
 ROOMS='
 bpf/*.h
-bpf/*/ loader/lib/base programs/(shared|cli.h|decap|firewall) bpf
+bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
+bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
+bpf/tc_decap loader/lib/base programs/(shared|cli.h|decap) bpf
+bpf/tc_redirect loader/lib/base programs/(shared|cli.h|decap) bpf
 dispatcher bpf build/gen
 loader/lib/base
 loader/lib/config loader/lib/base dispatcher
@@ -124,6 +127,12 @@ programs/lb/health programs/lb/(model|lb.h|lb_abi.h) programs/shared loader/lib/
 # check_rooms: an include that leads up, or into a room that is none of this one's business
 check_rooms() {
 	local room below bad=0
+	for room in bpf/*/; do
+		grep -q "^${room%/} " <<<"$ROOMS" || {
+			echo "$room has no row in ROOMS"
+			bad=1
+		}
+	done
 	while read -r room below; do
 		[[ $room ]] || continue
 		# shellcheck disable=SC2086 # a room may be a pattern
