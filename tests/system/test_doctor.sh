@@ -380,6 +380,19 @@ test_jumbo() {
 	in_ns edge ip link del j0
 }
 
+test_without_ethernet() {
+	in_ns edge ip tuntap add t0 mode tun
+	in_ns edge ip link set t0 up
+	write_conf t0
+	bed_ctl reload >/dev/null 2>&1
+	finds "a device whose frames begin with IP is no place for the programs" ethernet edge error \
+		"frames of 't0' have no Ethernet header"
+	write_conf
+	bed_ctl reload >/dev/null 2>&1
+	in_ns edge ip link del t0
+	gone "as others are" ethernet edge
+}
+
 # A chain in another netns than slotd's: what it claims is held against that one.
 test_chain_in_a_netns() {
 	write_conf s0 server

@@ -311,6 +311,8 @@ static void a_local_vip_without_its_listener_is_a_black_hole(void **state)
 		{ "203.0.113.80", { .port = 81 }, false },
 		{ "203.0.113.81", { .port = 80 }, false },
 		{ "203.0.113.80", { .port = 80, .proto = IPPROTO_UDP }, false },
+		{ "0.0.0.0", { .port = 80, .ifindex = CASE_LINK }, true },
+		{ "0.0.0.0", { .port = 80, .ifindex = CASE_LOOPBACK }, false },
 	};
 	struct slot_picture picture = new_real(NULL, NULL);
 
@@ -324,6 +326,41 @@ static void a_local_vip_without_its_listener_is_a_black_hole(void **state)
 			case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR,
 					    "tcp/203.0.113.80:80 in netns 'blue'");
 	}
+}
+
+/* Tunnels are taken apart in the service's own netns, on eth0. */
+static struct slot_picture new_bound(unsigned int ifindex)
+{
+	struct slot_picture_listener listener = { .port = 80, .ifindex = ifindex };
+	struct slot_picture_link others[] = {
+		{ .ifindex = 7, .name = "eth1", .peer_nsid = -1 },
+		{ .ifindex = 8, .name = "red", .kind = "vrf", .peer_nsid = -1 },
+	};
+	struct slot_picture picture = new_real("0.0.0.0", &listener);
+	struct slot_picture_netns *blue = &picture.netns[1];
+
+	picture.chains[0].netns = 1;
+	picture.claims[0].is_local = true;
+	blue->links[1].master = 8;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(slot_picture_add(&blue->links, &blue->link_count, &others[i]), 0);
+	return picture;
+}
+
+static void a_listener_on_another_interface_does_not_count(void **state)
+{
+	struct slot_picture picture = new_bound(7);
+
+	(void)state;
+	case_assert_finding(slot_check_black_hole, &picture, SLOT_ERROR, "tcp/203.0.113.80:80");
+	picture = new_bound(7);
+	case_assert_clean(slot_check_wildcard, &picture);
+	picture = new_bound(CASE_LINK);
+	case_assert_clean(slot_check_black_hole, &picture);
+	picture = new_bound(8);
+	case_assert_clean(slot_check_black_hole, &picture);
+	picture = new_bound(8);
+	case_assert_finding(slot_check_wildcard, &picture, SLOT_NOTE, "is what serves it");
 }
 
 static void what_two_chains_of_a_netns_claim_is_told_once(void **state)
@@ -474,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_local_route_over_a_vip_is_told),
 		cmocka_unit_test(a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be),
 		cmocka_unit_test(a_local_vip_without_its_listener_is_a_black_hole),
+		cmocka_unit_test(a_listener_on_another_interface_does_not_count),
 		cmocka_unit_test(a_listener_in_another_netns_does_not_count),
 		cmocka_unit_test(a_single_address_on_lo_wants_some_listener),
 		cmocka_unit_test(two_services_at_one_port_are_told_once),

@@ -76,6 +76,18 @@ static void a_chain_that_is_not_attached_is_told(void **state)
 	case_assert_finding(slot_check_detached, &picture, SLOT_NOTE, "has no interface");
 }
 
+static void a_device_without_ethernet_is_told(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_assert_clean(slot_check_ethernet, &picture);
+	picture = case_new();
+	picture.netns[0].links[1].has_no_ethernet = true;
+	case_assert_finding(slot_check_ethernet, &picture, SLOT_ERROR,
+			    "frames of 'eth0' have no Ethernet header");
+}
+
 static void a_driver_without_xdp_is_told_where_that_is_known(void **state)
 {
 	struct slot_picture picture = case_new();
@@ -385,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chain_that_is_not_attached_is_told),
+		cmocka_unit_test(a_device_without_ethernet_is_told),
 		cmocka_unit_test(a_driver_without_xdp_is_told_where_that_is_known),
 		cmocka_unit_test(a_chain_in_generic_mode_is_told),
 		cmocka_unit_test(large_frames_are_told_where_the_chain_is_not_attached),

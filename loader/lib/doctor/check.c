@@ -8,6 +8,7 @@
 const struct slot_check slot_checks[] = {
 	{ "kernel", slot_check_kernel },
 	{ "detached", slot_check_detached },
+	{ "ethernet", slot_check_ethernet },
 	{ "xdp-native", slot_check_xdp_native },
 	{ "jumbo", slot_check_jumbo },
 	{ "merge", slot_check_merge },

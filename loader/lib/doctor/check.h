@@ -37,6 +37,7 @@ void slot_check_vip_route(const struct slot_picture *picture, struct slot_findin
 void slot_check_redirect(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_xdp_native(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_jumbo(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_ethernet(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_merge(const struct slot_picture *picture, struct slot_findings *findings);
 
 #endif

@@ -64,6 +64,30 @@ void slot_check_detached(const struct slot_picture *picture, struct slot_finding
 		check_attached(picture, &picture->chains[i], findings);
 }
 
+static void check_ethernet(const struct device *device)
+{
+	struct slot_finding finding = {
+		.severity = SLOT_ERROR,
+		.why = "programs that look for an Ethernet header, as all of slotd's own do, take "
+		       "the first bytes of IP for one, and misread or miss every packet"
+	};
+
+	if (!device->link->has_no_ethernet)
+		return;
+	slot_finding_at(&finding, device->netns, device->link, device->chain, NULL);
+	slot_finding_set_next(&finding,
+			      "put the chain on the interface that the packets come by before or "
+			      "leave by after this one; it is right here for programs that begin "
+			      "with the IP header");
+	slot_findings_add(device->findings, &finding, "frames of '%s' have no Ethernet header",
+			  device->link->name);
+}
+
+void slot_check_ethernet(const struct slot_picture *picture, struct slot_findings *findings)
+{
+	for_each_device(picture, findings, check_ethernet);
+}
+
 static void check_native(const struct device *device)
 {
 	const struct slot_picture_link *link = device->link;

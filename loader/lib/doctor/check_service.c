@@ -91,7 +91,7 @@ static void check_hole(const struct slot_served *served)
 
 	if (!slot_service_is_vip(served->picture, addr)) {
 		slot_addr_format(addr, slot_addr_bits(addr), text);
-		if (!slot_service_find(served->netns, addr, 0, 0))
+		if (!slot_service_find(served->picture, served->netns, addr, 0, 0))
 			tell_hole(served, SLOT_WARNING, text);
 		return;
 	}
@@ -99,7 +99,8 @@ static void check_hole(const struct slot_served *served)
 		const struct slot_picture_claim *claim = &served->picture->claims[i];
 
 		if (!slot_served_is_claimed(served, claim) ||
-		    slot_service_find(served->netns, addr, claim->proto, claim->port) ||
+		    slot_service_find(served->picture, served->netns, addr, claim->proto,
+				      claim->port) ||
 		    slot_picture_is_repeated(served->picture, i, true))
 			continue;
 		slot_service_format(addr, claim->proto, claim->port, text);

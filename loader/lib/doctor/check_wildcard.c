@@ -56,11 +56,12 @@ static void tell(const struct slot_served *served, const struct slot_picture_lis
 			  listener->uid, others, finding.place.address, exposures[exposure].what);
 }
 
-static bool is_wildcard_over(const struct slot_picture_listener *listener,
-			     const struct slot_addr *addr)
+static bool is_wildcard_over(const struct slot_served *served,
+			     const struct slot_picture_listener *listener)
 {
 	return slot_picture_is_wildcard(listener) &&
-	       slot_picture_accepts(listener, addr, listener->port);
+	       slot_picture_accepts(listener, &served->address->addr, listener->port) &&
+	       slot_service_is_reached(served->picture, served->netns, listener);
 }
 
 /* Many sockets of one service share a port: it is told once. */
@@ -92,8 +93,8 @@ static void check_beside(const struct slot_served *served, size_t number)
 		const struct slot_picture_listener *other = &netns->listeners[i];
 
 		if (other->port == service->port && other->proto == service->proto &&
-		    is_wildcard_over(other, &service->addr) &&
-		    !slot_service_is_same(other, service) && !is_repeated(netns, i))
+		    is_wildcard_over(served, other) && !slot_service_is_same(other, service) &&
+		    !is_repeated(netns, i))
 			tell(served, other, EXPOSED_BESIDE, 0);
 	}
 }
@@ -120,7 +121,7 @@ static void check_port(const struct slot_served *served, const struct slot_pictu
 		const struct slot_picture_listener *listener = &netns->listeners[i];
 
 		if (listener->port == claim->port && listener->proto == claim->proto &&
-		    is_wildcard_over(listener, &served->address->addr) &&
+		    is_wildcard_over(served, listener) &&
 		    !slot_service_find_exact(netns, &served->address->addr, claim->proto,
 					     claim->port) &&
 		    !is_repeated(netns, i))
@@ -159,8 +160,7 @@ static void check_all_ports(const struct slot_served *served,
 	for (i = 0; i < served->netns->listener_count; i++) {
 		const struct slot_picture_listener *listener = &served->netns->listeners[i];
 
-		if (listener->proto == claim->proto &&
-		    is_wildcard_over(listener, &served->address->addr) &&
+		if (listener->proto == claim->proto && is_wildcard_over(served, listener) &&
 		    !has_port(served, listener))
 			count_open(services, listener);
 	}

@@ -38,7 +38,8 @@ struct slot_picture_link {
 	unsigned int mtu;
 	bool is_up;
 	bool is_loopback;
-	bool has_xdp;  /* some XDP program runs on it */
+	bool has_no_ethernet; /* frames without an Ethernet header, as of tun and WireGuard */
+	bool has_xdp;	      /* some XDP program runs on it */
 	int rp_filter; /* in force, the larger one of the interface's and of all; -1: not known */
 	enum slot_known lro;
 	enum slot_known gro_hw;
@@ -90,8 +91,9 @@ struct slot_picture_listener {
 
 struct slot_picture_netns {
 	char name[SLOT_PICTURE_NAME_MAX];
-	__u64 dev, ino; /* of its file: what it is known by */
-	bool is_seen;	/* else only that it is there */
+	__u64 dev, ino;	  /* of its file: what it is known by */
+	bool is_seen;	  /* else only that it is there */
+	bool has_no_ways; /* it could not be asked for them */
 	struct slot_picture_link *links;
 	size_t link_count;
 	struct slot_picture_address *addresses;

@@ -28,7 +28,44 @@ bool slot_service_is_address(const struct slot_picture *picture,
 	       (link->is_loopback || !strcmp(link->kind, "dummy"));
 }
 
-const struct slot_picture_listener *slot_service_find(const struct slot_picture_netns *netns,
+/* Whether packets to services come into the netns by the chain's interface. */
+static bool is_entry(const struct slot_picture *picture, size_t chain)
+{
+	for (size_t i = 0; i < picture->claim_count; i++) {
+		const struct slot_picture_claim *claim = &picture->claims[i];
+
+		if (claim->chain == chain && (claim->kind == SLOT_CLAIM_TUNNEL ||
+					      (claim->kind == SLOT_CLAIM_VIP && claim->is_local)))
+			return true;
+	}
+	return false;
+}
+
+bool slot_service_is_reached(const struct slot_picture *picture,
+			     const struct slot_picture_netns *netns,
+			     const struct slot_picture_listener *listener)
+{
+	const struct slot_picture_link *link = slot_picture_link_find(netns, listener->ifindex);
+	bool has_entry = false;
+
+	if (!link)
+		return true;
+	for (size_t i = 0; i < picture->chain_count; i++) {
+		const struct slot_picture_chain *chain = &picture->chains[i];
+		const struct slot_picture_link *entry = slot_picture_chain_link(picture, chain);
+
+		if (!entry || slot_picture_chain_netns(picture, chain) != netns ||
+		    !is_entry(picture, i))
+			continue;
+		if (entry == link || entry->master == link->ifindex)
+			return true;
+		has_entry = true;
+	}
+	return !has_entry && !link->is_loopback && strcmp(link->kind, "dummy") != 0;
+}
+
+const struct slot_picture_listener *slot_service_find(const struct slot_picture *picture,
+						      const struct slot_picture_netns *netns,
 						      const struct slot_addr *addr, __u8 proto,
 						      __u16 port)
 {
@@ -36,7 +73,8 @@ const struct slot_picture_listener *slot_service_find(const struct slot_picture_
 		const struct slot_picture_listener *listener = &netns->listeners[i];
 
 		if ((!proto || listener->proto == proto) &&
-		    slot_picture_accepts(listener, addr, port))
+		    slot_picture_accepts(listener, addr, port) &&
+		    slot_service_is_reached(picture, netns, listener))
 			return listener;
 	}
 	return NULL;

@@ -17,8 +17,17 @@ bool slot_service_is_address(const struct slot_picture *picture,
 			     const struct slot_picture_netns *netns,
 			     const struct slot_picture_address *address);
 
+/*
+ * slot_service_is_reached - whether packets from elsewhere come to the socket: one that is
+ * bound to an interface (SO_BINDTODEVICE) gets those that come by that, or a port of it.
+ */
+bool slot_service_is_reached(const struct slot_picture *picture,
+			     const struct slot_picture_netns *netns,
+			     const struct slot_picture_listener *listener);
+
 /* slot_service_find - who gets packets to @addr, @port and @proto (0: any of them); or NULL. */
-const struct slot_picture_listener *slot_service_find(const struct slot_picture_netns *netns,
+const struct slot_picture_listener *slot_service_find(const struct slot_picture *picture,
+						      const struct slot_picture_netns *netns,
 						      const struct slot_addr *addr, __u8 proto,
 						      __u16 port);
 

@@ -16,7 +16,10 @@
 
 struct slot_picture_link *slot_look_link(struct slot_picture_netns *netns, unsigned int ifindex)
 {
-	return (struct slot_picture_link *)slot_picture_link_find(netns, ifindex);
+	for (size_t i = 0; i < netns->link_count; i++)
+		if (netns->links[i].ifindex == ifindex)
+			return &netns->links[i];
+	return NULL;
 }
 
 /* What cannot be read is told, and the rest goes on; only memory ends it. */
@@ -108,6 +111,7 @@ static void find_peers(const struct slot_netns_list *list, struct slot_picture_n
 		if (netns->links[i].peer && netns->links[i].peer_nsid < 0)
 			netns->links[i].peer_netns = own;
 	}
+	/* Where it cannot be entered look_at() has said so. */
 	if (!has_peers || enter(list, own, &home))
 		return;
 	for (other = 0; other < list->count; other++) {
@@ -153,9 +157,23 @@ int slot_look_netns(const struct slot_netns_list *list, struct slot_picture *pic
 int slot_look_way(const struct slot_netns_list *list, size_t netns, const struct slot_addr *addr,
 		  struct slot_picture *picture)
 {
+	struct slot_picture_netns *own = &picture->netns[netns];
 	_cleanup_(slot_netns_leave) int home = -1;
+	char text[SLOT_ADDR_TEXT_MAX];
+	int err;
 
-	if (slot_picture_way_find(&picture->netns[netns], addr) || enter(list, netns, &home))
+	if (!own->is_seen || own->has_no_ways || slot_picture_way_find(own, addr))
 		return 0;
-	return slot_look_own_way(&picture->netns[netns], addr);
+	err = enter(list, netns, &home);
+	if (err) {
+		own->has_no_ways = true;
+		return slot_reasons_add(&picture->unseen, "ways in netns '%s': %s", own->name,
+					strerror(-err));
+	}
+	err = slot_look_own_way(own, addr);
+	if (!err || err == -ENOMEM)
+		return err;
+	slot_addr_format(addr, slot_addr_bits(addr), text);
+	return slot_reasons_add(&picture->unseen, "the way to %s in netns '%s': %s", text,
+				own->name, strerror(-err));
 }

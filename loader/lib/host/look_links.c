@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <net/if_arp.h>
+
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 
@@ -68,6 +70,8 @@ static int read_link(const struct nlmsghdr *message, void *data)
 	struct slot_picture_link link = {
 		.ifindex = (unsigned int)info->ifi_index,
 		.is_up = info->ifi_flags & IFF_UP,
+		.has_no_ethernet = info->ifi_type != ARPHRD_ETHER &&
+				   info->ifi_type != ARPHRD_LOOPBACK,
 		.is_loopback = info->ifi_flags & IFF_LOOPBACK,
 		.rp_filter = -1,
 		.peer_nsid = -1,

@@ -141,13 +141,14 @@ static int read_way(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-/* The errors by which the kernel answers for routes that discard; without any it is ENETUNREACH. */
-static bool is_discarded(int err)
+/* Returns 0 for an answer: there are errors for routes that discard, and ENETUNREACH is for none. */
+static int read_answer(int err, struct slot_picture_way *way)
 {
-	return err == -EINVAL || err == -EHOSTUNREACH || err == -EACCES;
+	way->is_discard = err == -EINVAL || err == -EHOSTUNREACH || err == -EACCES;
+	return way->is_discard || err == -ENETUNREACH ? 0 : err;
 }
 
-static void ask_way(struct slot_picture_way *way)
+static int ask_way(struct slot_picture_way *way)
 {
 	char buffer[SLOT_NETLINK_SIZE];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -160,13 +161,15 @@ static void ask_way(struct slot_picture_way *way)
 	info->rtm_family = way->addr.is_ip6 ? AF_INET6 : AF_INET;
 	info->rtm_dst_len = (unsigned char)bits;
 	mnl_attr_put(request, RTA_DST, bits / 8, way->addr.bytes);
-	way->is_discard = is_discarded(slot_netlink_ask(NETLINK_ROUTE, request, read_way, way));
+	return read_answer(slot_netlink_ask(NETLINK_ROUTE, request, read_way, way), way);
 }
 
 int slot_look_own_way(struct slot_picture_netns *netns, const struct slot_addr *addr)
 {
 	struct slot_picture_way way = { .addr = *addr };
+	int err = ask_way(&way);
 
-	ask_way(&way);
+	if (err)
+		return err;
 	return slot_picture_add(&netns->ways, &netns->way_count, &way);
 }
