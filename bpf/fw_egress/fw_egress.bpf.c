@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fw_egress: writes down the flows that the host begins, so that the firewall knows their
- * replies. At TC egress, of Ethernet interfaces; it changes no packet and drops none.
+ * fw_egress: the firewall of packets that go out, by a ruleset, and the flows that the host
+ * begins written down, so that the firewall knows their replies. At TC egress, of Ethernet
+ * interfaces; it changes no packet.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +17,12 @@
 #include "bpf/fw_egress/fw_egress_abi.h"
 #include "bpf/fw_flow_abi.h"
 #include "bpf/manifest.h"
+
+/* Sizes of the maps in data/maps.h. */
+#define MAPS_RULES FW_EGRESS_RULES_DEFAULT
+#define MAPS_SOURCES FW_EGRESS_SOURCES_DEFAULT
 #include "programs/firewall/data/flow.h"
+#include "programs/firewall/data/judge.h"
 #include "programs/firewall/data/read.h"
 
 SLOT_NAME("fw_egress");
@@ -27,7 +33,11 @@ SLOT_MAP_ABI(1);
 /* A flow's time is written at most so often. */
 #define REFRESH_NS 1000000000LL
 
-const volatile struct fw_egress_config fw_egress_config = { .flows_max = FW_FLOWS_DEFAULT };
+const volatile struct fw_egress_config fw_egress_config = {
+	.flows_max = FW_FLOWS_DEFAULT,
+	.rules_max = FW_EGRESS_RULES_DEFAULT,
+	.limited_sources_max = FW_EGRESS_SOURCES_DEFAULT,
+};
 
 /* Written here, read by the firewall, which finds it by a map of its own (fw_replies). */
 struct {
@@ -44,12 +54,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct slot_count);
 } fw_flow_counts SEC(".maps");
-
-/* What is left of a packet when it has been read. */
-struct judged {
-	struct fw_key key;
-	bool is_ip6;
-};
 
 #define READ FW_EGRESS_COUNTER_COUNT
 
@@ -74,23 +78,23 @@ static __always_inline int read_eth(struct reader *from, struct __sk_buff *skb, 
 	return is_vlan(*ret_proto) ? PARSE_TOO_DEEP : 0;
 }
 
-static __always_inline enum fw_egress_counter read_packet(struct __sk_buff *skb,
-							  struct judged *judged)
+static __always_inline enum fw_egress_counter
+read_packet(struct reader *from, struct __sk_buff *skb, struct judged *judged)
 {
-	struct reader from = { .ctx = skb, .is_skb = true, .end = skb->len };
 	struct parse_payload payload = {};
+	__u64 *key = judged->key.words;
 	__be16 proto;
 	int err;
 
-	if (read_eth(&from, skb, &proto))
+	if (read_eth(from, skb, &proto))
 		return FW_EGRESS_UNREAD;
 	judged->is_ip6 = proto == bpf_htons(ETH_P_IPV6);
 	if (!judged->is_ip6 && proto != bpf_htons(ETH_P_IP))
 		return FW_EGRESS_NOT_IP;
-	err = judged->is_ip6 ? read_ip6(&from, judged->key.words, &payload) :
-			       read_ip4(&from, judged->key.words, &payload);
-	if (err || read_first_word(&from, &payload, &judged->key.words[0]))
+	err = judged->is_ip6 ? read_ip6(from, key, &payload) : read_ip4(from, key, &payload);
+	if (err || read_first_word(from, &payload, &key[0]))
 		return FW_EGRESS_UNREAD;
+	judged->is_neighbour = judged->is_ip6 && is_neighbour(&payload, key[0], from->hop_limit);
 	return READ;
 }
 
@@ -111,16 +115,59 @@ static __always_inline enum fw_egress_counter note_flow(const struct judged *jud
 	return FW_EGRESS_KNOWN;
 }
 
+/* READ: the ruleset has nothing against the packet. */
+static __always_inline enum fw_egress_counter judge_rules(const struct reader *from,
+							  const struct ruleset *ruleset,
+							  struct judged *judged, __u32 ifindex)
+{
+	__u32 guard;
+
+	switch (ask_rules(from, ruleset, judged, ifindex)) {
+	case JUDGE_ACCEPT:
+		break;
+	case JUDGE_DROP:
+		return FW_EGRESS_DENY_RULE;
+	case JUDGE_LIMIT:
+		return FW_EGRESS_DENY_LIMIT;
+	default:
+		if (ruleset->head->policy != FW_DROP)
+			break;
+		return judged->is_neighbour ? FW_EGRESS_NEIGHBOUR : FW_EGRESS_DENY_DEFAULT;
+	}
+	guard = forget(find_guard(ruleset->head, judged));
+	return guard && !pass_guard(ruleset, judged, guard) ? FW_EGRESS_DENY_LIMIT : READ;
+}
+
+static __always_inline enum fw_egress_counter judge(struct __sk_buff *skb)
+{
+	struct reader from = {
+		.ctx = skb,
+		.is_skb = true,
+		.is_large = skb->gso_size,
+		.end = skb->len,
+	};
+	struct judged judged = { .len = skb->len };
+	enum fw_egress_counter reason = read_packet(&from, skb, &judged);
+	struct ruleset ruleset;
+
+	if (reason == FW_EGRESS_NOT_IP)
+		return reason;
+	if (!get_ruleset(&ruleset))
+		return FW_EGRESS_DENY_DEFAULT;
+	if (ruleset.load && reason != READ)
+		return FW_EGRESS_DENY_UNREAD;
+	if (ruleset.load && reason == READ)
+		reason = judge_rules(&from, &ruleset, &judged, skb->ifindex);
+	return reason == READ ? note_flow(&judged) : reason;
+}
+
 SEC("tc")
 int fw_egress(struct __sk_buff *skb)
 {
-	struct judged judged = {};
-	enum fw_egress_counter reason = read_packet(skb, &judged);
+	enum fw_egress_counter reason = judge(skb);
 
-	if (reason == READ)
-		reason = note_flow(&judged);
 	count_packet(&fw_flow_counts, reason, skb->len);
-	return TC_ACT_UNSPEC;
+	return reason < FW_EGRESS_FIRST_DROP ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -97,8 +97,8 @@ _slotctl() {
 	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
-	firewall:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | tc_redirect:-* | fw_egress:-* | lb_hc:-*) words+=' --map-dir' ;;
+	firewall:-* | fw_egress:-*) words+=' --map-dir --counters' ;;
+	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;

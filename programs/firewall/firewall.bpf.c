@@ -17,8 +17,7 @@
 #include "bpf/count.h"
 #include "bpf/manifest.h"
 #include "bpf/parse.h"
-#include "programs/firewall/data/act.h"
-#include "programs/firewall/data/find.h"
+#include "programs/firewall/data/judge.h"
 #include "programs/firewall/data/key.h"
 #include "programs/firewall/data/reply.h"
 #include "programs/firewall/firewall_abi.h"
@@ -77,86 +76,12 @@ struct {
 	__type(value, struct slot_count);
 } fw_counts SEC(".maps");
 
-/* What is left of a packet when it has been read, for the rules. */
-struct judged {
-	struct fw_key key;
-	__u32 len;	 /* of the packet, in bytes */
-	__u32 quoted_at; /* of an ICMP error: what it quotes */
-	__u32 is_neighbour;
-	bool is_ip6;
-};
-
 /* No list and no setting decides about the packet. */
 #define UNDECIDED FIREWALL_COUNTER_COUNT
-
-/* RFC 4861: router and neighbour solicitation and advertisement, redirect; never forwarded. */
-static __always_inline bool is_neighbour(const struct parse_payload *payload, __u64 first_word,
-					 __u8 hop_limit)
-{
-	__u8 type = first_word >> (FW_DPORT_SHIFT + 8);
-
-	return payload->proto == IPPROTO_ICMPV6 && first_word >> FW_PORTS_SHIFT & 1 &&
-	       payload->len >= sizeof(struct icmp6hdr) && hop_limit == 255 && type >= 133 &&
-	       type <= 137;
-}
 
 static __always_inline bool is_denied_by_default(__u32 policy)
 {
 	return policy ? policy == FW_DROP : firewall_config.default_deny;
-}
-
-/* The rule's action, where it has one. */
-static __always_inline enum firewall_counter refine(struct xdp_md *ctx, const struct judged *judged,
-						    __u32 load, const struct fw_found *found)
-{
-	__u32 bank = load & (FW_BANKS - 1);
-	bool is_accepted = FW_ANSWER_VERDICT(found->answer) == FW_ACCEPT;
-	__u32 index = bank * FW_ACTIONS_MAX + FW_ANSWER_ACTION(found->answer) - 1;
-	struct fw_action *action = NULL;
-
-	if (FW_ANSWER_ACTION(found->answer))
-		action = bpf_map_lookup_elem(&fw_actions, &index);
-	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
-		keep_sample(ctx, judged->len, load, found->rule);
-	if (action && action->limit &&
-	    !fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
-		return FIREWALL_DENY_LIMIT;
-	return is_accepted ? FIREWALL_ALLOW_RULE : FIREWALL_DENY_RULE;
-}
-
-/*
- * However a packet was read, the verifier is to see the same from here on: it would
- * walk all that follows once for each way.
- */
-static __always_inline void forget_ways(struct judged *judged)
-{
-	judged->key.words[0] = forget_word(judged->key.words[0]);
-	judged->len = forget(judged->len);
-	judged->quoted_at = forget(judged->quoted_at);
-	judged->is_neighbour = forget(judged->is_neighbour);
-}
-
-/* The guard that @word's packet has to pass, from 1 on; 0: none. */
-static __always_inline __u32 find_guard(const struct fw_head *head, __u64 word)
-{
-	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++)
-		if (!((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask))
-			return i + 1;
-	return 0;
-}
-
-/* Whether the @guard'th guard lets the packet through. */
-static __always_inline bool pass_guard(const struct fw_head *head, const struct judged *judged,
-				       __u32 load, __u32 guard)
-{
-	__u32 at = (guard - 1) % FW_GUARDS_MAX;
-	__u32 index = (load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + head->guards[at].action;
-	struct fw_action *action = bpf_map_lookup_elem(&fw_actions, &index);
-
-	if (!action || fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
-		return true;
-	count_hit(head, head->guards[at].rule, judged->len);
-	return false;
 }
 
 /*
@@ -164,47 +89,44 @@ static __always_inline bool pass_guard(const struct fw_head *head, const struct 
  * the host has asked for passes, and is no flood that a guard is for.
  */
 static __always_inline enum firewall_counter judge_asked(struct xdp_md *ctx,
-							 const struct fw_head *head,
-							 const struct judged *judged, __u32 load,
+							 const struct ruleset *ruleset,
+							 const struct judged *judged,
 							 enum firewall_counter reason)
 {
 	__u32 guard = 0;
 
 	if (reason < FIREWALL_FIRST_DROP)
-		guard = forget(find_guard(head, judged->key.words[0]));
+		guard = forget(find_guard(ruleset->head, judged));
 	if (!guard && reason != FIREWALL_DENY_DEFAULT)
 		return reason;
 	if (fw_is_reply(ctx, &judged->key, judged->quoted_at, judged->is_ip6))
 		return reason == FIREWALL_DENY_DEFAULT ? FIREWALL_ALLOW_REPLY : reason;
 	if (reason == FIREWALL_DENY_DEFAULT)
 		return judged->is_neighbour ? FIREWALL_NEIGHBOUR : reason;
-	return pass_guard(head, judged, load, guard) ? reason : FIREWALL_DENY_LIMIT;
+	return pass_guard(ruleset, judged, guard) ? reason : FIREWALL_DENY_LIMIT;
 }
 
 static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
 {
-	__u32 zero = 0, load;
-	struct fw_rulesets *rulesets = bpf_map_lookup_elem(&fw_rulesets, &zero);
+	struct reader from = { .ctx = ctx };
 	enum firewall_counter reason;
-	struct fw_head *head;
-	struct fw_found found;
+	struct ruleset ruleset;
 
-	if (!rulesets)
+	if (!get_ruleset(&ruleset))
 		return FIREWALL_DENY_DEFAULT;
-	load = *(volatile __u32 *)&rulesets->loads;
-	head = &rulesets->banks[load & (FW_BANKS - 1)];
-	forget_ways(judged);
-	judged->key.words[0] |= get_interface(head, ctx->ingress_ifindex);
-	judged->key.words[0] = forget_word(judged->key.words[0]);
-	found = find_rule(head, &judged->key, judged->is_ip6);
-	if (found.rule == FW_NO_RULE) {
-		reason = is_denied_by_default(head->policy) ? FIREWALL_DENY_DEFAULT :
-							      FIREWALL_NO_RULE;
-	} else {
-		count_hit(head, found.rule, judged->len);
-		reason = refine(ctx, judged, load, &found);
+	switch (ask_rules(&from, &ruleset, judged, ctx->ingress_ifindex)) {
+	case JUDGE_ACCEPT:
+		reason = FIREWALL_ALLOW_RULE;
+		break;
+	case JUDGE_DROP:
+		return FIREWALL_DENY_RULE;
+	case JUDGE_LIMIT:
+		return FIREWALL_DENY_LIMIT;
+	default:
+		reason = is_denied_by_default(ruleset.head->policy) ? FIREWALL_DENY_DEFAULT :
+								      FIREWALL_NO_RULE;
 	}
-	return judge_asked(ctx, head, judged, load, reason);
+	return judge_asked(ctx, &ruleset, judged, reason);
 }
 
 /* The lists that a port is on. */

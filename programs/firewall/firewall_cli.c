@@ -285,7 +285,7 @@ static int cmd_load(const struct program_context *ctx, int argc, char **argv)
 	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
 		return fw_cli_fail(&why);
 	return fw_ruleset_is_list(text, len) ? load_lists(ctx, argv[0], text, len) :
-					       fw_cli_load(ctx, argv[0], text, len);
+					       fw_cli_load(ctx, FW_INCOMING, argv[0], text, len);
 }
 
 static int cmd_check(const struct program_context *ctx, int argc, char **argv)
@@ -299,7 +299,20 @@ static int cmd_check(const struct program_context *ctx, int argc, char **argv)
 	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
 		return fw_cli_fail(&why);
 	return fw_ruleset_is_list(text, len) ? check_lists(ctx, argv[0], text, len) :
-					       fw_cli_check(ctx, argv[0], text, len);
+					       fw_cli_check(ctx, FW_INCOMING, argv[0], text, len);
+}
+
+static int cmd_show(const struct program_context *ctx, int argc, char **argv)
+{
+	(void)argv;
+	if (argc)
+		return PROGRAM_USAGE;
+	return fw_cli_show(ctx, "lists and the slot's settings decide");
+}
+
+static int cmd_trace(const struct program_context *ctx, int argc, char **argv)
+{
+	return fw_cli_trace(ctx, FW_INCOMING, argc, argv);
 }
 
 static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
@@ -316,8 +329,8 @@ static const struct program_command commands[] = {
 	{ "list", cmd_list, "", "both lists, in the form that load takes" },
 	{ "check", cmd_check, "FILE", "what is wrong in FILE; needs no slotd" },
 	{ "load", cmd_load, "FILE", "put the ruleset in FILE, or the lists, in force" },
-	{ "show", fw_cli_show, "[--counters]", "the ruleset in force, and what its rules counted" },
-	{ "trace", fw_cli_trace, "PACKET",
+	{ "show", cmd_show, "[--counters]", "the ruleset in force, and what its rules counted" },
+	{ "trace", cmd_trace, "PACKET",
 	  "what becomes of a packet, in words or hexadecimal digits, and why" },
 	{ "samples", fw_cli_samples, "", "the latest packets that rules have sampled" },
 	{ "replies", fw_cli_replies, "[on MAP_DIR|off]",

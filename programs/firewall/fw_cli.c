@@ -114,18 +114,21 @@ static int print_summary(const struct program_context *ctx, const struct summary
 	return PROGRAM_OK;
 }
 
-static int compile_set(const char *path, const struct fw_ruleset *set, const char *end,
-		       struct fw_build *ret_build)
+static int compile_set(const char *path, const struct fw_ruleset *set, enum fw_direction direction,
+		       const char *end, struct fw_build *ret_build)
 {
 	struct slot_reason why;
-	int err = fw_compile(set, &why, ret_build);
+	int err = fw_ruleset_check(set, direction, &why);
 
+	if (!err)
+		err = fw_compile(set, &why, ret_build);
 	if (err)
 		fprintf(stderr, "%s: %s%s\n", path, why.text, end);
 	return err;
 }
 
-int fw_cli_check(const struct program_context *ctx, const char *path, const char *text, size_t len)
+int fw_cli_check(const struct program_context *ctx, enum fw_direction direction, const char *path,
+		 const char *text, size_t len)
 {
 	_cleanup_(fw_ruleset_free) struct fw_ruleset set = {};
 	_cleanup_(fw_build_free) struct fw_build build = {};
@@ -135,13 +138,14 @@ int fw_cli_check(const struct program_context *ctx, const char *path, const char
 	if (parse_text(path, text, len, "", &set))
 		return PROGRAM_FAILED;
 	start = now_ms();
-	if (compile_set(path, &set, "", &build))
+	if (compile_set(path, &set, direction, "", &build))
 		return PROGRAM_FAILED;
 	s.compile_ms = now_ms() - start;
 	return print_summary(ctx, &s, "can be loaded");
 }
 
-int fw_cli_load(const struct program_context *ctx, const char *path, const char *text, size_t len)
+int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, const char *path,
+		const char *text, size_t len)
 {
 	static const char end[] = "; the rules from before stay in force";
 	_cleanup_(fw_store_close) struct fw_store store = FW_STORE_CLOSED;
@@ -154,7 +158,7 @@ int fw_cli_load(const struct program_context *ctx, const char *path, const char 
 	if (parse_text(path, text, len, end, &set))
 		return PROGRAM_FAILED;
 	start = now_ms();
-	if (compile_set(path, &set, end, &build))
+	if (compile_set(path, &set, direction, end, &build))
 		return PROGRAM_FAILED;
 	s.compile_ms = now_ms() - start;
 	if (fw_interfaces_set(ctx, &set, &build.head, &why)) {
@@ -235,11 +239,11 @@ static int print_loaded(const struct program_context *ctx, const struct fw_loade
 	return PROGRAM_OK;
 }
 
-static int show_nothing(const struct program_context *ctx)
+static int show_nothing(const struct program_context *ctx, const char *nothing)
 {
 	if (ctx->json)
 		return program_json_print(ctx, json_pack("{s:n, s:[]}", "loaded", "rules"));
-	fputs("no ruleset is loaded: lists and the slot's settings decide\n", stderr);
+	fprintf(stderr, "no ruleset is loaded: %s\n", nothing);
 	return PROGRAM_OK;
 }
 
@@ -270,13 +274,14 @@ static void warn_of_stale(const struct program_context *ctx, const struct fw_rul
 	for (i = 0; i < set->interface_count && i < head->interface_count; i++)
 		if (fw_interface_is_stale(ctx, set, head, i, &now))
 			fprintf(stderr,
-				"iifname \"%s\" is interface %u to the rules in force, and %s: no "
+				"%s \"%s\" is interface %u to the rules in force, and %s: no "
 				"packet meets its rules until they are loaded again\n",
-				set->interfaces[i], head->interfaces[i], now.text);
+				fw_ruleset_interface_word(set), set->interfaces[i],
+				head->interfaces[i], now.text);
 }
 
 /* The counters are of the rules that are shown, so no other load may come between. */
-int fw_cli_show(const struct program_context *ctx, int argc, char **argv)
+int fw_cli_show(const struct program_context *ctx, const char *nothing)
 {
 	_cleanup_close_ int lock_fd = program_maps_share(ctx->map_dir);
 	_cleanup_(fw_store_close) struct fw_store store = FW_STORE_CLOSED;
@@ -286,13 +291,10 @@ int fw_cli_show(const struct program_context *ctx, int argc, char **argv)
 	struct slot_reason why;
 
 	(void)lock_fd;
-	(void)argv;
-	if (argc)
-		return PROGRAM_USAGE;
 	if (fw_cli_get(ctx, &store, &loaded, &set))
 		return PROGRAM_FAILED;
 	if (!loaded.text)
-		return show_nothing(ctx);
+		return show_nothing(ctx, nothing);
 	warn_of_stale(ctx, &set, &loaded.head);
 	if (!ctx->json && !ctx->counters) {
 		fwrite(loaded.text, 1, loaded.head.text_size, ctx->out);

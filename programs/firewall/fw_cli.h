@@ -11,13 +11,20 @@
 int fw_cli_fail(const struct slot_reason *why);
 
 /* fw_cli_load - put the ruleset in @text, which is that of the file @path, in force. */
-int fw_cli_load(const struct program_context *ctx, const char *path, const char *text, size_t len);
+int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, const char *path,
+		const char *text, size_t len);
 
 /* fw_cli_check - whether fw_cli_load() would take it, as far as can be known without the slot. */
-int fw_cli_check(const struct program_context *ctx, const char *path, const char *text, size_t len);
+int fw_cli_check(const struct program_context *ctx, enum fw_direction direction, const char *path,
+		 const char *text, size_t len);
 
-int fw_cli_show(const struct program_context *ctx, int argc, char **argv);
-int fw_cli_trace(const struct program_context *ctx, int argc, char **argv);
+/* fw_cli_show - the ruleset in force; @nothing: what decides where none is. */
+int fw_cli_show(const struct program_context *ctx, const char *nothing);
+
+/* fw_cli_trace - what becomes of the packet in the words @argv. */
+int fw_cli_trace(const struct program_context *ctx, enum fw_direction direction, int argc,
+		 char **argv);
+
 int fw_cli_replies(const struct program_context *ctx, int argc, char **argv);
 int fw_cli_samples(const struct program_context *ctx, int argc, char **argv);
 

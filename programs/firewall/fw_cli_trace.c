@@ -149,7 +149,8 @@ static char *join_words(int argc, char **argv)
 	return NULL;
 }
 
-static int read_words(int argc, char **argv, struct slot_reason *why, struct fw_packet *ret_packet)
+static int read_words(int argc, char **argv, enum fw_direction direction, struct slot_reason *why,
+		      struct fw_packet *ret_packet)
 {
 	_cleanup_(fw_ruleset_free) struct fw_ruleset words = {};
 	_cleanup_free_ char *text = join_words(argc, argv);
@@ -158,12 +159,14 @@ static int read_words(int argc, char **argv, struct slot_reason *why, struct fw_
 	if (!text)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	err = fw_ruleset_parse_packet(text, strlen(text), why, &words);
+	err = err ? err : fw_ruleset_check(&words, direction, why);
 	return err ? err : fw_packet_read(&words, why, ret_packet);
 }
 
-/* [N bytes] HEX [iifname NAME], as a sample is printed. */
+/* [N bytes] HEX [iifname|oifname NAME], as a sample is printed. */
 static int read_frame(int argc, char **argv, struct traced *t, struct slot_reason *why)
 {
+	const char *word = fw_interface_word(t->question.direction);
 	bool has_len = argc > 2 && !strcmp(argv[1], "bytes");
 	char **rest = argv + (has_len ? 3 : 1);
 	int left = argc - (has_len ? 3 : 1), count;
@@ -182,11 +185,11 @@ static int read_frame(int argc, char **argv, struct traced *t, struct slot_reaso
 	if (has_len && (*end || t->len < t->caught || t->len > FRAME_MAX))
 		return slot_reason_set(why, -EINVAL, "'%s': expected from %zu to %d bytes", argv[0],
 				       t->caught, FRAME_MAX);
-	if (left && (left != 2 || strcmp(rest[0], "iifname") != 0))
+	if (left && (left != 2 || strcmp(rest[0], word) != 0))
 		return slot_reason_set(why, -EINVAL,
-				       "'%s': expected nothing but iifname NAME behind a frame",
-				       rest[0]);
-	if (left && read_words(left, rest, why, &words))
+				       "'%s': expected nothing but %s NAME behind a frame", rest[0],
+				       word);
+	if (left && read_words(left, rest, t->question.direction, why, &words))
 		return -EINVAL;
 	t->question.reading = fw_frame_read(t->bytes, t->caught, t->len, &t->question.packet);
 	memcpy(t->question.packet.interface, words.interface, sizeof(words.interface));
@@ -222,7 +225,8 @@ static int set_interface(const struct program_context *ctx, const struct fw_head
 		return 0;
 	err = fw_interface_find(ctx, name, &reason, &ifindex);
 	if (err)
-		return slot_reason_set(why, err, "iifname \"%s\": %s", name, reason.text);
+		return slot_reason_set(why, err, "%s \"%s\": %s",
+				       fw_interface_word(question->direction), name, reason.text);
 	memset(name, 0, IFNAMSIZ);
 	for (i = 0; i < head->interface_count && i < question->set.interface_count; i++)
 		if (head->interfaces[i] == ifindex)
@@ -250,7 +254,8 @@ static int run_trace(const struct program_context *ctx, struct traced *t)
 	return PROGRAM_OK;
 }
 
-int fw_cli_trace(const struct program_context *ctx, int argc, char **argv)
+int fw_cli_trace(const struct program_context *ctx, enum fw_direction direction, int argc,
+		 char **argv)
 {
 	_cleanup_free_ struct traced *t = calloc(1, sizeof(*t));
 	struct slot_reason why;
@@ -263,9 +268,10 @@ int fw_cli_trace(const struct program_context *ctx, int argc, char **argv)
 		return fw_cli_fail(&why);
 	}
 	t->question.ctx = ctx;
+	t->question.direction = direction;
 	t->question.trace.rule = -1;
 	if (is_frame(argc, argv) ? read_frame(argc, argv, t, &why) :
-				   read_words(argc, argv, &why, &t->question.packet))
+				   read_words(argc, argv, direction, &why, &t->question.packet))
 		return fw_cli_fail(&why);
 	status = run_trace(ctx, t);
 	fw_ruleset_free(&t->question.set);

@@ -29,9 +29,10 @@ int fw_interfaces_set(const struct program_context *ctx, const struct fw_ruleset
 		err = fw_interface_find(ctx, set->interfaces[i], &reason, &head->interfaces[i]);
 		if (err)
 			return slot_reason_set(why, err,
-					       "iifname \"%s\": %s; rules know interfaces by their "
+					       "%s \"%s\": %s; rules know interfaces by their "
 					       "number, so that it has to be there before",
-					       set->interfaces[i], reason.text);
+					       fw_ruleset_interface_word(set), set->interfaces[i],
+					       reason.text);
 	}
 	head->interface_count = (__u32)set->interface_count;
 	return 0;

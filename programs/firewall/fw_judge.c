@@ -314,6 +314,16 @@ static void judge_denied(struct judge *j)
 			 "a reply to what the host has sent passes, which only root can look up");
 }
 
+/* The policy of what goes out leaves nothing to settings and knows no replies. */
+static void judge_policy_out(struct judge *j)
+{
+	bool is_denied = j->of->set.policy == FW_DROP;
+
+	decide(j, is_denied ? FW_OUTCOME_DROP : FW_OUTCOME_ACCEPT, "policy", "no rule matches");
+	if (is_denied)
+		judge_denied(j);
+}
+
 static void judge_policy(struct judge *j)
 {
 	enum fw_verdict policy = j->of->set.policy;
@@ -346,9 +356,13 @@ static void judge_ruleset(struct judge *j)
 {
 	const struct fw_trace *trace = &j->of->trace;
 
-	j->reply = find_reply(j);
+	bool goes_out = j->of->direction == FW_OUTGOING;
+
+	j->reply = goes_out ? NO_REPLY : find_reply(j);
 	if (trace->rule >= 0)
 		judge_rule(j);
+	else if (goes_out)
+		judge_policy_out(j);
 	else
 		judge_policy(j);
 	if (j->verdict.outcome == FW_OUTCOME_DROP || !trace->guard_count)
@@ -380,14 +394,27 @@ static void judge_reading(struct judge *j)
 		       "frame", whys[j->of->reading]);
 }
 
+/* What comes before the ruleset of packets that go out: without one they do. */
+static void judge_before_out(struct judge *j)
+{
+	if (!j->of->has_ruleset)
+		decide(j, FW_OUTCOME_ACCEPT, "policy", "no ruleset is loaded");
+	else if (j->packet->is_cut && !j->packet->is_later &&
+		 (j->packet->proto == IPPROTO_TCP || j->packet->proto == IPPROTO_UDP))
+		decide(j, FW_OUTCOME_DROP, "frame", "its TCP or UDP header is not whole");
+}
+
 int fw_judge(struct fw_question *question, struct slot_reason *why,
 	     struct fw_judgement *ret_judgement)
 {
 	struct judge j = { .of = question, .packet = &question->packet };
 	int err = 0;
 
-	judge_reading(&j);
-	if (!j.verdict.outcome) {
+	if (question->direction == FW_OUTGOING)
+		judge_before_out(&j);
+	if (!j.verdict.outcome)
+		judge_reading(&j);
+	if (!j.verdict.outcome && question->direction == FW_INCOMING) {
 		get_config(&j);
 		err = judge_before(&j, why);
 	}

@@ -26,6 +26,7 @@ struct fw_judgement {
 /* What is asked, and what was found on the way. */
 struct fw_question {
 	const struct program_context *ctx;
+	enum fw_direction direction;
 	enum fw_reading reading;
 	struct fw_packet packet;
 	struct fw_ruleset set; /* in force; fw_ruleset_free */

@@ -205,12 +205,13 @@ static void trace_names_the_rule_and_what_was_missed(void **state)
 		"rule 3 (line 4) differs in l4proto, dport, flags: tcp dport 80 tcp flags & (syn) == "
 		"syn limit rate 5/second burst 5 packets accept\n"
 		"drop: no rule matches; neighbour discovery with hop limit 255 passes\n");
-	program_bed_assert_fails(&fw_bed, "trace tcp dport 80 accept",
-				 "'accept': expected iifname, ip saddr, ip daddr, ip protocol, ip6 "
-				 "saddr, ip6 daddr, saddr, daddr, tcp sport, tcp dport, tcp flags, "
-				 "udp sport, udp dport, th sport, th dport, icmp type, icmp code, "
-				 "icmpv6 type, icmpv6 code, frag, meta l4proto, meta nfproto, meta "
-				 "iifname\n");
+	program_bed_assert_fails(
+		&fw_bed, "trace tcp dport 80 accept",
+		"'accept': expected iifname, oifname, ip saddr, ip daddr, ip protocol, ip6 "
+		"saddr, ip6 daddr, saddr, daddr, tcp sport, tcp dport, tcp flags, "
+		"udp sport, udp dport, th sport, th dport, icmp type, icmp code, "
+		"icmpv6 type, icmpv6 code, frag, meta l4proto, meta nfproto, meta "
+		"iifname, meta oifname\n");
 	program_bed_assert_fails(&fw_bed, "trace ip saddr 192.0.2.0/24",
 				 "address: expected one value, as a packet has one\n");
 	assert_int_equal(program_bed_run(&fw_bed, "trace"), PROGRAM_USAGE);
@@ -296,6 +297,15 @@ static void a_guard_limits_what_passes_and_opens_nothing(void **state)
 		"accept: the first rule that matches; within the preset's limit, beyond it drop\n");
 }
 
+static void words_of_packets_that_go_out_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(fw_bed_try("policy accept\noifname lo drop\n"), PROGRAM_FAILED);
+	assert_non_null(strstr(fw_bed.err,
+			       ": line 2: oifname is for packets that go out; expected iifname, "
+			       "as these come in; the rules from before stay in force\n"));
+}
+
 static void amplified_answers_are_limited(void **state)
 {
 	int passed = 0, i;
@@ -374,6 +384,7 @@ int main(void)
 	ADD(trace_as_json_has_the_verdict_and_the_misses);
 	ADD(the_latest_samples_are_shown);
 	ADD(a_guard_limits_what_passes_and_opens_nothing);
+	ADD(words_of_packets_that_go_out_are_refused);
 	ADD(amplified_answers_are_limited);
 	ADD(an_owner_of_the_pins_needs_no_root);
 	return tap_run(&plan, "fw_cli", 1);

@@ -47,22 +47,39 @@ static int find_interface(const struct program_slot *slot, const char *name,
 
 static const struct program_slot slot = { get_setting, find_interface };
 
-void fw_bed_open(const struct firewall_config *config)
+static void make_file(void)
 {
 	int fd = mkstemp(strcpy(fw_bed_path, TEMPLATE));
 
 	assert_true(fd >= 0);
 	assert_int_equal(fchmod(fd, 0644), 0);
 	close(fd);
-	program_bed_open(&fw_bed, &firewall_cli, firewall_case_open(config));
+}
+
+static void open_bed(const struct program_cli *cli, struct bpf_object *object)
+{
+	make_file();
+	program_bed_open(&fw_bed, cli, object);
 	fw_bed.slot = &slot;
 	fw_bed_settings = no_settings;
+}
+
+void fw_bed_open(const struct firewall_config *config)
+{
+	open_bed(&firewall_cli, firewall_case_open(config));
 }
 
 int fw_bed_set_up(void **state)
 {
 	(void)state;
 	fw_bed_open(NULL);
+	return 0;
+}
+
+int fw_bed_set_up_egress(void **state)
+{
+	(void)state;
+	open_bed(&fw_egress_cli, progrun_open("bpf/fw_egress.bpf.o"));
 	return 0;
 }
 

@@ -25,6 +25,8 @@ int fw_bed_set_up(void **state);
 int fw_bed_tear_down(void **state);
 /* fw_bed_open - as fw_bed_set_up(), of a firewall with @config; NULL: as its object has it. */
 void fw_bed_open(const struct firewall_config *config);
+/* The same with fw_egress, the firewall of packets that go out. */
+int fw_bed_set_up_egress(void **state);
 
 /* fw_bed_write - @text into the file. */
 void fw_bed_write(const char *text);

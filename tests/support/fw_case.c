@@ -13,9 +13,9 @@
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
-struct bpf_object *fw_case_open(size_t rules_max)
+static struct bpf_object *open_object(const char *name, size_t rules_max)
 {
-	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct bpf_object *object = progrun_open(name);
 	struct slot_setting setting = { .key = (char *)"rules_max" };
 	const struct slot_settings settings = { .items = &setting, .count = 1 };
 	struct slot_reason why = {};
@@ -28,6 +28,16 @@ struct bpf_object *fw_case_open(size_t rules_max)
 		fail_msg("%s", why.text);
 	assert_int_equal(bpf_object__load(object), 0);
 	return object;
+}
+
+struct bpf_object *fw_case_open(size_t rules_max)
+{
+	return open_object("bpf/firewall.bpf.o", rules_max);
+}
+
+struct bpf_object *fw_case_open_egress(size_t rules_max)
+{
+	return open_object("bpf/fw_egress.bpf.o", rules_max);
 }
 
 static int find_map(struct bpf_object *object, const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A firewall of its own with a compiled ruleset in force. */
+/* A firewall of its own, of either direction, with a compiled ruleset in force. */
 #ifndef TEST_FW_CASE_H
 #define TEST_FW_CASE_H
 
@@ -20,6 +20,9 @@ struct fw_case_rules {
 
 /* fw_case_open - a loaded firewall with room for @rules_max; the caller closes it. */
 struct bpf_object *fw_case_open(size_t rules_max);
+
+/* fw_case_open_egress - the same of the program for packets that go out. */
+struct bpf_object *fw_case_open_egress(size_t rules_max);
 
 /* fw_case_load - compile @rules and put them in force. */
 void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A firewall that denies by default, and fw_egress beside it at the same interface: connections
-# from inside get their replies, connections from outside are still refused.
+# from inside get their replies, connections from outside are still refused. With rulesets of
+# their own both drop what is not accepted, each in its direction.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -55,6 +56,10 @@ ping_out() {
 	in_ns server ping -c 1 -W "${2:-$TAP_SCALE}" "$1" >/dev/null
 }
 
+no_ping_out() {
+	! ping_out "$1"
+}
+
 test_replies() {
 	is "without replies a connection from inside hangs" "$(get_out "$CLIENT4" "$SILENCE")" 000
 	is "and the firewall says that it has none" "$(fw replies)" off
@@ -92,6 +97,43 @@ test_off() {
 	matches "a folder without flows is refused" "$(fw replies on "$MAPS" 2>&1)" \
 		"cannot open map '.*/fw_flows': No such file"
 	is "and changes nothing" "$(fw replies)" off
+}
+
+egress() {
+	as_nobody fw_egress --map-dir "$FLOWS" "$@"
+}
+
+# load COMMAND: the ruleset in stdin
+load() {
+	cat >"$BED/rules"
+	chmod 644 "$BED/rules"
+	"$1" load "$BED/rules" >/dev/null || not_ok "$1 loads its ruleset"
+}
+
+get_size() {
+	in_ns client curl -gsS -o /dev/null -w '%{size_download}' --noproxy '*' \
+		-m $((5 * TAP_SCALE)) "$1" 2>/dev/null
+}
+
+test_policies_that_drop_both_ways() {
+	fw replies on "$FLOWS"
+	head -c 3000000 /dev/zero >"$BED/www/large"
+	load fw <<<$'policy drop\ntcp dport 80 accept'
+	load egress <<<$'policy drop\ntcp sport 80 accept'
+	is "the server inside is reached" "$(fetch "http://$SERVER4/")" 200
+	is "and over IPv6" "$(fetch "http://[$SERVER6]/")" 200
+	is "large segments go out" "$(get_size "http://$SERVER4/large")" 3000000
+	is "nothing else does" "$(get_out "$CLIENT4" "$SILENCE")" 000
+	succeeds "not even a ping" no_ping_out "$CLIENT4"
+	matches "the counters tell why" "$(egress stats)" 'deny_default +drop +[1-9]'
+	matches "and each rule has its own" "$(egress show --counters)" \
+		'tcp sport 80 counter packets [1-9]'
+	load egress <<<$'policy drop\ntcp sport 80 accept\nth dport { 8000, 8001 } accept'
+	is "what rules let out has its replies" "$(get_out "$CLIENT4")" 200
+	is "over IPv6, too" "$(get_out "[$CLIENT6]")" 200
+	load egress <<<$'policy accept\ntcp dport 8000 drop'
+	is "a rule drops what the policy would let out" "$(get_out "$CLIENT4" "$SILENCE")" 000
+	succeeds "and nothing else" ping_out "$CLIENT4"
 }
 
 bed_run

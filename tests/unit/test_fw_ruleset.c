@@ -61,6 +61,8 @@ static const struct text_case good[] = {
 	     "tcp flags & (fin|syn|rst|ack) == 0 drop\n"),
 	CASE(takes_parts_of_packets, "frag later drop", "frag later drop\n"),
 	CASE(takes_an_interface, "iifname eth0 accept", "iifname \"eth0\" accept\n"),
+	CASE(takes_an_interface_of_packets_that_go_out, "meta oifname eth0 drop",
+	     "oifname \"eth0\" drop\n"),
 	CASE(takes_several_interfaces, "meta iifname { \"eth1\", eth0, eth1 } accept",
 	     "iifname { \"eth1\", \"eth0\" } accept\n"),
 	CASE(takes_a_limit, "limit rate 10/minute accept",
@@ -95,10 +97,10 @@ static const struct text_case good[] = {
 	     "tcp dport { 80, 443 } accept\nmeta l4proto 80 drop\n"),
 };
 
-#define CONDITIONS                                                                                  \
-	"iifname, ip saddr, ip daddr, ip protocol, ip6 saddr, ip6 daddr, saddr, daddr, tcp sport, " \
-	"tcp dport, tcp flags, udp sport, udp dport, th sport, th dport, icmp type, icmp code, "    \
-	"icmpv6 type, icmpv6 code, frag, meta l4proto, meta nfproto, meta iifname"
+#define CONDITIONS                                                                                           \
+	"iifname, oifname, ip saddr, ip daddr, ip protocol, ip6 saddr, ip6 daddr, saddr, daddr, tcp sport, " \
+	"tcp dport, tcp flags, udp sport, udp dport, th sport, th dport, icmp type, icmp code, "             \
+	"icmpv6 type, icmpv6 code, frag, meta l4proto, meta nfproto, meta iifname, meta oifname"
 
 static const struct text_case bad[] = {
 	CASE(refuses_an_unknown_word, "tcp dport 80 allow",

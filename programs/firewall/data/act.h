@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "programs/firewall/data/find.h"
+#include "programs/firewall/data/read.h"
 
 /* Attempts at a bucket that other CPUs change at the same time. */
 #define BUCKET_TRIES 4
@@ -95,7 +96,8 @@ static __always_inline struct fw_sample *get_sample(__u64 *ret_number)
 	return bpf_map_lookup_elem(&fw_samples, &index);
 }
 
-static __always_inline void keep_sample(struct xdp_md *ctx, __u32 len, __u32 load, __u32 rule)
+static __always_inline void keep_sample(const struct reader *from, __u32 len, __u32 load,
+					__u32 rule)
 {
 	__u64 caught = len, number;
 	struct fw_sample *sample = get_sample(&number);
@@ -114,7 +116,7 @@ static __always_inline void keep_sample(struct xdp_md *ctx, __u32 len, __u32 loa
 	barrier_var(caught);
 	caught = ((caught - 1) & (FW_SAMPLE_BYTES - 1)) + 1;
 	sample->caught = caught;
-	if (bpf_xdp_load_bytes(ctx, 0, sample->bytes, caught))
+	if (read_bytes(from, 0, sample->bytes, caught))
 		sample->caught = 0;
 	*(volatile __u64 *)&sample->number = number;
 	*(volatile __u64 *)&sample->again = number;

@@ -10,6 +10,14 @@
 #include "bpf/manifest.h"
 #include "programs/firewall/fw_abi.h"
 
+/* What the settings rules_max and limited_sources_max are by default; a program may have its own. */
+#ifndef MAPS_RULES
+#define MAPS_RULES FW_RULES_DEFAULT
+#endif
+#ifndef MAPS_SOURCES
+#define MAPS_SOURCES FW_SOURCES_DEFAULT
+#endif
+
 /* Written by the control plane, read here, as are the next five. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -21,28 +29,28 @@ struct {
 /* A bank behind the other, as the next four. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *FW_RULES_DEFAULT);
+	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, struct fw_node);
 } fw_nodes SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*8");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_ITEMS_PER_RULE *FW_RULES_DEFAULT);
+	__uint(max_entries, FW_BANKS *FW_ITEMS_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, __u32);
 } fw_items SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*4");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT);
+	__uint(max_entries, FW_BANKS *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, struct fw_match4);
 } fw_matches4 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT);
+	__uint(max_entries, FW_BANKS *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, struct fw_match6);
 } fw_matches6 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
@@ -57,7 +65,7 @@ struct {
 /* Written here: buckets, as in fw_actions. LRU: there may be more sources than fit. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FW_SOURCES_DEFAULT);
+	__uint(max_entries, MAPS_SOURCES);
 	__type(key, struct fw_source_key);
 	__type(value, __u64);
 } fw_sources SEC(".maps") SLOT_ENTRIES("limited_sources_max");
@@ -65,7 +73,7 @@ struct {
 /* Written here, read by the control plane, which empties a bank before it is used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_RULES_DEFAULT / FW_RULES_GROUP);
+	__uint(max_entries, FW_BANKS *MAPS_RULES / FW_RULES_GROUP);
 	__type(key, __u32);
 	__type(value, struct fw_hits);
 } fw_hits SEC(".maps") SLOT_ENTRIES("rules_max/1024*2");
@@ -73,7 +81,7 @@ struct {
 /* Written and read by the control plane alone: what it compiled a bank from. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *FW_TEXT_PER_RULE *FW_RULES_DEFAULT / FW_TEXT_CHUNK);
+	__uint(max_entries, FW_BANKS *FW_TEXT_PER_RULE *MAPS_RULES / FW_TEXT_CHUNK);
 	__type(key, __u32);
 	__type(value, struct fw_text_chunk);
 } fw_text SEC(".maps") SLOT_ENTRIES("rules_max/1024*32");

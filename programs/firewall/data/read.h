@@ -13,9 +13,11 @@
 struct reader {
 	void *ctx;
 	bool is_skb;
+	bool is_large;	/* a segment to be divided, which in BIG TCP has no length */
 	bool is_quoted; /* cut short: of the transport header there are 8 bytes at least */
 	__u32 at;	/* the header that is read next */
 	__u32 end;	/* of the packet, not of what is quoted */
+	__u8 hop_limit; /* of IPv6 */
 };
 
 /* The transport header up to TCP's flags; of the others the first half. */
@@ -39,13 +41,13 @@ static __always_inline int read_bytes(const struct reader *from, __u32 at, void 
 	return bpf_xdp_load_bytes(from->ctx, at, ret_bytes, len);
 }
 
-/* Bytes of payload that a header claims: @total, or in BIG TCP, where that is 0, all there are. */
+/* Bytes of payload that a header claims. */
 static __always_inline int read_len(const struct reader *from, __u32 total, __u32 header_len,
 				    __u32 *ret_len)
 {
 	__u32 left = from->end - from->at;
 
-	if (!total && from->is_skb)
+	if (!total && from->is_large)
 		total = left;
 	if (total < header_len || (!from->is_quoted && total > left))
 		return PARSE_MALFORMED;
@@ -79,6 +81,7 @@ static __always_inline int read_ip6(struct reader *from, __u64 *key,
 	if (read_bytes(from, from->at, &ip, sizeof(ip)) || ip.version != 6)
 		return PARSE_MALFORMED;
 	from->at = start;
+	from->hop_limit = ip.hop_limit;
 	if (read_len(from, bpf_ntohs(ip.payload_len), 0, &len))
 		return PARSE_MALFORMED;
 	for (int i = 0; i < 4; i++)

@@ -83,17 +83,17 @@ static void print_spans(FILE *out, const struct fw_ruleset *set, const struct fw
 	print_end(out, values->count);
 }
 
-static void print_interfaces(FILE *out, const struct fw_ruleset *set, __u16 interfaces)
+static void print_interfaces(FILE *out, const struct fw_ruleset *set, const struct fw_rule *rule)
 {
-	__u32 count = (__u32)__builtin_popcount(interfaces), i;
+	__u32 count = (__u32)__builtin_popcount(rule->interfaces), i;
 	const char *comma = "";
 
 	if (!count)
 		return;
-	fputs("iifname ", out);
+	fprintf(out, "%s ", fw_interface_word(rule->direction));
 	print_begin(out, count);
 	for (i = 0; i < FW_INTERFACES_MAX; i++) {
-		if (!(interfaces >> i & 1))
+		if (!(rule->interfaces >> i & 1))
 			continue;
 		fprintf(out, "%s\"%s\"", comma, set->interfaces[i]);
 		comma = ", ";
@@ -182,7 +182,7 @@ static void print_conditions(FILE *out, const struct fw_ruleset *set, const stru
 	bool has_transport = rule->sports.count || rule->dports.count || rule->flag_count ||
 			     rule->types.count;
 
-	print_interfaces(out, set, rule->interfaces);
+	print_interfaces(out, set, rule);
 	print_family(out, set, rule);
 	fw_prefixes_print(out, set, &rule->sources, "saddr");
 	fw_prefixes_print(out, set, &rule->dests, "daddr");

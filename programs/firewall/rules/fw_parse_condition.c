@@ -15,7 +15,8 @@ struct condition {
 	size_t values;	    /* struct fw_values within the rule */
 	__u32 max;	    /* of numbers */
 	const struct fw_name *names;
-	const char *kind; /* what numbers are */
+	const char *kind;	     /* what numbers are */
+	enum fw_direction direction; /* of an interface */
 };
 
 /* Values on their way into a rule. */
@@ -189,6 +190,7 @@ static int parse_interfaces(struct fw_parser *p, struct fw_draft *draft, const s
 		return fw_parse_refuse(p, &p->token, "expected no second condition of interfaces");
 	err = fw_parse_values(p, take_interface, &taking);
 	draft->rule.interfaces = taking.interfaces;
+	draft->rule.direction = c->direction;
 	return err;
 }
 
@@ -232,7 +234,8 @@ static const struct fw_name no_names[] = { { NULL, 0 } };
 #define BYTE .max = 255, .parse = parse_spans
 
 static const struct condition conditions[] = {
-	{ "iifname", .parse = parse_interfaces },
+	{ "iifname", .parse = parse_interfaces, .direction = FW_INCOMING },
+	{ "oifname", .parse = parse_interfaces, .direction = FW_OUTGOING },
 	{ "ip", "saddr", parse_prefixes, FW_IP4, AT(sources) },
 	{ "ip", "daddr", parse_prefixes, FW_IP4, AT(dests) },
 	{ "ip", "protocol", .families = FW_IP4, BYTE, AT(protos), .names = fw_protos,
@@ -259,7 +262,8 @@ static const struct condition conditions[] = {
 	{ "frag", .parse = parse_frag },
 	{ "meta", "l4proto", BYTE, AT(protos), .names = fw_protos, .kind = "a protocol" },
 	{ "meta", "nfproto", .parse = parse_family },
-	{ "meta", "iifname", .parse = parse_interfaces },
+	{ "meta", "iifname", .parse = parse_interfaces, .direction = FW_INCOMING },
+	{ "meta", "oifname", .parse = parse_interfaces, .direction = FW_OUTGOING },
 };
 #define CONDITIONS (sizeof(conditions) / sizeof(conditions[0]))
 

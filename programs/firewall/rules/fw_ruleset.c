@@ -84,3 +84,38 @@ int fw_ruleset_interface(struct fw_ruleset *set, const char *name)
 	set->interface_count++;
 	return (int)i;
 }
+
+const char *fw_interface_word(enum fw_direction direction)
+{
+	return direction == FW_OUTGOING ? "oifname" : "iifname";
+}
+
+const char *fw_ruleset_interface_word(const struct fw_ruleset *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->rule_count; i++)
+		if (set->rules[i].interfaces)
+			return fw_interface_word(set->rules[i].direction);
+	return fw_interface_word(FW_INCOMING);
+}
+
+int fw_ruleset_check(const struct fw_ruleset *set, enum fw_direction direction,
+		     struct slot_reason *why)
+{
+	static const char *const packets[FW_DIRECTION_COUNT] = { "come in", "go out" };
+	const struct fw_rule *rule;
+	size_t i;
+
+	for (i = 0; i < set->rule_count; i++) {
+		rule = &set->rules[i];
+		if (rule->interfaces && rule->direction != direction)
+			return slot_reason_set(why, -EINVAL,
+					       "line %u: %s is for packets that %s; expected %s, "
+					       "as these %s",
+					       rule->line, fw_interface_word(rule->direction),
+					       packets[rule->direction],
+					       fw_interface_word(direction), packets[direction]);
+	}
+	return 0;
+}

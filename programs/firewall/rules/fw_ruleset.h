@@ -37,6 +37,13 @@ struct fw_flags {
 	__u8 value, mask;
 };
 
+/* Of the packets that a ruleset is about: it comes with the slot, not with the text. */
+enum fw_direction {
+	FW_INCOMING,
+	FW_OUTGOING,
+	FW_DIRECTION_COUNT,
+};
+
 /* A rule has at most so many of them, one for each flag. */
 #define FW_FLAGS_MAX 8
 
@@ -71,6 +78,7 @@ struct fw_rule {
 	enum fw_preset preset;		 /* a guard: has a rate and nothing else */
 	__u8 families;			 /* FW_IP4 | FW_IP6 */
 	__u16 interfaces;		 /* bit n: the ruleset's interface n; 0: any */
+	enum fw_direction direction;	 /* of iifname and oifname; without, it says nothing */
 	struct fw_values sources, dests; /* prefixes */
 	struct fw_values protos, sports, dports, types, codes; /* spans */
 	struct fw_flags flags[FW_FLAGS_MAX];
@@ -117,6 +125,19 @@ int fw_ruleset_interface(struct fw_ruleset *set, const char *name);
  */
 int fw_ruleset_parse(const char *file, const char *text, size_t len, struct slot_reasons *errors,
 		     struct fw_ruleset *ret_set);
+
+/* fw_interface_word - what the interface is called in rules of @direction. */
+const char *fw_interface_word(enum fw_direction direction);
+
+/* fw_ruleset_interface_word - that of @set's rules, of which fw_ruleset_check() had one sort. */
+const char *fw_ruleset_interface_word(const struct fw_ruleset *set);
+
+/*
+ * fw_ruleset_check - whether @set can be about packets that go in @direction: interfaces have a
+ * word for each. Returns 0, or -EINVAL and says why, and in which line.
+ */
+int fw_ruleset_check(const struct fw_ruleset *set, enum fw_direction direction,
+		     struct slot_reason *why);
 
 /*
  * fw_ruleset_parse_packet - a packet in the words of conditions, each with one value:
