@@ -89,7 +89,7 @@ container_start() {
 container_nginx() {
 	local dir=$BED/www/$1
 
-	mkdir -p "$dir"
+	mkdir -p "$dir/upload"
 	cat >"$dir/nginx.conf" <<-END
 		worker_processes 1;
 		daemon off;
@@ -108,6 +108,7 @@ container_nginx() {
 				listen 80;
 				listen [::]:80;
 				location / { return 200 "$1\n"; }
+				location /upload/ { root $dir; dav_methods PUT; client_max_body_size 64m; }
 			}
 		}
 	END

@@ -23,9 +23,11 @@ ASKED=40
 UPGRADES=6
 # Seconds after which a connection gets no answer.
 UNANSWERED=1
+# Bytes.
+UPLOAD=4000000
 # What containers have at first: in a guest the pair that the host's kernel may not have.
 PAIR=veth
-[[ ${SLOTD_TIER:-} != vm ]] || ASKED=16 UPGRADES=2 UNANSWERED=4 PAIR=netkit
+[[ ${SLOTD_TIER:-} != vm ]] || ASKED=16 UPGRADES=2 UNANSWERED=4 PAIR=netkit UPLOAD=500000
 SET_UP=
 
 has_netkit() {
@@ -278,6 +280,40 @@ test_frames_of_others() {
 	is "which both are left to the host" "$(redirected peer)" "$peer"
 	frame_to "$(mac_of r1 eth0)"
 	is "one for the host's is, tunnel or not" "$(redirected peer)" $((peer + 1))
+}
+
+# Packets and bytes that were handed over.
+led_in_all() {
+	host_redirect list --json | jq -r '.prefixes | "\(map(.packets) | add) \(map(.bytes) | add)"'
+}
+
+# Packets that the host's interface has put together are handed over, and taken apart, as they are.
+test_large_packets() {
+	local packets bytes before i sum
+
+	head -c "$UPLOAD" /dev/urandom >"$BED/upload"
+	sum=$(sha256sum <"$BED/upload")
+	in_ns r1 ethtool -K eth0 gro on
+	read -ra before < <(led_in_all)
+	for ((i = 0; i < 8; i++)); do
+		spawn client "$BED/log/curl" curl -sS --noproxy '*' -m "$((PATIENCE * 10))" \
+			-T "$BED/upload" "http://$VIP4/upload/$i"
+		TRAFFIC+=("$BED_SPAWNED")
+	done
+	in_time "each upload arrives" "$((PATIENCE * 10))" has_uploads 8
+	is "as it was sent" \
+		"$(cat "$BED"/www/[ab]/upload/* | split -b "$UPLOAD" --filter sha256sum | sort -u)" "$sum"
+	read -r packets bytes < <(led_in_all)
+	packets=$((packets - before[0])) bytes=$((bytes - before[1]))
+	is "in packets put together on the way ($((bytes / (packets ? packets : 1))) bytes)" \
+		"$((bytes > packets * 2000))" 1
+	in_ns r1 ethtool -K eth0 gro off
+}
+
+has_uploads() {
+	local files=("$BED"/www/[ab]/upload/*)
+
+	[[ ${#files[@]} -eq $1 ]] && [[ -z $(find "${files[@]}" ! -size "${UPLOAD}c") ]]
 }
 
 is_a_on() {
