@@ -106,15 +106,13 @@ static __always_inline enum firewall_counter judge_asked(struct xdp_md *ctx,
 	return pass_guard(ruleset, judged, guard) ? reason : FIREWALL_DENY_LIMIT;
 }
 
-static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, struct judged *judged)
+static __always_inline enum firewall_counter
+judge_rules(struct xdp_md *ctx, const struct ruleset *ruleset, struct judged *judged)
 {
 	struct reader from = { .ctx = ctx };
 	enum firewall_counter reason;
-	struct ruleset ruleset;
 
-	if (!get_ruleset(&ruleset))
-		return FIREWALL_DENY_DEFAULT;
-	switch (ask_rules(&from, &ruleset, judged, ctx->ingress_ifindex)) {
+	switch (ask_rules(&from, ruleset, judged, ctx->ingress_ifindex)) {
 	case JUDGE_ACCEPT:
 		reason = FIREWALL_ALLOW_RULE;
 		break;
@@ -123,10 +121,34 @@ static __always_inline enum firewall_counter judge_rules(struct xdp_md *ctx, str
 	case JUDGE_LIMIT:
 		return FIREWALL_DENY_LIMIT;
 	default:
-		reason = is_denied_by_default(ruleset.head->policy) ? FIREWALL_DENY_DEFAULT :
-								      FIREWALL_NO_RULE;
+		reason = is_denied_by_default(ruleset->head->policy) ? FIREWALL_DENY_DEFAULT :
+								       FIREWALL_NO_RULE;
 	}
-	return judge_asked(ctx, &ruleset, judged, reason);
+	return judge_asked(ctx, ruleset, judged, reason);
+}
+
+/*
+ * What becomes of a packet that no list decides about; @place is in it. Global, as fw_find4():
+ * however the packet was read, the verifier sees it the same from here on.
+ */
+__noinline int fw_judge(struct xdp_md *ctx, const struct key_place *place)
+{
+	struct parse_cursor cursor = parse_start(ctx);
+	struct judged judged = {};
+	struct ruleset ruleset;
+
+	if (!place || !get_ruleset(&ruleset))
+		return FIREWALL_DENY_DEFAULT;
+	if (!ruleset.load && !firewall_config.default_deny)
+		return FIREWALL_NO_RULE;
+	if (read_key(&cursor, place, judged.key.words))
+		return FIREWALL_DENY_DEFAULT;
+	judged.len = place->len;
+	judged.quoted_at = place->at + sizeof(struct icmp6hdr);
+	judged.is_ip6 = place->is_ip6;
+	judged.is_neighbour = place->is_ip6 &&
+			      is_neighbour(&place->payload, judged.key.words[0], place->hop_limit);
+	return judge_rules(ctx, &ruleset, &judged);
 }
 
 /* The lists that a port is on. */
@@ -168,7 +190,7 @@ static __always_inline enum firewall_counter judge_port(const struct parse_curso
 }
 
 static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *cursor,
-						       struct judged *judged)
+						       struct key_place *place)
 {
 	struct firewall_source4 source = { .prefix_len = 32 };
 	struct parse_payload payload;
@@ -177,18 +199,16 @@ static __always_inline enum firewall_counter judge_ip4(struct parse_cursor *curs
 
 	if (parse_ip4(cursor, &ip, &payload))
 		return FIREWALL_BAD_IP4;
-	judged->quoted_at = cursor->pos - cursor->start + sizeof(struct icmp6hdr);
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
-	judged->key.words[0] = get_first_word(cursor, &payload);
-	judged->key.words[1] = get_address(&ip->saddr);
 	lists = bpf_map_lookup_elem(&fw_sources4, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;
+	set_place(place, cursor, ip, &payload);
 	return judge_port(cursor, &payload);
 }
 
 static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *cursor,
-						       struct judged *judged)
+						       struct key_place *place)
 {
 	struct firewall_source6 source = { .prefix_len = 128 };
 	struct parse_payload payload;
@@ -199,20 +219,17 @@ static __always_inline enum firewall_counter judge_ip6(struct parse_cursor *curs
 	err = parse_ip6(cursor, &ip, &payload);
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_IP6;
-	judged->quoted_at = cursor->pos - cursor->start + sizeof(struct icmp6hdr);
 	__builtin_memcpy(source.addr, &ip->saddr, sizeof(source.addr));
-	judged->key.words[0] = get_first_word(cursor, &payload);
-	for (int i = 0; i < 4; i++)
-		judged->key.words[1 + i] = get_address((__be64 *)&ip->saddr + i);
-	judged->is_neighbour = is_neighbour(&payload, judged->key.words[0], ip->hop_limit);
 	lists = bpf_map_lookup_elem(&fw_sources6, &source);
 	if (lists)
 		return *lists & FIREWALL_ALLOW ? FIREWALL_ALLOW_SOURCE : FIREWALL_DENY_SOURCE;
+	set_place(place, cursor, ip, &payload);
+	place->hop_limit = ip->hop_limit;
 	return judge_port(cursor, &payload);
 }
 
 static __always_inline enum firewall_counter judge(struct parse_cursor *cursor,
-						   struct judged *judged)
+						   struct key_place *place)
 {
 	__be16 proto;
 	int err;
@@ -221,10 +238,10 @@ static __always_inline enum firewall_counter judge(struct parse_cursor *cursor,
 	if (err)
 		return err == PARSE_TOO_DEEP ? FIREWALL_TOO_DEEP : FIREWALL_BAD_ETHERNET;
 	if (proto == bpf_htons(ETH_P_IP))
-		return judge_ip4(cursor, judged);
-	judged->is_ip6 = true;
+		return judge_ip4(cursor, place);
+	place->is_ip6 = true;
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return judge_ip6(cursor, judged);
+		return judge_ip6(cursor, place);
 	return FIREWALL_NOT_IP;
 }
 
@@ -232,12 +249,12 @@ SEC("xdp")
 int firewall(struct xdp_md *ctx)
 {
 	struct parse_cursor cursor = parse_start(ctx);
-	struct judged judged = { .len = cursor.end - cursor.start };
-	enum firewall_counter reason = judge(&cursor, &judged);
+	struct key_place place = { .len = cursor.end - cursor.start };
+	enum firewall_counter reason = judge(&cursor, &place);
 
 	if (reason == UNDECIDED)
-		reason = judge_rules(ctx, &judged);
-	count_packet(&fw_counts, reason, judged.len);
+		reason = fw_judge(ctx, &place);
+	count_packet(&fw_counts, reason, place.len);
 	return reason < FIREWALL_FIRST_DROP ? XDP_PASS : XDP_DROP;
 }
 

@@ -3,6 +3,8 @@
 #ifndef FW_DATA_KEY_H
 #define FW_DATA_KEY_H
 
+#include <stdbool.h>
+
 #include "bpf/parse.h"
 #include "programs/firewall/fw_abi.h"
 
@@ -81,6 +83,39 @@ static __always_inline __u64 get_first_word(const struct parse_cursor *cursor,
 	return word;
 }
 
+/* Where in a packet the key is. */
+struct key_place {
+	__u32 len;   /* of the packet, in bytes */
+	__u16 ip_at; /* the IP header */
+	__u16 at;    /* what follows it and its extension headers */
+	struct parse_payload payload;
+	__u8 hop_limit; /* of IPv6 */
+	bool is_ip6;
+	__u16 pad;
+};
+
+/*
+ * By what is left from there on: what was known of the packet's start, one thing for each
+ * number of VLAN tags, is forgotten by then.
+ */
+static __always_inline __u16 get_place(const struct key_place *place,
+				       const struct parse_cursor *cursor, const void *pos)
+{
+	__u64 left = cursor->end - pos;
+
+	barrier_var(left);
+	return place->len - left;
+}
+
+/* Of the headers that @cursor has come through the last IP header is @ip. */
+static __always_inline void set_place(struct key_place *place, const struct parse_cursor *cursor,
+				      const void *ip, const struct parse_payload *payload)
+{
+	place->ip_at = get_place(place, cursor, ip);
+	place->at = get_place(place, cursor, cursor->pos);
+	place->payload = *payload;
+}
+
 /* The number that the ruleset has for the interface, where it asks for any. */
 static __always_inline __u64 get_interface(const struct fw_head *head, __u32 ifindex)
 {
@@ -95,6 +130,28 @@ static __always_inline __u64 get_address(const void *bytes)
 	const __be32 *words = bytes;
 
 	return (__u64)bpf_ntohl(words[0]) << 32 | bpf_ntohl(words[1]);
+}
+
+/* The key at @place but for the interface; what is there has been read before. */
+static __always_inline int read_key(struct parse_cursor *cursor, const struct key_place *place,
+				    __u64 *ret_words)
+{
+	const struct ipv6hdr *ip6 = cursor->start + (place->ip_at & PARSE_OFFSET_MASK);
+	const struct iphdr *ip = (const void *)ip6;
+
+	if ((const void *)(ip + 1) > cursor->end)
+		return PARSE_MALFORMED;
+	cursor->pos = cursor->start + (place->at & PARSE_OFFSET_MASK);
+	ret_words[0] = get_first_word(cursor, &place->payload);
+	if (!place->is_ip6) {
+		ret_words[1] = get_address(&ip->saddr);
+		return 0;
+	}
+	if ((const void *)(ip6 + 1) > cursor->end)
+		return PARSE_MALFORMED;
+	for (int i = 0; i < 4; i++)
+		ret_words[1 + i] = get_address((const __be64 *)&ip6->saddr + i);
+	return 0;
 }
 
 #endif

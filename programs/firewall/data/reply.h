@@ -12,10 +12,13 @@ extern const volatile struct firewall_config firewall_config;
 
 #define REPLY_NS_PER_S 1000000000LL
 
-/* One that is like fw_egress's; the control plane puts its own in. Empty: no replies are known. */
+/*
+ * One that is like fw_egress's but for its size, which may differ; the control plane puts its
+ * own in. Empty: no replies are known.
+ */
 struct reply_flows {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FW_FLOWS_DEFAULT);
+	__uint(max_entries, 1);
 	__uint(key_size, sizeof(struct fw_flow));
 	__uint(value_size, sizeof(__u64));
 };
