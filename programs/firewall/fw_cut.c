@@ -19,6 +19,37 @@
 /* At most so much of what was there may be left behind a cut that is worth it. */
 #define SCORE_MAX 0.85
 
+/* The bits that all numbers of a range have in common. */
+static struct fw_bits get_range_bits(const struct fw_range *range)
+{
+	__u32 low = range->lo ^ range->hi;
+
+	while (low & (low + 1))
+		low |= low >> 1;
+	return (struct fw_bits){ .value = range->lo & ~low, .mask = 0xffff & ~low };
+}
+
+static void set_port_bits(struct fw_ternary *ternary, unsigned int port, unsigned int shift)
+{
+	struct fw_bits bits = get_range_bits(&ternary->ports[port]);
+
+	ternary->bits[0].value |= bits.value << shift;
+	ternary->bits[0].mask |= bits.mask << shift;
+}
+
+void fw_ternary_set(const struct fw_entry *entry, struct fw_ternary *ret_ternary)
+{
+	const struct fw_ports *ports = &entry->ports;
+
+	memcpy(ret_ternary->bits, entry->bits, sizeof(ret_ternary->bits));
+	ret_ternary->ports[0].lo = ports->dport_lo;
+	ret_ternary->ports[0].hi = (__u32)ports->dport_lo + ports->dport_span;
+	ret_ternary->ports[1].lo = ports->sport_lo;
+	ret_ternary->ports[1].hi = (__u32)ports->sport_lo + ports->sport_span;
+	set_port_bits(ret_ternary, 0, FW_DPORT_SHIFT);
+	set_port_bits(ret_ternary, 1, FW_SPORT_SHIFT);
+}
+
 static unsigned int count_bits(__u64 value)
 {
 	return (unsigned int)__builtin_popcountll(value);

@@ -20,6 +20,9 @@ struct fw_ternary {
 	struct fw_range ports[2]; /* destination, source */
 };
 
+/* fw_ternary_set - @ret_ternary, all 0 before, from @entry. */
+void fw_ternary_set(const struct fw_entry *entry, struct fw_ternary *ret_ternary);
+
 /* Some of the entries, by index, in the order of their rules. */
 struct fw_set {
 	const struct fw_ternary *ternaries;

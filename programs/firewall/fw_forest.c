@@ -62,37 +62,6 @@ void fw_forest_free(struct fw_forest *forest)
 	*forest = (struct fw_forest){};
 }
 
-/* The bits that all numbers of a range have in common. */
-static struct fw_bits get_range_bits(const struct fw_range *range)
-{
-	__u32 low = range->lo ^ range->hi;
-
-	while (low & (low + 1))
-		low |= low >> 1;
-	return (struct fw_bits){ .value = range->lo & ~low, .mask = 0xffff & ~low };
-}
-
-static void set_port_bits(struct fw_ternary *ternary, unsigned int port, unsigned int shift)
-{
-	struct fw_bits bits = get_range_bits(&ternary->ports[port]);
-
-	ternary->bits[0].value |= bits.value << shift;
-	ternary->bits[0].mask |= bits.mask << shift;
-}
-
-static void set_ternary(const struct fw_entry *entry, struct fw_ternary *ternary)
-{
-	const struct fw_ports *ports = &entry->ports;
-
-	memcpy(ternary->bits, entry->bits, sizeof(ternary->bits));
-	ternary->ports[0].lo = ports->dport_lo;
-	ternary->ports[0].hi = (__u32)ports->dport_lo + ports->dport_span;
-	ternary->ports[1].lo = ports->sport_lo;
-	ternary->ports[1].hi = (__u32)ports->sport_lo + ports->sport_span;
-	set_port_bits(ternary, 0, FW_DPORT_SHIFT);
-	set_port_bits(ternary, 1, FW_SPORT_SHIFT);
-}
-
 static int refuse_size(struct builder *b)
 {
 	return slot_reason_set(
@@ -462,7 +431,7 @@ static int try_build(const struct fw_entry *entries, size_t count, unsigned int 
 	if (!b.ternaries || !b.is_left || !b.leaves || !b.leaf_sizes || !items)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (i = 0; i < count; i++) {
-		set_ternary(&entries[i], &b.ternaries[i]);
+		fw_ternary_set(&entries[i], &b.ternaries[i]);
 		items[i] = (__u32)i;
 	}
 	b.view = (struct fw_view){ entries, b.ternaries, words };
