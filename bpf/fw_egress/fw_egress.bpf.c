@@ -134,8 +134,8 @@ static __always_inline enum fw_egress_counter judge_rules(const struct reader *f
 			break;
 		return judged->is_neighbour ? FW_EGRESS_NEIGHBOUR : FW_EGRESS_DENY_DEFAULT;
 	}
-	guard = forget(find_guard(ruleset->head, judged));
-	return guard && !pass_guard(ruleset, judged, guard) ? FW_EGRESS_DENY_LIMIT : READ;
+	guard = forget(find_guard(ruleset->head, judged, 0));
+	return guard && !pass_guards(ruleset, judged, guard) ? FW_EGRESS_DENY_LIMIT : READ;
 }
 
 static __always_inline enum fw_egress_counter judge(struct __sk_buff *skb)

@@ -96,14 +96,14 @@ static __always_inline enum firewall_counter judge_asked(struct xdp_md *ctx,
 	__u32 guard = 0;
 
 	if (reason < FIREWALL_FIRST_DROP)
-		guard = forget(find_guard(ruleset->head, judged));
+		guard = forget(find_guard(ruleset->head, judged, 0));
 	if (!guard && reason != FIREWALL_DENY_DEFAULT)
 		return reason;
 	if (fw_is_reply(ctx, &judged->key, judged->quoted_at, judged->is_ip6))
 		return reason == FIREWALL_DENY_DEFAULT ? FIREWALL_ALLOW_REPLY : reason;
 	if (reason == FIREWALL_DENY_DEFAULT)
 		return judged->is_neighbour ? FIREWALL_NEIGHBOUR : reason;
-	return pass_guard(ruleset, judged, guard) ? reason : FIREWALL_DENY_LIMIT;
+	return pass_guards(ruleset, judged, guard) ? reason : FIREWALL_DENY_LIMIT;
 }
 
 static __always_inline enum firewall_counter

@@ -56,6 +56,8 @@
 
 #define FW_BANKS 2
 #define FW_GUARDS_MAX 16
+/* Of them for one packet: that of its source, and that of all packets. */
+#define FW_GUARDS_OF_PACKET 2
 #define FW_TREES_MAX 8
 #define FW_DEPTH_MAX 12
 #define FW_LEAF_MAX 16
@@ -185,8 +187,8 @@ struct fw_forest_head {
 };
 
 /*
- * What the ruleset lets through is asked for once more: the first guard that matches
- * limits it. It opens nothing.
+ * What the ruleset lets through is asked for once more: the guards that match limit it, those of
+ * sources first. They open nothing.
  */
 struct fw_guard {
 	struct fw_bits bits; /* of the key's first word */

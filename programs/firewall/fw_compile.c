@@ -11,7 +11,7 @@
 #define TCP 6
 #define UDP 17
 
-_Static_assert(FW_AMPLIFIERS + 1 <= FW_GUARDS_MAX, "all presets at once");
+_Static_assert(2 * (FW_AMPLIFIERS + 1) <= FW_GUARDS_MAX, "all presets at once");
 
 /* What a rule is multiplied out by. */
 enum dimension {
@@ -346,16 +346,34 @@ static int add_rule(const struct fw_ruleset *set, __u32 number, struct fw_build 
 	__u32 action;
 	int err;
 
+	if (rule->preset)
+		return 0;
 	err = add_action(rule, build, why, &action);
 	if (err)
 		return err;
-	if (rule->preset) {
-		add_preset(build, rule, number, action);
-		return 0;
-	}
 	like.answer = FW_ANSWER(rule->verdict, action);
 	err = add_family(set, rule, false, &like, build, why);
 	return err ? err : add_family(set, rule, true, &like, build, why);
+}
+
+/* Each source's own first, so that what one sends too much of is nobody else's loss. */
+static int add_presets(const struct fw_ruleset *set, bool is_by_source, struct fw_build *build,
+		       struct slot_reason *why)
+{
+	const struct fw_rule *rule;
+	__u32 i, action = 0;
+	int err;
+
+	for (i = 0; i < set->rule_count; i++) {
+		rule = &set->rules[i];
+		if (!rule->preset || rule->rate.is_by_source != is_by_source)
+			continue;
+		err = add_action(rule, build, why, &action);
+		if (err)
+			return err;
+		add_preset(build, rule, i, action);
+	}
+	return 0;
 }
 
 static int build_rules(const struct fw_ruleset *set, struct slot_reason *why,
@@ -375,6 +393,11 @@ static int build_rules(const struct fw_ruleset *set, struct slot_reason *why,
 		if (err)
 			return err;
 	}
+	err = add_presets(set, true, build, why);
+	if (!err)
+		err = add_presets(set, false, build, why);
+	if (err)
+		return err;
 	err = fw_forest_build(list4->items, list4->count, FW_WORDS4, why, &build->forest4);
 	if (err)
 		return slot_reason_prefix(why, err, "IPv4: ");

@@ -306,6 +306,45 @@ static void words_of_packets_that_go_out_are_refused(void **state)
 			       "as these come in; the rules from before stay in force\n"));
 }
 
+/* A source of its own for each SYN, as who forges them has. */
+static int count_forged(int packets)
+{
+	int passed = 0, i;
+	char src[32];
+
+	for (i = 0; i < packets; i++) {
+		snprintf(src, sizeof(src), "203.0.113.%d", i + 1);
+		passed += fw_bed_send(fw_bed_tcp(src, 80, FW_BED_SYN)) == XDP_PASS;
+	}
+	return passed;
+}
+
+static void a_preset_may_limit_each_source_and_all_of_them(void **state)
+{
+	int passed = 0, i;
+
+	(void)state;
+	fw_bed_load("preset syn-flood 5/hour burst 5 packets per saddr\n");
+	assert_int_equal(count_forged(40), 40);
+	fw_bed_load("preset syn-flood 20/hour burst 20 packets\n"
+		    "preset syn-flood 5/hour burst 5 packets per saddr\n");
+	/* What one source sends too much of takes nothing from the others. */
+	for (i = 0; i < 30; i++)
+		passed += fw_bed_send(fw_bed_tcp("198.51.100.1", 80, FW_BED_SYN)) == XDP_PASS;
+	assert_int_equal(passed, 5);
+	assert_int_equal(count_forged(40), 15);
+	assert_int_equal(program_bed_run(&fw_bed, "show --counters"), PROGRAM_OK);
+	assert_non_null(strstr(fw_bed.out, "20 packets counter packets 25 bytes"));
+	assert_non_null(strstr(fw_bed.out, "per saddr/32,64 counter packets 25 bytes"));
+	assert_int_equal(program_bed_run(&fw_bed,
+					 "trace ip saddr 203.0.113.7 tcp dport 80 tcp flags syn"),
+			 PROGRAM_OK);
+	assert_non_null(strstr(fw_bed.out, "preset 2 (line 2) limits what passes: "));
+	assert_non_null(strstr(fw_bed.out,
+			       "accept: no rule matches; within the presets' limits, beyond "
+			       "them drop\n"));
+}
+
 static void amplified_answers_are_limited(void **state)
 {
 	int passed = 0, i;
@@ -385,6 +424,7 @@ int main(void)
 	ADD(the_latest_samples_are_shown);
 	ADD(a_guard_limits_what_passes_and_opens_nothing);
 	ADD(words_of_packets_that_go_out_are_refused);
+	ADD(a_preset_may_limit_each_source_and_all_of_them);
 	ADD(amplified_answers_are_limited);
 	ADD(an_owner_of_the_pins_needs_no_root);
 	return tap_run(&plan, "fw_cli", 1);

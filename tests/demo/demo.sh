@@ -106,11 +106,11 @@ deploy() {
 }
 
 show_rule() {
-	check "HTTP to port $NEXT_PORT, firewall 1.0.0" "$(answer_of "http://$SERVER4:$NEXT_PORT/")" 200
+	check "HTTP to port $NEXT_PORT, firewall 1.1.0" "$(answer_of "http://$SERVER4:$NEXT_PORT/")" 200
 	deploy "$NEXT"
-	check "HTTP to port $NEXT_PORT, firewall 1.1.0, with one rule more" \
+	check "HTTP to port $NEXT_PORT, firewall 1.2.0, with one rule more" \
 		"$(answer_of "http://$SERVER4:$NEXT_PORT/" -m "$SILENCE")" "no answer"
-	check "HTTP to port 80, firewall 1.1.0" "$(answer_of "http://$SERVER4/")" 200
+	check "HTTP to port 80, firewall 1.2.0" "$(answer_of "http://$SERVER4/")" 200
 }
 
 # Without the rule the same packets arrive: the sink does count.

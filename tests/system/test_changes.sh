@@ -40,7 +40,7 @@ test_several_slots() {
 	is "three slots change in one generation" \
 		"$(jq -r '"\(.generation) \([.steps[] | select(.action != "keep") | .slot])"' <<<"$result")" \
 		"$((generation + 1)) [2,5,9]"
-	is "all of them run what was deployed" "$(versions | cut -d' ' -f1,2)" "1.1.0 2.0.0"
+	is "all of them run what was deployed" "$(versions | cut -d' ' -f1,2)" "1.2.0 2.0.0"
 	refuses "a bad object for one slot keeps all from changing" \
 		"not an ELF file" \
 		bed_ctl deploy firewall "$BED_OBJECTS/firewall.bpf.o" guest "$BED/slots.conf"
@@ -51,7 +51,7 @@ test_several_slots() {
 		as_nobody deploy trial "$TRIAL.bpf.o" firewall "$BED_OBJECTS/firewall.bpf.o"
 	succeeds "an owner changes all of its slots at once" \
 		as_nobody deploy trial "$TRIAL.bpf.o" guest "${TRIAL}_good.bpf.o"
-	is "and they run" "$(versions)" "1.1.0 1.0.0 2.0.0 $(versions | cut -d' ' -f4)"
+	is "and they run" "$(versions)" "1.2.0 1.0.0 2.0.0 $(versions | cut -d' ' -f4)"
 	changes "a slot is disabled" disable trial
 	matches "a deploy to it says that it waits" "$(bed_ctl deploy trial "${TRIAL}_good.bpf.o" 2>&1)" \
 		"slot 5 .trial. is disabled: what was deployed runs once it is enabled"
@@ -129,7 +129,7 @@ test_rollback_of_a_slot() {
 	is "the upgrade runs again" "$(bed_get slots '.slots[5].version')" 2.0.0
 	changes "another slot changes" deploy firewall "$NEXT"
 	changes "the slot goes back by itself" rollback trial
-	is "the other slot keeps its change" "$(versions | cut -d' ' -f1,2)" "1.1.0 1.0.0"
+	is "the other slot keeps its change" "$(versions | cut -d' ' -f1,2)" "1.2.0 1.0.0"
 	refuses "a slot that ran nothing before has nowhere to go" "has run nothing else before" \
 		bed_ctl rollback guest
 	refuses "another's slot cannot be rolled back" "does not own slot 2" \
@@ -240,7 +240,7 @@ test_writers_at_once() {
 		is "none of writer $line's was refused: they came in turn" "$(told "$line" refused)" 0
 	done
 	is "the last word of each slot is in force" \
-		"$(versions | cut -d' ' -f1)" "$( ((WRITES % 2)) && echo 1.1.0 || echo 1.0.0)"
+		"$(versions | cut -d' ' -f1)" "$( ((WRITES % 2)) && echo 1.2.0 || echo 1.1.0)"
 	in_time "no packet is lost meanwhile ($sent sent)" 3 sink_has 7002 "$sent"
 	is "no packet passes unfiltered" "$(sink_count 7001)" 0
 	is "nothing is left to apply" "$(bed_get plan .has_changes)" false

@@ -88,19 +88,19 @@ test_disable_and_enable() {
 }
 
 test_versions() {
-	is "slots.conf's object runs at first" "$(slot_is 2)" "firewall 1.0.0 true false"
+	is "slots.conf's object runs at first" "$(slot_is 2)" "firewall 1.1.0 true false"
 	changes "a version is deployed" deploy firewall "$NEXT"
-	is "the deployed version runs" "$(slot_is 2)" "firewall 1.1.0 true true"
+	is "the deployed version runs" "$(slot_is 2)" "firewall 1.2.0 true true"
 	is "deploying it again changes nothing" \
 		"$(bed_ctl deploy firewall "$NEXT" --json | jq .changed)" false
 	changes "rollback swaps back" rollback
 	is "the version before runs after a rollback" "$(slot_is 2 | cut -d' ' -f1-3)" \
-		"firewall 1.0.0 true"
+		"firewall 1.1.0 true"
 	is "after a rollback there is nothing to apply" "$(bed_get plan .has_changes)" false
 	changes "a rollback is rolled back" rollback
-	is "the version deployed runs again" "$(slot_is 2)" "firewall 1.1.0 true true"
+	is "the version deployed runs again" "$(slot_is 2)" "firewall 1.2.0 true true"
 	changes "a deployment is taken back" undeploy firewall
-	is "slots.conf's object runs at last" "$(slot_is 2)" "firewall 1.0.0 true false"
+	is "slots.conf's object runs at last" "$(slot_is 2)" "firewall 1.1.0 true false"
 	changes "a reserved slot without an object takes one" deploy guest "$BED_OBJECTS/pass.bpf.o"
 	changes "and gives it back" undeploy guest
 	is "then it is empty again" "$(bed_get slots '.slots[5] | "\(.program) \(.running)"')" \

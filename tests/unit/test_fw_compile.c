@@ -411,6 +411,24 @@ static void presets_become_guards_and_open_nothing(void **state)
 	fw_build_free(&build);
 }
 
+static void guards_of_sources_come_first(void **state)
+{
+	struct fw_build build = compile("preset syn-flood 5/second\n"
+					"preset udp-amplification 6/second per saddr\n"
+					"preset udp-amplification 7/second\n"
+					"preset syn-flood 8/second per saddr\n");
+
+	(void)state;
+	assert_int_equal(build.head.guard_count, FW_GUARDS_MAX);
+	assert_int_equal(build.head.guards[0].rule, 1);
+	assert_int_equal(build.head.guards[7].rule, 3);
+	assert_int_equal(build.actions[build.head.guards[7].action].limit, FW_LIMIT_SOURCE);
+	assert_int_equal(build.head.guards[8].rule, 0);
+	assert_int_equal(build.actions[build.head.guards[8].action].limit, FW_LIMIT_RULE);
+	assert_int_equal(build.head.guards[15].rule, 2);
+	fw_build_free(&build);
+}
+
 static void a_trace_tells_the_nearest_of_many(void **state)
 {
 	static const char packet_text[] = "ip saddr 192.0.2.1 ip daddr 192.0.2.2 tcp dport 80";
@@ -471,6 +489,7 @@ int main(void)
 	TAP_ADD(&plan, ranges_with_a_common_start_are_told_apart, NULL, NULL);
 	TAP_ADD(&plan, limits_become_buckets, NULL, NULL);
 	TAP_ADD(&plan, presets_become_guards_and_open_nothing, NULL, NULL);
+	TAP_ADD(&plan, guards_of_sources_come_first, NULL, NULL);
 	TAP_ADD(&plan, a_trace_tells_the_nearest_of_many, NULL, NULL);
 	TAP_ADD(&plan, a_packet_has_one_value_of_each_kind, NULL, NULL);
 	return tap_run(&plan, "fw_compile", 0);

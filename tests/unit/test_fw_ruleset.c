@@ -170,7 +170,8 @@ static const struct text_case bad[] = {
 	CASE(refuses_an_unknown_preset, "preset ddos 1/second",
 	     "f:1: 'ddos': expected syn-flood or udp-amplification"),
 	CASE(refuses_a_preset_twice, "preset syn-flood 1/second\npreset syn-flood 2/second",
-	     "f:2: 'preset': expected each preset once, line 1 has it already"),
+	     "f:2: 'preset': expected each preset once for all packets and once per saddr, "
+	     "line 1 has it already"),
 	CASE(refuses_a_name_that_is_not_defined, "saddr $web drop",
 	     "f:1: '$web': expected a name from a define above"),
 	CASE(refuses_a_second_definition, "define a = 1\ndefine a = 2",
@@ -338,7 +339,7 @@ static void the_manuals_example_is_right(void **state)
 	assert_non_null(end);
 	if (fw_ruleset_parse("README.md", start, (size_t)(end - start), &errors, &set))
 		fail_msg("%s", errors.lines[0]);
-	assert_int_equal(set.rule_count, 10);
+	assert_int_equal(set.rule_count, 11);
 	fw_ruleset_free(&set);
 }
 

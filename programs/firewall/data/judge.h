@@ -102,13 +102,14 @@ static __always_inline enum judge_answer ask_rules(const struct reader *from,
 	return refine(from, judged, ruleset->load, &found);
 }
 
-/* The guard that the packet has to pass, from 1 on; 0: none. */
-static __always_inline __u32 find_guard(const struct fw_head *head, const struct judged *judged)
+/* The first guard behind the @last that the packet has to pass, from 1 on; 0: none. */
+static __always_inline __u32 find_guard(const struct fw_head *head, const struct judged *judged,
+					__u32 last)
 {
 	__u64 word = judged->key.words[0];
 
 	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++)
-		if (!((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask))
+		if (i >= last && !((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask))
 			return i + 1;
 	return 0;
 }
@@ -126,6 +127,18 @@ static __always_inline bool pass_guard(const struct ruleset *ruleset, const stru
 		return true;
 	count_hit(ruleset->head, it->rule, judged->len);
 	return false;
+}
+
+/* Whether the @guard'th does, and those behind it that the packet has to pass. */
+static __always_inline bool pass_guards(const struct ruleset *ruleset, const struct judged *judged,
+					__u32 guard)
+{
+	for (int i = 0; i < FW_GUARDS_OF_PACKET && guard; i++) {
+		if (!pass_guard(ruleset, judged, guard))
+			return false;
+		guard = forget(find_guard(ruleset->head, judged, guard));
+	}
+	return true;
 }
 
 #endif

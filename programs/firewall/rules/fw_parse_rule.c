@@ -342,16 +342,21 @@ static int finish_protos(struct fw_parser *p, struct fw_draft *draft)
 					      "flags or types are not of these protocols");
 }
 
-/* Of each preset there is one guard. */
+/* Of each preset there is one guard for all packets, and one for each source. */
 static int check_preset(struct fw_parser *p, const struct fw_draft *draft)
 {
+	const struct fw_rule *rule = &draft->rule, *other;
 	size_t i;
 
-	for (i = 0; draft->rule.preset && i < p->set->rule_count; i++)
-		if (p->set->rules[i].preset == draft->rule.preset)
+	for (i = 0; rule->preset && i < p->set->rule_count; i++) {
+		other = &p->set->rules[i];
+		if (other->preset == rule->preset &&
+		    other->rate.is_by_source == rule->rate.is_by_source)
 			return fw_parse_refuse(p, &draft->first,
-					       "expected each preset once, line %u has it already",
-					       p->set->rules[i].line);
+					       "expected each preset once for all packets and once "
+					       "per saddr, line %u has it already",
+					       other->line);
+	}
 	return 0;
 }
 

@@ -63,8 +63,6 @@ struct fw_miss {
 };
 
 #define FW_MISSES_MAX 20
-/* Presets that a packet can meet: one in all, one for each source. */
-#define FW_GUARDS_OF_PACKET 2
 
 struct fw_trace {
 	struct fw_miss misses[FW_MISSES_MAX]; /* the nearest, in the order of the rules */
