@@ -62,7 +62,7 @@ check_whole() {
 	local answer
 
 	answer=$(bed_get slots '"\(.attached) \(.slots[2].running) \(.slots[2].version)"')
-	[[ $answer == "true true 1.0.0" ]] || complain "$1" "the chain is not whole: $answer"
+	[[ $answer == "true true 1.1.0" ]] || complain "$1" "the chain is not whole: $answer"
 	[[ $(bed_get plan .has_changes) == false ]] ||
 		complain "$1" "what runs is not what is recorded" || return
 	[[ $(find "$BED"/bpf/slotd/*/gen -mindepth 1 -maxdepth 1 | wc -l) -le 2 ]] ||

@@ -172,7 +172,7 @@ test_several_slots() {
 	send_udp 300 "$CLIENT4" "$SERVER4" 7001 -r "$RATE" >/dev/null
 	goes_back "it goes back by itself"
 	is "the other goes with it, in the same swap" \
-		"$(bed_get slots '.slots[2] | "\(.version) \(.watch)"')" "1.0.0 null"
+		"$(bed_get slots '.slots[2] | "\(.version) \(.watch)"')" "1.1.0 null"
 	is "what was deployed before stays on trial" \
 		"$(bed_get slots '.slots[9] | "\(.version) \(.watch != null)"')" "2.0.0 true"
 	matches "the audit log names both" "$(bed_ctl audit --json | jq -c ".lines[-1]")" \
