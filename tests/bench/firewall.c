@@ -70,7 +70,7 @@ static int open_firewall(struct size *size)
 		return -ENOENT;
 	snprintf(number, sizeof(number), "%zu", size->rules.entries.count * 4 / 3);
 	setting.value = number;
-	err = slot_settings_apply(size->object, &settings, &why);
+	err = progrun_apply(size->object, &settings, &why);
 	if (!err)
 		err = bpf_object__load(size->object);
 	size->prog_fd = progrun_fd(size->object, "firewall");

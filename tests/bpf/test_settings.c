@@ -4,6 +4,10 @@
  * that maps' sizes follow from, the firewall's.
  */
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -64,24 +68,30 @@ static void a_number_that_is_none_of_them_is_refused(void **state)
 	assert_int_equal(set_hash("", &why), -EINVAL);
 }
 
-/* Entries of the firewall's map @name after `@key = @value`, or the error. */
-static long set_size(const char *key, const char *value, const char *name,
-		     struct slot_reason *ret_why)
+/* Entries of @file's map @name after `@key = @value`, or the error. */
+static long set_size_of(const char *file, const char *key, const char *value, const char *name,
+			struct slot_reason *ret_why)
 {
 	struct slot_setting setting = { .key = (char *)key, .value = (char *)value };
 	const struct slot_settings settings = { .items = &setting, .count = key ? 1 : 0 };
-	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct bpf_object *object = progrun_open(file);
 	const struct bpf_map *map;
 	long ret;
 
 	assert_non_null(object);
 	map = bpf_object__find_map_by_name(object, name);
 	assert_non_null(map);
-	ret = slot_settings_apply(object, &settings, ret_why);
+	ret = progrun_apply(object, &settings, ret_why);
 	if (!ret)
 		ret = bpf_map__max_entries(map);
 	bpf_object__close(object);
 	return ret;
+}
+
+static long set_size(const char *key, const char *value, const char *name,
+		     struct slot_reason *ret_why)
+{
+	return set_size_of("bpf/firewall.bpf.o", key, value, name, ret_why);
 }
 
 static void maps_have_the_size_that_a_setting_gives_them(void **state)
@@ -105,19 +115,39 @@ static void sizes_are_divided_upwards(void **state)
 	assert_int_equal(set_size("rules_max", "1025", "fw_hits", &why), 4);
 }
 
-/* Where nobody applies settings the object's own sizes hold. */
-static void sizes_of_the_defaults_are_those_of_the_object(void **state)
+static void compare_sizes(const char *file)
 {
-	struct bpf_object *object = progrun_open("bpf/firewall.bpf.o");
+	struct bpf_object *object = progrun_open(file);
 	struct slot_reason why = {};
 	const struct bpf_map *map;
 
-	(void)state;
 	assert_non_null(object);
-	bpf_object__for_each_map(map, object)
-		assert_int_equal(set_size(NULL, NULL, bpf_map__name(map), &why),
-				 bpf_map__max_entries(map));
+	bpf_object__for_each_map(map, object) {
+		const char *name = bpf_map__name(map);
+		long size = set_size_of(file, NULL, NULL, name, &why);
+
+		if (size != bpf_map__max_entries(map))
+			print_error("%s: %s: %s\n", file, name, why.text);
+		assert_int_equal(size, bpf_map__max_entries(map));
+	}
 	bpf_object__close(object);
+}
+
+/* Where nobody applies settings the object's own sizes hold. */
+static void sizes_of_the_defaults_are_those_of_every_object(void **state)
+{
+	const char *build = getenv("SLOTD_BUILD");
+	char pattern[PATH_MAX];
+	glob_t files;
+	size_t i;
+
+	(void)state;
+	snprintf(pattern, sizeof(pattern), "%s/bpf/*.bpf.o", build ? build : "build");
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	for (i = 0; i < files.gl_pathc; i++)
+		compare_sizes(strrchr(files.gl_pathv[i], '/') - strlen("bpf"));
+	assert_true(files.gl_pathc > 5);
+	globfree(&files);
 }
 
 static void a_setting_that_leaves_a_map_without_entries_is_refused(void **state)
@@ -149,7 +179,7 @@ int main(void)
 	TAP_ADD(&plan, a_number_that_is_none_of_them_is_refused, NULL, NULL);
 	TAP_ADD(&plan, maps_have_the_size_that_a_setting_gives_them, NULL, NULL);
 	TAP_ADD(&plan, sizes_are_divided_upwards, NULL, NULL);
-	TAP_ADD(&plan, sizes_of_the_defaults_are_those_of_the_object, NULL, NULL);
+	TAP_ADD(&plan, sizes_of_the_defaults_are_those_of_every_object, NULL, NULL);
 	TAP_ADD(&plan, a_setting_that_leaves_a_map_without_entries_is_refused, NULL, NULL);
 	TAP_ADD(&plan, a_setting_that_makes_a_map_too_large_is_refused, NULL, NULL);
 	return tap_run(&plan, "settings", 1);

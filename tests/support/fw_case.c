@@ -24,7 +24,7 @@ static struct bpf_object *open_object(const char *name, size_t rules_max)
 	assert_non_null(object);
 	snprintf(number, sizeof(number), "%zu", rules_max);
 	setting.value = number;
-	if (slot_settings_apply(object, &settings, &why))
+	if (progrun_apply(object, &settings, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(bpf_object__load(object), 0);
 	return object;

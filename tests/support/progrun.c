@@ -12,6 +12,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/program/map_sizes.h"
+#include "loader/lib/program/settings.h"
+
 /* What libbpf finds remarkable but goes on with would drown the test's own words. */
 static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -39,6 +42,14 @@ int progrun_set(struct bpf_object *object, const char *map, const void *config, 
 		return -ENOENT;
 	memcpy(data, config, size);
 	return 0;
+}
+
+int progrun_apply(struct bpf_object *object, const struct slot_settings *settings,
+		  struct slot_reason *why)
+{
+	int err = slot_settings_apply(object, settings, why);
+
+	return err ? err : slot_map_sizes_apply(object, why);
 }
 
 /* Of a set with one CPU that there is nothing can be refused. */

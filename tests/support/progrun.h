@@ -9,6 +9,8 @@
 #include "tests/support/packet.h"
 
 struct bpf_object;
+struct slot_reason;
+struct slot_settings;
 
 struct progrun {
 	uint32_t verdict; /* what the program returned */
@@ -25,6 +27,13 @@ struct bpf_object *progrun_open(const char *name);
  * data, @map ("decap.rodata"), become the @size bytes at @config. 0, or -ENOENT: it has none, or fewer bytes.
  */
 int progrun_set(struct bpf_object *object, const char *map, const void *config, size_t size);
+
+/*
+ * progrun_apply - @settings, and the maps' numbers of entries that follow from them, as slotd does
+ * before it loads @object. Returns 0 or -errno and says why.
+ */
+int progrun_apply(struct bpf_object *object, const struct slot_settings *settings,
+		  struct slot_reason *why);
 
 /* progrun_stay - all runs from now on on one CPU, for programs that keep things for each. */
 void progrun_stay(void);

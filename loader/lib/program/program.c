@@ -11,6 +11,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/program/libbpf_log.h"
+#include "loader/lib/program/map_sizes.h"
 #include "loader/lib/program/maps.h"
 #include "loader/lib/program/settings.h"
 #include "loader/lib/program/verifier_log.h"
@@ -162,6 +163,8 @@ int slot_program_open(const struct slot_blob *blob, const char *function,
 		err = choose_entry(program, blob->name, function, why);
 	if (!err)
 		err = slot_settings_apply(program->object, settings, why);
+	if (!err)
+		err = slot_map_sizes_apply(program->object, why);
 	if (err)
 		return err;
 	clear_pin_paths(program->object);

@@ -12,8 +12,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "loader/lib/program/map_sizes.h"
-
 /* A field of read-only data: its type, and where its bytes are. */
 struct field {
 	const struct btf *btf;
@@ -293,7 +291,7 @@ int slot_settings_apply(struct bpf_object *object, const struct slot_settings *s
 		if (err)
 			return err;
 	}
-	return slot_map_sizes_apply(object, why);
+	return 0;
 }
 
 int slot_settings_read_number(struct bpf_object *object, const char *key, struct slot_reason *why,

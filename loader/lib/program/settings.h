@@ -18,7 +18,7 @@ struct bpf_object;
  * notation, in host byte order. A constant of an enum is given by its name behind the first
  * underscore, in any case (LB_MURMUR3: murmur3), or by its number. Returns 0, -ENOENT for a key that the object has not, -EINVAL for a
  * value that does not fit, -ENOTSUP for a field of another type; says why and what would be accepted.
- * Maps whose number of entries follows from a setting (program/map_sizes.h) have it then.
+ * Numbers of entries that follow from a setting are set by slot_map_sizes_apply(), afterwards.
  */
 int slot_settings_apply(struct bpf_object *object, const struct slot_settings *settings,
 			struct slot_reason *why);
