@@ -112,6 +112,15 @@ test_somebody_in_its_place() {
 	succeeds "without it the chain is attached" back_on
 }
 
+test_order() {
+	tc_ctl detach >/dev/null
+	sed -i 's/hook = "tc-egress"/& order = "first"/' "$BED/slots.conf"
+	matches "filters have no first, which is told" "$(tc_ctl apply 2>&1)" \
+		"cannot attach to '$TC' before others: this kernel has no tcx"
+	is "nothing is left of the attempt" "$(qdisc)" ""
+	succeeds "without that it is attached" back_on
+}
+
 test_both_directions() {
 	conf_ingress >>"$BED/slots.conf"
 	succeeds "a chain of the other direction is added" bed_ctl reload

@@ -16,7 +16,7 @@
 #include "tests/support/config_case.h"
 
 #define VERDICTS "aborted, drop, pass, tx, redirect"
-#define CHAIN_KEYS "one of hook, netns, members, mode, engine, counters, slot"
+#define CHAIN_KEYS "one of hook, netns, members, mode, order, engine, counters, slot"
 #define SLOT_KEYS                                                                                   \
 	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, " \
 	"require_signature, enabled, settings"
@@ -79,6 +79,10 @@ static const struct bad_config bad_configs[] = {
 	  "slots.conf:1: mode: not at the hook tc-egress: auto, or none\n"
 	  "slots.conf:1: engine: not at the hook tc-egress: fused, auto, or none\n"
 	  "slots.conf:1: members: not at the hook tc-egress: false, or none\n" },
+	{ "parse_refuses_what_only_tc_chains_have", "chain eth0 { order = first }\n",
+	  "slots.conf:1: order: not at the hook xdp: last, or none\n" },
+	{ "parse_refuses_unknown_order", IN_CHAIN("hook = tc-egress order = middle\n"),
+	  "slots.conf:2: order: \"middle\": one of last, first\n" },
 	{ "parse_refuses_an_interface_called_like_a_hook", "chain tc-egress { }\n",
 	  "slots.conf:1: chain: \"tc-egress\": an interface that is not called like a hook\n" },
 	{ "parse_refuses_unknown_mode", IN_CHAIN("mode = offload\n"),

@@ -42,6 +42,7 @@ struct slot_chain {
 	int netlink_fd;			   /* the root that runs without a link, or -1 */
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
+	enum slot_tc_order order;	   /* as slots.conf says */
 	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;

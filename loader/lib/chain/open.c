@@ -292,6 +292,7 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 		return err;
 	chain->engine = engine;
 	chain->wanted_mode = config->mode;
+	chain->order = config->order;
 	return 0;
 }
 

@@ -11,9 +11,9 @@ static void refuse_name(const struct slot_config_value *value, const char *accep
 				     accepted);
 }
 
-/* What only chains of XDP programs can have. */
-static void refuse_for_tc(const struct slot_config_value *value, const char *key,
-			  const char *expected)
+/* What only chains of other hooks can have. */
+static void refuse_at_hook(const struct slot_config_value *value, const char *key,
+			   const char *expected)
 {
 	char wrong[64];
 
@@ -32,14 +32,17 @@ static void check_hook(const struct slot_config_value *value)
 {
 	const struct slot_chain_config *chain = value->chain;
 
-	if (!slot_hook_is_tc(chain->hook))
+	if (!slot_hook_is_tc(chain->hook)) {
+		if (chain->order != SLOT_TC_LAST)
+			refuse_at_hook(value, "order", "last, or none");
 		return;
+	}
 	if (chain->mode != SLOT_ATTACH_AUTO)
-		refuse_for_tc(value, "mode", "auto, or none");
+		refuse_at_hook(value, "mode", "auto, or none");
 	if (chain->engine == SLOT_ENGINE_FREPLACE)
-		refuse_for_tc(value, "engine", "fused, auto, or none");
+		refuse_at_hook(value, "engine", "fused, auto, or none");
 	if (chain->has_members)
-		refuse_for_tc(value, "members", "false, or none");
+		refuse_at_hook(value, "members", "false, or none");
 }
 
 void slot_config_chain_check(const struct slot_config_value *value,

@@ -49,6 +49,13 @@ enum slot_attach_mode {
 	SLOT_ATTACH_COUNT,
 };
 
+/* Where a chain of TC programs comes among what others attach to its hook. */
+enum slot_tc_order {
+	SLOT_TC_LAST,
+	SLOT_TC_FIRST,
+	SLOT_TC_ORDER_COUNT,
+};
+
 enum slot_engine_choice {
 	SLOT_ENGINE_AUTO,
 	SLOT_ENGINE_FREPLACE,
@@ -95,6 +102,7 @@ struct slot_chain_config {
 	bool has_members; /* stands for one chain on each port of the interface */
 	enum slot_hook hook;
 	enum slot_attach_mode mode;
+	enum slot_tc_order order;
 	enum slot_engine_choice engine;
 	bool counters;
 	struct slot_reservation slots[ROOT_SLOTS];

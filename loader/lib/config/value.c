@@ -106,6 +106,19 @@ static int set_mode(const struct slot_config_value *value, const char *key)
 	return 0;
 }
 
+static int set_order(const struct slot_config_value *value, const char *key)
+{
+	static const char *const words[] = {
+		[SLOT_TC_LAST] = "last",
+		[SLOT_TC_FIRST] = "first",
+	};
+	int word = choose_word(value, key, words, SLOT_TC_ORDER_COUNT);
+
+	if (word >= 0)
+		value->chain->order = word;
+	return 0;
+}
+
 static int set_engine(const struct slot_config_value *value, const char *key)
 {
 	static const char *const words[] = {
@@ -341,6 +354,7 @@ static const struct key keys[SLOT_KEY_COUNT] = {
 	[SLOT_KEY_NETNS] = { "netns", false, set_netns },
 	[SLOT_KEY_MEMBERS] = { "members", false, set_members },
 	[SLOT_KEY_MODE] = { "mode", false, set_mode },
+	[SLOT_KEY_ORDER] = { "order", false, set_order },
 	[SLOT_KEY_ENGINE] = { "engine", false, set_engine },
 	[SLOT_KEY_COUNTERS] = { "counters", false, set_counters },
 	[SLOT_KEY_NAME] = { "name", false, set_name },

@@ -13,6 +13,7 @@ enum slot_config_key {
 	SLOT_KEY_NETNS,
 	SLOT_KEY_MEMBERS,
 	SLOT_KEY_MODE,
+	SLOT_KEY_ORDER,
 	SLOT_KEY_ENGINE,
 	SLOT_KEY_COUNTERS,
 	SLOT_KEY_NAME, /* the first of a slot; those above belong to a chain */

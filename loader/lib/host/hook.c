@@ -15,6 +15,7 @@
 #define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
 #define ATTACH_TCX_EGRESS ((enum bpf_attach_type)47)
 #define LINK_TYPE_TCX 11
+#define ATTACH_BEFORE (1U << 3)
 /* ... and from 6.7 on. */
 #define ATTACH_NETKIT_PRIMARY ((enum bpf_attach_type)54)
 #define ATTACH_NETKIT_PEER ((enum bpf_attach_type)55)
@@ -169,14 +170,17 @@ bool slot_tcx_is_known(void)
 	return bpf_prog_query_opts(LOOPBACK, ATTACH_TCX_INGRESS, &query) != -EINVAL;
 }
 
-int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd)
+int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd, enum slot_tc_order order)
 {
+	/* Before or behind none in particular is before or behind all. */
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = order == SLOT_TC_FIRST ? ATTACH_BEFORE : 0);
 	enum bpf_attach_type netkit = attach_type(hook, SLOT_TC_NETKIT);
 	enum bpf_attach_type tcx = attach_type(hook, SLOT_TC_TCX);
-	int fd = SLOT_STEP("netkit.attach", bpf_link_create(prog_fd, (int)ifindex, netkit, NULL));
+	int fd = SLOT_STEP("netkit.attach", bpf_link_create(prog_fd, (int)ifindex, netkit, &opts));
 
 	if (!is_no_such_place(fd))
 		return fd;
-	fd = SLOT_STEP("tcx.attach", bpf_link_create(prog_fd, (int)ifindex, tcx, NULL));
+	fd = SLOT_STEP("tcx.attach", bpf_link_create(prog_fd, (int)ifindex, tcx, &opts));
 	return fd == -EINVAL && !slot_tcx_is_known() ? -EOPNOTSUPP : fd;
 }

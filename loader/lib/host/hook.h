@@ -66,11 +66,12 @@ bool slot_tcx_is_known(void);
 
 /*
  * slot_tc_attach - attach @prog_fd to @ifindex at @hook (TC) by a link, behind what
- * others attached there, which is left alone. On the primary device of a netkit pair that
+ * others attached there, or before it, which is left alone. On the primary device of a netkit pair that
  * is the program of the device itself: what goes into it meets tc-egress, what goes into
  * its peer meets tc-ingress, before the netns changes. Elsewhere, also on the peer, it is tcx.
  * Returns the link's descriptor, -EOPNOTSUPP before Linux 6.6, or -errno.
  */
-int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd);
+int slot_tc_attach(enum slot_hook hook, unsigned int ifindex, int prog_fd,
+		   enum slot_tc_order order);
 
 #endif
