@@ -27,7 +27,7 @@ PACKAGES=(
 	shellcheck clang-format-19
 	# tests and demo
 	bpftool xdp-tools iproute2 'iputils-ping|inetutils-ping' ethtool procps kmod
-	curl wrk jq minisign python3 nftables
+	curl wrk jq minisign python3 nftables tcpdump bsdextrautils
 	# VM tier
 	cpio xz-utils zstd
 )

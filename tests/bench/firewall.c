@@ -317,7 +317,7 @@ static int open_bed(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {
-		.settings = { .repeat = 20000, .trials = 5, .size_max = 100000 },
+		.settings = { .repeat = 20000, .trials = 15, .size_max = 100000 },
 		.link_fd = -1,
 	};
 	int i, err;
