@@ -28,9 +28,15 @@ def add_round_trips($all; $here; $guest):
 		]
 	};
 
+# The whole way of a packet, by the same method for all; that of pass has no tunnel.
+def add_ways($here; $guest):
+	def way($rows; $row): first($rows[] |
+		select(.path == $row.path and (.kind == $row.kind or .path == "pass")) | .ns) // null;
+	.rows |= map(. + {way_ns: way($here.rows; .), vm_way_ns: way($guest.rows; .)});
+
 def row_lines:
-	(["path", "kind", "ns", "instructions", "rtt us", "in the VM"] | @tsv),
-	(.rows[] | [.path, .kind, .ns, .instructions, .rtt_us, .vm_rtt_us] |
+	(["path", "kind", "ns", "instructions", "way ns", "in the VM", "rtt us", "in the VM"] | @tsv),
+	(.rows[] | [.path, .kind, .ns, .instructions, .way_ns, .vm_way_ns, .rtt_us, .vm_rtt_us] |
 		map(. // "-") | @tsv);
 
 # --- a picture --------------------------------------------------------------------------------
@@ -45,18 +51,26 @@ def bars($top; $title; $rows):
 	"<text x=\"10\" y=\"\($top)\" font-weight=\"bold\">\($title)</text>",
 	($rows | to_entries[] | bar($top + 10 + .key * 22; .value.label; .value.value; $most));
 
+# What each row has of @key, and under what title.
+def chart($key; $title): {
+	title: $title,
+	rows: [.rows[] | select(.[$key] and .[$key] > 0) |
+		{label: "\(.path) \(.kind)", value: .[$key]}]
+};
+
+# Charts, each below the one before it.
+def stacked: reduce .[] as $chart ([]; . + [$chart + {
+	top: (if length == 0 then 24 else last.top + (last.rows | length) * 22 + 40 end)}]);
+
 def svg:
-	[.rows[] | select(.ns and .ns > 0) | {label: "\(.path) \(.kind)", value: .ns}] as $ns |
-	[.rows[] | select(.vm_rtt_us) | {label: "\(.path) \(.kind)", value: .vm_rtt_us}] as $vm |
-	[.rows[] | select(.rtt_us) | {label: "\(.path) \(.kind)", value: .rtt_us}] as $rtt |
-	(30 + ($ns | length) * 22 + 40) as $second |
-	($second + ($rtt | length) * 22 + 40) as $third |
-	"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"680\" height=\"\($third +
-		($vm | length) * 22 + 30)\" font-family=\"sans-serif\" font-size=\"12\">",
+	([chart("ns"; "Nanoseconds a packet, of the program (\(.kernel))"),
+		chart("way_ns"; "Nanoseconds a packet, from device to routing (\(.kernel))"),
+		chart("vm_way_ns"; "The same in the VM, instructions (\(.vm_kernel))"),
+		chart("rtt_us"; "Round trip of TCP, microseconds (\(.kernel))"),
+		chart("vm_rtt_us"; "Round trip of TCP in the VM, microseconds (\(.vm_kernel))")] |
+		map(select(.rows | length > 0)) | stacked) as $charts |
+	($charts[-1] | .top + (.rows | length) * 22 + 30) as $height |
+	"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"680\" height=\"\($height)\" font-family=\"sans-serif\" font-size=\"12\">",
 	"<style>rect { fill: #4a7ab5 }</style><rect width=\"100%\" height=\"100%\" style=\"fill: #fff\"/>",
-	bars(24; "Nanoseconds a packet (\(.kernel))"; $ns),
-	bars($second; "Round trip of TCP, microseconds (\(.kernel))"; $rtt),
-	(if ($vm | length) > 0 then
-		bars($third; "Round trip of TCP in the VM, microseconds (\(.vm_kernel))"; $vm)
-	else empty end),
+	($charts[] | bars(.top; .title; .rows)),
 	"</svg>";

@@ -21,6 +21,18 @@ measure_round_trips() {
 	mv "$root/build/vm/$kernel/results/$result" "$out/decap-rtt-vm.json"
 }
 
+# measure_ways: from the device to the inner packet's routing, on this kernel and in the guest
+measure_ways() {
+	local result=decap-way-$$.json
+
+	build/tests/bench/decap_way >"$out/decap-way.json" || die "no ways on this kernel"
+	# shellcheck disable=SC2016 # the guest knows where its results go
+	"$root/tests/vm/boot.sh" --icount "$kernel" sh -c \
+		"build/tests/bench/decap_way --instructions --repeat 3200 --trials 5 >\"\$SLOTD_VM_RESULTS/$result\"" ||
+		die "no ways in the guest"
+	mv "$root/build/vm/$kernel/results/$result" "$out/decap-way-vm.json"
+}
+
 report() {
 	printf '\nA packet, nanoseconds (kernel %s) and instructions (kernel %s); round trips\n' \
 		"$(jq -r .kernel "$out/decap.json")" "$(jq -r .vm_kernel "$out/decap.json")"
@@ -28,9 +40,11 @@ report() {
 }
 
 bench_run decap 3
+measure_ways
 measure_round_trips
 jq -n --slurpfile all "$out/decap.json" --slurpfile here "$out/decap-rtt.json" \
-	--slurpfile guest "$out/decap-rtt-vm.json" -L "$root/tests/bench" \
-	'include "decap"; add_round_trips($all[0]; $here; $guest)' >"$out/decap-all.json"
+	--slurpfile guest "$out/decap-rtt-vm.json" --slurpfile way "$out/decap-way.json" \
+	--slurpfile vm_way "$out/decap-way-vm.json" -L "$root/tests/bench" \
+	'include "decap"; add_round_trips($all[0]; $here; $guest) | add_ways($way[0]; $vm_way[0])' >"$out/decap-all.json"
 mv "$out/decap-all.json" "$out/decap.json"
 report

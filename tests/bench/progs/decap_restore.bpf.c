@@ -55,25 +55,41 @@ static __always_inline void hand_on(void *ctx, void *progs, __u32 target)
 		bpf_tail_call_static(ctx, progs, DECAP_BENCH_TESTED);
 }
 
+static __always_inline int put_head(struct xdp_md *ctx, const struct decap_bench_state *state)
+{
+	__u64 *head = (void *)(long)ctx->data;
+
+	if ((void *)head + DECAP_BENCH_HEAD > (void *)(long)ctx->data_end)
+		return -1;
+	for (int i = 0; i < DECAP_BENCH_HEAD / 8; i++)
+		head[i] = state->head[i];
+	return 0;
+}
+
 SEC("xdp")
 int restore_xdp(struct xdp_md *ctx)
 {
 	struct decap_bench_state *state = find_state();
 	__s64 grown;
-	__u64 *head;
 
 	if (!state)
 		return XDP_ABORTED;
 	grown = (void *)(long)ctx->data_end - (void *)(long)ctx->data - (__s64)state->len;
 	if (grown && bpf_xdp_adjust_head(ctx, (int)grown))
 		return XDP_ABORTED;
-	head = (void *)(long)ctx->data;
-	if ((void *)head + DECAP_BENCH_HEAD > (void *)(long)ctx->data_end)
+	if (put_head(ctx, state))
 		return XDP_ABORTED;
-	for (int i = 0; i < DECAP_BENCH_HEAD / 8; i++)
-		head[i] = state->head[i];
 	hand_on(ctx, &progs_xdp, state->target);
 	return XDP_ABORTED;
+}
+
+/* For decap_way: frames leave by the device that they are said to come from. */
+SEC("xdp")
+int send_xdp(struct xdp_md *ctx)
+{
+	struct decap_bench_state *state = find_state();
+
+	return state && !put_head(ctx, state) ? XDP_TX : XDP_ABORTED;
 }
 
 SEC("xdp")
