@@ -127,6 +127,14 @@ judge_rules(struct xdp_md *ctx, const struct ruleset *ruleset, struct judged *ju
 	return judge_asked(ctx, ruleset, judged, reason);
 }
 
+/* Whether there is more to ask than lists: where there is not, no packet pays for a call. */
+static __always_inline bool has_rules(void)
+{
+	struct ruleset ruleset;
+
+	return firewall_config.default_deny || !get_ruleset(&ruleset) || ruleset.load;
+}
+
 /*
  * What becomes of a packet that no list decides about; @place is in it. Global, as fw_find4():
  * however the packet was read, the verifier sees it the same from here on.
@@ -139,8 +147,6 @@ __noinline int fw_judge(struct xdp_md *ctx, const struct key_place *place)
 
 	if (!place || !get_ruleset(&ruleset))
 		return FIREWALL_DENY_DEFAULT;
-	if (!ruleset.load && !firewall_config.default_deny)
-		return FIREWALL_NO_RULE;
 	if (read_key(&cursor, place, judged.key.words))
 		return FIREWALL_DENY_DEFAULT;
 	judged.len = place->len;
@@ -253,7 +259,7 @@ int firewall(struct xdp_md *ctx)
 	enum firewall_counter reason = judge(&cursor, &place);
 
 	if (reason == UNDECIDED)
-		reason = fw_judge(ctx, &place);
+		reason = has_rules() ? fw_judge(ctx, &place) : FIREWALL_NO_RULE;
 	count_packet(&fw_counts, reason, place.len);
 	return reason < FIREWALL_FIRST_DROP ? XDP_PASS : XDP_DROP;
 }
