@@ -57,7 +57,7 @@ int slot_netns_join(int fd, int *ret_home)
 
 static int check_cookie(__u64 cookie)
 {
-	__u64 found;
+	__u64 found = 0;
 	int err = cookie ? slot_netns_cookie(&found) : 0;
 
 	if (err || !cookie)
@@ -68,7 +68,7 @@ static int check_cookie(__u64 cookie)
 int slot_netns_enter(const char *path, __u64 cookie, int *ret_home)
 {
 	_cleanup_close_ int fd = -1;
-	int home;
+	int home = -1;
 	int err;
 
 	if (!*path) {
