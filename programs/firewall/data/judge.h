@@ -108,9 +108,15 @@ static __always_inline __u32 find_guard(const struct fw_head *head, const struct
 {
 	__u64 word = judged->key.words[0];
 
-	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++)
-		if (i >= last && !((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask))
+	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++) {
+		__s64 ahead = (__s64)i - last;
+
+		/* Without a branch, from which the verifier would learn about @last. */
+		barrier_var(ahead);
+		if (!(((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask) |
+		      (__u64)(ahead >> 63)))
 			return i + 1;
+	}
 	return 0;
 }
 
