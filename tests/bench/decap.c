@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
@@ -19,40 +18,15 @@
 #include <jansson.h>
 
 #include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/clock.h"
 #include "tests/bench/parts/decap_abi.h"
+#include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/settings.h"
 #include "tests/support/decap_case.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
 #define TRIALS_MAX 100
-#define GUE_PORT 6080
-
-static void ip4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	decap_finish4(p);
-}
-
-static void ip6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	decap_finish6(p);
-}
-
-static void gue4_in_ip4(struct packet *p)
-{
-	decap_start4(p);
-	packet_udp(p, 50000, GUE_PORT);
-	decap_finish4(p);
-}
-
-static void gue6_in_ip6(struct packet *p)
-{
-	decap_start6(p);
-	packet_udp(p, 50000, GUE_PORT);
-	decap_finish6(p);
-}
 
 static void no_tunnel(struct packet *p)
 {
@@ -66,8 +40,10 @@ static const struct kind {
 	void (*build)(struct packet *p);
 	unsigned int outer_len;
 } kinds[] = {
-	{ "ip4_in_ip4", ip4_in_ip4, 20 },   { "ip6_in_ip6", ip6_in_ip6, 40 },
-	{ "gue4_in_ip4", gue4_in_ip4, 28 }, { "gue6_in_ip6", gue6_in_ip6, 48 },
+	{ "ip4_in_ip4", decap_ip4_in_ip4, 20 },
+	{ "ip6_in_ip6", decap_ip6_in_ip6, 40 },
+	{ "gue4_in_ip4", decap_gue4_in_ip4, 28 },
+	{ "gue6_in_ip6", decap_gue6_in_ip6, 48 },
 	{ "no_tunnel", no_tunnel, 0 },
 };
 
@@ -143,14 +119,6 @@ static int open_bench(struct bench *b, unsigned int ifindex)
 	return link_fd < 0 ? link_fd : 0;
 }
 
-static double clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 /* @ret_ns: of one packet. -EBADMSG: it did not become what it has to. */
 static int run(struct bench *b, enum path path, const struct kind *kind, __u32 target,
 	       double *ret_ns)
@@ -175,9 +143,9 @@ static int run(struct bench *b, enum path path, const struct kind *kind, __u32 t
 		return err;
 	opts.data_in = packet_bytes(&p);
 	opts.data_size_in = (__u32)p.len;
-	start = clock_ns();
+	start = bench_clock_ns();
 	err = bpf_prog_test_run_opts(progrun_fd(b->restore, paths[path].restore), &opts);
-	*ret_ns = (clock_ns() - start) / b->settings.repeat;
+	*ret_ns = (bench_clock_ns() - start) / b->settings.repeat;
 	if (err)
 		return err;
 	if (opts.retval != paths[path].verdict ||
@@ -191,6 +159,8 @@ static int measure_round(struct bench *b, unsigned int trial)
 {
 	for (int path = 0; path < PATHS; path++) {
 		for (size_t i = 0; i < KINDS; i++) {
+			if (!bench_settings_want(&b->settings, kinds[i].name))
+				continue;
 			for (__u32 target = 0; target < DECAP_BENCH_TARGETS; target++) {
 				double *ns = &b->ns[path][i][target][trial];
 				int err;
@@ -210,21 +180,6 @@ static int measure_round(struct bench *b, unsigned int trial)
 	return 0;
 }
 
-/* Whatever else a machine does makes a packet slower and none faster. */
-static double least(const double *values, unsigned int count)
-{
-	double min = values[0];
-
-	for (unsigned int i = 1; i < count; i++)
-		min = values[i] < min ? values[i] : min;
-	return min;
-}
-
-static json_t *number(double value)
-{
-	return json_real((double)(long)(value * 10 + (value < 0 ? -0.5 : 0.5)) / 10);
-}
-
 /*
  * Of the packet's way alone: a run less the pass, which puts the head back too, and less
  * half of what cutting and growing again costs, the growing.
@@ -232,14 +187,14 @@ static json_t *number(double value)
 static json_t *make_row(struct bench *b, enum path path, size_t i)
 {
 	unsigned int trials = b->settings.trials;
-	double pass = least(b->ns[path][i][DECAP_BENCH_PASS], trials);
-	double cut = least(b->ns[path][i][DECAP_BENCH_CUT], trials);
-	double tested = least(b->ns[path][i][DECAP_BENCH_TESTED], trials);
+	double pass = bench_least(b->ns[path][i][DECAP_BENCH_PASS], trials);
+	double cut = bench_least(b->ns[path][i][DECAP_BENCH_CUT], trials);
+	double tested = bench_least(b->ns[path][i][DECAP_BENCH_TESTED], trials);
 	double growing = cut > 0 ? (cut - pass) / 2 : 0;
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "path", paths[path].name, "kind",
-			 kinds[i].name, "ns", number(tested - pass - growing), "pass_ns",
-			 number(pass), "cut_ns", number(growing));
+			 kinds[i].name, "ns", bench_number(tested - pass - growing, 10), "pass_ns",
+			 bench_number(pass, 10), "cut_ns", bench_number(growing, 10));
 }
 
 static int print_results(struct bench *b)
@@ -250,7 +205,8 @@ static int print_results(struct bench *b)
 	uname(&host);
 	for (int path = 0; path < PATHS; path++)
 		for (size_t i = 0; i < KINDS; i++)
-			json_array_append_new(rows, make_row(b, (enum path)path, i));
+			if (bench_settings_want(&b->settings, kinds[i].name))
+				json_array_append_new(rows, make_row(b, (enum path)path, i));
 	all = json_pack("{s:s, s:i, s:i, s:o}", "kernel", host.release, "repeat",
 			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows", rows);
 	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
