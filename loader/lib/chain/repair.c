@@ -102,7 +102,7 @@ static bool repair(struct slot_chain *chain, const struct gap *gap, bool is_only
 {
 	struct slot_program *own = NULL;
 	int fd = open_running(chain, gap->number, &own);
-	bool is_made[UNPINNED_MAX], is_any_made = false;
+	bool is_made[UNPINNED_MAX] = {}, is_any_made = false;
 	char maps[PATH_MAX];
 	size_t i;
 
