@@ -27,18 +27,11 @@ static __u32 get_first(const struct writer *w, enum fw_map map)
 	return w->bank * w->room[map];
 }
 
-static const char *const names[FW_MAP_COUNT] = {
-	[FW_MAP_RULESETS] = FW_RULESETS_NAME, [FW_MAP_NODES] = FW_NODES_NAME,
-	[FW_MAP_ITEMS] = FW_ITEMS_NAME,	      [FW_MAP_MATCHES4] = FW_MATCHES4_NAME,
-	[FW_MAP_MATCHES6] = FW_MATCHES6_NAME, [FW_MAP_ACTIONS] = FW_ACTIONS_NAME,
-	[FW_MAP_HITS] = FW_HITS_NAME,	      [FW_MAP_TEXT] = FW_TEXT_NAME,
-};
-
 static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
 {
 	return slot_reason_set(why, err,
 			       "cannot write map '%s': %s; the rules from before stay in force",
-			       names[map], strerror(-err));
+			       fw_maps[map].name, strerror(-err));
 }
 
 /* @count elements of @size bytes, from element @first on. */
@@ -91,41 +84,41 @@ static int write_items(const struct writer *w, const struct fw_forest *forest, _
 	return write_elements(w, FW_MAP_ITEMS, item, items, forest->item_count, sizeof(*items));
 }
 
-static int write_matches4(const struct writer *w, const struct fw_family *family)
+static int write_matches4(const struct writer *w, const struct fw_entry_list *entries)
 {
-	_cleanup_free_ struct fw_match4 *matches = calloc(family->count + 1, sizeof(*matches));
+	_cleanup_free_ struct fw_match4 *matches = calloc(entries->count + 1, sizeof(*matches));
 	size_t i;
 
 	if (!matches)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
-	for (i = 0; i < family->count; i++) {
-		memcpy(matches[i].bits, family->entries[i].bits, sizeof(matches[i].bits));
-		matches[i].ports = family->entries[i].ports;
-		matches[i].rule = family->entries[i].rule;
-		matches[i].answer = family->entries[i].answer;
+	for (i = 0; i < entries->count; i++) {
+		memcpy(matches[i].bits, entries->items[i].bits, sizeof(matches[i].bits));
+		matches[i].ports = entries->items[i].ports;
+		matches[i].rule = entries->items[i].rule;
+		matches[i].answer = entries->items[i].answer;
 	}
 	return write_elements(w, FW_MAP_MATCHES4, get_first(w, FW_MAP_MATCHES4), matches,
-			      family->count, sizeof(*matches));
+			      entries->count, sizeof(*matches));
 }
 
-static int write_matches6(const struct writer *w, const struct fw_family *family)
+static int write_matches6(const struct writer *w, const struct fw_entry_list *entries)
 {
 	_Static_assert(sizeof(struct fw_entry) == sizeof(struct fw_match6), "the same fields");
 
-	return write_elements(w, FW_MAP_MATCHES6, get_first(w, FW_MAP_MATCHES6), family->entries,
-			      family->count, sizeof(struct fw_match6));
+	return write_elements(w, FW_MAP_MATCHES6, get_first(w, FW_MAP_MATCHES6), entries->items,
+			      entries->count, sizeof(struct fw_match6));
 }
 
 /* In whole chunks, the last filled up with 0. */
-static int write_text(const struct writer *w, const struct fw_compiled *compiled)
+static int write_text(const struct writer *w, const struct fw_build *build)
 {
-	size_t count = (compiled->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK;
+	size_t count = (build->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK;
 	_cleanup_free_ struct fw_text_chunk *chunks = calloc(count + 1, sizeof(*chunks));
 
 	if (!chunks)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
-	if (compiled->head.text_len)
-		memcpy(chunks, compiled->text, compiled->head.text_len);
+	if (build->head.text_len)
+		memcpy(chunks, build->text, build->head.text_len);
 	return write_elements(w, FW_MAP_TEXT, get_first(w, FW_MAP_TEXT), chunks, count,
 			      sizeof(*chunks));
 }
@@ -159,37 +152,37 @@ static void set_forest_head(const struct fw_forest *forest, __u32 node,
 }
 
 /* All of a ruleset but its head, which becomes @ret_head. */
-static int write_bank(const struct writer *w, const struct fw_compiled *compiled,
+static int write_bank(const struct writer *w, const struct fw_build *build,
 		      struct fw_head *ret_head)
 {
-	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
+	const struct fw_forest *forest4 = &build->forest4, *forest6 = &build->forest6;
 	__u32 node4 = get_first(w, FW_MAP_NODES), item4 = get_first(w, FW_MAP_ITEMS);
-	__u32 node6 = node4 + (__u32)family4->forest->node_count;
-	__u32 item6 = item4 + (__u32)family4->forest->item_count;
-	struct fw_head head = compiled->head;
+	__u32 node6 = node4 + (__u32)forest4->node_count;
+	__u32 item6 = item4 + (__u32)forest4->item_count;
+	struct fw_head head = build->head;
 	int err;
 
-	set_forest_head(family4->forest, node4, &head.forest4);
-	set_forest_head(family6->forest, node6, &head.forest6);
+	set_forest_head(forest4, node4, &head.forest4);
+	set_forest_head(forest6, node6, &head.forest6);
 	head.hits = get_first(w, FW_MAP_HITS);
 	err = clear_hits(w);
 	if (!err)
-		err = write_nodes(w, family4->forest, node4, item4);
+		err = write_nodes(w, forest4, node4, item4);
 	if (!err)
-		err = write_nodes(w, family6->forest, node6, item6);
+		err = write_nodes(w, forest6, node6, item6);
 	if (!err)
-		err = write_items(w, family4->forest, item4, get_first(w, FW_MAP_MATCHES4));
+		err = write_items(w, forest4, item4, get_first(w, FW_MAP_MATCHES4));
 	if (!err)
-		err = write_items(w, family6->forest, item6, get_first(w, FW_MAP_MATCHES6));
+		err = write_items(w, forest6, item6, get_first(w, FW_MAP_MATCHES6));
 	if (!err)
-		err = write_matches4(w, family4);
+		err = write_matches4(w, &build->entries4);
 	if (!err)
-		err = write_matches6(w, family6);
+		err = write_matches6(w, &build->entries6);
 	if (!err)
-		err = write_elements(w, FW_MAP_ACTIONS, w->bank * FW_ACTIONS_MAX, compiled->actions,
-				     compiled->action_count, sizeof(*compiled->actions));
+		err = write_elements(w, FW_MAP_ACTIONS, w->bank * FW_ACTIONS_MAX, build->actions,
+				     build->action_count, sizeof(*build->actions));
 	if (!err)
-		err = write_text(w, compiled);
+		err = write_text(w, build);
 	if (!err)
 		*ret_head = head;
 	return err;
@@ -206,22 +199,14 @@ static int swap_bank(const struct writer *w, struct fw_rulesets *rulesets)
 	return err;
 }
 
-/* Halves of the maps, which have the sizes that the slot's settings gave them. */
 static int get_rooms(struct writer *w)
 {
 	enum fw_map map;
+	int err = 0;
 
-	for (map = 0; map < FW_MAP_COUNT; map++) {
-		struct bpf_map_info info = {};
-		__u32 len = sizeof(info);
-
-		if (bpf_map_get_info_by_fd(w->fds[map], &info, &len))
-			return slot_reason_set(w->why, -errno,
-					       "cannot read the size of map '%s': %s", names[map],
-					       strerror(errno));
-		w->room[map] = info.max_entries / FW_BANKS;
-	}
-	return 0;
+	for (map = 0; !err && map < FW_MAP_COUNT; map++)
+		err = fw_map_room(w->fds[map], map, w->why, &w->room[map]);
+	return err;
 }
 
 static int check_room(const struct writer *w, enum fw_map map, const char *what, size_t count)
@@ -234,34 +219,33 @@ static int check_room(const struct writer *w, enum fw_map map, const char *what,
 			       count, what, w->room[map]);
 }
 
-static int check_rooms(const struct writer *w, const struct fw_compiled *compiled)
+static int check_rooms(const struct writer *w, const struct fw_build *build)
 {
-	const struct fw_family *family4 = &compiled->family4, *family6 = &compiled->family6;
-	size_t groups = (compiled->head.rules + FW_RULES_GROUP - 1) / FW_RULES_GROUP;
-	int err = check_room(w, FW_MAP_MATCHES4, "matches of IPv4", family4->count);
+	const struct fw_forest *forest4 = &build->forest4, *forest6 = &build->forest6;
+	size_t groups = (build->head.rules + FW_RULES_GROUP - 1) / FW_RULES_GROUP;
+	int err = check_room(w, FW_MAP_MATCHES4, "matches of IPv4", build->entries4.count);
 
 	if (!err)
-		err = check_room(w, FW_MAP_MATCHES6, "matches of IPv6", family6->count);
+		err = check_room(w, FW_MAP_MATCHES6, "matches of IPv6", build->entries6.count);
 	if (!err)
 		err = check_room(w, FW_MAP_HITS, "thousands of rules", groups);
 	if (!err)
 		err = check_room(w, FW_MAP_NODES, "nodes",
-				 family4->forest->node_count + family6->forest->node_count);
+				 forest4->node_count + forest6->node_count);
 	if (!err)
 		err = check_room(w, FW_MAP_ITEMS, "places of rules in leaves",
-				 family4->forest->item_count + family6->forest->item_count);
+				 forest4->item_count + forest6->item_count);
 	if (!err)
 		err = check_room(w, FW_MAP_TEXT, "times 4 KiB of deflated text",
-				 (compiled->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK);
-	if (err || compiled->action_count <= w->room[FW_MAP_ACTIONS])
+				 (build->head.text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK);
+	if (err || build->action_count <= w->room[FW_MAP_ACTIONS])
 		return err;
 	return slot_reason_set(w->why, -E2BIG,
 			       "%zu rules of the ruleset limit or sample, and at most %u can",
-			       compiled->action_count, w->room[FW_MAP_ACTIONS]);
+			       build->action_count, w->room[FW_MAP_ACTIONS]);
 }
 
-int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled,
-		 struct slot_reason *why)
+int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_build *build, struct slot_reason *why)
 {
 	_cleanup_free_ __u32 *keys = calloc(BATCH, sizeof(*keys));
 	struct writer w = { .fds = fds, .why = why, .keys = keys };
@@ -273,7 +257,7 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	err = get_rooms(&w);
 	if (!err)
-		err = check_rooms(&w, compiled);
+		err = check_rooms(&w, build);
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(fds[FW_MAP_RULESETS], &zero, &rulesets);
@@ -283,6 +267,6 @@ int fw_bank_load(const int fds[FW_MAP_COUNT], const struct fw_compiled *compiled
 	w.bank = (rulesets.loads + 1) & (FW_BANKS - 1);
 	/* Packets from before the last swap may still be in the bank that is written now. */
 	program_grace();
-	err = write_bank(&w, compiled, &rulesets.banks[w.bank]);
+	err = write_bank(&w, build, &rulesets.banks[w.bank]);
 	return err ? err : swap_bank(&w, &rulesets);
 }

@@ -417,14 +417,3 @@ int fw_compile(const struct fw_ruleset *set, struct slot_reason *why, struct fw_
 	*ret_build = build;
 	return 0;
 }
-
-struct fw_compiled fw_build_compiled(const struct fw_build *build)
-{
-	return (struct fw_compiled){
-		.family4 = { build->entries4.items, build->entries4.count, &build->forest4 },
-		.family6 = { build->entries6.items, build->entries6.count, &build->forest6 },
-		.actions = build->actions,
-		.action_count = build->action_count,
-		.head = build->head,
-	};
-}

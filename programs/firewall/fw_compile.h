@@ -3,10 +3,10 @@
 #ifndef FW_COMPILE_H
 #define FW_COMPILE_H
 
-#include "programs/firewall/fw_bank.h"
+#include "programs/firewall/fw_forest.h"
 #include "programs/firewall/rules/fw_ruleset.h"
 
-/* A family's rules on their way. */
+/* A family's; the items of its forest are indexes of them. */
 struct fw_entry_list {
 	struct fw_entry *items;
 	size_t count, room;
@@ -17,7 +17,8 @@ struct fw_build {
 	struct fw_action *actions;
 	size_t action_count;
 	struct fw_forest forest4, forest6;
-	struct fw_head head; /* without forests and text; interfaces are added */
+	struct fw_head head; /* without forests; interfaces and the text's sizes are added */
+	const __u8 *text;    /* deflated, head.text_len bytes: whose it is who adds it */
 };
 
 void fw_build_free(struct fw_build *build);
@@ -27,8 +28,5 @@ void fw_build_free(struct fw_build *build);
  * rules do not fit; says why, and which line has too much where it is one.
  */
 int fw_compile(const struct fw_ruleset *set, struct slot_reason *why, struct fw_build *ret_build);
-
-/* fw_build_compiled - @build for fw_bank_load(), as long as it lives; without text. */
-struct fw_compiled fw_build_compiled(const struct fw_build *build);
 
 #endif

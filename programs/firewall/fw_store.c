@@ -11,26 +11,6 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/shared/maps.h"
-
-/* By enum fw_map; most have the size that the slot's settings gave them. */
-static const struct program_map maps[FW_MAP_COUNT] = {
-	[FW_MAP_RULESETS] = { FW_RULESETS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			      sizeof(struct fw_rulesets), 1 },
-	[FW_MAP_NODES] = { FW_NODES_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct fw_node),
-			   0 },
-	[FW_MAP_ITEMS] = { FW_ITEMS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32), 0 },
-	[FW_MAP_MATCHES4] = { FW_MATCHES4_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			      sizeof(struct fw_match4), 0 },
-	[FW_MAP_MATCHES6] = { FW_MATCHES6_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			      sizeof(struct fw_match6), 0 },
-	[FW_MAP_ACTIONS] = { FW_ACTIONS_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			     sizeof(struct fw_action), FW_BANKS *FW_ACTIONS_MAX },
-	[FW_MAP_HITS] = { FW_HITS_NAME, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
-			  sizeof(struct fw_hits), 0 },
-	[FW_MAP_TEXT] = { FW_TEXT_NAME, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			  sizeof(struct fw_text_chunk), 0 },
-};
 
 void fw_store_close(struct fw_store *store)
 {
@@ -51,7 +31,7 @@ int fw_store_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 	if (is_writer)
 		err = program_maps_lock(map_dir, why, &store.lock_fd);
 	for (map = 0; !err && map < FW_MAP_COUNT; map++)
-		err = program_map_open(map_dir, &maps[map], is_writer, why, &store.fds[map]);
+		err = program_map_open(map_dir, &fw_maps[map], is_writer, why, &store.fds[map]);
 	if (err) {
 		fw_store_close(&store);
 		return err;
@@ -78,17 +58,17 @@ static int deflate_text(const char *text, size_t len, struct slot_reason *why, _
 int fw_store_load(const struct fw_store *store, const struct fw_build *build, const char *text,
 		  size_t len, struct slot_reason *why)
 {
-	struct fw_compiled compiled = fw_build_compiled(build);
+	struct fw_build whole = *build;
 	_cleanup_free_ __u8 *bytes = NULL;
 	int err;
 
-	err = deflate_text(text, len, why, &bytes, &compiled.head.text_len);
+	err = deflate_text(text, len, why, &bytes, &whole.head.text_len);
 	if (err)
 		return slot_reason_append(why, err, "; the rules from before stay in force");
-	compiled.text = bytes;
-	compiled.head.text_size = (__u32)len;
-	compiled.head.loaded_s = (__u64)time(NULL);
-	return fw_bank_load(store->fds, &compiled, why);
+	whole.text = bytes;
+	whole.head.text_size = (__u32)len;
+	whole.head.loaded_s = (__u64)time(NULL);
+	return fw_bank_load(store->fds, &whole, why);
 }
 
 static int read_element(const struct fw_store *store, enum fw_map map, __u32 index, void *value,
@@ -96,7 +76,7 @@ static int read_element(const struct fw_store *store, enum fw_map map, __u32 ind
 {
 	int err = bpf_map_lookup_elem(store->fds[map], &index, value);
 
-	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", maps[map].name,
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", fw_maps[map].name,
 				     strerror(-err)) :
 		     0;
 }
@@ -128,8 +108,7 @@ static int get_text(const struct fw_store *store, const struct fw_loaded *loaded
 	const struct fw_head *head = &loaded->head;
 	size_t i, count = (head->text_len + FW_TEXT_CHUNK - 1) / FW_TEXT_CHUNK;
 	_cleanup_free_ struct fw_text_chunk *chunks = NULL;
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	__u32 room;
 	int err;
 
 	if (head->text_len > FW_TEXT_SIZE_MAX || head->text_size > FW_TEXT_SIZE_MAX)
@@ -138,14 +117,10 @@ static int get_text(const struct fw_store *store, const struct fw_loaded *loaded
 	chunks = calloc(count + 1, sizeof(*chunks));
 	if (!chunks)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = bpf_map_get_info_by_fd(store->fds[FW_MAP_TEXT], &info, &len);
-	if (err)
-		return slot_reason_set(why, err, "cannot read the size of map '%s': %s",
-				       FW_TEXT_NAME, strerror(-err));
+	err = fw_map_room(store->fds[FW_MAP_TEXT], FW_MAP_TEXT, why, &room);
 	for (i = 0; !err && i < count; i++)
-		err = read_element(store, FW_MAP_TEXT,
-				   loaded->bank * (info.max_entries / FW_BANKS) + (__u32)i,
-				   &chunks[i], why);
+		err = read_element(store, FW_MAP_TEXT, loaded->bank * room + (__u32)i, &chunks[i],
+				   why);
 	return err ? err : inflate_text(chunks->bytes, head, why, ret_text);
 }
 

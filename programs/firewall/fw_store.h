@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/fw_bank.h"
 #include "programs/firewall/rules/fw_format.h"
 
 /* Of a text as it is loaded. */
@@ -19,11 +19,9 @@ struct fw_store {
 
 #define FW_STORE_CLOSED                                                                            \
 	((struct fw_store){                                                                        \
-		.fds = { -1, -1, -1, -1, -1, -1, -1, -1 },                                         \
+		.fds = { [0 ... FW_MAP_COUNT - 1] = -1 },                                          \
 		.lock_fd = -1,                                                                     \
 	})
-
-_Static_assert(FW_MAP_COUNT == 8, "FW_STORE_CLOSED has one for each");
 
 /*
  * fw_store_open - open the maps pinned in @map_dir; for changes it waits until no other

@@ -15,7 +15,7 @@
 #include <jansson.h>
 
 #include "loader/lib/program/settings.h"
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/fw_bank.h"
 #include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/clock.h"
 #include "tests/bench/parts/figures.h"
@@ -79,14 +79,10 @@ static int open_firewall(struct size *size)
 
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
 {
-	static const char *const names[FW_MAP_COUNT] = {
-		FW_RULESETS_NAME, FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
-		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
-	};
-	int i;
+	enum fw_map map;
 
-	for (i = 0; i < FW_MAP_COUNT; i++)
-		fds[i] = bpf_object__find_map_fd_by_name(object, names[i]);
+	for (map = 0; map < FW_MAP_COUNT; map++)
+		fds[map] = bpf_object__find_map_fd_by_name(object, fw_maps[map].name);
 }
 
 static int parse_rules(const struct fw_bench_rules *rules, struct fw_build *ret_build)
@@ -113,17 +109,15 @@ static int load_rules(struct bench *b, const struct size *size)
 	const struct fw_bench_rules *rules = &size->rules;
 	double start = bench_clock_ns(), compiled_at;
 	struct slot_reason why = {};
-	struct fw_compiled compiled;
 	struct fw_build build = {};
 	int fds[FW_MAP_COUNT];
 	int err = parse_rules(rules, &build);
 
 	if (err)
 		return err;
-	compiled = fw_build_compiled(&build);
 	get_maps(size->object, fds);
 	compiled_at = bench_clock_ns();
-	err = fw_bank_load(fds, &compiled, &why);
+	err = fw_bank_load(fds, &build, &why);
 	if (err)
 		fprintf(stderr, "firewall: %s\n", why.text);
 	json_array_append_new(b->loads,

@@ -9,7 +9,6 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/program/settings.h"
-#include "programs/firewall/fw_compile.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
@@ -50,33 +49,37 @@ static int find_map(struct bpf_object *object, const char *name)
 
 static void get_maps(struct bpf_object *object, int fds[FW_MAP_COUNT])
 {
-	static const char *const names[FW_MAP_COUNT] = {
-		FW_RULESETS_NAME, FW_NODES_NAME,   FW_ITEMS_NAME, FW_MATCHES4_NAME,
-		FW_MATCHES6_NAME, FW_ACTIONS_NAME, FW_HITS_NAME,  FW_TEXT_NAME,
-	};
-	int i;
+	enum fw_map map;
 
-	for (i = 0; i < FW_MAP_COUNT; i++)
-		fds[i] = find_map(object, names[i]);
+	for (map = 0; map < FW_MAP_COUNT; map++)
+		fds[map] = find_map(object, fw_maps[map].name);
 }
 
-static void build(const struct fw_entry *entries, size_t count, unsigned int words,
-		  struct fw_forest *ret_forest)
+static void *copy(const void *items, size_t count, size_t size)
+{
+	void *copies = calloc(count + 1, size);
+
+	assert_non_null(copies);
+	if (count)
+		memcpy(copies, items, count * size);
+	return copies;
+}
+
+static struct fw_entry_list build_entries(const struct fw_entry *entries, size_t count,
+					  unsigned int words, struct fw_forest *ret_forest)
 {
 	struct slot_reason why = {};
 
 	if (fw_forest_build(entries, count, words, &why, ret_forest))
 		fail_msg("%s", why.text);
+	return (struct fw_entry_list){ copy(entries, count, sizeof(*entries)), count, count };
 }
 
 void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules)
 {
-	struct fw_forest forest4 = {}, forest6 = {};
 	struct slot_reason why = {};
-	struct fw_compiled compiled = {
-		.family4 = { rules->entries4, rules->count4, &forest4 },
-		.family6 = { rules->entries6, rules->count6, &forest6 },
-		.actions = rules->actions,
+	struct fw_build build = {
+		.actions = copy(rules->actions, rules->action_count, sizeof(*rules->actions)),
 		.action_count = rules->action_count,
 		.head = {
 			.policy = rules->policy,
@@ -86,12 +89,11 @@ void fw_case_load(struct bpf_object *object, const struct fw_case_rules *rules)
 	int fds[FW_MAP_COUNT];
 
 	get_maps(object, fds);
-	build(rules->entries4, rules->count4, FW_WORDS4, &forest4);
-	build(rules->entries6, rules->count6, FW_WORDS6, &forest6);
-	if (fw_bank_load(fds, &compiled, &why))
+	build.entries4 = build_entries(rules->entries4, rules->count4, FW_WORDS4, &build.forest4);
+	build.entries6 = build_entries(rules->entries6, rules->count6, FW_WORDS6, &build.forest6);
+	if (fw_bank_load(fds, &build, &why))
 		fail_msg("%s", why.text);
-	fw_forest_free(&forest4);
-	fw_forest_free(&forest6);
+	fw_build_free(&build);
 }
 
 static __u32 find_interface(const struct fw_case_interface *interfaces, const char *name)
@@ -106,7 +108,6 @@ void fw_case_text(struct bpf_object *object, const char *text,
 {
 	struct slot_reasons errors = {};
 	struct slot_reason why = {};
-	struct fw_compiled compiled;
 	int fds[FW_MAP_COUNT];
 	struct fw_ruleset set;
 	struct fw_build build;
@@ -117,11 +118,10 @@ void fw_case_text(struct bpf_object *object, const char *text,
 		fail_msg("%s", errors.count ? errors.lines[0] : "out of memory");
 	if (fw_compile(&set, &why, &build))
 		fail_msg("%s", why.text);
-	compiled = fw_build_compiled(&build);
-	compiled.head.interface_count = (__u32)set.interface_count;
+	build.head.interface_count = (__u32)set.interface_count;
 	for (i = 0; i < set.interface_count; i++)
-		compiled.head.interfaces[i] = find_interface(interfaces, set.interfaces[i]);
-	if (fw_bank_load(fds, &compiled, &why))
+		build.head.interfaces[i] = find_interface(interfaces, set.interfaces[i]);
+	if (fw_bank_load(fds, &build, &why))
 		fail_msg("%s", why.text);
 	fw_build_free(&build);
 	fw_ruleset_free(&set);
