@@ -6,7 +6,7 @@
 #include "bpf/fw_egress/fw_egress_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
-#include "programs/firewall/fw_cli.h"
+#include "programs/firewall/cli/fw_cli.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/file.h"
 

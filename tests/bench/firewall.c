@@ -15,7 +15,7 @@
 #include <jansson.h>
 
 #include "loader/lib/program/settings.h"
-#include "programs/firewall/fw_bank.h"
+#include "programs/firewall/maps/fw_bank.h"
 #include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/clock.h"
 #include "tests/bench/parts/figures.h"

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/compile/fw_compile.h"
 #include "programs/firewall/rules/fw_format.h"
 #include "programs/firewall/rules/fw_trace.h"
 #include "tests/fuzz/fuzz.h"

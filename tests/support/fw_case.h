@@ -4,7 +4,7 @@
 #define TEST_FW_CASE_H
 
 #include "programs/firewall/firewall_abi.h"
-#include "programs/firewall/fw_bank.h"
+#include "programs/firewall/maps/fw_bank.h"
 
 struct bpf_object;
 

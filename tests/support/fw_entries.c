@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "programs/firewall/compile/fw_walk.h"
 #include "tests/support/draw.h"
 
 /* 2001:db8::/32 in front, as the upper half of the first word. */
@@ -174,6 +175,34 @@ long fw_entries_find(const struct fw_entries *entries, const __u64 *key)
 		if (fw_entry_is_match(&entries->items[i], key, entries->words))
 			return (long)i;
 	return -1;
+}
+
+static long find_in_tree(const struct fw_forest *forest, const struct fw_tree *tree,
+			 const struct fw_entry *entries, const __u64 *key, unsigned int words)
+{
+	const struct fw_node *node = &forest->nodes[tree->root];
+	__u16 i;
+
+	while (node->word != FW_LEAF)
+		node = &forest->nodes[node->base + (key[node->word] >> node->shift & node->mask)];
+	for (i = 0; i < node->mask; i++)
+		if (fw_entry_is_match(&entries[forest->items[node->base + i]], key, words))
+			return forest->items[node->base + i];
+	return -1;
+}
+
+long fw_entries_ask(const struct fw_forest *forest, const struct fw_entry *entries,
+		    const __u64 *key, unsigned int words)
+{
+	long found, best = -1;
+	__u32 i;
+
+	for (i = 0; i < forest->head.count; i++) {
+		found = find_in_tree(forest, &forest->head.trees[i], entries, key, words);
+		if (found >= 0 && (best < 0 || found < best))
+			best = found;
+	}
+	return best;
 }
 
 static void put(unsigned char *at, __u64 value, int bytes)

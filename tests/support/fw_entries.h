@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "programs/firewall/fw_forest.h"
+#include "programs/firewall/compile/fw_forest.h"
 
 struct fw_entries {
 	uint64_t seed;	    /* not 0; changes with every number drawn */
@@ -30,6 +30,10 @@ void fw_entries_key(struct fw_entries *entries, const struct fw_entry *entry, bo
 
 /* fw_entries_find - the first rule that matches, found by asking one after the other; -1: none. */
 long fw_entries_find(const struct fw_entries *entries, const __u64 *key);
+
+/* fw_entries_ask - the entry that decides @key by @forest, found as the program does; -1: none. */
+long fw_entries_ask(const struct fw_forest *forest, const struct fw_entry *entries,
+		    const __u64 *key, unsigned int words);
 
 #define FW_ENTRIES_FRAME_MAX 128
 

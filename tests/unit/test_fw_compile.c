@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/compile/fw_compile.h"
 #include "programs/firewall/rules/fw_trace.h"
 #include "tests/support/draw.h"
+#include "tests/support/fw_entries.h"
 #include "tests/support/tap.h"
 
 #define RULESETS 60
@@ -163,7 +164,7 @@ static long find_rule(const struct fw_build *build, const __u64 *key, unsigned i
 	bool is_ip6 = words == FW_WORDS6;
 	const struct fw_entry *entries = is_ip6 ? build->entries6.items : build->entries4.items;
 	long found =
-		fw_forest_find(is_ip6 ? &build->forest6 : &build->forest4, entries, key, words);
+		fw_entries_ask(is_ip6 ? &build->forest6 : &build->forest4, entries, key, words);
 
 	return found < 0 ? -1 : (long)entries[found].rule;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "programs/firewall/fw_hidden.h"
+#include "programs/firewall/compile/fw_hidden.h"
 #include "tests/support/draw.h"
 #include "tests/support/fw_entries.h"
 #include "tests/support/tap.h"
@@ -31,9 +31,9 @@ static void compare_keys(struct fw_entries *entries, const struct fw_forest *for
 		fw_entries_key(entries, entry, i % 4, key);
 		wanted = fw_entries_find(entries, key);
 		found += wanted >= 0;
-		if (fw_forest_find(forest, entries->items, key, entries->words) != wanted)
+		if (fw_entries_ask(forest, entries->items, key, entries->words) != wanted)
 			fail_msg("key %d: found %ld, wanted %ld", i,
-				 fw_forest_find(forest, entries->items, key, entries->words),
+				 fw_entries_ask(forest, entries->items, key, entries->words),
 				 wanted);
 	}
 	assert_in_range(found, keys / 2, keys);
@@ -82,7 +82,7 @@ static void an_empty_ruleset_finds_nothing(void **state)
 	(void)state;
 	assert_int_equal(fw_forest_build(NULL, 0, FW_WORDS4, &why, &forest), 0);
 	assert_int_equal(forest.head.count, 0);
-	assert_int_equal(fw_forest_find(&forest, NULL, key, FW_WORDS4), -1);
+	assert_int_equal(fw_entries_ask(&forest, NULL, key, FW_WORDS4), -1);
 	fw_forest_free(&forest);
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/compile/fw_compile.h"
 #include "programs/firewall/rules/fw_format.h"
 #include "tests/support/tap.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_walk.h"
+#include "programs/firewall/compile/fw_walk.h"
 
 /* Measured with data/find.h: see docs/benchmarks.md. */
 #define TREE_COST 1500
@@ -8,7 +8,7 @@
 /* Packets that a forest is judged by. */
 #define PACKETS 512
 
-int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)
+bool fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)
 {
 	const struct fw_ports *ports = &entry->ports;
 	__u16 dport = (__u16)(key[0] >> FW_DPORT_SHIFT), sport = (__u16)(key[0] >> FW_SPORT_SHIFT);
@@ -16,37 +16,9 @@ int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned i
 
 	for (word = 0; word < words; word++)
 		if ((key[word] ^ entry->bits[word].value) & entry->bits[word].mask)
-			return 0;
+			return false;
 	return (__u16)(dport - ports->dport_lo) <= ports->dport_span &&
 	       (__u16)(sport - ports->sport_lo) <= ports->sport_span;
-}
-
-static long find_in_tree(const struct fw_forest *forest, const struct fw_tree *tree,
-			 const struct fw_entry *entries, const __u64 *key, unsigned int words)
-{
-	const struct fw_node *node = &forest->nodes[tree->root];
-	__u16 i;
-
-	while (node->word != FW_LEAF)
-		node = &forest->nodes[node->base + (key[node->word] >> node->shift & node->mask)];
-	for (i = 0; i < node->mask; i++)
-		if (fw_entry_is_match(&entries[forest->items[node->base + i]], key, words))
-			return forest->items[node->base + i];
-	return -1;
-}
-
-long fw_forest_find(const struct fw_forest *forest, const struct fw_entry *entries,
-		    const __u64 *key, unsigned int words)
-{
-	long found, best = -1;
-	__u32 i;
-
-	for (i = 0; i < forest->head.count; i++) {
-		found = find_in_tree(forest, &forest->head.trees[i], entries, key, words);
-		if (found >= 0 && (best < 0 || found < best))
-			best = found;
-	}
-	return best;
 }
 
 /* A number that looks like one at random, the same in each compilation. */

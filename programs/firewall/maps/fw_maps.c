@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_maps.h"
+#include "programs/firewall/maps/fw_maps.h"
 
 #include <string.h>
 

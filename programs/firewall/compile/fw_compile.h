@@ -3,7 +3,7 @@
 #ifndef FW_COMPILE_H
 #define FW_COMPILE_H
 
-#include "programs/firewall/fw_forest.h"
+#include "programs/firewall/compile/fw_forest.h"
 #include "programs/firewall/rules/fw_ruleset.h"
 
 /* A family's; the items of its forest are indexes of them. */

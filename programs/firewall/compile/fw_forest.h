@@ -41,11 +41,4 @@ void fw_forest_free(struct fw_forest *forest);
 int fw_forest_build(const struct fw_entry *entries, size_t count, unsigned int words,
 		    struct slot_reason *why, struct fw_forest *ret_forest);
 
-/* fw_forest_find - the entry that decides @key, or -1: what the program does, for tests and trace. */
-long fw_forest_find(const struct fw_forest *forest, const struct fw_entry *entries,
-		    const __u64 *key, unsigned int words);
-
-/* fw_entry_is_match - whether @entry matches @key of @words words. */
-int fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words);
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_bank.h"
+#include "programs/firewall/maps/fw_bank.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_interfaces.h"
+#include "programs/firewall/cli/fw_interfaces.h"
 
 #include <errno.h>
 #include <net/if.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_forest.h"
+#include "programs/firewall/compile/fw_forest.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/fw_cut.h"
-#include "programs/firewall/fw_hidden.h"
-#include "programs/firewall/fw_walk.h"
+#include "programs/firewall/compile/fw_cut.h"
+#include "programs/firewall/compile/fw_hidden.h"
+#include "programs/firewall/compile/fw_walk.h"
 
 /* A leaf of so many is cheaper than another cut. */
 #define LEAF_GOOD 4

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_store.h"
+#include "programs/firewall/maps/fw_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/fw_cli.h"
+#include "programs/firewall/cli/fw_cli.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 

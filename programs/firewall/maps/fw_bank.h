@@ -3,8 +3,8 @@
 #ifndef FW_BANK_H
 #define FW_BANK_H
 
-#include "programs/firewall/fw_compile.h"
-#include "programs/firewall/fw_maps.h"
+#include "programs/firewall/compile/fw_compile.h"
+#include "programs/firewall/maps/fw_maps.h"
 
 /*
  * fw_bank_load - put @build in force, whole and at once: a packet meets the rules

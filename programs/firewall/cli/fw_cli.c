@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_cli.h"
+#include "programs/firewall/cli/fw_cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/fw_interfaces.h"
-#include "programs/firewall/fw_store.h"
+#include "programs/firewall/cli/fw_interfaces.h"
+#include "programs/firewall/maps/fw_store.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 

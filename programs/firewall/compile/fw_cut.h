@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "programs/firewall/fw_forest.h"
+#include "programs/firewall/compile/fw_forest.h"
 
 #define FW_CUT_WIDTH_MAX 16
 

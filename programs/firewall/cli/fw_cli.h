@@ -5,7 +5,7 @@
 
 #include "loader/lib/base/reason.h"
 #include "programs/cli.h"
-#include "programs/firewall/fw_store.h"
+#include "programs/firewall/maps/fw_store.h"
 
 /* Shows @why. Returns PROGRAM_FAILED. */
 int fw_cli_fail(const struct slot_reason *why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_judge.h"
+#include "programs/firewall/cli/fw_judge.h"
 
 #include <errno.h>
 #include <netinet/icmp6.h>
@@ -15,7 +15,7 @@
 #include "bpf/fw_flow_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/firewall.h"
-#include "programs/firewall/fw_cli.h"
+#include "programs/firewall/cli/fw_cli.h"
 #include "programs/firewall/rules/fw_names.h"
 
 #define NEIGHBOUR_FIRST 133

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_cut.h"
+#include "programs/firewall/compile/fw_cut.h"
 
 #include <stdint.h>
 #include <string.h>

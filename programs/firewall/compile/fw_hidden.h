@@ -3,7 +3,7 @@
 #ifndef FW_HIDDEN_H
 #define FW_HIDDEN_H
 
-#include "programs/firewall/fw_cut.h"
+#include "programs/firewall/compile/fw_cut.h"
 
 /* The rules, by the indexes that sets have. */
 struct fw_view {

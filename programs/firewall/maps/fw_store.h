@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "programs/firewall/fw_bank.h"
+#include "programs/firewall/maps/fw_bank.h"
 #include "programs/firewall/rules/fw_format.h"
 
 /* Of a text as it is loaded. */

@@ -8,10 +8,10 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/fw_cli.h"
-#include "programs/firewall/fw_interfaces.h"
-#include "programs/firewall/fw_judge.h"
-#include "programs/firewall/fw_store.h"
+#include "programs/firewall/cli/fw_cli.h"
+#include "programs/firewall/cli/fw_interfaces.h"
+#include "programs/firewall/cli/fw_judge.h"
+#include "programs/firewall/maps/fw_store.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_compile.h"
+#include "programs/firewall/compile/fw_compile.h"
 
 #include <errno.h>
 #include <stdlib.h>

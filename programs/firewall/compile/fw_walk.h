@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ways of packets through a forest: what they find, and what they cost. Pure. */
+/* What packets match, and what their ways through a forest cost. Pure. */
 #ifndef FW_WALK_H
 #define FW_WALK_H
 
-#include "programs/firewall/fw_forest.h"
+#include <stdbool.h>
+
+#include "programs/firewall/compile/fw_forest.h"
+
+/* fw_entry_is_match - whether @entry matches @key of @words words. */
+bool fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words);
 
 /*
  * fw_walk_cost - what packets cost on average, half of which match one of the rules: a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/firewall/fw_hidden.h"
+#include "programs/firewall/compile/fw_hidden.h"
 
 /* Rules for any address that the whole ruleset is searched for rules hidden by. */
 #define BROAD_MAX 512
