@@ -23,7 +23,7 @@
 #define FW_MATCHES4_NAME "fw_matches4"
 #define FW_MATCHES6_NAME "fw_matches6"
 #define FW_ACTIONS_NAME "fw_actions"
-#define FW_SOURCES_NAME "fw_sources"
+#define FW_BUCKETS_NAME "fw_buckets"
 #define FW_HITS_NAME "fw_hits"
 #define FW_SAMPLES_NAME "fw_samples"
 #define FW_TEXT_NAME "fw_text"
@@ -95,21 +95,21 @@ struct fw_bits {
 };
 
 /* Ports that match are lo to lo + span. */
-struct fw_ports {
+struct fw_port_ranges {
 	__u16 dport_lo, dport_span;
 	__u16 sport_lo, sport_span;
 };
 
 struct fw_match4 {
 	struct fw_bits bits[FW_WORDS4];
-	struct fw_ports ports;
+	struct fw_port_ranges ports;
 	__u32 rule;   /* its number: the lower comes first */
 	__u32 answer; /* FW_ANSWER */
 };
 
 struct fw_match6 {
 	struct fw_bits bits[FW_WORDS6];
-	struct fw_ports ports;
+	struct fw_port_ranges ports;
 	__u32 rule;
 	__u32 answer;
 };
@@ -145,8 +145,8 @@ struct fw_action {
 	__u64 bucket; /* written by the program: the time up to which packets are paid for */
 };
 
-/* Key of fw_sources; the value is a bucket as in struct fw_action. */
-struct fw_source_key {
+/* Key of fw_buckets; the value is a bucket as in struct fw_action. */
+struct fw_bucket_key {
 	__u64 addr[2]; /* as in the packet's key, cut to the prefix; IPv4: the first alone */
 	__u32 bucket;  /* index of fw_actions */
 	__u32 load;    /* number of the ruleset: buckets of a ruleset from before mean nothing */
@@ -226,7 +226,7 @@ _Static_assert(sizeof(struct fw_node) == 8, "value of fw_nodes");
 _Static_assert(sizeof(struct fw_match4) == 48, "value of fw_matches4");
 _Static_assert(sizeof(struct fw_match6) == 96, "value of fw_matches6");
 _Static_assert(sizeof(struct fw_action) == 32, "value of fw_actions");
-_Static_assert(sizeof(struct fw_source_key) == 24, "key of fw_sources");
+_Static_assert(sizeof(struct fw_bucket_key) == 24, "key of fw_buckets");
 _Static_assert(sizeof(struct fw_sample) == 40 + FW_SAMPLE_BYTES, "value of fw_samples");
 _Static_assert(sizeof(struct fw_hits) <= 32768, "the largest element of a per-CPU map");
 _Static_assert(!(FW_RULES_DEFAULT % FW_RULES_GROUP), "whole groups");

@@ -52,7 +52,7 @@ static void load_actions(struct bed *bed, const struct fw_action *actions, size_
 		entries[i].bits[0].value = 1ULL << FW_PORTS_SHIFT;
 		entries[i].bits[0].mask = 1ULL << FW_PORTS_SHIFT;
 		entries[i].ports =
-			(struct fw_ports){ .dport_lo = (__u16)(i + 1), .sport_span = 65535 };
+			(struct fw_port_ranges){ .dport_lo = (__u16)(i + 1), .sport_span = 65535 };
 		entries[i].rule = (__u32)i;
 		entries[i].answer = FW_ANSWER(FW_ACCEPT, (__u32)i + 1);
 	}

@@ -101,8 +101,8 @@ static void maps_have_the_size_that_a_setting_gives_them(void **state)
 	(void)state;
 	assert_int_equal(set_size("rules_max", "131072", "fw_nodes", &why), 131072 * 8);
 	assert_int_equal(set_size("rules_max", "131072", "fw_matches6", &why), 131072 * 2);
-	assert_int_equal(set_size("rules_max", "131072", "fw_sources", &why), 16384);
-	assert_int_equal(set_size("limited_sources_max", "100", "fw_sources", &why), 100);
+	assert_int_equal(set_size("rules_max", "131072", "fw_buckets", &why), 16384);
+	assert_int_equal(set_size("limited_sources_max", "100", "fw_buckets", &why), 100);
 }
 
 static void sizes_are_divided_upwards(void **state)
@@ -155,8 +155,8 @@ static void a_setting_that_leaves_a_map_without_entries_is_refused(void **state)
 	struct slot_reason why = {};
 
 	(void)state;
-	assert_int_equal(set_size("limited_sources_max", "0", "fw_sources", &why), -EINVAL);
-	assert_string_equal(why.text, "settings: limited_sources_max: 0 gives map 'fw_sources' a "
+	assert_int_equal(set_size("limited_sources_max", "0", "fw_buckets", &why), -EINVAL);
+	assert_string_equal(why.text, "settings: limited_sources_max: 0 gives map 'fw_buckets' a "
 				      "number of entries (limited_sources_max) that is not "
 				      "between 1 and 2^32 - 1");
 }

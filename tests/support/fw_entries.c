@@ -124,7 +124,7 @@ void fw_entries_make(struct fw_entries *entries, size_t count)
 
 		entry->rule = (__u32)i;
 		entry->answer = draw_below(&entries->seed, 2) ? FW_ACCEPT : FW_DROP;
-		entry->ports = (struct fw_ports){ .dport_span = 65535, .sport_span = 65535 };
+		entry->ports = (struct fw_port_ranges){ .dport_span = 65535, .sport_span = 65535 };
 		if (has_source)
 			set_address(entries, entry, true);
 		if (has_destination)
@@ -151,7 +151,7 @@ static __u64 draw_port(struct fw_entries *entries, __u16 lo, __u16 span)
 void fw_entries_key(struct fw_entries *entries, const struct fw_entry *entry, bool is_match,
 		    __u64 key[FW_WORDS6])
 {
-	const struct fw_ports *ports = &entry->ports;
+	const struct fw_port_ranges *ports = &entry->ports;
 	unsigned int word;
 
 	for (word = 0; word < FW_WORDS6; word++) {

@@ -101,7 +101,7 @@ static void refuses_rules_that_cannot_be_divided(void **state)
 	assert_non_null(items);
 	for (i = 0; i < COUNT; i++) {
 		items[i].rule = (__u32)i;
-		items[i].ports = (struct fw_ports){
+		items[i].ports = (struct fw_port_ranges){
 			.dport_lo = (__u16)i,
 			.dport_span = (__u16)(40000 + i),
 			.sport_lo = (__u16)(COUNT - i),

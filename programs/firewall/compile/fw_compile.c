@@ -121,7 +121,7 @@ static void set_ports(struct fw_entry *entry, const struct product *product, con
 	const struct fw_rule *rule = product->rule;
 	const struct fw_span *span;
 
-	entry->ports = (struct fw_ports){ .dport_span = 0xffff, .sport_span = 0xffff };
+	entry->ports = (struct fw_port_ranges){ .dport_span = 0xffff, .sport_span = 0xffff };
 	if (product->counts[SPORTS]) {
 		span = get_span(product, &rule->sports, at[SPORTS]);
 		entry->ports.sport_lo = span->lo;

@@ -39,7 +39,7 @@ static void set_port_bits(struct fw_ternary *ternary, unsigned int port, unsigne
 
 void fw_ternary_set(const struct fw_entry *entry, struct fw_ternary *ret_ternary)
 {
-	const struct fw_ports *ports = &entry->ports;
+	const struct fw_port_ranges *ports = &entry->ports;
 
 	memcpy(ret_ternary->bits, entry->bits, sizeof(ret_ternary->bits));
 	ret_ternary->ports[0].lo = ports->dport_lo;

@@ -14,7 +14,7 @@
 /* What a rule asks of a packet's key (fw_abi.h). Ports are asked for in ports only. */
 struct fw_entry {
 	struct fw_bits bits[FW_WORDS6];
-	struct fw_ports ports;
+	struct fw_port_ranges ports;
 	__u32 rule;
 	__u32 answer;
 };

@@ -10,7 +10,7 @@
 
 bool fw_entry_is_match(const struct fw_entry *entry, const __u64 *key, unsigned int words)
 {
-	const struct fw_ports *ports = &entry->ports;
+	const struct fw_port_ranges *ports = &entry->ports;
 	__u16 dport = (__u16)(key[0] >> FW_DPORT_SHIFT), sport = (__u16)(key[0] >> FW_SPORT_SHIFT);
 	unsigned int word;
 
@@ -32,7 +32,7 @@ static __u64 mix(__u64 number)
 /* A packet's key that @entry matches. */
 static void make_key(const struct fw_entry *entry, __u64 seed, unsigned int words, __u64 *key)
 {
-	const struct fw_ports *ports = &entry->ports;
+	const struct fw_port_ranges *ports = &entry->ports;
 	unsigned int word;
 
 	for (word = 0; word < words; word++)

@@ -57,16 +57,16 @@ static __always_inline bool take_from_source(struct fw_action *action, struct ac
 					     const __u64 *packet, bool is_ip6)
 {
 	__u32 len = is_ip6 ? action->source_len6 : action->source_len4;
-	struct fw_source_key key = { .bucket = at.index, .load = at.load };
+	struct fw_bucket_key key = { .bucket = at.index, .load = at.load };
 	__u64 start = 0, *bucket;
 
 	/* The source comes first, of IPv4 in the upper half. */
 	key.addr[0] = cut_prefix(packet[1], len);
 	key.addr[1] = len > 64 ? cut_prefix(packet[2], len - 64) : 0;
-	bucket = bpf_map_lookup_elem(&fw_sources, &key);
+	bucket = bpf_map_lookup_elem(&fw_buckets, &key);
 	if (!bucket) {
-		bpf_map_update_elem(&fw_sources, &key, &start, BPF_NOEXIST);
-		bucket = bpf_map_lookup_elem(&fw_sources, &key);
+		bpf_map_update_elem(&fw_buckets, &key, &start, BPF_NOEXIST);
+		bucket = bpf_map_lookup_elem(&fw_buckets, &key);
 	}
 	/* Gone already: the table turns over faster than packets come. */
 	return !bucket || take_packet(bucket, action);

@@ -42,7 +42,7 @@ static __always_inline __u64 get_distance(__u16 port, __u16 lo, __u16 span)
 	return left >> 63;
 }
 
-static __always_inline __u64 differ_in_ports(const struct fw_ports *ports, __u64 word)
+static __always_inline __u64 differ_in_ports(const struct fw_port_ranges *ports, __u64 word)
 {
 	return get_distance(word >> FW_DPORT_SHIFT, ports->dport_lo, ports->dport_span) |
 	       get_distance(word >> FW_SPORT_SHIFT, ports->sport_lo, ports->sport_span);

@@ -66,9 +66,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAPS_SOURCES);
-	__type(key, struct fw_source_key);
+	__type(key, struct fw_bucket_key);
 	__type(value, __u64);
-} fw_sources SEC(".maps") SLOT_ENTRIES("limited_sources_max");
+} fw_buckets SEC(".maps") SLOT_ENTRIES("limited_sources_max");
 
 /* Written here, read by the control plane, which empties a bank before it is used. */
 struct {
