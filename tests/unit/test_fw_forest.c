@@ -39,6 +39,20 @@ static void compare_keys(struct fw_entries *entries, const struct fw_forest *for
 	assert_in_range(found, keys / 2, keys);
 }
 
+/* What the program, which has bounds, can walk. */
+static void check_node(const struct fw_forest *forest, const struct fw_node *node, int depth)
+{
+	__u32 i;
+
+	assert_in_range(depth, 0, FW_DEPTH_MAX);
+	if (node->word == FW_LEAF) {
+		assert_in_range(node->mask, 0, FW_LEAF_MAX);
+		return;
+	}
+	for (i = 0; i <= node->mask; i++)
+		check_node(forest, &forest->nodes[node->base + i], depth + 1);
+}
+
 static void finds_what_asking_every_rule_finds(void **state)
 {
 	const struct row *row = *state;
@@ -49,13 +63,14 @@ static void finds_what_asking_every_rule_finds(void **state)
 	};
 	struct fw_forest forest = {};
 	struct slot_reason why = {};
+	__u32 i;
 
 	fw_entries_make(&entries, row->count);
 	if (fw_forest_build(entries.items, entries.count, row->words, &why, &forest))
 		fail_msg("%s", why.text);
 	assert_in_range(forest.head.count, 1, FW_TREES_MAX);
-	assert_in_range(forest.depth, 0, FW_DEPTH_MAX);
-	assert_in_range(forest.longest_leaf, 1, FW_LEAF_MAX);
+	for (i = 0; i < forest.head.count; i++)
+		check_node(&forest, &forest.nodes[forest.head.trees[i].root], 0);
 	compare_keys(&entries, &forest, (int)(KEYS / (1 + row->count / 1000)));
 	fw_forest_free(&forest);
 	fw_entries_free(&entries);

@@ -154,8 +154,6 @@ static int add_leaf(struct builder *b, const struct fw_set *set, struct fw_node 
 		b->leaves[hash] = base + 1;
 		b->leaf_sizes[hash] = (__u16)set->count;
 	}
-	if (set->count > f->longest_leaf)
-		f->longest_leaf = (unsigned int)set->count;
 	*ret_node = (struct fw_node){ .base = base, .mask = (__u16)set->count, .word = FW_LEAF };
 	return 0;
 }
@@ -303,8 +301,6 @@ static int cut_node(struct builder *b, const struct fw_set *set, const struct fw
 	if (!err)
 		err = add_nodes(b, 1UL << cut->width, &base);
 	below.depth++;
-	if (below.depth > b->forest.depth)
-		b->forest.depth = below.depth;
 	if (!err)
 		err = build_children(b, cut, &children, &below, base);
 	if (err)

@@ -25,9 +25,6 @@ struct fw_forest {
 	size_t node_count, node_room;
 	size_t item_count, item_room;
 	struct fw_forest_head head;
-	/* The longest way a packet can take. */
-	unsigned int depth; /* of the deepest tree */
-	unsigned int longest_leaf;
 };
 
 void fw_forest_free(struct fw_forest *forest);
