@@ -174,7 +174,7 @@ int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, 
 	return print_summary(ctx, &s, "in force");
 }
 
-static void format_time(__u64 time_s, size_t size, char *ret_text)
+void fw_cli_format_time(__u64 time_s, size_t size, char *ret_text)
 {
 	time_t at = (time_t)time_s;
 	struct tm tm;
@@ -219,7 +219,7 @@ static json_t *to_json(const struct program_context *ctx, const struct fw_loaded
 
 	for (i = 0; i < set->rule_count; i++)
 		json_array_append_new(rules, rule_to_json(set, i, &hits[i]));
-	format_time(loaded->head.loaded_s, sizeof(time), time);
+	fw_cli_format_time(loaded->head.loaded_s, sizeof(time), time);
 	return json_pack("{s:s, s:s, s:s%, s:o, s:o}", "loaded", time, "policy",
 			 fw_policy_name(set->policy), "text", loaded->text,
 			 (size_t)loaded->head.text_size, "interfaces",
@@ -233,7 +233,7 @@ static int print_loaded(const struct program_context *ctx, const struct fw_loade
 
 	if (ctx->json)
 		return program_json_print(ctx, to_json(ctx, loaded, set, hits));
-	format_time(loaded->head.loaded_s, sizeof(time), time);
+	fw_cli_format_time(loaded->head.loaded_s, sizeof(time), time);
 	fprintf(ctx->out, "# loaded %s\n", time);
 	fw_ruleset_print(ctx->out, set, hits);
 	return PROGRAM_OK;

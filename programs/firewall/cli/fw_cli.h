@@ -10,6 +10,9 @@
 /* Shows @why. Returns PROGRAM_FAILED. */
 int fw_cli_fail(const struct slot_reason *why);
 
+/* fw_cli_format_time - @time_s since 1970, as 2026-01-31T12:00:00Z. */
+void fw_cli_format_time(__u64 time_s, size_t size, char *ret_text);
+
 /* fw_cli_load - put the ruleset in @text, which is that of the file @path, in force. */
 int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, const char *path,
 		const char *text, size_t len);

@@ -24,13 +24,10 @@ static __s64 get_offset(void)
 	return (day.tv_sec - up.tv_sec) * NS_PER_S + day.tv_nsec - up.tv_nsec;
 }
 
+/* @time_ns: of the packets' clock. */
 static void format_time(__u64 time_ns, size_t size, char *ret_text)
 {
-	time_t at = (time_t)(((__s64)time_ns + get_offset()) / NS_PER_S);
-	struct tm tm;
-
-	if (!gmtime_r(&at, &tm) || !strftime(ret_text, size, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		*ret_text = '\0';
+	fw_cli_format_time((__u64)(((__s64)time_ns + get_offset()) / NS_PER_S), size, ret_text);
 }
 
 static void format_bytes(const struct fw_sample *sample, char ret_text[2 * FW_SAMPLE_BYTES + 1])

@@ -2,14 +2,13 @@
 #include "programs/firewall/compile/fw_compile.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "programs/firewall/rules/fw_names.h"
 
 #define NS_PER_S 1000000000ULL
-#define TCP 6
-#define UDP 17
 
 _Static_assert(2 * (FW_AMPLIFIERS + 1) <= FW_GUARDS_MAX, "all presets at once");
 
@@ -325,14 +324,14 @@ static void add_preset(struct fw_build *build, const struct fw_rule *rule, __u32
 	size_t i;
 
 	if (rule->preset == FW_PRESET_SYN_FLOOD) {
-		set_bits(&bits, FW_PROTO_SHIFT, 0xff, TCP);
+		set_bits(&bits, FW_PROTO_SHIFT, 0xff, IPPROTO_TCP);
 		set_bits(&bits, FW_FLAGS_SHIFT, FW_SYN_MASK, FW_SYN);
 		add_guard(&build->head, number, action, bits);
 		return;
 	}
 	for (i = 0; i < FW_AMPLIFIERS; i++) {
 		bits = (struct fw_bits){};
-		set_bits(&bits, FW_PROTO_SHIFT, 0xff, UDP);
+		set_bits(&bits, FW_PROTO_SHIFT, 0xff, IPPROTO_UDP);
 		set_bits(&bits, FW_SPORT_SHIFT, 0xffff, fw_amplifiers[i]);
 		add_guard(&build->head, number, action, bits);
 	}

@@ -2,6 +2,7 @@
 #include "programs/firewall/rules/fw_format.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include "programs/firewall/rules/fw_names.h"
 
@@ -16,7 +17,7 @@ static void print_end(FILE *out, __u32 count)
 	fputs(count > 1 ? " } " : " ", out);
 }
 
-void fw_prefix_print(FILE *out, const struct fw_prefix *prefix)
+static void print_prefix(FILE *out, const struct fw_prefix *prefix)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -26,20 +27,11 @@ void fw_prefix_print(FILE *out, const struct fw_prefix *prefix)
 		fprintf(out, "/%u", prefix->len);
 }
 
-static __u8 get_families(const struct fw_ruleset *set, const struct fw_values *values)
+/* As `ip saddr 192.0.2.0/24`. */
+static void print_prefixes(FILE *out, const struct fw_ruleset *set, const struct fw_values *values,
+			   const char *field)
 {
-	__u8 families = 0;
-	__u32 i;
-
-	for (i = 0; i < values->count; i++)
-		families |= set->prefixes[values->first + i].is_ip6 ? FW_IP6 : FW_IP4;
-	return values->count ? families : FW_IP4 | FW_IP6;
-}
-
-void fw_prefixes_print(FILE *out, const struct fw_ruleset *set, const struct fw_values *values,
-		       const char *field)
-{
-	__u8 families = get_families(set, values);
+	__u8 families = fw_ruleset_families(set, values);
 	__u32 i;
 
 	if (!values->count)
@@ -49,7 +41,7 @@ void fw_prefixes_print(FILE *out, const struct fw_ruleset *set, const struct fw_
 	for (i = 0; i < values->count; i++) {
 		if (i)
 			fputs(", ", out);
-		fw_prefix_print(out, &set->prefixes[values->first + i]);
+		print_prefix(out, &set->prefixes[values->first + i]);
 	}
 	print_end(out, values->count);
 }
@@ -160,7 +152,7 @@ static void print_ports(FILE *out, const struct fw_ruleset *set, const struct fw
 
 static void print_types(FILE *out, const struct fw_ruleset *set, const struct fw_rule *rule)
 {
-	bool is_icmp6 = rule->types.count && set->spans[rule->protos.first].lo == 58;
+	bool is_icmp6 = rule->types.count && set->spans[rule->protos.first].lo == IPPROTO_ICMPV6;
 
 	print_spans(out, set, &rule->types, is_icmp6 ? "icmpv6 type" : "icmp type",
 		    is_icmp6 ? fw_icmp6_types : fw_icmp4_types);
@@ -169,10 +161,11 @@ static void print_types(FILE *out, const struct fw_ruleset *set, const struct fw
 
 static void print_family(FILE *out, const struct fw_ruleset *set, const struct fw_rule *rule)
 {
-	__u8 implied = get_families(set, &rule->sources) & get_families(set, &rule->dests);
+	__u8 implied = fw_ruleset_families(set, &rule->sources) &
+		       fw_ruleset_families(set, &rule->dests);
 
 	if (rule->types.count)
-		implied &= set->spans[rule->protos.first].lo == 58 ? FW_IP6 : FW_IP4;
+		implied &= set->spans[rule->protos.first].lo == IPPROTO_ICMPV6 ? FW_IP6 : FW_IP4;
 	if (rule->families != implied)
 		fprintf(out, "meta nfproto %s ", rule->families == FW_IP4 ? "ipv4" : "ipv6");
 }
@@ -184,8 +177,8 @@ static void print_conditions(FILE *out, const struct fw_ruleset *set, const stru
 
 	print_interfaces(out, set, rule);
 	print_family(out, set, rule);
-	fw_prefixes_print(out, set, &rule->sources, "saddr");
-	fw_prefixes_print(out, set, &rule->dests, "daddr");
+	print_prefixes(out, set, &rule->sources, "saddr");
+	print_prefixes(out, set, &rule->dests, "daddr");
 	if (!has_transport)
 		print_spans(out, set, &rule->protos, "meta l4proto", fw_protos);
 	print_ports(out, set, rule);

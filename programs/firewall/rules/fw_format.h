@@ -15,11 +15,6 @@ struct fw_hit {
 void fw_rule_print(FILE *out, const struct fw_ruleset *set, const struct fw_rule *rule,
 		   const struct fw_hit *hit);
 
-/* fw_condition_print - the condition @values of prefixes, as `ip saddr 192.0.2.0/24`. */
-void fw_prefixes_print(FILE *out, const struct fw_ruleset *set, const struct fw_values *values,
-		       const char *field);
-void fw_prefix_print(FILE *out, const struct fw_prefix *prefix);
-
 /* fw_ruleset_print - the policy and all rules, a line each; @hits: by number of the rule, or NULL. */
 void fw_ruleset_print(FILE *out, const struct fw_ruleset *set, const struct fw_hit *hits);
 

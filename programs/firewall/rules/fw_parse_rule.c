@@ -278,16 +278,6 @@ int fw_parse_preset(struct fw_parser *p, struct fw_draft *draft)
 	return err ? err : parse_end(p, draft);
 }
 
-static __u8 get_families(const struct fw_ruleset *set, const struct fw_values *values)
-{
-	__u8 families = 0;
-	__u32 i;
-
-	for (i = 0; i < values->count; i++)
-		families |= set->prefixes[values->first + i].is_ip6 ? FW_IP6 : FW_IP4;
-	return values->count ? families : FW_IP4 | FW_IP6;
-}
-
 static int finish_rate(struct fw_parser *p, struct fw_draft *draft)
 {
 	struct fw_rate *rate = &draft->rule.rate;
@@ -374,8 +364,8 @@ int fw_parse_finish(struct fw_parser *p, struct fw_draft *draft)
 	err = check_preset(p, draft);
 	if (err)
 		return err;
-	rule->families &= get_families(p->set, &rule->sources);
-	rule->families &= get_families(p->set, &rule->dests);
+	rule->families &= fw_ruleset_families(p->set, &rule->sources);
+	rule->families &= fw_ruleset_families(p->set, &rule->dests);
 	if (!rule->families)
 		return fw_parse_refuse(p, &draft->first,
 				       "expected addresses of one family in a "

@@ -71,6 +71,16 @@ void fw_ruleset_sort(struct fw_ruleset *set)
 		qsort(set->rules, set->rule_count, sizeof(*set->rules), compare_rules);
 }
 
+__u8 fw_ruleset_families(const struct fw_ruleset *set, const struct fw_values *values)
+{
+	__u8 families = 0;
+	__u32 i;
+
+	for (i = 0; i < values->count; i++)
+		families |= set->prefixes[values->first + i].is_ip6 ? FW_IP6 : FW_IP4;
+	return values->count ? families : FW_IP4 | FW_IP6;
+}
+
 int fw_ruleset_interface(struct fw_ruleset *set, const char *name)
 {
 	size_t i;

@@ -112,6 +112,9 @@ int fw_ruleset_add_span(struct fw_ruleset *set, const struct fw_span *span);
 /* fw_ruleset_sort - by priority, rules of the same one stay as they are. */
 void fw_ruleset_sort(struct fw_ruleset *set);
 
+/* fw_ruleset_families - FW_IP4, FW_IP6: those of the prefixes @values; of none: both. */
+__u8 fw_ruleset_families(const struct fw_ruleset *set, const struct fw_values *values);
+
 /* fw_ruleset_interface - the number of @name, which may be new, or -E2BIG. */
 int fw_ruleset_interface(struct fw_ruleset *set, const char *name);
 

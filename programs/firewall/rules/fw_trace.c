@@ -2,14 +2,10 @@
 #include "programs/firewall/rules/fw_trace.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "programs/firewall/rules/fw_names.h"
-
-#define ICMP 1
-#define TCP 6
-#define UDP 17
-#define ICMP6 58
 
 const char *const fw_field_names[FW_FIELD_COUNT] = {
 	[FW_FIELD_INTERFACE] = "iifname", [FW_FIELD_FAMILY] = "nfproto",
@@ -60,7 +56,7 @@ static int read_numbers(const struct fw_ruleset *words, struct slot_reason *why,
 
 	/* Without another word for it, ports are TCP's. */
 	if (rule->protos.count > 1 && (rule->sports.count || rule->dports.count))
-		proto = TCP;
+		proto = IPPROTO_TCP;
 	else
 		err = read_number(words, &rule->protos, why, "protocol", &proto);
 	err = err ? err : read_number(words, &rule->sports, why, "port", &packet->sport);
@@ -94,8 +90,9 @@ int fw_packet_read(const struct fw_ruleset *words, struct slot_reason *why,
 		packet.flags |= rule->flags[i].value;
 	packet.is_part = rule->frag > FW_FRAG_NO;
 	packet.is_later = rule->frag == FW_FRAG_LATER;
-	packet.has_ports = !packet.is_later && (packet.proto == TCP || packet.proto == UDP ||
-						packet.proto == ICMP || packet.proto == ICMP6);
+	packet.has_ports = !packet.is_later &&
+			   (packet.proto == IPPROTO_TCP || packet.proto == IPPROTO_UDP ||
+			    packet.proto == IPPROTO_ICMP || packet.proto == IPPROTO_ICMPV6);
 	*ret_packet = packet;
 	return 0;
 }
@@ -206,8 +203,8 @@ bool fw_preset_is_for(enum fw_preset preset, const struct fw_packet *packet)
 	if (!packet->has_ports)
 		return false;
 	if (preset == FW_PRESET_SYN_FLOOD)
-		return packet->proto == TCP && (packet->flags & FW_SYN_MASK) == FW_SYN;
-	for (i = 0; packet->proto == UDP && i < FW_AMPLIFIERS; i++)
+		return packet->proto == IPPROTO_TCP && (packet->flags & FW_SYN_MASK) == FW_SYN;
+	for (i = 0; packet->proto == IPPROTO_UDP && i < FW_AMPLIFIERS; i++)
 		if (packet->sport == fw_amplifiers[i])
 			return true;
 	return false;
