@@ -36,8 +36,8 @@ SLOT_MAP_ABI(1);
 const volatile struct firewall_config firewall_config = {
 	.static_deny_port = FIREWALL_STATIC_DENY_PORT,
 	.static_deny_proto = FIREWALL_STATIC_DENY_PROTO,
-	.reply_tcp_seconds = 3600,
-	.reply_seconds = 120,
+	.reply_tcp_seconds = FIREWALL_REPLY_TCP_SECONDS,
+	.reply_seconds = FIREWALL_REPLY_SECONDS,
 	.rules_max = FW_RULES_DEFAULT,
 	.limited_sources_max = FW_SOURCES_DEFAULT,
 };

@@ -99,6 +99,10 @@ enum firewall_counter {
 
 _Static_assert(FIREWALL_COUNTER_COUNT <= FIREWALL_COUNTS_SIZE, "counters fit their map");
 
+/* Settings by default. */
+#define FIREWALL_REPLY_TCP_SECONDS 3600
+#define FIREWALL_REPLY_SECONDS 120
+
 /* Load-time settings, by these names in `settings { }` of slots.conf. */
 struct firewall_config {
 	bool default_deny;   /* drop what no rule allows; false: pass what no rule denies */

@@ -79,6 +79,10 @@
 #define FW_PORTS_SHIFT 50 /* the packet has what the ports' bits say: TCP, UDP and ICMP */
 #define FW_IFACE_SHIFT 56 /* 8 bits: number of the interface in the head, 0: one without */
 
+/* Types of ICMPv6 that are neighbour discovery: a policy or default that drops lets it pass. */
+#define FW_NEIGHBOUR_FIRST 133
+#define FW_NEIGHBOUR_LAST 137
+
 /* The word of a node that is a leaf. */
 #define FW_LEAF 0xff
 

@@ -8,8 +8,8 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
-#include "programs/firewall/firewall.h"
 #include "programs/firewall/cli/fw_cli.h"
+#include "programs/firewall/firewall.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/file.h"
 #include "programs/shared/json.h"

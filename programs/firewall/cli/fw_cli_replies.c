@@ -8,8 +8,8 @@
 
 #include "bpf/fw_flow_abi.h"
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/firewall_abi.h"
 #include "programs/firewall/cli/fw_cli.h"
+#include "programs/firewall/firewall_abi.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 

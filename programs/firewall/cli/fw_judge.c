@@ -14,16 +14,11 @@
 
 #include "bpf/fw_flow_abi.h"
 #include "loader/lib/base/cleanup.h"
-#include "programs/firewall/firewall.h"
 #include "programs/firewall/cli/fw_cli.h"
+#include "programs/firewall/firewall.h"
 #include "programs/firewall/rules/fw_names.h"
 
-#define NEIGHBOUR_FIRST 133
-#define NEIGHBOUR_LAST 137
 #define NS_PER_S 1000000000LL
-/* As in firewall.bpf.c, where the slot sets nothing. */
-#define REPLY_TCP_SECONDS 3600
-#define REPLY_SECONDS 120
 
 const char *const fw_outcome_names[FW_OUTCOME_COUNT] = {
 	[FW_OUTCOME_NONE] = "",
@@ -90,8 +85,8 @@ static void get_config(struct judge *j)
 		{ "drop_fragments", 0 },
 		{ "static_deny_proto", 0 },
 		{ "static_deny_port", 0 },
-		{ "reply_tcp_seconds", REPLY_TCP_SECONDS },
-		{ "reply_seconds", REPLY_SECONDS },
+		{ "reply_tcp_seconds", FIREWALL_REPLY_TCP_SECONDS },
+		{ "reply_seconds", FIREWALL_REPLY_SECONDS },
 	};
 	size_t i;
 
@@ -290,7 +285,7 @@ static int judge_before(struct judge *j, struct slot_reason *why)
 static bool is_neighbour(const struct fw_packet *packet)
 {
 	return packet->is_ip6 && packet->proto == IPPROTO_ICMPV6 && packet->has_ports &&
-	       packet->type >= NEIGHBOUR_FIRST && packet->type <= NEIGHBOUR_LAST &&
+	       packet->type >= FW_NEIGHBOUR_FIRST && packet->type <= FW_NEIGHBOUR_LAST &&
 	       (!packet->is_frame || packet->is_from_link);
 }
 

@@ -37,8 +37,8 @@ static __always_inline bool is_neighbour(const struct parse_payload *payload, __
 	__u8 type = first_word >> (FW_DPORT_SHIFT + 8);
 
 	return payload->proto == IPPROTO_ICMPV6 && first_word >> FW_PORTS_SHIFT & 1 &&
-	       payload->len >= sizeof(struct icmp6hdr) && hop_limit == 255 && type >= 133 &&
-	       type <= 137;
+	       payload->len >= sizeof(struct icmp6hdr) && hop_limit == 255 &&
+	       type >= FW_NEIGHBOUR_FIRST && type <= FW_NEIGHBOUR_LAST;
 }
 
 /* The ruleset in force. */
