@@ -142,7 +142,7 @@ int slot_chain_finish_adoption(struct slot_chain *chain, struct slot_reason *why
 	dir = err ? NULL : opendir(path);
 	if (!dir)
 		return err;
-	while (chain->netlink_fd >= 0 && !err && (entry = readdir(dir)))
+	while (chain->unlinked_fd >= 0 && !err && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			err = SLOT_STEP("adopt.unpin", slot_libxdp_unpin(entry->d_name));
 	if (err)
@@ -161,7 +161,7 @@ int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct 
 		return slot_reason_set(why, err, "cannot make '%s/" PIN_ADOPTED "': %s", chain->dir,
 				       strerror(-err));
 	chain->mode = libxdp->mode;
-	err = slot_chain_netlink_take(chain, root_fd, libxdp->dispatcher_fd);
+	err = slot_chain_unlinked_take(chain, root_fd, libxdp->dispatcher_fd);
 	if (err)
 		unmark(chain);
 	if (err == -EPERM)
@@ -177,7 +177,7 @@ int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct 
 
 int slot_chain_return_dispatcher(struct slot_chain *chain)
 {
-	int err = slot_chain_netlink_give_back(chain, chain->takeover->libxdp->dispatcher_fd);
+	int err = slot_chain_unlinked_give_back(chain, chain->takeover->libxdp->dispatcher_fd);
 
 	if (!err)
 		unmark(chain);

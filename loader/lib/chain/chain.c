@@ -32,8 +32,8 @@ void slot_chain_free(struct slot_chain *chain)
 		slot_generation_free(chain->unfolded[i]);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
-	if (chain->netlink_fd >= 0)
-		close(chain->netlink_fd);
+	if (chain->unlinked_fd >= 0)
+		close(chain->unlinked_fd);
 	if (chain->totals_fd >= 0)
 		close(chain->totals_fd);
 	free(chain);
@@ -44,8 +44,8 @@ bool slot_chain_is_attached(const struct slot_chain *chain)
 	unsigned int ifindex = 0;
 	__u32 prog_id;
 
-	if (chain->netlink_fd >= 0)
-		return slot_chain_netlink_is_attached(chain);
+	if (chain->unlinked_fd >= 0)
+		return slot_chain_unlinked_is_attached(chain);
 	/* Only the answer "no interface" is one: a link that cannot be asked still filters. */
 	return chain->link_fd >= 0 && (slot_hook_link_get(chain->hook, chain->link_fd,
 							  chain->ifindex, &prog_id, &ifindex) ||
@@ -165,8 +165,8 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 
 int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd)
 {
-	return chain->netlink_fd >= 0 ? slot_chain_netlink_move(chain, new_fd) :
-					slot_hook_swap(chain->link_fd, new_fd, old_fd);
+	return chain->unlinked_fd >= 0 ? slot_chain_unlinked_move(chain, new_fd) :
+					 slot_hook_swap(chain->link_fd, new_fd, old_fd);
 }
 
 static int repin(int fd, const char *dir, const char *name)
@@ -193,7 +193,7 @@ int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why)
 
 void slot_chain_unlink(struct slot_chain *chain)
 {
-	slot_chain_netlink_release(chain);
+	slot_chain_unlinked_release(chain);
 	slot_pin_del(chain->dir, SLOT_PIN_LINK);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
@@ -204,12 +204,12 @@ enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain)
 {
 	if (chain->link_fd >= 0)
 		return slot_tc_link_way(chain->hook, chain->link_fd);
-	return chain->netlink_fd >= 0 || !slot_tcx_is_known() ? SLOT_TC_CLSACT : SLOT_TC_TCX;
+	return chain->unlinked_fd >= 0 || !slot_tcx_is_known() ? SLOT_TC_CLSACT : SLOT_TC_TCX;
 }
 
 bool slot_chain_has_lost_filter(const struct slot_chain *chain)
 {
-	return slot_hook_is_tc(chain->hook) && chain->netlink_fd >= 0 &&
+	return slot_hook_is_tc(chain->hook) && chain->unlinked_fd >= 0 &&
 	       !slot_chain_is_attached(chain);
 }
 
@@ -332,7 +332,7 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (!target.ifindex)
 		return 0;
 	err = move_folder(chain, &target, why);
-	if (err || !chain->current || chain->is_detached || slot_chain_netlink_regain(chain))
+	if (err || !chain->current || chain->is_detached || slot_chain_unlinked_regain(chain))
 		return err;
 	return slot_chain_attach(chain, chain->current->root_fd, why);
 }

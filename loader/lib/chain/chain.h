@@ -39,7 +39,7 @@ struct slot_chain {
 	__u64 netns_cookie;		   /* 0: the netns is not there */
 	unsigned int ifindex;		   /* 0: the interface is not there */
 	int link_fd;			   /* -1: not attached, or not by a link */
-	int netlink_fd;			   /* the root that runs without a link, or -1 */
+	int unlinked_fd;		   /* the root that runs without a link, or -1 */
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
 	enum slot_tc_order order;	   /* as slots.conf says */

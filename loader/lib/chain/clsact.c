@@ -142,7 +142,7 @@ int slot_chain_clsact_attach(struct slot_chain *chain, int prog_fd, struct slot_
 	if (err)
 		slot_chain_clsact_sweep(chain);
 	else
-		chain->netlink_fd = TAKE_FD(fd);
+		chain->unlinked_fd = TAKE_FD(fd);
 	return err;
 }
 

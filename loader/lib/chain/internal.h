@@ -38,23 +38,23 @@ int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd);
  * The same for a chain without a link: take over from a program @old_fd that is not
  * slotd's, move on, give it back, take the chain off; whether it runs.
  */
-int slot_chain_netlink_take(struct slot_chain *chain, int new_fd, int old_fd);
-int slot_chain_netlink_move(struct slot_chain *chain, int new_fd);
-int slot_chain_netlink_give_back(struct slot_chain *chain, int old_fd);
-void slot_chain_netlink_release(struct slot_chain *chain);
-bool slot_chain_netlink_is_attached(const struct slot_chain *chain);
+int slot_chain_unlinked_take(struct slot_chain *chain, int new_fd, int old_fd);
+int slot_chain_unlinked_move(struct slot_chain *chain, int new_fd);
+int slot_chain_unlinked_give_back(struct slot_chain *chain, int old_fd);
+void slot_chain_unlinked_release(struct slot_chain *chain);
+bool slot_chain_unlinked_is_attached(const struct slot_chain *chain);
 
 /*
  * Take back what a chain whose netns it lost sight of left there, if that is its current
  * generation's. Returns whether the chain is attached by that now.
  */
-bool slot_chain_netlink_regain(struct slot_chain *chain);
+bool slot_chain_unlinked_regain(struct slot_chain *chain);
 
 /*
  * The program that runs without a link, if it is the root of one of the @count
  * generations @numbers: the chain holds it from then on. Returns its id or 0.
  */
-__u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numbers, size_t count);
+__u32 slot_chain_unlinked_find(struct slot_chain *chain, const unsigned int *numbers, size_t count);
 
 /*
  * Attach @prog_fd, in the chain's netns, by a filter of a qdisc clsact, which is made where

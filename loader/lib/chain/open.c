@@ -223,7 +223,7 @@ static __u32 find_unlinked(struct slot_chain *chain)
 
 	if (chain->link_fd >= 0)
 		return 0;
-	return slot_chain_netlink_find(chain, numbers, count);
+	return slot_chain_unlinked_find(chain, numbers, count);
 }
 
 /* Programs that were adopted live in generations only: without one they are gone. */
@@ -272,7 +272,7 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	if (is_detach_unfinished(chain, &record))
 		return slot_chain_detach(chain, record.is_detached, why);
 	/* A kill may have left the qdisc of a filter that never came, or went. */
-	if (slot_hook_is_tc(chain->hook) && chain->netlink_fd < 0)
+	if (slot_hook_is_tc(chain->hook) && chain->unlinked_fd < 0)
 		slot_chain_clsact_sweep(chain);
 	err = finish_change(chain, &record, why);
 	if (!err)
@@ -306,7 +306,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	chain->host = host;
 	chain->link_fd = -1;
-	chain->netlink_fd = -1;
+	chain->unlinked_fd = -1;
 	chain->totals_fd = -1;
 	memcpy(chain->interface, config->interface, sizeof(chain->interface));
 	chain->place = config->place;

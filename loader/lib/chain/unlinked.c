@@ -34,8 +34,8 @@ static int query_program(const struct slot_chain *chain, __u32 *ret_id)
 static int remove_program(const struct slot_chain *chain)
 {
 	return slot_hook_is_tc(chain->hook) ?
-		       slot_clsact_remove(chain->hook, chain->ifindex, chain->netlink_fd) :
-		       slot_xdp_remove(chain->ifindex, chain->mode, chain->netlink_fd);
+		       slot_clsact_remove(chain->hook, chain->ifindex, chain->unlinked_fd) :
+		       slot_xdp_remove(chain->ifindex, chain->mode, chain->unlinked_fd);
 }
 
 static int replace(struct slot_chain *chain, int new_fd, int old_fd)
@@ -51,28 +51,28 @@ static int replace(struct slot_chain *chain, int new_fd, int old_fd)
 		err = swap_program(chain, new_fd, old_fd);
 	if (err)
 		return err;
-	if (chain->netlink_fd >= 0)
-		close(chain->netlink_fd);
-	chain->netlink_fd = TAKE_FD(fd);
+	if (chain->unlinked_fd >= 0)
+		close(chain->unlinked_fd);
+	chain->unlinked_fd = TAKE_FD(fd);
 	return 0;
 }
 
-int slot_chain_netlink_take(struct slot_chain *chain, int new_fd, int old_fd)
+int slot_chain_unlinked_take(struct slot_chain *chain, int new_fd, int old_fd)
 {
 	return replace(chain, new_fd, old_fd);
 }
 
-int slot_chain_netlink_move(struct slot_chain *chain, int new_fd)
+int slot_chain_unlinked_move(struct slot_chain *chain, int new_fd)
 {
-	return replace(chain, new_fd, chain->netlink_fd);
+	return replace(chain, new_fd, chain->unlinked_fd);
 }
 
-int slot_chain_netlink_give_back(struct slot_chain *chain, int old_fd)
+int slot_chain_unlinked_give_back(struct slot_chain *chain, int old_fd)
 {
-	int err = replace(chain, old_fd, chain->netlink_fd);
+	int err = replace(chain, old_fd, chain->unlinked_fd);
 
 	if (!err)
-		close(TAKE_FD(chain->netlink_fd));
+		close(TAKE_FD(chain->unlinked_fd));
 	return err;
 }
 
@@ -90,12 +90,12 @@ static void take_off(struct slot_chain *chain)
 	/* Whoever took the filter may have made the qdisc anew. */
 	if (err == -EPERM && slot_hook_is_tc(chain->hook))
 		slot_chain_clsact_forget(chain);
-	close(TAKE_FD(chain->netlink_fd));
+	close(TAKE_FD(chain->unlinked_fd));
 }
 
-void slot_chain_netlink_release(struct slot_chain *chain)
+void slot_chain_unlinked_release(struct slot_chain *chain)
 {
-	if (chain->netlink_fd >= 0)
+	if (chain->unlinked_fd >= 0)
 		take_off(chain);
 	if (slot_hook_is_tc(chain->hook))
 		slot_chain_clsact_sweep(chain);
@@ -105,23 +105,23 @@ bool slot_chain_is_out_of_reach(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 
-	return chain->netlink_fd >= 0 && chain->ifindex && slot_chain_enter(chain, &home, NULL);
+	return chain->unlinked_fd >= 0 && chain->ifindex && slot_chain_enter(chain, &home, NULL);
 }
 
-bool slot_chain_netlink_is_attached(const struct slot_chain *chain)
+bool slot_chain_unlinked_is_attached(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 running;
 	__u32 id;
 
-	if (chain->netlink_fd < 0 || !chain->ifindex || slot_xdp_prog_id(chain->netlink_fd, &id) ||
-	    slot_chain_enter(chain, &home, NULL))
+	if (chain->unlinked_fd < 0 || !chain->ifindex ||
+	    slot_xdp_prog_id(chain->unlinked_fd, &id) || slot_chain_enter(chain, &home, NULL))
 		return false;
 	/* As with a link, what cannot be asked still filters. */
 	return query_program(chain, &running) || running == id;
 }
 
-__u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numbers, size_t count)
+__u32 slot_chain_unlinked_find(struct slot_chain *chain, const unsigned int *numbers, size_t count)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 running = 0;
@@ -140,7 +140,7 @@ __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numb
 		fd = slot_pin_open(dir, SLOT_PIN_ROOT);
 		if (fd < 0 || slot_xdp_prog_id(fd, &id) || id != running)
 			continue;
-		chain->netlink_fd = TAKE_FD(fd);
+		chain->unlinked_fd = TAKE_FD(fd);
 		if (!slot_hook_is_tc(chain->hook))
 			chain->mode = slot_xdp_mode_get(chain->ifindex);
 		return running;
@@ -148,8 +148,8 @@ __u32 slot_chain_netlink_find(struct slot_chain *chain, const unsigned int *numb
 	return 0;
 }
 
-bool slot_chain_netlink_regain(struct slot_chain *chain)
+bool slot_chain_unlinked_regain(struct slot_chain *chain)
 {
 	return slot_hook_is_tc(chain->hook) &&
-	       slot_chain_netlink_find(chain, &chain->current->number, 1);
+	       slot_chain_unlinked_find(chain, &chain->current->number, 1);
 }
