@@ -111,12 +111,12 @@ static int ask_programs(struct slot_ctl *ctl, size_t chain, struct slot_picture 
 /* In a container with processes of its own slotd's number is another one's, if anybody's. */
 static bool is_slotd(json_int_t pid)
 {
-	char text[SLOT_PROCESS_TEXT_MAX];
+	char name[SLOT_PROCESS_NAME_MAX];
 	char number[24];
 
 	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, pid);
-	slot_process_format(number, text);
-	return strstr(text, "(slotd");
+	slot_process_name(number, name);
+	return !strncmp(name, "slotd", strlen("slotd"));
 }
 
 /* slotd's own netns, or the one that the chain names. */

@@ -7,17 +7,25 @@
 
 #include "loader/lib/base/cleanup.h"
 
-void slot_process_format(const char *pid, char ret_text[SLOT_PROCESS_TEXT_MAX])
+void slot_process_name(const char *pid, char ret_name[SLOT_PROCESS_NAME_MAX])
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[PATH_MAX];
-	char comm[32] = "?";
 
 	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
 	file = fopen(path, "re");
-	if (file && fgets(comm, sizeof(comm), file))
-		comm[strcspn(comm, "\n")] = '\0';
-	snprintf(ret_text, SLOT_PROCESS_TEXT_MAX, "pid %.16s (%s)", pid, comm);
+	if (file && fgets(ret_name, SLOT_PROCESS_NAME_MAX, file))
+		ret_name[strcspn(ret_name, "\n")] = '\0';
+	else
+		strcpy(ret_name, "?");
+}
+
+void slot_process_format(const char *pid, char ret_text[SLOT_PROCESS_TEXT_MAX])
+{
+	char name[SLOT_PROCESS_NAME_MAX];
+
+	slot_process_name(pid, name);
+	snprintf(ret_text, SLOT_PROCESS_TEXT_MAX, "pid %.16s (%s)", pid, name);
 }
 
 int slot_process_each(int (*look)(const char *pid, void *data), void *data)

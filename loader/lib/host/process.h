@@ -6,6 +6,11 @@
 #define SLOT_PROCESS_TEXT_MAX 64
 #define SLOT_PROCESSES_MAX 65536 /* more are not looked at */
 
+#define SLOT_PROCESS_NAME_MAX 32 /* the kernel's are shorter but for its own threads */
+
+/* slot_process_name - as the kernel calls it, "nginx"; "?" where that cannot be read. */
+void slot_process_name(const char *pid, char ret_name[SLOT_PROCESS_NAME_MAX]);
+
 /* slot_process_format - "pid 12 (nginx)". @pid: as its folder is called. */
 void slot_process_format(const char *pid, char ret_text[SLOT_PROCESS_TEXT_MAX]);
 
