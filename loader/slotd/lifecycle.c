@@ -6,6 +6,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
+#include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/audit.h"
 #include "loader/slotd/config_load.h"
@@ -351,4 +352,25 @@ void lifecycle_follow_links(struct daemon *daemon)
 	add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)
 		follow_link(daemon, daemon->chains[i]);
+}
+
+static bool has_member_cgroup(const struct slot_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->master_count; i++)
+		if (slot_netns_is_of_cgroup(config->masters[i].place.netns))
+			return true;
+	return false;
+}
+
+void lifecycle_follow_cgroups(struct daemon *daemon)
+{
+	size_t i;
+
+	if (has_member_cgroup(&daemon->config))
+		add_members(daemon);
+	for (i = 0; i < daemon->config.count; i++)
+		if (slot_netns_is_of_cgroup(daemon->chains[i]->place.netns))
+			follow_link(daemon, daemon->chains[i]);
 }

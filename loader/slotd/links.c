@@ -97,6 +97,22 @@ void links_watch(const struct slot_config *config)
 		watch_place(&config->masters[i].place);
 }
 
+static void watch_cgroup(const struct slot_place *place)
+{
+	if (slot_netns_is_of_cgroup(place->netns))
+		watch_place(place);
+}
+
+void links_watch_cgroups(const struct slot_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->count; i++)
+		watch_cgroup(&config->chains[i].place);
+	for (i = 0; i < config->master_count; i++)
+		watch_cgroup(&config->masters[i].place);
+}
+
 bool links_has_cgroups(const struct slot_config *config)
 {
 	bool has_any = false;

@@ -23,6 +23,9 @@ int links_open(struct mnl_socket **ret_nl);
  */
 void links_watch(const struct slot_config *config);
 
+/* links_watch_cgroups - the same for the netns alone that @config names by cgroup. */
+void links_watch_cgroups(const struct slot_config *config);
+
 /* links_has_cgroups - whether @config names netns by cgroup: these change without news. */
 bool links_has_cgroups(const struct slot_config *config);
 

@@ -67,17 +67,6 @@ static void arm_trial_timer(struct service *service)
 	}
 }
 
-static int on_trial_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct service *service = data;
-
-	(void)source;
-	(void)usec;
-	trial_tick(&service->daemon);
-	arm_trial_timer(service);
-	return 0;
-}
-
 static void arm_cgroup_timer(struct service *service)
 {
 	int enabled = SD_EVENT_OFF;
@@ -89,6 +78,25 @@ static void arm_cgroup_timer(struct service *service)
 	sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_ONESHOT);
 }
 
+/* Whatever slotd was asked to do may have given a timer something to wait for. */
+static void after_change(struct service *service)
+{
+	arm_http_timer(service);
+	arm_trial_timer(service);
+	arm_cgroup_timer(service);
+}
+
+static int on_trial_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct service *service = data;
+
+	(void)source;
+	(void)usec;
+	trial_tick(&service->daemon);
+	after_change(service);
+	return 0;
+}
+
 static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct service *service = data;
@@ -96,9 +104,7 @@ static int on_http_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	http_run(service->http);
-	arm_http_timer(service);
-	arm_trial_timer(service);
-	arm_cgroup_timer(service);
+	after_change(service);
 	return 0;
 }
 
@@ -110,9 +116,7 @@ static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)fd;
 	(void)events;
 	http_run(service->http);
-	arm_http_timer(service);
-	arm_trial_timer(service);
-	arm_cgroup_timer(service);
+	after_change(service);
 	return 0;
 }
 
@@ -123,9 +127,9 @@ static int on_cgroup_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	links_watch(&service->daemon.config);
-	lifecycle_follow_links(&service->daemon);
-	arm_cgroup_timer(service);
+	links_watch_cgroups(&service->daemon.config);
+	lifecycle_follow_cgroups(&service->daemon);
+	after_change(service);
 	return 0;
 }
 
@@ -217,7 +221,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	audited_reload(&service->daemon, &peer, &error, &outcomes);
 	free(outcomes);
 	op_error_free(&error);
-	arm_cgroup_timer(service);
+	after_change(service);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -265,8 +269,6 @@ static int add_http(struct service *service)
 		err = sd_event_add_time_relative(service->event, &service->trial_timer,
 						 CLOCK_MONOTONIC, TRIAL_TICK_USEC, 1,
 						 on_trial_timer, service);
-	if (err >= 0)
-		arm_http_timer(service);
 	return err < 0 ? err : 0;
 }
 
@@ -294,14 +296,21 @@ static int add_mounts(struct service *service)
 		err = sd_event_add_time_relative(service->event, &service->again_timer,
 						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_again,
 						 service);
-	if (err >= 0)
-		err = sd_event_add_time_relative(service->event, &service->cgroup_timer,
-						 CLOCK_MONOTONIC, UINT64_MAX / 4, 0,
-						 on_cgroup_timer, service);
+	if (err < 0)
+		log_error("cannot watch network namespaces: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+static int add_cgroups(struct service *service)
+{
+	int err = sd_event_add_time_relative(service->event, &service->cgroup_timer,
+					     CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_cgroup_timer,
+					     service);
+
 	if (err >= 0)
 		err = sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_OFF);
 	if (err < 0)
-		log_error("cannot watch network namespaces: %s", strerror(-err));
+		log_error("cannot watch cgroups: %s", strerror(-err));
 	return err < 0 ? err : 0;
 }
 
@@ -317,13 +326,15 @@ static int run_service(struct service *service)
 	if (err >= 0)
 		err = add_mounts(service);
 	if (err >= 0)
+		err = add_cgroups(service);
+	if (err >= 0)
 		err = lifecycle_start(&service->daemon);
 	if (err >= 0)
 		err = add_http(service);
 	if (err < 0)
 		return err;
 	service->daemon.is_started = true;
-	arm_cgroup_timer(service);
+	after_change(service);
 	sd_notify(0, "READY=1");
 	log_info("ready: slotd " SLOTD_VERSION ", %zu chain%s", service->daemon.config.count,
 		 service->daemon.config.count == 1 ? "" : "s");
