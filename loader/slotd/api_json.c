@@ -95,6 +95,8 @@ static json_t *list_warnings(const struct slot_chain *chain)
 							"slotctl adopt takes its programs over"));
 	if (chain->lost.text[0])
 		json_array_append_new(list, json_string(chain->lost.text));
+	if (chain->left.text[0])
+		json_array_append_new(list, json_string(chain->left.text));
 	if (chain->unfolded_reason.text[0])
 		json_array_append_new(list, json_string(chain->unfolded_reason.text));
 	if (chain->mode == SLOT_ATTACH_GENERIC && chain->wanted_mode != SLOT_ATTACH_GENERIC)

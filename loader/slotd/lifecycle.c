@@ -220,9 +220,14 @@ static void detach_all(struct daemon *daemon)
 	size_t i;
 
 	audit_begin(daemon, &deed, NULL, &entry);
-	for (i = 0; i < daemon->config.count; i++)
-		if (daemon->chains[i] && slot_chain_detach(daemon->chains[i], false, &why))
+	for (i = 0; i < daemon->config.count; i++) {
+		struct slot_chain *chain = daemon->chains[i];
+
+		if (chain && slot_chain_detach(chain, false, &why))
 			log_error("%s", why.text);
+		else if (chain && chain->left.text[0])
+			log_warning("%s", chain->left.text);
+	}
 	audit_end(entry, why.text[0] ? why.text : NULL);
 }
 

@@ -165,13 +165,14 @@ int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct 
 			      op_fail_unnamed(error, chain);
 }
 
-int op_detach(struct slot_chain *chain, struct op_error *error)
+int op_detach(struct slot_chain *chain, struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	int err = slot_chain_detach(chain, true, &error->why);
 
 	if (err)
 		return op_fail(error, err, chain);
 	slot_store_sweep(&chain->host->store);
-	op_log_outcome(chain, &(struct slot_outcome){ .is_changed = true }, "detach");
+	*ret_outcome = (struct slot_outcome){ .is_changed = true, .warning = chain->left };
+	op_log_outcome(chain, ret_outcome, "detach");
 	return 0;
 }

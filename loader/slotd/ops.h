@@ -107,6 +107,6 @@ int op_rollback(struct daemon *daemon, struct slot_chain *chain, const char *who
 int op_adopt(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	     struct op_error *error, struct slot_outcome *ret_outcome);
 
-int op_detach(struct slot_chain *chain, struct op_error *error);
+int op_detach(struct slot_chain *chain, struct op_error *error, struct slot_outcome *ret_outcome);
 
 #endif

@@ -107,9 +107,9 @@ int route_abort(struct call *call)
 
 int route_detach(struct call *call)
 {
-	struct slot_outcome outcome = { .is_changed = true };
+	struct slot_outcome outcome = { 0 };
 
-	return answer_outcome(call, op_detach(call->chain, &call->error), &outcome);
+	return answer_outcome(call, op_detach(call->chain, &call->error, &outcome), &outcome);
 }
 
 int route_adopt(struct call *call)

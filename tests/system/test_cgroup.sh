@@ -207,6 +207,36 @@ test_a_filter_out_of_reach() {
 	unset LD_PRELOAD
 }
 
+test_a_detach_out_of_reach() {
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	stop "$CONTAINER" KILL
+	in_time "while no process leads to its netns" 5 is_out_of_reach
+	matches "a detach says what it leaves" "$(bed_ctl --chain "$TC" detach 2>&1)" \
+		"tc filter del dev eth7 ingress pref 57344"
+	matches "and so does status" "$(bed_get status '.chains[0].warnings')" \
+		"tc filter del dev eth7 ingress pref 57344"
+	succeeds "that takes it off" in_ns c1 tc filter del dev eth7 ingress pref 57344
+	process_start c1 web
+	in_time "and the chain comes back by an apply" 5 bed_ctl --chain "$TC" apply
+	succeeds "to its veth" tc_runs_in c1
+	is "which status has no word on" "$(bed_get status '.chains[0].warnings | length')" 0
+	stop "$CONTAINER" KILL
+	in_time "when the process goes again" 5 is_out_of_reach
+	bed_slotd_stop KILL
+	bed_slotd
+	matches "a detach after a start says the same" "$(bed_ctl --chain "$TC" detach 2>&1)" \
+		"tc filter del dev eth7 ingress pref 57344"
+	matches "and one more leaves it in status" \
+		"$(bed_ctl --chain "$TC" detach && bed_get status '.chains[0].warnings')" \
+		"tc filter del dev eth7 ingress pref 57344"
+	container_stop 1
+	unset LD_PRELOAD
+}
+
 find_group || {
 	echo "1..0 # SKIP no cgroup can be made here"
 	exit 0

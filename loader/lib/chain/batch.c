@@ -140,7 +140,8 @@ int slot_batch_detach(struct slot_batch *batch, struct slot_reason *why)
 		struct slot_batch_item *item = &batch->items[i];
 
 		item->outcome.is_changed = true;
-		slot_chain_finish_detach(item->chain, &befores[i], &item->outcome.warning);
+		if (!slot_chain_finish_detach(item->chain, &befores[i], &item->outcome.warning))
+			item->outcome.warning = item->chain->left;
 	}
 	return err;
 }

@@ -58,7 +58,7 @@ int slot_batch_commit(struct slot_batch *batch, struct slot_reason *why);
 /*
  * slot_batch_detach - take all of them off their interfaces, as slot_chain_detach does
  * with keep_off: where that cannot be recorded for one of them, none is. Returns 0, and
- * each item has its outcome, with a warning where pins stayed; or -errno and why.
+ * each item has its outcome, with a warning where something stayed; or -errno and why.
  */
 int slot_batch_detach(struct slot_batch *batch, struct slot_reason *why);
 

@@ -152,6 +152,9 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	else
 		err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode,
 				      why, &link_fd, &mode, &chain->mode_reason);
+	if (!err)
+		chain->left.text[0] = '\0';
+	/* A filter has none. */
 	if (err || link_fd < 0)
 		return err;
 	err = slot_pin_set(link_fd, chain->dir, SLOT_PIN_LINK);

@@ -57,6 +57,7 @@ struct slot_chain {
 	const struct slot_takeover *takeover; /* while an adoption is under way, else NULL */
 	struct slot_chain_state recalled; /* what ran before a reboot; empty where there was none */
 	struct slot_reason lost; /* programs or counts that a start could not keep; else empty */
+	struct slot_reason left; /* what the last detach could not take off; else empty */
 	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;		 /* -1: none */
 	bool has_newer_totals;	 /* of a version that this slotd does not know */
@@ -214,7 +215,8 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
 /*
  * slot_chain_detach - take the chain off the interface and out of the kernel,
  * maps included. Overrides stay recorded; with @keep_off no start of slotd
- * attaches it again before the next apply. Returns 0 or -errno, says why.
+ * attaches it again before the next apply. What runs in a netns that cannot be entered
+ * stays there, and chain->left says so. Returns 0 or -errno, says why.
  */
 int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why);
 

@@ -45,6 +45,8 @@ int slot_chain_finish_detach(struct slot_chain *chain, const struct slot_chain_b
 	size_t i;
 	int err;
 
+	if (before->current)
+		slot_chain_unlinked_say_left(chain);
 	slot_chain_unlink(chain);
 	SLOT_FAULT("detach.unlinked");
 	/* The totals go with the folder: nothing is added to them any more. */

@@ -36,12 +36,14 @@ int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd);
 
 /*
  * The same for a chain without a link: take over from a program @old_fd that is not
- * slotd's, move on, give it back, take the chain off; whether it runs.
+ * slotd's, move on, give it back, take the chain off, say in chain->left what taking it
+ * off cannot reach; whether it runs.
  */
 int slot_chain_unlinked_take(struct slot_chain *chain, int new_fd, int old_fd);
 int slot_chain_unlinked_move(struct slot_chain *chain, int new_fd);
 int slot_chain_unlinked_give_back(struct slot_chain *chain, int old_fd);
 void slot_chain_unlinked_release(struct slot_chain *chain);
+void slot_chain_unlinked_say_left(struct slot_chain *chain);
 bool slot_chain_unlinked_is_attached(const struct slot_chain *chain);
 
 /*

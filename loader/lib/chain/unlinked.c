@@ -108,6 +108,35 @@ bool slot_chain_is_out_of_reach(const struct slot_chain *chain)
 	return chain->unlinked_fd >= 0 && chain->ifindex && slot_chain_enter(chain, &home, NULL);
 }
 
+/* A start that cannot enter the netns does not know of the filter that was put there before. */
+static bool may_have_filter(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+
+	return slot_hook_is_tc(chain->hook) && chain->link_fd < 0 && !slot_tcx_is_known() &&
+	       slot_chain_enter(chain, &home, NULL);
+}
+
+void slot_chain_unlinked_say_left(struct slot_chain *chain)
+{
+	const char *device = chain->place.interface;
+
+	if (may_have_filter(chain))
+		slot_reason_set(&chain->left, 0,
+				"the filter of '%s' was left on its '%s', with the qdisc: the "
+				"network namespace could not be entered; if that still is there, "
+				"take it off in it (tc filter del dev %s %s pref %u)",
+				chain->interface, device, device,
+				chain->hook == SLOT_HOOK_TC_INGRESS ? "ingress" : "egress",
+				SLOT_CLSACT_PREF);
+	else if (slot_chain_is_out_of_reach(chain))
+		slot_reason_set(&chain->left, 0,
+				"the program of '%s' was left on its '%s': the network namespace "
+				"could not be entered; if that still is there, take it off in it "
+				"(ip link set dev %s xdp off)",
+				chain->interface, device, device);
+}
+
 bool slot_chain_unlinked_is_attached(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
