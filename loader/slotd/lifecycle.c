@@ -272,6 +272,12 @@ static void say_gone(const struct slot_chain *chain)
 		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
 }
 
+/* Whether a change passed the chain by, and it can be asked again. */
+static bool is_behind(const struct slot_chain *chain)
+{
+	return chain->has_missed && !slot_chain_is_out_of_reach(chain);
+}
+
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 {
 	struct audit_deed deed = { .what = "follow",
@@ -282,7 +288,7 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	struct slot_outcome outcome = { 0 };
 	struct op_error error = { 0 };
 
-	if (slot_chain_is_home(chain) || chain->is_detached)
+	if (chain->is_detached || (slot_chain_is_home(chain) && !is_behind(chain)))
 		return;
 	audit_begin(daemon, &deed, NULL, &entry);
 	release_strays(daemon, chain);
@@ -294,6 +300,7 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 				 chain->interface, chain->current->number);
 		follow_siblings(daemon, chain);
 		/* What slots.conf came to say while it was away counts now. */
+		chain->has_missed = false;
 		if (!slot_chain_has_dispatcher(chain))
 			op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
 	} else if (was_there) {

@@ -16,6 +16,7 @@ struct setup {
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;
 	enum slot_attach_mode wanted_mode;
+	enum slot_tc_order order;
 };
 
 static struct setup setup_get(const struct slot_chain *chain)
@@ -24,6 +25,7 @@ static struct setup setup_get(const struct slot_chain *chain)
 		.engine = chain->engine,
 		.engine_reason = chain->engine_reason,
 		.wanted_mode = chain->wanted_mode,
+		.order = chain->order,
 	};
 }
 
@@ -32,6 +34,7 @@ static void setup_set(struct slot_chain *chain, const struct setup *setup)
 	chain->engine = setup->engine;
 	chain->engine_reason = setup->engine_reason;
 	chain->wanted_mode = setup->wanted_mode;
+	chain->order = setup->order;
 }
 
 int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,

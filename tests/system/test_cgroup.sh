@@ -173,6 +173,10 @@ test_a_second_netns_in_the_container() {
 	container_stop 1
 }
 
+is_named() {
+	[[ $(of "$TC" '.slots[3].name') == "$1" ]]
+}
+
 test_a_filter_out_of_reach() {
 	local root
 
@@ -187,11 +191,16 @@ test_a_filter_out_of_reach() {
 	is "it is not said to be attached" "$(of "$TC" .attached)" false
 	matches "a change is refused in one line" "$(bed_ctl --chain "$TC" disable guest 2>&1)" \
 		"the network namespace of '$TC' cannot be entered now"
+	sed -i 's/guest/visitor/' "$BED/slots.conf"
+	matches "a reload changes the others and says that this one waits" \
+		"$(bed_ctl reload 2>&1)" "the network namespace of '$TC' cannot be entered now; what"
 	is "the filter runs on" "$(tc_root c1)" "$root"
 	process_start c1 web
 	in_time "a process leads there again" 5 tc_runs_in c1
-	is "to the same filter" "$(tc_root c1)" "$root"
-	succeeds "and the chain changes" switches
+	in_time "and what the reload said counts" 5 is_named visitor
+	sed -i 's/visitor/guest/' "$BED/slots.conf"
+	succeeds "the chain changes again" bed_ctl reload
+	succeeds "and by itself" switches
 	stop "$CONTAINER" KILL
 	in_time "a process goes again" 5 is_out_of_reach
 	root=$(tc_root c1)

@@ -18,4 +18,13 @@ has_tcx || {
 	echo "1..0 # SKIP this kernel has no tcx (Linux 6.6)"
 	exit 0
 }
+
+test_order() {
+	sed -i 's/hook = "tc-egress"/& order = "first"/' "$BED/slots.conf"
+	matches "a link that is there keeps its place, which is told" "$(bed_ctl reload 2>&1)" \
+		"'$TC' stays where it is among others: order = counts from the next attachment"
+	tc_ctl detach >/dev/null
+	is "the next attachment says nothing of it" "$(tc_ctl apply 2>&1 | grep 'stays where')" ""
+}
+
 bed_run

@@ -113,8 +113,10 @@ test_somebody_in_its_place() {
 }
 
 test_order() {
-	tc_ctl detach >/dev/null
 	sed -i 's/hook = "tc-egress"/& order = "first"/' "$BED/slots.conf"
+	matches "filters have no first: a chain that runs is not told so at its next attachment only" \
+		"$(bed_ctl reload 2>&1)" "cannot attach to '$TC' before others: this kernel has no tcx"
+	tc_ctl detach >/dev/null
 	matches "filters have no first, which is told" "$(tc_ctl apply 2>&1)" \
 		"cannot attach to '$TC' before others: this kernel has no tcx"
 	is "nothing is left of the attempt" "$(qdisc)" ""

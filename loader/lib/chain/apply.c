@@ -40,6 +40,11 @@ static int swap(struct slot_chain *chain, const struct slot_generation *to,
 
 	if (chain->takeover)
 		return slot_chain_replace_dispatcher(chain, to->root_fd, why);
+	if (slot_chain_is_out_of_reach(chain))
+		return slot_reason_set(why, -ENODEV,
+				       "the network namespace of '%s' cannot be entered now: what "
+				       "runs there is left as it is",
+				       chain->interface);
 	if (!slot_chain_is_attached(chain)) {
 		slot_chain_unlink(chain);
 		return slot_chain_attach(chain, to->root_fd, why);
@@ -342,11 +347,18 @@ static void settle(struct slot_attempt *attempt)
 	attempt->outcome.is_changed = true;
 }
 
-/* An attached link keeps its mode: another one would mean a moment without any chain. */
+/* An attached link keeps its mode and place: others would mean a moment without any chain. */
 static void warn_of_mode(const struct slot_chain *chain, struct slot_outcome *outcome)
 {
 	if (outcome->warning.text[0])
 		return;
+	if (chain->order != chain->running_order && slot_chain_is_attached(chain)) {
+		slot_reason_set(&outcome->warning, 0,
+				"'%s' stays where it is among others: order = counts from the next "
+				"attachment (slotctl detach, then slotctl apply)",
+				chain->interface);
+		return;
+	}
 	if (chain->wanted_mode == SLOT_ATTACH_AUTO) {
 		outcome->warning = chain->mode_reason;
 		return;

@@ -42,7 +42,8 @@ int slot_batch_prepare(struct slot_batch *batch, const struct slot_chain *chain,
 		return slot_reason_set(why, -EINVAL, "'%s' is no part of this change",
 				       chain->interface);
 	item->state = SLOT_BATCH_AWAY;
-	if (!chain->ifindex && !slot_chain_is_attached(chain))
+	if (slot_chain_is_out_of_reach(chain) ||
+	    (!chain->ifindex && !slot_chain_is_attached(chain)))
 		return 0;
 	err = slot_chain_prepare(item->chain, change, why, &item->attempt);
 	item->state = err ? SLOT_BATCH_REFUSED : SLOT_BATCH_BUILT;
@@ -63,6 +64,18 @@ static void revert(struct slot_batch *batch)
 	}
 }
 
+/* An interface that comes begins with slots.conf; one that can be asked again has to be told. */
+static void leave_away(struct slot_batch_item *item)
+{
+	item->chain->has_missed = item->chain->ifindex != 0;
+	slot_reason_set(&item->outcome.warning, 0,
+			item->chain->has_missed ?
+				"the network namespace of '%s' cannot be entered now; what runs "
+				"there waits for it" :
+				"the interface of '%s' is not there; its chain waits for it",
+			item->chain->interface);
+}
+
 static void finish(struct slot_batch *batch, bool is_done)
 {
 	size_t i;
@@ -73,10 +86,7 @@ static void finish(struct slot_batch *batch, bool is_done)
 		slot_chain_finish(item->attempt, is_done ? &item->outcome : NULL);
 		item->attempt = NULL;
 		if (is_done && item->state == SLOT_BATCH_AWAY)
-			slot_reason_set(
-				&item->outcome.warning, 0,
-				"the interface of '%s' is not there; its chain waits for it",
-				item->chain->interface);
+			leave_away(item);
 	}
 }
 
@@ -169,7 +179,7 @@ const char *slot_batch_describe(const struct slot_batch_item *item)
 {
 	static const char *const words[] = {
 		[SLOT_BATCH_UNTRIED] = "not tried",
-		[SLOT_BATCH_AWAY] = "its interface is not there",
+		[SLOT_BATCH_AWAY] = "its interface is not there, or out of reach",
 		[SLOT_BATCH_REFUSED] = "refused, not changed",
 		[SLOT_BATCH_BUILT] = "built, not swapped in",
 		[SLOT_BATCH_FAILED] = "not swapped in",

@@ -115,18 +115,13 @@ static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *
 {
 	int fd = slot_tc_attach(chain->hook, chain->ifindex, prog_fd, chain->order);
 
-	if (fd == -EOPNOTSUPP && chain->order == SLOT_TC_FIRST)
-		return slot_reason_set(why, fd,
-				       "cannot attach to '%s' before others: this kernel has no "
-				       "tcx (Linux 6.6), and filters go by their pref (order = "
-				       "\"last\" takes pref %u)",
-				       chain->interface, SLOT_CLSACT_PREF);
 	if (fd == -EOPNOTSUPP)
 		return slot_chain_clsact_attach(chain, prog_fd, why);
 	if (fd < 0)
 		return slot_reason_set(why, fd, "cannot attach to '%s': %s", chain->interface,
 				       strerror(-fd));
 	*ret_link_fd = fd;
+	chain->running_order = chain->order;
 	return 0;
 }
 

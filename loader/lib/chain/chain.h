@@ -43,6 +43,7 @@ struct slot_chain {
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
 	enum slot_tc_order order;	   /* as slots.conf says */
+	enum slot_tc_order running_order;  /* as attached */
 	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;
@@ -58,6 +59,7 @@ struct slot_chain {
 	struct slot_chain_state recalled; /* what ran before a reboot; empty where there was none */
 	struct slot_reason lost; /* programs or counts that a start could not keep; else empty */
 	struct slot_reason left; /* what the last detach could not take off; else empty */
+	bool has_missed;	 /* a change of all chains, while this one was out of reach */
 	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;		 /* -1: none */
 	bool has_newer_totals;	 /* of a version that this slotd does not know */

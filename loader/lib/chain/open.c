@@ -290,6 +290,12 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 	err = slot_engine_choose(config->hook, config->engine, why, &engine, &chain->engine_reason);
 	if (err)
 		return err;
+	if (config->order == SLOT_TC_FIRST && !slot_tcx_is_known())
+		return slot_reason_set(why, -EOPNOTSUPP,
+				       "cannot attach to '%s' before others: this kernel has no "
+				       "tcx (Linux 6.6), and filters go by their pref (order = "
+				       "\"last\" takes pref %u)",
+				       config->interface, SLOT_CLSACT_PREF);
 	chain->engine = engine;
 	chain->wanted_mode = config->mode;
 	chain->order = config->order;
@@ -314,6 +320,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 	err = slot_chain_find_dir(chain, why);
 	if (!err)
 		err = slot_chain_configure(chain, config, why);
+	chain->running_order = chain->order;
 	if (!err)
 		err = take_over(chain, why);
 	if (err)
