@@ -49,17 +49,19 @@ static void get_interface(const json_t *chain, char ret_name[IFNAMSIZ])
 }
 
 /* Whether this process is where the chain is; of a chain elsewhere it goes there for a while. */
-static int look_up(const json_t *chain, const char *own, const char *name, __u32 *ret_ifindex)
+static int look_up(const json_t *chain, const char *name, __u32 *ret_ifindex)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	const char *netns = json_string_value(json_object_get(chain, "netns"));
-	json_int_t ifindex = slot_answer_number(chain, "ifindex");
-	char there[IFNAMSIZ] = "";
-	int err = slot_netns_enter(netns ? netns : "", 0, &home);
+	__u64 cookie = (__u64)slot_answer_number(chain, "netns_cookie");
+	__u64 here = 0;
+	int err = slot_netns_enter(netns ? netns : "", cookie, &home);
 
+	if (!err)
+		err = slot_netns_cookie(&here);
 	if (err)
 		return err;
-	if (ifindex && (!if_indextoname((unsigned int)ifindex, there) || strcmp(there, own) != 0))
+	if (here != cookie)
 		return -EXDEV;
 	*ret_ifindex = if_nametoindex(name);
 	return *ret_ifindex ? 0 : -ENODEV;
@@ -78,7 +80,7 @@ static int find_interface(const struct program_slot *base, const char *name,
 		*ret_ifindex = (__u32)ifindex;
 		return 0;
 	}
-	err = look_up(chain, own, name, ret_ifindex);
+	err = look_up(chain, name, ret_ifindex);
 	if (!err)
 		return 0;
 	if (err == -ENODEV)

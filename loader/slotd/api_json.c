@@ -47,9 +47,10 @@ static json_t *describe_chain(const struct slot_chain *chain)
 	bool is_attached = slot_chain_is_attached(chain);
 	json_t *json;
 
-	json = json_pack("{s:s, s:s, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface",
+	json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface",
 			 chain->interface, "hook", slot_hook_name(chain->hook), "ifindex",
-			 (json_int_t)chain->ifindex, "attached", (int)is_attached, "engine",
+			 (json_int_t)chain->ifindex, "netns_cookie",
+			 (json_int_t)chain->netns_cookie, "attached", (int)is_attached, "engine",
 			 engine->name, "engine_reason", chain->engine_reason.text, "mode",
 			 mode_name(chain, is_attached), "generation", number_of(chain->current),
 			 "previous", number_of(chain->previous));

@@ -49,7 +49,7 @@ in_room() {
 drop_rooms() {
 	local room
 
-	for room in blue red; do
+	for room in blue red green; do
 		[[ ! -e /run/netns/$room ]] || ip netns delete "$room"
 	done
 	in_ns client ip link delete w1 2>/dev/null
@@ -278,6 +278,31 @@ test_interfaces_of_rules() {
 	matches "show tells that rules do not know it" \
 		"$(bed_ctl --chain blue:w0 firewall show 2>&1)" \
 		'iifname "w0" is interface [0-9]+ to the rules in force, and it is [0-9]+ now'
+}
+
+# An interface with the name and number of the chain's is no sign of being where the chain is.
+test_rules_of_a_chain_from_elsewhere() {
+	local index
+
+	cat >"$BED/slots.conf" <<-END
+		chain "eth0" {
+			engine = "$BED_ENGINE"
+			slot 2 { name = "firewall" object = "firewall.bpf.o" }
+		}
+	END
+	succeeds "a chain is where slotd is" bed_ctl reload
+	index=$(of eth0 .ifindex)
+	ip netns add green
+	in_room green ip link add eth0 index "$index" type bridge
+	in_room green ip link add far type bridge
+	echo 'iifname far drop' >"$BED/rules"
+	matches "from another namespace its rules cannot name interfaces" \
+		"$(in_room green "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
+			firewall load "$BED/rules" 2>&1)" \
+		"iifname \"far\": chain 'eth0' is in another network namespace"
+	echo 'iifname eth1 drop' >"$BED/rules"
+	succeeds "where it is they can" in_ns edge "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+		--chain eth0 firewall load "$BED/rules"
 }
 
 test_renamed_and_deleted() {

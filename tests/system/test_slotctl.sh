@@ -122,7 +122,7 @@ test_human_output() {
 	matches "the first line names chain, generation, engine and mode" "${out%%$'\n'*}" \
 		"^eth0: generation 1, engine $BED_ENGINE, native$"
 	matches "a slot's row has name, owner, version and counts" "$out" \
-		"2 +firewall +root +1\.0\.0 +running +[1-9][0-9]* +[1-9][0-9]* +0"
+		"2 +firewall +root +1\.1\.0 +running +[1-9][0-9]* +[1-9][0-9]* +0"
 	matches "the last line counts what came through" "${out##*$'\n'}" "passed [1-9][0-9]*$"
 	is "no colours outside of a terminal" "$(grep -c $'\e' <<<"$out")" 0
 	is "nothing but ASCII where the locale has nothing else" \
