@@ -130,8 +130,7 @@ static size_t find_netns(const struct slot_netns_list *list, const json_t *chain
 	snprintf(own, sizeof(own), "/proc/%" JSON_INTEGER_FORMAT "/ns/net", pid);
 	if (!path && !is_slotd(pid))
 		return SLOT_PICTURE_NOWHERE;
-	fd = slot_netns_open(path ? path : own,
-			     (__u64)slot_answer_number(chain, "netns_cookie"));
+	fd = slot_netns_open(path ? path : own, (__u64)slot_answer_number(chain, "netns_cookie"));
 	if (fd < 0 || fstat(fd, &st))
 		return SLOT_PICTURE_NOWHERE;
 	for (size_t i = 0; i < list->count; i++)
