@@ -41,6 +41,11 @@ _slotctl_program() {
 		echo 'add del'
 		;;
 	2:'firewall replies '*) echo 'on off' ;;
+	*:'firewall trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag iifname' ;;
+	*:'fw_egress trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag oifname' ;;
+	3:'tc_redirect add '*) (cd /sys/class/net && echo *) ;;
+	4:'tc_redirect add '*) echo 'peer neigh' ;;
+	4:'lb_hc add '*) echo 'ipip gue l2' ;;
 	*:*'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
