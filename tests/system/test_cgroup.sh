@@ -11,13 +11,15 @@
 
 SLOTD_TEST_ENGINE=fused # where a netns is looked for does not depend on it
 CONTAINER=
+CONTAINER_USER=root
 
 # process_start NETNS FOLDER: in the cgroup FOLDER of the test's
 process_start() {
 	mkdir -p "$GROUP/$2"
-	# shellcheck disable=SC2016 # $0 is that shell's
-	spawn "$1" "$BED/log/container" sh -c 'echo $$ >"$0/cgroup.procs" && exec sleep 600' \
-		"$GROUP/$2"
+	# shellcheck disable=SC2016 # $0 and $1 are that shell's
+	spawn "$1" "$BED/log/container" sh -c \
+		'echo $$ >"$0/cgroup.procs" && exec setpriv --reuid "$1" --clear-groups sleep 600' \
+		"$GROUP/$2" "$CONTAINER_USER"
 	CONTAINER=$BED_SPAWNED
 }
 
@@ -170,6 +172,26 @@ test_a_second_netns_in_the_container() {
 	is "nothing of it is in the other one" "$(tc_root c2)" ""
 	container_stop 2
 	CONTAINER=$first
+	container_stop 1
+}
+
+# What the unit grants has to do for containers whose processes are somebody else's.
+test_capabilities_of_the_unit() {
+	local daemon=$BED_DAEMON caps
+
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' \
+		"$(dirname "${BASH_SOURCE[0]}")/../../loader/slotd/slotd.service" | tr 'A-Z ' 'a-z,')
+	printf '#!/bin/sh\nexec setpriv --bounding-set "-all,%s" --no-new-privs "%s" "$@"\n' \
+		"${caps//cap_/+}" "$BED_DAEMON" >"$BED/confined"
+	chmod +x "$BED/confined"
+	BED_DAEMON=$BED/confined
+	CONTAINER_USER=nobody
+	container_start 1 web || bail "a container is there"
+	CONTAINER_USER=root
+	bed_slotd_fresh
+	succeeds "slotd finds a container of another user with what its unit grants" runs_in c1
+	bed_slotd_stop
+	BED_DAEMON=$daemon
 	container_stop 1
 }
 
