@@ -236,6 +236,7 @@ static void traces_tell_why(void **state)
 		"preset 1 (line 2) limits what passes: preset syn-flood 5/second burst 5 packets\n"
 		"accept: the first rule that matches; within the preset's limit, beyond it drop\n");
 	assert_int_equal(program_bed_run(&fw_bed, "trace tcp sport 80"), PROGRAM_OK);
+	assert_non_null(strstr(fw_bed.out, "rule 2 (line 3) differs in oifname, dport: oifname"));
 	assert_non_null(strstr(fw_bed.out, "drop: no rule matches\n"));
 	assert_int_equal(program_bed_run(&fw_bed, "trace iifname lo"), PROGRAM_FAILED);
 	assert_non_null(strstr(fw_bed.err, "iifname is for packets that come in"));

@@ -2,7 +2,7 @@
 /*
  * Rulesets, as texts, and frames at random, sound and spoiled: the program's verdict, and the
  * rule that it counts, are those of the reference, which reads frames and asks rules by itself.
- * SLOTD_FAULTS=all compares a million frames.
+ * SLOTD_FAULTS=all compares two million frames.
  */
 #include <errno.h>
 #include <stdio.h>

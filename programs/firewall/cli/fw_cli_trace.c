@@ -25,7 +25,7 @@ struct traced {
 	__u8 bytes[FRAME_MAX];
 };
 
-static void print_fields(FILE *out, __u32 fields)
+static void print_fields(FILE *out, const struct fw_ruleset *set, __u32 fields)
 {
 	const char *comma = "";
 	int i;
@@ -33,7 +33,7 @@ static void print_fields(FILE *out, __u32 fields)
 	for (i = 0; i < FW_FIELD_COUNT; i++) {
 		if (!(fields >> i & 1))
 			continue;
-		fprintf(out, "%s%s", comma, fw_field_names[i]);
+		fprintf(out, "%s%s", comma, fw_field_name(set, (enum fw_field)i));
 		comma = ", ";
 	}
 }
@@ -50,7 +50,7 @@ static void print_misses(FILE *out, const struct traced *t)
 		rule = &t->question.set.rules[trace->misses[i].rule];
 		fprintf(out, "rule %u (line %u) differs in ", trace->misses[i].rule + 1,
 			rule->line);
-		print_fields(out, trace->misses[i].fields);
+		print_fields(out, &t->question.set, trace->misses[i].fields);
 		fputs(": ", out);
 		fw_rule_print(out, &t->question.set, rule, NULL);
 		fputc('\n', out);
@@ -84,14 +84,15 @@ static void print_trace(FILE *out, const struct traced *t)
 		judgement->why, *judgement->also ? "; " : "", judgement->also);
 }
 
-static json_t *fields_to_json(__u32 fields)
+static json_t *fields_to_json(const struct fw_ruleset *set, __u32 fields)
 {
 	json_t *names = json_array();
 	int i;
 
 	for (i = 0; i < FW_FIELD_COUNT; i++)
 		if (fields >> i & 1)
-			json_array_append_new(names, json_string(fw_field_names[i]));
+			json_array_append_new(names,
+					      json_string(fw_field_name(set, (enum fw_field)i)));
 	return names;
 }
 
@@ -121,9 +122,10 @@ static json_t *trace_to_json(const struct traced *t)
 	size_t i;
 
 	for (i = 0; i < trace->miss_count; i++)
-		json_array_append_new(misses,
-				      number_to_json(t, trace->misses[i].rule,
-						     fields_to_json(trace->misses[i].fields)));
+		json_array_append_new(
+			misses,
+			number_to_json(t, trace->misses[i].rule,
+				       fields_to_json(&t->question.set, trace->misses[i].fields)));
 	for (i = 0; i < trace->guard_count; i++)
 		json_array_append_new(presets, number_to_json(t, trace->guards[i], NULL));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "verdict",

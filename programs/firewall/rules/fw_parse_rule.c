@@ -187,7 +187,7 @@ static const char *get_hint(const struct fw_token *token)
 	if (fw_token_is(token, "ct"))
 		return "expected a condition on the packet itself: there is no connection tracking";
 	if (fw_token_is(token, "reject"))
-		return "expected accept or drop: XDP answers no packet";
+		return "expected accept or drop: programs answer no packet";
 	if (fw_token_is(token, "log"))
 		return "expected sample 1/N, which hands over packets instead of log lines";
 	return NULL;

@@ -7,14 +7,18 @@
 
 #include "programs/firewall/rules/fw_names.h"
 
-const char *const fw_field_names[FW_FIELD_COUNT] = {
-	[FW_FIELD_INTERFACE] = "iifname", [FW_FIELD_FAMILY] = "nfproto",
-	[FW_FIELD_SOURCE] = "saddr",	  [FW_FIELD_DEST] = "daddr",
-	[FW_FIELD_PROTO] = "l4proto",	  [FW_FIELD_SPORT] = "sport",
-	[FW_FIELD_DPORT] = "dport",	  [FW_FIELD_FLAGS] = "flags",
-	[FW_FIELD_TYPE] = "type",	  [FW_FIELD_CODE] = "code",
-	[FW_FIELD_FRAG] = "frag",
-};
+const char *fw_field_name(const struct fw_ruleset *set, enum fw_field field)
+{
+	static const char *const names[FW_FIELD_COUNT] = {
+		[FW_FIELD_FAMILY] = "nfproto", [FW_FIELD_SOURCE] = "saddr",
+		[FW_FIELD_DEST] = "daddr",     [FW_FIELD_PROTO] = "l4proto",
+		[FW_FIELD_SPORT] = "sport",    [FW_FIELD_DPORT] = "dport",
+		[FW_FIELD_FLAGS] = "flags",    [FW_FIELD_TYPE] = "type",
+		[FW_FIELD_CODE] = "code",      [FW_FIELD_FRAG] = "frag",
+	};
+
+	return field == FW_FIELD_INTERFACE ? fw_ruleset_interface_word(set) : names[field];
+}
 
 static int refuse_many(struct slot_reason *why, const char *what)
 {

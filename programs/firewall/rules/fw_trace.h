@@ -40,7 +40,8 @@ enum fw_field {
 	FW_FIELD_COUNT,
 };
 
-extern const char *const fw_field_names[FW_FIELD_COUNT];
+/* fw_field_name - what @field is called in rules of @set. */
+const char *fw_field_name(const struct fw_ruleset *set, enum fw_field field);
 
 /*
  * fw_packet_read - the packet that the words of fw_ruleset_parse_packet() describe; what they
