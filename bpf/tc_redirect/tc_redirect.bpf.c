@@ -86,7 +86,8 @@ static __always_inline enum tc_redirect_counter choose(struct __sk_buff *skb,
 		return TC_REDIRECT_OTHER_HOST;
 	if (skb->vlan_present)
 		return TC_REDIRECT_TAGGED;
-	ret = bpf_check_mtu(skb, dest->ifindex, &mtu_len, 0, 0);
+	ret = bpf_check_mtu(skb, dest->ifindex, &mtu_len, 0,
+			    dest->helper == TC_REDIRECT_NEIGH ? BPF_MTU_CHK_SEGS : 0);
 	if (ret < 0)
 		return TC_REDIRECT_NO_DEVICE;
 	if (dest->helper == TC_REDIRECT_PEER)

@@ -314,6 +314,39 @@ test_large_packets() {
 	in_ns r1 ethtool -K eth0 gro off
 }
 
+is_too_long_counted() {
+	[[ $(redirected too_long) -gt 0 ]]
+}
+
+# Put together or not, it is the segments that have to fit the way by the device.
+test_large_packets_for_a_narrow_device() {
+	local i
+
+	[[ ${SLOTD_TIER:-} != vm ]] || {
+		skip "segments are measured" "one by one is how packets come to this guest"
+		return
+	}
+	head -c "$UPLOAD" /dev/urandom >"$BED/upload"
+	in_ns r1 ethtool -K eth0 gro on
+	in_ns r1 ip link set ca mtu 1280
+	lead a neigh
+	for ((i = 0; i < 8; i++)); do
+		spawn client "$BED/log/curl" curl -sS --noproxy '*' -m 3 \
+			-T "$BED/upload" "http://$VIP4/upload/narrow$i"
+		TRAFFIC+=("$BED_SPAWNED")
+	done
+	in_time "segments that are longer than the device takes are left to the host" 5 \
+		is_too_long_counted
+	end_traffic
+	matches "and no larger ones are handed over put together" \
+		"$(host_redirect stats --json | jq '.counters[] | select(.name == "neigh") |
+			.bytes <= (.packets * 1294)')" '^true$'
+	rm -f "$BED"/www/[ab]/upload/narrow*
+	in_ns r1 ip link set ca mtu 1500
+	in_ns r1 ethtool -K eth0 gro off
+	lead a
+}
+
 has_uploads() {
 	local files=("$BED"/www/[ab]/upload/*)
 
