@@ -3,6 +3,8 @@
  * slotctl fw_egress: the firewall of packets that go out. That the other one is to know their
  * flows is said with slotctl firewall replies.
  */
+#include <errno.h>
+
 #include "bpf/fw_egress/fw_egress_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
@@ -33,8 +35,11 @@ static int with_file(const struct program_context *ctx, int argc, char **argv,
 
 	if (argc != 1)
 		return PROGRAM_USAGE;
-	if (program_file_read(argv[0], FW_TEXT_SIZE_MAX, &why, &text, &len))
+	if (program_file_read(argv[0], FW_TEXT_SIZE_MAX, &why, &text, &len)) {
+		if (use == fw_cli_load)
+			slot_reason_append(&why, -EIO, "; nothing was changed");
 		return fw_cli_fail(&why);
+	}
 	return use(ctx, FW_OUTGOING, argv[0], text, len);
 }
 

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 #include <jansson.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "tests/support/fw_bed.h"
 #include "tests/support/tap.h"
 
@@ -131,6 +132,21 @@ static void show_as_json_has_text_rules_and_counters(void **state)
 	json_decref(root);
 }
 
+/* One rule more than rules_max is by default. */
+static int load_more_than_fits(void)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	unsigned int i;
+
+	assert_non_null(out);
+	for (i = 0; i <= 16384; i++)
+		fprintf(out, "ip saddr 10.%u.%u.1 drop\n", i >> 8, i & 255);
+	assert_int_equal(fclose(out), 0);
+	return fw_bed_try(text);
+}
+
 static void wrong_files_change_nothing_and_say_all_that_is_wrong(void **state)
 {
 	char expected[512];
@@ -151,6 +167,17 @@ static void wrong_files_change_nothing_and_say_all_that_is_wrong(void **state)
 	program_bed_assert_said(&fw_bed, "", expected);
 	assert_int_equal(fw_bed_try("iifname nosuch0 drop\n"), PROGRAM_FAILED);
 	assert_non_null(strstr(fw_bed.err, "iifname \"nosuch0\": no such interface is here"));
+	assert_int_equal(program_bed_run(&fw_bed, "load /nonexistent/rules"), PROGRAM_FAILED);
+	program_bed_assert_said(&fw_bed, "",
+				"cannot open '/nonexistent/rules': No such file or directory; "
+				"nothing was changed\n");
+	assert_int_equal(load_more_than_fits(), PROGRAM_FAILED);
+	snprintf(expected, sizeof(expected),
+		 "%s: the ruleset has 16385 matches of IPv4, and the slot has room for 16384: a "
+		 "greater rules_max in its settings makes more; the rules from before stay in "
+		 "force\n",
+		 fw_bed_path);
+	program_bed_assert_said(&fw_bed, "", expected);
 	program_bed_assert_runs(&fw_bed, "show", "policy drop\ntcp dport 80 accept\n");
 	assert_int_equal(fw_bed_send(fw_bed_tcp("203.0.113.7", 80, FW_BED_SYN)), XDP_PASS);
 	assert_int_equal(fw_bed_send(fw_bed_tcp("203.0.113.7", 81, FW_BED_SYN)), XDP_DROP);

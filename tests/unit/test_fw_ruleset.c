@@ -172,6 +172,8 @@ static const struct text_case bad[] = {
 	CASE(refuses_a_preset_twice, "preset syn-flood 1/second\npreset syn-flood 2/second",
 	     "f:2: 'preset': expected each preset once for all packets and once per saddr, "
 	     "line 1 has it already"),
+	CASE(refuses_a_second_policy, "policy drop\nudp dport 53 accept\npolicy accept",
+	     "f:3: 'policy': expected one policy, line 1 has it already"),
 	CASE(refuses_a_name_that_is_not_defined, "saddr $web drop",
 	     "f:1: '$web': expected a name from a define above"),
 	CASE(refuses_a_second_definition, "define a = 1\ndefine a = 2",

@@ -282,8 +282,10 @@ static int cmd_load(const struct program_context *ctx, int argc, char **argv)
 
 	if (argc != 1)
 		return PROGRAM_USAGE;
-	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
+	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len)) {
+		slot_reason_append(&why, -EIO, "; nothing was changed");
 		return fw_cli_fail(&why);
+	}
 	return fw_ruleset_is_list(text, len) ? load_lists(ctx, argv[0], text, len) :
 					       fw_cli_load(ctx, FW_INCOMING, argv[0], text, len);
 }

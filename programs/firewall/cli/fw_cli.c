@@ -16,6 +16,7 @@
 
 #define NS_PER_MS 1000000.0
 #define MS_PER_S 1000.0
+#define KEPT "; the rules from before stay in force"
 
 /* What a command has done. */
 struct summary {
@@ -144,10 +145,15 @@ int fw_cli_check(const struct program_context *ctx, enum fw_direction direction,
 	return print_summary(ctx, &s, "can be loaded");
 }
 
+static int refuse_load(const char *path, const struct slot_reason *why)
+{
+	fprintf(stderr, "%s: %s%s\n", path, why->text, KEPT);
+	return PROGRAM_FAILED;
+}
+
 int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, const char *path,
 		const char *text, size_t len)
 {
-	static const char end[] = "; the rules from before stay in force";
 	_cleanup_(fw_store_close) struct fw_store store = FW_STORE_CLOSED;
 	_cleanup_(fw_ruleset_free) struct fw_ruleset set = {};
 	_cleanup_(fw_build_free) struct fw_build build = {};
@@ -155,21 +161,18 @@ int fw_cli_load(const struct program_context *ctx, enum fw_direction direction, 
 	struct slot_reason why;
 	double start;
 
-	if (parse_text(path, text, len, end, &set))
+	if (parse_text(path, text, len, KEPT, &set))
 		return PROGRAM_FAILED;
 	start = now_ms();
-	if (compile_set(path, &set, direction, end, &build))
+	if (compile_set(path, &set, direction, KEPT, &build))
 		return PROGRAM_FAILED;
 	s.compile_ms = now_ms() - start;
-	if (fw_interfaces_set(ctx, &set, &build.head, &why)) {
-		slot_reason_append(&why, -ENODEV, "%s", end);
-		return fw_cli_fail(&why);
-	}
-	if (fw_store_open(ctx->map_dir, true, &why, &store))
-		return fw_cli_fail(&why);
+	if (fw_interfaces_set(ctx, &set, &build.head, &why) ||
+	    fw_store_open(ctx->map_dir, true, &why, &store))
+		return refuse_load(path, &why);
 	start = now_ms();
 	if (fw_store_load(&store, &build, text, len, &why))
-		return fw_cli_fail(&why);
+		return refuse_load(path, &why);
 	s.write_ms = now_ms() - start;
 	return print_summary(ctx, &s, "in force");
 }

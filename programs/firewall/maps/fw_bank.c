@@ -29,9 +29,8 @@ static __u32 get_first(const struct writer *w, enum fw_map map)
 
 static int refuse_write(struct slot_reason *why, enum fw_map map, int err)
 {
-	return slot_reason_set(why, err,
-			       "cannot write map '%s': %s; the rules from before stay in force",
-			       fw_maps[map].name, strerror(-err));
+	return slot_reason_set(why, err, "cannot write map '%s': %s", fw_maps[map].name,
+			       strerror(-err));
 }
 
 /* @count elements of @size bytes, from element @first on. */

@@ -64,7 +64,7 @@ int fw_store_load(const struct fw_store *store, const struct fw_build *build, co
 
 	err = deflate_text(text, len, why, &bytes, &whole.head.text_len);
 	if (err)
-		return slot_reason_append(why, err, "; the rules from before stay in force");
+		return err;
 	whole.text = bytes;
 	whole.head.text_size = (__u32)len;
 	whole.head.loaded_s = (__u64)time(NULL);

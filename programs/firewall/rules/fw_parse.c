@@ -225,6 +225,10 @@ static int parse_define(struct fw_parser *p)
 
 static int parse_policy(struct fw_parser *p)
 {
+	if (p->policy_line)
+		return fw_parse_refuse(p, &p->token, "expected one policy, line %u has it already",
+				       p->policy_line);
+	p->policy_line = p->token.line;
 	fw_parse_next(p);
 	if (fw_token_is(&p->token, "accept"))
 		p->set->policy = FW_ACCEPT;

@@ -23,6 +23,7 @@ struct fw_parser {
 	struct fw_token use;   /* the $name whose definition is read; END: none */
 	unsigned int use_depth;
 	unsigned int braces; /* open ones */
+	__u32 policy_line;   /* of the policy; 0: there was none so far */
 	struct fw_define *defines;
 	size_t define_count, define_room;
 	size_t define_seen; /* those that may be used: all, or those before the one that is read */
