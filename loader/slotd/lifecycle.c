@@ -6,6 +6,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
+#include "loader/lib/chain/leftover.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/audit.h"
@@ -278,6 +279,16 @@ static bool is_behind(const struct slot_chain *chain)
 	return chain->has_missed && !slot_chain_is_out_of_reach(chain);
 }
 
+static void follow_detached(struct slot_chain *chain)
+{
+	struct slot_reason why;
+
+	if (slot_chain_remove_leftover(chain))
+		log_info("%s: the filter that its detach could not reach is off", chain->interface);
+	if (slot_chain_follow(chain, &why))
+		log_warning("%s", why.text);
+}
+
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 {
 	struct audit_deed deed = { .what = "follow",
@@ -288,7 +299,11 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	struct slot_outcome outcome = { 0 };
 	struct op_error error = { 0 };
 
-	if (chain->is_detached || (slot_chain_is_home(chain) && !is_behind(chain)))
+	if (chain->is_detached) {
+		follow_detached(chain);
+		return;
+	}
+	if (slot_chain_is_home(chain) && !is_behind(chain))
 		return;
 	audit_begin(daemon, &deed, NULL, &entry);
 	release_strays(daemon, chain);
@@ -361,6 +376,7 @@ void lifecycle_follow_links(struct daemon *daemon)
 {
 	size_t i;
 
+	slot_leftover_sweep(&daemon->host);
 	add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)
 		follow_link(daemon, daemon->chains[i]);
@@ -380,6 +396,7 @@ void lifecycle_follow_cgroups(struct daemon *daemon)
 {
 	size_t i;
 
+	slot_leftover_sweep(&daemon->host);
 	if (has_member_cgroup(&daemon->config))
 		add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)

@@ -238,6 +238,117 @@ test_a_filter_out_of_reach() {
 	unset LD_PRELOAD
 }
 
+# changed_from_elsewhere CHANGE [COMMAND...]: another container is what the cgroup is for a while, and
+# CHANGE is made there; COMMAND comes before that
+changed_from_elsewhere() {
+	local first=$CONTAINER left
+
+	left=$(tc_root c1)
+	stop "$CONTAINER" KILL
+	"${@:2}"
+	container_start 2 web
+	[[ $BED_SLOTD ]] || bed_slotd
+	in_time "the chain goes to the container that has processes" 5 tc_runs_in c2
+	succeeds "it changes there" "$1"
+	is "the filter of the other one stays" "$(tc_root c1)" "$left"
+	container_stop 2
+	CONTAINER=$first
+	process_start c1 web
+}
+
+runs_current_in() {
+	tc_runs_in "$1" && [[ $(tc_root "$1") == "$(current_root)" ]]
+}
+
+# current_root: the id of the program that is pinned as the root of the chain's generation
+current_root() {
+	bpftool -j prog show pinned \
+		"$(echo "$BED"/bpf/slotd/*-web:eth7:tc-ingress/gen/"$(of "$TC" .generation)"/root)" |
+		jq .id
+}
+
+disables() {
+	bed_ctl --chain "$TC" disable guest
+}
+
+restarts_between() {
+	bed_slotd_stop KILL
+	bed_slotd
+}
+
+# However many generations ago it was, and whether or not slotd was there all along.
+test_a_filter_of_a_former_generation() {
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	changed_from_elsewhere disables
+	in_time "it comes back, and the filter runs what the chain is by now" 5 runs_current_in c1
+	changed_from_elsewhere switches
+	in_time "also where the filter's generation is gone" 5 runs_current_in c1
+	changed_from_elsewhere switches bed_slotd_stop KILL
+	in_time "or slotd was not there when its processes went" 5 runs_current_in c1
+	changed_from_elsewhere switches restarts_between
+	in_time "or started before others came" 5 runs_current_in c1
+	is "it is the only one" "$(in_ns c1 tc -j filter show dev eth7 ingress |
+		jq '[.[] | select(.options)] | length')" 1
+	succeeds "the chain is taken off" bed_ctl --chain "$TC" detach
+	is "with its qdisc" "$(in_ns c1 tc qdisc show dev eth7 clsact)" ""
+	container_stop 1
+	in_time "nothing is left of it" 5 has_no_pins
+	unset LD_PRELOAD
+}
+
+has_no_pins() {
+	[[ -z $(find "$BED/bpf/slotd" -mindepth 1) ]]
+}
+
+is_bare_in() {
+	[[ -z $(tc_root "$1") && -z $(in_ns "$1" tc qdisc show dev eth7 clsact) ]]
+}
+
+test_a_detach_out_of_reach_is_made_up_for() {
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	stop "$CONTAINER" KILL
+	in_time "while no process leads to its netns" 5 is_out_of_reach
+	matches "a detach says that slotd takes it off when it can" \
+		"$(bed_ctl --chain "$TC" detach 2>&1)" "slotd takes it off as soon as it can"
+	process_start c1 web
+	in_time "which it does, with the qdisc" 5 is_bare_in c1
+	in_time "and status has no word more" 5 is_quiet
+	succeeds "the chain comes by an apply" bed_ctl --chain "$TC" apply
+	stop "$CONTAINER" KILL
+	in_time "when the process goes again" 5 is_out_of_reach
+	succeeds "the chain is taken off" bed_ctl --chain "$TC" detach
+	bed_slotd_stop KILL
+	bed_slotd
+	process_start c1 web
+	in_time "a start does not forget the filter" 5 is_bare_in c1
+	in_time "nor anything of it" 5 has_no_pins
+	succeeds "the chain comes by an apply" bed_ctl --chain "$TC" apply
+	stop "$CONTAINER" KILL
+	in_time "when the process goes" 5 is_out_of_reach
+	succeeds "the chain is taken off" bed_ctl --chain "$TC" detach
+	bed_slotd_stop
+	process_start c1 web
+	bed_slotd
+	in_time "after a start the chain comes by an apply, whichever was first" 5 \
+		bed_ctl --chain "$TC" apply
+	in_time "and is what runs" 5 runs_current_in c1
+	succeeds "it is taken off" bed_ctl --chain "$TC" detach
+	container_stop 1
+	unset LD_PRELOAD
+}
+
+is_quiet() {
+	[[ $(bed_get status '.chains[0].warnings | join(" ")') == "detached until the next apply" ]]
+}
+
 test_a_detach_out_of_reach() {
 	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
 	conf_tc

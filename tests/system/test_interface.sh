@@ -119,6 +119,21 @@ test_foreign_program() {
 	succeeds "with its chain" is_attached
 }
 
+test_detached_while_the_interface_is_made_anew() {
+	bed_ctl detach >/dev/null
+	in_ns edge ip link delete eth0
+	make_client_wire
+	in_time "a detached chain comes by an apply to an interface that was made anew" 5 bed_ctl apply
+	succeeds "which runs it" is_attached
+	bed_ctl detach >/dev/null
+	bed_slotd_stop
+	in_ns edge ip link delete eth0
+	bed_slotd
+	make_client_wire
+	in_time "also where it was not there when slotd started" 5 bed_ctl apply
+	succeeds "which runs it" is_attached
+}
+
 two_chains() {
 	write_conf
 	cat >>"$BED/slots.conf" <<-END

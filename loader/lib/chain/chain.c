@@ -293,6 +293,11 @@ static bool is_home_at(const struct slot_chain *chain, const struct slot_target 
 	return !target->ifindex || !slot_chain_has_strayed(chain);
 }
 
+static bool is_known_at(const struct slot_chain *chain, const struct slot_target *target)
+{
+	return chain->netns_cookie == target->netns_cookie && chain->ifindex == target->ifindex;
+}
+
 bool slot_chain_is_home(const struct slot_chain *chain)
 {
 	struct slot_target target;
@@ -322,7 +327,7 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
 				       strerror(-err));
-	if (is_home_at(chain, &target))
+	if (is_home_at(chain, &target) || (chain->is_detached && is_known_at(chain, &target)))
 		return 0;
 	slot_chain_release(chain);
 	chain->netns_cookie = target.netns_cookie;
@@ -330,7 +335,7 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (!target.ifindex)
 		return 0;
 	err = move_folder(chain, &target, why);
-	if (err || !chain->current || chain->is_detached || slot_chain_unlinked_regain(chain))
+	if (err || !chain->current || chain->is_detached)
 		return err;
 	return slot_chain_attach(chain, chain->current->root_fd, why);
 }

@@ -209,7 +209,8 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 /*
  * slot_chain_follow - bring the chain to its interface where it should be on it
  * and is not: the interface came, or came back under another ifindex, or the
- * generation is built and only the link is gone. Returns 0 (also where there is
+ * generation is built and only the link is gone. One that is detached only learns where
+ * its interface is, for the next apply. Returns 0 (also where there is
  * nothing to do) or -errno, says why; a later call tries again.
  */
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
@@ -221,6 +222,12 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);
  * stays there, and chain->left says so. Returns 0 or -errno, says why.
  */
 int slot_chain_detach(struct slot_chain *chain, bool keep_off, struct slot_reason *why);
+
+/*
+ * slot_chain_remove_leftover - take off what a detach could not reach, where slotd can by now.
+ * For a chain that is detached, at each news. Returns whether there was something.
+ */
+bool slot_chain_remove_leftover(struct slot_chain *chain);
 
 /*
  * slot_chain_is_newer - whether a newer slotd built what runs or counted: its root

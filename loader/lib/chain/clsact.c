@@ -7,23 +7,29 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/chain/leftover.h"
 #include "loader/lib/host/clsact.h"
 #include "loader/lib/host/filters.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
+#include "loader/lib/host/target.h"
 
 #define MARKS "clsact"
+#define MARK "%llu-%u" /* netns cookie, ifindex */
 
 static int mark_path(const struct slot_chain *chain, const char *dir, char *ret_path)
 {
-	return slot_pin_path(ret_path, dir, MARKS "/%llu-%u",
-			     (unsigned long long)chain->netns_cookie, chain->ifindex);
+	return slot_pin_path(ret_path, dir, MARKS "/" MARK, (unsigned long long)chain->netns_cookie,
+			     chain->ifindex);
 }
 
 static bool has_mark(const struct slot_chain *chain, const char *dir)
@@ -45,8 +51,19 @@ void slot_chain_clsact_forget(const struct slot_chain *chain)
 {
 	char path[PATH_MAX];
 
-	if (!slot_pin_path(path, chain->dir, MARKS))
+	if (!mark_path(chain, chain->dir, path))
 		slot_pin_remove_all(path);
+}
+
+void slot_chain_clsact_leave(const struct slot_chain *chain, __u32 prog_id)
+{
+	char marks[PATH_MAX];
+	char path[PATH_MAX];
+
+	/* Where it fails, the qdisc stays, as one of somebody else's would. */
+	if (slot_leftover_has(chain->host, prog_id) && !slot_pin_path(marks, chain->dir, MARKS) &&
+	    !slot_leftover_path(chain->host, prog_id, path))
+		rename(marks, path);
 }
 
 /* Whether the chain of the other direction of the same interface has a mark. */
@@ -109,10 +126,29 @@ static int prepare_qdisc(const struct slot_chain *chain, struct slot_reason *why
 	return 0;
 }
 
+/* What is in the place may be a root of this chain that slotd lost sight of. */
+static int take_place(const struct slot_chain *chain, int prog_fd)
+{
+	_cleanup_close_ int former = -1;
+	__u32 running = 0;
+	int err = slot_clsact_query(chain->hook, chain->ifindex, &running);
+
+	if (err)
+		return err;
+	if (!slot_generation_has_root(chain->dir, running) &&
+	    !slot_leftover_has(chain->host, running))
+		return -EEXIST;
+	former = bpf_prog_get_fd_by_id(running);
+	return former < 0 ? former :
+			    slot_clsact_replace(chain->hook, chain->ifindex, prog_fd, former);
+}
+
 static int put_filter(const struct slot_chain *chain, int prog_fd, struct slot_reason *why)
 {
 	int err = slot_clsact_attach(chain->hook, chain->ifindex, prog_fd);
 
+	if (err == -EEXIST)
+		err = take_place(chain, prog_fd);
 	if (err == -EEXIST)
 		return slot_reason_set(
 			why, -EBUSY,
@@ -158,4 +194,58 @@ void slot_chain_clsact_sweep(const struct slot_chain *chain)
 	    (slot_chain_enter(chain, &home, NULL) || slot_clsact_del_qdisc(chain->ifindex)))
 		return;
 	slot_chain_clsact_forget(chain);
+	/* Those of where the chain was before may be there still, with a filter. */
+	if (!slot_leftover_sweep(chain->host))
+		slot_pin_remove_all(path);
+}
+
+/* The marks of a leftover are where slot_chain_clsact_leave moved them to. */
+static void remove_left_qdisc(const struct slot_chain *chain, const struct slot_target *target,
+			      __u32 prog_id)
+{
+	char left[PATH_MAX];
+	char path[PATH_MAX];
+
+	if (!slot_leftover_path(chain->host, prog_id, left) &&
+	    !slot_pin_path(path, left, MARK, (unsigned long long)target->netns_cookie,
+			   target->ifindex) &&
+	    !access(path, F_OK))
+		slot_clsact_del_qdisc(target->ifindex);
+}
+
+static int remove_left_filter(const struct slot_chain *chain, const struct slot_target *target)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	_cleanup_close_ int fd = -1;
+	__u32 running = 0;
+	int err = slot_netns_enter(chain->place.netns, target->netns_cookie, &home);
+
+	if (!err)
+		err = slot_clsact_query(chain->hook, target->ifindex, &running);
+	if (!err && (!running || !slot_leftover_has(chain->host, running)))
+		err = -ENOENT;
+	fd = err ? -1 : bpf_prog_get_fd_by_id(running);
+	if (fd < 0)
+		return err ? err : fd;
+	err = slot_clsact_remove(chain->hook, target->ifindex, fd);
+	if (!err)
+		remove_left_qdisc(chain, target, running);
+	return err;
+}
+
+bool slot_chain_remove_leftover(struct slot_chain *chain)
+{
+	struct slot_target target = { 0 };
+
+	if (!slot_hook_is_tc(chain->hook))
+		return false;
+	if (!slot_leftover_sweep(chain->host)) {
+		chain->left.text[0] = '\0';
+		return false;
+	}
+	if (slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target) ||
+	    !target.ifindex || remove_left_filter(chain, &target))
+		return false;
+	chain->left.text[0] = '\0';
+	return true;
 }

@@ -9,6 +9,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/chain/leftover.h"
 #include "loader/lib/host/clsact.h"
 #include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
@@ -21,19 +22,6 @@ struct seat {
 	unsigned int ifindex; /* 0: nowhere */
 	bool is_here;	      /* an interface of the netns of the chain that asks */
 };
-
-/* Whether @prog_id is the root of one of the generations in @dir. */
-static bool has_root(const char *dir, __u32 prog_id)
-{
-	unsigned int numbers[SLOT_GENERATIONS_MAX];
-	size_t count = slot_generation_list(dir, numbers, SLOT_GENERATIONS_MAX);
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (slot_generation_root_id(dir, numbers[i]) == prog_id)
-			return true;
-	return false;
-}
 
 static __u32 query_filter(enum slot_hook hook, unsigned int ifindex)
 {
@@ -52,7 +40,7 @@ static struct seat find_unlinked_seat(const struct slot_chain *chain, const char
 	if (!slot_netns_enter(chain->place.netns, chain->netns_cookie, &home))
 		prog_id = slot_hook_is_tc(chain->hook) ? query_filter(chain->hook, ifindex) :
 							 slot_xdp_query_id(ifindex);
-	if (!prog_id || !has_root(dir, prog_id))
+	if (!prog_id || !slot_generation_has_root(dir, prog_id))
 		return (struct seat){ 0 };
 	return (struct seat){ .ifindex = ifindex, .is_here = true };
 }
@@ -126,6 +114,15 @@ static int move_folder(struct slot_chain *chain, const struct slot_target *targe
 		     0;
 }
 
+/* A filter may run on in the netns that the chain was in, and nobody can look. */
+static void note_leftovers(const struct slot_chain *chain, const struct slot_target *target,
+			   const struct slot_target *was, const char *path)
+{
+	if (slot_hook_is_tc(chain->hook) && !slot_tcx_is_known() && was->netns_cookie &&
+	    was->netns_cookie != target->netns_cookie)
+		slot_leftover_add_dir(chain->host, path);
+}
+
 static int inherit_folder(struct slot_chain *chain, const struct slot_target *target,
 			  struct slot_reason *why)
 {
@@ -143,8 +140,10 @@ static int inherit_folder(struct slot_chain *chain, const struct slot_target *ta
 		    slot_pin_path(path, chain->host->root, "%s", entry->d_name))
 			continue;
 		seat = find_seat(chain, path, &was);
-		if (is_heir(chain, target, &was, name, &seat))
+		if (is_heir(chain, target, &was, name, &seat)) {
+			note_leftovers(chain, target, &was, path);
 			return move_folder(chain, target, path, name, why);
+		}
 		if (seat.is_here && !strcmp(name, target->interface))
 			return refuse_renamed(chain, seat.ifindex, why);
 	}

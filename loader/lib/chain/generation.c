@@ -92,6 +92,18 @@ __u32 slot_generation_root_id(const char *chain_dir, unsigned int number)
 	return fd < 0 || slot_xdp_prog_id(fd, &id) ? 0 : id;
 }
 
+bool slot_generation_has_root(const char *chain_dir, __u32 prog_id)
+{
+	unsigned int numbers[SLOT_GENERATIONS_MAX];
+	size_t count = slot_generation_list(chain_dir, numbers, SLOT_GENERATIONS_MAX);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (slot_generation_root_id(chain_dir, numbers[i]) == prog_id)
+			return true;
+	return false;
+}
+
 void slot_generation_name(unsigned int number, char *ret_name, size_t size)
 {
 	snprintf(ret_name, size, "generation-%u.json", number);

@@ -54,6 +54,9 @@ size_t slot_generation_list(const char *chain_dir, unsigned int *ret_numbers, si
 /* slot_generation_root_id - the program that is pinned as the root of @number, 0 for none. */
 __u32 slot_generation_root_id(const char *chain_dir, unsigned int number);
 
+/* slot_generation_has_root - whether @prog_id is the root of one of the generations in @chain_dir. */
+bool slot_generation_has_root(const char *chain_dir, __u32 prog_id);
+
 /* slot_generation_name - of its record, "generation-41.json". */
 void slot_generation_name(unsigned int number, char *ret_name, size_t size);
 

@@ -37,7 +37,7 @@ int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd);
 /*
  * The same for a chain without a link: take over from a program @old_fd that is not
  * slotd's, move on, give it back, take the chain off, say in chain->left what taking it
- * off cannot reach; whether it runs.
+ * off does not reach; whether it runs.
  */
 int slot_chain_unlinked_take(struct slot_chain *chain, int new_fd, int old_fd);
 int slot_chain_unlinked_move(struct slot_chain *chain, int new_fd);
@@ -47,26 +47,23 @@ void slot_chain_unlinked_say_left(struct slot_chain *chain);
 bool slot_chain_unlinked_is_attached(const struct slot_chain *chain);
 
 /*
- * Take back what a chain whose netns it lost sight of left there, if that is its current
- * generation's. Returns whether the chain is attached by that now.
+ * The program that runs without a link, if it is the root of one of the chain's generations:
+ * the chain holds it from then on. Returns its id or 0.
  */
-bool slot_chain_unlinked_regain(struct slot_chain *chain);
-
-/*
- * The program that runs without a link, if it is the root of one of the @count
- * generations @numbers: the chain holds it from then on. Returns its id or 0.
- */
-__u32 slot_chain_unlinked_find(struct slot_chain *chain, const unsigned int *numbers, size_t count);
+__u32 slot_chain_unlinked_find(struct slot_chain *chain);
 
 /*
  * Attach @prog_fd, in the chain's netns, by a filter of a qdisc clsact, which is made where
- * there is none. Returns 0 or -errno, says why. A qdisc that slotd made is marked in the
+ * there is none; one that slotd left there, of whatever generation, gives its place to it.
+ * Returns 0 or -errno, says why. A qdisc that slotd made is marked in the
  * folders of the chains that use it: _sweep removes it when no filter is left on it, nobody's,
- * and the mark with it; _forget lets it be, as one that may be somebody else's by now.
+ * and the mark with it; _forget lets it be, as one that may be somebody else's by now; _leave
+ * has it go with the leftover root @prog_id (leftover.h), if that is one.
  */
 int slot_chain_clsact_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 void slot_chain_clsact_sweep(const struct slot_chain *chain);
 void slot_chain_clsact_forget(const struct slot_chain *chain);
+void slot_chain_clsact_leave(const struct slot_chain *chain, __u32 prog_id);
 
 /* Steps of slot_chain_adopt: put @root_fd in the dispatcher's place, give that back, remove libxdp's pins. */
 int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct slot_reason *why);

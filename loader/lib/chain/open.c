@@ -215,17 +215,6 @@ static bool is_detach_unfinished(const struct slot_chain *chain,
 	return record->next > 1 && !access(chain->dir, F_OK);
 }
 
-/* Attached without a link: what runs is a root of this chain all the same. */
-static __u32 find_unlinked(struct slot_chain *chain)
-{
-	unsigned int numbers[SLOT_GENERATIONS_MAX];
-	size_t count = slot_generation_list(chain->dir, numbers, SLOT_GENERATIONS_MAX);
-
-	if (chain->link_fd >= 0)
-		return 0;
-	return slot_chain_unlinked_find(chain, numbers, count);
-}
-
 /* Programs that were adopted live in generations only: without one they are gone. */
 static void forget_adopted(struct slot_chain *chain)
 {
@@ -264,8 +253,9 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 				       strerror(-chain->totals_fd));
 	if (chain->totals_fd < 0)
 		chain->totals_fd = -1;
-	if (!prog_id)
-		prog_id = find_unlinked(chain);
+	/* Attached without a link: what runs is a root of this chain all the same. */
+	if (!prog_id && chain->link_fd < 0)
+		prog_id = slot_chain_unlinked_find(chain);
 	err = open_generations(chain, &record, prog_id, why);
 	if (err)
 		return err;

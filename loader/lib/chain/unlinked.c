@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include <bpf/bpf.h>
+
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/internal.h"
+#include "loader/lib/chain/leftover.h"
 #include "loader/lib/host/clsact.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
@@ -76,6 +79,15 @@ int slot_chain_unlinked_give_back(struct slot_chain *chain, int old_fd)
 	return err;
 }
 
+/* It is taken up again (clsact.c) by whichever chain comes to where it is. */
+static void leave_behind(const struct slot_chain *chain)
+{
+	__u32 prog_id;
+
+	if (slot_hook_is_tc(chain->hook) && !slot_xdp_prog_id(chain->unlinked_fd, &prog_id))
+		slot_leftover_add(chain->host, prog_id);
+}
+
 /*
  * Where something else runs by now, or the interface is gone, nothing is left to take off.
  * In a netns that cannot be entered any more it stays, and so does the mark of the qdisc.
@@ -85,7 +97,9 @@ static void take_off(struct slot_chain *chain)
 	_cleanup_(slot_netns_leave) int home = -1;
 	int err = slot_chain_enter(chain, &home, NULL);
 
-	if (!err)
+	if (err)
+		leave_behind(chain);
+	else
 		err = remove_program(chain);
 	/* Whoever took the filter may have made the qdisc anew. */
 	if (err == -EPERM && slot_hook_is_tc(chain->hook))
@@ -124,8 +138,8 @@ void slot_chain_unlinked_say_left(struct slot_chain *chain)
 	if (may_have_filter(chain))
 		slot_reason_set(&chain->left, 0,
 				"the filter of '%s' was left on its '%s', with the qdisc: the "
-				"network namespace could not be entered; if that still is there, "
-				"take it off in it (tc filter del dev %s %s pref %u)",
+				"network namespace could not be entered; slotd takes it off as "
+				"soon as it can, or do so in it (tc filter del dev %s %s pref %u)",
 				chain->interface, device, device,
 				chain->hook == SLOT_HOOK_TC_INGRESS ? "ingress" : "egress",
 				SLOT_CLSACT_PREF);
@@ -150,35 +164,21 @@ bool slot_chain_unlinked_is_attached(const struct slot_chain *chain)
 	return query_program(chain, &running) || running == id;
 }
 
-__u32 slot_chain_unlinked_find(struct slot_chain *chain, const unsigned int *numbers, size_t count)
+__u32 slot_chain_unlinked_find(struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 running = 0;
-	size_t i;
+	int fd;
 
 	if (!chain->ifindex || slot_chain_enter(chain, &home, NULL) ||
-	    query_program(chain, &running))
+	    query_program(chain, &running) || !running ||
+	    !slot_generation_has_root(chain->dir, running))
 		return 0;
-	for (i = 0; running && i < count; i++) {
-		_cleanup_close_ int fd = -1;
-		char dir[PATH_MAX];
-		__u32 id;
-
-		if (slot_generation_dir(chain->dir, numbers[i], dir))
-			continue;
-		fd = slot_pin_open(dir, SLOT_PIN_ROOT);
-		if (fd < 0 || slot_xdp_prog_id(fd, &id) || id != running)
-			continue;
-		chain->unlinked_fd = TAKE_FD(fd);
-		if (!slot_hook_is_tc(chain->hook))
-			chain->mode = slot_xdp_mode_get(chain->ifindex);
-		return running;
-	}
-	return 0;
-}
-
-bool slot_chain_unlinked_regain(struct slot_chain *chain)
-{
-	return slot_hook_is_tc(chain->hook) &&
-	       slot_chain_unlinked_find(chain, &chain->current->number, 1);
+	fd = bpf_prog_get_fd_by_id(running);
+	if (fd < 0)
+		return 0;
+	chain->unlinked_fd = fd;
+	if (!slot_hook_is_tc(chain->hook))
+		chain->mode = slot_xdp_mode_get(chain->ifindex);
+	return running;
 }
