@@ -88,19 +88,20 @@ read_packet(struct reader *from, struct __sk_buff *skb, struct judged *judged)
 
 	if (read_eth(from, skb, &proto))
 		return FW_EGRESS_UNREAD;
-	judged->is_ip6 = proto == bpf_htons(ETH_P_IPV6);
-	if (!judged->is_ip6 && proto != bpf_htons(ETH_P_IP))
+	judged->key.is_ip6 = proto == bpf_htons(ETH_P_IPV6);
+	if (!judged->key.is_ip6 && proto != bpf_htons(ETH_P_IP))
 		return FW_EGRESS_NOT_IP;
-	err = judged->is_ip6 ? read_ip6(from, key, &payload) : read_ip4(from, key, &payload);
+	err = judged->key.is_ip6 ? read_ip6(from, key, &payload) : read_ip4(from, key, &payload);
 	if (err || read_first_word(from, &payload, &key[0]))
 		return FW_EGRESS_UNREAD;
-	judged->is_neighbour = judged->is_ip6 && is_neighbour(&payload, key[0], from->hop_limit);
+	judged->is_neighbour = judged->key.is_ip6 &&
+			       is_neighbour(&payload, key[0], from->hop_limit);
 	return READ;
 }
 
 static __always_inline enum fw_egress_counter note_flow(const struct judged *judged)
 {
-	struct fw_flow flow = get_flow_back(judged->key.words, judged->is_ip6);
+	struct fw_flow flow = get_flow_back(judged->key.words, judged->key.is_ip6);
 	__u64 now = bpf_ktime_get_ns(), *seen;
 
 	if (!is_asking(judged->key.words))
@@ -120,7 +121,7 @@ static __always_inline enum fw_egress_counter judge_rules(const struct reader *f
 							  const struct ruleset *ruleset,
 							  struct judged *judged, __u32 ifindex)
 {
-	__u32 guard;
+	__u32 guards;
 
 	switch (ask_rules(from, ruleset, judged, ifindex)) {
 	case JUDGE_ACCEPT:
@@ -134,8 +135,8 @@ static __always_inline enum fw_egress_counter judge_rules(const struct reader *f
 			break;
 		return judged->is_neighbour ? FW_EGRESS_NEIGHBOUR : FW_EGRESS_DENY_DEFAULT;
 	}
-	guard = forget(find_guard(ruleset->head, judged, 0));
-	return guard && !pass_guards(ruleset, judged, guard) ? FW_EGRESS_DENY_LIMIT : READ;
+	guards = find_guards(ruleset->head, judged);
+	return guards && !pass_guards(ruleset, judged, guards) ? FW_EGRESS_DENY_LIMIT : READ;
 }
 
 static __always_inline enum fw_egress_counter judge(struct __sk_buff *skb)

@@ -93,17 +93,17 @@ static __always_inline enum firewall_counter judge_asked(struct xdp_md *ctx,
 							 const struct judged *judged,
 							 enum firewall_counter reason)
 {
-	__u32 guard = 0;
+	__u32 guards = 0;
 
 	if (reason < FIREWALL_FIRST_DROP)
-		guard = forget(find_guard(ruleset->head, judged, 0));
-	if (!guard && reason != FIREWALL_DENY_DEFAULT)
+		guards = find_guards(ruleset->head, judged);
+	if (!guards && reason != FIREWALL_DENY_DEFAULT)
 		return reason;
-	if (fw_is_reply(ctx, &judged->key, judged->quoted_at, judged->is_ip6))
+	if (fw_is_reply(ctx, &judged->key, judged->quoted_at))
 		return reason == FIREWALL_DENY_DEFAULT ? FIREWALL_ALLOW_REPLY : reason;
 	if (reason == FIREWALL_DENY_DEFAULT)
 		return judged->is_neighbour ? FIREWALL_NEIGHBOUR : reason;
-	return pass_guards(ruleset, judged, guard) ? reason : FIREWALL_DENY_LIMIT;
+	return pass_guards(ruleset, judged, guards) ? reason : FIREWALL_DENY_LIMIT;
 }
 
 static __always_inline enum firewall_counter
@@ -136,7 +136,7 @@ static __always_inline bool has_rules(void)
 }
 
 /*
- * What becomes of a packet that no list decides about; @place is in it. Global, as fw_find4():
+ * What becomes of a packet that no list decides about; @place is in it. Global, as fw_find():
  * however the packet was read, the verifier sees it the same from here on.
  */
 __noinline int fw_judge(struct xdp_md *ctx, const struct key_place *place)
@@ -151,7 +151,7 @@ __noinline int fw_judge(struct xdp_md *ctx, const struct key_place *place)
 		return FIREWALL_DENY_DEFAULT;
 	judged.len = place->len;
 	judged.quoted_at = place->at + sizeof(struct icmp6hdr);
-	judged.is_ip6 = place->is_ip6;
+	judged.key.is_ip6 = place->is_ip6;
 	judged.is_neighbour = place->is_ip6 &&
 			      is_neighbour(&place->payload, judged.key.words[0], place->hop_limit);
 	return judge_rules(ctx, &ruleset, &judged);

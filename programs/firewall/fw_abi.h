@@ -20,8 +20,7 @@
 #define FW_RULESETS_NAME "fw_rulesets"
 #define FW_NODES_NAME "fw_nodes"
 #define FW_ITEMS_NAME "fw_items"
-#define FW_MATCHES4_NAME "fw_matches4"
-#define FW_MATCHES6_NAME "fw_matches6"
+#define FW_MATCHES_NAME "fw_matches"
 #define FW_ACTIONS_NAME "fw_actions"
 #define FW_BUCKETS_NAME "fw_buckets"
 #define FW_HITS_NAME "fw_hits"
@@ -29,13 +28,14 @@
 #define FW_TEXT_NAME "fw_text"
 
 /*
- * Room for rules, by the setting rules_max. Of each family there may be as many matches
- * (a rule with lists in it is a match for each combination), and in the trees of both:
+ * Room for rules, by the setting rules_max; for each of them in the trees and the matches of
+ * both families together (a rule with lists in it is a match for each combination):
  */
 #define FW_RULES_DEFAULT 16384
 #define FW_RULES_MAX (1 << 20) /* that a ruleset may have at all */
 #define FW_NODES_PER_RULE 4
 #define FW_ITEMS_PER_RULE 2
+#define FW_MATCHES_PER_RULE 3 /* elements: one of IPv4, and one of IPv6, which takes two */
 /* Rooms are whole groups of rules, and so is what they are made of. */
 #define FW_RULES_GROUP 1024
 /* A bank is half of its map. No rule has this number. */
@@ -104,18 +104,17 @@ struct fw_port_ranges {
 	__u16 sport_lo, sport_span;
 };
 
-struct fw_match4 {
+/* Words 0 and 1 of the key: most matches of a leaf are about other sources. */
+struct fw_match {
 	struct fw_bits bits[FW_WORDS4];
 	struct fw_port_ranges ports;
 	__u32 rule;   /* its number: the lower comes first */
 	__u32 answer; /* FW_ANSWER */
 };
 
-struct fw_match6 {
-	struct fw_bits bits[FW_WORDS6];
-	struct fw_port_ranges ports;
-	__u32 rule;
-	__u32 answer;
+/* Of IPv6 the element behind a match: words 2 to 4. */
+struct fw_match_rest {
+	struct fw_bits bits[FW_WORDS6 - FW_WORDS4];
 };
 
 enum fw_verdict {
@@ -227,8 +226,8 @@ struct fw_text_chunk {
 };
 
 _Static_assert(sizeof(struct fw_node) == 8, "value of fw_nodes");
-_Static_assert(sizeof(struct fw_match4) == 48, "value of fw_matches4");
-_Static_assert(sizeof(struct fw_match6) == 96, "value of fw_matches6");
+_Static_assert(sizeof(struct fw_match) == 48, "value of fw_matches");
+_Static_assert(sizeof(struct fw_match_rest) == sizeof(struct fw_match), "value of fw_matches");
 _Static_assert(sizeof(struct fw_action) == 32, "value of fw_actions");
 _Static_assert(sizeof(struct fw_bucket_key) == 24, "key of fw_buckets");
 _Static_assert(sizeof(struct fw_sample) == 40 + FW_SAMPLE_BYTES, "value of fw_samples");

@@ -100,7 +100,7 @@ static void maps_have_the_size_that_a_setting_gives_them(void **state)
 
 	(void)state;
 	assert_int_equal(set_size("rules_max", "131072", "fw_nodes", &why), 131072 * 8);
-	assert_int_equal(set_size("rules_max", "131072", "fw_matches6", &why), 131072 * 2);
+	assert_int_equal(set_size("rules_max", "131072", "fw_matches", &why), 131072 * 6);
 	assert_int_equal(set_size("rules_max", "131072", "fw_buckets", &why), 16384);
 	assert_int_equal(set_size("limited_sources_max", "100", "fw_buckets", &why), 100);
 }

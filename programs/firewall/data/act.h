@@ -54,15 +54,15 @@ struct act_bucket {
 };
 
 static __always_inline bool take_from_source(struct fw_action *action, struct act_bucket at,
-					     const __u64 *packet, bool is_ip6)
+					     const struct fw_key *packet)
 {
-	__u32 len = is_ip6 ? action->source_len6 : action->source_len4;
+	__u32 len = packet->is_ip6 ? action->source_len6 : action->source_len4;
 	struct fw_bucket_key key = { .bucket = at.index, .load = at.load };
 	__u64 start = 0, *bucket;
 
 	/* The source comes first, of IPv4 in the upper half. */
-	key.addr[0] = cut_prefix(packet[1], len);
-	key.addr[1] = len > 64 ? cut_prefix(packet[2], len - 64) : 0;
+	key.addr[0] = cut_prefix(packet->words[1], len);
+	key.addr[1] = len > 64 ? cut_prefix(packet->words[2], len - 64) : 0;
 	bucket = bpf_map_lookup_elem(&fw_buckets, &key);
 	if (!bucket) {
 		bpf_map_update_elem(&fw_buckets, &key, &start, BPF_NOEXIST);
@@ -72,15 +72,15 @@ static __always_inline bool take_from_source(struct fw_action *action, struct ac
 	return !bucket || take_packet(bucket, action);
 }
 
-/* Whether @action lets one more packet of @key pass. Global, as fw_find4(). */
-__noinline int fw_is_within_limit(struct fw_action *action, const struct fw_key *key, bool is_ip6,
-				  __u32 index, __u32 load)
+/* Whether @action lets one more packet of @key pass. Global, as fw_find(). */
+__noinline int fw_is_within_limit(struct fw_action *action, const struct fw_key *key, __u32 index,
+				  __u32 load)
 {
 	if (!action || !key)
 		return 1;
 	if (action->limit != FW_LIMIT_SOURCE)
 		return take_packet(&action->bucket, action);
-	return take_from_source(action, (struct act_bucket){ index, load }, key->words, is_ip6);
+	return take_from_source(action, (struct act_bucket){ index, load }, key);
 }
 
 /* The place of the next sample, and its number. */

@@ -69,18 +69,6 @@ static __always_inline __u64 differ_in_word(const struct fw_bits *bits, const __
 	return (key[word] ^ bits[word].value) & bits[word].mask;
 }
 
-/* Most matches of a leaf are about other addresses, which is all that is looked at then. */
-static __always_inline __u64 differ_in_addresses4(const struct fw_match4 *match, const __u64 *key)
-{
-	return differ_in_word(match->bits, key, 1);
-}
-
-static __always_inline __u64 differ_in_addresses6(const struct fw_match6 *match, const __u64 *key)
-{
-	return differ_in_word(match->bits, key, 1) | differ_in_word(match->bits, key, 2) |
-	       differ_in_word(match->bits, key, 3) | differ_in_word(match->bits, key, 4);
-}
-
 /* A rule and its answer in one number, of which the lesser comes first. */
 #define FOUND(rule, answer) ((__u64)(rule) << 32 | (answer))
 #define FOUND_NONE FOUND(FW_NO_RULE, FW_ACCEPT)
@@ -98,68 +86,108 @@ static __always_inline __u64 get_first(__u64 found, __u64 next)
 #define TREES_AT_ONCE 4
 _Static_assert(FW_TREES_MAX == 2 * TREES_AT_ONCE, "two calls ask all trees");
 
-/*
- * FW_FIND - ask_NAME: the first match of the leaf that @root leads to, in the order of their
- * rules; and fw_NAME: the first that trees @from on find. A global function: the verifier walks
- * it once, whoever calls it, and not again for each way by which a packet comes to it. Of
- * several trees, as a call takes 5 ns; of some, as the verifier walks each.
- */
-#define FW_FIND(name, matches, differ_in_addresses)                                                \
-	static __always_inline __u64 ask_##name(const __u64 *key, __u32 root)                      \
-	{                                                                                          \
-		struct fw_node *leaf = walk_tree(key, root);                                       \
-                                                                                                   \
-		if (!leaf)                                                                         \
-			return FOUND_NONE;                                                         \
-		for (__u32 at = 0; at < FW_LEAF_MAX && at < leaf->mask; at++) {                    \
-			__u32 index = leaf->base + at;                                             \
-			__u32 *item = bpf_map_lookup_elem(&fw_items, &index);                      \
-			typeof(*(matches).value) *match;                                           \
-                                                                                                   \
-			if (!item)                                                                 \
-				break;                                                             \
-			match = bpf_map_lookup_elem(&(matches), item);                             \
-			if (!match)                                                                \
-				break;                                                             \
-			if (!differ_in_addresses(match, key) &&                                    \
-			    !differ_in_word(match->bits, key, 0) &&                                \
-			    !differ_in_ports(&match->ports, key[0]))                               \
-				return FOUND(match->rule, match->answer);                          \
-		}                                                                                  \
-		return FOUND_NONE;                                                                 \
-	}                                                                                          \
-                                                                                                   \
-	__noinline __u64 fw_##name(const struct fw_key *key, const struct fw_forest_head *forest,  \
-				   __u32 from)                                                     \
-	{                                                                                          \
-		__u64 found = forget_word(FOUND_NONE);                                             \
-                                                                                                   \
-		if (!key || !forest)                                                               \
-			return found;                                                              \
-		for (__u32 i = 0; i < TREES_AT_ONCE; i++) {                                        \
-			const struct fw_tree *tree = &forest->trees[(from & TREES_AT_ONCE) + i];   \
-                                                                                                   \
-			if (from + i >= forest->count || tree->first_rule >= found >> 32)          \
-				break;                                                             \
-			found = get_first(found, forget_word(ask_##name(key->words, tree->root))); \
-		}                                                                                  \
-		return found;                                                                      \
-	}
+/* Of a leaf without a call: most have no more. */
+#define LEAF_AT_ONCE 4
+_Static_assert(FW_LEAF_MAX > LEAF_AT_ONCE, "a call asks the rest");
 
-FW_FIND(find4, fw_matches4, differ_in_addresses4)
-FW_FIND(find6, fw_matches6, differ_in_addresses6)
+/* Whether the words differ that IPv6 alone has; @match is the match's element. */
+static __always_inline bool differ_in_rest(__u32 match, const __u64 *key)
+{
+	__u32 index = match + 1;
+	struct fw_match_rest *rest = bpf_map_lookup_elem(&fw_matches, &index);
+
+	return !rest || differ_in_word(rest->bits, key, 0) || differ_in_word(rest->bits, key, 1) ||
+	       differ_in_word(rest->bits, key, 2);
+}
+
+/* The @at-th match of a leaf: 0 where it does not match, FOUND_NONE where there is none. */
+static __always_inline __u64 ask_match(const struct fw_key *key, __u32 base, __u32 count, __u32 at)
+{
+	__u32 index = base + at, *item;
+	struct fw_match *match;
+
+	item = at < count ? bpf_map_lookup_elem(&fw_items, &index) : NULL;
+	match = item ? bpf_map_lookup_elem(&fw_matches, item) : NULL;
+	if (!match)
+		return FOUND_NONE;
+	if (differ_in_word(match->bits, key->words, 1) ||
+	    differ_in_word(match->bits, key->words, 0) ||
+	    differ_in_ports(&match->ports, key->words[0]))
+		return 0;
+	if (key->is_ip6 && differ_in_rest(*item, key->words + FW_WORDS4))
+		return 0;
+	return FOUND(match->rule, match->answer);
+}
+
+/*
+ * fw_find_rest - of a leaf's matches the first from LEAF_AT_ONCE on. Global, as fw_find(). A
+ * leaf's loops are unrolled: of a loop's states the verifier drops those that other turns did
+ * not meet (Linux 5.1 and newer), and would walk the same again and again.
+ */
+__noinline __u64 fw_find_rest(const struct fw_key *key, __u32 base, __u32 count)
+{
+	if (!key)
+		return FOUND_NONE;
+	_Pragma("unroll") for (__u32 at = LEAF_AT_ONCE; at < FW_LEAF_MAX; at++)
+	{
+		__u64 found = ask_match(key, base, count, at);
+
+		if (found)
+			return found;
+	}
+	return FOUND_NONE;
+}
+
+/* The first match of the leaf that @root leads to. */
+static __always_inline __u64 ask_tree(const struct fw_key *key, __u32 root)
+{
+	struct fw_node *leaf = walk_tree(key->words, root);
+
+	if (!leaf)
+		return FOUND_NONE;
+	_Pragma("unroll") for (__u32 at = 0; at < LEAF_AT_ONCE; at++)
+	{
+		__u64 found = ask_match(key, leaf->base, leaf->mask, at);
+
+		if (found)
+			return found;
+	}
+	if (leaf->mask <= LEAF_AT_ONCE)
+		return FOUND_NONE;
+	return fw_find_rest(key, leaf->base, leaf->mask);
+}
+
+/*
+ * fw_find - the first match of the trees from @from on. A global function: the verifier walks it
+ * once, whoever calls it, and not again for each way by which a packet comes to it. Of several
+ * trees, as a call takes 5 ns; of some, as the verifier walks each.
+ */
+__noinline __u64 fw_find(const struct fw_key *key, const struct fw_forest_head *forest, __u32 from)
+{
+	__u64 found = forget_word(FOUND_NONE);
+
+	if (!key || !forest)
+		return found;
+	for (__u32 i = 0; i < TREES_AT_ONCE; i++) {
+		const struct fw_tree *tree = &forest->trees[(from & TREES_AT_ONCE) + i];
+
+		if (from + i >= forest->count || tree->first_rule >= found >> 32)
+			break;
+		found = get_first(found, forget_word(ask_tree(key, tree->root)));
+	}
+	return found;
+}
 
 static __always_inline struct fw_found find_rule(const struct fw_head *head,
-						 const struct fw_key *key, bool is_ip6)
+						 const struct fw_key *key)
 {
-	const struct fw_forest_head *forest = is_ip6 ? &head->forest6 : &head->forest4;
+	const struct fw_forest_head *forest = key->is_ip6 ? &head->forest6 : &head->forest4;
 	__u64 found = FOUND_NONE;
 
 	for (__u32 from = 0; from < FW_TREES_MAX; from += TREES_AT_ONCE) {
 		if (from >= forest->count || forest->trees[from].first_rule >= found >> 32)
 			break;
-		found = get_first(found, is_ip6 ? fw_find6(key, forest, from) :
-						  fw_find4(key, forest, from));
+		found = get_first(found, fw_find(key, forest, from));
 	}
 	return (struct fw_found){ .rule = found >> 32, .answer = found };
 }

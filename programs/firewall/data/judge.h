@@ -15,7 +15,6 @@ struct judged {
 	__u32 len;	 /* of the packet, in bytes */
 	__u32 quoted_at; /* of an ICMP error: what it quotes */
 	__u32 is_neighbour;
-	bool is_ip6;
 };
 
 struct ruleset {
@@ -68,8 +67,7 @@ static __always_inline enum judge_answer refine(const struct reader *from,
 		action = bpf_map_lookup_elem(&fw_actions, &index);
 	if (action && action->sample_every && !(bpf_get_prandom_u32() % action->sample_every))
 		keep_sample(from, judged->len, load, found->rule);
-	if (action && action->limit &&
-	    !fw_is_within_limit(action, &judged->key, judged->is_ip6, index, load))
+	if (action && action->limit && !fw_is_within_limit(action, &judged->key, index, load))
 		return JUDGE_LIMIT;
 	return is_accepted ? JUDGE_ACCEPT : JUDGE_DROP;
 }
@@ -95,29 +93,42 @@ static __always_inline enum judge_answer ask_rules(const struct reader *from,
 	forget_ways(judged);
 	judged->key.words[0] |= get_interface(ruleset->head, ifindex);
 	judged->key.words[0] = forget_word(judged->key.words[0]);
-	found = find_rule(ruleset->head, &judged->key, judged->is_ip6);
+	found = find_rule(ruleset->head, &judged->key);
 	if (found.rule == FW_NO_RULE)
 		return JUDGE_NO_RULE;
 	count_hit(ruleset->head, found.rule, judged->len);
 	return refine(from, judged, ruleset->load, &found);
 }
 
-/* The first guard behind the @last that the packet has to pass, from 1 on; 0: none. */
-static __always_inline __u32 find_guard(const struct fw_head *head, const struct judged *judged,
-					__u32 last)
+/*
+ * The guards that a packet with this first word of its key has to pass, FW_GUARDS_OF_PACKET at
+ * most: their numbers from 1 on, a byte each, the last in the lowest. Global and unrolled, as
+ * fw_find(), and without a branch that the verifier would learn from.
+ */
+__noinline __u32 fw_find_guards(const struct fw_head *head, __u64 word)
 {
-	__u64 word = judged->key.words[0];
+	__u64 guards = 0;
 
-	for (__u32 i = 0; i < FW_GUARDS_MAX && i < head->guard_count; i++) {
-		__s64 ahead = (__s64)i - last;
+	if (!head)
+		return 0;
+	_Pragma("unroll") for (__u32 i = 0; i < FW_GUARDS_MAX; i++)
+	{
+		const struct fw_bits *bits = &head->guards[i].bits;
+		__u64 miss = ((word ^ bits->value) & bits->mask) |
+			     guards >> 8 * (FW_GUARDS_OF_PACKET - 1);
+		__s64 is_miss = miss | -miss;
 
-		/* Without a branch, from which the verifier would learn about @last. */
-		barrier_var(ahead);
-		if (!(((word ^ head->guards[i].bits.value) & head->guards[i].bits.mask) |
-		      (__u64)(ahead >> 63)))
-			return i + 1;
+		if (i >= head->guard_count)
+			break;
+		barrier_var(is_miss);
+		guards ^= (guards ^ (guards << 8 | (i + 1))) & ~(is_miss >> 63);
 	}
-	return 0;
+	return guards;
+}
+
+static __always_inline __u32 find_guards(const struct fw_head *head, const struct judged *judged)
+{
+	return head->guard_count ? fw_find_guards(head, judged->key.words[0]) : 0;
 }
 
 /* Whether the @guard'th guard lets the packet through. */
@@ -128,21 +139,21 @@ static __always_inline bool pass_guard(const struct ruleset *ruleset, const stru
 	__u32 index = (ruleset->load & (FW_BANKS - 1)) * FW_ACTIONS_MAX + it->action;
 	struct fw_action *action = bpf_map_lookup_elem(&fw_actions, &index);
 
-	if (!action ||
-	    fw_is_within_limit(action, &judged->key, judged->is_ip6, index, ruleset->load))
+	if (!action || fw_is_within_limit(action, &judged->key, index, ruleset->load))
 		return true;
 	count_hit(ruleset->head, it->rule, judged->len);
 	return false;
 }
 
-/* Whether the @guard'th does, and those behind it that the packet has to pass. */
+/* Whether all of @guards do. */
 static __always_inline bool pass_guards(const struct ruleset *ruleset, const struct judged *judged,
-					__u32 guard)
+					__u32 guards)
 {
-	for (int i = 0; i < FW_GUARDS_OF_PACKET && guard; i++) {
-		if (!pass_guard(ruleset, judged, guard))
+	for (int i = FW_GUARDS_OF_PACKET - 1; i >= 0; i--) {
+		__u8 guard = guards >> 8 * i;
+
+		if (guard && !pass_guard(ruleset, judged, guard))
 			return false;
-		guard = forget(find_guard(ruleset->head, judged, guard));
 	}
 	return true;
 }

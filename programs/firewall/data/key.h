@@ -13,6 +13,8 @@
 
 struct fw_key {
 	__u64 words[KEY_ROOM];
+	__u32 is_ip6;
+	__u32 pad;
 };
 
 struct key_icmp {

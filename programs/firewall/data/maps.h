@@ -18,7 +18,7 @@
 #define MAPS_SOURCES FW_SOURCES_DEFAULT
 #endif
 
-/* Written by the control plane, read here, as are the next five. */
+/* Written by the control plane, read here, as are the next four. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -26,7 +26,7 @@ struct {
 	__type(value, struct fw_rulesets);
 } fw_rulesets SEC(".maps");
 
-/* A bank behind the other, as the next four. */
+/* A bank behind the other, as the next three. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *MAPS_RULES);
@@ -43,18 +43,12 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *MAPS_RULES);
+	__uint(max_entries, FW_BANKS *FW_MATCHES_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
-	__type(value, struct fw_match4);
-} fw_matches4 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
+	__type(value, struct fw_match);
+} fw_matches SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*6");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FW_BANKS *MAPS_RULES);
-	__type(key, __u32);
-	__type(value, struct fw_match6);
-} fw_matches6 SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*2");
-
+/* Its buckets are written here, too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FW_BANKS *FW_ACTIONS_MAX);

@@ -62,17 +62,20 @@ static __always_inline bool is_icmp_error(const __u64 *key)
 		type == ICMP_PARAMETERPROB);
 }
 
-/* The flow of the packet that the error behind @key quotes, which is at @at. */
-static __always_inline int get_quoted(struct xdp_md *ctx, __u32 at, const __u64 *key, bool is_ip6,
+/* The flow of the packet that the error behind @of quotes, which is at @at. */
+static __always_inline int get_quoted(struct xdp_md *ctx, __u32 at, const struct fw_key *of,
 				      struct fw_flow *ret_flow)
 {
 	struct reader from = { .ctx = ctx, .is_quoted = true, .at = at };
 	struct parse_payload payload = {};
 	__u64 quoted[KEY_ROOM] = {};
+	const __u64 *key = of->words;
+	bool is_ip6 = of->is_ip6;
 	int err = is_ip6 ? read_ip6(&from, quoted, &payload) : read_ip4(&from, quoted, &payload);
 
 	if (!err)
 		err = read_first_word(&from, &payload, &quoted[0]);
+	quoted[0] = forget_word(quoted[0]);
 	if (err || !has_flow(quoted))
 		return PARSE_MALFORMED;
 	/* Whoever is told of it has to be its sender. */
@@ -86,17 +89,17 @@ static __always_inline int get_quoted(struct xdp_md *ctx, __u32 at, const __u64 
 
 /*
  * Whether the host has asked for the packet; @at is where an ICMP error quotes. Global, as
- * fw_find4().
+ * fw_find().
  */
-__noinline int fw_is_reply(struct xdp_md *ctx, const struct fw_key *key, __u32 at, bool is_ip6)
+__noinline int fw_is_reply(struct xdp_md *ctx, const struct fw_key *key, __u32 at)
 {
 	struct fw_flow flow;
 
 	if (!key || !has_flow(key->words))
 		return 0;
 	if (!is_icmp_error(key->words))
-		flow = get_flow(key->words, is_ip6);
-	else if (get_quoted(ctx, at, key->words, is_ip6, &flow))
+		flow = get_flow(key->words, key->is_ip6);
+	else if (get_quoted(ctx, at, key, &flow))
 		return 0;
 	return is_flow_known(&flow);
 }

@@ -14,6 +14,10 @@
 /* Elements that one system call writes. */
 #define BATCH 16384
 
+/* Elements that a match takes. */
+#define MATCH_SIZE4 1
+#define MATCH_SIZE6 2
+
 struct writer {
 	const int *fds;
 	__u32 bank;
@@ -69,9 +73,9 @@ static int write_nodes(const struct writer *w, const struct fw_forest *forest, _
 	return write_elements(w, FW_MAP_NODES, node, nodes, forest->node_count, sizeof(*nodes));
 }
 
-/* Items name matches from element @match on. */
+/* Items name matches of @size elements, from element @match on. */
 static int write_items(const struct writer *w, const struct fw_forest *forest, __u32 item,
-		       __u32 match)
+		       __u32 match, __u32 size)
 {
 	_cleanup_free_ __u32 *items = calloc(forest->item_count + 1, sizeof(*items));
 	size_t i;
@@ -79,33 +83,33 @@ static int write_items(const struct writer *w, const struct fw_forest *forest, _
 	if (!items)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
 	for (i = 0; i < forest->item_count; i++)
-		items[i] = forest->items[i] + match;
+		items[i] = match + forest->items[i] * size;
 	return write_elements(w, FW_MAP_ITEMS, item, items, forest->item_count, sizeof(*items));
 }
 
-static int write_matches4(const struct writer *w, const struct fw_entry_list *entries)
+/* From element @first on, each in @size elements. */
+static int write_matches(const struct writer *w, const struct fw_entry_list *entries, __u32 first,
+			 size_t size)
 {
-	_cleanup_free_ struct fw_match4 *matches = calloc(entries->count + 1, sizeof(*matches));
+	_cleanup_free_ struct fw_match *matches =
+		calloc(entries->count * size + 1, sizeof(*matches));
 	size_t i;
 
 	if (!matches)
 		return slot_reason_set(w->why, -ENOMEM, "out of memory");
 	for (i = 0; i < entries->count; i++) {
-		memcpy(matches[i].bits, entries->items[i].bits, sizeof(matches[i].bits));
-		matches[i].ports = entries->items[i].ports;
-		matches[i].rule = entries->items[i].rule;
-		matches[i].answer = entries->items[i].answer;
+		const struct fw_entry *entry = &entries->items[i];
+		struct fw_match *match = &matches[i * size];
+
+		memcpy(match->bits, entry->bits, sizeof(match->bits));
+		match->ports = entry->ports;
+		match->rule = entry->rule;
+		match->answer = entry->answer;
+		if (size == MATCH_SIZE6)
+			memcpy(match + 1, &entry->bits[FW_WORDS4], sizeof(struct fw_match_rest));
 	}
-	return write_elements(w, FW_MAP_MATCHES4, get_first(w, FW_MAP_MATCHES4), matches,
-			      entries->count, sizeof(*matches));
-}
-
-static int write_matches6(const struct writer *w, const struct fw_entry_list *entries)
-{
-	_Static_assert(sizeof(struct fw_entry) == sizeof(struct fw_match6), "the same fields");
-
-	return write_elements(w, FW_MAP_MATCHES6, get_first(w, FW_MAP_MATCHES6), entries->items,
-			      entries->count, sizeof(struct fw_match6));
+	return write_elements(w, FW_MAP_MATCHES, first, matches, entries->count * size,
+			      sizeof(*matches));
 }
 
 /* In whole chunks, the last filled up with 0. */
@@ -158,6 +162,8 @@ static int write_bank(const struct writer *w, const struct fw_build *build,
 	__u32 node4 = get_first(w, FW_MAP_NODES), item4 = get_first(w, FW_MAP_ITEMS);
 	__u32 node6 = node4 + (__u32)forest4->node_count;
 	__u32 item6 = item4 + (__u32)forest4->item_count;
+	__u32 match4 = get_first(w, FW_MAP_MATCHES);
+	__u32 match6 = match4 + (__u32)build->entries4.count * MATCH_SIZE4;
 	struct fw_head head = build->head;
 	int err;
 
@@ -170,13 +176,13 @@ static int write_bank(const struct writer *w, const struct fw_build *build,
 	if (!err)
 		err = write_nodes(w, forest6, node6, item6);
 	if (!err)
-		err = write_items(w, forest4, item4, get_first(w, FW_MAP_MATCHES4));
+		err = write_items(w, forest4, item4, match4, MATCH_SIZE4);
 	if (!err)
-		err = write_items(w, forest6, item6, get_first(w, FW_MAP_MATCHES6));
+		err = write_items(w, forest6, item6, match6, MATCH_SIZE6);
 	if (!err)
-		err = write_matches4(w, &build->entries4);
+		err = write_matches(w, &build->entries4, match4, MATCH_SIZE4);
 	if (!err)
-		err = write_matches6(w, &build->entries6);
+		err = write_matches(w, &build->entries6, match6, MATCH_SIZE6);
 	if (!err)
 		err = write_elements(w, FW_MAP_ACTIONS, w->bank * FW_ACTIONS_MAX, build->actions,
 				     build->action_count, sizeof(*build->actions));
@@ -222,10 +228,10 @@ static int check_rooms(const struct writer *w, const struct fw_build *build)
 {
 	const struct fw_forest *forest4 = &build->forest4, *forest6 = &build->forest6;
 	size_t groups = (build->head.rules + FW_RULES_GROUP - 1) / FW_RULES_GROUP;
-	int err = check_room(w, FW_MAP_MATCHES4, "matches of IPv4", build->entries4.count);
+	int err = check_room(w, FW_MAP_MATCHES, "matches, those of IPv6 counted twice",
+			     build->entries4.count * MATCH_SIZE4 +
+				     build->entries6.count * MATCH_SIZE6);
 
-	if (!err)
-		err = check_room(w, FW_MAP_MATCHES6, "matches of IPv6", build->entries6.count);
 	if (!err)
 		err = check_room(w, FW_MAP_HITS, "thousands of rules", groups);
 	if (!err)
