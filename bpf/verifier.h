@@ -24,4 +24,9 @@ static __always_inline __u32 verifier_forget(__u32 number)
 	return ((volatile __u32 *)&room)[1];
 }
 
+static __always_inline __u64 verifier_forget_word(__u64 word)
+{
+	return (__u64)verifier_forget(word >> 32) << 32 | verifier_forget(word);
+}
+
 #endif

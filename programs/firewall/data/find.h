@@ -8,23 +8,6 @@
 #include "programs/firewall/data/key.h"
 #include "programs/firewall/data/maps.h"
 
-/*
- * forget - to the verifier @number may be any from here on: it does not follow
- * the upper half of what is written to the stack as a whole. The other way round,
- * halves read as a whole, the CPU would wait for both to be written.
- */
-static __always_inline __u32 forget(__u32 number)
-{
-	volatile __u64 room = (__u64)number << 32;
-
-	return ((volatile __u32 *)&room)[1];
-}
-
-static __always_inline __u64 forget_word(__u64 word)
-{
-	return (__u64)forget(word >> 32) << 32 | forget(word);
-}
-
 struct fw_found {
 	__u32 rule; /* FW_NO_RULE: none */
 	__u32 answer;
@@ -138,23 +121,25 @@ __noinline __u64 fw_find_rest(const struct fw_key *key, __u32 base, __u32 count)
 	return FOUND_NONE;
 }
 
-/* The first match of the leaf that @root leads to. */
-static __always_inline __u64 ask_tree(const struct fw_key *key, __u32 root)
+/* @found, or the first match of the leaf that @root leads to, where that comes first. */
+static __always_inline __u64 ask_tree(const struct fw_key *key, __u32 root, __u64 found)
 {
 	struct fw_node *leaf = walk_tree(key->words, root);
 
 	if (!leaf)
-		return FOUND_NONE;
+		return found;
 	_Pragma("unroll") for (__u32 at = 0; at < LEAF_AT_ONCE; at++)
 	{
-		__u64 found = ask_match(key, leaf->base, leaf->mask, at);
+		__u64 next = ask_match(key, leaf->base, leaf->mask, at);
 
-		if (found)
+		if (next == FOUND_NONE)
 			return found;
+		if (next)
+			return get_first(found, next);
 	}
 	if (leaf->mask <= LEAF_AT_ONCE)
-		return FOUND_NONE;
-	return fw_find_rest(key, leaf->base, leaf->mask);
+		return found;
+	return get_first(found, fw_find_rest(key, leaf->base, leaf->mask));
 }
 
 /*
@@ -164,7 +149,7 @@ static __always_inline __u64 ask_tree(const struct fw_key *key, __u32 root)
  */
 __noinline __u64 fw_find(const struct fw_key *key, const struct fw_forest_head *forest, __u32 from)
 {
-	__u64 found = forget_word(FOUND_NONE);
+	__u64 found = verifier_forget_word(FOUND_NONE);
 
 	if (!key || !forest)
 		return found;
@@ -173,7 +158,7 @@ __noinline __u64 fw_find(const struct fw_key *key, const struct fw_forest_head *
 
 		if (from + i >= forest->count || tree->first_rule >= found >> 32)
 			break;
-		found = get_first(found, forget_word(ask_tree(key, tree->root)));
+		found = ask_tree(key, tree->root, found);
 	}
 	return found;
 }

@@ -78,10 +78,9 @@ static __always_inline enum judge_answer refine(const struct reader *from,
  */
 static __always_inline void forget_ways(struct judged *judged)
 {
-	judged->key.words[0] = forget_word(judged->key.words[0]);
-	judged->len = forget(judged->len);
-	judged->quoted_at = forget(judged->quoted_at);
-	judged->is_neighbour = forget(judged->is_neighbour);
+	judged->len = verifier_forget(judged->len);
+	judged->quoted_at = verifier_forget(judged->quoted_at);
+	judged->is_neighbour = verifier_forget(judged->is_neighbour);
 }
 
 static __always_inline enum judge_answer ask_rules(const struct reader *from,
@@ -92,7 +91,7 @@ static __always_inline enum judge_answer ask_rules(const struct reader *from,
 
 	forget_ways(judged);
 	judged->key.words[0] |= get_interface(ruleset->head, ifindex);
-	judged->key.words[0] = forget_word(judged->key.words[0]);
+	judged->key.words[0] = verifier_forget_word(judged->key.words[0]);
 	found = find_rule(ruleset->head, &judged->key);
 	if (found.rule == FW_NO_RULE)
 		return JUDGE_NO_RULE;

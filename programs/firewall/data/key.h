@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "bpf/parse.h"
+#include "bpf/verifier.h"
 #include "programs/firewall/fw_abi.h"
 
 /* Words of a key, which are found by a number that the verifier does not know. */
@@ -144,7 +145,7 @@ static __always_inline int read_key(struct parse_cursor *cursor, const struct ke
 	if ((const void *)(ip + 1) > cursor->end)
 		return PARSE_MALFORMED;
 	cursor->pos = cursor->start + (place->at & PARSE_OFFSET_MASK);
-	ret_words[0] = get_first_word(cursor, &place->payload);
+	ret_words[0] = verifier_forget_word(get_first_word(cursor, &place->payload));
 	if (!place->is_ip6) {
 		ret_words[1] = get_address(&ip->saddr);
 		return 0;

@@ -102,9 +102,8 @@ static __always_inline int read_ip6(struct reader *from, __u64 *key,
 	return is_ip6_ext(payload.proto) && !is_later_part(&payload) ? PARSE_TOO_DEEP : 0;
 }
 
-/* The first word of the key but for the interface. */
-static __always_inline int read_first_word(const struct reader *from,
-					   const struct parse_payload *payload, __u64 *ret_word)
+static __always_inline int read_word(const struct reader *from, const struct parse_payload *payload,
+				     __u64 *ret_word)
 {
 	bool is_tcp = payload->proto == IPPROTO_TCP;
 	struct read_transport head = {};
@@ -133,6 +132,16 @@ static __always_inline int read_first_word(const struct reader *from,
 	*ret_word |= get_ports(bpf_ntohs(head.sport), bpf_ntohs(head.dport)) |
 		     (__u64)head.flags << FW_FLAGS_SHIFT;
 	return 0;
+}
+
+/* As get_first_word(). */
+static __always_inline int read_first_word(const struct reader *from,
+					   const struct parse_payload *payload, __u64 *ret_word)
+{
+	int err = read_word(from, payload, ret_word);
+
+	*ret_word = verifier_forget_word(*ret_word);
+	return err;
 }
 
 #endif

@@ -75,7 +75,6 @@ static __always_inline int get_quoted(struct xdp_md *ctx, __u32 at, const struct
 
 	if (!err)
 		err = read_first_word(&from, &payload, &quoted[0]);
-	quoted[0] = forget_word(quoted[0]);
 	if (err || !has_flow(quoted))
 		return PARSE_MALFORMED;
 	/* Whoever is told of it has to be its sender. */
