@@ -99,7 +99,8 @@ _slotctl() {
 		words+=' --canary --watch --max-drop-ratio --max-abort --reset-map --migrate'
 		words+=' --signature --generation'
 		;;
-	apply:-* | rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
+	apply:-*) words+=' --generation --reset-map' ;;
+	rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
 	firewall:-* | fw_egress:-*) words+=' --map-dir --counters' ;;

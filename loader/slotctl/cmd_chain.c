@@ -1,24 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is done to a chain as a whole. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "loader/lib/base/cleanup.h"
 #include "loader/slotctl/slotctl.h"
 
-static int change_chain(struct slot_ctl *ctl, const char *verb, const char *doing)
+#define MAP_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
+static int call_chain(struct slot_ctl *ctl, const char *noun, const char *doing)
 {
 	struct slot_request request = { .method = "POST", .doing = doing };
-	_cleanup_free_ char *noun = NULL;
 	json_auto_t *result = NULL;
+	int err = slot_ctl_call(ctl, &request, noun, &result);
+
+	return err ? err : slot_ctl_print_result(ctl, result);
+}
+
+static int change_chain(struct slot_ctl *ctl, const char *verb, const char *doing)
+{
+	_cleanup_free_ char *noun = NULL;
 	int err = slot_ctl_add_generation(ctl, verb, &noun);
 
-	if (!err)
-		err = slot_ctl_call(ctl, &request, noun, &result);
-	return err ? err : slot_ctl_print_result(ctl, result);
+	return err ? err : call_chain(ctl, noun, doing);
+}
+
+/* SLOT:MAP of --reset-map behind *@noun, which becomes another string. */
+static int add_reset(struct slot_ctl *ctl, const char *text, bool is_first, char **noun)
+{
+	const char *map = strchr(text, ':');
+	_cleanup_free_ char *name = map ? strndup(text, (size_t)(map - text)) : NULL;
+	const char *mark = strchr(*noun, '?') ? "&" : "?";
+	unsigned int slot = 0;
+	char *longer;
+	int err;
+
+	if (!map || !map[1] || map[1 + strspn(map + 1, MAP_NAME_CHARS)])
+		return slot_ctl_refuse(ctl, "--reset-map '%s': SLOT:MAP expected", text);
+	if (!name)
+		return slot_reason_set(&ctl->failure.why, -ENOMEM, "out of memory");
+	err = slot_ctl_find_slot(ctl, name, &slot);
+	if (err)
+		return err;
+	if (asprintf(&longer, "%s%s%s%u%s", *noun, is_first ? mark : ",",
+		     is_first ? "reset_maps=" : "", slot, map) < 0)
+		return slot_reason_set(&ctl->failure.why, -ENOMEM, "out of memory");
+	free(*noun);
+	*noun = longer;
+	return 0;
 }
 
 int cmd_apply(struct slot_ctl *ctl, int argc, char **argv)
 {
+	const struct slot_ctl_change *change = &ctl->change;
+	_cleanup_free_ char *noun = NULL;
+	int err = slot_ctl_add_generation(ctl, "apply", &noun);
+
 	(void)argc, (void)argv;
-	return change_chain(ctl, "apply", "applying slots.conf");
+	for (size_t i = 0; i < change->reset_count && !err; i++)
+		err = add_reset(ctl, change->reset_maps[i], !i, &noun);
+	return err ? err : call_chain(ctl, noun, "applying slots.conf");
 }
 
 int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv)

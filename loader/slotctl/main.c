@@ -26,6 +26,7 @@ enum option_bit {
 	OPTION_DIFF = 1 << 6,
 	OPTION_ONCE = 1 << 7,
 	OPTION_COUNTERS = 1 << 8,
+	OPTION_RESET_MAP = 1 << 9,
 };
 
 struct command {
@@ -48,12 +49,12 @@ static const struct command commands[] = {
 	{ "generations", cmd_generations, "", "the chains that are built, newest first", 0, 0, 0 },
 	{ "plan", cmd_plan, "", "what apply would do", 0, 0, 0 },
 	{ "apply", cmd_apply, "", "read slots.conf again and make this chain like it", 0, 0,
-	  OPTION_GENERATION },
+	  OPTION_GENERATION | OPTION_RESET_MAP },
 	{ "reload", cmd_reload, "", "the same for all chains, or for none if one is refused", 0, 0,
 	  0 },
 	{ "deploy", cmd_deploy, "SLOT OBJECT [SLOT OBJECT]...",
 	  "run these object files in the slots: all of them or none", 2, 2 * ROOT_SLOTS,
-	  OPTION_GENERATION | OPTION_WATCH | OPTION_DEPLOY },
+	  OPTION_GENERATION | OPTION_WATCH | OPTION_DEPLOY | OPTION_RESET_MAP },
 	{ "promote", cmd_promote, "SLOT", "make the slot's canary its version", 1, 1,
 	  OPTION_GENERATION },
 	{ "abort", cmd_abort, "SLOT", "end the slot's canary", 1, 1, OPTION_GENERATION },
@@ -135,6 +136,10 @@ static const char change_options[] =
 	"\noptions of changes:\n"
 	"      --generation N             only if generation N runs, as you saw it\n";
 
+static const char apply_options[] =
+	"\noptions of apply:\n"
+	"      --reset-map SLOT:MAP       start this map empty, as where settings change its size\n";
+
 static const char deploy_options[] =
 	"\noptions of deploy, for all slots that it names:\n"
 	"      --canary P%|cpu:LIST       for P percent of the flows or these CPUs only, beside the\n"
@@ -174,6 +179,7 @@ static void print_usage(FILE *out)
 	fputs("\nSLOT is a number from 0 to 19 or the name it is reserved as.\n", out);
 	fputs(global_options, out);
 	fputs(change_options, out);
+	fputs(apply_options, out);
 	fputs(deploy_options, out);
 }
 
@@ -196,12 +202,19 @@ static bool add_map(const char **maps, size_t *count)
 	return true;
 }
 
-/* Options of changes, but for --generation those of a deploy. */
+static unsigned int find_option_bit(int option)
+{
+	return option == LONG_GENERATION ? OPTION_GENERATION :
+	       option == LONG_RESET_MAP	 ? OPTION_RESET_MAP :
+					   OPTION_DEPLOY;
+}
+
+/* Options of changes. */
 static bool set_change(struct slot_ctl *ctl, struct command_line *line, int option)
 {
 	struct slot_ctl_change *change = &ctl->change;
 
-	line->options |= option == LONG_GENERATION ? OPTION_GENERATION : OPTION_DEPLOY;
+	line->options |= find_option_bit(option);
 	switch (option) {
 	case LONG_GENERATION:
 		change->generation = optarg;
@@ -295,7 +308,10 @@ static int run_command(struct slot_ctl *ctl, const struct command_line *line,
 		printf("usage: slotctl %s%s%s\n%s\n%s%s%s", command->name,
 		       *command->args ? " " : "", command->args, command->summary,
 		       command->options & OPTION_GENERATION ? change_options : "",
-		       command->options & OPTION_DEPLOY ? deploy_options : "", global_options);
+		       command->options & OPTION_DEPLOY	   ? deploy_options :
+		       command->options & OPTION_RESET_MAP ? apply_options :
+							     "",
+		       global_options);
 		return 0;
 	}
 	if (line->options & ~command->options)

@@ -334,6 +334,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	request.lines = parse_count(find_argument(connection, "lines"));
 	request.slots = find_argument(connection, "slots");
 	request.generation = find_argument(connection, "generation");
+	request.reset_maps = find_argument(connection, "reset_maps");
 	if (exchange->is_judged && *size) {
 		if (!take_body(exchange, bytes, *size)) {
 			refuse_unheard(data, &request, exchange);

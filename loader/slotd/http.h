@@ -21,6 +21,7 @@ struct http_request {
 	const char *chain;	/* "chain", or NULL */
 	const char *slots;	/* "slots", or NULL */
 	const char *generation; /* "generation", or NULL */
+	const char *reset_maps; /* "reset_maps", or NULL */
 	size_t lines;		/* "lines", or 0 */
 	const void *body;
 	size_t body_size;

@@ -51,9 +51,12 @@ int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct 
 int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	     struct op_error *error, struct slot_outcome *ret_outcome);
 
-/* op_apply - read slots.conf again and bring @chain to its section there; other sections are left alone. */
-int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
-	     struct op_error *error, struct slot_outcome *ret_outcome);
+/*
+ * op_apply - read slots.conf again and bring @chain to its section there; other sections are
+ * left alone. @maps: ROOT_SLOTS orders, borrowed.
+ */
+int op_apply(struct daemon *daemon, struct slot_chain *chain, const struct slot_map_orders *maps,
+	     const char *who, struct op_error *error, struct slot_outcome *ret_outcome);
 
 /*
  * op_reload - read slots.conf again and bring every chain to it, or none: all

@@ -62,8 +62,8 @@ static struct slot_chain_config *find_section(struct slot_config *config, const 
 	return (struct slot_chain_config *)slot_config_find(config, interface);
 }
 
-int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
-	     struct op_error *error, struct slot_outcome *ret_outcome)
+int op_apply(struct daemon *daemon, struct slot_chain *chain, const struct slot_map_orders *maps,
+	     const char *who, struct op_error *error, struct slot_outcome *ret_outcome)
 {
 	_cleanup_(slot_chain_state_free) struct slot_chain_state desired = { 0 };
 	_cleanup_(slot_config_free) struct slot_config config = { 0 };
@@ -72,7 +72,7 @@ int op_apply(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	struct slot_chain_config *in_force;
 	struct slot_chain_config swapped;
 	char what[96];
-	struct slot_change change = { .desired = &desired, .reason = what };
+	struct slot_change change = { .desired = &desired, .reason = what, .map_orders = maps };
 	int err = config_load(daemon, &error->details, &config);
 
 	if (err)

@@ -226,7 +226,10 @@ static unsigned int find_target(struct call *call, const struct match *match)
 	if (!call->chain && slot_config_find_master(&call->daemon->config, match->chain))
 		return fail(call, 409, "no chain runs on a port of '%s'", match->chain);
 	if (!call->chain)
-		return fail(call, 404, "slots.conf names no chain of '%s'", match->chain);
+		return fail(call, 404,
+			    "slots.conf, as slotd read it last, names no chain of '%s'; "
+			    "slotctl reload reads it again",
+			    match->chain);
 	if (!match->slot[0])
 		return 200;
 	call->slot = (unsigned int)strtoul(match->slot, &end, 10);

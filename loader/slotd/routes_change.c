@@ -51,13 +51,23 @@ int route_reload(struct call *call)
 	return err;
 }
 
+/* ?reset_maps=2:seen,2:flows: what new settings give another size cannot be carried over. */
 int route_apply(struct call *call)
 {
+	struct slot_map_orders maps[ROOT_SLOTS] = { 0 };
+	const char *resets = call->request->reset_maps;
 	struct slot_outcome outcome = { 0 };
-	int err = check_generation(call);
+	unsigned int slot;
+	int err = resets ? slot_map_resets_parse(resets, &call->error.why, maps) : 0;
 
+	if (err)
+		slot_reason_append(&call->error.why, err, "; nothing was changed");
+	else
+		err = check_generation(call);
 	if (!err)
-		err = op_apply(call->daemon, call->chain, call->who, &call->error, &outcome);
+		err = op_apply(call->daemon, call->chain, maps, call->who, &call->error, &outcome);
+	for (slot = 0; slot < ROOT_SLOTS; slot++)
+		slot_map_orders_free(&maps[slot]);
 	return answer_outcome(call, err, &outcome);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Any bytes as the JSON of a deploy: a refusal says why, and what is taken keeps its bounds. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/lib/registry/canary.h"
@@ -43,12 +44,35 @@ static void check_deploy(const struct slot_deploy *deploy)
 	require(deploy->watch.max_drop_ppm <= SLOT_SHARE_PPM_MAX, "a ratio is at most 1");
 }
 
+/* The same bytes as the query of an apply. */
+static void check_query(const uint8_t *data, size_t size)
+{
+	struct slot_map_orders maps[ROOT_SLOTS] = { 0 };
+	char *text = strndup((const char *)data, size);
+	struct slot_reason why = { "" };
+	size_t count = 0;
+	int err;
+
+	require(text, "there is memory");
+	err = slot_map_resets_parse(text, &why, maps);
+	require(!err || (err == -EINVAL && why.text[0]), "a refusal says why");
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++) {
+		check_names(maps[slot].reset, maps[slot].reset_count);
+		count += maps[slot].reset_count;
+		slot_map_orders_free(&maps[slot]);
+	}
+	require(err || count, "what is taken names maps");
+	require(count <= SLOT_ORDER_MAPS_MAX, "and no more than a deploy");
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slot_reason why = { "" };
 	struct slot_deploy deploy;
 	int err = slot_deploy_parse((const char *)data, size, &why, &deploy);
 
+	check_query(data, size);
 	if (err) {
 		require(err == -EINVAL, "a refusal is -EINVAL");
 		require(why.text[0], "a refusal says why");

@@ -74,6 +74,37 @@ test_reset() {
 		"$(stat -c '%U %a' "$(map_dir)/state_seen")" "nobody 600"
 }
 
+map_size() {
+	bed_ctl show firewall --json | jq -r --arg map "$1" '.maps[] | select(.name == $map).max_entries'
+}
+
+# What slots.conf says of a size counts with an apply, and no deploy reads slots.conf.
+test_reset_for_settings() {
+	local reset=(--reset-map firewall:fw_buckets)
+
+	bed_ctl firewall deny add 203.0.113.66 >/dev/null
+	bed_conf <<-END
+		slot 2 {
+			name = "firewall" object = "firewall.bpf.o" owner = "nobody"
+			settings { limited_sources_max = 32768 }
+		}
+		slot 19 { name = "state" owner = "nobody" object = "$STATE.bpf.o" }
+	END
+	refuses "a setting that gives a map another size is refused" \
+		"map 'fw_buckets' changed its number of entries from 16384 to 32768" bed_ctl apply
+	matches "a map has to be of a slot" "$(bed_ctl apply --reset-map fw_buckets 2>&1)" \
+		"--reset-map 'fw_buckets': SLOT:MAP expected"
+	refuses "and of one that runs" "slot 7 would not run after this change" \
+		bed_ctl apply "${reset[@]}" --reset-map 7:fw_buckets
+	refuses "the owner does not apply slots.conf" "only root may do this" \
+		as_nobody apply "${reset[@]}"
+	changes "an apply that has it start empty succeeds" apply "${reset[@]}"
+	is "with the new size" "$(map_size fw_buckets)" 32768
+	is "the other maps are as they were" "$(bed_ctl firewall list)" "deny 203.0.113.66/32"
+	changes "rollback" rollback
+	is "brings back the old size" "$(map_size fw_buckets)" 16384
+}
+
 test_migrate() {
 	local before
 

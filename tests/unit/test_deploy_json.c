@@ -78,6 +78,43 @@ static void slots_are_named_as_in_a_query(void **state)
 	assert_int_equal(slot_slots_parse("2,", &slots), -EINVAL);
 }
 
+static void free_maps(struct slot_map_orders *maps)
+{
+	for (unsigned int slot = 0; slot < ROOT_SLOTS; slot++)
+		slot_map_orders_free(&maps[slot]);
+}
+
+static void maps_to_reset_are_named_as_in_a_query(void **state)
+{
+	struct slot_map_orders maps[ROOT_SLOTS] = { 0 };
+	struct slot_reason why = { "" };
+
+	(void)state;
+	assert_int_equal(slot_map_resets_parse("2:seen,19:a.bss,2:flows", &why, maps), 0);
+	assert_int_equal(maps[2].reset_count, 2);
+	assert_string_equal(maps[2].reset[1], "flows");
+	assert_string_equal(maps[19].reset[0], "a_bss");
+	assert_true(slot_map_orders_is_empty(&maps[3]));
+	free_maps(maps);
+}
+
+static void maps_to_reset_without_a_slot_are_refused(void **state)
+{
+	static const char *const texts[] = { "",	 "seen",    ":seen",  "20:seen", "-1:seen",
+					     "2:",	 "2:a/b",   "2:a,",   "2:a,2:a", "2 :a",
+					     "2:a,seen", "+2:seen", "2x:seen" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct slot_map_orders maps[ROOT_SLOTS] = { 0 };
+		struct slot_reason why = { "" };
+
+		assert_int_equal(slot_map_resets_parse(texts[i], &why, maps), -EINVAL);
+		assert_true(why.text[0]);
+		free_maps(maps);
+	}
+}
+
 /* --- what is refused ----------------------------------------------------------------------- */
 
 struct bad_deploy {
@@ -173,6 +210,8 @@ int main(void)
 		cmocka_unit_test(parse_takes_all_that_can_be_asked),
 		cmocka_unit_test(parse_takes_the_least_that_can_be_asked),
 		cmocka_unit_test(slots_are_named_as_in_a_query),
+		cmocka_unit_test(maps_to_reset_are_named_as_in_a_query),
+		cmocka_unit_test(maps_to_reset_without_a_slot_are_refused),
 		cmocka_unit_test(parse_refuses_what_is_no_json),
 	};
 	static const size_t fixed_count = sizeof(fixed) / sizeof(fixed[0]);

@@ -288,3 +288,39 @@ int slot_slots_parse(const char *text, __u32 *ret_slots)
 	*ret_slots = (__u32)slots;
 	return 0;
 }
+
+/* One of them, which is written to. */
+static int add_reset(char *item, struct slot_reason *why, struct slot_map_orders *maps)
+{
+	char *colon = strchr(item, ':');
+	unsigned long slot;
+	char *end;
+
+	slot = strtoul(item, &end, 10);
+	if (!colon || end != colon || *item < '0' || *item > '9' || slot >= ROOT_SLOTS)
+		return slot_reason_set(why, -EINVAL,
+				       "reset_maps '%.64s': SLOT:MAP expected, as in 2:seen, with "
+				       "a slot from 0 to %d",
+				       item, ROOT_SLOTS - 1);
+	return slot_map_orders_add_reset(&maps[slot], colon + 1, why);
+}
+
+int slot_map_resets_parse(const char *text, struct slot_reason *why,
+			  struct slot_map_orders *ret_maps)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest = copy;
+	size_t count = 0;
+	char *item;
+	int err = 0;
+
+	if (!copy)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	while (!err && (item = strsep(&rest, ",")) != NULL) {
+		if (count++ == SLOT_ORDER_MAPS_MAX)
+			return slot_reason_set(why, -EINVAL, "reset_maps: at most %d maps expected",
+					       SLOT_ORDER_MAPS_MAX);
+		err = add_reset(item, why, ret_maps);
+	}
+	return err;
+}

@@ -41,6 +41,14 @@ __u32 slot_deploy_slots(const struct slot_deploy *deploy);
 
 void slot_deploy_free(struct slot_deploy *deploy);
 
+/*
+ * slot_map_resets_parse - maps that start empty, as a query names them ("2:seen,2:flows"): into
+ * the orders of their slots, @ret_maps, ROOT_SLOTS of them, all zero. Returns 0, -EINVAL and why,
+ * or -ENOMEM. @ret_maps: slot_map_orders_free each, after failures too.
+ */
+int slot_map_resets_parse(const char *text, struct slot_reason *why,
+			  struct slot_map_orders *ret_maps);
+
 /* slot_slots_parse - slots as a query names them ("2,7"), as bits. Returns 0 or -EINVAL. */
 int slot_slots_parse(const char *text, __u32 *ret_slots);
 
