@@ -118,7 +118,7 @@ programs/decap/data programs/decap/decap_abi.h bpf
 programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
-programs/firewall/rules programs/firewall/fw_abi.h loader/lib/base
+programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) loader/lib/base
 programs/lb/data programs/lb/lb_abi.h bpf
 programs/lb/ring programs/lb/lb_abi.h loader/lib/base bpf
 programs/lb/model programs/lb/lb_abi.h loader/lib/base

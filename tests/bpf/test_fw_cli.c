@@ -173,9 +173,8 @@ static void wrong_files_change_nothing_and_say_all_that_is_wrong(void **state)
 				"nothing was changed\n");
 	assert_int_equal(load_more_than_fits(), PROGRAM_FAILED);
 	snprintf(expected, sizeof(expected),
-		 "%s: the ruleset has 16385 matches of IPv4, and the slot has room for 16384: a "
-		 "greater rules_max in its settings makes more; the rules from before stay in "
-		 "force\n",
+		 "%s: the ruleset has 16385 rules, and the slot has room for 16384: a greater "
+		 "rules_max in its settings makes more; the rules from before stay in force\n",
 		 fw_bed_path);
 	program_bed_assert_said(&fw_bed, "", expected);
 	program_bed_assert_runs(&fw_bed, "show", "policy drop\ntcp dport 80 accept\n");

@@ -9,9 +9,10 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/cli/fw_cli.h"
+#include "programs/firewall/cli/fw_facts.h"
 #include "programs/firewall/cli/fw_interfaces.h"
-#include "programs/firewall/cli/fw_judge.h"
 #include "programs/firewall/maps/fw_store.h"
+#include "programs/firewall/rules/fw_judge.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -236,6 +237,20 @@ static int set_interface(const struct program_context *ctx, const struct fw_head
 	return 0;
 }
 
+/* Of what goes out, and of what is no whole packet, there is nothing else to know. */
+static int judge(const struct program_context *ctx, struct traced *t, struct slot_reason *why)
+{
+	struct fw_question *question = &t->question;
+	struct fw_facts facts = { 0 };
+	int err = 0;
+
+	if (question->direction == FW_INCOMING && question->reading == FW_READ_WHOLE)
+		err = fw_facts_get(ctx, &question->packet, why, &facts);
+	if (!err)
+		fw_judge(question, &facts, &t->judgement);
+	return err;
+}
+
 static int run_trace(const struct program_context *ctx, struct traced *t)
 {
 	_cleanup_close_ int lock_fd = program_maps_share(ctx->map_dir);
@@ -247,8 +262,7 @@ static int run_trace(const struct program_context *ctx, struct traced *t)
 	if (fw_cli_get(ctx, &store, &loaded, &t->question.set))
 		return PROGRAM_FAILED;
 	t->question.has_ruleset = loaded.text;
-	if (set_interface(ctx, &loaded.head, &t->question, &why) ||
-	    fw_judge(&t->question, &why, &t->judgement))
+	if (set_interface(ctx, &loaded.head, &t->question, &why) || judge(ctx, t, &why))
 		return fw_cli_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, trace_to_json(t));
@@ -269,7 +283,6 @@ int fw_cli_trace(const struct program_context *ctx, enum fw_direction direction,
 		slot_reason_set(&why, -ENOMEM, "out of memory");
 		return fw_cli_fail(&why);
 	}
-	t->question.ctx = ctx;
 	t->question.direction = direction;
 	t->question.trace.rule = -1;
 	if (is_frame(argc, argv) ? read_frame(argc, argv, t, &why) :

@@ -214,26 +214,31 @@ static int get_rooms(struct writer *w)
 	return err;
 }
 
-static int check_room(const struct writer *w, enum fw_map map, const char *what, size_t count)
+static int check(const struct writer *w, const char *what, size_t count, size_t room)
 {
-	if (count <= w->room[map])
+	if (count <= room)
 		return 0;
 	return slot_reason_set(w->why, -E2BIG,
-			       "the ruleset has %zu %s, and the slot has room for %u: a greater "
+			       "the ruleset has %zu %s, and the slot has room for %zu: a greater "
 			       "rules_max in its settings makes more",
-			       count, what, w->room[map]);
+			       count, what, room);
+}
+
+static int check_room(const struct writer *w, enum fw_map map, const char *what, size_t count)
+{
+	return check(w, what, count, w->room[map]);
 }
 
 static int check_rooms(const struct writer *w, const struct fw_build *build)
 {
 	const struct fw_forest *forest4 = &build->forest4, *forest6 = &build->forest6;
-	size_t groups = (build->head.rules + FW_RULES_GROUP - 1) / FW_RULES_GROUP;
-	int err = check_room(w, FW_MAP_MATCHES, "matches, those of IPv6 counted twice",
-			     build->entries4.count * MATCH_SIZE4 +
-				     build->entries6.count * MATCH_SIZE6);
+	int err =
+		check(w, "rules", build->head.rules, (size_t)w->room[FW_MAP_HITS] * FW_RULES_GROUP);
 
 	if (!err)
-		err = check_room(w, FW_MAP_HITS, "thousands of rules", groups);
+		err = check_room(w, FW_MAP_MATCHES, "matches, those of IPv6 counted twice",
+				 build->entries4.count * MATCH_SIZE4 +
+					 build->entries6.count * MATCH_SIZE6);
 	if (!err)
 		err = check_room(w, FW_MAP_NODES, "nodes",
 				 forest4->node_count + forest6->node_count);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the program does with a packet, and why, by all that it goes by: the order is its own. */
+/* What the program does with a packet, and why, by all that it goes by: the order is its own. Pure. */
 #ifndef FW_JUDGE_H
 #define FW_JUDGE_H
 
-#include "programs/cli.h"
+#include "programs/firewall/firewall_abi.h"
 #include "programs/firewall/rules/fw_frame.h"
 
 enum fw_outcome {
@@ -23,9 +23,23 @@ struct fw_judgement {
 	char also[256];	 /* what else the verdict depends on; "": nothing */
 };
 
+enum fw_reply {
+	FW_REPLY_NO,
+	FW_REPLY_YES,
+	FW_REPLY_UNKNOWN,	/* who asks may not look */
+	FW_REPLY_UNKNOWN_ERROR, /* an ICMP error: what it quotes is not looked at */
+};
+
+/* What else decides about a packet that comes in. Of one that goes out: all 0. */
+struct fw_facts {
+	bool has_config; /* whether the slot's settings are known */
+	struct firewall_config config;
+	__u32 source_lists, port_lists; /* FIREWALL_ALLOW, FIREWALL_DENY: the lists that name it */
+	enum fw_reply reply;
+};
+
 /* What is asked, and what was found on the way. */
 struct fw_question {
-	const struct program_context *ctx;
 	enum fw_direction direction;
 	enum fw_reading reading;
 	struct fw_packet packet;
@@ -34,8 +48,7 @@ struct fw_question {
 	struct fw_trace trace; /* of the ruleset, where it came to that */
 };
 
-/* fw_judge - by the maps of @question's context. Returns 0, or -errno and says why. */
-int fw_judge(struct fw_question *question, struct slot_reason *why,
-	     struct fw_judgement *ret_judgement);
+void fw_judge(struct fw_question *question, const struct fw_facts *facts,
+	      struct fw_judgement *ret_judgement);
 
 #endif
