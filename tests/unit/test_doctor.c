@@ -255,6 +255,17 @@ static void a_vip_that_is_the_balancers_own_address_is_told_once(void **state)
 	case_assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
 }
 
+static void an_address_of_a_vip_and_of_a_prefix_is_told_once(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_add_claim(&picture, SLOT_CLAIM_VIP, "203.0.113.0/24")->port = 80;
+	case_add_address(&picture, 0, CASE_LOOPBACK, "203.0.113.80/32");
+	case_assert_finding(slot_check_vip_local, &picture, SLOT_WARNING, "203.0.113.80 is a VIP");
+}
+
 static void a_local_route_over_a_vip_is_told(void **state)
 {
 	struct slot_picture picture = case_new();
@@ -297,6 +308,7 @@ int main(void)
 		cmocka_unit_test(other_filters_and_other_interfaces_are_fine),
 		cmocka_unit_test(the_filter_of_a_port_is_its_bonds),
 		cmocka_unit_test(a_vip_that_is_the_balancers_own_address_is_told_once),
+		cmocka_unit_test(an_address_of_a_vip_and_of_a_prefix_is_told_once),
 		cmocka_unit_test(a_local_route_over_a_vip_is_told),
 		cmocka_unit_test(a_vip_is_at_home_elsewhere_and_where_it_is_meant_to_be),
 	};

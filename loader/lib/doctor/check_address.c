@@ -100,8 +100,8 @@ static void check_real(const struct slot_picture *picture, const struct slot_pic
 		finding.why = "packets for it leave for the gateway, which has to send them back, "
 			      "and arrive in a tunnel that nobody may take apart";
 		slot_finding_set_next(&finding,
-				      "slotctl lb real set %s local=yes, and flags="
-				      "local-vip of its VIPs; or another real",
+				      "slotctl lb real set %s local=yes, and slotctl lb "
+				      "vip set ... flags=local; or another real",
 				      finding.place.address);
 		slot_findings_add(findings, &finding,
 				  "the real %s of %s is an address of this host",

@@ -31,16 +31,18 @@ static void tell_local(const struct slot_picture *picture, const struct slot_pic
 	slot_finding_at(&finding, netns, link, chain,
 			address->is_route ? &claim->addr : &address->addr);
 	if (address->is_route)
-		slot_finding_set_next(&finding,
-				      "take the local route of %u bits away (ip route "
-				      "del local ...), or serve the VIP here on purpose "
-				      "(flags=local-vip, real ... local=yes)",
-				      address->len);
+		slot_finding_set_next(
+			&finding,
+			"take the local route of %u bits away (ip route "
+			"del local ...), or serve the VIP here on purpose "
+			"(slotctl lb vip set ... flags=local, lb real set ... local=yes)",
+			address->len);
 	else
-		slot_finding_set_next(&finding,
-				      "ip address del %s/%u dev %s, or serve the VIP here on "
-				      "purpose (flags=local-vip, real ... local=yes)",
-				      finding.place.address, address->len, link ? link->name : "?");
+		slot_finding_set_next(
+			&finding,
+			"ip address del %s/%u dev %s, or serve the VIP here on "
+			"purpose (slotctl lb vip set ... flags=local, lb real set ... local=yes)",
+			finding.place.address, address->len, link ? link->name : "?");
 	slot_findings_add(findings, &finding,
 			  "%s is a VIP that %s balances over other hosts, and an address of this "
 			  "one on '%s'",

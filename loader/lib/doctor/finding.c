@@ -6,6 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_same_place(const struct slot_finding_place *a, const struct slot_finding_place *b)
+{
+	return a->port == b->port && a->socket == b->socket && !strcmp(a->netns, b->netns) &&
+	       !strcmp(a->interface, b->interface) && !strcmp(a->chain, b->chain) &&
+	       !strcmp(a->address, b->address);
+}
+
+/* Two VIPs may say the same of one address. */
+static bool is_told(const struct slot_findings *findings, const struct slot_finding *finding)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (!strcmp(findings->items[i].what, finding->what) &&
+		    is_same_place(&findings->items[i].place, &finding->place))
+			return true;
+	return false;
+}
+
 void slot_findings_add(struct slot_findings *findings, const struct slot_finding *finding,
 		       const char *fmt, ...)
 {
@@ -15,6 +32,8 @@ void slot_findings_add(struct slot_findings *findings, const struct slot_finding
 	va_start(args, fmt);
 	vsnprintf(copy.what, sizeof(copy.what), fmt, args);
 	va_end(args);
+	if (is_told(findings, &copy))
+		return;
 	if (slot_picture_add(&findings->items, &findings->count, &copy))
 		findings->is_short = true;
 }

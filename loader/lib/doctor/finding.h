@@ -42,7 +42,8 @@ struct slot_findings {
 
 /*
  * slot_findings_add - append a copy of @finding with its `what` made by @fmt,
- * printf-like; its other members are said already. Running out of memory is remembered.
+ * printf-like; its other members are said already. What is there of the same place is not told
+ * twice. Running out of memory is remembered.
  */
 void slot_findings_add(struct slot_findings *findings, const struct slot_finding *finding,
 		       const char *fmt, ...) __attribute__((format(printf, 3, 4)));
