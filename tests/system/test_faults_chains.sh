@@ -90,6 +90,50 @@ test_tc_attach() {
 	nothing_is_left "a TC chain"
 }
 
+# A guest takes time: swaps, which are those of any link, with all steps alone.
+swapped_whole() {
+	[[ ${SLOTD_FAULTS:-} == all ]] || return 0
+	succeeds "killed while $TC is swapped there, it comes back with one program or the other" \
+		at_every_step run_tc_undeploy run_tc_deploy
+	matches "there were steps: $KILLS ($TC, swapped)" "$KILLS" '^([3-9]|[1-9][0-9])'
+}
+
+# attached_whole CHAIN: on a netkit device
+attached_whole() {
+	local TC=$1
+
+	run_tc_off >/dev/null || not_ok "a chain is a program of the device"
+	succeeds "killed while $TC becomes a program of a netkit device, it comes back whole or not at all" \
+		at_every_step run_tc_off run_tc_on
+	matches "there were steps: $KILLS ($TC)" "$KILLS" '^[1-9]'
+	run_tc_on >/dev/null
+	swapped_whole
+	is "it is a program of the device" "$(of "$TC" .mode)" netkit
+}
+
+test_netkit() {
+	local KILLS=0 IS_OFF_FINE='' POINTS_OF=netkit hook
+	local CHAINS=(eth0 pod0:tc-egress pod0:tc-ingress)
+
+	in_ns edge ip link add pod0 type netkit 2>/dev/null || return 0
+	in_ns edge ip link set pod0 up
+	[[ ${SLOTD_FAULTS:-} != all ]] || POINTS_OF='\(netkit\|tcx\|pin.set\|hook\|change\)'
+	for hook in tc-egress tc-ingress; do
+		cat >>"$BED/slots.conf" <<-END
+			chain "pod0" {
+				hook = "$hook"
+				slot 4 { name = "guest" }
+				slot 9 { name = "last" object = "$BED_PROGS/bpf/progs/tc_ret.bpf.o" }
+			}
+		END
+	done
+	bed_ctl reload >/dev/null || not_ok "a netkit device has two chains"
+	attached_whole pod0:tc-egress
+	attached_whole pod0:tc-ingress
+	nothing_is_left "a netkit device"
+	in_ns edge ip link delete pod0
+}
+
 # On every kernel: without tcx.
 start_without_tcx() {
 	bed_slotd_stop
@@ -303,5 +347,5 @@ test_whether_all_steps_are_met() {
 	all_steps_are_met
 }
 
-only_in_vm reload_of_chains
+only_in_vm reload_of_chains netkit
 bed_run

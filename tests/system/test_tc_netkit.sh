@@ -159,6 +159,135 @@ test_peer_and_others() {
 	succeeds "the container answers through all of them" is_answered 5
 }
 
+# attach_again CHAIN ORDER: taken off and put back with that in slots.conf
+attach_again() {
+	sed -i "s/hook = \"${1#*:}\".*/hook = \"${1#*:}\" order = \"$2\"/" "$BED/slots.conf"
+	bed_ctl --chain "$1" detach >/dev/null && bed_ctl --chain "$1" apply >/dev/null
+}
+
+other_of() {
+	of "$1" '.others | map("\(.attached) \(.before)") | join(", ")'
+}
+
+# Another program of the device ends the way of a packet for those behind it, as it lets it pass.
+meets_the_other() {
+	attach_again "$1" last
+	is "a chain is behind others that the device has ($1)" "$(other_of "$1")" "netkit true"
+	succeeds "the container answers" is_answered 5
+	is "who pass packets that the chain does not see" "$(slot_count "$1" pass)" 0
+	attach_again "$1" first
+	is "with order = first it is before them" "$(other_of "$1")" "netkit false"
+	succeeds "the container answers" is_answered 5
+	matches "the chain sees its packets" "$(slot_count "$1" pass)" '^[1-9]'
+	bed_slotd_stop KILL
+	bed_slotd
+	is "a start changes nothing of that" "$(other_of "$1")" "netkit false"
+}
+
+test_order() {
+	bpftool prog load "$ANSWERS" "$BED/bpf/other"
+	in_ns edge "$BED_TOOLS/tc_link" pod0 netkit-primary "$BED/bpf/other" "$BED/bpf/other_out" &&
+		in_ns edge "$BED_TOOLS/tc_link" pod0 netkit-peer "$BED/bpf/other" "$BED/bpf/other_in" ||
+		bail "the device has other programs"
+	meets_the_other "$OUT"
+	meets_the_other "$IN"
+	succeeds "both chains are programs of the device" are_attached_by netkit
+	rm "$BED/bpf/other" "$BED/bpf/other_out" "$BED/bpf/other_in"
+}
+
+# --- programs that come with slotd --------------------------------------------------------------
+
+HOST=203.0.113.129
+VIP=198.51.100.129
+VIP_6=2001:db8:3::80
+
+conf_programs() {
+	cat >"$BED/slots.conf" <<-END
+		chain "pod0" {
+			hook = "tc-egress"
+			slot 2 { name = "fw_egress" object = "fw_egress.bpf.o" }
+		}
+		chain "pod0" {
+			hook = "tc-ingress"
+			slot 3 { name = "tc_decap" object = "tc_decap.bpf.o" }
+		}
+		chain "nk0" {
+			netns = "$BED/ns/server"
+			hook = "tc-egress"
+			slot 2 { name = "fw_egress" object = "fw_egress.bpf.o" }
+		}
+	END
+}
+
+# load CHAIN: the ruleset in stdin
+load() {
+	cat >"$BED/rules"
+	bed_ctl --chain "$1" fw_egress load "$BED/rules" >/dev/null || not_ok "$1 loads its ruleset"
+}
+
+# get NETNS URL [SECONDS]
+get() {
+	in_ns "$1" curl -gsS -o /dev/null -w '%{http_code}' --noproxy '*' \
+		-m "${3:-$((2 * TAP_SCALE))}" "$2" 2>/dev/null
+}
+
+test_fw_egress() {
+	local inside
+
+	conf_programs
+	bed_slotd_fresh
+	nginx_start
+	inside=$(bed_get status '.chains[2].interface')
+	load "$OUT" <<<$'policy drop\nicmp type echo-request accept\ntcp dport { 80, 8080 } accept'
+	is "fw_egress on the primary lets in what a rule accepts" "$(get edge "http://$INSIDE/")" 200
+	is "and nothing else" "$(get edge "http://$INSIDE:8081/" "$SILENCE")" 000
+	succeeds "a ping comes in by its rule" is_answered 5
+	matches "each rule counts" "$(bed_ctl --chain "$OUT" fw_egress show --counters)" \
+		'tcp dport \{ 80, 8080 \} counter packets [1-9]'
+	matches "and the policy" "$(bed_ctl --chain "$OUT" fw_egress stats)" 'deny_default +drop +[1-9]'
+	load "$inside" <<<$'policy accept\noifname "nk0" tcp sport 8080 drop'
+	is "fw_egress on the peer drops by its own ruleset" \
+		"$(get edge "http://$INSIDE:8080/" "$SILENCE")" 000
+	is "what that names, alone" "$(get edge "http://$INSIDE/")" 200
+}
+
+taken_apart() {
+	bed_ctl --chain "$IN" tc_decap stats --json |
+		jq --arg kind "$1" '.counters[] | select(.name == $kind) | .packets'
+}
+
+# carries KIND ADDRESS: both families, so that the kernel has to read the frame anew behind tc_decap
+carries() {
+	succeeds "a ping from the container arrives by a tunnel ($1)" \
+		in_ns server ping -c 1 -W $((5 * TAP_SCALE)) "$2"
+	matches "which tc_decap took apart" "$(taken_apart "$1")" '^[1-9]'
+}
+
+test_tc_decap() {
+	conf_programs
+	bed_slotd_fresh
+	in_ns edge ip -batch - <<-END
+		address replace $VIP/32 dev lo
+		address replace $VIP_6/128 dev lo nodad
+		route replace 2001:db8:3::2/128 dev pod0
+	END
+	in_ns server ip address replace 2001:db8:3::2/128 dev nk0 nodad
+	bed_ctl --chain "$IN" tc_decap addr add "$HOST" || bail "tunnels end at the host"
+	spawn server "$BED/log/t4" "$BED_TOOLS/tun_encap" t4 "$INSIDE" "$HOST"
+	TRAFFIC+=("$BED_SPAWNED")
+	wait_for 5 in_ns server ip link show dev t4 >/dev/null || bail "a tunnel device" "$(cat "$BED/log/t4")"
+	in_ns server ip -batch - <<-END
+		link set t4 up mtu 1400
+		route replace $VIP dev t4 src $INSIDE
+		route replace $VIP_6 dev t4 src 2001:db8:3::2
+	END
+	in_ns edge sh -c 'echo 0 >/proc/sys/net/ipv4/conf/pod0/rp_filter'
+	carries ip4_in_ip4 "$VIP"
+	carries ip6_in_ip4 "$VIP_6"
+	in_ns edge ip address del "$VIP/32" dev lo
+	in_ns edge ip address del "$VIP_6/128" dev lo
+}
+
 has_netkit() {
 	unshare --net ip link add pod0 type netkit 2>/dev/null
 }
