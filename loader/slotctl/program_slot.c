@@ -67,30 +67,44 @@ static int look_up(const json_t *chain, const char *name, __u32 *ret_ifindex)
 	return *ret_ifindex ? 0 : -ENODEV;
 }
 
+static int find_other(const json_t *chain, const char *own, const char *name,
+		      struct slot_reason *why, __u32 *ret_ifindex)
+{
+	__u32 ifindex;
+	int err = look_up(chain, name, &ifindex);
+
+	if (err == -ENODEV)
+		return slot_reason_set(why, err, "no such interface is where chain '%s' is",
+				       slot_answer_text(chain, "interface"));
+	if (err)
+		return slot_reason_set(
+			why, err,
+			"chain '%s' is in another network namespace, and '%s' is the only "
+			"interface of it that can be known from here: root can look up others",
+			slot_answer_text(chain, "interface"), own);
+	if (ifindex == slot_answer_number(chain, "peer_ifindex"))
+		return slot_reason_set(why, -ENOTUNIQ,
+				       "its number, %u, is also that of the other end of '%s' in "
+				       "its network namespace, and packets tell no more",
+				       ifindex, own);
+	*ret_ifindex = ifindex;
+	return 0;
+}
+
+/* On the primary of a netkit pair packets have the number of the other end. */
 static int find_interface(const struct program_slot *base, const char *name,
 			  struct slot_reason *why, __u32 *ret_ifindex)
 {
 	const json_t *chain = get_slot(base)->chain;
-	json_int_t ifindex = slot_answer_number(chain, "ifindex");
+	json_int_t peer = slot_answer_number(chain, "peer_ifindex");
+	json_int_t ifindex = peer ? peer : slot_answer_number(chain, "ifindex");
 	char own[IFNAMSIZ];
-	int err;
 
 	get_interface(chain, own);
-	if (!strcmp(name, own) && ifindex) {
-		*ret_ifindex = (__u32)ifindex;
-		return 0;
-	}
-	err = look_up(chain, name, ret_ifindex);
-	if (!err)
-		return 0;
-	if (err == -ENODEV)
-		return slot_reason_set(why, err, "no such interface is where chain '%s' is",
-				       slot_answer_text(chain, "interface"));
-	return slot_reason_set(
-		why, err,
-		"chain '%s' is in another network namespace, and '%s' is the only "
-		"interface of it that can be known from here: root can look up others",
-		slot_answer_text(chain, "interface"), own);
+	if (strcmp(name, own) != 0 || !ifindex)
+		return find_other(chain, own, name, why, ret_ifindex);
+	*ret_ifindex = (__u32)ifindex;
+	return 0;
 }
 
 struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chain,

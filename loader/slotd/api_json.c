@@ -43,6 +43,7 @@ static const char *mode_name(const struct slot_chain *chain, bool is_attached)
 /* What the interface and its chain are called and what runs on it: the head of several answers. */
 static json_t *describe_chain(const struct slot_chain *chain)
 {
+	unsigned int peer = slot_chain_peer(chain);
 	const struct slot_engine *engine = chain->current ? chain->current->engine : chain->engine;
 	bool is_attached = slot_chain_is_attached(chain);
 	json_t *json;
@@ -58,6 +59,8 @@ static json_t *describe_chain(const struct slot_chain *chain)
 		json_object_set_new(json, "netns", json_string(chain->place.netns));
 	if (json && chain->place.master[0])
 		json_object_set_new(json, "master", json_string(chain->place.master));
+	if (json && peer)
+		json_object_set_new(json, "peer_ifindex", json_integer(peer));
 	if (json && slot_hook_is_tc(chain->hook)) {
 		json_t *others = api_filters(chain);
 

@@ -249,6 +249,18 @@ test_fw_egress() {
 	is "fw_egress on the peer drops by its own ruleset" \
 		"$(get edge "http://$INSIDE:8080/" "$SILENCE")" 000
 	is "what that names, alone" "$(get edge "http://$INSIDE/")" 200
+	load "$OUT" <<<$'policy accept\noifname "pod0" icmp type echo-request drop'
+	succeeds "the primary's name is known to a ruleset there" is_silent
+	matches "and shown" "$(bed_ctl --chain "$OUT" fw_egress show)" 'oifname "pod0" icmp'
+	is "what the rule does not name comes in" "$(get edge "http://$INSIDE/")" 200
+	in_ns edge ip link add twin index "$(of "$OUT" .peer_ifindex)" type bridge ||
+		bail "an interface with the peer's number"
+	echo 'oifname "twin" drop' >"$BED/rules"
+	matches "an interface that packets cannot be told from is refused" \
+		"$(in_ns edge "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain "$OUT" \
+			fw_egress load "$BED/rules" 2>&1)" \
+		"its number, [0-9]+, is also that of the other end of 'pod0'"
+	in_ns edge ip link delete twin
 }
 
 taken_apart() {

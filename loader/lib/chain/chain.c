@@ -13,6 +13,7 @@
 #include "loader/lib/base/fault.h"
 #include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
+#include "loader/lib/host/pair.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/ports.h"
 #include "loader/lib/host/target.h"
@@ -203,6 +204,18 @@ enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain)
 	if (chain->link_fd >= 0)
 		return slot_tc_link_way(chain->hook, chain->link_fd);
 	return chain->unlinked_fd >= 0 || !slot_tcx_is_known() ? SLOT_TC_CLSACT : SLOT_TC_TCX;
+}
+
+unsigned int slot_chain_peer(const struct slot_chain *chain)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	unsigned int peer = 0;
+
+	if (chain->hook != SLOT_HOOK_TC_EGRESS || chain->link_fd < 0 ||
+	    slot_chain_tc_way(chain) != SLOT_TC_NETKIT || slot_chain_enter(chain, &home, NULL) ||
+	    slot_pair_peer(chain->ifindex, &peer))
+		return 0;
+	return peer;
 }
 
 bool slot_chain_has_lost_filter(const struct slot_chain *chain)

@@ -147,6 +147,13 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 enum slot_tc_way slot_chain_tc_way(const struct slot_chain *chain);
 
 /*
+ * slot_chain_peer - the ifindex that programs of the chain see as the interface that packets
+ * leave by, where that is another than the chain's: on the primary of a netkit pair it is the
+ * peer's, in the netns of that. 0 anywhere else.
+ */
+unsigned int slot_chain_peer(const struct slot_chain *chain);
+
+/*
  * slot_chain_has_lost_filter - whether the chain was attached by a filter, and somebody took
  * that off. slot_chain_follow attaches it again; where that fails the filter is not lost any
  * more, but not there, so that nobody tries at each news of filters, which trying makes.
