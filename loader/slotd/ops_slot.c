@@ -35,7 +35,9 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 				slot_chain_is_out_of_reach(chain) ?
 					"the network namespace of '%s' cannot be entered now: what "
 					"runs there is left as it is" :
-					"no chain runs on '%s': apply slots.conf first",
+				chain->ifindex ?
+					"no chain runs on '%s': apply slots.conf first" :
+					"no chain runs on '%s': the interface is not there",
 				chain->interface);
 		error->err = -ENOTCONN;
 		return error->err;

@@ -34,8 +34,38 @@ static int check_generation(struct call *call)
 	return op_check_generation(call->chain, (unsigned int)number, &call->error);
 }
 
+/* Names of the chains that packets meet. */
+static json_t *list_attached(const struct daemon *daemon)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < daemon->config.count; i++)
+		if (slot_chain_is_attached(daemon->chains[i]))
+			json_array_append_new(names, json_string(daemon->chains[i]->interface));
+	return names;
+}
+
+/* A warning for each of @names that slots.conf has not. */
+static json_t *warn_of_left(const struct daemon *daemon, const json_t *names)
+{
+	json_t *warnings = json_array(), *name;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		if (slot_config_find(&daemon->config, json_string_value(name)))
+			continue;
+		json_array_append_new(
+			warnings,
+			json_sprintf("slots.conf no longer names '%s': its chain runs on, "
+				     "unattended; to take it off, name it again and detach it",
+				     json_string_value(name)));
+	}
+	return warnings;
+}
+
 int route_reload(struct call *call)
 {
+	json_auto_t *attached = list_attached(call->daemon);
 	struct slot_outcome *outcomes = NULL;
 	json_t *results = json_array();
 	size_t i;
@@ -47,7 +77,8 @@ int route_reload(struct call *call)
 	if (err)
 		json_decref(results);
 	else
-		call->answer = json_pack("{s:o}", "results", results);
+		call->answer = json_pack("{s:o, s:o}", "results", results, "warnings",
+					 warn_of_left(call->daemon, attached));
 	return err;
 }
 

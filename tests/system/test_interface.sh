@@ -71,6 +71,8 @@ test_interface_away_at_start() {
 	succeeds "slotd starts although a known interface is away" bed_slotd
 	matches "and says so" "$(bed_log)" "eth0: the interface is not there; its chain waits for it"
 	is "status shows it" "$(bed_get status '.chains[0].attached')" false
+	matches "so does a change" "$(bed_ctl disable firewall 2>&1)" \
+		"no chain runs on 'eth0': the interface is not there"
 	make_client_wire
 	in_time "the chain comes with the interface" 5 is_attached
 	check_rules "then"
