@@ -21,6 +21,7 @@ process_start() {
 		'echo $$ >"$0/cgroup.procs" && exec setpriv --reuid "$1" --clear-groups sleep 600' \
 		"$GROUP/$2" "$CONTAINER_USER"
 	CONTAINER=$BED_SPAWNED
+	wait_for 5 grep -qx "$CONTAINER" "$GROUP/$2/cgroup.procs"
 }
 
 # container_start NUMBER FOLDER: a process in a netns of its own, with a veth eth7, ifindex 7NUMBER,
