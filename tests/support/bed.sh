@@ -242,12 +242,15 @@ is_off() {
 	[[ $(of "$1" .attached) == false ]]
 }
 
+# A socket that a killed slotd left does not count, and a look at it costs less than a question.
 is_slotd_settled() {
-	is_gone "$BED_SLOTD" || bed_ctl status
+	is_gone "$BED_SLOTD" ||
+		{ [[ -S $BED_CTL_SOCKET && ! $BED_CTL_SOCKET -ef $BED/former.sock ]] && bed_ctl status; }
 }
 
 # Start slotd without waiting for it.
 bed_slotd_spawn() {
+	[[ ! -S $BED_CTL_SOCKET ]] || ln -f "$BED_CTL_SOCKET" "$BED/former.sock"
 	spawn edge "$BED/log/slotd" "$BED_DAEMON" --config "$BED/slots.conf" \
 		--object-dir "$BED_OBJECTS" --state-dir "$BED/state" --run-dir "$BED/run" \
 		--bpffs "$BED/bpf" "$@"

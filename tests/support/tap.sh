@@ -80,11 +80,13 @@ in_time() {
 
 # wait_for SECONDS COMMAND...: ask until it succeeds; its words are not shown
 wait_for() {
-	local deadline=$((SECONDS + 1 + $1 * TAP_SCALE))
+	local deadline=$((SECONDS + 1 + $1 * TAP_SCALE)) pause=0.003
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[[ $SECONDS -lt $deadline ]] || return 1
-		sleep 0.02
+		sleep "$pause"
+		# most of what is waited for takes milliseconds; the rest is not to be asked so often
+		pause=0.02
 	done
 }
 

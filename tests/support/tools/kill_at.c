@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * kill_at: kills a process at the entry of its COUNT-th system call that could change what is
- * left behind: bpf(), and those on files by name. Counted from now on for a process that
- * runs, from its first bpf() on for a command that is started. Prints "ready" when it watches,
- * exits with 0 when it has killed, with 3 when SIGTERM ended it before; a command goes on then.
+ * left behind: bpf(), and those on files by name. Calls that only read, that make what ends
+ * with the process, or that failed do not count: between two that do, any moment leaves the
+ * same. Counted from now on for a process that runs, from its first bpf() on for a command
+ * that is started. Prints "ready" when it watches, exits with 0 when it has killed, with 3 when
+ * SIGTERM ended it before; a command goes on then.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +22,8 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <linux/bpf.h>
+
 static volatile sig_atomic_t is_stopped;
 
 static void on_signal(int number)
@@ -27,22 +32,53 @@ static void on_signal(int number)
 	is_stopped = 1;
 }
 
-static bool leaves_traces(uint64_t call)
+/* Of programs and maps that are new only pins and links outlive the process. */
+static bool is_bpf_change(uint64_t command)
+{
+	switch (command) {
+	case BPF_MAP_CREATE:
+	case BPF_MAP_LOOKUP_ELEM:
+	case BPF_MAP_GET_NEXT_KEY:
+	case BPF_MAP_LOOKUP_BATCH:
+	case BPF_MAP_FREEZE:
+	case BPF_PROG_LOAD:
+	case BPF_BTF_LOAD:
+	case BPF_OBJ_GET:
+	case BPF_PROG_GET_NEXT_ID:
+	case BPF_MAP_GET_NEXT_ID:
+	case BPF_BTF_GET_NEXT_ID:
+	case BPF_LINK_GET_NEXT_ID:
+	case BPF_PROG_GET_FD_BY_ID:
+	case BPF_MAP_GET_FD_BY_ID:
+	case BPF_BTF_GET_FD_BY_ID:
+	case BPF_LINK_GET_FD_BY_ID:
+	case BPF_OBJ_GET_INFO_BY_FD:
+	case BPF_PROG_QUERY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool leaves_traces(uint64_t call, const uint64_t *args)
 {
 	switch (call) {
 	case SYS_bpf:
+		return is_bpf_change(args[0]);
 	case SYS_openat:
+		return args[2] & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC);
 	case SYS_fsync:
 	case SYS_renameat:
 	case SYS_renameat2:
 	case SYS_unlinkat:
 	case SYS_mkdirat:
-#ifdef SYS_rename /* the older calls, where the machine has them */
+#ifdef SYS_open /* the older calls, where the machine has them */
+	case SYS_open:
+		return args[1] & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC);
 	case SYS_rename:
 	case SYS_unlink:
 	case SYS_rmdir:
 	case SYS_mkdir:
-	case SYS_open:
 #endif
 		return true;
 	default:
@@ -53,49 +89,55 @@ static bool leaves_traces(uint64_t call)
 /* Until the first bpf() nothing counts: a start reads libraries. */
 static bool is_begun = true;
 
-static bool is_entry(pid_t pid)
+/* 1: a call that counts begins. -1: it ended, and changed nothing. 0: anything else. */
+static int count_stop(pid_t pid)
 {
+	static bool is_counted;
 	struct __ptrace_syscall_info info = { 0 };
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0)
-		return false;
+		return 0;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+		return is_counted && info.exit.is_error ? -1 : 0;
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
-		return false;
+		return 0;
 	is_begun = is_begun || info.entry.nr == SYS_bpf;
-	return is_begun && leaves_traces(info.entry.nr);
+	is_counted = is_begun && leaves_traces(info.entry.nr, info.entry.args);
+	return is_counted;
 }
 
-/* Lets @pid run to its next stop. Returns 1 at a call that counts, 0 at any other, -1 when it is over. */
-static int run_to_stop(pid_t pid)
+/* Waits for the next stop of @pid; @ret_calls: as count_stop(). Returns -1 when it is over. */
+static int wait_for_stop(pid_t pid, int *ret_calls, int *ret_signal)
 {
-	int status, signal = 0;
+	int status;
 
 	if (waitpid(pid, &status, __WALL) < 0 || !WIFSTOPPED(status))
 		return -1;
-	if (WSTOPSIG(status) == (SIGTRAP | 0x80) && is_entry(pid))
-		return 1;
-	/* a signal of its own is passed on; stops of the watching itself are not */
-	if (WSTOPSIG(status) != (SIGTRAP | 0x80) && !(status >> 16))
-		signal = WSTOPSIG(status);
-	return ptrace(PTRACE_SYSCALL, pid, NULL, signal) ? -1 : 0;
+	*ret_calls = 0;
+	*ret_signal = 0;
+	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		*ret_calls = count_stop(pid);
+	else if (!(status >> 16))
+		/* a signal of its own is passed on; stops of the watching itself are not */
+		*ret_signal = WSTOPSIG(status);
+	return 0;
 }
 
 static int watch(pid_t pid, long count)
 {
-	while (!is_stopped) {
-		int at = run_to_stop(pid);
+	int calls, signal;
 
-		if (at < 0)
-			return is_stopped ? 3 : 1;
-		if (at && !--count) {
+	while (!is_stopped && !wait_for_stop(pid, &calls, &signal)) {
+		count -= calls;
+		if (calls > 0 && !count) {
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, __WALL);
 			return 0;
 		}
-		if (at && ptrace(PTRACE_SYSCALL, pid, NULL, 0))
-			return 1;
+		if (ptrace(PTRACE_SYSCALL, pid, NULL, signal))
+			break;
 	}
-	return 3;
+	return is_stopped ? 3 : 1;
 }
 
 static pid_t start(char **argv)
