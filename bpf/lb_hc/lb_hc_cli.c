@@ -14,6 +14,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -36,12 +37,6 @@ static const char *const encaps[LB_HC_ENCAPS] = {
 	[LB_HC_GUE] = "gue",
 	[LB_HC_L2] = "l2",
 };
-
-static int fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
 
 /* --- reals ----------------------------------------------------------------------------------- */
 
@@ -83,11 +78,11 @@ static int cmd_add(const struct program_context *ctx, int argc, char **argv)
 	if (argc < 2 || argc > 4)
 		return PROGRAM_USAGE;
 	if (parse_mark(argc, argv, &why, &mark))
-		return fail(&why);
+		return program_fail(&why);
 	if ((mark.real.encap == LB_HC_L2) != (argc == 4))
 		return PROGRAM_USAGE;
 	if (lb_hc_open(ctx->map_dir, true, &why, &hc) || lb_hc_real_set(&hc, &mark, &why))
-		return fail(&why);
+		return program_fail(&why);
 	return PROGRAM_OK;
 }
 
@@ -105,16 +100,16 @@ static int cmd_del(const struct program_context *ctx, int argc, char **argv)
 	for (i = 0; marks && i < argc; i++) {
 		if (lb_hc_mark_parse(argv[i], &why, &marks[i])) {
 			wrong++;
-			fail(&why);
+			program_fail(&why);
 		}
 	}
 	if (!marks || wrong)
 		return PROGRAM_FAILED;
 	if (lb_hc_open(ctx->map_dir, true, &why, &hc))
-		return fail(&why);
+		return program_fail(&why);
 	for (i = 0; i < argc; i++)
 		if (lb_hc_real_del(&hc, marks[i], &why))
-			return fail(&why);
+			return program_fail(&why);
 	return PROGRAM_OK;
 }
 
@@ -165,7 +160,7 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (lb_hc_open(ctx->map_dir, false, &why, &hc) ||
 	    lb_hc_reals_get(&hc, &why, &marks, &count))
-		return fail(&why);
+		return program_fail(&why);
 	return print_marks(ctx, marks, count);
 }
 
@@ -272,7 +267,7 @@ static int cmd_set(const struct program_context *ctx, int argc, char **argv)
 		err = find_setting(argv[i])->set(&control, argv[i + 1], &why);
 	if (!err)
 		err = lb_hc_control_set(&hc, &control, &why);
-	return err ? fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 struct control_text {
@@ -330,7 +325,7 @@ static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (lb_hc_open(ctx->map_dir, false, &why, &hc) || lb_hc_control_get(&hc, &why, &control))
-		return fail(&why);
+		return program_fail(&why);
 	format_control(&control, &text);
 	if (ctx->json)
 		return program_json_print(ctx, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}",

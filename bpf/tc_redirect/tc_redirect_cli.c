@@ -14,6 +14,7 @@
 #include "programs/cli.h"
 #include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -30,12 +31,6 @@ static const char *const helpers[TC_REDIRECT_HELPERS] = {
 	[TC_REDIRECT_PEER] = "peer",
 	[TC_REDIRECT_NEIGH] = "neigh",
 };
-
-static int fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
 
 /* --- add and del ----------------------------------------------------------------------------- */
 
@@ -93,7 +88,7 @@ static int cmd_add(const struct program_context *ctx, int argc, char **argv)
 	err = err ? err : program_maps_lock(ctx->map_dir, &why, &lock);
 	err = err ? err : tc_redirect_open(ctx->map_dir, true, &why, &maps);
 	err = err ? err : tc_redirect_route_set(&maps, &prefix, ifindex, helper, &why);
-	return err ? fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 /* Every word that is no prefix is told before anything is deleted. */
@@ -105,7 +100,7 @@ static int parse_prefixes(int argc, char **argv, struct decap_prefix *prefixes)
 	for (int i = 0; i < argc; i++) {
 		if (decap_prefix_parse(argv[i], &why, &prefixes[i])) {
 			wrong++;
-			fail(&why);
+			program_fail(&why);
 		}
 	}
 	return wrong ? -EINVAL : 0;
@@ -131,7 +126,7 @@ static int cmd_del(const struct program_context *ctx, int argc, char **argv)
 		if (err)
 			slot_reason_prefix(&why, err, "cannot delete '%s': ", argv[i]);
 	}
-	return err ? fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 /* --- list and stats -------------------------------------------------------------------------- */
@@ -214,7 +209,7 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (read_state(ctx, &why, &state))
-		return fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		list = json_array();
 	else

@@ -12,6 +12,7 @@
 #include "programs/cli.h"
 #include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -46,12 +47,6 @@ static const struct program_counter counters[DECAP_COUNTS_SIZE] = {
 	[DECAP_SERVER_ID] = { "server_id", "noted" },
 	[DECAP_MISROUTED] = { "misrouted", "noted" },
 };
-
-static int fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
@@ -119,7 +114,7 @@ static int parse_words(const struct list *list, int argc, char **argv, union ite
 	for (i = 0; i < argc; i++) {
 		if (list->parse(argv[i], &why, &items[i])) {
 			wrong++;
-			fail(&why);
+			program_fail(&why);
 		}
 	}
 	return wrong ? -EINVAL : 0;
@@ -146,7 +141,7 @@ static int change_list(const struct program_context *ctx, const struct list *lis
 	for (i = 0; !err && i < argc - 1; i++)
 		err = is_add ? list->add(&maps, &items[i], &why) :
 			       list->del(&maps, &items[i], &why);
-	return err ? fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 static int cmd_addr(const struct program_context *ctx, int argc, char **argv)
@@ -232,7 +227,7 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (read_state(ctx, &why, &state))
-		return fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx,
 					  json_pack("{s:o}", "addresses",
@@ -284,7 +279,7 @@ static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (read_state(ctx, &why, &state))
-		return fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return show_json(ctx, &state);
 	if (state.control.gue_port)
@@ -319,7 +314,7 @@ static int cmd_set(const struct program_context *ctx, int argc, char **argv)
 	for (i = 0; !err && i < argc; i++)
 		err = decap_control_parse(argv[i], &why, &control);
 	err = err ? err : decap_control_set(&maps, &control, &why);
-	return err ? fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 static int cmd_stats(const struct program_context *ctx, int argc, char **argv)

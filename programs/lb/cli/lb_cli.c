@@ -6,12 +6,6 @@
 
 #include "loader/lib/base/cleanup.h"
 
-int lb_cli_fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
-
 int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
 		char **argv)
 {
@@ -28,13 +22,13 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
 	int err;
 
 	if (lb_open(ctx->map_dir, true, &why, &lb))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	err = edit(&lb, argc, argv, &why);
 	if (err)
 		slot_reason_append(&why, err, "; nothing was changed");
 	else
 		err = lb_commit(&lb, &why);
-	return err ? lb_cli_fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct lb *ret_lb,
@@ -52,7 +46,7 @@ int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct
 		err = lb_vip_name_parse(argv[0], &why, &name);
 	if (!err && argc)
 		err = lb_vip_get(&ret_lb->model, &name, &why, ret_only);
-	return err ? lb_cli_fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 const char *lb_cli_value(const char *word, const char *name)

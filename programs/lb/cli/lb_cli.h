@@ -5,6 +5,7 @@
 
 #include "programs/cli.h"
 #include "programs/lb/lb.h"
+#include "programs/shared/fail.h"
 
 /* A command's second word, and what it does. */
 struct lb_verb {
@@ -15,9 +16,6 @@ struct lb_verb {
 /* lb_cli_verb - run the one of @verbs that argv[0] names; PROGRAM_USAGE for none. */
 int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
 		char **argv);
-
-/* lb_cli_fail - say why on stderr. Returns PROGRAM_FAILED. */
-int lb_cli_fail(const struct slot_reason *why);
 
 /* An edit of the model, with the arguments behind the verb. Returns 0 or -errno. */
 typedef int (*lb_cli_edit)(struct lb *lb, int argc, char **argv, struct slot_reason *why);

@@ -92,7 +92,7 @@ static int run_once(struct lb_checker *checker, const struct program_context *ct
 
 	while (!checker->is_over && !lb_checker_is_done(checker))
 		if (lb_checker_step(checker, &why))
-			return lb_cli_fail(&why);
+			return program_fail(&why);
 	if (checker->is_over)
 		return PROGRAM_FAILED;
 	lb_checker_look(checker);
@@ -121,7 +121,7 @@ static int run(struct lb_checker *checker)
 	greet(checker);
 	while (!checker->is_over)
 		if (lb_checker_step(checker, &why))
-			return lb_cli_fail(&why);
+			return program_fail(&why);
 	fputs("the checker ends; what is out stays out\n", stderr);
 	return PROGRAM_OK;
 }
@@ -135,12 +135,12 @@ int lb_cmd_check(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (curl_global_init(CURL_GLOBAL_NOTHING)) {
 		slot_reason_set(&why, -1, "libcurl cannot be used");
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	}
 	checker.map_dir = ctx->map_dir;
 	checker.path = argv[0];
 	checker.is_once = ctx->once;
 	if (lb_checker_open(&checker, &why))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	return ctx->once ? run_once(&checker, ctx) : run(&checker);
 }

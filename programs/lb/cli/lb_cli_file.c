@@ -61,7 +61,7 @@ int lb_cmd_dump(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (lb_open(ctx->map_dir, false, &why, &lb))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	return program_json_print(ctx, lb_file_format(&lb.model));
 }
 
@@ -178,7 +178,7 @@ static int list_member(const struct program_context *ctx, const char *member,
 	json_t *whole, *list;
 
 	if (lb_open(ctx->map_dir, false, &why, &lb))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	if (!ctx->json) {
 		print(ctx->out, &lb.model);
 		return PROGRAM_OK;

@@ -152,14 +152,14 @@ static int show_ring(const struct program_context *ctx, int argc, char **argv)
 	shares.items = items;
 	if (!items || lb_vip_name_parse(argv[0], &why, &name) ||
 	    lb_open(ctx->map_dir, false, &why, &lb))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	err = ctx->diff ? lb_model_copy(&lb.current, &next) : 0;
 	if (!err && ctx->diff)
 		err = lb_cli_load(ctx->diff, &next, &why);
 	if (!err)
 		err = count_shares(&lb, &name, &next, &shares, &why);
 	if (err)
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, shares_to_json(next.reals ? &next : &lb.current,
 							      &shares));

@@ -128,7 +128,7 @@ static int show_stats(const struct program_context *ctx, const struct lb_stats *
 	struct slot_reason why = { "out of memory" };
 
 	if (!shown || lb_look(ctx->map_dir, &why, &lb) || lb_stats_get(&lb.maps, &why, ret_stats))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	*shown = *ret_stats;
 	if (before)
 		subtract(shown, before);
@@ -150,7 +150,7 @@ int lb_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (!looks)
-		return lb_cli_fail(&(struct slot_reason){ "out of memory" });
+		return program_fail(&(struct slot_reason){ "out of memory" });
 	ret = show_stats(ctx, NULL, &looks[0]);
 	/* Until somebody ends it, or there is nobody to read any more. */
 	while (ret == PROGRAM_OK && ctx->watch_s) {

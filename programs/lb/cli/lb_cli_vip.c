@@ -275,7 +275,7 @@ int lb_cmd_show(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (lb_look(ctx->map_dir, &why, &lb))
-		return lb_cli_fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, lb_file_settings(&lb.model.settings));
 	print_settings(ctx->out, &lb.model.settings);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How a command that was refused ends. */
+#ifndef PROGRAM_FAIL_H
+#define PROGRAM_FAIL_H
+
+#include "programs/cli.h"
+
+#include "loader/lib/base/reason.h"
+
+/* program_fail - the one line about it, on stderr. Returns PROGRAM_FAILED. */
+int program_fail(const struct slot_reason *why);
+
+#endif
