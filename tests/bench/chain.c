@@ -201,20 +201,14 @@ static const char *choose_list(const struct bench_root *root)
 static int print_results(struct bench *b)
 {
 	struct utsname host;
-	json_t *all;
-	size_t i;
+	json_t *all = json_pack("{s:[], s:[], s:[], s:[], s:O}", "rows", "spread", "varied",
+				"extras", "left_out", b->left_out);
 
 	uname(&host);
-	all = json_pack("{s:s, s:i, s:i, s:[], s:[], s:[], s:[], s:O}", "kernel", host.release,
-			"repeat", (int)b->settings.repeat, "trials", (int)b->settings.trials,
-			"rows", "spread", "varied", "extras", "left_out", b->left_out);
-	for (i = 0; i < b->count; i++)
+	for (size_t i = 0; i < b->count; i++)
 		json_array_append_new(json_object_get(all, choose_list(&b->roots[i])),
 				      make_row(b, i, host.release));
-	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
-		return -EIO;
-	json_decref(all);
-	return 0;
+	return bench_print(&b->settings, all);
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
@@ -17,9 +16,9 @@
 #include <bpf/libbpf.h>
 #include <jansson.h>
 
-#include "tests/bench/parts/bed.h"
 #include "tests/bench/parts/clock.h"
-#include "tests/bench/parts/decap_abi.h"
+#include "tests/bench/parts/course.h"
+#include "tests/bench/parts/decap_restore_abi.h"
 #include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/settings.h"
 #include "tests/support/decap_case.h"
@@ -101,8 +100,9 @@ static int open_path(struct bench *b, enum path path)
 }
 
 /* A program that is not attached is called through a retpoline. */
-static int open_bench(struct bench *b, unsigned int ifindex)
+static int open_bench(void *bench, unsigned int ifindex)
 {
+	struct bench *b = bench;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
 	int err = 0, link_fd;
 
@@ -154,9 +154,10 @@ static int run(struct bench *b, enum path path, const struct kind *kind, __u32 t
 	return 0;
 }
 
-/* A round goes through all once, so that a slow moment of the machine hits all alike. */
-static int measure_round(struct bench *b, unsigned int trial)
+static int measure_round(void *bench, unsigned int trial)
 {
+	struct bench *b = bench;
+
 	for (int path = 0; path < PATHS; path++) {
 		for (size_t i = 0; i < KINDS; i++) {
 			if (!bench_settings_want(&b->settings, kinds[i].name))
@@ -197,41 +198,25 @@ static json_t *make_row(struct bench *b, enum path path, size_t i)
 			 bench_number(pass, 10), "cut_ns", bench_number(growing, 10));
 }
 
-static int print_results(struct bench *b)
+static json_t *make_results(void *bench)
 {
-	struct utsname host;
-	json_t *rows = json_array(), *all;
+	struct bench *b = bench;
+	json_t *rows = json_array();
 
-	uname(&host);
 	for (int path = 0; path < PATHS; path++)
 		for (size_t i = 0; i < KINDS; i++)
 			if (bench_settings_want(&b->settings, kinds[i].name))
 				json_array_append_new(rows, make_row(b, (enum path)path, i));
-	all = json_pack("{s:s, s:i, s:i, s:o}", "kernel", host.release, "repeat",
-			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows", rows);
-	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
-		return -EIO;
-	json_decref(all);
-	return 0;
+	return json_pack("{s:o}", "rows", rows);
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .settings = { .repeat = 100000, .trials = 25 } };
-	unsigned int ifindex = 0, trial;
-	int err;
+	static const struct bench_course course = { "decap", open_bench, measure_round,
+						    make_results };
+	static struct bench b = {
+		.settings = { .repeat = 100000, .trials = 25, .trials_max = TRIALS_MAX }
+	};
 
-	if (bench_settings_parse(argc, argv, &b.settings))
-		return 2;
-	if (b.settings.trials > TRIALS_MAX)
-		b.settings.trials = TRIALS_MAX;
-	err = bench_bed_open(&ifindex);
-	err = err ? err : bench_cpu_pin();
-	err = err ? err : open_bench(&b, ifindex);
-	for (trial = 0; !err && trial < b.settings.trials; trial++)
-		err = measure_round(&b, trial);
-	err = err ? err : print_results(&b);
-	if (err)
-		fprintf(stderr, "decap: %s\n", strerror(-err));
-	return err ? 1 : 0;
+	return bench_course_run(&course, &b, &b.settings, argc, argv);
 }

@@ -3,14 +3,16 @@
 #
 # Round trips of TCP whose packets to the server come in a tunnel, by who takes them out at
 # the edge: decap in XDP, tc_decap, and where the kernel has them its own tunnel device and
-# FOU. Prints JSON, one row a line: {"path", "kind", "rtt_us"}. See docs/benchmarks.md.
+# FOU. All take turns. Prints JSON, one row a line: {"path", "kind", "rtt_us"}, the least of
+# the medians. See docs/benchmarks.md.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/tunnels.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/tunnels.sh"
 
-COUNT=${1:-5000}
+COUNT=${1:-2000}
+TURNS=${2:-5}
 GUE_PORT=6080
 
 # row PATH KIND PORT: nothing where it does not work
@@ -48,6 +50,20 @@ kernel_rows() {
 	modprobe -q fou 2>/dev/null
 	in_ns edge ip fou add port "$GUE_PORT" gue 2>/dev/null || return 0
 	row fou gue4_in_ip4 9001
+	in_ns edge ip fou del port "$GUE_PORT"
+}
+
+take_turn() {
+	both_rows pass
+	encap_start >&2
+	chain xdp decap
+	both_rows xdp
+	chain tc-ingress tc_decap
+	both_rows tc
+	bed_slotd_gone >&2
+	kernel_rows
+	in_ns edge ip link del k4 2>/dev/null
+	in_ns client tc qdisc del dev c0 clsact
 }
 
 bed_start >&2
@@ -56,13 +72,8 @@ for port in 9000 9001; do
 	spawn server "$BED/log/rtt" "$BED_TOOLS/tcp_rr" "$VIP4" "$port"
 	wait_for 10 in_ns client "$BED_TOOLS/tcp_rr" "$VIP4" "$port" 1 >/dev/null 2>&1
 done
-both_rows pass
-encap_start >&2
-chain xdp decap
-both_rows xdp
-chain tc-ingress tc_decap
-both_rows tc
-bed_slotd_stop KILL >&2
-umount "$BED/bpf"
-in_ns edge tc qdisc del dev eth0 clsact 2>/dev/null
-kernel_rows
+for ((turn = 0; turn < TURNS; turn++)); do
+	take_turn
+done | jq -cs '[group_by([.path, .kind])[] | min_by(.rtt_us)] |
+	sort_by((.path as $path | ["pass", "xdp", "tc", "device", "fou"] | index($path)),
+		.kind != "ip4_in_ip4")[]'

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <net/if.h>
@@ -20,7 +19,8 @@
 #include <jansson.h>
 
 #include "tests/bench/parts/bed.h"
-#include "tests/bench/parts/decap_abi.h"
+#include "tests/bench/parts/course.h"
+#include "tests/bench/parts/decap_restore_abi.h"
 #include "tests/bench/parts/figures.h"
 #include "tests/bench/parts/settings.h"
 #include "tests/support/decap_case.h"
@@ -66,7 +66,6 @@ struct bench {
 	unsigned int from, to; /* ifindexes */
 	struct bpf_object *sender, *xdp, *tc;
 	int link_fd;
-	double ns[TRIALS_MAX];
 };
 
 static void build(enum frame frame, struct packet *p)
@@ -229,9 +228,10 @@ static int run_way(struct bench *b, const struct way *way, double *ret_ns)
 	return err;
 }
 
-/* A round goes through all once, so that a slow moment of the machine hits all alike. */
-static int measure_round(struct bench *b, unsigned int trial)
+static int measure_round(void *bench, unsigned int trial)
 {
+	struct bench *b = bench;
+
 	for (size_t i = 0; i < WAYS; i++) {
 		int err = run_way(b, &ways[i], &results[i][trial]);
 
@@ -259,9 +259,11 @@ static struct bpf_object *open_decap(const char *name)
 	return object;
 }
 
-static int open_bench(struct bench *b)
+static int open_bench(void *bench, unsigned int ifindex)
 {
-	b->from = if_nametoindex("bench0");
+	struct bench *b = bench;
+
+	b->from = ifindex;
 	b->to = if_nametoindex("bench1");
 	b->link_fd = -1;
 	if (!b->from || !b->to || system(BED " >/dev/null"))
@@ -274,12 +276,11 @@ static int open_bench(struct bench *b)
 	return bpf_object__load(b->sender);
 }
 
-static int print_results(const struct bench *b)
+static json_t *make_results(void *bench)
 {
-	json_t *rows = json_array(), *all;
-	struct utsname host;
+	const struct bench *b = bench;
+	json_t *rows = json_array();
 
-	uname(&host);
 	for (size_t i = 0; i < WAYS; i++) {
 		double ns = bench_least(results[i], b->settings.trials);
 
@@ -289,31 +290,16 @@ static int print_results(const struct bench *b)
 							"kind", frame_names[ways[i].frame], "ns",
 							bench_number(ns, 10)));
 	}
-	all = json_pack("{s:s, s:i, s:i, s:o}", "kernel", host.release, "repeat",
-			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows", rows);
-	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
-		return -EIO;
-	json_decref(all);
-	return 0;
+	return json_pack("{s:o}", "rows", rows);
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench b = { .settings = { .repeat = 4000, .trials = 50 } };
-	unsigned int ifindex = 0, trial;
-	int err;
+	static const struct bench_course course = { "decap_way", open_bench, measure_round,
+						    make_results };
+	static struct bench b = {
+		.settings = { .repeat = 4000, .trials = 50, .trials_max = TRIALS_MAX }
+	};
 
-	if (bench_settings_parse(argc, argv, &b.settings))
-		return 2;
-	if (b.settings.trials > TRIALS_MAX)
-		b.settings.trials = TRIALS_MAX;
-	err = bench_bed_open(&ifindex);
-	err = err ? err : bench_cpu_pin();
-	err = err ? err : open_bench(&b);
-	for (trial = 0; !err && trial < b.settings.trials; trial++)
-		err = measure_round(&b, trial);
-	err = err ? err : print_results(&b);
-	if (err)
-		fprintf(stderr, "decap_way: %s\n", strerror(-err));
-	return err ? 1 : 0;
+	return bench_course_run(&course, &b, &b.settings, argc, argv);
 }

@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include <jansson.h>
 
-#include "tests/bench/parts/bed.h"
+#include "tests/bench/parts/course.h"
 #include "tests/bench/parts/figures.h"
-#include "tests/bench/parts/lb_bed.h"
+#include "tests/bench/parts/lb_bench.h"
 #include "tests/bench/parts/lb_costs.h"
 #include "tests/bench/parts/settings.h"
 
@@ -27,8 +26,8 @@ struct samples {
 
 struct bench {
 	struct bench_settings settings;
-	struct lb_bed bed;
-	struct lb_bed_row rows[ROWS_MAX];
+	struct lb_bench bed;
+	struct lb_bench_row rows[ROWS_MAX];
 	struct samples samples[ROWS_MAX];
 	size_t count;
 	json_t *left_out;
@@ -39,7 +38,7 @@ static const char
 static const char *const hash_names[] = { "jhash", "xxhash", "murmur3" };
 static const char *const table_names[] = { "flows", "transitions" };
 
-static void leave_out(struct bench *b, const struct lb_bed_row *row)
+static void leave_out(struct bench *b, const struct lb_bench_row *row)
 {
 	json_t *entry = json_pack("{s:s, s:s, s:s, s:s}", "case", row->kind->name, "encap",
 				  encap_names[row->encap], "hash", hash_names[row->hash], "table",
@@ -48,7 +47,7 @@ static void leave_out(struct bench *b, const struct lb_bed_row *row)
 	json_array_append_new(b->left_out, entry);
 }
 
-static int add_row(struct bench *b, const struct lb_bed_row *row)
+static int add_row(struct bench *b, const struct lb_bench_row *row)
 {
 	struct samples samples = {
 		.tested = calloc(b->settings.trials, sizeof(double)),
@@ -61,7 +60,7 @@ static int add_row(struct bench *b, const struct lb_bed_row *row)
 		return 0;
 	b->rows[b->count] = *row;
 	b->samples[b->count] = samples;
-	if (lb_bed_check(&b->bed, &b->rows[b->count]))
+	if (lb_bench_check(&b->bed, &b->rows[b->count]))
 		b->count++;
 	else
 		leave_out(b, row);
@@ -73,28 +72,28 @@ static int choose_rows(struct bench *b)
 {
 	static const enum lb_encap encaps[] = { LB_IPIP, LB_IPIP, LB_IPIP,   LB_GUE,
 						LB_GUE,	 LB_GUE,  LB_REWRITE };
-	struct lb_bed_row row = {};
+	struct lb_bench_row row = {};
 	size_t i, way;
 	int err = 0;
 
-	for (i = 0; i < lb_bed_case_count; i++) {
-		row.kind = &lb_bed_cases[i];
+	for (i = 0; i < lb_bench_case_count; i++) {
+		row.kind = &lb_bench_cases[i];
 		for (way = 0; !err && way < LB_TABLES * sizeof(encaps) / sizeof(*encaps); way++) {
 			row.table = (enum lb_table)(way % LB_TABLES);
 			row.hash = (enum lb_hash)(way / LB_TABLES % LB_HASHES);
 			row.encap = encaps[way / LB_TABLES];
-			if (lb_bed_has(&row))
+			if (lb_bench_has(&row))
 				err = add_row(b, &row);
 		}
 	}
 	return err;
 }
 
-static int run_row(struct bench *b, struct lb_bed_row *row, bool is_tested, double *ret_cost)
+static int run_row(struct bench *b, struct lb_bench_row *row, bool is_tested, double *ret_cost)
 {
 	unsigned int repeat = b->settings.repeat;
 	double took, each;
-	int err = lb_bed_run(&b->bed, row, is_tested, repeat, &took, &each);
+	int err = lb_bench_run(&b->bed, row, is_tested, repeat, &took, &each);
 
 	if (err)
 		return err;
@@ -103,17 +102,17 @@ static int run_row(struct bench *b, struct lb_bed_row *row, bool is_tested, doub
 	return 0;
 }
 
-/* A round goes through all rows once, so that a slow moment of the machine hits all alike. */
-static int measure_round(struct bench *b, unsigned int trial)
+static int measure_round(void *bench, unsigned int trial)
 {
+	struct bench *b = bench;
 	double ignored;
 	size_t i;
 
 	for (i = 0; i < b->count; i++) {
-		struct lb_bed_row *row = &b->rows[i];
+		struct lb_bench_row *row = &b->rows[i];
 		/* Other rows took the caches since, and the table's room. */
 		unsigned int warm_up = row->kind->flows + b->settings.repeat / 5 + 1;
-		int err = lb_bed_run(&b->bed, row, true, warm_up, &ignored, &ignored);
+		int err = lb_bench_run(&b->bed, row, true, warm_up, &ignored, &ignored);
 
 		if (!err)
 			err = run_row(b, row, true, &b->samples[i].tested[trial]);
@@ -142,7 +141,7 @@ static double median_above(const struct samples *samples, size_t count)
 
 static json_t *make_row(const struct bench *b, size_t i)
 {
-	const struct lb_bed_row *row = &b->rows[i];
+	const struct lb_bench_row *row = &b->rows[i];
 	const struct samples *samples = &b->samples[i];
 	unsigned int trials = b->settings.trials;
 	double stub = bench_least(samples->stub, trials);
@@ -161,51 +160,36 @@ static json_t *make_row(const struct bench *b, size_t i)
 	return out;
 }
 
-static int print_results(const struct bench *b)
+static int open_bench(void *bench, unsigned int ifindex)
 {
-	struct utsname host;
-	json_t *all, *costs = NULL;
+	struct bench *b = bench;
+	int err = lb_bench_open(&b->bed, ifindex);
+
+	b->left_out = json_array();
+	return err ? err : choose_rows(b);
+}
+
+static json_t *make_results(void *bench)
+{
+	const struct bench *b = bench;
+	json_t *rows = json_array(), *costs = NULL;
 	size_t i;
 
-	uname(&host);
 	/* Time and memory of the control plane are the host's, not the guest's. */
 	if (!b->settings.has_instruction_clock && !b->settings.only) {
 		costs = lb_costs_measure();
 		if (!costs)
-			return -EIO;
+			return NULL;
 	}
-	all = json_pack("{s:s, s:i, s:i, s:[], s:O, s:o*}", "kernel", host.release, "repeat",
-			(int)b->settings.repeat, "trials", (int)b->settings.trials, "rows",
-			"left_out", b->left_out, "costs", costs);
 	for (i = 0; i < b->count; i++)
-		json_array_append_new(json_object_get(all, "rows"), make_row(b, i));
-	if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) || puts("") < 0)
-		return -EIO;
-	json_decref(all);
-	return 0;
+		json_array_append_new(rows, make_row(b, i));
+	return json_pack("{s:o, s:O, s:o*}", "rows", rows, "left_out", b->left_out, "costs", costs);
 }
 
 int main(int argc, char **argv)
 {
+	static const struct bench_course course = { "lb", open_bench, measure_round, make_results };
 	static struct bench b = { .settings = { .repeat = 100000, .trials = 25 } };
-	unsigned int ifindex = 0, trial;
-	int err;
 
-	if (bench_settings_parse(argc, argv, &b.settings))
-		return 2;
-	b.left_out = json_array();
-	err = bench_bed_open(&ifindex);
-	if (!err)
-		err = bench_cpu_pin();
-	if (!err)
-		err = lb_bed_open(&b.bed, ifindex);
-	if (!err)
-		err = choose_rows(&b);
-	for (trial = 0; !err && trial < b.settings.trials; trial++)
-		err = measure_round(&b, trial);
-	if (!err)
-		err = print_results(&b);
-	if (err)
-		fprintf(stderr, "lb: %s\n", strerror(-err));
-	return err ? 1 : 0;
+	return bench_course_run(&course, &b, &b.settings, argc, argv);
 }

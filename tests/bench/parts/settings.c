@@ -34,6 +34,8 @@ int bench_settings_parse(int argc, char **argv, struct bench_settings *settings)
 		else
 			break;
 	}
+	if (settings->trials_max && settings->trials > settings->trials_max)
+		settings->trials = settings->trials_max;
 	if (option == -1 && optind == argc && settings->repeat && settings->trials)
 		return 0;
 	fprintf(stderr, "usage: %s [--instructions] [--repeat N] [--trials N] [--only NAME]%s\n",

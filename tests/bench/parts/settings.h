@@ -9,8 +9,9 @@ struct bench_settings {
 	bool has_instruction_clock; /* a nanosecond of the guest is an instruction */
 	unsigned int repeat;	    /* packets in each trial */
 	unsigned int trials;
-	const char *only;      /* rows whose name begins so; NULL: all */
-	unsigned int size_max; /* the largest that is measured; 0: the benchmark has no sizes */
+	unsigned int trials_max; /* that there is room for */
+	const char *only;	 /* rows whose name begins so; NULL: all */
+	unsigned int size_max;	 /* the largest that is measured; 0: the benchmark has no sizes */
 };
 
 /*

@@ -10,7 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "tests/bench/parts/decap_abi.h"
+#include "tests/bench/parts/decap_restore_abi.h"
 
 #define ROOM_FLAGS (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
 

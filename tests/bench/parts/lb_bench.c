@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "tests/bench/parts/lb_bed.h"
+#include "tests/bench/parts/lb_bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define CHECK_RUNS 1000
 #define ALL_NEW_FLOWS 0xffffffffU
 
-const struct lb_bed_case lb_bed_cases[] = {
+const struct lb_bench_case lb_bench_cases[] = {
 	{ .name = "v4 hit",
 	  .flows = 1,
 	  .proto = IPPROTO_TCP,
@@ -105,10 +105,10 @@ const struct lb_bed_case lb_bed_cases[] = {
 	  .counted = { LB_MISSES_SYN, LB_SENT6 },
 	  .not_counted = { LB_FLOODED, LB_TABLE_PACKETS } },
 };
-const size_t lb_bed_case_count = sizeof(lb_bed_cases) / sizeof(*lb_bed_cases);
+const size_t lb_bench_case_count = sizeof(lb_bench_cases) / sizeof(*lb_bench_cases);
 
 /* What is rewritten stays of its family. */
-bool lb_bed_has(const struct lb_bed_row *row)
+bool lb_bench_has(const struct lb_bench_row *row)
 {
 	return row->encap != LB_REWRITE || !row->kind->is_to_ip6;
 }
@@ -119,7 +119,7 @@ bool lb_bed_has(const struct lb_bed_row *row)
  * VIPs have rings of their own, by encapsulation, table, and the family of their reals: 16
  * of them, and so many are what the program has room for to know their entries.
  */
-static __u32 vip_number(const struct lb_bed_row *row)
+static __u32 vip_number(const struct lb_bench_row *row)
 {
 	__u32 family = row->kind->is_ip6 ? 2 : row->kind->is_to_ip6;
 
@@ -129,7 +129,7 @@ static __u32 vip_number(const struct lb_bed_row *row)
 }
 
 /* The address of the VIPs of a row; a port that none has makes it no VIP's. */
-static const char *vip_address(const struct lb_bed_row *row)
+static const char *vip_address(const struct lb_bench_row *row)
 {
 	static char text[INET6_ADDRSTRLEN];
 	__u32 last = row->kind->port ? 1 + vip_number(row) : 254;
@@ -143,24 +143,24 @@ static const char *vip_address(const struct lb_bed_row *row)
 
 static void build_ring(const struct lb_case *lb, __u32 number, bool is_ip6)
 {
-	struct lb_ring_real reals[LB_BED_REALS] = {};
+	struct lb_ring_real reals[LB_BENCH_REALS] = {};
 	__u32 *ring = calloc(LB_RING_SIZE, sizeof(*ring)), i;
 
-	for (i = 0; i < LB_BED_REALS; i++) {
+	for (i = 0; i < LB_BENCH_REALS; i++) {
 		reals[i].addr[15] = (__u8)i;
 		reals[i].is_ip6 = true;
 		reals[i].weight = 1;
-		reals[i].index = 1 + i + is_ip6 * LB_BED_REALS;
+		reals[i].index = 1 + i + is_ip6 * LB_BENCH_REALS;
 	}
-	if (!ring || lb_ring_build(LB_MAGLEV2, reals, LB_BED_REALS, ring))
+	if (!ring || lb_ring_build(LB_MAGLEV2, reals, LB_BENCH_REALS, ring))
 		abort();
 	lb_case_ring(lb, number, 0, ring);
 	free(ring);
 }
 
-static void add_vip(struct lb_case *lb, const struct lb_bed_row *row)
+static void add_vip(struct lb_case *lb, const struct lb_bench_row *row)
 {
-	const struct lb_bed_case *kind = row->kind;
+	const struct lb_bench_case *kind = row->kind;
 	__u32 number = vip_number(row);
 	struct lb_case_vip spec = { .addr = vip_address(row),
 				    .port = kind->port,
@@ -180,15 +180,15 @@ static void add_vip(struct lb_case *lb, const struct lb_bed_row *row)
 static void add_vips(struct lb_case *lb)
 {
 	static const enum lb_encap encaps[] = { LB_IPIP, LB_GUE, LB_REWRITE };
-	struct lb_bed_row row = {};
+	struct lb_bench_row row = {};
 	size_t i, way;
 
-	for (i = 0; i < lb_bed_case_count; i++) {
-		row.kind = &lb_bed_cases[i];
+	for (i = 0; i < lb_bench_case_count; i++) {
+		row.kind = &lb_bench_cases[i];
 		for (way = 0; way < LB_TABLES * sizeof(encaps) / sizeof(*encaps); way++) {
 			row.encap = encaps[way / LB_TABLES];
 			row.table = (enum lb_table)(way % LB_TABLES);
-			if (lb_bed_has(&row))
+			if (lb_bench_has(&row))
 				add_vip(lb, &row);
 		}
 	}
@@ -199,11 +199,11 @@ static void add_reals(const struct lb_case *lb)
 	char text[INET6_ADDRSTRLEN];
 	__u32 i;
 
-	for (i = 0; i < LB_BED_REALS; i++) {
+	for (i = 0; i < LB_BENCH_REALS; i++) {
 		snprintf(text, sizeof(text), "192.0.2.%u", i + 1);
 		lb_case_real(lb, 1 + i, text, 0);
 		snprintf(text, sizeof(text), "2001:db8:2::%x", i + 1);
-		lb_case_real(lb, 1 + LB_BED_REALS + i, text, 0);
+		lb_case_real(lb, 1 + LB_BENCH_REALS + i, text, 0);
 	}
 }
 
@@ -216,7 +216,7 @@ static int add_server(const struct lb_case *lb)
 
 /* --- packets --------------------------------------------------------------------------------- */
 
-static void build_payload(struct packet *p, const struct lb_bed_case *kind)
+static void build_payload(struct packet *p, const struct lb_bench_case *kind)
 {
 	/* A short header, and version 1 of the ids. */
 	unsigned char payload[32] = { 0x40, 1 << 6 | SERVER_ID >> 10, SERVER_ID >> 2 & 0xff,
@@ -227,9 +227,9 @@ static void build_payload(struct packet *p, const struct lb_bed_case *kind)
 	packet_start(p, payload, sizeof(payload));
 }
 
-static void build_packet(struct packet *p, const struct lb_bed_row *row)
+static void build_packet(struct packet *p, const struct lb_bench_row *row)
 {
-	const struct lb_bed_case *kind = row->kind;
+	const struct lb_bench_case *kind = row->kind;
 	struct packet_ip4 ip4 = { .src = CLIENT4, .dst = vip_address(row) };
 	struct packet_ip6 ip6 = { .src = CLIENT6, .dst = vip_address(row) };
 	__u16 port = kind->port ? kind->port : 80;
@@ -255,7 +255,7 @@ static int set_program(int map_fd, __u32 target, const struct bpf_object *object
 	return fd < 0 ? fd : bpf_map_update_elem(map_fd, &target, &fd, BPF_ANY);
 }
 
-static int open_restore(struct lb_bed *bed)
+static int open_restore(struct lb_bench *bed)
 {
 	int err, map_fd;
 	__u32 i;
@@ -275,7 +275,7 @@ static int open_restore(struct lb_bed *bed)
 	return err;
 }
 
-int lb_bed_open(struct lb_bed *bed, unsigned int ifindex)
+int lb_bench_open(struct lb_bench *bed, unsigned int ifindex)
 {
 	struct lb_config config = { .tcp_option_kind = 0xb7, .mtu = 1500 };
 	int err = 0, link_fd = -1;
@@ -297,7 +297,7 @@ int lb_bed_open(struct lb_bed *bed, unsigned int ifindex)
 	return err ? err : bench_attach(ifindex, progrun_fd(bed->restore, "restore"), &link_fd);
 }
 
-static void set_flood(struct lb_bed *bed, bool is_flood)
+static void set_flood(struct lb_bench *bed, bool is_flood)
 {
 	int i;
 
@@ -310,21 +310,21 @@ static void set_flood(struct lb_bed *bed, bool is_flood)
 	bed->is_flood = is_flood;
 }
 
-static __u32 choose_target(const struct lb_bed_row *row, bool is_tested)
+static __u32 choose_target(const struct lb_bench_row *row, bool is_tested)
 {
 	if (is_tested)
 		return RESTORE_TESTED + row->hash;
 	return row->kind->port && row->encap != LB_REWRITE ? RESTORE_GROW : RESTORE_STAY;
 }
 
-static __u32 choose_verdict(const struct lb_bed_row *row, bool is_tested)
+static __u32 choose_verdict(const struct lb_bench_row *row, bool is_tested)
 {
 	__u32 target = choose_target(row, is_tested);
 
 	return target == RESTORE_STAY || !row->kind->port ? XDP_PASS : XDP_TX;
 }
 
-static int set_state(const struct lb_bed *bed, const struct lb_bed_row *row, bool is_tested,
+static int set_state(const struct lb_bench *bed, const struct lb_bench_row *row, bool is_tested,
 		     struct packet *p)
 {
 	struct restore_state state = {
@@ -341,8 +341,8 @@ static int set_state(const struct lb_bed *bed, const struct lb_bed_row *row, boo
 				   &zero, &state, BPF_ANY);
 }
 
-int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsigned int repeat,
-	       double *ret_took, double *ret_each)
+int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
+		 unsigned int repeat, double *ret_took, double *ret_each)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .repeat = (int)repeat);
 	struct packet p;
@@ -366,7 +366,7 @@ int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsig
 	return opts.retval == choose_verdict(row, is_tested) ? 0 : -EBADMSG;
 }
 
-bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row)
+bool lb_bench_check(struct lb_bench *bed, struct lb_bench_row *row)
 {
 	const struct lb_case *lb = &bed->lbs[row->hash];
 	enum lb_counter counted = row->kind->counted[row->table];
@@ -376,11 +376,11 @@ bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row)
 	__u64 before, not_before;
 
 	/* Once for the table to know the flows, where there are any that it can know. */
-	if (lb_bed_run(bed, row, true, repeat, &ignored, &ignored))
+	if (lb_bench_run(bed, row, true, repeat, &ignored, &ignored))
 		return false;
 	before = lb_case_count(lb, counted);
 	not_before = lb_case_count(lb, not_counted);
-	if (lb_bed_run(bed, row, true, repeat, &ignored, &ignored))
+	if (lb_bench_run(bed, row, true, repeat, &ignored, &ignored))
 		return false;
 	/*
 	 * Of many flows some share a bucket that has no room for all of them, and the

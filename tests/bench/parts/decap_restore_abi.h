@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the benchmark of decap tells decap_restore.bpf.c. */
-#ifndef BENCH_DECAP_ABI_H
-#define BENCH_DECAP_ABI_H
+#ifndef BENCH_DECAP_RESTORE_ABI_H
+#define BENCH_DECAP_RESTORE_ABI_H
 
 #include <linux/types.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the load balancer is measured on: its VIPs and reals, the packets, and who runs them. */
-#ifndef BENCH_LB_BED_H
-#define BENCH_LB_BED_H
+#ifndef BENCH_LB_BENCH_H
+#define BENCH_LB_BENCH_H
 
 #include <stdbool.h>
 
@@ -9,10 +9,10 @@
 #include "tests/bench/parts/restore_abi.h"
 #include "tests/support/lb_case.h"
 
-#define LB_BED_REALS 100 /* of each family */
+#define LB_BENCH_REALS 100 /* of each family */
 
 /* One kind of packets. */
-struct lb_bed_case {
+struct lb_bench_case {
 	const char *name;
 	unsigned int flows; /* that packets are of, in turn; 0: each packet is of a new one */
 	__u8 proto;
@@ -27,40 +27,40 @@ struct lb_bed_case {
 	enum lb_counter not_counted[LB_TABLES];
 };
 
-extern const struct lb_bed_case lb_bed_cases[];
-extern const size_t lb_bed_case_count;
+extern const struct lb_bench_case lb_bench_cases[];
+extern const size_t lb_bench_case_count;
 
 /* A case in one of the ways to treat it. */
-struct lb_bed_row {
-	const struct lb_bed_case *kind;
+struct lb_bench_row {
+	const struct lb_bench_case *kind;
 	enum lb_encap encap;
 	enum lb_hash hash;
 	enum lb_table table;
 	__u64 runs; /* so far: new flows are new in every run */
 };
 
-struct lb_bed {
+struct lb_bench {
 	struct lb_case lbs[LB_HASHES];
 	struct bpf_object *restore;
 	bool is_flood; /* what the maps say at present */
 };
 
-/* lb_bed_has - whether the case can be treated in that way at all. */
-bool lb_bed_has(const struct lb_bed_row *row);
+/* lb_bench_has - whether the case can be treated in that way at all. */
+bool lb_bench_has(const struct lb_bench_row *row);
 
-/* lb_bed_open - all programs loaded, their maps filled; one of them attached to @ifindex. */
-int lb_bed_open(struct lb_bed *bed, unsigned int ifindex);
+/* lb_bench_open - all programs loaded, their maps filled; one of them attached to @ifindex. */
+int lb_bench_open(struct lb_bench *bed, unsigned int ifindex);
 
 /*
- * lb_bed_run - @repeat packets of @row, to the load balancer or, where not @is_tested,
+ * lb_bench_run - @repeat packets of @row, to the load balancer or, where not @is_tested,
  * to a stub. @ret_took is the time of the call, @ret_each what the kernel says
  * that a run took, ns. Returns 0 or -errno; -EBADMSG: a packet was not treated as it
  * must be.
  */
-int lb_bed_run(struct lb_bed *bed, struct lb_bed_row *row, bool is_tested, unsigned int repeat,
-	       double *ret_took, double *ret_each);
+int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
+		 unsigned int repeat, double *ret_took, double *ret_each);
 
-/* lb_bed_check - whether the row's packets go the way that its case names. */
-bool lb_bed_check(struct lb_bed *bed, struct lb_bed_row *row);
+/* lb_bench_check - whether the row's packets go the way that its case names. */
+bool lb_bench_check(struct lb_bench *bed, struct lb_bench_row *row);
 
 #endif
