@@ -136,7 +136,7 @@ test_configurations() {
 	config_refused "a slots.conf that is gone is refused" "slots.conf: cannot read it: No such file"
 	sed 's/slot 5/slot 20/' "$BED/good.conf" >"$BED/slots.conf"
 	config_refused "a slot beyond the last is refused, with its line" \
-		"slots.conf:4: slot: .20.: a number from 0 to 19"
+		"slots.conf:4: slot: .20.: expected a number from 0 to 19"
 	cp "$BED/good.conf" "$BED/slots.conf"
 	is "then the good one finds nothing to do" "$(bed_get plan .has_changes)" false
 }

@@ -347,11 +347,11 @@ static void parse_refuses_a_string_or_word_over_4096_bytes(void **state)
 					     "chain eth0 { slot 2 { name = a\nobject = /" };
 	static const char *const tails[] = { "\"\n} }\n", "\n} }\n" };
 	static const char *const words[] = {
-		"slots.conf:2: text: too long: at most 4096 bytes in one string or word\n"
+		"slots.conf:2: text: too long: expected at most 4096 bytes in one string or word\n"
 		"slots.conf:2: object: \"/" X_56 "...\": "
-		"the path of a BPF object\n",
+		"expected the path of a BPF object\n",
 		"slots.conf:2: object: \"/" X_56 "...\": "
-		"the path of a BPF object\n",
+		"expected the path of a BPF object\n",
 	};
 
 	(void)state;
@@ -391,16 +391,17 @@ static void parse_counts_settings(void **state)
 		sprintf(text + strlen(text), "key%u = 1\n", i);
 	strcat(text, "} } }\n");
 	_cleanup_free_ char *errors = config_case_bad(text, strlen(text), -EINVAL);
-	assert_string_equal(errors, "slots.conf:66: key64: too many settings: at most 64 for one "
-				    "slot\n");
+	assert_string_equal(errors,
+			    "slots.conf:66: key64: too many settings: expected at most 64 for one "
+			    "slot\n");
 }
 
 static void parse_counts_unknown_keys(void **state)
 {
 	char text[4096] = "chain eth0 {\n";
-	static const char last[] = "slots.conf:34: key32: unknown key: " CHAIN_KEYS "\n"
+	static const char last[] = "slots.conf:34: key32: unknown key: expected " CHAIN_KEYS "\n"
 				   "slots.conf:34: syntax: an unknown key that cannot be passed "
-				   "over: " NOT_READ "\n";
+				   "over: expected " NOT_READ "\n";
 
 	(void)state;
 	for (unsigned int i = 0; i < 40; i++)

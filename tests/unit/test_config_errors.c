@@ -43,221 +43,224 @@ struct bad_config {
 
 static const struct bad_config bad_configs[] = {
 	{ "parse_refuses_no_chain", "# nothing\n",
-	  "slots.conf:1: chain: missing: at least one chain \"INTERFACE\" { ... }\n" },
+	  "slots.conf:1: chain: missing: expected at least one chain \"INTERFACE\" { ... }\n" },
 	{ "parse_refuses_empty_text", "",
-	  "slots.conf:1: chain: missing: at least one chain \"INTERFACE\" { ... }\n" },
+	  "slots.conf:1: chain: missing: expected at least one chain \"INTERFACE\" { ... }\n" },
 	{ "parse_refuses_unknown_interface", "chain wlan0 { }\n",
-	  "slots.conf:1: chain: \"wlan0\": an interface of this machine\n" },
+	  "slots.conf:1: chain: \"wlan0\": expected an interface of this machine\n" },
 	{ "parse_refuses_interface_too_long", "\nchain \"eth" CHARS_16 "\" { }\n",
 	  "slots.conf:2: chain: \"eth" CHARS_16
-	  "\": the name of an interface, 1 to 15 characters\n" },
+	  "\": expected the name of an interface, 1 to 15 characters\n" },
 	{ "parse_refuses_interface_without_name", "chain \"\" { }\n",
-	  "slots.conf:1: chain: \"\": the name of an interface, 1 to 15 characters\n" },
+	  "slots.conf:1: chain: \"\": expected the name of an interface, 1 to 15 characters\n" },
 	{ "parse_refuses_interface_that_is_a_path", "chain \"eth/0\" { }\n",
-	  "slots.conf:1: chain: \"eth/0\": the name of an interface, 1 to 15 characters\n" },
+	  "slots.conf:1: chain: \"eth/0\": expected the name of an interface, 1 to 15 characters\n" },
 	{ "parse_refuses_duplicate_chain", "chain eth0 { }\n\nchain eth0 { }\n",
-	  "slots.conf:3: chain: \"eth0\": an interface and hook other than those of line 1\n" },
+	  "slots.conf:3: chain: \"eth0\": expected an interface and hook other than those of line 1\n" },
 	{ "parse_refuses_duplicate_chain_of_a_netns",
 	  "chain eth0 { netns = blue }\nchain eth0 { netns = \"/x/blue\" }\n",
-	  "slots.conf:2: chain: \"eth0\": an interface and hook other than those of line 1\n" },
+	  "slots.conf:2: chain: \"eth0\": expected an interface and hook other than those of line 1\n" },
 	{ "parse_refuses_netns_of_a_bad_name",
 	  "chain eth0 { netns = \"a:b\" }\nchain eth1 { netns = \"../x\" }\n"
 	  "chain eth2 { netns = \"/a/..\" }\nchain eth3 { netns = \"\" }\n",
-	  "slots.conf:1: netns: \"a:b\": " NETNS "\n"
-	  "slots.conf:2: netns: \"../x\": " NETNS "\n"
-	  "slots.conf:3: netns: \"/a/..\": " NETNS "\n"
-	  "slots.conf:4: netns: \"\": " NETNS "\n" },
+	  "slots.conf:1: netns: \"a:b\": expected " NETNS "\n"
+	  "slots.conf:2: netns: \"../x\": expected " NETNS "\n"
+	  "slots.conf:3: netns: \"/a/..\": expected " NETNS "\n"
+	  "slots.conf:4: netns: \"\": expected " NETNS "\n" },
 	{ "parse_refuses_members_that_are_no_truth_value", "chain eth0 { members = all }\n",
-	  "slots.conf:1: members: \"all\": true or false\n" },
+	  "slots.conf:1: members: \"all\": expected true or false\n" },
 	{ "parse_refuses_unknown_hook", IN_CHAIN("hook = tc\n"),
-	  "slots.conf:2: hook: \"tc\": one of xdp, tc-ingress, tc-egress\n" },
+	  "slots.conf:2: hook: \"tc\": expected one of xdp, tc-ingress, tc-egress\n" },
 	{ "parse_refuses_duplicate_chain_of_a_hook",
 	  "chain eth0 { hook = tc-egress }\nchain eth0 { }\nchain eth0 { hook = tc-egress }\n",
-	  "slots.conf:3: chain: \"eth0\": an interface and hook other than those of line 1\n" },
+	  "slots.conf:3: chain: \"eth0\": expected an interface and hook other than those of line 1\n" },
 	{ "parse_refuses_what_only_xdp_chains_have",
 	  "chain eth0 { hook = tc-egress mode = native engine = freplace members = true }\n",
-	  "slots.conf:1: mode: not at the hook tc-egress: auto, or none\n"
-	  "slots.conf:1: engine: not at the hook tc-egress: fused, auto, or none\n"
-	  "slots.conf:1: members: not at the hook tc-egress: false, or none\n" },
+	  "slots.conf:1: mode: not at the hook tc-egress: expected auto, or none\n"
+	  "slots.conf:1: engine: not at the hook tc-egress: expected fused, auto, or none\n"
+	  "slots.conf:1: members: not at the hook tc-egress: expected false, or none\n" },
 	{ "parse_refuses_what_only_tc_chains_have", "chain eth0 { order = first }\n",
-	  "slots.conf:1: order: not at the hook xdp: last, or none\n" },
+	  "slots.conf:1: order: not at the hook xdp: expected last, or none\n" },
 	{ "parse_refuses_unknown_order", IN_CHAIN("hook = tc-egress order = middle\n"),
-	  "slots.conf:2: order: \"middle\": one of last, first\n" },
+	  "slots.conf:2: order: \"middle\": expected one of last, first\n" },
 	{ "parse_refuses_an_interface_called_like_a_hook", "chain tc-egress { }\n",
-	  "slots.conf:1: chain: \"tc-egress\": an interface that is not called like a hook\n" },
+	  "slots.conf:1: chain: \"tc-egress\": expected an interface that is not called like a hook\n" },
 	{ "parse_refuses_unknown_mode", IN_CHAIN("mode = offload\n"),
-	  "slots.conf:2: mode: \"offload\": one of auto, native, generic\n" },
+	  "slots.conf:2: mode: \"offload\": expected one of auto, native, generic\n" },
 	{ "parse_refuses_unknown_engine", IN_CHAIN("engine = \"\"\n"),
-	  "slots.conf:2: engine: \"\": one of auto, freplace, fused\n" },
+	  "slots.conf:2: engine: \"\": expected one of auto, freplace, fused\n" },
 	{ "parse_refuses_counters_that_are_no_bool", IN_CHAIN("counters = 1\n"),
-	  "slots.conf:2: counters: \"1\": true or false\n" },
+	  "slots.conf:2: counters: \"1\": expected true or false\n" },
 	{ "parse_refuses_chain_key_twice", IN_CHAIN("mode = auto\nmode = native\n"),
-	  "slots.conf:3: mode: \"native\": given once (line 2 has it)\n" },
+	  "slots.conf:3: mode: \"native\": expected given once (line 2 has it)\n" },
 	{ "parse_refuses_unknown_key_in_chain", IN_CHAIN("modes = auto\n"),
-	  "slots.conf:2: modes: unknown key: " CHAIN_KEYS "\n" },
+	  "slots.conf:2: modes: unknown key: expected " CHAIN_KEYS "\n" },
 	{ "parse_refuses_unknown_key_outside_a_chain", "hook = xdp\nchain eth0 { }\n",
-	  "slots.conf:1: hook: unknown key: chain\n" },
+	  "slots.conf:1: hook: unknown key: expected chain\n" },
 
 	{ "parse_refuses_slot_above_19", IN_CHAIN("slot 20 { name = a }\n"),
-	  "slots.conf:2: slot: \"20\": a number from 0 to 19\n" },
+	  "slots.conf:2: slot: \"20\": expected a number from 0 to 19\n" },
 	{ "parse_refuses_slot_below_0", IN_CHAIN("slot -1 { name = a }\n"),
-	  "slots.conf:2: slot: \"-1\": a number from 0 to 19\n" },
+	  "slots.conf:2: slot: \"-1\": expected a number from 0 to 19\n" },
 	{ "parse_refuses_slot_that_is_no_number", IN_CHAIN("slot two { name = a }\n"),
-	  "slots.conf:2: slot: \"two\": a number from 0 to 19\n" },
+	  "slots.conf:2: slot: \"two\": expected a number from 0 to 19\n" },
 	{ "parse_refuses_slot_with_a_number_far_too_long",
 	  IN_CHAIN("slot 4294967298 { name = a }\n"),
-	  "slots.conf:2: slot: \"4294967298\": a number from 0 to 19\n" },
+	  "slots.conf:2: slot: \"4294967298\": expected a number from 0 to 19\n" },
 	{ "parse_refuses_duplicate_slot", IN_CHAIN("slot 2 { name = a }\nslot 2 { name = b }\n"),
-	  "slots.conf:3: slot: \"2\": a slot other than that of line 2\n" },
+	  "slots.conf:3: slot: \"2\": expected a slot other than that of line 2\n" },
 	{ "parse_refuses_duplicate_slot_written_otherwise",
 	  IN_CHAIN("slot 2 { name = a }\nslot 02 { name = b }\n"),
-	  "slots.conf:3: slot: \"02\": a slot other than that of line 2\n" },
+	  "slots.conf:3: slot: \"02\": expected a slot other than that of line 2\n" },
 	{ "parse_refuses_duplicate_name", IN_CHAIN("slot 2 { name = a }\nslot 3 {\nname = a\n}\n"),
-	  "slots.conf:4: name: \"a\": a name that slot 2 (line 2) does not have\n" },
+	  "slots.conf:4: name: \"a\": expected a name that slot 2 (line 2) does not have\n" },
 	{ "parse_refuses_slot_without_name", IN_CHAIN("slot 2 {\nowner = netsec\n}\n"),
-	  "slots.conf:2: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:2: name: missing: expected a name for the slot, 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_empty_slot", IN_CHAIN("slot 2 { }\n"),
-	  "slots.conf:2: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:2: name: missing: expected a name for the slot, 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_empty_name", IN_CHAIN("slot 2 { name = \"\" }\n"),
-	  "slots.conf:2: name: \"\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:2: name: \"\": expected 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_name_in_capitals", IN_CHAIN("slot 2 {\n\nname = Firewall }\n"),
-	  "slots.conf:4: name: \"Firewall\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:4: name: \"Firewall\": expected 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_name_too_long", IN_CHAIN("slot 2 { name = " CHARS_32 " }\n"),
-	  "slots.conf:2: name: \"" CHARS_32 "\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:2: name: \"" CHARS_32 "\": expected 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_name_with_a_control_character",
 	  IN_CHAIN("slot 2 { name = \"a\\x1b[1m\" }\n"),
-	  "slots.conf:2: name: \"a\\x1b[1m\": 1 to 31 of a-z, 0-9, _ and -\n" },
+	  "slots.conf:2: name: \"a\\x1b[1m\": expected 1 to 31 of a-z, 0-9, _ and -\n" },
 	{ "parse_refuses_name_twice", IN_SLOT("name = other\n"),
-	  "slots.conf:4: name: \"other\": given once (line 3 has it)\n" },
+	  "slots.conf:4: name: \"other\": expected given once (line 3 has it)\n" },
 	{ "parse_refuses_unknown_user", IN_SLOT("owner = mallory\n"),
-	  "slots.conf:4: owner: \"mallory\": a user of this machine\n" },
+	  "slots.conf:4: owner: \"mallory\": expected a user of this machine\n" },
 	{ "parse_refuses_unknown_group", IN_SLOT("owner = \"@mallory\"\n"),
-	  "slots.conf:4: owner: \"@mallory\": a group of this machine\n" },
+	  "slots.conf:4: owner: \"@mallory\": expected a group of this machine\n" },
 	{ "parse_refuses_group_without_name", IN_SLOT("owner = \"@\"\n"),
-	  "slots.conf:4: owner: \"@\": a user, or @group, of at most 63 characters\n" },
+	  "slots.conf:4: owner: \"@\": expected a user, or @group, of at most 63 characters\n" },
 	{ "parse_refuses_owner_too_long", IN_SLOT("owner = " CHARS_64 "\n"),
 	  "slots.conf:4: owner: \"" CHARS_32 CHARS_16 "abcdefghi"
-	  "...\": a user, or @group, of at most 63 characters\n" },
+	  "...\": expected a user, or @group, of at most 63 characters\n" },
 	{ "parse_refuses_missing_object", IN_SLOT("object = \"/usr/missing.bpf.o\"\n"),
-	  "slots.conf:4: object: \"/usr/missing.bpf.o\": a file that can be read\n" },
+	  "slots.conf:4: object: \"/usr/missing.bpf.o\": expected a file that can be read\n" },
 	{ "parse_refuses_empty_object", IN_SLOT("object = \"\"\n"),
-	  "slots.conf:4: object: \"\": the path of a BPF object\n" },
+	  "slots.conf:4: object: \"\": expected the path of a BPF object\n" },
 	{ "parse_refuses_object_that_is_not_utf8", IN_SLOT("object = \"/a\xff\"\n"),
-	  "slots.conf:4: object: \"/a\\xff\": the path of a BPF object\n" },
+	  "slots.conf:4: object: \"/a\\xff\": expected the path of a BPF object\n" },
 	{ "parse_refuses_program_that_is_no_function", IN_SLOT("program = \"2nd\"\n"),
-	  "slots.conf:4: program: \"2nd\": the name of a function, of at most 63 characters\n" },
+	  "slots.conf:4: program: \"2nd\": expected the name of a function, of at most 63 characters\n" },
 	{ "parse_refuses_program_too_long", IN_SLOT("program = " CHARS_64 "\n"),
 	  "slots.conf:4: program: \"" CHARS_32 CHARS_16 "abcdefghi"
-	  "...\": the name of a function, of at most 63 characters\n" },
+	  "...\": expected the name of a function, of at most 63 characters\n" },
 	{ "parse_refuses_unknown_verdict_in_continue_on",
 	  IN_SLOT("continue_on = { pass,\n\"forward\" }\n"),
-	  "slots.conf:5: continue_on: \"forward\": one of " VERDICTS "\n" },
+	  "slots.conf:5: continue_on: \"forward\": expected one of " VERDICTS "\n" },
 	{ "parse_refuses_unknown_verdict_in_allow", IN_SLOT("allow = { \"2\" }\n"),
-	  "slots.conf:4: allow: \"2\": one of " VERDICTS ", skip\n" },
+	  "slots.conf:4: allow: \"2\": expected one of " VERDICTS ", skip\n" },
 	{ "parse_refuses_skip_in_continue_on", IN_SLOT("continue_on = { pass, skip }\n"),
-	  "slots.conf:4: continue_on: \"skip\": one of " VERDICTS "\n" },
+	  "slots.conf:4: continue_on: \"skip\": expected one of " VERDICTS "\n" },
 	{ "parse_refuses_allow_of_nothing_but_skip", IN_SLOT("allow = { skip }\n"),
-	  "slots.conf:4: allow: skip: a verdict beside skip: at least one of " VERDICTS "\n" },
+	  "slots.conf:4: allow: skip: expected a verdict beside skip: at least one of " VERDICTS
+	  "\n" },
 	{ "parse_refuses_verdict_twice", IN_SLOT("allow = { pass, XDP_PASS }\n"),
-	  "slots.conf:4: allow: \"XDP_PASS\": each verdict once\n" },
+	  "slots.conf:4: allow: \"XDP_PASS\": expected each verdict once\n" },
 	{ "parse_refuses_allow_without_a_verdict", IN_SLOT("allow = { }\n"),
-	  "slots.conf:2: allow: empty: at least one of " VERDICTS "\n" },
+	  "slots.conf:2: allow: empty: expected at least one of " VERDICTS "\n" },
 	{ "parse_refuses_allow_twice", IN_SLOT("allow = { pass }\nallow = { pass, drop }\n"),
-	  "slots.conf:5: allow: \"pass\": given once (line 4 has it)\n" },
+	  "slots.conf:5: allow: \"pass\": expected given once (line 4 has it)\n" },
 	{ "parse_refuses_unknown_class_of_helpers", IN_SLOT("helpers = { redirect, basic }\n"),
-	  "slots.conf:4: helpers: \"basic\": one of " CLASSES "\n" },
+	  "slots.conf:4: helpers: \"basic\": expected one of " CLASSES "\n" },
 	{ "parse_refuses_class_of_helpers_twice", IN_SLOT("helpers = { trace, trace }\n"),
-	  "slots.conf:4: helpers: \"trace\": each class once\n" },
+	  "slots.conf:4: helpers: \"trace\": expected each class once\n" },
 	{ "parse_refuses_map_memory_of_nothing", IN_SLOT("map_memory = 0\n"),
-	  "slots.conf:4: map_memory: \"0\": " SIZE "\n" },
+	  "slots.conf:4: map_memory: \"0\": expected " SIZE "\n" },
 	{ "parse_refuses_map_memory_in_unknown_units", IN_SLOT("map_memory = 64MB\n"),
-	  "slots.conf:4: map_memory: \"64MB\": " SIZE "\n" },
+	  "slots.conf:4: map_memory: \"64MB\": expected " SIZE "\n" },
 	{ "parse_refuses_signature_key_without_a_name", IN_SLOT("require_signature = \"\"\n"),
-	  "slots.conf:4: require_signature: \"\": " KEY_PATH "\n" },
+	  "slots.conf:4: require_signature: \"\": expected " KEY_PATH "\n" },
 	{ "parse_refuses_signature_key_too_long",
 	  IN_SLOT("require_signature = " CHARS_64 CHARS_64 CHARS_64 CHARS_64 "\n"),
-	  "slots.conf:4: require_signature: \"" CHARS_32 CHARS_16 "abcdefghi...\": " KEY_PATH
-	  "\n" },
+	  "slots.conf:4: require_signature: \"" CHARS_32 CHARS_16
+	  "abcdefghi...\": expected " KEY_PATH "\n" },
 	{ "parse_refuses_continue_on_outside_allow",
 	  IN_SLOT("allow = { drop, pass }\ncontinue_on = { tx }\n"),
-	  "slots.conf:5: continue_on: \"tx\": only what allow names: drop,pass\n" },
+	  "slots.conf:5: continue_on: \"tx\": expected only what allow names: drop,pass\n" },
 	{ "parse_refuses_denied_as_that_is_a_way_out", IN_SLOT("denied_as = tx\n"),
-	  "slots.conf:4: denied_as: \"tx\": one of aborted, drop, pass\n" },
+	  "slots.conf:4: denied_as: \"tx\": expected one of aborted, drop, pass\n" },
 	{ "parse_refuses_enabled_that_is_no_bool", IN_SLOT("enabled = maybe\n"),
-	  "slots.conf:4: enabled: \"maybe\": true or false\n" },
+	  "slots.conf:4: enabled: \"maybe\": expected true or false\n" },
 	{ "parse_refuses_unknown_key_in_slot", IN_SLOT("onwer = netsec\n"),
-	  "slots.conf:4: onwer: unknown key: " SLOT_KEYS "\n" },
+	  "slots.conf:4: onwer: unknown key: expected " SLOT_KEYS "\n" },
 	{ "parse_refuses_unknown_key_each_time",
 	  IN_CHAIN("slot 2 {\nname = a\nvip = x\n}\n"
 		   "slot 3 {\nvip = { y, z }\nvip = y\nname = b\n}\n"),
-	  "slots.conf:4: vip: unknown key: " SLOT_KEYS "\n"
-	  "slots.conf:7: vip: unknown key: " SLOT_KEYS "\n"
-	  "slots.conf:8: vip: unknown key: " SLOT_KEYS "\n" },
+	  "slots.conf:4: vip: unknown key: expected " SLOT_KEYS "\n"
+	  "slots.conf:7: vip: unknown key: expected " SLOT_KEYS "\n"
+	  "slots.conf:8: vip: unknown key: expected " SLOT_KEYS "\n" },
 	{ "parse_refuses_unknown_key_with_an_empty_list", IN_SLOT("vips = { }\n"),
-	  "slots.conf:4: vips: unknown key: " SLOT_KEYS "\n" },
+	  "slots.conf:4: vips: unknown key: expected " SLOT_KEYS "\n" },
 	{ "parse_refuses_unknown_section_judged_as_what_it_stands_for",
 	  IN_CHAIN("slots 2 {\nname = Bad\n}\nslot 3 {\nname = b\nsetting { a = 1 }\n}\n"),
-	  "slots.conf:2: slots: unknown key: " CHAIN_KEYS "\n"
-	  "slots.conf:3: name: \"Bad\": 1 to 31 of a-z, 0-9, _ and -\n"
-	  "slots.conf:7: setting: unknown key: " SLOT_KEYS "\n" },
+	  "slots.conf:2: slots: unknown key: expected " CHAIN_KEYS "\n"
+	  "slots.conf:3: name: \"Bad\": expected 1 to 31 of a-z, 0-9, _ and -\n"
+	  "slots.conf:7: setting: unknown key: expected " SLOT_KEYS "\n" },
 	{ "parse_refuses_unknown_section_of_the_name_root", "root eth0 { }\n",
-	  "slots.conf:1: root: unknown key: chain\n"
-	  "slots.conf:1: syntax: missing equal sign after option 'root': " NOT_READ "\n" },
+	  "slots.conf:1: root: unknown key: expected chain\n"
+	  "slots.conf:1: syntax: missing equal sign after option 'root': expected " NOT_READ "\n" },
 	{ "parse_refuses_settings_twice", IN_SLOT("settings { a = 1 }\nsettings { b = 2 }\n"),
-	  "slots.conf:5: settings: given twice: one section (line 4 has it)\n" },
+	  "slots.conf:5: settings: given twice: expected one section (line 4 has it)\n" },
 	{ "parse_refuses_setting_with_a_bad_key", IN_SLOT("settings {\na-b = 1\n}\n"),
-	  "slots.conf:5: settings: \"a-b\": a key of letters, digits, _ and .\n" },
+	  "slots.conf:5: settings: \"a-b\": expected a key of letters, digits, _ and .\n" },
 	{ "parse_refuses_setting_with_a_control_character",
 	  IN_SLOT("settings {\na = 1\nb = \"\\n\" }\n"),
-	  "slots.conf:6: b: \"\\x0a\": at most 1023 bytes of UTF-8 without control characters\n" },
+	  "slots.conf:6: b: \"\\x0a\": expected at most 1023 bytes of UTF-8 without control characters\n" },
 	{ "parse_refuses_path_for_a_key", IN_CHAIN("slot 2 { name = a }\n\"slot=2|name\" = b\n"),
-	  "slots.conf:3: syntax: a key that cannot be read: " NOT_READ "\n" },
+	  "slots.conf:3: syntax: a key that cannot be read: expected " NOT_READ "\n" },
 	{ "parse_refuses_empty_key", IN_CHAIN("\"\" = b\n"),
-	  "slots.conf:2: syntax: a key that cannot be read: " NOT_READ "\n" },
+	  "slots.conf:2: syntax: a key that cannot be read: expected " NOT_READ "\n" },
 
 	{ "parse_refuses_value_missing", IN_SLOT("owner =\n"),
-	  "slots.conf:5: syntax: unexpected token '}': " NOT_READ "\n" },
+	  "slots.conf:5: syntax: unexpected token '}': expected " NOT_READ "\n" },
 	{ "parse_refuses_equals_missing", IN_SLOT("owner netsec\n"),
-	  "slots.conf:4: syntax: missing equal sign after option 'owner': " NOT_READ "\n" },
+	  "slots.conf:4: syntax: missing equal sign after option 'owner': expected " NOT_READ
+	  "\n" },
 	{ "parse_refuses_list_where_one_value_belongs", IN_SLOT("owner = { netsec }\n"),
-	  "slots.conf:4: syntax: unexpected token '{': " NOT_READ "\n" },
+	  "slots.conf:4: syntax: unexpected token '{': expected " NOT_READ "\n" },
 	{ "parse_refuses_slot_without_number", IN_CHAIN("slot { name = a }\n"),
-	  "slots.conf:2: syntax: missing title for section 'slot': " NOT_READ "\n" },
+	  "slots.conf:2: syntax: missing title for section 'slot': expected " NOT_READ "\n" },
 	{ "parse_refuses_slot_without_brace", IN_CHAIN("slot 2 name = a\n"),
-	  "slots.conf:2: syntax: missing opening brace for section 'slot': " NOT_READ "\n" },
+	  "slots.conf:2: syntax: missing opening brace for section 'slot': expected " NOT_READ
+	  "\n" },
 	{ "parse_refuses_brace_too_many", IN_CHAIN("slot 2 { name = a }\n}\n"),
-	  "slots.conf:4: syntax: unexpected closing brace: " NOT_READ "\n" },
+	  "slots.conf:4: syntax: unexpected closing brace: expected " NOT_READ "\n" },
 	{ "parse_refuses_chain_without_end", "\nchain eth0 {\nslot 2 { name = a }\n",
-	  "slots.conf:2: chain: a section without end: \"}\"\n" },
+	  "slots.conf:2: chain: a section without end: expected \"}\"\n" },
 	{ "parse_refuses_slot_without_end", "chain eth0 {\nslot 2 { name = a\n}\n\n",
-	  "slots.conf:1: chain: a section without end: \"}\"\n" },
+	  "slots.conf:1: chain: a section without end: expected \"}\"\n" },
 	{ "parse_refuses_settings_without_end",
 	  "chain eth0 {\nslot 2 { name = a\nsettings {\nb = 1\n",
-	  "slots.conf:3: settings: a section without end: \"}\"\n" },
+	  "slots.conf:3: settings: a section without end: expected \"}\"\n" },
 	{ "parse_refuses_list_without_end", "chain eth0 {\nslot 2 { name = a\nallow = { drop\n",
-	  "slots.conf:4: syntax: the text ends too early: " NOT_READ "\n" },
+	  "slots.conf:4: syntax: the text ends too early: expected " NOT_READ "\n" },
 	{ "parse_refuses_text_that_ends_before_the_value", "chain eth0 {\nmode =\n",
-	  "slots.conf:3: syntax: the text ends too early: " NOT_READ "\n" },
+	  "slots.conf:3: syntax: the text ends too early: expected " NOT_READ "\n" },
 	{ "parse_refuses_string_without_end", IN_SLOT("owner = \"netsec\nenabled = perhaps\n"),
-	  "slots.conf:4: text: a string without end: a closing \" on the same line\n"
-	  "slots.conf:5: enabled: \"perhaps\": true or false\n" },
+	  "slots.conf:4: text: a string without end: expected a closing \" on the same line\n"
+	  "slots.conf:5: enabled: \"perhaps\": expected true or false\n" },
 	{ "parse_refuses_string_without_end_in_the_last_line", "chain eth0 { }\nmode = 'native",
-	  "slots.conf:2: text: a string without end: a closing ' on the same line\n"
-	  "slots.conf:2: mode: unknown key: chain\n" },
+	  "slots.conf:2: text: a string without end: expected a closing ' on the same line\n"
+	  "slots.conf:2: mode: unknown key: expected chain\n" },
 	{ "parse_refuses_comment_without_end", "chain eth0 {\nmode = fast\n/* the\nrest\n}\n",
-	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
-	  "slots.conf:3: text: a comment without end: \"*/\"\n" },
+	  "slots.conf:2: mode: \"fast\": expected one of auto, native, generic\n"
+	  "slots.conf:3: text: a comment without end: expected \"*/\"\n" },
 	{ "parse_refuses_bad_escape", IN_SLOT("object = \"\\9\"\n"),
-	  "slots.conf:4: syntax: bad escape sequence '\\9': " NOT_READ "\n" },
+	  "slots.conf:4: syntax: bad escape sequence '\\9': expected " NOT_READ "\n" },
 	{ "parse_refuses_control_character", IN_SLOT("object = \"/a\aa\"\n"),
-	  "slots.conf:4: text: \"\\x07\": text without control characters\n" },
+	  "slots.conf:4: text: \"\\x07\": expected text without control characters\n" },
 	{ "parse_refuses_append", IN_SLOT("allow += { drop }\n"),
-	  "slots.conf:4: text: \"+=\": \"=\"\n" },
+	  "slots.conf:4: text: \"+=\": expected \"=\"\n" },
 	{ "parse_refuses_star_without_quotes", IN_SLOT("settings {\na = *\n}\n"),
-	  "slots.conf:5: text: \"*\": quotes around the value\n" },
+	  "slots.conf:5: text: \"*\": expected quotes around the value\n" },
 	{ "parse_refuses_variable_without_quotes", IN_SLOT("owner = ${USER}\n"),
-	  "slots.conf:4: owner: \"$\": a user of this machine\n"
-	  "slots.conf:4: syntax: unexpected token '{': " NOT_READ "\n" },
+	  "slots.conf:4: owner: \"$\": expected a user of this machine\n"
+	  "slots.conf:4: syntax: unexpected token '{': expected " NOT_READ "\n" },
 
 	{ "parse_refuses_several_errors_in_the_order_of_their_lines",
 	  "chain eth0 {\n"
@@ -279,22 +282,22 @@ static const struct bad_config bad_configs[] = {
 	  "chain wlan0 {\n"
 	  "	color = blue\n"
 	  "}\n",
-	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
-	  "slots.conf:5: owner: \"mallory\": a user of this machine\n"
-	  "slots.conf:6: object: \"/missing/firewall.bpf.o\": a file that can be read\n"
-	  "slots.conf:7: continue_on: \"go\": one of " VERDICTS "\n"
-	  "slots.conf:8: colour: unknown key: " SLOT_KEYS "\n"
-	  "slots.conf:10: slot: \"99\": a number from 0 to 19\n"
-	  "slots.conf:11: name: \"firewall\": a name that slot 2 (line 3) does not have\n"
-	  "slots.conf:13: name: missing: a slot needs a name, 1 to 31 of a-z, 0-9, _ and -\n"
-	  "slots.conf:14: enabled: \"sometimes\": true or false\n"
-	  "slots.conf:17: chain: \"wlan0\": an interface of this machine\n"
-	  "slots.conf:18: color: unknown key: " CHAIN_KEYS "\n" },
+	  "slots.conf:2: mode: \"fast\": expected one of auto, native, generic\n"
+	  "slots.conf:5: owner: \"mallory\": expected a user of this machine\n"
+	  "slots.conf:6: object: \"/missing/firewall.bpf.o\": expected a file that can be read\n"
+	  "slots.conf:7: continue_on: \"go\": expected one of " VERDICTS "\n"
+	  "slots.conf:8: colour: unknown key: expected " SLOT_KEYS "\n"
+	  "slots.conf:10: slot: \"99\": expected a number from 0 to 19\n"
+	  "slots.conf:11: name: \"firewall\": expected a name that slot 2 (line 3) does not have\n"
+	  "slots.conf:13: name: missing: expected a name for the slot, 1 to 31 of a-z, 0-9, _ and -\n"
+	  "slots.conf:14: enabled: \"sometimes\": expected true or false\n"
+	  "slots.conf:17: chain: \"wlan0\": expected an interface of this machine\n"
+	  "slots.conf:18: color: unknown key: expected " CHAIN_KEYS "\n" },
 	{ "parse_refuses_what_was_found_before_a_syntax_error",
 	  "chain eth0 {\nmode = fast\nslot 20 { name = a }\n= 3\nengine = none\n}\n",
-	  "slots.conf:2: mode: \"fast\": one of auto, native, generic\n"
-	  "slots.conf:3: slot: \"20\": a number from 0 to 19\n"
-	  "slots.conf:4: syntax: unexpected token '=': " NOT_READ "\n" },
+	  "slots.conf:2: mode: \"fast\": expected one of auto, native, generic\n"
+	  "slots.conf:3: slot: \"20\": expected a number from 0 to 19\n"
+	  "slots.conf:4: syntax: unexpected token '=': expected " NOT_READ "\n" },
 };
 
 static void parse_refuses_bad_config(void **state)
@@ -311,10 +314,11 @@ static void parse_refuses_nul_bytes_wherever_they_are(void **state)
 	_cleanup_free_ char *errors = config_case_bad(text, sizeof(text) - 1, -EINVAL);
 
 	(void)state;
-	assert_string_equal(errors, "slots.conf:2: text: a NUL byte: text without NUL bytes\n"
-				    "slots.conf:3: text: a NUL byte: text without NUL bytes\n"
-				    "slots.conf:3: name: \"a \": 1 to 31 of a-z, 0-9, _ and -\n"
-				    "slots.conf:4: text: a NUL byte: text without NUL bytes\n");
+	assert_string_equal(errors,
+			    "slots.conf:2: text: a NUL byte: expected text without NUL bytes\n"
+			    "slots.conf:3: text: a NUL byte: expected text without NUL bytes\n"
+			    "slots.conf:3: name: \"a \": expected 1 to 31 of a-z, 0-9, _ and -\n"
+			    "slots.conf:4: text: a NUL byte: expected text without NUL bytes\n");
 }
 
 static void parse_writes_nothing_to_the_terminal(void **state)

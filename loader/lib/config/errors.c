@@ -62,7 +62,8 @@ static void add_formatted(struct slot_config_errors *errors, unsigned int line, 
 		errors->no_memory = true;
 		return;
 	}
-	if (asprintf(&text, "%s:%u: %s: %s: %s", errors->file, line, shown_key, state, words) < 0) {
+	if (asprintf(&text, "%s:%u: %s: %s: expected %s", errors->file, line, shown_key, state,
+		     words) < 0) {
 		errors->no_memory = true;
 		return;
 	}

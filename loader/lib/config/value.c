@@ -451,7 +451,7 @@ void slot_config_slot_check(const struct slot_config_value *value,
 		value->slot->has_continue_on = true;
 	if (!lines[SLOT_KEY_NAME])
 		slot_config_errors_add(value->errors, value->line, "name", "missing",
-				       "a slot needs a name, 1 to 31 of a-z, 0-9, _ and -");
+				       "a name for the slot, 1 to 31 of a-z, 0-9, _ and -");
 	if (is_allow_empty)
 		slot_config_errors_add(value->errors, value->line, "allow", "empty",
 				       "at least one of " VERDICTS);
