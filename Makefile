@@ -383,9 +383,9 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	for c in $(wildcard docs/completion/*); do \
 		install -D -m 0644 $$c $(DESTDIR)$(completiondir)/$$(basename $$c .bash) || exit 1; \
 	done
-	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE $(wildcard README.md docs/*.md) \
-		$(wildcard programs/*/*.service)
-	for r in $(wildcard programs/*/README.md bpf/*/README.md); do \
+	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE README.md
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs $(wildcard docs/*.md)
+	for r in $(wildcard programs/*/README.md bpf/*/README.md programs/*/*.service); do \
 		install -D -m 0644 $$r $(DESTDIR)$(docdir)/$$r || exit 1; \
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/LICENSES $(wildcard LICENSES/*)
