@@ -115,21 +115,24 @@ loader/slotd loader/lib
 loader/slotctl loader/lib dispatcher programs/cli.h
 programs loader/lib/base bpf
 programs/decap/data programs/decap/decap_abi.h bpf
+programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|rules) programs/(shared|cli.h) loader/lib/base bpf
 programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) loader/lib/base
+programs/lb/cli programs/lb/(lb.h|lb_abi.h|health|maps|model) programs/(shared|cli.h) loader/lib/base
 programs/lb/data programs/lb/lb_abi.h bpf
 programs/lb/ring programs/lb/lb_abi.h loader/lib/base bpf
 programs/lb/model programs/lb/lb_abi.h loader/lib/base
 programs/lb/maps programs/lb/(ring|model|lb_abi.h) programs/shared loader/lib/base bpf
 programs/lb/health programs/lb/(model|lb.h|lb_abi.h) programs/shared loader/lib/base bpf
+programs/shared programs/cli.h loader/lib/base bpf
 '
 
 # check_rooms: an include that leads up, or into a room that is none of this one's business
 check_rooms() {
 	local room below bad=0
-	for room in bpf/*/; do
+	for room in bpf/*/ programs/*/*/; do
 		grep -q "^${room%/} " <<<"$ROOMS" || {
 			echo "$room has no row in ROOMS"
 			bad=1

@@ -383,7 +383,7 @@ static int check_config(struct daemon *daemon)
 static void print_usage(FILE *to)
 {
 	fputs("usage: slotd [OPTION]...\n"
-	      "Keep the XDP chains of this host as slots.conf wants them.\n\n"
+	      "Keep the XDP and TC chains of this host as slots.conf wants them.\n\n"
 	      "  --config FILE      reservations (default /etc/slotd/slots.conf)\n"
 	      "  --object-dir DIR   objects named without a slash (default /usr/lib/slotd)\n"
 	      "  --state-dir DIR    records and deployed objects (default " SLOT_STATE_DIR_DEFAULT
