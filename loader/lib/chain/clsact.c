@@ -18,7 +18,6 @@
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/chain/leftover.h"
 #include "loader/lib/host/clsact.h"
-#include "loader/lib/host/filters.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/target.h"

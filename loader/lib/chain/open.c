@@ -14,6 +14,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/base/json.h"
+#include "loader/lib/host/clsact.h"
 #include "loader/lib/host/hook.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"

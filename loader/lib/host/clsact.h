@@ -2,15 +2,21 @@
 /*
  * Filters of the qdisc clsact: how a chain's root is attached to a TC hook by a kernel
  * without tcx (before Linux 6.6). slotd's is of the kind bpf, direct action, with one
- * pref and handle (filters.h) at each hook, and outlives whoever made it. All work in the
+ * pref and handle at each hook, and outlives whoever made it. All work in the
  * netns that this thread is in.
  */
 #ifndef SLOT_CLSACT_H
 #define SLOT_CLSACT_H
 
+#include <stdbool.h>
+
 #include <linux/types.h>
 
 #include "loader/lib/config/config.h"
+
+/* Where slotd's filter is: behind those whose place the kernel chose, which counts down from 0xc000. */
+#define SLOT_CLSACT_PREF 0xe000
+#define SLOT_CLSACT_HANDLE 0x510d
 
 /*
  * slot_clsact_query - the program of slotd's filter at @hook of @ifindex; 0 where there is
@@ -33,6 +39,19 @@ int slot_clsact_replace(enum slot_hook hook, unsigned int ifindex, int new_fd, i
 
 /* slot_clsact_remove - take the filter off. Returns 0, -EPERM as above, or -errno. */
 int slot_clsact_remove(enum slot_hook hook, unsigned int ifindex, int old_fd);
+
+/* Whose filters packets meet at TC hooks: both qdiscs have the same handle. */
+enum slot_qdisc {
+	SLOT_QDISC_NONE,
+	SLOT_QDISC_CLSACT,
+	SLOT_QDISC_INGRESS, /* the older one: it has no egress, and takes filters for that as its own */
+};
+
+/* slot_qdisc_find - which of them @ifindex has. Returns 0, also without the interface, or -errno. */
+int slot_qdisc_find(unsigned int ifindex, enum slot_qdisc *ret_qdisc);
+
+/* slot_qdisc_has - whether @qdisc has the hook @hook. */
+bool slot_qdisc_has(enum slot_qdisc qdisc, enum slot_hook hook);
 
 /* slot_clsact_add_qdisc - give @ifindex the qdisc. Returns 0, -EEXIST where it has one, or -errno. */
 int slot_clsact_add_qdisc(unsigned int ifindex);

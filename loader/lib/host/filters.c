@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/clsact.h"
 #include "loader/lib/host/netlink.h"
 
 static struct slot_filter *add_filter(struct slot_filters *filters, enum slot_tc_way way)
@@ -67,54 +68,6 @@ static struct tcmsg *put_tcmsg(struct nlmsghdr *request, unsigned int ifindex, _
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = parent;
 	return tc;
-}
-
-struct qdisc_query {
-	unsigned int ifindex;
-	enum slot_qdisc qdisc;
-};
-
-static int read_qdisc(const struct nlmsghdr *message, void *data)
-{
-	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-	struct qdisc_query *query = data;
-	const struct nlattr *attr;
-
-	if ((unsigned int)tc->tcm_ifindex != query->ifindex || tc->tcm_parent != TC_H_CLSACT)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attr, message, sizeof(*tc))
-	{
-		if (mnl_attr_get_type(attr) != TCA_KIND || mnl_attr_validate(attr, MNL_TYPE_STRING))
-			continue;
-		if (!strcmp(mnl_attr_get_str(attr), "clsact"))
-			query->qdisc = SLOT_QDISC_CLSACT;
-		else if (!strcmp(mnl_attr_get_str(attr), "ingress"))
-			query->qdisc = SLOT_QDISC_INGRESS;
-	}
-	return MNL_CB_OK;
-}
-
-/* A dump of all interfaces: asked for one, the kernel would tell the answer to all listeners. */
-int slot_qdisc_find(unsigned int ifindex, enum slot_qdisc *ret_qdisc)
-{
-	struct qdisc_query query = { .ifindex = ifindex };
-	char buffer[128];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	int err;
-
-	request->nlmsg_type = RTM_GETQDISC;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	put_tcmsg(request, ifindex, 0);
-	err = slot_netlink_ask(NETLINK_ROUTE, request, read_qdisc, &query);
-	if (!err)
-		*ret_qdisc = query.qdisc;
-	return err;
-}
-
-bool slot_qdisc_has(enum slot_qdisc qdisc, enum slot_hook hook)
-{
-	return qdisc == SLOT_QDISC_CLSACT ||
-	       (qdisc == SLOT_QDISC_INGRESS && hook == SLOT_HOOK_TC_INGRESS);
 }
 
 static void read_bpf(const struct nlattr *options, struct slot_filter *filter)

@@ -10,10 +10,6 @@
 
 #include "loader/lib/host/hook.h"
 
-/* Where slotd's filter is: behind those whose place the kernel chose, which counts down from 0xc000. */
-#define SLOT_CLSACT_PREF 0xe000
-#define SLOT_CLSACT_HANDLE 0x510d
-
 struct slot_filter {
 	enum slot_tc_way way;
 	__u32 prog_id;	/* 0: no BPF program */
@@ -49,18 +45,5 @@ void slot_filters_free(struct slot_filters *filters);
 
 /* slot_filter_is_own - whether it is where slotd's filter of a qdisc clsact is. */
 bool slot_filter_is_own(const struct slot_filter *filter);
-
-/* Whose filters packets meet at TC hooks: both qdiscs have the same handle. */
-enum slot_qdisc {
-	SLOT_QDISC_NONE,
-	SLOT_QDISC_CLSACT,
-	SLOT_QDISC_INGRESS, /* the older one: it has no egress, and takes filters for that as its own */
-};
-
-/* slot_qdisc_find - which of them @ifindex has. Returns 0, also without the interface, or -errno. */
-int slot_qdisc_find(unsigned int ifindex, enum slot_qdisc *ret_qdisc);
-
-/* slot_qdisc_has - whether @qdisc has the hook @hook. */
-bool slot_qdisc_has(enum slot_qdisc qdisc, enum slot_hook hook);
 
 #endif
