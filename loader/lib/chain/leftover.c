@@ -51,7 +51,7 @@ static bool is_running(__u32 prog_id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(prog_id);
 
-	return fd >= 0 || fd != -ENOENT;
+	return fd != -ENOENT;
 }
 
 bool slot_leftover_sweep(const struct slot_host *host)

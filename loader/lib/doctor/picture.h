@@ -124,6 +124,7 @@ struct slot_picture_chain {
 	bool is_generic;
 };
 
+/* As program_claim_kind of programs/cli.h, which the library may not know: slotctl takes one for the other. */
 enum slot_claim_kind {
 	SLOT_CLAIM_VIP,	     /* packets to it are sent on to reals */
 	SLOT_CLAIM_REAL,     /* where packets are sent to */
