@@ -75,9 +75,12 @@ static __always_inline struct parse_cursor parse_start(const struct xdp_md *ctx)
  */
 static __always_inline void parse_join(struct parse_cursor *cursor)
 {
-	__u64 offset = cursor->pos - cursor->start;
+	void *pos = cursor->pos;
+	__u64 offset;
 
-	barrier_var(offset);
+	/* Else clang counts itself, and its numbers the verifier knows. */
+	barrier_var(pos);
+	offset = pos - cursor->start;
 	cursor->pos = cursor->start + (offset & PARSE_OFFSET_MASK);
 }
 
@@ -247,6 +250,51 @@ static __always_inline int parse_ip6(struct parse_cursor *cursor, struct ipv6hdr
 	*ret_ip = ip;
 	*ret_payload = payload;
 	return 0;
+}
+
+/* parse_ip6_header - the IPv6 header alone; the cursor stays. */
+static __always_inline int parse_ip6_header(const struct parse_cursor *cursor,
+					    struct parse_payload *ret_payload)
+{
+	struct ipv6hdr *ip = cursor->pos;
+	__u32 len;
+
+	if ((void *)(ip + 1) > cursor->end)
+		return PARSE_MALFORMED;
+	len = bpf_ntohs(ip->payload_len);
+	if (ip->version != 6 || len > parse_left(cursor, ip + 1))
+		return PARSE_MALFORMED;
+	*ret_payload = (struct parse_payload){ .len = len, .proto = ip->nexthdr };
+	return 0;
+}
+
+/* A payload in one word; or a negative enum parse_error: no payload is that long. */
+union parse_word {
+	struct parse_payload payload;
+	__s64 word;
+};
+
+_Static_assert(sizeof(union parse_word) == sizeof(__s64), "a payload is a word");
+
+static __always_inline bool is_parse_error(const union parse_word *word)
+{
+	return word->payload.len > 0xffff;
+}
+
+/*
+ * parse_ip6_at - as parse_ip6(), of the header @at bytes behind @cursor's start: a parse_word,
+ * which a global function can return, so that the verifier walks the rounds once and not for
+ * each way that leads there. For packets that have extension headers: it takes a call.
+ */
+static __always_inline __s64 parse_ip6_at(struct parse_cursor cursor, __u32 at)
+{
+	union parse_word ret = {};
+	struct ipv6hdr *ip;
+	int err;
+
+	cursor.pos = cursor.start + (at & PARSE_OFFSET_MASK);
+	err = parse_ip6(&cursor, &ip, &ret.payload);
+	return err ?: ret.word;
 }
 
 /*

@@ -29,4 +29,26 @@ static __always_inline __u64 verifier_forget_word(__u64 word)
 	return (__u64)verifier_forget(word >> 32) << 32 | verifier_forget(word);
 }
 
+/*
+ * verifier_zero - 0, of which the verifier knows that it has 32 bits, and no more: it does
+ * not count the bytes between two packet pointers.
+ */
+static __always_inline __u64 verifier_zero(const void *start, const void *end)
+{
+	return (__u64)(end - start) >> 32;
+}
+
+/*
+ * verifier_mix - as verifier_forget(), for whoever has a @zero of verifier_zero(): without a
+ * way through memory. Of what is added or ORed, bits of @number would stay known.
+ */
+static __always_inline __u32 verifier_mix(__u32 number, __u64 zero)
+{
+	__u32 mixed = number ^ zero;
+
+	/* Else clang may compare @number instead. */
+	barrier_var(mixed);
+	return mixed;
+}
+
 #endif

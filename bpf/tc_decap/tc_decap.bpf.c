@@ -62,6 +62,22 @@ static __always_inline struct parse_cursor start(const struct __sk_buff *skb)
 	return cursor;
 }
 
+/* Global, as parse_ip6_at() asks for. */
+__noinline __s64 tc_decap_ip6_at(struct __sk_buff *skb, __u32 at)
+{
+	return parse_ip6_at(start(skb), at);
+}
+
+static __always_inline __s64 read_ip6_at(void *ctx, __u32 at)
+{
+	return tc_decap_ip6_at(ctx, at);
+}
+
+static __always_inline void *read_start(void *ctx)
+{
+	return (void *)(long)((volatile struct __sk_buff *)ctx)->data;
+}
+
 /* Global, as tcp_id_find() asks for. @offset is the TCP header's. */
 __noinline __u32 tc_decap_tcp_id(struct __sk_buff *skb, __u32 offset, __u8 kind)
 {
@@ -86,7 +102,7 @@ __noinline int tc_decap_judge(struct __sk_buff *skb, struct tunnel *tunnel)
 
 	if (!tunnel)
 		return NOT_A_TUNNEL;
-	ret = judge(&cursor, &found);
+	ret = judge(skb, &cursor, &found);
 	*tunnel = found;
 	return ret;
 }

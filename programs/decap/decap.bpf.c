@@ -22,6 +22,22 @@ SLOT_VERSION(SLOT_PROGRAM_VERSION);
 SLOT_HOOK("xdp");
 SLOT_MAP_ABI(1);
 
+/* Global, as parse_ip6_at() asks for. */
+__noinline __s64 decap_ip6_at(struct xdp_md *ctx, __u32 at)
+{
+	return parse_ip6_at(parse_start(ctx), at);
+}
+
+static __always_inline __s64 read_ip6_at(void *ctx, __u32 at)
+{
+	return decap_ip6_at(ctx, at);
+}
+
+static __always_inline void *read_start(void *ctx)
+{
+	return (void *)(long)((volatile struct xdp_md *)ctx)->data;
+}
+
 /* Global, as tcp_id_find() asks for. @offset is the TCP header's. */
 __noinline __u32 decap_tcp_id(struct xdp_md *ctx, __u32 offset, __u8 kind)
 {
@@ -65,17 +81,19 @@ static __always_inline int remove_plain(struct xdp_md *ctx, int kind)
 static __always_inline int handle_any(struct xdp_md *ctx, __u32 bytes)
 {
 	struct parse_cursor cursor = parse_start(ctx);
+	__u64 zero = verifier_zero(cursor.start, cursor.end);
 	struct tunnel tunnel = {};
-	int ret = judge(&cursor, &tunnel);
-	bool is_ip6 = tunnel.flags & TUNNEL_INNER_IP6;
+	int ret = judge(ctx, &cursor, &tunnel);
+	__be16 proto;
 
 	if (ret == NOT_A_TUNNEL || ret >= DECAP_FIRST_LEFT)
 		return ret;
-	if (decap_remove_outer(ctx, tunnel.link_len, tunnel.outer_len,
-			       bpf_htons(is_ip6 ? ETH_P_IPV6 : ETH_P_IP)))
+	ret = verifier_mix(ret, zero);
+	proto = bpf_htons(tunnel.flags & TUNNEL_INNER_IP6 ? ETH_P_IPV6 : ETH_P_IP);
+	if (decap_remove_outer(ctx, tunnel.link_len, tunnel.outer_len, proto))
 		return DECAP_REFUSED;
 	if (tunnel.flags & TUNNEL_CONGESTED)
-		mark(ctx, tunnel.link_len, is_ip6);
+		mark(ctx, tunnel.link_len, tunnel.flags & TUNNEL_INNER_IP6);
 	if (tunnel.tcp_at)
 		ids_note(decap_tcp_id(ctx, tunnel.tcp_at - tunnel.outer_len,
 				      ids_option(tunnel.control.tcp_option)),

@@ -163,6 +163,28 @@ static void inner_options(struct packet *p)
 	packet_ip4(p, &ip);
 }
 
+static void inner_mobility(struct packet *p)
+{
+	packet_start(p, "hello", 5);
+	packet_udp(p, 40000, 53);
+	packet_ip6_ext(p, IPPROTO_MH, 8);
+	packet_ip6_auth(p, 24);
+	packet_ip6_ext(p, IPPROTO_DSTOPTS, 16);
+	packet_ip6(p, &decap_inner6);
+}
+
+static void tunnelled_mobility(struct packet *p)
+{
+	inner_mobility(p);
+	decap_finish6(p);
+}
+
+static void plain_mobility(struct packet *p)
+{
+	inner_mobility(p);
+	packet_eth(p);
+}
+
 static void tunnelled_options(struct packet *p)
 {
 	inner_options(p);
@@ -302,6 +324,8 @@ static const struct decap_case cases[] = {
 	CASE(takes_ip6_out_of_ip6, decap_ip6_in_ip6, decap_plain6, DECAP_IP6_IN_IP6),
 	CASE(takes_ip4_out_of_ip6, ip4_in_ip6, decap_plain4, DECAP_IP4_IN_IP6),
 	CASE(takes_ip6_out_of_ip4, ip6_in_ip4, decap_plain6, DECAP_IP6_IN_IP4),
+	CASE(looks_behind_all_kinds_of_extension_headers, tunnelled_mobility, plain_mobility,
+	     DECAP_IP6_IN_IP6),
 	CASE(keeps_a_tag, tagged_ip4_in_ip4, tagged_plain4, DECAP_IP4_IN_IP4),
 	CASE(changes_the_ethertype_behind_a_tag, tagged_ip6_in_ip4, tagged_plain6,
 	     DECAP_IP6_IN_IP4),

@@ -68,12 +68,14 @@ static void add_ip4(struct packet *p)
 static void add_ip6(struct packet *p)
 {
 	static const uint8_t kinds[] = { IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_HOPOPTS,
-					 IPPROTO_ROUTING };
+					 IPPROTO_ROUTING, IPPROTO_MH };
 	struct packet_ip6 ip = { .src = "2001:db8:9::9", .dst = ends6[draw(4)] };
 
 	ip.traffic_class = (uint8_t)draw(256);
 	while (one_in(4) && p->start > PACKET_SIZE_MAX / 2)
-		packet_ip6_ext(p, kinds[draw(4)], 8 * (1 + draw(6)));
+		packet_ip6_ext(p, kinds[draw(5)], 8 * (1 + draw(6)));
+	if (one_in(16))
+		packet_ip6_auth(p, 16 + 8 * draw(3));
 	if (one_in(16))
 		packet_ip6_fragment(p, (uint16_t)(8 * draw(10)), one_in(2));
 	packet_ip6(p, &ip);

@@ -67,11 +67,39 @@ static __always_inline int read_outer4(struct parse_cursor *cursor, struct tunne
 	return 0;
 }
 
-static __always_inline int read_outer6(struct parse_cursor *cursor, struct tunnel *tunnel)
+/*
+ * Of the program that includes this: parse_ip6_at() in the packet of @ctx, and where that
+ * starts, read anew: of such a pointer the verifier does not know how many bytes follow it.
+ */
+static __always_inline __s64 read_ip6_at(void *ctx, __u32 at);
+static __always_inline void *read_start(void *ctx);
+
+/* As parse_ip6(). Rare are extension headers, and all there are take a call. */
+static __always_inline int read_ip6(void *ctx, struct parse_cursor *cursor, struct ipv6hdr **ret_ip,
+				    struct parse_payload *ret_payload)
+{
+	struct ipv6hdr *ip = cursor->pos;
+	union parse_word read = {};
+
+	if (parse_ip6_header(cursor, &read.payload))
+		return PARSE_MALFORMED;
+	if (is_ip6_ext(read.payload.proto))
+		read.word = read_ip6_at(ctx, cursor->pos - cursor->start);
+	if (is_parse_error(&read))
+		return PARSE_MALFORMED;
+	cursor->pos = (void *)(ip + 1) +
+		      ((bpf_ntohs(ip->payload_len) - read.payload.len) & PARSE_OFFSET_MASK);
+	*ret_ip = ip;
+	*ret_payload = read.payload;
+	return 0;
+}
+
+static __always_inline int read_outer6(void *ctx, struct parse_cursor *cursor,
+				       struct tunnel *tunnel)
 {
 	struct ipv6hdr *ip;
 
-	if (parse_ip6(cursor, &ip, &tunnel->payload))
+	if (read_ip6(ctx, cursor, &ip, &tunnel->payload))
 		return DECAP_BAD_OUTER;
 	tunnel->flags |= TUNNEL_IP6;
 	tunnel->outer_ecn = ip6_traffic_class(ip) & ECN_MASK;
@@ -83,13 +111,7 @@ static __always_inline int read_outer6(struct parse_cursor *cursor, struct tunne
 static __always_inline void join(struct parse_cursor *cursor, struct tunnel *tunnel)
 {
 	parse_join(cursor);
-	barrier_var(tunnel->flags);
-	tunnel->flags &= TUNNEL_FLAGS;
-	barrier_var(tunnel->payload.len);
-	barrier_var(tunnel->payload.proto);
-	barrier_var(tunnel->payload.fragment);
-	barrier_var(tunnel->payload.extra);
-	barrier_var(tunnel->outer_ecn);
+	tunnel->flags = verifier_mix(tunnel->flags, verifier_zero(cursor->start, cursor->end));
 }
 
 /* Whether UDP goes to the port of GUE. The cursor stays. */
@@ -238,12 +260,13 @@ static __always_inline int judge_inner4(struct parse_cursor cursor, struct tunne
 	return judge_payload(&cursor, &payload, ip->tos & ECN_MASK, tunnel);
 }
 
-static __always_inline int judge_inner6(struct parse_cursor cursor, struct tunnel *tunnel)
+static __always_inline int judge_inner6(void *ctx, struct parse_cursor cursor,
+					struct tunnel *tunnel)
 {
 	struct parse_payload payload;
 	struct ipv6hdr *ip;
 
-	if (parse_ip6(&cursor, &ip, &payload) ||
+	if (read_ip6(ctx, &cursor, &ip, &payload) ||
 	    sizeof(*ip) + bpf_ntohs(ip->payload_len) > tunnel->payload.len)
 		return DECAP_BAD_INNER;
 	tunnel->flags |= TUNNEL_INNER_IP6;
@@ -253,18 +276,19 @@ static __always_inline int judge_inner6(struct parse_cursor cursor, struct tunne
 	return judge_payload(&cursor, &payload, ip6_traffic_class(ip) & ECN_MASK, tunnel);
 }
 
-static __always_inline int judge_inner(struct parse_cursor *cursor, struct tunnel *tunnel)
+static __always_inline int judge_inner(void *ctx, struct parse_cursor *cursor,
+				       struct tunnel *tunnel)
 {
-	int ret;
+	int ret = tunnel->flags & TUNNEL_GUE ? read_gue(cursor, tunnel) : 0;
 
-	join(cursor, tunnel);
-	ret = tunnel->flags & TUNNEL_GUE ? read_gue(cursor, tunnel) : 0;
 	if (ret)
 		return ret;
 	join(cursor, tunnel);
+	tunnel->payload.proto =
+		verifier_mix(tunnel->payload.proto, verifier_zero(cursor->start, cursor->end));
 	tunnel->outer_len = cursor->pos - cursor->start - tunnel->link_len;
 	if (tunnel->payload.proto == IPPROTO_IPV6)
-		return judge_inner6(*cursor, tunnel);
+		return judge_inner6(ctx, *cursor, tunnel);
 	return judge_inner4(*cursor, tunnel);
 }
 
@@ -291,11 +315,9 @@ static __always_inline int judge_strictly(const struct tunnel *tunnel, int reaso
 	return reason;
 }
 
-/*
- * judge - the counter of the kind of tunnel (below DECAP_FIRST_LEFT) that is to be taken
- * off, or of the reason not to, or NOT_A_TUNNEL. @tunnel is zeroed before.
- */
-static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tunnel)
+/* What was read and judged, from the Ethernet header on; 0 if the tunnel can be taken off. */
+static __always_inline int judge_frame(void *ctx, struct parse_cursor *cursor,
+				       struct tunnel *tunnel)
 {
 	__be16 proto;
 	int ret;
@@ -303,23 +325,36 @@ static __always_inline int judge(struct parse_cursor *cursor, struct tunnel *tun
 	if (parse_eth(cursor, &proto))
 		return NOT_A_TUNNEL;
 	tunnel->link_len = cursor->pos - cursor->start;
+	cursor->start = read_start(ctx);
 	if (proto == bpf_htons(ETH_P_IP))
 		ret = read_outer4(cursor, tunnel);
 	else if (proto == bpf_htons(ETH_P_IPV6))
-		ret = read_outer6(cursor, tunnel);
+		ret = read_outer6(ctx, cursor, tunnel);
 	else
 		return NOT_A_TUNNEL;
 	if (ret)
 		return ret;
 	join(cursor, tunnel);
-	ret = judge_outer(cursor, tunnel);
+	return judge_outer(cursor, tunnel) ?: judge_inner(ctx, cursor, tunnel);
+}
+
+/*
+ * judge - the counter of the kind of tunnel (below DECAP_FIRST_LEFT) that is to be taken
+ * off, or of the reason not to, or NOT_A_TUNNEL. @tunnel is zeroed before.
+ */
+static __always_inline int judge(void *ctx, struct parse_cursor *cursor, struct tunnel *tunnel)
+{
+	__u64 zero = verifier_zero(cursor->start, cursor->end);
+	int ret = judge_frame(ctx, cursor, tunnel);
+
 	if (ret == NOT_A_TUNNEL)
 		return ret;
-	if (!ret)
-		ret = judge_inner(cursor, tunnel);
-	if (ret)
-		return judge_strictly(tunnel, ret);
-	tunnel->flags = verifier_forget(tunnel->flags);
+	if (ret) {
+		ret = judge_strictly(tunnel, verifier_mix(ret, zero));
+		/* So much the verifier is to know. */
+		return ret < DECAP_FIRST_LEFT ? NOT_A_TUNNEL : ret;
+	}
+	tunnel->flags = verifier_mix(tunnel->flags, zero);
 	return kind_of(tunnel->flags);
 }
 
