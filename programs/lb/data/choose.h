@@ -19,14 +19,14 @@ static __always_inline const struct lb_real *find_real(__u32 index)
 }
 
 /* Destination-port-only VIPs know neither clients nor their ports, here and in the table. */
-static __always_inline void forget_client(struct lb_packet *packet)
+static __always_inline void forget_client(const struct lb_run *run, struct lb_packet *packet)
 {
 	packet->sport = packet->dport;
-	packet->src[0] = 0;
-	packet->src[1] = 0;
-	packet->src[2] = 0;
-	packet->src[3] = 0;
-	packet->client = 0;
+	packet->src[0] = run->zero;
+	packet->src[1] = run->zero;
+	packet->src[2] = run->zero;
+	packet->src[3] = run->zero;
+	packet->client = run->zero;
 }
 
 static __always_inline bool is_down(const struct lb_vip *vip, const struct lb_packet *packet,
@@ -122,7 +122,8 @@ static __always_inline int choose_anew(const struct lb_run *run, const struct lb
 				       const struct lb_vip *vip, const struct lb_place *place,
 				       struct lb_choice *choice)
 {
-	bool flooded = is_flooded(run, place->now), is_transition = has_transitions(packet, vip);
+	bool flooded = join(run, is_flooded(run, place->now));
+	bool is_transition = join(run, has_transitions(packet, vip));
 	struct lb_entry entry = {};
 
 	count_miss(run, packet);
@@ -152,7 +153,7 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 	__u32 era = 0;
 
 	if (vip->flags & LB_DST_PORT_ONLY)
-		forget_client(packet);
+		forget_client(run, packet);
 	if (has_transitions(packet, vip)) {
 		struct lb_entry entry = find_entry(run, packet, vip);
 
@@ -166,7 +167,8 @@ static __always_inline int choose_by_tuple(const struct lb_run *run, struct lb_p
 	if (!find_place(run, packet, &place))
 		return LB_NO_REAL;
 	/* What was recorded before the entry was last left alone may be of another connection. */
-	place.tag ^= era;
+	place.tag ^= join(run, era);
+	packet->flags = join(run, packet->flags);
 	run->count[LB_TABLE_PACKETS]++;
 	if (!(packet->flags & PACKET_SYN) && !(vip->flags & LB_NO_TABLE) &&
 	    choose_by_table(run, packet, vip, &place, choice))

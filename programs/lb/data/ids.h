@@ -19,8 +19,6 @@
 
 #define STABLE_TYPE 0x52
 
-#define PACKET_OFFSET_MASK 0xff
-
 /* The id in a connection id; 0: there is none. Ids with the top bit count as none, as there. */
 static __always_inline __u32 read_quic_id(const struct lb_run *run, const __u8 *id)
 {

@@ -23,6 +23,9 @@
 
 #define LB_GO_ON (-1)
 
+/* No transport header begins further in than this, a quoted one's neither. */
+#define PACKET_OFFSET_MASK 0xff
+
 #define IP4_DONT_FRAGMENT 0x4000
 #define IP4_FRAGMENT 0x3fff /* more follow, or an offset */
 #define IP4_OFFSET 0x1fff
@@ -64,11 +67,12 @@ struct lb_packet {
 
 /*
  * join - @word, of which the verifier knows nothing any more. Where ways meet that
- * differ in what they know, it would walk all that follows once for each of them.
+ * differ in what they know, it would walk all that follows once for each of them. Of what is
+ * ORed, bits of @word would stay known.
  */
 static __always_inline __u32 join(const struct lb_run *run, __u32 word)
 {
-	word |= run->zero;
+	word ^= run->zero;
 	/* Else clang may put a mask that follows on both words, and not on what they make. */
 	barrier_var(word);
 	return word;
@@ -173,7 +177,8 @@ static __always_inline int read_transport(const struct lb_run *run, struct lb_pa
 	int ret = read_ports(run, packet);
 
 	packet->flags = join(run, packet->flags);
-	packet->proto = packet->flags & PACKET_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	packet->proto = join(run, packet->proto);
+	packet->offset = join(run, packet->offset) & PACKET_OFFSET_MASK;
 	return ret;
 }
 
