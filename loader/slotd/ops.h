@@ -66,6 +66,9 @@ int op_apply(struct daemon *daemon, struct slot_chain *chain, const struct slot_
 int op_reload(struct daemon *daemon, const char *who, struct op_error *error,
 	      struct slot_outcome **ret_outcomes);
 
+/* op_what_stays - in words, what of @chain goes on when slots.conf names it no more. NULL: nothing. */
+const char *op_what_stays(const struct slot_chain *chain);
+
 /*
  * Changes of slots. They start from what runs, so nothing else changes, even if
  * slots.conf or an object file did meanwhile.

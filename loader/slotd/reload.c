@@ -215,12 +215,22 @@ static void reload_undo(struct reload *reload)
 	}
 }
 
+const char *op_what_stays(const struct slot_chain *chain)
+{
+	if (slot_chain_is_attached(chain))
+		return "its chain runs on, unattended";
+	if (slot_chain_is_out_of_reach(chain))
+		return "its chain may run on, unattended, in a network namespace that cannot be "
+		       "entered now";
+	return NULL;
+}
+
 static void let_go(struct slot_chain *chain)
 {
-	log_warning(slot_chain_is_attached(chain) ?
-			    "%s: slots.conf no longer names this chain; it runs on, unattended" :
-			    "%s: slots.conf no longer names this chain, which waits no more",
-		    chain->interface);
+	const char *stays = op_what_stays(chain);
+
+	log_warning("slots.conf no longer names '%s': %s", chain->interface,
+		    stays ? stays : "its chain waits no more");
 	slot_chain_free(chain);
 }
 

@@ -34,38 +34,40 @@ static int check_generation(struct call *call)
 	return op_check_generation(call->chain, (unsigned int)number, &call->error);
 }
 
-/* Names of the chains that packets meet. */
-static json_t *list_attached(const struct daemon *daemon)
+/* By the names of the chains of which something would stay, what that is. */
+static json_t *list_stays(const struct daemon *daemon)
 {
-	json_t *names = json_array();
+	json_t *stays = json_object();
 
-	for (size_t i = 0; i < daemon->config.count; i++)
-		if (slot_chain_is_attached(daemon->chains[i]))
-			json_array_append_new(names, json_string(daemon->chains[i]->interface));
-	return names;
+	for (size_t i = 0; i < daemon->config.count; i++) {
+		const char *text = op_what_stays(daemon->chains[i]);
+
+		if (text)
+			json_object_set_new(stays, daemon->chains[i]->interface, json_string(text));
+	}
+	return stays;
 }
 
-/* A warning for each of @names that slots.conf has not. */
-static json_t *warn_of_left(const struct daemon *daemon, const json_t *names)
+/* A warning for each of @stays that slots.conf has not. */
+static json_t *warn_of_left(const struct daemon *daemon, json_t *stays)
 {
-	json_t *warnings = json_array(), *name;
-	size_t i;
+	json_t *warnings = json_array(), *text;
+	const char *name;
 
-	json_array_foreach(names, i, name) {
-		if (slot_config_find(&daemon->config, json_string_value(name)))
+	json_object_foreach(stays, name, text) {
+		if (slot_config_find(&daemon->config, name))
 			continue;
-		json_array_append_new(
-			warnings,
-			json_sprintf("slots.conf no longer names '%s': its chain runs on, "
-				     "unattended; to take it off, name it again and detach it",
-				     json_string_value(name)));
+		json_array_append_new(warnings, json_sprintf("slots.conf no longer names '%s': %s; "
+							     "to take it off, name it again and "
+							     "detach it",
+							     name, json_string_value(text)));
 	}
 	return warnings;
 }
 
 int route_reload(struct call *call)
 {
-	json_auto_t *attached = list_attached(call->daemon);
+	json_auto_t *stays = list_stays(call->daemon);
 	struct slot_outcome *outcomes = NULL;
 	json_t *results = json_array();
 	size_t i;
@@ -78,7 +80,7 @@ int route_reload(struct call *call)
 		json_decref(results);
 	else
 		call->answer = json_pack("{s:o, s:o}", "results", results, "warnings",
-					 warn_of_left(call->daemon, attached));
+					 warn_of_left(call->daemon, stays));
 	return err;
 }
 

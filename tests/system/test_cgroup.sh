@@ -239,6 +239,33 @@ test_a_filter_out_of_reach() {
 	unset LD_PRELOAD
 }
 
+# Whoever deletes its section is told that its filter may be there still.
+test_a_section_out_of_reach_is_deleted() {
+	local root
+
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	root=$(tc_root c1)
+	stop "$CONTAINER" KILL
+	in_time "while no process leads to its netns" 5 is_out_of_reach
+	bed_conf <<<'slot 5 { name = "guest" object = "pass.bpf.o" }'
+	matches "a reload without its section says that it may run on" "$(bed_ctl reload 2>&1)" \
+		"no longer names '$TC': its chain may run on, unattended, in a network namespace that"
+	is "as it does" "$(tc_root c1)" "$root"
+	conf_tc
+	process_start c1 web
+	succeeds "named again" bed_ctl reload
+	in_time "it is the chain's" 5 tc_runs_in c1
+	is "as before" "$(tc_root c1)" "$root"
+	succeeds "and is taken off" bed_ctl --chain "$TC" detach
+	is "with its qdisc" "$(in_ns c1 tc qdisc show dev eth7 clsact)" ""
+	container_stop 1
+	unset LD_PRELOAD
+}
+
 # changed_from_elsewhere CHANGE [COMMAND...]: another container is what the cgroup is for a while, and
 # CHANGE is made there; COMMAND comes before that
 changed_from_elsewhere() {
