@@ -161,17 +161,24 @@ static void what_is_listed_is_handed_over(void **state)
 	assert_counted(TC_REDIRECT_TO_NEIGH, 2);
 }
 
+/* One byte more than the MTU. */
+static void build_too_long(struct packet *p)
+{
+	static const char payload[MTU];
+	const struct packet_ip4 ip = { .src = "198.51.100.10", .dst = "192.0.2.1" };
+
+	packet_start(p, payload, MTU - 19);
+	p->proto = 253;
+	packet_ip4(p, &ip);
+	to_host(p);
+}
+
 static void into_a_peer_it_goes_whatever_the_mtu(void **state)
 {
-	static char payload[MTU];
-	const struct packet_ip4 ip = { .src = "198.51.100.10", .dst = "192.0.2.1" };
 	struct packet p;
 
 	(void)state;
-	packet_start(&p, payload, MTU - 19);
-	p.proto = 253;
-	packet_ip4(&p, &ip);
-	to_host(&p);
+	build_too_long(&p);
 	set_route("192.0.2.1", 1, TC_REDIRECT_PEER);
 	assert_answer(&p, TC_ACT_REDIRECT);
 	assert_counted(TC_REDIRECT_TO_PEER, 1);
@@ -179,15 +186,10 @@ static void into_a_peer_it_goes_whatever_the_mtu(void **state)
 
 static void what_is_longer_than_the_way_out_is_left(void **state)
 {
-	static char payload[MTU];
-	const struct packet_ip4 ip = { .src = "198.51.100.10", .dst = "192.0.2.1" };
 	struct packet p;
 
 	(void)state;
-	packet_start(&p, payload, MTU - 19);
-	p.proto = 253;
-	packet_ip4(&p, &ip);
-	to_host(&p);
+	build_too_long(&p);
 	program_bed_assert_runs(&bed, "add 192.0.2.1 lo", "");
 	assert_answer(&p, LEFT);
 	assert_counted(TC_REDIRECT_TOO_LONG, 1);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "programs/decap/decap.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/words.h"
 
 static void check_prefix(const char *text)
 {
@@ -19,19 +19,6 @@ static void check_prefix(const char *text)
 	decap_prefix_format(&prefix, again);
 	require(!decap_prefix_parse(again, &why, &same), "it can be read again");
 	require(!memcmp(&prefix, &same, sizeof(same)), "it is the same prefix");
-}
-
-static void check_id(const char *text)
-{
-	struct slot_reason why;
-	char again[16];
-	__u32 id, same;
-
-	if (decap_id_parse(text, &why, &id))
-		return;
-	require(id, "an id is not 0");
-	snprintf(again, sizeof(again), "%u", id);
-	require(!decap_id_parse(again, &why, &same) && same == id, "it is the same id");
 }
 
 static void check_setting(const char *text)
@@ -52,11 +39,11 @@ static void check_setting(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char text[128] = "";
+	char text[FUZZ_WORD_MAX];
 
-	memcpy(text, data, size < sizeof(text) ? size : sizeof(text) - 1);
+	fuzz_word_get(data, size, text);
 	check_prefix(text);
-	check_id(text);
+	fuzz_number_check(text, decap_id_parse);
 	check_setting(text);
 	return 0;
 }

@@ -3,20 +3,7 @@
 #include <string.h>
 
 #include "bpf/lb_hc/lb_hc.h"
-#include "tests/fuzz/fuzz.h"
-
-static void check_mark(const char *text)
-{
-	struct slot_reason why;
-	char again[16];
-	__u32 mark, same;
-
-	if (lb_hc_mark_parse(text, &why, &mark))
-		return;
-	require(mark, "a mark is not 0");
-	snprintf(again, sizeof(again), "%u", mark);
-	require(!lb_hc_mark_parse(again, &why, &same) && same == mark, "it is the same mark");
-}
+#include "tests/fuzz/words.h"
 
 static void check_address(const char *text)
 {
@@ -47,10 +34,10 @@ static void check_mac(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char text[128] = "";
+	char text[FUZZ_WORD_MAX];
 
-	memcpy(text, data, size < sizeof(text) ? size : sizeof(text) - 1);
-	check_mark(text);
+	fuzz_word_get(data, size, text);
+	fuzz_number_check(text, lb_hc_mark_parse);
 	check_address(text);
 	check_mac(text);
 	return 0;

@@ -111,18 +111,28 @@ listen() {
 	wait_for 10 grep -q listens "$file" || bail "a service listens" "$(cat "$file")"
 }
 
+# diagnose: what doctor says now, for several questions about it
+diagnose() {
+	bed_ctl doctor --json >"$BED/diagnosis" 2>/dev/null
+}
+
+diagnosis() {
+	jq -r "$1" "$BED/diagnosis"
+}
+
 test_clean() {
 	local out
 
 	out=$(bed_ctl doctor 2>&1)
 	is "a host without trouble is clean" $? 0
 	matches "says so" "$out" "clean: 0 errors, 0 warnings"
-	is "in JSON, too" "$(bed_get doctor .clean)" true
+	diagnose
+	is "in JSON, too" "$(diagnosis .clean)" true
 	is "it looked at all namespaces" \
-		"$(bed_get doctor '[.looked_at.netns[] | select(test("^(client|edge|server)$"))] |
+		"$(diagnosis '[.looked_at.netns[] | select(test("^(client|edge|server)$"))] |
 			sort | join(" ")')" "client edge server"
-	is "and at the chain" "$(bed_get doctor '.looked_at.chains | join(" ")')" eth0
-	is "its programs claim a VIP, a real and a tunnel" "$(bed_get doctor .looked_at.claims)" 3
+	is "and at the chain" "$(diagnosis '.looked_at.chains | join(" ")')" eth0
+	is "its programs claim a VIP, a real and a tunnel" "$(diagnosis .looked_at.claims)" 3
 	bed_ctl --chain eth0 doctor >/dev/null 2>&1
 	is "it is not about one chain" $? 2
 }
@@ -132,14 +142,15 @@ test_features_are_those_of_the_kernel() {
 
 	[[ $("$BED_BIN/slotctl" verify --json "$BED_OBJECTS/pass.bpf.o" |
 		jq '.engines[] | select(.engine == "freplace") | .ok') == true ]] || has=no
+	diagnose
 	is "freplace is missed where it is missing" \
-		"$(bed_get doctor '[.findings[].what | select(test("freplace"))] | length')" \
+		"$(diagnosis '[.findings[].what | select(test("freplace"))] | length')" \
 		"$([[ $has == yes ]]; echo $?)"
 	is "tcx is, too" \
-		"$(bed_get doctor '[.findings[].what | select(test("no tcx"))] | length')" \
+		"$(diagnosis '[.findings[].what | select(test("no tcx"))] | length')" \
 		"$(printf '6.6\n%s\n' "$(uname -r)" | sort -VC; echo $?)"
 	is "and netkit" \
-		"$(bed_get doctor '[.findings[].what | select(test("no netkit"))] | length')" \
+		"$(diagnosis '[.findings[].what | select(test("no netkit"))] | length')" \
 		"$(in_ns edge ip link add pod0 type netkit >/dev/null 2>&1; echo $((${?} > 0)))"
 	in_ns edge ip link del pod0 2>/dev/null
 	return 0
