@@ -96,13 +96,14 @@ __noinline __u32 tc_decap_tcp_id(struct __sk_buff *skb, __u32 offset, __u8 kind)
 /* judge() of what is at hand. Global, so that the verifier walks it once. */
 __noinline int tc_decap_judge(struct __sk_buff *skb, struct tunnel *tunnel)
 {
+	const struct frame frame = { skb, read_ip6_at, read_start };
 	struct parse_cursor cursor = start(skb);
 	struct tunnel found = {};
 	int ret;
 
 	if (!tunnel)
 		return NOT_A_TUNNEL;
-	ret = judge(skb, &cursor, &found);
+	ret = judge(&frame, &cursor, &found);
 	*tunnel = found;
 	return ret;
 }

@@ -83,7 +83,8 @@ static __always_inline int handle_any(struct xdp_md *ctx, __u32 bytes)
 	struct parse_cursor cursor = parse_start(ctx);
 	__u64 zero = verifier_zero(cursor.start, cursor.end);
 	struct tunnel tunnel = {};
-	int ret = judge(ctx, &cursor, &tunnel);
+	const struct frame frame = { ctx, read_ip6_at, read_start };
+	int ret = judge(&frame, &cursor, &tunnel);
 	__be16 proto;
 
 	if (ret == NOT_A_TUNNEL || ret >= DECAP_FIRST_LEFT)

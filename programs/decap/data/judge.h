@@ -68,15 +68,18 @@ static __always_inline int read_outer4(struct parse_cursor *cursor, struct tunne
 }
 
 /*
- * Of the program that includes this: parse_ip6_at() in the packet of @ctx, and where that
+ * What XDP and TC do each in its way: parse_ip6_at() in the frame of @ctx, and where that
  * starts, read anew: of such a pointer the verifier does not know how many bytes follow it.
  */
-static __always_inline __s64 read_ip6_at(void *ctx, __u32 at);
-static __always_inline void *read_start(void *ctx);
+struct frame {
+	void *ctx;
+	__s64 (*read_ip6_at)(void *ctx, __u32 at);
+	void *(*read_start)(void *ctx);
+};
 
 /* As parse_ip6(). Rare are extension headers, and all there are take a call. */
-static __always_inline int read_ip6(void *ctx, struct parse_cursor *cursor, struct ipv6hdr **ret_ip,
-				    struct parse_payload *ret_payload)
+static __always_inline int read_ip6(const struct frame *frame, struct parse_cursor *cursor,
+				    struct ipv6hdr **ret_ip, struct parse_payload *ret_payload)
 {
 	struct ipv6hdr *ip = cursor->pos;
 	union parse_word read = {};
@@ -84,7 +87,7 @@ static __always_inline int read_ip6(void *ctx, struct parse_cursor *cursor, stru
 	if (parse_ip6_header(cursor, &read.payload))
 		return PARSE_MALFORMED;
 	if (is_ip6_ext(read.payload.proto))
-		read.word = read_ip6_at(ctx, cursor->pos - cursor->start);
+		read.word = frame->read_ip6_at(frame->ctx, cursor->pos - cursor->start);
 	if (is_parse_error(&read))
 		return PARSE_MALFORMED;
 	cursor->pos = (void *)(ip + 1) +
@@ -94,12 +97,12 @@ static __always_inline int read_ip6(void *ctx, struct parse_cursor *cursor, stru
 	return 0;
 }
 
-static __always_inline int read_outer6(void *ctx, struct parse_cursor *cursor,
+static __always_inline int read_outer6(const struct frame *frame, struct parse_cursor *cursor,
 				       struct tunnel *tunnel)
 {
 	struct ipv6hdr *ip;
 
-	if (read_ip6(ctx, cursor, &ip, &tunnel->payload))
+	if (read_ip6(frame, cursor, &ip, &tunnel->payload))
 		return DECAP_BAD_OUTER;
 	tunnel->flags |= TUNNEL_IP6;
 	tunnel->outer_ecn = ip6_traffic_class(ip) & ECN_MASK;
@@ -260,13 +263,13 @@ static __always_inline int judge_inner4(struct parse_cursor cursor, struct tunne
 	return judge_payload(&cursor, &payload, ip->tos & ECN_MASK, tunnel);
 }
 
-static __always_inline int judge_inner6(void *ctx, struct parse_cursor cursor,
+static __always_inline int judge_inner6(const struct frame *frame, struct parse_cursor cursor,
 					struct tunnel *tunnel)
 {
 	struct parse_payload payload;
 	struct ipv6hdr *ip;
 
-	if (read_ip6(ctx, &cursor, &ip, &payload) ||
+	if (read_ip6(frame, &cursor, &ip, &payload) ||
 	    sizeof(*ip) + bpf_ntohs(ip->payload_len) > tunnel->payload.len)
 		return DECAP_BAD_INNER;
 	tunnel->flags |= TUNNEL_INNER_IP6;
@@ -276,7 +279,7 @@ static __always_inline int judge_inner6(void *ctx, struct parse_cursor cursor,
 	return judge_payload(&cursor, &payload, ip6_traffic_class(ip) & ECN_MASK, tunnel);
 }
 
-static __always_inline int judge_inner(void *ctx, struct parse_cursor *cursor,
+static __always_inline int judge_inner(const struct frame *frame, struct parse_cursor *cursor,
 				       struct tunnel *tunnel)
 {
 	int ret = tunnel->flags & TUNNEL_GUE ? read_gue(cursor, tunnel) : 0;
@@ -288,7 +291,7 @@ static __always_inline int judge_inner(void *ctx, struct parse_cursor *cursor,
 		verifier_mix(tunnel->payload.proto, verifier_zero(cursor->start, cursor->end));
 	tunnel->outer_len = cursor->pos - cursor->start - tunnel->link_len;
 	if (tunnel->payload.proto == IPPROTO_IPV6)
-		return judge_inner6(ctx, *cursor, tunnel);
+		return judge_inner6(frame, *cursor, tunnel);
 	return judge_inner4(*cursor, tunnel);
 }
 
@@ -316,7 +319,7 @@ static __always_inline int judge_strictly(const struct tunnel *tunnel, int reaso
 }
 
 /* What was read and judged, from the Ethernet header on; 0 if the tunnel can be taken off. */
-static __always_inline int judge_frame(void *ctx, struct parse_cursor *cursor,
+static __always_inline int judge_frame(const struct frame *frame, struct parse_cursor *cursor,
 				       struct tunnel *tunnel)
 {
 	__be16 proto;
@@ -325,27 +328,28 @@ static __always_inline int judge_frame(void *ctx, struct parse_cursor *cursor,
 	if (parse_eth(cursor, &proto))
 		return NOT_A_TUNNEL;
 	tunnel->link_len = cursor->pos - cursor->start;
-	cursor->start = read_start(ctx);
+	cursor->start = frame->read_start(frame->ctx);
 	if (proto == bpf_htons(ETH_P_IP))
 		ret = read_outer4(cursor, tunnel);
 	else if (proto == bpf_htons(ETH_P_IPV6))
-		ret = read_outer6(ctx, cursor, tunnel);
+		ret = read_outer6(frame, cursor, tunnel);
 	else
 		return NOT_A_TUNNEL;
 	if (ret)
 		return ret;
 	join(cursor, tunnel);
-	return judge_outer(cursor, tunnel) ?: judge_inner(ctx, cursor, tunnel);
+	return judge_outer(cursor, tunnel) ?: judge_inner(frame, cursor, tunnel);
 }
 
 /*
  * judge - the counter of the kind of tunnel (below DECAP_FIRST_LEFT) that is to be taken
  * off, or of the reason not to, or NOT_A_TUNNEL. @tunnel is zeroed before.
  */
-static __always_inline int judge(void *ctx, struct parse_cursor *cursor, struct tunnel *tunnel)
+static __always_inline int judge(const struct frame *frame, struct parse_cursor *cursor,
+				 struct tunnel *tunnel)
 {
 	__u64 zero = verifier_zero(cursor->start, cursor->end);
-	int ret = judge_frame(ctx, cursor, tunnel);
+	int ret = judge_frame(frame, cursor, tunnel);
 
 	if (ret == NOT_A_TUNNEL)
 		return ret;
