@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/firewall/fw_abi.h"
 #include "tests/support/fw_bed.h"
 #include "tests/support/tap.h"
 
@@ -105,6 +107,26 @@ static void show_counts_by_rule(void **state)
 	fw_bed_load(fw_bed.out);
 	assert_int_equal(program_bed_run(&fw_bed, "show --counters"), PROGRAM_OK);
 	assert_non_null(strstr(fw_bed.out, "tcp dport 80 counter packets 0 bytes 0 accept\n"));
+}
+
+/* As where a change of rules_max has maps start empty, but for that which counts rulesets. */
+static void show_does_not_vouch_for_rules_without_their_maps(void **state)
+{
+	static const struct fw_text_chunk empty;
+	const struct bpf_map *map = bpf_object__find_map_by_name(fw_bed.object, FW_TEXT_NAME);
+	__u32 i;
+
+	(void)state;
+	fw_bed_load("policy accept\ntcp dport 80 drop\n");
+	for (i = 0; i < bpf_map__max_entries(map); i++)
+		assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &i, &empty, BPF_ANY), 0);
+	assert_int_equal(program_bed_run(&fw_bed, "show"), PROGRAM_FAILED);
+	program_bed_assert_said(&fw_bed, "",
+				"map 'fw_text' does not hold the text of the ruleset in force: it "
+				"was emptied, and where others were, too, the rules match nothing; "
+				"load it again\n");
+	fw_bed_load("policy accept\n");
+	program_bed_assert_runs(&fw_bed, "show", "policy accept\n");
 }
 
 static void show_as_json_has_text_rules_and_counters(void **state)
@@ -441,6 +463,7 @@ int main(void)
 	ADD(a_file_of_lists_leaves_the_ruleset_alone);
 	ADD(show_prints_the_text_as_it_was_loaded);
 	ADD(show_counts_by_rule);
+	ADD(show_does_not_vouch_for_rules_without_their_maps);
 	ADD(show_as_json_has_text_rules_and_counters);
 	ADD(wrong_files_change_nothing_and_say_all_that_is_wrong);
 	ADD(check_needs_no_maps);

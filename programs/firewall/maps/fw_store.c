@@ -92,10 +92,12 @@ static int inflate_text(const __u8 *bytes, const struct fw_head *head, struct sl
 	if (uncompress((Bytef *)text, &size, bytes, head->text_len) != Z_OK ||
 	    size != head->text_size) {
 		free(text);
-		return slot_reason_set(why, -EBADMSG,
-				       "map '%s' does not hold the text of the rules in force, "
-				       "which work all the same; load them again",
-				       FW_TEXT_NAME);
+		return slot_reason_set(
+			why, -EBADMSG,
+			"map '%s' does not hold the text of the ruleset in force: it "
+			"was emptied, and where others were, too, the rules match "
+			"nothing; load it again",
+			FW_TEXT_NAME);
 	}
 	text[size] = '\0';
 	*ret_text = text;
