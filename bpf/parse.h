@@ -172,36 +172,52 @@ struct parse_ip6_ext {
 	__be32 rest;
 };
 
+/*
+ * 1 where @proto is @other, else 0. Clang would make a branch of a comparison, and where it
+ * sees a mask, Linux 6.18 one of that.
+ */
+static __always_inline __u64 parse_is(__u8 proto, __u8 other)
+{
+	__u64 differ = (__u64)(proto ^ other) - 1;
+
+	barrier_var(differ);
+	differ >>= 63;
+	barrier_var(differ);
+	return differ;
+}
+
+/* Extension headers with numbers below 64. */
+#define PARSE_IP6_EXTS                                                                             \
+	(1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING | 1ULL << IPPROTO_FRAGMENT |            \
+	 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS)
+
 static __always_inline bool is_ip6_ext(__u8 proto)
 {
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
-	       proto == IPPROTO_AH || proto == IPPROTO_DSTOPTS || proto == IPPROTO_MH;
+	__u64 low = (__u64)proto - 64;
+
+	barrier_var(low);
+	return (PARSE_IP6_EXTS >> (proto & 63) & low >> 63) | parse_is(proto, IPPROTO_MH);
 }
 
-static __always_inline __u32 parse_ip6_ext_len(__u8 proto, const struct parse_ip6_ext *ext)
-{
-	if (proto == IPPROTO_FRAGMENT)
-		return sizeof(*ext);
-	if (proto == IPPROTO_AH)
-		return (ext->len + 2) * 4;
-	return (ext->len + 1) * 8;
-}
-
-/* parse_ip6_ext - the extension header at @ext; changes @payload to what follows it. */
+/*
+ * parse_ip6_ext - the extension header at @ext; changes @payload to what follows it. Without
+ * branches, of which each doubles what the verifier has to walk.
+ */
 static __always_inline int parse_ip6_ext(const struct parse_ip6_ext *ext, const void *end,
 					 struct parse_payload *payload)
 {
+	__u64 is_fragment = parse_is(payload->proto, IPPROTO_FRAGMENT);
+	__u64 is_auth = parse_is(payload->proto, IPPROTO_AH);
 	__u32 len;
 
 	if ((void *)(ext + 1) > end)
 		return PARSE_MALFORMED;
-	len = parse_ip6_ext_len(payload->proto, ext);
+	/* In units of 8 bytes, of 4 for an authentication header; a fragment's has no length. */
+	len = ((ext->len & (is_fragment - 1)) + 1 + is_auth) << (3 - is_auth);
 	if (len > payload->len)
 		return PARSE_MALFORMED;
 
-	if (payload->proto == IPPROTO_FRAGMENT)
-		payload->fragment = bpf_ntohs(ext->fragment);
-	/* Without a branch, which would double what the verifier has to walk. */
+	payload->fragment ^= (payload->fragment ^ bpf_ntohs(ext->fragment)) * is_fragment;
 	payload->extra |= payload->proto ^ IPPROTO_DSTOPTS;
 	payload->proto = ext->next;
 	payload->len -= len;
