@@ -107,7 +107,8 @@ static void load_says_which_file_it_cannot_open(void **state)
 {
 	(void)state;
 	program_bed_assert_fails(&bed, "load /nonexistent/rules",
-				 "cannot open '/nonexistent/rules': No such file or directory\n");
+				 "cannot open '/nonexistent/rules': No such file or directory; "
+				 "nothing was changed\n");
 	program_bed_assert_fails(&bed, "load /tmp", "cannot read '/tmp': Is a directory\n");
 }
 
