@@ -109,7 +109,8 @@ static void load_says_which_file_it_cannot_open(void **state)
 	program_bed_assert_fails(&bed, "load /nonexistent/rules",
 				 "cannot open '/nonexistent/rules': No such file or directory; "
 				 "nothing was changed\n");
-	program_bed_assert_fails(&bed, "load /tmp", "cannot read '/tmp': Is a directory\n");
+	program_bed_assert_fails(&bed, "load /tmp",
+				 "cannot read '/tmp': Is a directory; nothing was changed\n");
 }
 
 static void load_refuses_a_file_of_more_than_32_mib(void **state)
@@ -119,7 +120,8 @@ static void load_refuses_a_file_of_more_than_32_mib(void **state)
 	(void)state;
 	assert_int_equal(truncate(rules_path, (32 << 20) + 1), 0);
 	snprintf(line, sizeof(line), "load %s", rules_path);
-	snprintf(expected, sizeof(expected), "'%s' is larger than 32 MiB\n", rules_path);
+	snprintf(expected, sizeof(expected), "'%s' is larger than 32 MiB; nothing was changed\n",
+		 rules_path);
 	program_bed_assert_fails(&bed, line, expected);
 }
 

@@ -14,11 +14,11 @@ static const struct bound {
 	const char *name, *object;
 	unsigned int insns;
 } bounds[] = {
-	{ "decap", "bpf/decap.bpf.o", 8500 },
-	{ "tc_decap", "bpf/tc_decap.bpf.o", 8000 },
+	{ "decap", "bpf/decap.bpf.o", 6400 },
+	{ "tc_decap", "bpf/tc_decap.bpf.o", 6100 },
 	{ "lb", "bpf/lb.bpf.o", 39000 },
-	{ "firewall", "bpf/firewall.bpf.o", 36000 },
-	{ "fw_egress", "bpf/fw_egress.bpf.o", 36000 },
+	{ "firewall", "bpf/firewall.bpf.o", 14600 },
+	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },
 };
 
 static void is_walked_within_its_bound(void **state)
