@@ -46,4 +46,15 @@
 #define SLOT_ENTRIES(rule)
 #endif
 
+/*
+ * Maps that mean nothing without each other, SLOT_TOGETHER("ruleset") behind the name of each:
+ * where one of them starts empty by an order, all do.
+ */
+#define SLOT_TOGETHER_TAG "slot_together="
+#ifdef __bpf__
+#define SLOT_TOGETHER(group) __attribute__((btf_decl_tag(SLOT_TOGETHER_TAG group)))
+#else
+#define SLOT_TOGETHER(group)
+#endif
+
 #endif

@@ -105,6 +105,20 @@ test_reset_for_settings() {
 	is "brings back the old size" "$(map_size fw_buckets)" 16384
 }
 
+# A ruleset is in seven maps: some of them without the others would be rules that match nothing.
+test_maps_that_belong_together() {
+	printf 'policy drop\nip saddr 203.0.113.0/24 accept\n' >"$BED/rules"
+	succeeds "a ruleset is loaded" bed_ctl firewall load "$BED/rules"
+	bed_ctl firewall deny add 203.0.113.66 >/dev/null
+	changes "an apply that has one of its maps start empty succeeds" \
+		apply --reset-map firewall:fw_nodes
+	is "the others do so with it" "$(bed_ctl firewall show 2>&1)" \
+		"no ruleset is loaded: lists and the slot's settings decide"
+	is "those that do not belong to it go on" "$(bed_ctl firewall list)" "deny 203.0.113.66/32"
+	changes "rollback" rollback
+	matches "brings the ruleset back" "$(bed_ctl firewall show)" "policy drop"
+}
+
 test_migrate() {
 	local before
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/manifest.h"
+#include "loader/lib/program/map_tags.h"
 #include "loader/lib/program/settings.h"
 
 #define KEY_MAX 64
@@ -78,31 +78,22 @@ static int size_map(struct bpf_object *object, struct sized_map *sized, struct s
 	return bpf_map__set_max_entries(sized->map, (__u32)entries);
 }
 
-static bool is_tag(const struct btf *btf, const struct btf_type *t)
-{
-	return btf_is_decl_tag(t) && btf_decl_tag(t)->component_idx == -1 &&
-	       !strncmp(btf__name_by_offset(btf, t->name_off), SLOT_ENTRIES_TAG,
-			strlen(SLOT_ENTRIES_TAG));
-}
-
 int slot_map_sizes_apply(struct bpf_object *object, struct slot_reason *why)
 {
 	const struct btf *btf = bpf_object__btf(object);
-	__u32 id, count = btf ? btf__type_cnt(btf) : 0;
+	struct bpf_map *map;
 	int err = 0;
 
-	for (id = 1; id < count && !err; id++) {
-		const struct btf_type *t = btf__type_by_id(btf, id), *tagged;
-		struct sized_map sized = {};
+	bpf_object__for_each_map(map, object) {
+		struct sized_map sized = {
+			.map = map,
+			.rule = slot_map_tag_get(btf, bpf_map__name(map), SLOT_ENTRIES_TAG),
+		};
 
-		if (!is_tag(btf, t))
-			continue;
-		tagged = btf__type_by_id(btf, t->type);
-		sized.rule = btf__name_by_offset(btf, t->name_off) + strlen(SLOT_ENTRIES_TAG);
-		sized.map = bpf_object__find_map_by_name(
-			object, btf__name_by_offset(btf, tagged->name_off));
-		if (sized.map)
+		if (sized.rule)
 			err = size_map(object, &sized, why);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }

@@ -11,9 +11,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/manifest.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/program/map_shape.h"
+#include "loader/lib/program/map_tags.h"
 #include "loader/lib/program/program.h"
 
 #define USED_MAPS_MAX 64 /* of one program; kernel: MAX_USED_MAPS */
@@ -106,33 +108,59 @@ static int check_orders(const struct bpf_object *object, const struct slot_map_o
 
 /* --- reuse and stage ------------------------------------------------------------------------ */
 
+/* By an order of its own, or of one that @map belongs with: SLOT_TOGETHER of bpf/manifest.h. */
+static bool is_reset(const struct bpf_object *object, const struct bpf_map *map,
+		     const struct slot_map_orders *orders)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	const char *group = slot_map_tag_get(btf, bpf_map__name(map), SLOT_TOGETHER_TAG), *others;
+	const struct bpf_map *other;
+
+	if (slot_map_orders_is_empty(orders))
+		return false;
+	bpf_object__for_each_map(other, object) {
+		char name[SLOT_MAP_PIN_NAME_SIZE];
+
+		slot_pin_map_name(bpf_map__name(other), name, sizeof(name));
+		if (!slot_map_orders_is_reset(orders, name))
+			continue;
+		others = slot_map_tag_get(btf, bpf_map__name(other), SLOT_TOGETHER_TAG);
+		if (other == map || (group && others && !strcmp(group, others)))
+			return true;
+	}
+	return false;
+}
+
 /* The map that @name stands for before this program is loaded; -ENOENT: a new one. */
-static int open_pinned(const struct slot_program_place *place, const char *name)
+static int open_pinned(const struct slot_program_place *place, const char *name, bool is_fresh)
 {
 	int fd = place->stage_dir ? slot_pin_open(place->stage_dir, name) : -ENOENT;
 
-	if (fd != -ENOENT || !place->map_dir || slot_map_orders_is_fresh(place->map_orders, name))
+	if (fd != -ENOENT || !place->map_dir || is_fresh)
 		return fd;
 	return slot_pin_open(place->map_dir, name);
 }
 
-static int reuse_map(struct bpf_map *map, const struct btf *btf,
+static int reuse_map(struct bpf_map *map, const struct bpf_object *object,
 		     const struct slot_program_place *place, struct slot_reason *why)
 {
 	char name[SLOT_MAP_PIN_NAME_SIZE];
 	_cleanup_close_ int fd = -1;
+	bool is_fresh;
 	int err;
 
 	if (!slot_map_is_state(map))
 		return 0;
 	slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
-	fd = open_pinned(place, name);
+	is_fresh = slot_map_orders_is_fresh(place->map_orders, name) ||
+		   is_reset(object, map, place->map_orders);
+	fd = open_pinned(place, name, is_fresh);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return slot_reason_set(why, fd, "cannot open the pinned map '%s/%s': %s",
 				       place->map_dir, name, strerror(-fd));
-	err = slot_map_shape_check(fd, name, map, btf, why);
+	err = slot_map_shape_check(fd, name, map, bpf_object__btf(object), why);
 	if (err)
 		return err;
 	err = bpf_map__reuse_fd(map, fd);
@@ -144,14 +172,13 @@ static int reuse_map(struct bpf_map *map, const struct btf *btf,
 int slot_program_maps_reuse(struct bpf_object *object, const struct slot_program_place *place,
 			    struct slot_reason *why)
 {
-	const struct btf *btf = bpf_object__btf(object);
 	struct bpf_map *map;
 	int err = check_orders(object, place->map_orders, why);
 
 	if (err)
 		return err;
 	bpf_object__for_each_map(map, object) {
-		err = reuse_map(map, btf, place, why);
+		err = reuse_map(map, object, place, why);
 		if (err)
 			return err;
 	}

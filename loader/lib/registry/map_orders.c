@@ -80,10 +80,15 @@ bool slot_map_orders_is_empty(const struct slot_map_orders *orders)
 	return !orders || (!orders->reset_count && !orders->migrate_count);
 }
 
+bool slot_map_orders_is_reset(const struct slot_map_orders *orders, const char *pin_name)
+{
+	return orders && has_name(orders->reset, orders->reset_count, pin_name);
+}
+
 bool slot_map_orders_is_fresh(const struct slot_map_orders *orders, const char *pin_name)
 {
-	return orders && (has_name(orders->reset, orders->reset_count, pin_name) ||
-			  has_name(orders->migrate, orders->migrate_count, pin_name));
+	return slot_map_orders_is_reset(orders, pin_name) ||
+	       (orders && has_name(orders->migrate, orders->migrate_count, pin_name));
 }
 
 static void free_names(char **names, size_t count)

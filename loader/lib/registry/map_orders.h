@@ -35,6 +35,9 @@ int slot_map_orders_add_migrate(struct slot_map_orders *orders, const char *name
 /* slot_map_orders_is_empty - whether it asks for nothing. @orders may be NULL. */
 bool slot_map_orders_is_empty(const struct slot_map_orders *orders);
 
+/* slot_map_orders_is_reset - whether @pin_name starts empty. @orders may be NULL. */
+bool slot_map_orders_is_reset(const struct slot_map_orders *orders, const char *pin_name);
+
 /* slot_map_orders_is_fresh - whether @pin_name is reset or migrated. @orders may be NULL. */
 bool slot_map_orders_is_fresh(const struct slot_map_orders *orders, const char *pin_name);
 

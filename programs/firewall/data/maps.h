@@ -24,7 +24,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct fw_rulesets);
-} fw_rulesets SEC(".maps");
+} fw_rulesets SEC(".maps") SLOT_TOGETHER("ruleset");
 
 /* A bank behind the other, as the next three. */
 struct {
@@ -32,21 +32,21 @@ struct {
 	__uint(max_entries, FW_BANKS *FW_NODES_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, struct fw_node);
-} fw_nodes SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*8");
+} fw_nodes SEC(".maps") SLOT_TOGETHER("ruleset") SLOT_ENTRIES("rules_max/1024*1024*8");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FW_BANKS *FW_ITEMS_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, __u32);
-} fw_items SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*4");
+} fw_items SEC(".maps") SLOT_TOGETHER("ruleset") SLOT_ENTRIES("rules_max/1024*1024*4");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, FW_BANKS *FW_MATCHES_PER_RULE *MAPS_RULES);
 	__type(key, __u32);
 	__type(value, struct fw_match);
-} fw_matches SEC(".maps") SLOT_ENTRIES("rules_max/1024*1024*6");
+} fw_matches SEC(".maps") SLOT_TOGETHER("ruleset") SLOT_ENTRIES("rules_max/1024*1024*6");
 
 /* Its buckets are written here, too. */
 struct {
@@ -54,7 +54,7 @@ struct {
 	__uint(max_entries, FW_BANKS *FW_ACTIONS_MAX);
 	__type(key, __u32);
 	__type(value, struct fw_action);
-} fw_actions SEC(".maps");
+} fw_actions SEC(".maps") SLOT_TOGETHER("ruleset");
 
 /* Written here: buckets, as in fw_actions. LRU: there may be more sources than fit. */
 struct {
@@ -70,7 +70,7 @@ struct {
 	__uint(max_entries, FW_BANKS *MAPS_RULES / FW_RULES_GROUP);
 	__type(key, __u32);
 	__type(value, struct fw_hits);
-} fw_hits SEC(".maps") SLOT_ENTRIES("rules_max/1024*2");
+} fw_hits SEC(".maps") SLOT_TOGETHER("ruleset") SLOT_ENTRIES("rules_max/1024*2");
 
 /* Written and read by the control plane alone: what it compiled a bank from. */
 struct {
@@ -78,7 +78,7 @@ struct {
 	__uint(max_entries, FW_BANKS *FW_TEXT_PER_RULE *MAPS_RULES / FW_TEXT_CHUNK);
 	__type(key, __u32);
 	__type(value, struct fw_text_chunk);
-} fw_text SEC(".maps") SLOT_ENTRIES("rules_max/1024*32");
+} fw_text SEC(".maps") SLOT_TOGETHER("ruleset") SLOT_ENTRIES("rules_max/1024*32");
 
 /* Written here, read by whoever may. An array, as a ring buffer takes helpers that a slot may lack. */
 struct {
