@@ -10,6 +10,7 @@
 #include "programs/cli.h"
 #include "programs/firewall/cli/fw_cli.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/file.h"
 
 static const struct program_counter counters[FW_EGRESS_COUNTS_SIZE] = {
@@ -38,7 +39,7 @@ static int with_file(const struct program_context *ctx, int argc, char **argv,
 	if (program_file_read(argv[0], FW_TEXT_SIZE_MAX, &why, &text, &len)) {
 		if (use == fw_cli_load)
 			slot_reason_append(&why, -EIO, "; nothing was changed");
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	return use(ctx, FW_OUTGOING, argv[0], text, len);
 }

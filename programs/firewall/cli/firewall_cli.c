@@ -11,6 +11,7 @@
 #include "programs/firewall/cli/fw_cli.h"
 #include "programs/firewall/firewall.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/file.h"
 #include "programs/shared/json.h"
 
@@ -54,7 +55,7 @@ static int parse_args(int argc, char **argv, struct firewall_rules *rules)
 	for (i = 0; i < argc; i++) {
 		if (firewall_rule_parse(argv[i], &why, &rule)) {
 			wrong++;
-			fw_cli_fail(&why);
+			program_fail(&why);
 		} else if (firewall_rules_add(rules, &rule)) {
 			return -ENOMEM;
 		}
@@ -128,7 +129,7 @@ static int change_rules(const struct program_context *ctx, const struct firewall
 
 	if (firewall_rules_diff(current, wanted, &change) ||
 	    firewall_apply(firewall, &change, &why))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return print_change(ctx, &change);
 }
 
@@ -149,7 +150,7 @@ static int edit_list(const struct program_context *ctx, __u32 list, bool is_add,
 		err = is_add ? add_to_list(&wanted, rules, list, &why) :
 			       del_from_list(&wanted, rules, list, &why);
 	if (err)
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return change_rules(ctx, &firewall, &current, &wanted);
 }
 
@@ -222,7 +223,7 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (firewall_open(ctx->map_dir, false, &why, &firewall) ||
 	    firewall_get(&firewall, &why, &rules))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, rules_to_json(&rules));
 	print_rules(ctx->out, &rules);
@@ -255,7 +256,7 @@ static int load_lists(const struct program_context *ctx, const char *path, const
 		return PROGRAM_FAILED;
 	if (firewall_open(ctx->map_dir, true, &why, &firewall) ||
 	    firewall_get(&firewall, &why, &current))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return change_rules(ctx, &firewall, &current, &wanted);
 }
 
@@ -284,7 +285,7 @@ static int cmd_load(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len)) {
 		slot_reason_append(&why, -EIO, "; nothing was changed");
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	return fw_ruleset_is_list(text, len) ? load_lists(ctx, argv[0], text, len) :
 					       fw_cli_load(ctx, FW_INCOMING, argv[0], text, len);
@@ -299,7 +300,7 @@ static int cmd_check(const struct program_context *ctx, int argc, char **argv)
 	if (argc != 1)
 		return PROGRAM_USAGE;
 	if (program_file_read(argv[0], FILE_SIZE_MAX, &why, &text, &len))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return fw_ruleset_is_list(text, len) ? check_lists(ctx, argv[0], text, len) :
 					       fw_cli_check(ctx, FW_INCOMING, argv[0], text, len);
 }

@@ -11,6 +11,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/cli/fw_interfaces.h"
 #include "programs/firewall/maps/fw_store.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -24,12 +25,6 @@ struct summary {
 	const struct fw_build *build;
 	double compile_ms, write_ms;
 };
-
-int fw_cli_fail(const struct slot_reason *why)
-{
-	fprintf(stderr, "%s\n", why->text);
-	return PROGRAM_FAILED;
-}
 
 char *fw_cli_rule_text(const struct fw_ruleset *set, const struct fw_rule *rule)
 {
@@ -264,7 +259,7 @@ int fw_cli_get(const struct program_context *ctx, struct fw_store *store, struct
 			     set))
 		err = slot_reason_set(&why, -EINVAL, "%s",
 				      errors.count ? errors.lines[0] : "out of memory");
-	return err ? fw_cli_fail(&why) : PROGRAM_OK;
+	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
 /* An interface that was made anew has another number, and no packet meets its rules. */
@@ -307,9 +302,9 @@ int fw_cli_show(const struct program_context *ctx, const char *nothing)
 		slot_reason_set(&why, -EINVAL,
 				"the ruleset in force is of another version of "
 				"slotctl, its rules cannot be counted; load it again");
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	if (fw_store_hits(&store, &loaded.head, &why, &hits))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return print_loaded(ctx, &loaded, &set, hits);
 }

@@ -7,9 +7,6 @@
 #include "programs/cli.h"
 #include "programs/firewall/maps/fw_store.h"
 
-/* Shows @why. Returns PROGRAM_FAILED. */
-int fw_cli_fail(const struct slot_reason *why);
-
 /* fw_cli_format_time - @time_s since 1970, as 2026-01-31T12:00:00Z. */
 void fw_cli_format_time(__u64 time_s, size_t size, char *ret_text);
 

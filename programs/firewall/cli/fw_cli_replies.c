@@ -10,6 +10,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/cli/fw_cli.h"
 #include "programs/firewall/firewall_abi.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -64,7 +65,7 @@ static int show(const struct program_context *ctx, int replies_fd)
 	if (err && err != -ENOENT) {
 		slot_reason_set(&why, err, "cannot read map '%s': %s", replies_map.name,
 				strerror(-err));
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	if (ctx->json)
 		return program_json_print(ctx, json_pack("{s:b, s:I}", "on", !err, "map_id",
@@ -99,6 +100,6 @@ int fw_cli_replies(const struct program_context *ctx, int argc, char **argv)
 	if (!err && is_off)
 		err = turn_off(replies_fd, &why);
 	if (err)
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	return argc ? PROGRAM_OK : show(ctx, replies_fd);
 }

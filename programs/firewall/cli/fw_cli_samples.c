@@ -9,6 +9,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/cli/fw_cli.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -110,11 +111,11 @@ int fw_cli_samples(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	if (program_map_open(ctx->map_dir, &map, false, &why, &fd))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	list = ctx->json ? json_array() : NULL;
 	if (show_samples(ctx, fd, list, &why)) {
 		json_decref(list);
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	return ctx->json ? program_json_print(ctx, json_pack("{s:o}", "samples", list)) :
 			   PROGRAM_OK;

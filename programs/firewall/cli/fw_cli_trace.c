@@ -13,6 +13,7 @@
 #include "programs/firewall/cli/fw_interfaces.h"
 #include "programs/firewall/maps/fw_store.h"
 #include "programs/firewall/rules/fw_judge.h"
+#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -263,7 +264,7 @@ static int run_trace(const struct program_context *ctx, struct traced *t)
 		return PROGRAM_FAILED;
 	t->question.has_ruleset = loaded.text;
 	if (set_interface(ctx, &loaded.head, &t->question, &why) || judge(ctx, t, &why))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(ctx, trace_to_json(t));
 	print_trace(ctx->out, t);
@@ -281,13 +282,13 @@ int fw_cli_trace(const struct program_context *ctx, enum fw_direction direction,
 		return PROGRAM_USAGE;
 	if (!t) {
 		slot_reason_set(&why, -ENOMEM, "out of memory");
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	}
 	t->question.direction = direction;
 	t->question.trace.rule = -1;
 	if (is_frame(argc, argv) ? read_frame(argc, argv, t, &why) :
 				   read_words(argc, argv, direction, &why, &t->question.packet))
-		return fw_cli_fail(&why);
+		return program_fail(&why);
 	status = run_trace(ctx, t);
 	fw_ruleset_free(&t->question.set);
 	return status;
