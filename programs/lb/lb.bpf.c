@@ -107,8 +107,7 @@ static __always_inline bool start_run(struct lb_run *run)
 	run->control = bpf_map_lookup_elem(&lb_control, &number);
 	run->count = counts->count;
 	run->clock = &counts->clock;
-	/* No frame is that long, but the verifier does not know. */
-	run->zero = (__u64)(packet_end(run) - packet_at(run, 0)) >> 32;
+	run->zero = verifier_zero(packet_at(run, 0), packet_end(run));
 	return run->control;
 }
 

@@ -19,6 +19,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "bpf/encap.h"
+#include "bpf/verifier.h"
 #include "programs/lb/data/maps.h"
 
 #define LB_GO_ON (-1)
@@ -67,15 +68,11 @@ struct lb_packet {
 
 /*
  * join - @word, of which the verifier knows nothing any more. Where ways meet that
- * differ in what they know, it would walk all that follows once for each of them. Of what is
- * ORed, bits of @word would stay known.
+ * differ in what they know, it would walk all that follows once for each of them.
  */
 static __always_inline __u32 join(const struct lb_run *run, __u32 word)
 {
-	word ^= run->zero;
-	/* Else clang may put a mask that follows on both words, and not on what they make. */
-	barrier_var(word);
-	return word;
+	return verifier_mix(word, run->zero);
 }
 
 /*
