@@ -26,7 +26,7 @@ struct samples {
 
 struct bench {
 	struct bench_settings settings;
-	struct lb_bench bed;
+	struct lb_bench lb;
 	struct lb_bench_row rows[ROWS_MAX];
 	struct samples samples[ROWS_MAX];
 	size_t count;
@@ -60,7 +60,7 @@ static int add_row(struct bench *b, const struct lb_bench_row *row)
 		return 0;
 	b->rows[b->count] = *row;
 	b->samples[b->count] = samples;
-	if (lb_bench_check(&b->bed, &b->rows[b->count]))
+	if (lb_bench_check(&b->lb, &b->rows[b->count]))
 		b->count++;
 	else
 		leave_out(b, row);
@@ -93,7 +93,7 @@ static int run_row(struct bench *b, struct lb_bench_row *row, bool is_tested, do
 {
 	unsigned int repeat = b->settings.repeat;
 	double took, each;
-	int err = lb_bench_run(&b->bed, row, is_tested, repeat, &took, &each);
+	int err = lb_bench_run(&b->lb, row, is_tested, repeat, &took, &each);
 
 	if (err)
 		return err;
@@ -112,7 +112,7 @@ static int measure_round(void *bench, unsigned int trial)
 		struct lb_bench_row *row = &b->rows[i];
 		/* Other rows took the caches since, and the table's room. */
 		unsigned int warm_up = row->kind->flows + b->settings.repeat / 5 + 1;
-		int err = lb_bench_run(&b->bed, row, true, warm_up, &ignored, &ignored);
+		int err = lb_bench_run(&b->lb, row, true, warm_up, &ignored, &ignored);
 
 		if (!err)
 			err = run_row(b, row, true, &b->samples[i].tested[trial]);
@@ -163,7 +163,7 @@ static json_t *make_row(const struct bench *b, size_t i)
 static int open_bench(void *bench, unsigned int ifindex)
 {
 	struct bench *b = bench;
-	int err = lb_bench_open(&b->bed, ifindex);
+	int err = lb_bench_open(&b->lb, ifindex);
 
 	b->left_out = json_array();
 	return err ? err : choose_rows(b);

@@ -255,27 +255,27 @@ static int set_program(int map_fd, __u32 target, const struct bpf_object *object
 	return fd < 0 ? fd : bpf_map_update_elem(map_fd, &target, &fd, BPF_ANY);
 }
 
-static int open_restore(struct lb_bench *bed)
+static int open_restore(struct lb_bench *bench)
 {
 	int err, map_fd;
 	__u32 i;
 
-	bed->restore = progrun_open("tests/bench/progs/restore.bpf.o");
-	if (!bed->restore)
+	bench->restore = progrun_open("tests/bench/progs/restore.bpf.o");
+	if (!bench->restore)
 		return -errno;
-	err = bpf_object__load(bed->restore);
+	err = bpf_object__load(bench->restore);
 	if (err)
 		return err;
-	map_fd = bpf_object__find_map_fd_by_name(bed->restore, "restore_progs");
-	err = set_program(map_fd, RESTORE_STAY, bed->restore, "restore_stay");
+	map_fd = bpf_object__find_map_fd_by_name(bench->restore, "restore_progs");
+	err = set_program(map_fd, RESTORE_STAY, bench->restore, "restore_stay");
 	if (!err)
-		err = set_program(map_fd, RESTORE_GROW, bed->restore, "restore_grow");
+		err = set_program(map_fd, RESTORE_GROW, bench->restore, "restore_grow");
 	for (i = 0; !err && i < LB_HASHES; i++)
-		err = set_program(map_fd, RESTORE_TESTED + i, bed->lbs[i].object, "lb");
+		err = set_program(map_fd, RESTORE_TESTED + i, bench->lbs[i].object, "lb");
 	return err;
 }
 
-int lb_bench_open(struct lb_bench *bed, unsigned int ifindex)
+int lb_bench_open(struct lb_bench *bench, unsigned int ifindex)
 {
 	struct lb_config config = { .tcp_option_kind = 0xb7, .mtu = 1500 };
 	int err = 0, link_fd = -1;
@@ -284,30 +284,30 @@ int lb_bench_open(struct lb_bench *bed, unsigned int ifindex)
 	_Static_assert(RESTORE_TARGETS == RESTORE_TESTED + LB_HASHES, "a target for each hash");
 	for (i = 0; !err && i < LB_HASHES; i++) {
 		config.hash = (enum lb_hash)i;
-		lb_case_open(&bed->lbs[i]);
-		lb_case_load(&bed->lbs[i], &config);
-		bed->lbs[i].control.new_flows_max = ALL_NEW_FLOWS;
-		lb_case_control(&bed->lbs[i]);
-		add_reals(&bed->lbs[i]);
-		add_vips(&bed->lbs[i]);
-		err = add_server(&bed->lbs[i]);
+		lb_case_open(&bench->lbs[i]);
+		lb_case_load(&bench->lbs[i], &config);
+		bench->lbs[i].control.new_flows_max = ALL_NEW_FLOWS;
+		lb_case_control(&bench->lbs[i]);
+		add_reals(&bench->lbs[i]);
+		add_vips(&bench->lbs[i]);
+		err = add_server(&bench->lbs[i]);
 	}
 	if (!err)
-		err = open_restore(bed);
-	return err ? err : bench_attach(ifindex, progrun_fd(bed->restore, "restore"), &link_fd);
+		err = open_restore(bench);
+	return err ? err : bench_attach(ifindex, progrun_fd(bench->restore, "restore"), &link_fd);
 }
 
-static void set_flood(struct lb_bench *bed, bool is_flood)
+static void set_flood(struct lb_bench *bench, bool is_flood)
 {
 	int i;
 
-	if (bed->is_flood == is_flood)
+	if (bench->is_flood == is_flood)
 		return;
 	for (i = 0; i < LB_HASHES; i++) {
-		bed->lbs[i].control.new_flows_max = is_flood ? 0 : ALL_NEW_FLOWS;
-		lb_case_control(&bed->lbs[i]);
+		bench->lbs[i].control.new_flows_max = is_flood ? 0 : ALL_NEW_FLOWS;
+		lb_case_control(&bench->lbs[i]);
 	}
-	bed->is_flood = is_flood;
+	bench->is_flood = is_flood;
 }
 
 static __u32 choose_target(const struct lb_bench_row *row, bool is_tested)
@@ -324,7 +324,7 @@ static __u32 choose_verdict(const struct lb_bench_row *row, bool is_tested)
 	return target == RESTORE_STAY || !row->kind->port ? XDP_PASS : XDP_TX;
 }
 
-static int set_state(const struct lb_bench *bed, const struct lb_bench_row *row, bool is_tested,
+static int set_state(const struct lb_bench *bench, const struct lb_bench_row *row, bool is_tested,
 		     struct packet *p)
 {
 	struct restore_state state = {
@@ -337,11 +337,11 @@ static int set_state(const struct lb_bench *bed, const struct lb_bench_row *row,
 	__u32 zero = 0;
 
 	memcpy(state.head, packet_bytes(p), sizeof(state.head));
-	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(bed->restore, "restore_state"),
+	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(bench->restore, "restore_state"),
 				   &zero, &state, BPF_ANY);
 }
 
-int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
+int lb_bench_run(struct lb_bench *bench, struct lb_bench_row *row, bool is_tested,
 		 unsigned int repeat, double *ret_took, double *ret_each)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .repeat = (int)repeat);
@@ -350,14 +350,14 @@ int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
 	int err;
 
 	build_packet(&p, row);
-	set_flood(bed, row->kind->is_flood);
-	err = set_state(bed, row, is_tested, &p);
+	set_flood(bench, row->kind->is_flood);
+	err = set_state(bench, row, is_tested, &p);
 	if (err)
 		return err;
 	opts.data_in = packet_bytes(&p);
 	opts.data_size_in = (__u32)p.len;
 	start = bench_clock_ns();
-	err = bpf_prog_test_run_opts(progrun_fd(bed->restore, "restore"), &opts);
+	err = bpf_prog_test_run_opts(progrun_fd(bench->restore, "restore"), &opts);
 	*ret_took = bench_clock_ns() - start;
 	if (err)
 		return err;
@@ -366,9 +366,9 @@ int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
 	return opts.retval == choose_verdict(row, is_tested) ? 0 : -EBADMSG;
 }
 
-bool lb_bench_check(struct lb_bench *bed, struct lb_bench_row *row)
+bool lb_bench_check(struct lb_bench *bench, struct lb_bench_row *row)
 {
-	const struct lb_case *lb = &bed->lbs[row->hash];
+	const struct lb_case *lb = &bench->lbs[row->hash];
 	enum lb_counter counted = row->kind->counted[row->table];
 	enum lb_counter not_counted = row->kind->not_counted[row->table];
 	unsigned int repeat = row->kind->flows > CHECK_RUNS ? row->kind->flows : CHECK_RUNS;
@@ -376,11 +376,11 @@ bool lb_bench_check(struct lb_bench *bed, struct lb_bench_row *row)
 	__u64 before, not_before;
 
 	/* Once for the table to know the flows, where there are any that it can know. */
-	if (lb_bench_run(bed, row, true, repeat, &ignored, &ignored))
+	if (lb_bench_run(bench, row, true, repeat, &ignored, &ignored))
 		return false;
 	before = lb_case_count(lb, counted);
 	not_before = lb_case_count(lb, not_counted);
-	if (lb_bench_run(bed, row, true, repeat, &ignored, &ignored))
+	if (lb_bench_run(bench, row, true, repeat, &ignored, &ignored))
 		return false;
 	/*
 	 * Of many flows some share a bucket that has no room for all of them, and the

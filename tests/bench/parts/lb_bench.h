@@ -49,7 +49,7 @@ struct lb_bench {
 bool lb_bench_has(const struct lb_bench_row *row);
 
 /* lb_bench_open - all programs loaded, their maps filled; one of them attached to @ifindex. */
-int lb_bench_open(struct lb_bench *bed, unsigned int ifindex);
+int lb_bench_open(struct lb_bench *bench, unsigned int ifindex);
 
 /*
  * lb_bench_run - @repeat packets of @row, to the load balancer or, where not @is_tested,
@@ -57,10 +57,10 @@ int lb_bench_open(struct lb_bench *bed, unsigned int ifindex);
  * that a run took, ns. Returns 0 or -errno; -EBADMSG: a packet was not treated as it
  * must be.
  */
-int lb_bench_run(struct lb_bench *bed, struct lb_bench_row *row, bool is_tested,
+int lb_bench_run(struct lb_bench *bench, struct lb_bench_row *row, bool is_tested,
 		 unsigned int repeat, double *ret_took, double *ret_each);
 
 /* lb_bench_check - whether the row's packets go the way that its case names. */
-bool lb_bench_check(struct lb_bench *bed, struct lb_bench_row *row);
+bool lb_bench_check(struct lb_bench *bench, struct lb_bench_row *row);
 
 #endif
