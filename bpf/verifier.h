@@ -24,6 +24,7 @@ static __always_inline __u32 verifier_forget(__u32 number)
 	return ((volatile __u32 *)&room)[1];
 }
 
+/* verifier_forget_word - the same for 64 bits, by halves. */
 static __always_inline __u64 verifier_forget_word(__u64 word)
 {
 	return (__u64)verifier_forget(word >> 32) << 32 | verifier_forget(word);

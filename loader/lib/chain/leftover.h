@@ -4,7 +4,7 @@
  * entered when its chain went elsewhere, or was taken off. A folder "left/<program id>" in
  * slotd's pins says that this root, of whatever generation and chain, is slotd's where it
  * is found; in it are the marks of qdiscs that went with it (clsact.c). It holds no program:
- * when the netns ends, so does the root, and the folder is removed.
+ * when neither a netns nor a chain has the root any more, it ends, and the folder is removed.
  */
 #ifndef SLOT_LEFTOVER_H
 #define SLOT_LEFTOVER_H

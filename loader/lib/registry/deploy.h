@@ -43,8 +43,8 @@ void slot_deploy_free(struct slot_deploy *deploy);
 
 /*
  * slot_map_resets_parse - maps that start empty, as a query names them ("2:seen,2:flows"): into
- * the orders of their slots, @ret_maps, ROOT_SLOTS of them, all zero. Returns 0, -EINVAL and why,
- * or -ENOMEM. @ret_maps: slot_map_orders_free each, after failures too.
+ * the orders of their slots, @ret_maps, ROOT_SLOTS of them, all zero. Returns 0, -EINVAL or
+ * -ENOMEM, says why. @ret_maps: slot_map_orders_free each, after failures too.
  */
 int slot_map_resets_parse(const char *text, struct slot_reason *why,
 			  struct slot_map_orders *ret_maps);

@@ -48,6 +48,10 @@ struct fw_question {
 	struct fw_trace trace; /* of the ruleset, where it came to that */
 };
 
+/*
+ * fw_judge - what becomes of @question's packet, by the ruleset in it and @facts; its trace is
+ * filled where it comes to the rules.
+ */
 void fw_judge(struct fw_question *question, const struct fw_facts *facts,
 	      struct fw_judgement *ret_judgement);
 
