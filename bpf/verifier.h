@@ -31,6 +31,17 @@ static __always_inline __u64 verifier_forget_word(__u64 word)
 }
 
 /*
+ * VERIFIER_UNROLL, in front of a loop - each turn gets instructions of its own. Of the states
+ * before a loop's instructions the verifier drops those that other turns did not meet (Linux 5.1
+ * and newer), and walks the same again and again.
+ */
+#ifdef __clang__
+#define VERIFIER_UNROLL _Pragma("unroll")
+#else
+#define VERIFIER_UNROLL
+#endif
+
+/*
  * verifier_zero - 0, of which the verifier knows that it has 32 bits, and no more: it does
  * not count the bytes between two packet pointers.
  */

@@ -102,17 +102,13 @@ static __always_inline __u64 ask_match(const struct fw_key *key, __u32 base, __u
 	return FOUND(match->rule, match->answer);
 }
 
-/*
- * fw_find_rest - of a leaf's matches the first from LEAF_AT_ONCE on. Global, as fw_find(). A
- * leaf's loops are unrolled: of a loop's states the verifier drops those that other turns did
- * not meet (Linux 5.1 and newer), and would walk the same again and again.
- */
+/* Of a leaf's matches the first from LEAF_AT_ONCE on. Global, as fw_find(). */
 __noinline __u64 fw_find_rest(const struct fw_key *key, __u32 base, __u32 count)
 {
 	if (!key)
 		return FOUND_NONE;
-	_Pragma("unroll") for (__u32 at = LEAF_AT_ONCE; at < FW_LEAF_MAX; at++)
-	{
+	VERIFIER_UNROLL
+	for (__u32 at = LEAF_AT_ONCE; at < FW_LEAF_MAX; at++) {
 		__u64 found = ask_match(key, base, count, at);
 
 		if (found)
@@ -128,8 +124,8 @@ static __always_inline __u64 ask_tree(const struct fw_key *key, __u32 root, __u6
 
 	if (!leaf)
 		return found;
-	_Pragma("unroll") for (__u32 at = 0; at < LEAF_AT_ONCE; at++)
-	{
+	VERIFIER_UNROLL
+	for (__u32 at = 0; at < LEAF_AT_ONCE; at++) {
 		__u64 next = ask_match(key, leaf->base, leaf->mask, at);
 
 		if (next == FOUND_NONE)

@@ -110,8 +110,8 @@ __noinline __u32 fw_find_guards(const struct fw_head *head, __u64 word)
 
 	if (!head)
 		return 0;
-	_Pragma("unroll") for (__u32 i = 0; i < FW_GUARDS_MAX; i++)
-	{
+	VERIFIER_UNROLL
+	for (__u32 i = 0; i < FW_GUARDS_MAX; i++) {
 		const struct fw_bits *bits = &head->guards[i].bits;
 		__u64 miss = ((word ^ bits->value) & bits->mask) |
 			     guards >> 8 * (FW_GUARDS_OF_PACKET - 1);
