@@ -12,6 +12,8 @@
 
 #include <bpf/bpf_helpers.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the upper half comes second");
+
 /*
  * verifier_forget - @number, which to the verifier may be any from here on: it does not
  * follow the upper half of what is written to the stack as a whole. The other way round,
