@@ -87,10 +87,12 @@ static json_t *list_warnings(const struct slot_chain *chain)
 		json_array_append_new(
 			list, json_string("its network namespace cannot be entered now: what "
 					  "runs there is left as it is"));
-	else if (!slot_chain_is_attached(chain))
+	else if (!slot_chain_is_attached(chain) && !chain->unserved.text[0])
 		json_array_append_new(list, json_string(chain->is_detached ?
 								"detached until the next apply" :
 								"not attached"));
+	if (chain->unserved.text[0])
+		json_array_append_new(list, json_string(chain->unserved.text));
 	if (chain->current && slot_chain_is_newer(chain))
 		json_array_append_new(list, json_string("a newer slotd built what runs: changes "
 							"are refused, counters incomplete"));

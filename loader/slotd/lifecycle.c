@@ -80,6 +80,16 @@ static void renew_root(struct daemon *daemon, struct slot_chain *chain)
 		op_log_outcome(chain, &outcome, "renew root");
 }
 
+/* Other chains start all the same: a kernel without one chain is better than one without any. */
+static void say_unserved(const struct slot_chain *chain)
+{
+	if (slot_chain_is_unserved(chain))
+		log_error("%s; nothing runs on '%s'", chain->unserved.text, chain->interface);
+	else if (chain->unserved.text[0])
+		log_warning("%s; generation %u runs on", chain->unserved.text,
+			    chain->current->number);
+}
+
 /* A chain that runs is left exactly as it is; one that does not is attached as it is built, or built. */
 static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct op_error *error)
 {
@@ -96,6 +106,9 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 
 	if (err)
 		return op_fail(error, err, chain);
+	say_unserved(chain);
+	if (slot_chain_is_unserved(chain))
+		return 0;
 	if (slot_chain_is_attached(chain)) {
 		log_info("%s: adopted generation %u as it %s (engine %s)", chain->interface,
 			 chain->current->number, was_attached ? "runs" : "was built",
@@ -279,14 +292,19 @@ static bool is_behind(const struct slot_chain *chain)
 	return chain->has_missed && !slot_chain_is_out_of_reach(chain);
 }
 
-static void follow_detached(struct slot_chain *chain)
+static void learn_place(struct slot_chain *chain)
 {
 	struct slot_reason why;
 
-	if (slot_chain_remove_leftover(chain))
-		log_info("%s: the filter that its detach could not reach is off", chain->interface);
 	if (slot_chain_follow(chain, &why))
 		log_warning("%s", why.text);
+}
+
+static void follow_detached(struct slot_chain *chain)
+{
+	if (slot_chain_remove_leftover(chain))
+		log_info("%s: the filter that its detach could not reach is off", chain->interface);
+	learn_place(chain);
 }
 
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
@@ -305,6 +323,10 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 	}
 	if (slot_chain_is_home(chain) && !is_behind(chain))
 		return;
+	if (slot_chain_is_unserved(chain)) {
+		learn_place(chain);
+		return;
+	}
 	audit_begin(daemon, &deed, NULL, &entry);
 	release_strays(daemon, chain);
 	if (slot_chain_follow(chain, &error.why)) {
@@ -338,6 +360,7 @@ static void open_member(struct daemon *daemon, size_t index)
 		return;
 	}
 	log_info("%s: a port of '%s' now", config->interface, config->place.master);
+	say_unserved(daemon->chains[index]);
 	daemon->chains[index]->ifindex = 0; /* it is followed like one that came back */
 }
 

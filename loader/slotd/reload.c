@@ -17,6 +17,7 @@ struct setup {
 	struct slot_reason engine_reason;
 	enum slot_attach_mode wanted_mode;
 	enum slot_tc_order order;
+	struct slot_reason unserved;
 };
 
 static struct setup setup_get(const struct slot_chain *chain)
@@ -26,6 +27,7 @@ static struct setup setup_get(const struct slot_chain *chain)
 		.engine_reason = chain->engine_reason,
 		.wanted_mode = chain->wanted_mode,
 		.order = chain->order,
+		.unserved = chain->unserved,
 	};
 }
 
@@ -35,6 +37,7 @@ static void setup_set(struct slot_chain *chain, const struct setup *setup)
 	chain->engine_reason = setup->engine_reason;
 	chain->wanted_mode = setup->wanted_mode;
 	chain->order = setup->order;
+	chain->unserved = setup->unserved;
 }
 
 int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
@@ -140,6 +143,9 @@ static int part_open(struct daemon *daemon, struct part *part,
 		err = config_check_interface(daemon, config, &error->why);
 		if (!err)
 			err = slot_chain_open(&daemon->host, config, &error->why, &part->chain);
+		if (!err && part->chain->unserved.text[0])
+			err = slot_reason_set(&error->why, -ENOTSUP, "%s",
+					      part->chain->unserved.text);
 	} else {
 		part->before = setup_get(part->chain);
 		err = slot_chain_configure(part->chain, config, &error->why);

@@ -211,6 +211,38 @@ test_boot() {
 	succeeds "packets pass" ping_once "$SERVER4"
 }
 
+has_freplace() {
+	"$BED_BIN/slotctl" verify --json "$BED_OBJECTS/pass.bpf.o" |
+		jq -e '.engines[] | select(.engine == "freplace") | .ok'
+}
+
+test_engine_that_is_not_to_be_had() {
+	has_freplace >/dev/null && return
+	setup
+	bed_slotd_gone
+	mount -t bpf bpf "$BED/bpf"
+	cp "$BED/slots.conf" "$BED/slots.other"
+	{
+		printf 'chain "eth1" {\n\tengine = "freplace"\n'
+		echo 'slot 5 { name = "guest" object = "pass.bpf.o" } }'
+		cat "$BED/slots.other"
+	} >"$BED/slots.conf"
+	succeeds "slotd starts where a chain is to have an engine that this kernel has not" bed_slotd
+	matches "the other chain runs" "$(xdp_id eth0)" '^[0-9]+$'
+	is "that one does not" "$(xdp_id eth1)" ""
+	matches "status says why" "$(bed_get status '.chains[0].warnings | join(" ")')" \
+		"engine 'freplace' does not work here: "
+	refuses "a reload is refused whole" "engine 'freplace' does not work here: .*nothing was changed" \
+		bed_ctl reload
+	sed -i 's/freplace/auto/' "$BED/slots.conf"
+	succeeds "with an engine that it has" bed_ctl reload
+	matches "that chain comes" "$(xdp_id eth1) $(bed_get status '.chains[0].warnings | length')" \
+		'^[0-9]+ 0$'
+	bed_ctl --chain eth1 detach >/dev/null
+	mv "$BED/slots.other" "$BED/slots.conf"
+	bed_ctl reload >/dev/null
+}
+
 test_ready() {
 	local sink notes=$BED/log/notify
 

@@ -112,14 +112,44 @@ test_somebody_in_its_place() {
 	succeeds "without it the chain is attached" back_on
 }
 
+# As on a host that was booted into a kernel without tcx, with slots.conf of one that has it.
+order_at_a_start() {
+	local said
+
+	said=$(bed_log_lines)
+	bed_slotd_gone
+	mount -t bpf bpf "$BED/bpf"
+	succeeds "a start does not end by a chain that this kernel cannot serve" bed_slotd
+	is "the other one runs" "$(of eth0 .attached)" true
+	matches "that one does not" "$(of "$TC" .attached) $(tc_ctl slots)" "^false .*not attached"
+	matches "status says why" "$(bed_get status '.chains[].warnings | join(" ")')" \
+		"cannot attach to '$TC' before others: this kernel has no tcx"
+	matches "and the log" "$(bed_log "$said")" "'$TC' before others: .*; nothing runs on '$TC'"
+	matches "a deploy to it is refused" "$(curl -s --unix-socket "$BED_CTL_SOCKET" -T "$DROPS" \
+		"http://slotd/v1/chains/$TC/slots/9/object?name=drops")" \
+		"no chain runs on '$TC'"
+	refuses "and a reload whole" "before others: .*nothing was changed" bed_ctl reload
+	in_ns edge ip link add v7 type veth peer v8
+	in_ns edge ip link del v7
+	is "nothing is attached by news of interfaces" "$(qdisc)" ""
+}
+
 test_order() {
 	sed -i 's/hook = "tc-egress"/& order = "first"/' "$BED/slots.conf"
 	matches "filters have no first: a chain that runs is not told so at its next attachment only" \
 		"$(bed_ctl reload 2>&1)" "cannot attach to '$TC' before others: this kernel has no tcx"
+	bed_slotd_stop KILL
+	succeeds "nor does it keep slotd from starting" bed_slotd
+	is "the chain runs on" "$(of "$TC" .attached)" true
+	matches "and status says that it cannot be changed so" \
+		"$(bed_get status '.chains[].warnings | join(" ")')" "before others: this kernel has no tcx"
+	refuses "nor is it" "before others: this kernel has no tcx.*generation [0-9]+ stays active" \
+		tc_ctl deploy guest "$DROPS"
 	tc_ctl detach >/dev/null
 	matches "filters have no first, which is told" "$(tc_ctl apply 2>&1)" \
 		"cannot attach to '$TC' before others: this kernel has no tcx"
 	is "nothing is left of the attempt" "$(qdisc)" ""
+	order_at_a_start
 	succeeds "without that it is attached" back_on
 }
 

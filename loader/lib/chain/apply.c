@@ -226,6 +226,8 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 		return slot_reason_set(why, err, "out of memory");
 	if (chain->current && slot_chain_is_newer(chain))
 		return refuse_newer(chain, why);
+	if (chain->unserved.text[0])
+		return slot_reason_set(why, -ENOTSUP, "%s", chain->unserved.text);
 	attempt->overrides = *change->overrides;
 	slot_overrides_del_promoted(&attempt->overrides, &attempt->desired);
 	attempt->watches = change->watches ? *change->watches : chain->watches;

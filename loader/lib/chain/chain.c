@@ -83,6 +83,11 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	return err == -ENOENT || (!err && !slot_hook_check(chain->hook, ifindex, prog_id));
 }
 
+bool slot_chain_is_unserved(const struct slot_chain *chain)
+{
+	return chain->unserved.text[0] && !slot_chain_is_attached(chain);
+}
+
 bool slot_chain_is_newer(const struct slot_chain *chain)
 {
 	return chain->has_newer_totals ||
@@ -134,6 +139,8 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 	char name[IFNAMSIZ];
 	int err;
 
+	if (chain->unserved.text[0])
+		return slot_reason_set(why, -ENOTSUP, "%s", chain->unserved.text);
 	if (!chain->ifindex)
 		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
 				       chain->interface);
@@ -334,13 +341,14 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 {
+	bool stays_off = chain->is_detached || slot_chain_is_unserved(chain);
 	struct slot_target target = { 0 };
 	int err = slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,
 				       strerror(-err));
-	if (is_home_at(chain, &target) || (chain->is_detached && is_known_at(chain, &target)))
+	if (is_home_at(chain, &target) || (stays_off && is_known_at(chain, &target)))
 		return 0;
 	slot_chain_release(chain);
 	chain->netns_cookie = target.netns_cookie;
@@ -348,7 +356,7 @@ int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 	if (!target.ifindex)
 		return 0;
 	err = move_folder(chain, &target, why);
-	if (err || !chain->current || chain->is_detached)
+	if (err || !chain->current || stays_off)
 		return err;
 	return slot_chain_attach(chain, chain->current->root_fd, why);
 }

@@ -47,6 +47,7 @@ struct slot_chain {
 	struct slot_reason mode_reason;	   /* why generic, where native was tried; else empty */
 	const struct slot_engine *engine;
 	struct slot_reason engine_reason;
+	struct slot_reason unserved; /* why this kernel cannot do what slots.conf says; else empty */
 	struct slot_generation *current;		     /* NULL: nothing built */
 	struct slot_generation *previous;		     /* NULL: no way back */
 	struct slot_generation *unfolded[SLOT_UNFOLDED_MAX]; /* retired, not in the totals yet */
@@ -98,8 +99,11 @@ struct slot_outcome {
  * change left is finished or undone.
  *
  * Returns 0 also where nothing runs yet; -EBUSY or -EEXIST when something runs
- * that is not slotd's, which is left alone; -ENOTSUP when the engine asked for
- * does not work here; says why. @ret_chain: slot_chain_free.
+ * that is not slotd's, which is left alone; says why. @ret_chain: slot_chain_free.
+ *
+ * Where this kernel cannot do what @config asks for (slot_chain_configure: -ENOTSUP), the
+ * chain is there all the same and its unserved says why: what runs runs on, but until
+ * slot_chain_configure succeeds nothing is built and nothing attached.
  */
 int slot_chain_open(struct slot_host *host, const struct slot_chain_config *config,
 		    struct slot_reason *why, struct slot_chain **ret_chain);
@@ -107,10 +111,17 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 /*
  * slot_chain_configure - take over how @config wants the chain built and
  * attached; it counts from the next generation or attachment on. Returns 0, or
- * -ENOTSUP for an engine that does not work here, and why.
+ * -ENOTSUP for an engine that does not work here, or a place before others where the kernel
+ * has no tcx, and why: the chain is as it was then.
  */
 int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_config *config,
 			 struct slot_reason *why);
+
+/*
+ * slot_chain_is_unserved - whether slots.conf asks for something that this kernel cannot do,
+ * and the chain does not run.
+ */
+bool slot_chain_is_unserved(const struct slot_chain *chain);
 
 /* slot_chain_free - let go of the chain; what is attached and pinned stays. NULL is fine. */
 void slot_chain_free(struct slot_chain *chain);
@@ -216,8 +227,8 @@ int slot_chain_rollback(struct slot_chain *chain, const struct slot_overrides *o
 /*
  * slot_chain_follow - bring the chain to its interface where it should be on it
  * and is not: the interface came, or came back under another ifindex, or the
- * generation is built and only the link is gone. One that is detached only learns where
- * its interface is, for the next apply. Returns 0 (also where there is
+ * generation is built and only the link is gone. One that is detached, or unserved, only
+ * learns where its interface is, for the next apply. Returns 0 (also where there is
  * nothing to do) or -errno, says why; a later call tries again.
  */
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why);

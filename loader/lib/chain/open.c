@@ -282,7 +282,7 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 	if (err)
 		return err;
 	if (config->order == SLOT_TC_FIRST && !slot_tcx_is_known())
-		return slot_reason_set(why, -EOPNOTSUPP,
+		return slot_reason_set(why, -ENOTSUP,
 				       "cannot attach to '%s' before others: this kernel has no "
 				       "tcx (Linux 6.6), and filters go by their pref (order = "
 				       "\"last\" takes pref %u)",
@@ -290,7 +290,27 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 	chain->engine = engine;
 	chain->wanted_mode = config->mode;
 	chain->order = config->order;
+	chain->unserved.text[0] = '\0';
 	return 0;
+}
+
+/* What slots.conf asks for may be what the kernel of the last boot could do. */
+static int configure_or_note(struct slot_chain *chain, const struct slot_chain_config *config,
+			     struct slot_reason *why)
+{
+	struct slot_chain_config served = *config;
+	struct slot_reason reason;
+	int err = slot_chain_configure(chain, config, &reason);
+
+	if (!err)
+		return 0;
+	if (err != -ENOTSUP)
+		return slot_reason_set(why, err, "%s", reason.text);
+	served.engine = SLOT_ENGINE_AUTO;
+	served.order = SLOT_TC_LAST;
+	err = slot_chain_configure(chain, &served, why);
+	chain->unserved = reason;
+	return err;
 }
 
 int slot_chain_open(struct slot_host *host, const struct slot_chain_config *config,
@@ -310,7 +330,7 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 	chain->hook = config->hook;
 	err = slot_chain_find_dir(chain, why);
 	if (!err)
-		err = slot_chain_configure(chain, config, why);
+		err = configure_or_note(chain, config, why);
 	chain->running_order = chain->order;
 	if (!err)
 		err = take_over(chain, why);
