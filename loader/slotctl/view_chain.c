@@ -88,6 +88,18 @@ static void add_packets(struct slot_table *table, const json_t *packets, bool ha
 		slot_answer_add_count(table, SLOT_STYLE_PLAIN, packets, "skipped");
 }
 
+/* The reservation's name, by which commands find the slot, and that of what is in it. */
+static void add_name(struct slot_table *table, const json_t *slot)
+{
+	const char *name = slot_answer_text(slot, "name");
+	const char *program = json_string_value(json_object_get(slot, "program"));
+
+	if (program && strcmp(program, name) != 0)
+		slot_table_add(table, SLOT_STYLE_PLAIN, "%s (%s)", name, program);
+	else
+		slot_table_add(table, SLOT_STYLE_PLAIN, "%s", name);
+}
+
 static void add_slot(struct slot_table *table, const struct line *line, const json_t *slot)
 {
 	const char *state = slot_view_state(slot);
@@ -97,7 +109,7 @@ static void add_slot(struct slot_table *table, const struct line *line, const js
 	slot_table_add_row(table, is_running ? SLOT_STYLE_PLAIN : SLOT_STYLE_DIM);
 	slot_table_add(table, style, "%s", is_running ? line->through : line->past);
 	slot_answer_add_count(table, style, slot, "slot");
-	slot_answer_add_text(table, slot, "name");
+	add_name(table, slot);
 	slot_answer_add_text(table, slot, "owner");
 	slot_answer_add_text(table, slot, "version");
 	if (is_running)

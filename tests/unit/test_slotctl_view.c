@@ -85,6 +85,23 @@ static void a_chain_leaves_free_slots_out_and_ends_in_what_passed(void **state)
 		"v  passed 6\n");
 }
 
+static void a_program_that_is_not_called_as_its_slot_is_named(void **state)
+{
+	(void)state;
+	assert_chain(
+		"{'interface': 'eth0', 'attached': true, 'engine': 'fused', 'mode': 'native',"
+		" 'generation': 1, 'passed': 9, 'slots': [{'slot': 2, 'reserved': true,"
+		" 'name': 'decap', 'owner': 'root', 'enabled': true, 'running': true,"
+		" 'program': 'firewall', 'version': '1.1.0'}]}",
+		false, &ascii,
+		"eth0: generation 1, engine fused, native\n"
+		"   slot  name              owner  version  state    seen  pass  drop  tx  redirect"
+		"  aborted  denied\n"
+		"|     2  decap (firewall)  root   1.1.0    running     -     -     -   -         -"
+		"        -       -\n"
+		"v  passed 9\n");
+}
+
 static void what_skipped_is_shown_where_a_slot_may_leave_out_others(void **state)
 {
 	(void)state;
@@ -448,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chain_leaves_free_slots_out_and_ends_in_what_passed),
+		cmocka_unit_test(a_program_that_is_not_called_as_its_slot_is_named),
 		cmocka_unit_test(what_skipped_is_shown_where_a_slot_may_leave_out_others),
 		cmocka_unit_test(all_slots_are_shown_when_asked_for),
 		cmocka_unit_test(a_chain_that_is_off_its_interface_says_so),
