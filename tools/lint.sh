@@ -119,7 +119,7 @@ programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|
 programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
-programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) loader/lib/base
+programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
 programs/lb/cli programs/lb/(lb.h|lb_abi.h|health|maps|model) programs/(shared|cli.h) loader/lib/base
 programs/lb/data programs/lb/lb_abi.h bpf
 programs/lb/ring programs/lb/lb_abi.h loader/lib/base bpf

@@ -2,24 +2,21 @@
 #include "programs/firewall/cli/fw_facts.h"
 
 #include <errno.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <linux/icmp.h>
-
 #include <bpf/bpf.h>
 
-#include "bpf/fw_flow_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/firewall/cli/fw_cli.h"
 #include "programs/firewall/firewall.h"
+#include "programs/firewall/rules/fw_flow.h"
 
 #define NS_PER_S 1000000000LL
 
-/* A number, or a truth as slots.conf writes it. */
+/* A number, or a truth as slots.conf writes it; without a word for it @value stays. */
 static int get_setting(const struct program_slot *slot, const char *name, __u32 *value)
 {
 	static const char *const yes[] = { "true", "yes", "on" };
@@ -36,82 +33,27 @@ static int get_setting(const struct program_slot *slot, const char *name, __u32 
 	return 0;
 }
 
-static void get_config(const struct program_slot *slot, struct fw_facts *facts)
+static int read_config(const struct program_slot *slot, struct firewall_config *ret_config)
 {
-	struct {
-		const char *name;
-		__u32 value;
-	} all[] = {
-		{ "default_deny", 0 },
-		{ "drop_fragments", 0 },
-		{ "static_deny_proto", 0 },
-		{ "static_deny_port", 0 },
-		{ "reply_tcp_seconds", FIREWALL_REPLY_TCP_SECONDS },
-		{ "reply_seconds", FIREWALL_REPLY_SECONDS },
+	__u32 deny = 0, fragments = 0, proto = 0, port = 0;
+	__u32 tcp_seconds = FIREWALL_REPLY_TCP_SECONDS, seconds = FIREWALL_REPLY_SECONDS;
+
+	if (get_setting(slot, "default_deny", &deny) ||
+	    get_setting(slot, "drop_fragments", &fragments) ||
+	    get_setting(slot, "static_deny_proto", &proto) ||
+	    get_setting(slot, "static_deny_port", &port) ||
+	    get_setting(slot, "reply_tcp_seconds", &tcp_seconds) ||
+	    get_setting(slot, "reply_seconds", &seconds))
+		return -ENOENT;
+	*ret_config = (struct firewall_config){
+		.default_deny = deny,
+		.drop_fragments = fragments,
+		.static_deny_proto = (__u8)proto,
+		.static_deny_port = (__u16)port,
+		.reply_tcp_seconds = tcp_seconds,
+		.reply_seconds = seconds,
 	};
-	size_t i;
-
-	if (!slot)
-		return;
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (get_setting(slot, all[i].name, &all[i].value))
-			return;
-	facts->has_config = true;
-	facts->config.default_deny = all[0].value;
-	facts->config.drop_fragments = all[1].value;
-	facts->config.static_deny_proto = (__u8)all[2].value;
-	facts->config.static_deny_port = (__u16)all[3].value;
-	facts->config.reply_tcp_seconds = all[4].value;
-	facts->config.reply_seconds = all[5].value;
-}
-
-static bool is_icmp(const struct fw_packet *p)
-{
-	return p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6;
-}
-
-/* As in data/flow.h: later parts lack the ports to tell. */
-static bool has_flow(const struct fw_packet *p)
-{
-	return p->has_ports || (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP && !is_icmp(p));
-}
-
-/* As in data/reply.h: what matters is the packet that it quotes. */
-static bool is_icmp_error(const struct fw_packet *p)
-{
-	if (p->proto == IPPROTO_ICMPV6)
-		return p->type >= ICMP6_DST_UNREACH && p->type <= ICMP6_PARAM_PROB;
-	return p->proto == IPPROTO_ICMP &&
-	       (p->type == ICMP_DEST_UNREACH || p->type == ICMP_TIME_EXCEEDED ||
-		p->type == ICMP_PARAMETERPROB);
-}
-
-static __u64 read_word(const __u8 *bytes, int len)
-{
-	__u64 word = 0;
-
-	while (len--)
-		word = word << 8 | *bytes++;
-	return word;
-}
-
-static struct fw_flow get_flow(const struct fw_packet *p)
-{
-	struct fw_flow flow = { .proto = p->proto, .is_ip6 = p->is_ip6 };
-
-	if (p->is_ip6) {
-		flow.addr[0] = read_word(p->source, 8);
-		flow.addr[1] = read_word(p->source + 8, 8);
-		flow.addr[2] = read_word(p->dest, 8);
-		flow.addr[3] = read_word(p->dest + 8, 8);
-	} else {
-		flow.addr[0] = read_word(p->source, 4) << 32 | read_word(p->dest, 4);
-	}
-	if (p->has_ports && is_icmp(p))
-		flow.ports = (__u32)p->type << 8 | p->code;
-	else if (p->has_ports)
-		flow.ports = (__u32)p->sport << 16 | p->dport;
-	return flow;
+	return 0;
 }
 
 static __u64 now_ns(void)
@@ -136,18 +78,18 @@ static enum fw_reply find_reply(const char *map_dir, const struct fw_packet *pac
 				const struct fw_facts *facts)
 {
 	_cleanup_close_ int replies_fd = -1, flows_fd = -1;
-	struct fw_flow flow = get_flow(packet);
+	struct fw_flow flow = fw_flow_get(packet);
 	struct slot_reason why;
 	__u64 seen = 0;
 	__u32 zero = 0, id;
 
-	if (!has_flow(packet))
+	if (!fw_flow_is_known(packet))
 		return FW_REPLY_NO;
 	if (fw_cli_open_replies(map_dir, false, &why, &replies_fd))
-		return is_icmp_error(packet) ? FW_REPLY_UNKNOWN_ERROR : FW_REPLY_UNKNOWN;
+		return fw_flow_is_error(packet) ? FW_REPLY_UNKNOWN_ERROR : FW_REPLY_UNKNOWN;
 	if (bpf_map_lookup_elem(replies_fd, &zero, &id))
 		return FW_REPLY_NO;
-	if (is_icmp_error(packet))
+	if (fw_flow_is_error(packet))
 		return FW_REPLY_UNKNOWN_ERROR;
 	flows_fd = bpf_map_get_fd_by_id(id);
 	if (flows_fd < 0)
@@ -208,7 +150,7 @@ int fw_facts_get(const struct program_context *ctx, const struct fw_packet *pack
 		err = get_port_lists(&firewall, packet, &facts.port_lists);
 	if (err)
 		return slot_reason_set(why, err, "cannot read the lists: %s", strerror(-err));
-	get_config(ctx->slot, &facts);
+	facts.has_config = ctx->slot && !read_config(ctx->slot, &facts.config);
 	facts.reply = find_reply(ctx->map_dir, packet, &facts);
 	*ret_facts = facts;
 	return 0;
