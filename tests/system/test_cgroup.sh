@@ -334,6 +334,32 @@ test_a_filter_of_a_former_generation() {
 	unset LD_PRELOAD
 }
 
+marks() {
+	find "$BED/bpf/slotd" -path '*/clsact/*-*' -type d | wc -l
+}
+
+# That of a netns that is just ending goes with the next.
+test_marks_of_former_containers() {
+	local i
+
+	is_shown_elsewhere && return 0
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	for i in 1 2 3 4; do
+		container_stop 1
+		container_start 1 web
+		in_time "start $i after it has the chain" 5 tc_runs_in c1
+	done
+	matches "marks of what is gone do not pile up" "$(marks)" '^[12]$'
+	succeeds "the chain is taken off" bed_ctl --chain "$TC" detach
+	container_stop 1
+	in_time "nothing is left of it" 5 has_no_pins
+	unset LD_PRELOAD
+}
+
 has_no_pins() {
 	[[ -z $(find "$BED/bpf/slotd" -mindepth 1) ]]
 }

@@ -4,7 +4,12 @@
  * beside the chain's pins says that slotd made the qdisc of that interface. It is there
  * before the qdisc, so that no kill leaves one that nobody removes; where the chain of the
  * other direction uses the qdisc too, that has a mark as well, and the last one takes it away.
+ *
+ * In the folder a devmap has the interface: it keeps neither that nor its netns alive, and the
+ * kernel empties it when the interface goes. So a mark of a netns that slotd has no way into
+ * any more is known to be of nothing.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +28,8 @@
 #include "loader/lib/host/target.h"
 
 #define MARKS "clsact"
-#define MARK "%llu-%u" /* netns cookie, ifindex */
+#define WATCH "interface" /* the devmap */
+#define MARK "%llu-%u"	  /* netns cookie, ifindex */
 
 static int mark_path(const struct slot_chain *chain, const char *dir, char *ret_path)
 {
@@ -38,12 +44,52 @@ static bool has_mark(const struct slot_chain *chain, const char *dir)
 	return chain->ifindex && !mark_path(chain, dir, path) && !access(path, F_OK);
 }
 
+/*
+ * Where it fails, the mark stays until the chain is taken off. A map that is there already may
+ * be of an interface that went.
+ */
+static void watch_interface(const struct slot_chain *chain, const char *path)
+{
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "slotd_mark", sizeof(__u32),
+						sizeof(__u32), 1, NULL);
+	__u32 key = 0;
+
+	if (fd >= 0 && !bpf_map_update_elem(fd, &key, &chain->ifindex, BPF_ANY) &&
+	    !slot_pin_del(path, WATCH))
+		slot_pin_set(fd, path, WATCH);
+}
+
+static bool is_of_nothing(const char *path)
+{
+	_cleanup_close_ int fd = slot_pin_open(path, WATCH);
+	__u32 ifindex, key = 0;
+
+	return fd >= 0 && bpf_map_lookup_elem(fd, &key, &ifindex) == -ENOENT;
+}
+
+static void sweep_marks(const char *marks)
+{
+	_cleanup_closedir_ DIR *dir = opendir(marks);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !slot_pin_path(path, marks, "%s", entry->d_name) &&
+		    is_of_nothing(path))
+			slot_pin_remove_all(path);
+}
+
+/* In the chain's netns. */
 static int set_mark(const struct slot_chain *chain)
 {
 	char path[PATH_MAX];
 	int err = mark_path(chain, chain->dir, path);
 
-	return err ? err : slot_pin_mkdir(path);
+	if (!err)
+		err = slot_pin_mkdir(path);
+	if (!err)
+		watch_interface(chain, path);
+	return err;
 }
 
 void slot_chain_clsact_forget(const struct slot_chain *chain)
@@ -188,6 +234,7 @@ void slot_chain_clsact_sweep(const struct slot_chain *chain)
 
 	if (!chain->ifindex || slot_pin_path(path, chain->dir, MARKS) || access(path, F_OK))
 		return;
+	sweep_marks(path);
 	/* One that is in use still, or cannot be asked, is looked at again by the next sweep. */
 	if (has_mark(chain, chain->dir) &&
 	    (slot_chain_enter(chain, &home, NULL) || slot_clsact_del_qdisc(chain->ifindex)))
