@@ -186,6 +186,7 @@ test_capabilities_of_the_unit() {
 		"${caps//cap_/+}" "$BED_DAEMON" >"$BED/confined"
 	chmod +x "$BED/confined"
 	BED_DAEMON=$BED/confined
+	bed_slotd_stop KILL
 	CONTAINER_USER=nobody
 	container_start 1 web || bail "a container is there"
 	CONTAINER_USER=root
