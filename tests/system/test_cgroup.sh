@@ -411,6 +411,25 @@ is_quiet() {
 	[[ $(bed_get status '.chains[0].warnings | join(" ")') == "detached until the next apply" ]]
 }
 
+# changes_and_goes: the generation that the filter is of is not the one that is detached
+changes_and_goes() {
+	disables && bed_ctl --chain "$TC" detach
+}
+
+test_a_detach_elsewhere() {
+	is_shown_elsewhere && return 0
+	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
+	conf_tc
+	container_start 1 web || bail "a container is there"
+	bed_slotd_fresh
+	succeeds "the chain is a filter on the container's veth" tc_runs_in c1
+	changed_from_elsewhere changes_and_goes
+	in_time "where the chain was before the filter goes, with the qdisc" 5 is_bare_in c1
+	in_time "and nothing is left of it" 5 has_no_pins
+	container_stop 1
+	unset LD_PRELOAD
+}
+
 test_a_detach_out_of_reach() {
 	export LD_PRELOAD=$BED_TOOLS/no_tcx.so
 	conf_tc

@@ -100,15 +100,25 @@ void slot_chain_clsact_forget(const struct slot_chain *chain)
 		slot_pin_remove_all(path);
 }
 
-void slot_chain_clsact_leave(const struct slot_chain *chain, __u32 prog_id)
+/* Where it fails, the qdisc stays, as one of somebody else's would. */
+void slot_chain_clsact_leave(const struct slot_chain *chain)
 {
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
 	char marks[PATH_MAX];
-	char path[PATH_MAX];
+	char left[PATH_MAX];
+	char from[PATH_MAX];
+	char to[PATH_MAX];
 
-	/* Where it fails, the qdisc stays, as one of somebody else's would. */
-	if (slot_leftover_has(chain->host, prog_id) && !slot_pin_path(marks, chain->dir, MARKS) &&
-	    !slot_leftover_path(chain->host, prog_id, path))
-		rename(marks, path);
+	if (!slot_leftover_sweep(chain->host) || slot_pin_path(marks, chain->dir, MARKS) ||
+	    slot_leftover_marks(chain->host, left))
+		return;
+	dir = opendir(marks);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !slot_pin_mkdir(left) &&
+		    !slot_pin_path(from, marks, "%s", entry->d_name) &&
+		    !slot_pin_path(to, left, "%s", entry->d_name))
+			rename(from, to);
 }
 
 /* Whether the chain of the other direction of the same interface has a mark. */
@@ -245,18 +255,17 @@ void slot_chain_clsact_sweep(const struct slot_chain *chain)
 		slot_pin_remove_all(path);
 }
 
-/* The marks of a leftover are where slot_chain_clsact_leave moved them to. */
-static void remove_left_qdisc(const struct slot_chain *chain, const struct slot_target *target,
-			      __u32 prog_id)
+/* One that is in use still, by what was left in the other direction, is for that to remove. */
+static void remove_left_qdisc(const struct slot_chain *chain, const struct slot_target *target)
 {
 	char left[PATH_MAX];
 	char path[PATH_MAX];
 
-	if (!slot_leftover_path(chain->host, prog_id, left) &&
+	if (!slot_leftover_marks(chain->host, left) &&
 	    !slot_pin_path(path, left, MARK, (unsigned long long)target->netns_cookie,
 			   target->ifindex) &&
-	    !access(path, F_OK))
-		slot_clsact_del_qdisc(target->ifindex);
+	    !access(path, F_OK) && !slot_clsact_del_qdisc(target->ifindex))
+		slot_pin_remove_all(path);
 }
 
 static int remove_left_filter(const struct slot_chain *chain, const struct slot_target *target)
@@ -275,7 +284,7 @@ static int remove_left_filter(const struct slot_chain *chain, const struct slot_
 		return err ? err : fd;
 	err = slot_clsact_remove(chain->hook, target->ifindex, fd);
 	if (!err)
-		remove_left_qdisc(chain, target, running);
+		remove_left_qdisc(chain, target);
 	return err;
 }
 

@@ -49,8 +49,7 @@ int slot_chain_finish_detach(struct slot_chain *chain, const struct slot_chain_b
 		slot_chain_unlinked_say_left(chain);
 	slot_chain_unlink(chain);
 	SLOT_FAULT("detach.unlinked");
-	if (before->current)
-		slot_chain_clsact_leave(chain, before->current->root_id);
+	slot_chain_clsact_leave(chain);
 	/* The totals go with the folder: nothing is added to them any more. */
 	slot_chain_drop(chain, before->current);
 	slot_chain_drop(chain, before->previous);

@@ -58,12 +58,12 @@ __u32 slot_chain_unlinked_find(struct slot_chain *chain);
  * Returns 0 or -errno, says why. A qdisc that slotd made is marked in the
  * folders of the chains that use it: _sweep removes it when no filter is left on it, nobody's,
  * and the mark with it; _forget lets it be, as one that may be somebody else's by now; _leave
- * has it go with the leftover root @prog_id (leftover.h), if that is one.
+ * keeps the marks of a chain that goes, where it leaves roots behind (leftover.h).
  */
 int slot_chain_clsact_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 void slot_chain_clsact_sweep(const struct slot_chain *chain);
 void slot_chain_clsact_forget(const struct slot_chain *chain);
-void slot_chain_clsact_leave(const struct slot_chain *chain, __u32 prog_id);
+void slot_chain_clsact_leave(const struct slot_chain *chain);
 
 /* Steps of slot_chain_adopt: put @root_fd in the dispatcher's place, give that back, remove libxdp's pins. */
 int slot_chain_replace_dispatcher(struct slot_chain *chain, int root_fd, struct slot_reason *why);

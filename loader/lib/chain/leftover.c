@@ -13,15 +13,20 @@
 
 #define FOLDER "left"
 
-int slot_leftover_path(const struct slot_host *host, __u32 prog_id, char *ret_path)
+static int leftover_path(const struct slot_host *host, __u32 prog_id, char *ret_path)
 {
 	return slot_pin_path(ret_path, host->root, FOLDER "/%u", prog_id);
+}
+
+int slot_leftover_marks(const struct slot_host *host, char *ret_path)
+{
+	return slot_pin_path(ret_path, host->root, FOLDER "/clsact");
 }
 
 int slot_leftover_add(const struct slot_host *host, __u32 prog_id)
 {
 	char path[PATH_MAX];
-	int err = slot_leftover_path(host, prog_id, path);
+	int err = leftover_path(host, prog_id, path);
 
 	return err ? err : slot_pin_mkdir(path);
 }
@@ -44,7 +49,7 @@ bool slot_leftover_has(const struct slot_host *host, __u32 prog_id)
 {
 	char path[PATH_MAX];
 
-	return !slot_leftover_path(host, prog_id, path) && !access(path, F_OK);
+	return !leftover_path(host, prog_id, path) && !access(path, F_OK);
 }
 
 static bool is_running(__u32 prog_id)
@@ -72,10 +77,10 @@ bool slot_leftover_sweep(const struct slot_host *host)
 			continue;
 		if (is_running(prog_id))
 			has_any = true;
-		else if (!slot_leftover_path(host, prog_id, path))
+		else if (!leftover_path(host, prog_id, path))
 			slot_pin_remove_all(path);
 	}
 	if (dir && !has_any)
-		rmdir(folder);
+		slot_pin_remove_all(folder);
 	return has_any;
 }
