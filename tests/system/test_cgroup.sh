@@ -171,6 +171,7 @@ test_a_second_netns_in_the_container() {
 	succeeds "a start finds it there" tc_runs_in c1
 	succeeds "and it changes" switches
 	is "nothing of it is in the other one" "$(tc_root c2)" ""
+	bed_slotd_stop KILL
 	container_stop 2
 	CONTAINER=$first
 	container_stop 1
@@ -186,7 +187,6 @@ test_capabilities_of_the_unit() {
 		"${caps//cap_/+}" "$BED_DAEMON" >"$BED/confined"
 	chmod +x "$BED/confined"
 	BED_DAEMON=$BED/confined
-	bed_slotd_stop KILL
 	CONTAINER_USER=nobody
 	container_start 1 web || bail "a container is there"
 	CONTAINER_USER=root
