@@ -134,7 +134,7 @@ test_canary() {
 test_kill_while_the_root_is_renewed() {
 	local call kills=0 unfinished=0 step=3
 
-	[[ ${SLOTD_TIER:-} != vm ]] || step=10
+	[[ ${SLOTD_TIER:-} != vm ]] || step=5
 	deny_source
 	start_floods
 	for ((call = 1; call < 1000; call += step)); do
