@@ -149,7 +149,7 @@ leave() {
 	lead_vips r1 r2
 	everywhere "r1 r2 r3" drain r3
 	LEFT_AT=$SECONDS
-	in_time "the host that leaves has no more connections at last" 20 has_no_connections r3
+	in_time "the host that leaves has no more connections at last" 40 has_no_connections r3
 	host_kill r3
 	stop "${HOST_NGINX[r3]}"
 	HOST_NGINX[r3]=
