@@ -92,8 +92,12 @@ static __always_inline __u64 hash_ip6(struct parse_cursor *cursor)
 		ext_len = PARSE_IP6_EXT_BYTES - payload.len;
 		if (ext_len > PARSE_IP6_EXT_BYTES)
 			break;
+		/* As there, for Linux 6.1; and once more behind the loop. */
+		barrier_var(ext_len);
+		ext_len &= PARSE_OFFSET_MASK;
 	}
-	cursor->pos = (void *)(ip + 1) + ext_len;
+	barrier_var(ext_len);
+	cursor->pos = (void *)(ip + 1) + (ext_len & PARSE_OFFSET_MASK);
 	return hash_transport(hash_words(0, ip->saddr.in6_u.u6_addr32, 8), cursor, &payload);
 }
 
