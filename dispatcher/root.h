@@ -31,6 +31,10 @@ struct btf;
 enum root_kind {
 	ROOT_KIND_XDP,
 	ROOT_KIND_TC,
+	ROOT_KIND_SOCK_OPS,
+	ROOT_KIND_SK_LOOKUP,
+	ROOT_KIND_SK_REUSEPORT,
+	ROOT_KIND_COUNT,
 };
 
 /* What becomes of a packet whose program returned what it may not return. */

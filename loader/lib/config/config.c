@@ -147,6 +147,9 @@ const char *slot_hook_name(enum slot_hook hook)
 		[SLOT_HOOK_XDP] = "xdp",
 		[SLOT_HOOK_TC_INGRESS] = "tc-ingress",
 		[SLOT_HOOK_TC_EGRESS] = "tc-egress",
+		[SLOT_HOOK_SOCK_OPS] = "sock_ops",
+		[SLOT_HOOK_SK_LOOKUP] = "sk_lookup",
+		[SLOT_HOOK_SK_REUSEPORT] = "sk_reuseport",
 	};
 
 	return hook < SLOT_HOOK_COUNT ? names[hook] : "?";
@@ -155,6 +158,25 @@ const char *slot_hook_name(enum slot_hook hook)
 bool slot_hook_is_tc(enum slot_hook hook)
 {
 	return hook == SLOT_HOOK_TC_INGRESS || hook == SLOT_HOOK_TC_EGRESS;
+}
+
+bool slot_hook_is_sock(enum slot_hook hook)
+{
+	return slot_hook_kind(hook) > ROOT_KIND_TC;
+}
+
+enum root_kind slot_hook_kind(enum slot_hook hook)
+{
+	static const enum root_kind kinds[SLOT_HOOK_COUNT] = {
+		[SLOT_HOOK_XDP] = ROOT_KIND_XDP,
+		[SLOT_HOOK_TC_INGRESS] = ROOT_KIND_TC,
+		[SLOT_HOOK_TC_EGRESS] = ROOT_KIND_TC,
+		[SLOT_HOOK_SOCK_OPS] = ROOT_KIND_SOCK_OPS,
+		[SLOT_HOOK_SK_LOOKUP] = ROOT_KIND_SK_LOOKUP,
+		[SLOT_HOOK_SK_REUSEPORT] = ROOT_KIND_SK_REUSEPORT,
+	};
+
+	return hook < SLOT_HOOK_COUNT ? kinds[hook] : ROOT_KIND_XDP;
 }
 
 void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *interface,

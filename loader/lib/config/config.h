@@ -38,6 +38,9 @@ enum slot_hook {
 	SLOT_HOOK_XDP,
 	SLOT_HOOK_TC_INGRESS,
 	SLOT_HOOK_TC_EGRESS,
+	SLOT_HOOK_SOCK_OPS,
+	SLOT_HOOK_SK_LOOKUP,
+	SLOT_HOOK_SK_REUSEPORT,
 	SLOT_HOOK_COUNT,
 };
 
@@ -181,11 +184,17 @@ enum slot_hook slot_chain_name_hook(const char *name);
 /* slot_chain_name_has_netns - whether the chain called @name is in another netns than slotd. */
 bool slot_chain_name_has_netns(const char *name);
 
-/* slot_hook_name - "xdp", "tc-ingress", "tc-egress". */
+/* slot_hook_name - "xdp", "tc-ingress", "tc-egress", "sock_ops", "sk_lookup", "sk_reuseport". */
 const char *slot_hook_name(enum slot_hook hook);
 
 /* slot_hook_is_tc - whether programs of @hook are TC programs. */
 bool slot_hook_is_tc(enum slot_hook hook);
+
+/* slot_hook_is_sock - whether programs of @hook run for sockets: such a chain has no interface. */
+bool slot_hook_is_sock(enum slot_hook hook);
+
+/* slot_hook_kind - what the programs of @hook are to a root. */
+enum root_kind slot_hook_kind(enum slot_hook hook);
 
 void slot_settings_free(struct slot_settings *settings);
 /* slot_settings_add - append a copy of @key and @value. Returns 0 or -ENOMEM. */
