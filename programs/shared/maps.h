@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The pinned maps of a slot, opened by a program's control plane. */
 #ifndef PROGRAM_MAPS_H
 #define PROGRAM_MAPS_H
