@@ -309,6 +309,8 @@ $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
+build/tests/tools/flow_server: build/lib/libsupport.a
+
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
