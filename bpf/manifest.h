@@ -9,7 +9,7 @@
  * ignores keys that it does not know.
  *
  * Keys: name (at most 31 characters), version (at most 31), hook (xdp, tc-ingress,
- * tc-egress; where it is missing what the program is decides), map_abi (decimal:
+ * tc-egress, sock_ops, sk_lookup, sk_reuseport; where it is missing what the program is decides), map_abi (decimal:
  * raised when the meaning of a pinned map changes although its layout does not),
  * entry (the function to run, where the object has several programs), migrate
  * (absolute path of the program that converts maps of an older layout, at most 255

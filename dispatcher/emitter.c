@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <linux/pkt_cls.h>
-
 /* Make room for @need elements; the first failure stays in e->err. */
 static bool has_room(struct emitter *e, void *array, size_t *capacity, size_t need, size_t size)
 {
@@ -86,6 +84,19 @@ void slot_tally_add(struct tally *tally, enum root_block block, unsigned int row
 		slot_root_layout_offset(slot_root_layout_current(), block, row, column);
 }
 
+/* Add 1 to the counter at R1 + @off. */
+static void put_increment(struct emitter *e, __s16 off)
+{
+	if (e->kind->is_nesting) {
+		slot_emit(e, insn_mov_imm(BPF_REG_2, 1));
+		slot_emit(e, insn_atomic_add64(BPF_REG_1, BPF_REG_2, off));
+		return;
+	}
+	slot_emit(e, insn_load64(BPF_REG_2, BPF_REG_1, off));
+	slot_emit(e, insn_alu_imm(BPF_ADD, BPF_REG_2, 1));
+	slot_emit(e, insn_store64(BPF_REG_1, BPF_REG_2, off));
+}
+
 /* Count one packet in this CPU's counters. Returns the jump of a CPU that has none. */
 static size_t put_count(struct emitter *e, const struct tally *tally)
 {
@@ -102,26 +113,9 @@ static size_t put_count(struct emitter *e, const struct tally *tally)
 	slot_emit(e, counters);
 	slot_emit(e, insn_make(0, 0, 0, 0, (__s32)tally->offsets[0]));
 	slot_emit(e, insn_add(BPF_REG_1, BPF_REG_0));
-	for (i = 0; i < tally->count; i++) {
-		__s16 off = (__s16)((long)tally->offsets[i] - (long)tally->offsets[0]);
-
-		slot_emit(e, insn_load64(BPF_REG_2, BPF_REG_1, off));
-		slot_emit(e, insn_alu_imm(BPF_ADD, BPF_REG_2, 1));
-		slot_emit(e, insn_store64(BPF_REG_1, BPF_REG_2, off));
-	}
+	for (i = 0; i < tally->count; i++)
+		put_increment(e, (__s16)((long)tally->offsets[i] - (long)tally->offsets[0]));
 	return skip;
-}
-
-/* What the kernel takes for @verdict. No TC program answers with TX. */
-static int answer_of(const struct emitter *e, unsigned int verdict)
-{
-	static const int tc[ROOT_VERDICTS] = {
-		[ROOT_COL_ABORTED] = TC_ACT_SHOT,      [ROOT_COL_DROP] = TC_ACT_SHOT,
-		[ROOT_COL_PASS] = TC_ACT_UNSPEC,       [ROOT_COL_TX] = TC_ACT_SHOT,
-		[ROOT_COL_REDIRECT] = TC_ACT_REDIRECT,
-	};
-
-	return e->spec->kind == ROOT_KIND_TC ? tc[verdict] : (int)verdict;
 }
 
 /*
@@ -135,10 +129,10 @@ void slot_emit_counted_return(struct emitter *e, const struct tally *tally, unsi
 
 	if (e->spec->counters_fd >= 0) {
 		skip = put_count(e, tally);
-		slot_emit_return(e, answer_of(e, verdict));
+		slot_emit_return(e, e->kind->leaves[verdict]);
 		slot_emit_skip_end(e, skip);
 	}
-	slot_emit_return(e, answer_of(e, verdict));
+	slot_emit_return(e, e->kind->leaves[verdict]);
 }
 
 void slot_emit_counted_goto(struct emitter *e, const struct tally *tally, unsigned int label)

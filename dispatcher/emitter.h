@@ -5,6 +5,7 @@
 
 #include "dispatcher/insn.h"
 #include "dispatcher/root.h"
+#include "dispatcher/root_kind.h"
 #include "dispatcher/root_layout.h"
 
 /* Places that jumps and calls name before they are known, one of each per slot and version. */
@@ -27,6 +28,7 @@ struct fixup {
 
 struct emitter {
 	const struct root_spec *spec;
+	const struct root_kind_facts *kind; /* of spec->kind */
 	bool has_stubs;
 	struct root_image image;
 	size_t capacity;

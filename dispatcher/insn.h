@@ -62,6 +62,12 @@ static inline struct bpf_insn insn_store64(__u8 dst, __u8 src, __s16 off)
 	return insn_make(BPF_STX | BPF_MEM | BPF_DW, dst, src, off, 0);
 }
 
+/* *(u64 *)(dst + off) += src, atomically */
+static inline struct bpf_insn insn_atomic_add64(__u8 dst, __u8 src, __s16 off)
+{
+	return insn_make(BPF_STX | BPF_ATOMIC | BPF_DW, dst, src, off, BPF_ADD);
+}
+
 /* if (u32)dst op imm goto; op is BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JLE, BPF_JLT: imm counts as u32 */
 static inline struct bpf_insn insn_jump32(__u8 op, __u8 dst, __s32 imm)
 {

@@ -197,6 +197,7 @@ static bool has_stubs(const struct root_spec *spec)
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image)
 {
 	struct emitter e = { .spec = spec,
+			     .kind = slot_root_kind_get(spec->kind),
 			     .has_stubs = has_stubs(spec),
 			     .image = { .kind = spec->kind } };
 

@@ -21,12 +21,15 @@
 struct btf;
 
 /*
- * What the programs of a chain are. TC programs answer with numbers of their own
- * (linux/pkt_cls.h), which the root turns into XDP's behind each slot, and back
- * where the packet leaves: rules, counters and skips are the same. TC_ACT_OK,
- * TC_ACT_UNSPEC and TC_ACT_PIPE are a pass, TC_ACT_SHOT a drop, TC_ACT_REDIRECT a
- * redirect, all else is denied. What passes the chain leaves it with TC_ACT_UNSPEC, so
- * that what others attached comes next; an abort drops.
+ * What the programs of a chain are. Only XDP programs answer with verdicts; other answers
+ * the root turns into verdicts behind each slot, and back where the chain ends: rules,
+ * counters and skips are the same (root_kind.c). Whatever has no meaning there is denied.
+ *
+ * TC: TC_ACT_OK, TC_ACT_UNSPEC and TC_ACT_PIPE are a pass, TC_ACT_SHOT a drop,
+ * TC_ACT_REDIRECT a redirect. What passes the chain leaves it with TC_ACT_UNSPEC, so that
+ * what others attached comes next; an abort drops.
+ *
+ * Sockets: SK_PASS is a pass, SK_DROP a drop, and so is an abort.
  */
 enum root_kind {
 	ROOT_KIND_XDP,
@@ -137,16 +140,16 @@ struct root_image {
  * but the map descriptors that they name must stay open until the image has
  * been loaded, and their types stay until slot_root_btf() has been. Returns 0, -ENOMEM, -E2BIG for a root too large for its jumps, or
  * -EINVAL for a body whose calls leave it, a cpu_max that is no power of two, a
- * contract that allows no verdict, a canary's share of nothing or all, and for TC
- * a slot without a body or a canary by flow.
+ * contract that allows no verdict, a canary's share of nothing or all, and for any kind
+ * but XDP a slot without a body or a canary by flow.
  * Rests on BPF-to-BPF calls (Linux 4.16) and direct map values (5.2).
  */
 int slot_root_emit(const struct root_spec *spec, struct root_image *ret_image);
 void slot_root_image_free(struct root_image *image);
 
 /*
- * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function, of TC
- * int (struct __sk_buff *). A program's global functions have their own FUNCs, and all the
+ * slot_root_btf - types for @image: one FUNC int (struct xdp_md *) per function, or of
+ * its kind's context. A program's global functions have their own FUNCs, and all the
  * program's types come with these.
  *
  * @ret_btf (btf__free) is not yet loaded; @ret_info is an array of

@@ -61,8 +61,8 @@ enum root_column {
  * side, indexed by CPU, in the one element of an ARRAY, each as the layout of
  * the root's version has it (root_layout.h), in pages of their own, so that CPUs
  * share no cache line: the root addresses it directly, without a lookup. Written by
- * the root on that CPU only (XDP does not nest), read by user space; plain
- * 64-bit increments.
+ * the root on that CPU only, read by user space; plain 64-bit increments, since
+ * neither XDP nor TC programs of one chain nest, but atomic ones where they do (sockets).
  *
  * exit[row][column]: packets whose way through the chain ended at slot `row`
  * (or at its end) with that verdict: exactly one increment per packet.

@@ -8,19 +8,14 @@
 
 #include <bpf/btf.h>
 
-#include "dispatcher/root.h"
+#include "dispatcher/root_kind.h"
 
-/*
- * int (struct xdp_md *ctx), or of TC int (struct __sk_buff *ctx). The kernel knows the
- * context by the name of its struct, so the struct needs no members. Returns the type id
- * or -errno.
- */
+/* int (struct xdp_md *ctx), or another kind's context. Returns the type id or -errno. */
 static int add_prototype(struct btf *btf, enum root_kind kind)
 {
-	const char *context = kind == ROOT_KIND_TC ? "__sk_buff" : "xdp_md";
-	size_t size = kind == ROOT_KIND_TC ? sizeof(struct __sk_buff) : sizeof(struct xdp_md);
+	const struct root_kind_facts *facts = slot_root_kind_get(kind);
 	int int_id = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
-	int ctx_id = btf__add_struct(btf, context, (__u32)size);
+	int ctx_id = btf__add_struct(btf, facts->context, (__u32)facts->context_size);
 	int ptr_id = btf__add_ptr(btf, ctx_id);
 	int proto_id = btf__add_func_proto(btf, int_id);
 	int err;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dispatcher/root_slot.h"
 
-#include <linux/pkt_cls.h>
-
 #include "bpf/skip_abi.h"
 
 _Static_assert(SLOT_SKIP_LAST == ROOT_SLOTS - 1, "a skip reaches the last slot");
@@ -45,13 +43,6 @@ static void put_ctx_save(struct emitter *e)
 		slot_emit(e, insn_mov(REG_CTX, BPF_REG_1));
 }
 
-/* Of the context: the index of the packet's interface, which is never 0 and never negative. */
-static __s16 ifindex_offset(const struct emitter *e)
-{
-	return e->spec->kind == ROOT_KIND_TC ? offsetof(struct __sk_buff, ifindex) :
-					       offsetof(struct xdp_md, ingress_ifindex);
-}
-
 static void put_ctx_load(struct emitter *e)
 {
 	if (e->has_stubs)
@@ -60,18 +51,24 @@ static void put_ctx_load(struct emitter *e)
 		slot_emit(e, insn_mov(BPF_REG_1, REG_CTX));
 }
 
+/* dst = a field of the context, which is in R1, that is never 0 and never negative. */
+static void put_set_field(struct emitter *e, __u8 dst)
+{
+	slot_emit(e, insn_load32(dst, BPF_REG_1, e->kind->set_offset));
+}
+
 /*
  * Behind a slot that no verdict of its own leads on from. What follows has to
  * stay reachable in the eyes of the verifier: it refuses a program with
  * instructions that nothing leads to, and drops a stub that nothing calls
  * (Linux 6.8 and newer), which an extension then cannot be linked to. So the
  * way on is taken on a condition that it cannot decide and that never holds: a
- * packet without an interface.
+ * packet without an interface, a socket without a family.
  */
 static void put_always_exit(struct emitter *e, unsigned int slot)
 {
 	put_ctx_load(e);
-	slot_emit(e, insn_load32(BPF_REG_1, BPF_REG_1, ifindex_offset(e)));
+	put_set_field(e, BPF_REG_1);
 	slot_emit_to(e, insn_jump32(BPF_JNE, BPF_REG_1, 0),
 		     label_of(slot, ROOT_STABLE, LABEL_EXIT));
 	slot_emit_label(e, label_of(slot, ROOT_STABLE, LABEL_NEXT));
@@ -86,7 +83,7 @@ static __s32 share_limit(unsigned int share_ppm)
 /*
  * By CPU. A verifier that knows the range of CPU numbers would decide this on a
  * host of one CPU, and remove the version that is not met, stub and all. So it
- * gets a number that it does not know: the sign of the interface's index, which
+ * gets a number that it does not know: the sign of a field that has none, which
  * is 0.
  */
 static void put_choice_by_cpu(struct emitter *e, __u64 cpus, unsigned int label)
@@ -95,7 +92,7 @@ static void put_choice_by_cpu(struct emitter *e, __u64 cpus, unsigned int label)
 
 	slot_emit(e, insn_call_helper(BPF_FUNC_get_smp_processor_id));
 	put_ctx_load(e);
-	slot_emit(e, insn_load32(BPF_REG_2, BPF_REG_1, ifindex_offset(e)));
+	put_set_field(e, BPF_REG_2);
 	slot_emit(e, insn_alu_imm(BPF_RSH, BPF_REG_2, 31));
 	slot_emit(e, insn_make(BPF_ALU64 | BPF_OR | BPF_X, BPF_REG_0, BPF_REG_2, 0, 0));
 	skip = slot_emit_skip(e, insn_make(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0,
@@ -123,50 +120,51 @@ static void put_choice(struct emitter *e, unsigned int slot)
 	put_ctx_load(e);
 }
 
-/* TC answers that mean the same. */
-struct answers {
-	__s32 answers[3];
-	unsigned int count;
-	__s32 verdict;
-};
+/* Answers that mean the same become their verdict. Returns the jump of those, to behind it all. */
+static size_t put_same_answers(struct emitter *e, const struct root_answers *same)
+{
+	size_t jumps[sizeof(same->answers) / sizeof(same->answers[0])];
+	unsigned int last = same->count - 1;
+	size_t other, done;
+	unsigned int i;
+
+	for (i = 0; i < last; i++)
+		jumps[i] = slot_emit_skip(e, insn_jump32(BPF_JEQ, BPF_REG_0, same->answers[i]));
+	other = slot_emit_skip(e, insn_jump32(BPF_JNE, BPF_REG_0, same->answers[last]));
+	for (i = 0; i < last; i++)
+		slot_emit_skip_end(e, jumps[i]);
+	slot_emit(e, insn_mov_imm(BPF_REG_0, same->verdict));
+	done = slot_emit_skip(e, insn_goto());
+	slot_emit_skip_end(e, other);
+	return done;
+}
 
 /*
- * A TC program's answer as an XDP verdict: the same rules hold for both. Skips stay as they
- * are; what is neither becomes no verdict.
+ * A program's answer as a verdict, where answers are none: the same rules hold for every
+ * kind. Skips stay as they are; what is neither becomes no verdict.
  */
-static void put_tc_verdict(struct emitter *e)
+static void put_verdict_of_kind(struct emitter *e)
 {
-	static const struct answers known[] = {
-		{ { TC_ACT_UNSPEC, TC_ACT_OK, TC_ACT_PIPE }, 3, ROOT_COL_PASS },
-		{ { TC_ACT_SHOT }, 1, ROOT_COL_DROP },
-		{ { TC_ACT_REDIRECT }, 1, ROOT_COL_REDIRECT },
-	};
-	size_t done[sizeof(known) / sizeof(known[0])], other, is_skip, jumps[3];
-	unsigned int i, k;
+	const struct root_answers *known = e->kind->known;
+	size_t done[ROOT_ANSWERS_MAX], is_skip;
+	unsigned int count = 0;
+	unsigned int i;
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		for (k = 0; k < known[i].count; k++)
-			jumps[k] = slot_emit_skip(e, insn_jump32(BPF_JEQ, BPF_REG_0,
-								 known[i].answers[k]));
-		other = slot_emit_skip(e, insn_goto());
-		for (k = 0; k < known[i].count; k++)
-			slot_emit_skip_end(e, jumps[k]);
-		slot_emit(e, insn_mov_imm(BPF_REG_0, known[i].verdict));
-		done[i] = slot_emit_skip(e, insn_goto());
-		slot_emit_skip_end(e, other);
-	}
+	for (; count < ROOT_ANSWERS_MAX && known[count].count; count++)
+		done[count] = put_same_answers(e, &known[count]);
+	if (!count)
+		return;
 	is_skip = slot_emit_skip(e, insn_jump32(BPF_JGT, BPF_REG_0, NO_VERDICT));
 	slot_emit(e, insn_mov_imm(BPF_REG_0, NO_VERDICT));
 	slot_emit_skip_end(e, is_skip);
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (i = 0; i < count; i++)
 		slot_emit_skip_end(e, done[i]);
 }
 
 static void put_call(struct emitter *e, unsigned int slot, enum root_version version)
 {
 	slot_emit_to(e, insn_call_func(), label_of(slot, version, LABEL_FUNC));
-	if (e->spec->kind == ROOT_KIND_TC)
-		put_tc_verdict(e);
+	put_verdict_of_kind(e);
 }
 
 void slot_emit_slot_call(struct emitter *e, unsigned int slot, bool is_first)

@@ -60,7 +60,7 @@ static json_t *describe_report(const struct slot_verify_report *report)
 	json_t *json = json_pack(
 		"{s:s, s:s, s:b, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:o, s:[o, o]}",
 		"name", manifest->name, "version", manifest->version, "manifest",
-		(int)manifest->present, "hook", manifest->hook, "map_abi",
+		(int)manifest->present, "hook", report->hook, "map_abi",
 		(json_int_t)manifest->map_abi, "entry", report->entry, "sha256", report->sha256,
 		"insns", (json_int_t)report->insns, "verified_insns",
 		(json_int_t)report->verified_insns, "jited_bytes", (json_int_t)report->jited_bytes,

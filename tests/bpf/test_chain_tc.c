@@ -11,7 +11,7 @@
 
 static void start(struct chainrun *chain)
 {
-	chainrun_start(chain, &slot_engine_fused_tc);
+	chainrun_start(chain, &slot_engines_fused[ROOT_KIND_TC]);
 }
 
 static void add(struct chainrun *chain, unsigned int slot, int answer)

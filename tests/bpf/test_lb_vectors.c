@@ -264,7 +264,7 @@ static bool is_wanted(const struct slot_engine *engine)
 static size_t add_rows(struct row *rows, size_t count, const char *dir, const char *packets)
 {
 	static const struct slot_engine *const engines[3] = { NULL, &slot_engine_freplace,
-							      &slot_engine_fused };
+							      &slot_engines_fused[ROOT_KIND_XDP] };
 	char pattern[PATH_MAX];
 	glob_t found;
 	size_t i, e, ways;

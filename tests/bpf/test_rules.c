@@ -88,7 +88,7 @@ static const char *describe(const struct root_rules *rules, unsigned int ruled, 
 
 static int load_root(struct root_spec *spec, const char *what)
 {
-	struct slot_root_kind kind = { .type = BPF_PROG_TYPE_XDP };
+	struct slot_root_kind kind = { .type = BPF_PROG_TYPE_XDP, .attach = BPF_XDP };
 	struct root_image image;
 	struct slot_reason why;
 	int fd = -1;

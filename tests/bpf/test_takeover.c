@@ -244,8 +244,9 @@ static void a_chain_takes_frags_only_if_all_its_programs_do(void **state)
 static void another_engine_is_a_change(void **state)
 {
 	struct slot_chain *chain = *state;
-	const struct slot_engine *other =
-		chain->engine == &slot_engine_fused ? &slot_engine_freplace : &slot_engine_fused;
+	const struct slot_engine *other = chain->engine == &slot_engines_fused[ROOT_KIND_XDP] ?
+						  &slot_engine_freplace :
+						  &slot_engines_fused[ROOT_KIND_XDP];
 	struct slot_chain_state same = { 0 };
 	struct slot_plan plan;
 

@@ -101,7 +101,7 @@ static void a_chain_that_changes_its_engine_loads_its_programs_anew(void **state
 	chain->engine = &slot_engine_freplace;
 	world_must_apply(chain, "count");
 	before = world_attached_id();
-	chain->engine = &slot_engine_fused;
+	chain->engine = &slot_engines_fused[ROOT_KIND_XDP];
 	world_add_program(&both, 2, "count");
 	world_add_program(&both, 3, "ret");
 	if (world_apply(chain, &both))

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct slot_engine *const engines[] = { &slot_engine_freplace, &slot_engine_fused };
+static const struct slot_engine *const engines[] = { &slot_engine_freplace,
+						     &slot_engines_fused[ROOT_KIND_XDP] };
 
 #define ENGINES (sizeof(engines) / sizeof(engines[0]))
 

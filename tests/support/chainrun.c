@@ -139,7 +139,7 @@ int chainrun_add_canary(struct chainrun *chain, unsigned int slot, const char *o
 
 int chainrun_build(struct chainrun *chain)
 {
-	return chain->engine->build(&chain->build, &chain->why, &chain->root_fd);
+	return chain->engine->build(chain->engine, &chain->build, &chain->why, &chain->root_fd);
 }
 
 struct progrun chainrun_frame(struct chainrun *chain)

@@ -69,7 +69,7 @@ test_damaged_objects() {
 
 test_objects_of_the_wrong_kind() {
 	refuses "an object without an XDP program is refused" \
-		"'socket' has no XDP program: .*SEC\(.xdp.\).*; $STAYS" \
+		"'socket' has no program that a chain takes: .*SEC\(.xdp.\).*; $STAYS" \
 		bed_ctl deploy guest "$PROGS/socket.bpf.o"
 	refuses "a TC program is refused by a chain of XDP programs" \
 		"'classifier' is a program of TC, and this is a chain of the hook xdp; $STAYS" \

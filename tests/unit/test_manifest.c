@@ -77,7 +77,7 @@ static void read_takes_every_entry(void **state)
 	assert_true(manifest.present);
 	assert_string_equal(manifest.name, "firewall");
 	assert_string_equal(manifest.version, "1.0.0-rc1");
-	assert_string_equal(manifest.hook, "xdp");
+	assert_int_equal(manifest.hook, SLOT_HOOK_XDP);
 	assert_true(manifest.has_hook);
 	assert_int_equal(manifest.map_abi, 7);
 	assert_string_equal(manifest.entry, "xdp_firewall");
@@ -86,11 +86,15 @@ static void read_takes_every_entry(void **state)
 
 static void read_takes_every_hook(void **state)
 {
-	static const char ingress[] = "hook=tc-ingress", egress[] = "hook=tc-egress";
+	enum slot_hook hook;
+	char entry[32];
 
 	(void)state;
-	assert_string_equal(read_good(ingress, sizeof(ingress), "a").hook, "tc-ingress");
-	assert_string_equal(read_good(egress, sizeof(egress), "a").hook, "tc-egress");
+	for (hook = 0; hook < SLOT_HOOK_COUNT; hook++) {
+		int len = snprintf(entry, sizeof(entry), "hook=%s", slot_hook_name(hook));
+
+		assert_int_equal(read_good(entry, (size_t)len + 1, "a").hook, hook);
+	}
 }
 
 static void read_names_an_object_without_manifest_by_its_file_and_hash(void **state)
@@ -101,7 +105,7 @@ static void read_names_an_object_without_manifest_by_its_file_and_hash(void **st
 	assert_false(manifest.present);
 	assert_string_equal(manifest.name, "my_fw");
 	assert_string_equal(manifest.version, "ab12cd34ef56");
-	assert_string_equal(manifest.hook, "xdp");
+	assert_int_equal(manifest.hook, SLOT_HOOK_XDP);
 	assert_false(manifest.has_hook);
 	assert_string_equal(manifest.entry, "");
 	assert_string_equal(manifest.migrate, "");
@@ -168,8 +172,8 @@ static const struct bad_manifest bad_manifests[] = {
 	    "name: 1 to 31 of letters, digits and ._+~- expected"),
 	BAD("a_version_with_an_escape", "version=\033[1m",
 	    "version: 1 to 31 of letters, digits and ._+~- expected"),
-	BAD("a_hook_of_another_time", "hook=sock_ops",
-	    "hook: one of xdp, tc-ingress, tc-egress expected"),
+	BAD("a_hook_of_another_time", "hook=netfilter",
+	    "hook: one of xdp, tc-ingress, tc-egress, sock_ops, sk_lookup, sk_reuseport expected"),
 	BAD("a_map_abi_in_words", "map_abi=two", "map_abi: a number expected"),
 	BAD("an_empty_map_abi", "map_abi=", "map_abi: a number expected"),
 	BAD("a_map_abi_beyond_32_bits", "map_abi=4294967296",

@@ -299,6 +299,7 @@ static int choose_program(struct slot_attempt *attempt, const struct part *part,
  */
 static int check_canaries(const struct slot_attempt *attempt, struct slot_reason *why)
 {
+	enum root_kind kind = slot_hook_kind(attempt->chain->hook);
 	const struct slot_chain_state *state = &attempt->desired;
 	unsigned int i;
 
@@ -307,11 +308,11 @@ static int check_canaries(const struct slot_attempt *attempt, struct slot_reason
 
 		if (!slot_state_is_running(slot) || !slot->canary.present)
 			continue;
-		if (slot_hook_is_tc(attempt->chain->hook) && !slot->canary.cpus)
+		if (kind != ROOT_KIND_XDP && !slot->canary.cpus)
 			return slot_reason_set(why, -EOPNOTSUPP,
-					       "slot %u (%s): in a chain of TC programs a canary "
+					       "slot %u (%s): in a chain of %s programs a canary "
 					       "is chosen by CPU (--canary cpu:LIST), not by flow",
-					       i, slot->name);
+					       i, slot->name, slot_program_kind_get(kind)->name);
 		if (!strcmp(slot->object.sha256, slot->canary.object.sha256))
 			return slot_reason_set(why, -EINVAL,
 					       "slot %u (%s): its canary is the object that the "
@@ -383,7 +384,7 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 
 	memcpy(build.programs, attempt->programs[ROOT_STABLE], sizeof(build.programs));
 	memcpy(build.canaries, attempt->programs[ROOT_CANARY], sizeof(build.canaries));
-	err = generation->engine->build(&build, why, &generation->root_fd);
+	err = generation->engine->build(generation->engine, &build, why, &generation->root_fd);
 	if (!err)
 		err = pin_code(attempt, why);
 	if (err)

@@ -18,22 +18,37 @@ static int choose_auto(const struct slot_engine **ret_engine, struct slot_reason
 		return 0;
 	}
 	slot_reason_set(ret_reason, 0, "freplace is not to be had here: %s", refused.text);
-	*ret_engine = &slot_engine_fused;
+	*ret_engine = &slot_engines_fused[ROOT_KIND_XDP];
+	return 0;
+}
+
+static int choose_fused(enum root_kind kind, enum slot_engine_choice choice,
+			struct slot_reason *why, const struct slot_engine **ret_engine,
+			struct slot_reason *ret_reason)
+{
+	const char *name = slot_program_kind_get(kind)->name;
+
+	if (choice == SLOT_ENGINE_FREPLACE)
+		return slot_reason_set(why, -ENOTSUP,
+				       "engine 'freplace' runs chains of XDP programs only: chains "
+				       "of %s programs are always fused",
+				       name);
+	slot_reason_set(ret_reason, 0, "chains of %s programs are always fused", name);
+	*ret_engine = &slot_engines_fused[kind];
 	return 0;
 }
 
 int slot_engine_choose(enum slot_hook hook, enum slot_engine_choice choice, struct slot_reason *why,
 		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
 {
-	const struct slot_engine *engine = choice == SLOT_ENGINE_FREPLACE ? &slot_engine_freplace :
-									    &slot_engine_fused;
+	const struct slot_engine *engine = choice == SLOT_ENGINE_FREPLACE ?
+						   &slot_engine_freplace :
+						   &slot_engines_fused[ROOT_KIND_XDP];
+	enum root_kind kind = slot_hook_kind(hook);
 	int err;
 
-	if (slot_hook_is_tc(hook)) {
-		slot_reason_set(ret_reason, 0, "chains of TC programs are always fused");
-		*ret_engine = &slot_engine_fused_tc;
-		return 0;
-	}
+	if (kind != ROOT_KIND_XDP)
+		return choose_fused(kind, choice, why, ret_engine, ret_reason);
 	if (choice == SLOT_ENGINE_AUTO)
 		return choose_auto(ret_engine, ret_reason);
 	err = engine->probe(why);
@@ -47,12 +62,13 @@ int slot_engine_choose(enum slot_hook hook, enum slot_engine_choice choice, stru
 
 const struct slot_engine *slot_engine_find(const char *name)
 {
+	enum root_kind kind;
+
 	if (!strcmp(name, slot_engine_freplace.name))
 		return &slot_engine_freplace;
-	if (!strcmp(name, slot_engine_fused.name))
-		return &slot_engine_fused;
-	if (!strcmp(name, slot_engine_fused_tc.name))
-		return &slot_engine_fused_tc;
+	for (kind = 0; kind < ROOT_KIND_COUNT; kind++)
+		if (!strcmp(name, slot_engines_fused[kind].name))
+			return &slot_engines_fused[kind];
 	return NULL;
 }
 

@@ -8,7 +8,8 @@
  * roots as there are generations.
  *
  * fused: each program is verified on its own, then its instructions are placed
- * behind the root and loaded as one program. fused-tc: the same of TC programs.
+ * behind the root and loaded as one program. fused-tc, fused-sock_ops, fused-sk_lookup and
+ * fused-sk_reuseport: the same of other kinds of programs.
  */
 #ifndef SLOT_ENGINE_H
 #define SLOT_ENGINE_H
@@ -38,7 +39,8 @@ struct slot_build {
 
 struct slot_engine {
 	const char *name;
-	enum bpf_prog_type type; /* that it loads programs as: XDP, EXT or SCHED_CLS */
+	enum root_kind kind;
+	enum bpf_prog_type type; /* that it loads programs as: its kind's, or EXT */
 
 	/* Whether this kernel can do it. Returns 0, or -errno and why not. */
 	int (*probe)(struct slot_reason *why);
@@ -48,7 +50,8 @@ struct slot_engine {
 	 * outlive slotd in build->dir. @ret_root_fd is the caller's. On failure
 	 * what was pinned is left for the caller to remove with the folder.
 	 */
-	int (*build)(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd);
+	int (*build)(const struct slot_engine *engine, const struct slot_build *build,
+		     struct slot_reason *why, int *ret_root_fd);
 
 	/*
 	 * A program of @slot as the generation in @dir has it pinned, or -ENOENT
@@ -59,13 +62,12 @@ struct slot_engine {
 };
 
 extern const struct slot_engine slot_engine_freplace;
-extern const struct slot_engine slot_engine_fused;
-extern const struct slot_engine slot_engine_fused_tc;
+extern const struct slot_engine slot_engines_fused[ROOT_KIND_COUNT];
 
 /*
  * slot_engine_choose - the engine of @hook for @choice; of XDP auto takes freplace where the
- * kernel accepts it, else fused. @ret_reason says why this one. Returns 0, or
- * -ENOTSUP when the engine asked for does not work here, and why.
+ * kernel accepts it, else fused; all others are fused. @ret_reason says why this one.
+ * Returns 0, or -ENOTSUP when the engine asked for does not work here, and why.
  */
 int slot_engine_choose(enum slot_hook hook, enum slot_engine_choice choice, struct slot_reason *why,
 		       const struct slot_engine **ret_engine, struct slot_reason *ret_reason);
@@ -86,7 +88,7 @@ struct root_slot slot_build_slot(const struct slot_build *build, unsigned int sl
 /*
  * slot_build_load - for engines: load @version of @slot if it is not loaded yet,
  * with its maps where the build has them: as the extension of its stub in
- * @root_fd, or, where that is -1, as the XDP or TC program that it is. A loaded extension fits any
+ * @root_fd, or, where that is -1, as the program that it is. A loaded extension fits any
  * stub of any root. Either way it is held against the limits of its reservation.
  * Returns 0, -EACCES or -EFBIG for a program beyond them, -errno; says why.
  */

@@ -27,6 +27,7 @@ static int load_root(const struct slot_build *build, struct slot_reason *why, in
 	struct root_spec spec = { .counters_fd = build->counters_fd, .cpu_max = build->cpu_max };
 	struct slot_root_kind kind = {
 		.type = BPF_PROG_TYPE_XDP,
+		.attach = BPF_XDP,
 		.log_dir = build->log_dir,
 		.has_frags = build->has_frags,
 	};
@@ -82,12 +83,14 @@ static int link_program(const struct slot_build *build, unsigned int slot,
 	return build->dir ? pin_program(build, slot, version, link_fd, why) : 0;
 }
 
-static int build_freplace(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
+static int build_freplace(const struct slot_engine *engine, const struct slot_build *build,
+			  struct slot_reason *why, int *ret_root_fd)
 {
 	_cleanup_close_ int root_fd = -1;
 	unsigned int i;
 	int err = load_root(build, why, &root_fd);
 
+	(void)engine;
 	for (i = 0; i < ROOT_SLOTS * ROOT_VERSIONS && !err; i++) {
 		enum root_version version = i % ROOT_VERSIONS;
 		unsigned int slot = i / ROOT_VERSIONS;
@@ -129,7 +132,7 @@ static int probe_freplace(struct slot_reason *why)
 	struct root_image ext = { .insns = insns, .count = 2, .funcs = &func, .func_count = 1 };
 	_cleanup_(slot_root_image_free) struct root_image root = { 0 };
 	struct root_spec spec = { .counters_fd = -1 };
-	struct slot_root_kind kind = { .type = BPF_PROG_TYPE_XDP };
+	struct slot_root_kind kind = { .type = BPF_PROG_TYPE_XDP, .attach = BPF_XDP };
 	_cleanup_close_ int root_fd = -1;
 	_cleanup_close_ int ext_fd = -1;
 	_cleanup_close_ int link_fd = -1;
@@ -141,7 +144,7 @@ static int probe_freplace(struct slot_reason *why)
 		err = slot_root_load(&root, &kind, why, &root_fd);
 	if (err)
 		return slot_reason_prefix(why, err, "cannot load a root with stubs: ");
-	kind.type = BPF_PROG_TYPE_EXT;
+	kind = (struct slot_root_kind){ .type = BPF_PROG_TYPE_EXT };
 	kind.target_fd = root_fd;
 	kind.target_btf_id = slot_root_func_id(root_fd, "slot_00");
 	err = slot_root_load(&ext, &kind, why, &ext_fd);
@@ -156,6 +159,7 @@ static int probe_freplace(struct slot_reason *why)
 
 const struct slot_engine slot_engine_freplace = {
 	.name = "freplace",
+	.kind = ROOT_KIND_XDP,
 	.type = BPF_PROG_TYPE_EXT,
 	.probe = probe_freplace,
 	.build = build_freplace,

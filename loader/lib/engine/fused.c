@@ -129,17 +129,18 @@ static int explain_refusal(const struct root_image *image, int err, struct slot_
 	return slot_reason_prefix(why, err, "the fused chain was refused: ");
 }
 
-static int build_fused(const struct slot_build *build, enum root_kind root_kind,
+static int build_fused(const struct slot_engine *engine, const struct slot_build *build,
 		       struct slot_reason *why, int *ret_root_fd)
 {
 	_cleanup_(slot_root_image_free) struct root_image image = { 0 };
-	struct root_spec spec = { .kind = root_kind,
+	struct root_spec spec = { .kind = engine->kind,
 				  .counters_fd = build->counters_fd,
 				  .cpu_max = build->cpu_max };
 	struct slot_root_kind kind = {
-		.type = root_kind == ROOT_KIND_TC ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP,
+		.type = engine->type,
+		.attach = slot_program_kind_get(engine->kind)->attach,
 		.log_dir = build->log_dir,
-		.has_frags = build->has_frags && root_kind == ROOT_KIND_XDP,
+		.has_frags = build->has_frags && engine->kind == ROOT_KIND_XDP,
 	};
 	unsigned int i;
 	int err = 0;
@@ -169,16 +170,6 @@ static int build_fused(const struct slot_build *build, enum root_kind root_kind,
 	return err ? explain_refusal(&image, err, why) : 0;
 }
 
-static int build_xdp(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
-{
-	return build_fused(build, ROOT_KIND_XDP, why, ret_root_fd);
-}
-
-static int build_tc(const struct slot_build *build, struct slot_reason *why, int *ret_root_fd)
-{
-	return build_fused(build, ROOT_KIND_TC, why, ret_root_fd);
-}
-
 static int reopen_fused(const char *dir, unsigned int slot, enum root_version version,
 			struct slot_program **ret_program)
 {
@@ -196,18 +187,20 @@ static int probe_fused(struct slot_reason *why)
 	return 0;
 }
 
-const struct slot_engine slot_engine_fused = {
-	.name = "fused",
-	.type = BPF_PROG_TYPE_XDP,
-	.probe = probe_fused,
-	.build = build_xdp,
-	.reopen = reopen_fused,
-};
+#define FUSED(a_kind, a_name, a_type)                                                              \
+	[a_kind] = {                                                                               \
+		.name = a_name,                                                                    \
+		.kind = a_kind,                                                                    \
+		.type = a_type,                                                                    \
+		.probe = probe_fused,                                                              \
+		.build = build_fused,                                                              \
+		.reopen = reopen_fused,                                                            \
+	}
 
-const struct slot_engine slot_engine_fused_tc = {
-	.name = "fused-tc",
-	.type = BPF_PROG_TYPE_SCHED_CLS,
-	.probe = probe_fused,
-	.build = build_tc,
-	.reopen = reopen_fused,
+const struct slot_engine slot_engines_fused[ROOT_KIND_COUNT] = {
+	FUSED(ROOT_KIND_XDP, "fused", BPF_PROG_TYPE_XDP),
+	FUSED(ROOT_KIND_TC, "fused-tc", BPF_PROG_TYPE_SCHED_CLS),
+	FUSED(ROOT_KIND_SOCK_OPS, "fused-sock_ops", BPF_PROG_TYPE_SOCK_OPS),
+	FUSED(ROOT_KIND_SK_LOOKUP, "fused-sk_lookup", BPF_PROG_TYPE_SK_LOOKUP),
+	FUSED(ROOT_KIND_SK_REUSEPORT, "fused-sk_reuseport", BPF_PROG_TYPE_SK_REUSEPORT),
 };

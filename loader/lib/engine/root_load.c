@@ -56,7 +56,7 @@ int slot_root_load(const struct root_image *image, const struct slot_root_kind *
 	opts.func_info = info;
 	opts.func_info_cnt = (__u32)image->func_count;
 	opts.func_info_rec_size = sizeof(*info);
-	opts.expected_attach_type = kind->type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
+	opts.expected_attach_type = kind->attach;
 	opts.prog_flags = kind->has_frags ? BPF_F_XDP_HAS_FRAGS : 0;
 	if (kind->type == BPF_PROG_TYPE_EXT) {
 		opts.attach_prog_fd = (__u32)kind->target_fd;

@@ -11,9 +11,10 @@
 #include "loader/lib/base/reason.h"
 
 struct slot_root_kind {
-	enum bpf_prog_type type; /* XDP, or EXT for a probe */
-	const char *license;	 /* NULL: "GPL" */
-	const char *log_dir;	 /* where a refusal's whole log goes; NULL: nowhere */
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach; /* expected_attach_type */
+	const char *license;	     /* NULL: "GPL" */
+	const char *log_dir;	     /* where a refusal's whole log goes; NULL: nowhere */
 	bool has_frags;
 	int target_fd;	   /* EXT: the program it extends */
 	int target_btf_id; /* EXT: the function in it */

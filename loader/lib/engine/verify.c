@@ -38,6 +38,20 @@ static void list_maps(const struct bpf_object *object, struct slot_verify_report
 	}
 }
 
+/* TC programs without a manifest fit both of TC's hooks. */
+static const char *name_hook(const struct slot_program *program)
+{
+	enum slot_hook hook = SLOT_HOOK_XDP;
+
+	if (program->manifest.has_hook)
+		return slot_hook_name(program->manifest.hook);
+	if (program->kind == ROOT_KIND_TC)
+		return "tc";
+	while (slot_hook_kind(hook) != program->kind)
+		hook++;
+	return slot_hook_name(hook);
+}
+
 static void describe(const struct slot_program *program, struct slot_verify_report *report)
 {
 	struct bpf_prog_info info = { 0 };
@@ -45,9 +59,8 @@ static void describe(const struct slot_program *program, struct slot_verify_repo
 
 	report->manifest = program->manifest;
 	report->has_frags = program->has_frags;
-	report->is_tc = program->is_tc;
-	if (program->is_tc && !program->manifest.has_hook)
-		strcpy(report->manifest.hook, "tc");
+	report->kind = program->kind;
+	snprintf(report->hook, sizeof(report->hook), "%s", name_hook(program));
 	snprintf(report->entry, sizeof(report->entry), "%s", bpf_program__name(program->entry));
 	if (!bpf_prog_get_info_by_fd(program->fd, &info, &len)) {
 		report->verified_insns = info.verified_insns;
@@ -78,7 +91,7 @@ static int try_engine(const struct slot_engine *engine, const struct slot_blob *
 	snprintf(state.slots[0].name, sizeof(state.slots[0].name), "verify");
 	build.programs[0] = program;
 	build.has_frags = program->has_frags;
-	err = engine->build(&build, why, &root_fd);
+	err = engine->build(engine, &build, why, &root_fd);
 	if (!err)
 		close(root_fd);
 	slot_program_free(program);
@@ -110,17 +123,17 @@ static int load_alone(const struct slot_blob *blob, const char *function, struct
 	return err;
 }
 
-static void try_engines(const struct slot_blob *blob, const char *function, bool is_tc,
+static void try_engines(const struct slot_blob *blob, const char *function,
 			struct slot_verify_report *report)
 {
-	const struct slot_engine *fused = is_tc ? &slot_engine_fused_tc : &slot_engine_fused;
-
-	report->fused_ok = !try_engine(fused, blob, function, &report->fused_reason);
-	if (is_tc)
-		slot_reason_set(&report->freplace_reason, 0, "it is a TC program");
-	else
+	report->fused_ok = !try_engine(&slot_engines_fused[report->kind], blob, function,
+				       &report->fused_reason);
+	if (report->kind == ROOT_KIND_XDP)
 		report->freplace_ok = !try_engine(&slot_engine_freplace, blob, function,
 						  &report->freplace_reason);
+	else
+		slot_reason_set(&report->freplace_reason, 0, "it is a %s program",
+				slot_program_kind_get(report->kind)->name);
 }
 
 int slot_verify(const char *path, const char *function, struct slot_reason *why,
@@ -135,7 +148,7 @@ int slot_verify(const char *path, const char *function, struct slot_reason *why,
 	err = load_alone(&blob, function, why, &report);
 	if (!err) {
 		memcpy(report.sha256, blob.sha256, sizeof(report.sha256));
-		try_engines(&blob, function, report.is_tc, &report);
+		try_engines(&blob, function, &report);
 		*ret_report = report;
 	}
 	slot_blob_free(&blob);

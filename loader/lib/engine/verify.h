@@ -23,6 +23,7 @@ struct slot_verify_map {
 
 struct slot_verify_report {
 	struct slot_manifest manifest;
+	char hook[16]; /* the manifest's, else what the program can be for */
 	struct slot_run_config run;
 	char sha256[SLOT_SHA256_SIZE];
 	char entry[64];		     /* the function that would run */
@@ -30,7 +31,7 @@ struct slot_verify_report {
 	unsigned int verified_insns; /* that the verifier walked, all paths */
 	unsigned int jited_bytes;
 	bool has_frags;
-	bool is_tc;
+	enum root_kind kind;
 	struct slot_verify_map maps[SLOT_VERIFY_MAPS_MAX];
 	unsigned int map_count;
 	__u64 map_memory; /* bytes of these maps together */

@@ -2,6 +2,7 @@
 #include "loader/lib/program/program.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,44 +22,58 @@ static void cleanup_program(struct slot_program **program)
 	slot_program_free(*program);
 }
 
-static bool is_tc(const struct bpf_program *prog)
+/*
+ * Where an object has programs of several kinds, the manifest says which it is for; else
+ * the first kind that it has any of.
+ */
+static enum root_kind choose_kind(const struct slot_program *program)
 {
-	return bpf_program__type(prog) == BPF_PROG_TYPE_SCHED_CLS;
-}
-
-/* A function that could run in an XDP chain: not one of a cpumap or devmap. */
-static bool is_xdp(const struct bpf_program *prog)
-{
-	enum bpf_attach_type attach = bpf_program__expected_attach_type(prog);
-
-	if (bpf_program__type(prog) == BPF_PROG_TYPE_EXT)
-		return true;
-	return bpf_program__type(prog) == BPF_PROG_TYPE_XDP && attach != BPF_XDP_CPUMAP &&
-	       attach != BPF_XDP_DEVMAP;
-}
-
-/* Where an object has programs of both kinds, the manifest says which it is for; else XDP. */
-static bool prefers_tc(const struct slot_program *program)
-{
+	enum root_kind first = ROOT_KIND_COUNT;
 	struct bpf_program *prog;
 
 	if (program->manifest.has_hook)
-		return strcmp(program->manifest.hook, slot_hook_name(SLOT_HOOK_XDP)) != 0;
-	bpf_object__for_each_program(prog, program->object)
-		if (is_xdp(prog))
-			return false;
-	return true;
+		return slot_hook_kind(program->manifest.hook);
+	bpf_object__for_each_program(prog, program->object) {
+		enum root_kind kind = slot_program_kind_of(prog);
+
+		first = kind < first ? kind : first;
+	}
+	return first;
+}
+
+static int refuse_kindless(const struct slot_program *program, enum root_kind wanted,
+			   const char *name, struct slot_reason *why)
+{
+	char sections[512] = "";
+	enum root_kind kind;
+
+	for (kind = 0; kind < ROOT_KIND_COUNT; kind++) {
+		const struct slot_program_kind *known = slot_program_kind_get(kind);
+		size_t used = strlen(sections);
+
+		snprintf(sections + used, sizeof(sections) - used, "%s%s for %s", kind ? "; " : "",
+			 known->sections, known->name);
+	}
+	if (program->manifest.has_hook)
+		return slot_reason_set(why, -EINVAL,
+				       "'%s' is for the hook %s, and has no %s program: a slot of "
+				       "such a chain takes %s",
+				       name, slot_hook_name(program->manifest.hook),
+				       slot_program_kind_get(wanted)->name,
+				       slot_program_kind_get(wanted)->sections);
+	return slot_reason_set(why, -EINVAL, "'%s' has no program that a chain takes: %s", name,
+			       sections);
 }
 
 static int choose_sole(struct slot_program *program, const char *name, struct slot_reason *why)
 {
-	bool wants_tc = prefers_tc(program);
+	enum root_kind wanted = choose_kind(program);
 	struct bpf_program *prog;
 	char known[512] = "";
 	unsigned int count = 0;
 
 	bpf_object__for_each_program(prog, program->object) {
-		if (!(wants_tc ? is_tc(prog) : is_xdp(prog)))
+		if (wanted == ROOT_KIND_COUNT || slot_program_kind_of(prog) != wanted)
 			continue;
 		if (count++)
 			strncat(known, ", ", sizeof(known) - strlen(known) - 1);
@@ -68,15 +83,10 @@ static int choose_sole(struct slot_program *program, const char *name, struct sl
 	if (count == 1)
 		return 0;
 	if (!count)
-		return slot_reason_set(
-			why, -EINVAL,
-			"'%s' has no XDP program: a slot of this chain takes "
-			"SEC(\"xdp\"), SEC(\"xdp.frags\") or SEC(\"freplace\"), one of "
-			"a TC chain SEC(\"tc\")",
-			name);
+		return refuse_kindless(program, wanted, name, why);
 	return slot_reason_set(
 		why, -EINVAL, "'%s' has %u %s programs (%s): name one with `program` in slots.conf",
-		name, count, wants_tc ? "TC" : "XDP", known);
+		name, count, slot_program_kind_get(wanted)->name, known);
 }
 
 static int choose_entry(struct slot_program *program, const char *name, const char *function,
@@ -89,27 +99,23 @@ static int choose_entry(struct slot_program *program, const char *name, const ch
 	program->entry = bpf_object__find_program_by_name(program->object, wanted);
 	if (!program->entry)
 		return slot_reason_set(why, -ENOENT, "'%s' has no program '%s'", name, wanted);
-	if (!is_xdp(program->entry) && !is_tc(program->entry))
+	if (slot_program_kind_of(program->entry) == ROOT_KIND_COUNT)
 		return slot_reason_set(why, -EINVAL,
-				       "'%s': program '%s' is no XDP or TC program (%s)", name,
-				       wanted, bpf_program__section_name(program->entry));
+				       "'%s': program '%s' is of no kind that a chain takes (%s)",
+				       name, wanted, bpf_program__section_name(program->entry));
 	return 0;
-}
-
-static enum bpf_prog_type kind_of(const struct slot_program *program)
-{
-	return program->is_tc ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
 }
 
 /* Other functions of the object are loaded only where tail calls may want them. */
 static void choose_autoload(struct slot_program *program)
 {
 	bool has_tail_calls = slot_program_maps_has_code(program->object);
+	enum bpf_prog_type type = slot_program_kind_get(program->kind)->type;
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, program->object) {
 		bool is_wanted = prog == program->entry ||
-				 (has_tail_calls && bpf_program__type(prog) == kind_of(program));
+				 (has_tail_calls && bpf_program__type(prog) == type);
 
 		bpf_program__set_autoload(prog, is_wanted);
 	}
@@ -168,7 +174,7 @@ int slot_program_open(const struct slot_blob *blob, const char *function,
 	if (err)
 		return err;
 	clear_pin_paths(program->object);
-	program->is_tc = is_tc(program->entry);
+	program->kind = slot_program_kind_of(program->entry);
 	choose_autoload(program);
 	section = bpf_program__section_name(program->entry);
 	program->has_frags = !strncmp(section, "xdp.frags", strlen("xdp.frags"));
@@ -199,14 +205,15 @@ static void set_type(struct bpf_program *prog, enum bpf_prog_type type, enum bpf
  */
 static void set_types(struct slot_program *program, enum bpf_prog_type type, bool has_frags)
 {
-	enum bpf_attach_type attach = type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
+	const struct slot_program_kind *kind = slot_program_kind_get(program->kind);
+	enum bpf_attach_type attach = type == kind->type ? kind->attach : 0;
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, program->object) {
 		if (prog == program->entry)
 			set_type(prog, type, attach, has_frags);
 		else if (bpf_program__autoload(prog))
-			set_type(prog, kind_of(program), attach, has_frags);
+			set_type(prog, kind->type, attach, has_frags);
 	}
 }
 
@@ -258,21 +265,23 @@ int slot_program_check_hook(const struct slot_program *program, enum slot_hook h
 {
 	const struct slot_manifest *manifest = &program->manifest;
 
-	if (program->is_tc != slot_hook_is_tc(hook))
+	if (program->kind != slot_hook_kind(hook))
 		return slot_reason_set(
 			why, -EINVAL, "'%s' is a program of %s, and this is a chain of the hook %s",
-			manifest->name, program->is_tc ? "TC" : "XDP", slot_hook_name(hook));
-	if (manifest->has_hook && strcmp(manifest->hook, slot_hook_name(hook)) != 0)
+			manifest->name, slot_program_kind_get(program->kind)->name,
+			slot_hook_name(hook));
+	if (manifest->has_hook && manifest->hook != hook)
 		return slot_reason_set(
 			why, -EINVAL, "'%s' is for the hook %s, and this is a chain of the hook %s",
-			manifest->name, manifest->hook, slot_hook_name(hook));
+			manifest->name, slot_hook_name(manifest->hook), slot_hook_name(hook));
 	return 0;
 }
 
 int slot_program_load(struct slot_program *program, const struct slot_program_place *place,
 		      struct slot_reason *why)
 {
-	set_types(program, kind_of(program), place->has_frags && !program->is_tc);
+	set_types(program, slot_program_kind_get(program->kind)->type,
+		  place->has_frags && program->kind == ROOT_KIND_XDP);
 	return load_program(program, place, why);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 
 #include "loader/lib/host/blob.h"
+#include "loader/lib/program/kind.h"
 #include "loader/lib/registry/manifest.h"
 #include "loader/lib/base/reason.h"
 #include "loader/lib/registry/map_orders.h"
@@ -24,9 +25,9 @@ struct slot_program {
 	struct bpf_object *object; /* NULL for a program taken over from a pin */
 	struct bpf_program *entry; /* the function that runs in the chain; owned by object */
 	struct slot_manifest manifest;
-	int fd;			 /* of entry, -1 until it is loaded */
-	bool is_tc;		 /* a TC program; else of XDP */
-	enum bpf_prog_type type; /* as loaded: XDP, EXT or SCHED_CLS; UNSPEC until then */
+	int fd; /* of entry, -1 until it is loaded */
+	enum root_kind kind;
+	enum bpf_prog_type type; /* as loaded: its kind's, or EXT; UNSPEC until then */
 	bool has_frags;		 /* as written: able to take multi-buffer packets */
 	__u32 held_to;		 /* without object: slot_limits_mask of what it was held against */
 };
@@ -49,8 +50,8 @@ struct slot_program_place {
  * maps live with the slot, and a trial pins nothing.
  *
  * @function chooses among several programs (empty: the manifest's, or the only one: of
- * XDP, or where there is none or the manifest names such a hook, of TC).
- * Returns 0, -EINVAL for what is no loadable XDP or TC object, -ENOENT for an unknown
+ * the manifest's hook, else of the first of enum root_kind that the object has any of).
+ * Returns 0, -EINVAL for what no chain takes, -ENOENT for an unknown
  * function or setting, -ENOMEM; says why. @ret_program: slot_program_free.
  */
 int slot_program_open(const struct slot_blob *blob, const char *function,
@@ -65,7 +66,7 @@ int slot_program_check_hook(const struct slot_program *program, enum slot_hook h
 			    struct slot_reason *why);
 
 /*
- * slot_program_load - verify and load as the XDP or TC program that it is.
+ * slot_program_load - verify and load as the program that it is.
  * slot_program_load_ext - verify and load as the extension of @stub in the loaded program @root_fd.
  *
  * Maps that @place has pins for are reused; where their shape differs the load

@@ -201,10 +201,11 @@ static int set_hook(struct object *object, const char *value)
 		if (strcmp(value, slot_hook_name(hook)) != 0)
 			continue;
 		manifest->has_hook = true;
-		strcpy(manifest->hook, value);
+		manifest->hook = hook;
 		return 0;
 	}
-	return refuse_entry(object, ENTRY_HOOK, "one of xdp, tc-ingress, tc-egress");
+	return refuse_entry(object, ENTRY_HOOK,
+			    "one of xdp, tc-ingress, tc-egress, sock_ops, sk_lookup, sk_reuseport");
 }
 
 static int set_entry(struct object *object, enum entry_key key, const char *value)
@@ -344,7 +345,7 @@ int slot_manifest_read(const void *bytes, size_t size, const char *file_name, co
 		.size = size,
 		.shown = file_name ? file_name : "object",
 		.why = why,
-		.manifest = { .hook = "xdp" },
+		.manifest = { .hook = SLOT_HOOK_XDP },
 	};
 	struct slot_manifest *manifest = &object.manifest;
 	int err;

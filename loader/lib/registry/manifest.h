@@ -16,7 +16,7 @@ struct slot_manifest {
 	char name[SLOT_NAME_MAX];
 	char version[SLOT_NAME_MAX];
 	bool has_hook; /* the object names it */
-	char hook[16];
+	enum slot_hook hook;
 	char migrate[SLOT_MIGRATE_MAX]; /* path of its converter of maps; empty: none */
 	char entry[64];			/* empty: the object's only program */
 	unsigned int map_abi;

@@ -130,6 +130,7 @@ static int load_chain(struct bench_root *root, struct slot_reason *why)
 				    .counters_fd = -1 };
 	char dir[PATH_MAX];
 	unsigned int slot;
+	const struct slot_engine *engine = slot_engine_find(root->engine);
 	int err = open_set(root, why, &set);
 
 	if (err)
@@ -147,7 +148,7 @@ static int load_chain(struct bench_root *root, struct slot_reason *why)
 	err = slot_pin_mkdir(dir);
 	if (err)
 		return slot_reason_set(why, err, "cannot make '%s'", dir);
-	return slot_engine_find(root->engine)->build(&build, why, &root->fd);
+	return engine->build(engine, &build, why, &root->fd);
 }
 
 static int load_alone(const char *name, struct slot_reason *why)
