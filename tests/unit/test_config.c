@@ -14,7 +14,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "tests/support/config_case.h"
 
-#define CHAIN_KEYS "one of hook, netns, members, mode, order, engine, counters, slot"
+#define CHAIN_KEYS "one of hook, netns, cgroup, members, mode, order, engine, counters, slot"
 #define NOT_READ "key = value, or key { ... } (the rest was not read)"
 
 static void parse_fills_every_key_of_a_slot(void **state)

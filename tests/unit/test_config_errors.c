@@ -16,7 +16,9 @@
 #include "tests/support/config_case.h"
 
 #define VERDICTS "aborted, drop, pass, tx, redirect"
-#define CHAIN_KEYS "one of hook, netns, members, mode, order, engine, counters, slot"
+#define CGROUP "the path of a cgroup: /sys/fs/cgroup or a folder below it, of at most 255 bytes"
+#define TITLE "a name for the chain, 1 to 15 letters, digits, _ and -"
+#define CHAIN_KEYS "one of hook, netns, cgroup, members, mode, order, engine, counters, slot"
 #define SLOT_KEYS                                                                                   \
 	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, " \
 	"require_signature, enabled, settings"
@@ -70,7 +72,7 @@ static const struct bad_config bad_configs[] = {
 	{ "parse_refuses_members_that_are_no_truth_value", "chain eth0 { members = all }\n",
 	  "slots.conf:1: members: \"all\": expected true or false\n" },
 	{ "parse_refuses_unknown_hook", IN_CHAIN("hook = tc\n"),
-	  "slots.conf:2: hook: \"tc\": expected one of xdp, tc-ingress, tc-egress\n" },
+	  "slots.conf:2: hook: \"tc\": expected one of xdp, tc-ingress, tc-egress, sock_ops, sk_lookup, sk_reuseport\n" },
 	{ "parse_refuses_duplicate_chain_of_a_hook",
 	  "chain eth0 { hook = tc-egress }\nchain eth0 { }\nchain eth0 { hook = tc-egress }\n",
 	  "slots.conf:3: chain: \"eth0\": expected an interface and hook other than those of line 1\n" },
@@ -85,6 +87,70 @@ static const struct bad_config bad_configs[] = {
 	  "slots.conf:2: order: \"middle\": expected one of last, first\n" },
 	{ "parse_refuses_an_interface_called_like_a_hook", "chain tc-egress { }\n",
 	  "slots.conf:1: chain: \"tc-egress\": expected an interface that is not called like a hook\n" },
+	{ "parse_refuses_what_chains_of_sockets_do_not_have",
+	  "chain web { hook = sk_reuseport mode = native engine = freplace members = true order = first\n"
+	  "netns = blue cgroup = \"/sys/fs/cgroup/a\" }\n",
+	  "slots.conf:1: order: not at the hook sk_reuseport: expected last, or none\n"
+	  "slots.conf:1: cgroup: not at the hook sk_reuseport: expected none\n"
+	  "slots.conf:1: netns: not at the hook sk_reuseport: expected none: sockets of any attach the program\n"
+	  "slots.conf:1: mode: not at the hook sk_reuseport: expected auto, or none\n"
+	  "slots.conf:1: engine: not at the hook sk_reuseport: expected fused, auto, or none\n"
+	  "slots.conf:1: members: not at the hook sk_reuseport: expected false, or none\n" },
+	{ "parse_refuses_netns_of_a_cgroup",
+	  "chain web { hook = sock_ops cgroup = \"/sys/fs/cgroup\" netns = blue }\n",
+	  "slots.conf:1: netns: not at the hook sock_ops: expected none: a cgroup has sockets of any\n" },
+	{ "parse_refuses_sock_ops_without_a_cgroup", "\nchain web { hook = sock_ops }\n",
+	  "slots.conf:2: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n" },
+	{ "parse_refuses_a_cgroup_of_packets", "chain eth0 { cgroup = \"/sys/fs/cgroup/a\" }\n",
+	  "slots.conf:1: cgroup: not at the hook xdp: expected none\n" },
+	{ "parse_refuses_a_path_that_is_no_cgroup",
+	  "chain a { hook = sock_ops\ncgroup = \"web.service\" }\n"
+	  "chain b { hook = sock_ops\ncgroup = \"/sys/fs/cgroups\" }\n"
+	  "chain c { hook = sock_ops\ncgroup = \"/sys/fs/cgroup/\" }\n"
+	  "chain d { hook = sock_ops\ncgroup = \"/sys/fs/cgroup/a/../b\" }\n"
+	  "chain e { hook = sock_ops\ncgroup = \"/sys/fs/cgroup//a\" }\n",
+	  "slots.conf:1: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n"
+	  "slots.conf:2: cgroup: \"web.service\": expected " CGROUP "\n"
+	  "slots.conf:3: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n"
+	  "slots.conf:4: cgroup: \"/sys/fs/cgroups\": expected " CGROUP "\n"
+	  "slots.conf:5: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n"
+	  "slots.conf:6: cgroup: \"/sys/fs/cgroup/\": expected " CGROUP "\n"
+	  "slots.conf:7: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n"
+	  "slots.conf:8: cgroup: \"/sys/fs/cgroup/a/../b\": expected " CGROUP "\n"
+	  "slots.conf:9: cgroup: missing: expected the path of a cgroup, at the hook sock_ops\n"
+	  "slots.conf:10: cgroup: \"/sys/fs/cgroup//a\": expected " CGROUP "\n" },
+	{ "parse_refuses_two_chains_of_one_cgroup",
+	  "chain a { hook = sock_ops cgroup = \"/sys/fs/cgroup/web\" }\n"
+	  "chain b { hook = sock_ops cgroup = \"/sys/fs/cgroup/web\" }\n",
+	  "slots.conf:2: chain: \"b\": expected a cgroup other than that of line 1, which has its chain of sock_ops there\n" },
+	{ "parse_refuses_two_chains_of_sk_lookup_in_one_netns",
+	  "chain a { hook = sk_lookup }\nchain b { hook = sk_lookup netns = blue }\n"
+	  "chain c { hook = sk_lookup }\nchain d { hook = sk_lookup netns = blue }\n",
+	  "slots.conf:3: chain: \"c\": expected a network namespace other than that of line 1, which has its chain of sk_lookup there\n"
+	  "slots.conf:4: chain: \"d\": expected a network namespace other than that of line 2, which has its chain of sk_lookup there\n" },
+	{ "parse_refuses_duplicate_chain_of_sockets",
+	  "chain a { hook = sk_reuseport }\nchain b { hook = sk_reuseport }\nchain a { hook = sk_reuseport }\n",
+	  "slots.conf:3: chain: \"a\": expected a name and hook other than those of line 1\n" },
+	{ "parse_refuses_a_title_that_is_none",
+	  "chain \"a.b\" { hook = sk_lookup }\nchain \"\" { hook = sk_reuseport }\n"
+	  "chain \"a:b\" { hook = sk_reuseport }\nchain " CHARS_16 " { hook = sk_reuseport }\n"
+	  "chain sk_lookup { hook = sk_reuseport }\nchain sock_ops { }\n",
+	  "slots.conf:1: chain: \"a.b\": expected " TITLE "\n"
+	  "slots.conf:2: chain: \"\": expected " TITLE "\n"
+	  "slots.conf:3: chain: \"a:b\": expected " TITLE "\n"
+	  "slots.conf:4: chain: \"" CHARS_16 "\": expected " TITLE "\n"
+	  "slots.conf:5: chain: \"sk_lookup\": expected a name that is not a hook's\n"
+	  "slots.conf:6: chain: \"sock_ops\": expected an interface that is not called like a hook\n" },
+	{ "parse_refuses_verdicts_of_packets_for_sockets",
+	  "chain a {\nslot 1 {\nname = a\nallow = { pass,\ntx } }\n"
+	  "slot 2 { name = b continue_on = { pass, redirect } }\n"
+	  "slot 3 { name = c\ndenied_as = aborted }\nslot 4 { name = d allow = { pass, skip } }\n"
+	  "slot 5 { name = e allow = { drop, pass } continue_on = { drop } denied_as = pass }\n"
+	  "hook = sk_reuseport }\n",
+	  "slots.conf:5: allow: \"tx\": expected pass or drop, at the hook sk_reuseport\n"
+	  "slots.conf:6: continue_on: \"redirect\": expected pass or drop, at the hook sk_reuseport\n"
+	  "slots.conf:8: denied_as: \"aborted\": expected pass or drop, at the hook sk_reuseport\n"
+	  "slots.conf:9: allow: \"skip\": expected pass or drop, at the hook sk_reuseport\n" },
 	{ "parse_refuses_unknown_mode", IN_CHAIN("mode = offload\n"),
 	  "slots.conf:2: mode: \"offload\": expected one of auto, native, generic\n" },
 	{ "parse_refuses_unknown_engine", IN_CHAIN("engine = \"\"\n"),

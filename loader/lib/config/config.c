@@ -165,6 +165,13 @@ bool slot_hook_is_sock(enum slot_hook hook)
 	return slot_hook_kind(hook) > ROOT_KIND_TC;
 }
 
+const char *slot_hook_noun(enum slot_hook hook)
+{
+	if (hook == SLOT_HOOK_SOCK_OPS)
+		return "cgroup";
+	return slot_hook_is_sock(hook) ? "network namespace" : "interface";
+}
+
 enum root_kind slot_hook_kind(enum slot_hook hook)
 {
 	static const enum root_kind kinds[SLOT_HOOK_COUNT] = {

@@ -29,7 +29,9 @@
 #define SLOT_NETNS_DIR "/run/netns"
 #define SLOT_NETNS_PATH_MAX 256
 #define SLOT_NETNS_NAME_MAX 48 /* with its NUL */
-#define SLOT_HOOK_NAME_MAX 16  /* with its NUL */
+#define SLOT_CGROUP_DIR "/sys/fs/cgroup"
+#define SLOT_CGROUP_PATH_MAX 256
+#define SLOT_HOOK_NAME_MAX 16 /* with its NUL */
 #define SLOT_CHAIN_NAME_MAX (SLOT_NETNS_NAME_MAX + IFNAMSIZ + SLOT_HOOK_NAME_MAX)
 #define SLOT_CONFIG_CHAINS_MAX 256
 #define SLOT_CONFIG_SIZE_MAX (1U << 20)
@@ -77,6 +79,13 @@ struct slot_settings {
 	size_t count;
 };
 
+/* Where slots.conf names a verdict, and by which key. */
+struct slot_verdict_use {
+	unsigned int line; /* 0: nowhere */
+	const char *key;
+	const char *verdict;
+};
+
 struct slot_reservation {
 	bool present;
 	unsigned int line; /* of `slot N {` */
@@ -85,17 +94,19 @@ struct slot_reservation {
 	char *object;  /* path, NULL: nothing until someone deploys */
 	char *program; /* function to run where the object has several, or NULL */
 	struct root_rules rules;
+	struct slot_verdict_use packet_verdict; /* the first that programs for sockets do not have */
 	struct slot_limits limits;
 	bool has_continue_on; /* given; else the object may say, or it is pass */
 	bool enabled;
 	struct slot_settings settings;
 };
 
-/* Where the interface of a chain is to be looked for. */
+/* Where the interface of a chain is to be looked for, or what a chain of sockets belongs to. */
 struct slot_place {
-	char interface[IFNAMSIZ];
-	char netns[SLOT_NETNS_PATH_MAX]; /* path; empty: the caller's own */
-	char master[IFNAMSIZ];		 /* the interface whose port it has to be; empty: none */
+	char interface[IFNAMSIZ];	   /* of a chain of sockets its title */
+	char netns[SLOT_NETNS_PATH_MAX];   /* path; empty: the caller's own */
+	char master[IFNAMSIZ];		   /* the interface whose port it has to be; empty: none */
+	char cgroup[SLOT_CGROUP_PATH_MAX]; /* path, of sock_ops alone; else empty */
 };
 
 struct slot_chain_config {
@@ -173,7 +184,8 @@ void slot_config_del(struct slot_config *config, size_t index);
 /*
  * slot_chain_name_format - what the chain at @hook of @interface in the netns at
  * @netns is called, into @ret_name (SLOT_CHAIN_NAME_MAX bytes): "eth0",
- * "blue:eth0", "eth0:tc-egress", "blue:eth0:tc-egress".
+ * "blue:eth0", "eth0:tc-egress", "blue:eth0:tc-egress". Of a chain of sockets @interface
+ * is its title: "web:sock_ops", "blue:host:sk_lookup".
  */
 void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *interface,
 			    char *ret_name);
@@ -192,6 +204,9 @@ bool slot_hook_is_tc(enum slot_hook hook);
 
 /* slot_hook_is_sock - whether programs of @hook run for sockets: such a chain has no interface. */
 bool slot_hook_is_sock(enum slot_hook hook);
+
+/* slot_hook_noun - what a chain of @hook belongs to: "interface", "cgroup", "network namespace". */
+const char *slot_hook_noun(enum slot_hook hook);
 
 /* slot_hook_kind - what the programs of @hook are to a root. */
 enum root_kind slot_hook_kind(enum slot_hook hook);

@@ -56,7 +56,7 @@ void slot_config_unknown_add(struct slot_config_reader *reader, enum slot_config
 	static const char *const accepted[] = {
 		[SLOT_LEVEL_ROOT] = "chain",
 		[SLOT_LEVEL_CHAIN] =
-			"one of hook, netns, members, mode, order, engine, counters, slot",
+			"one of hook, netns, cgroup, members, mode, order, engine, counters, slot",
 		[SLOT_LEVEL_SLOT] =
 			"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, require_signature, enabled, settings",
 		[SLOT_LEVEL_SETTINGS] = "a key of letters, digits, _ and .",
@@ -88,7 +88,6 @@ static void open_chain(struct slot_config_reader *reader, cfg_t *cfg)
 {
 	struct slot_config *config = reader->config;
 	struct slot_chain_config *chains;
-	struct slot_config_value interface;
 
 	chains = reallocarray(config->chains, config->count + 1, sizeof(*chains));
 	if (!chains) {
@@ -102,8 +101,6 @@ static void open_chain(struct slot_config_reader *reader, cfg_t *cfg)
 		.counters = true,
 	};
 	memset(reader->lines, 0, sizeof(reader->lines));
-	interface = make_value(reader, cfg->line, cfg->title);
-	slot_config_interface_set(&interface);
 }
 
 static void open_slot(struct slot_config_reader *reader, cfg_t *cfg)

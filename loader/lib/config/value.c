@@ -92,6 +92,30 @@ static int set_netns(const struct slot_config_value *value, const char *key)
 	return 0;
 }
 
+/* Written in one way only, so that two sections of one cgroup can be told by their paths. */
+static bool is_cgroup_path(const char *path)
+{
+	size_t len = strlen(path);
+
+	if (strncmp(path, SLOT_CGROUP_DIR, strlen(SLOT_CGROUP_DIR)) != 0 ||
+	    len >= SLOT_CGROUP_PATH_MAX || !slot_config_text_is_valid(path))
+		return false;
+	path += strlen(SLOT_CGROUP_DIR);
+	return !*path || (*path == '/' && path[strlen(path) - 1] != '/' && !strstr(path, "//") &&
+			  !strstr(path, "/."));
+}
+
+static int set_cgroup(const struct slot_config_value *value, const char *key)
+{
+	if (is_cgroup_path(value->text))
+		strcpy(value->chain->place.cgroup, value->text);
+	else
+		refuse(value, key,
+		       "the path of a cgroup: " SLOT_CGROUP_DIR
+		       " or a folder below it, of at most 255 bytes");
+	return 0;
+}
+
 static int set_mode(const struct slot_config_value *value, const char *key)
 {
 	static const char *const words[] = {
@@ -258,6 +282,20 @@ static int set_program(const struct slot_config_value *value, const char *key)
 	return 0;
 }
 
+/* The hook may be named behind it: whether it is one of packets is known when the section is over. */
+static void note_verdict(const struct slot_config_value *value, const char *key, int bit)
+{
+	struct slot_verdict_use *use = &value->slot->packet_verdict;
+
+	if (use->line || bit == ROOT_COL_PASS || bit == ROOT_COL_DROP)
+		return;
+	*use = (struct slot_verdict_use){
+		.line = value->line,
+		.key = key,
+		.verdict = slot_allow_name((unsigned int)bit),
+	};
+}
+
 static void add_verdict(const struct slot_config_value *value, const char *key, __u8 *mask)
 {
 	int verdict = slot_verdict_parse(value->text);
@@ -270,6 +308,8 @@ static void add_verdict(const struct slot_config_value *value, const char *key, 
 		refuse(value, key, "each verdict once");
 	else
 		*mask |= 1U << verdict;
+	if (verdict >= 0)
+		note_verdict(value, key, verdict);
 }
 
 static int set_continue_on(const struct slot_config_value *value, const char *key)
@@ -291,6 +331,8 @@ static int set_allow(const struct slot_config_value *value, const char *key)
 		refuse(value, key, "each verdict once");
 	else
 		*allow |= 1U << bit;
+	if (bit >= 0)
+		note_verdict(value, key, bit);
 	return 0;
 }
 
@@ -302,6 +344,8 @@ static int set_denied_as(const struct slot_config_value *value, const char *key)
 		refuse(value, key, "one of aborted, drop, pass");
 	else
 		value->slot->rules.denied_as = verdict;
+	if (verdict == ROOT_COL_ABORTED)
+		note_verdict(value, key, verdict);
 	return 0;
 }
 
@@ -352,6 +396,7 @@ static int set_require_signature(const struct slot_config_value *value, const ch
 static const struct key keys[SLOT_KEY_COUNT] = {
 	[SLOT_KEY_HOOK] = { "hook", false, set_hook },
 	[SLOT_KEY_NETNS] = { "netns", false, set_netns },
+	[SLOT_KEY_CGROUP] = { "cgroup", false, set_cgroup },
 	[SLOT_KEY_MEMBERS] = { "members", false, set_members },
 	[SLOT_KEY_MODE] = { "mode", false, set_mode },
 	[SLOT_KEY_ORDER] = { "order", false, set_order },
@@ -397,25 +442,6 @@ int slot_config_value_add_setting(const struct slot_config_value *value, const c
 		return 0;
 	}
 	return slot_settings_add(&value->slot->settings, key, value->text);
-}
-
-static bool is_interface_name(const char *name)
-{
-	if (!*name || strlen(name) >= IFNAMSIZ || !strcmp(name, ".") || !strcmp(name, ".."))
-		return false;
-	for (; *name; name++) {
-		if (!isgraph((unsigned char)*name) || strchr("/:", *name))
-			return false;
-	}
-	return true;
-}
-
-void slot_config_interface_set(const struct slot_config_value *value)
-{
-	if (is_interface_name(value->text))
-		strcpy(value->chain->place.interface, value->text);
-	else
-		refuse(value, "chain", "the name of an interface, 1 to 15 characters");
 }
 
 int slot_config_slot_parse(const struct slot_config_value *value)

@@ -11,6 +11,7 @@
 enum slot_config_key {
 	SLOT_KEY_HOOK,
 	SLOT_KEY_NETNS,
+	SLOT_KEY_CGROUP,
 	SLOT_KEY_MEMBERS,
 	SLOT_KEY_MODE,
 	SLOT_KEY_ORDER,
@@ -53,12 +54,9 @@ int slot_config_value_set(const struct slot_config_value *value, enum slot_confi
 /* slot_config_value_add_setting - the same for @key of `settings`. Returns 0 or -ENOMEM. */
 int slot_config_value_add_setting(const struct slot_config_value *value, const char *key);
 
-/* slot_config_interface_set - the interface of a chain, from value->text. */
-void slot_config_interface_set(const struct slot_config_value *value);
-
 /*
  * slot_config_chain_check - what only the whole section of a chain shows: its
- * name. @chains are those before it, @count of them.
+ * name, and what its hook does not have. @chains are those before it, @count of them.
  */
 void slot_config_chain_check(const struct slot_config_value *value,
 			     const struct slot_chain_config *chains, size_t count);
