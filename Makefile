@@ -304,6 +304,8 @@ $(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-o $@ $(filter-out %.bpf.c %.inc %.h,$^) $(call pkg_libs,$(ALL_PKGS))
 
+build/fuzz/fuzz_tcp_id: tests/support/tcp_id_reference.c
+
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

@@ -90,7 +90,7 @@ __noinline __u32 tc_decap_tcp_id(struct __sk_buff *skb, __u32 offset, __u8 kind)
 	/* What begins a connection has no id yet. */
 	if ((void *)(tcp + 1) > end || tcp->syn)
 		return 0;
-	return tcp_id_find(tcp, end, kind);
+	return tcp_id_find(tcp, end, kind, decap_config.tcp_option_magic);
 }
 
 /* judge() of what is at hand. Global, so that the verifier walks it once. */

@@ -47,7 +47,7 @@ __noinline __u32 decap_tcp_id(struct xdp_md *ctx, __u32 offset, __u8 kind)
 	/* What begins a connection has no id yet. */
 	if ((void *)(tcp + 1) > end || tcp->syn)
 		return 0;
-	return tcp_id_find(tcp, end, kind);
+	return tcp_id_find(tcp, end, kind, decap_config.tcp_option_magic);
 }
 
 /* Hands the outer congestion mark on to the inner header, which is behind @link_len bytes. */

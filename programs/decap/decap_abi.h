@@ -14,6 +14,8 @@
 
 #include <linux/types.h>
 
+#include "bpf/tcp_id_abi.h"
+
 /* The maps' names. */
 #define DECAP_ADDRESSES_NAME "decap_addrs"
 #define DECAP_PREFIXES_NAME "decap_prefixes"
@@ -75,7 +77,7 @@ struct decap_known {
 	__u32 pad;
 };
 
-#define DECAP_TCP_OPTION 0xb7 /* Katran's */
+#define DECAP_TCP_OPTION TCP_ID_KATRAN
 
 #define DECAP_COUNTS_SIZE 32
 /* Counters from here on are of packets left alone, of dropped ones, and of counted ones. */
@@ -132,6 +134,8 @@ enum decap_counter {
 /* By these names in `settings { }` of slots.conf. What is off costs nothing. */
 struct decap_config {
 	bool drop_fragments; /* of all packets, tunnels or not, as Katran's decap does */
+	__u8 pad;
+	__u16 tcp_option_magic; /* of kinds 253 and 254 alone (bpf/tcp_id_abi.h); host byte order */
 };
 
 _Static_assert(DECAP_COUNTER_COUNT <= DECAP_COUNTS_SIZE, "counters fit their map");

@@ -477,7 +477,8 @@ struct lb_config {
 	bool tcp_server_id;   /* read server ids in TCP options */
 	__u8 tcp_option_kind; /* 0xb7 */
 	__u8 pad;
-	__u16 mtu; /* of the way to the reals, bytes of IP */
+	__u16 mtu;		/* of the way to the reals, bytes of IP */
+	__u16 tcp_option_magic; /* of kinds 253 and 254 alone (bpf/tcp_id_abi.h); host byte order */
 };
 
 _Static_assert(LB_VIPS_MAX <= 1 << 23, "a VIP's number has its bits in LB_PREVIOUS_KEY()");

@@ -14,8 +14,8 @@ static const struct bound {
 	const char *name, *object;
 	unsigned int insns;
 } bounds[] = {
-	{ "decap", "bpf/decap.bpf.o", 6400 },
-	{ "tc_decap", "bpf/tc_decap.bpf.o", 6100 },
+	{ "decap", "bpf/decap.bpf.o", 8800 },
+	{ "tc_decap", "bpf/tc_decap.bpf.o", 8800 },
 	{ "lb", "bpf/lb.bpf.o", 39000 },
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },
 	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },

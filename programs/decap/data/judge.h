@@ -18,7 +18,7 @@
 /* Not a tunnel packet: passes, and no counter knows of it. */
 #define NOT_A_TUNNEL (-1)
 
-const volatile struct decap_config decap_config = {};
+const volatile struct decap_config decap_config = { .tcp_option_magic = TCP_ID_MAGIC };
 
 enum tunnel_flag {
 	TUNNEL_IP6 = 1 << 0, /* the outer header is IPv6's */

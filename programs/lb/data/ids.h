@@ -75,7 +75,8 @@ __noinline __u32 lb_tcp_id(struct xdp_md *ctx, __u32 offset)
 {
 	struct tcphdr *tcp = (void *)(long)ctx->data + (offset & PACKET_OFFSET_MASK);
 
-	return tcp_id_find(tcp, (void *)(long)ctx->data_end, lb_config.tcp_option_kind);
+	return tcp_id_find(tcp, (void *)(long)ctx->data_end, lb_config.tcp_option_kind,
+			   lb_config.tcp_option_magic);
 }
 
 /* The real of the server @id, or 0. */

@@ -8,12 +8,14 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/count_abi.h"
+#include "bpf/tcp_id_abi.h"
 #include "programs/lb/lb_abi.h"
 
 const volatile struct lb_config lb_config = {
 	.hash = LB_JHASH,
-	.tcp_option_kind = 0xb7,
+	.tcp_option_kind = TCP_ID_KATRAN,
 	.mtu = 1500,
+	.tcp_option_magic = TCP_ID_MAGIC,
 };
 
 /* Written by the control plane, read here: two, of which lb_active names one. */
