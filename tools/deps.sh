@@ -5,6 +5,8 @@
 #
 #   tools/deps.sh            install what is missing, after naming it; silent when nothing is
 #   tools/deps.sh --dry-run  name it and stop; exit 1 if something is missing
+#   tools/deps.sh --fuzz     what the fuzz targets need, too
+#   tools/deps.sh --quic     a QUIC server and client for make bench-socket, too
 #
 # Packages come through the machine's own package sources. The index is fetched into a
 # temporary folder, so that the system's lists and sources stay as they are. Debian 12 has
@@ -73,7 +75,8 @@ missing_packages() {
 is_unpacked() {
 	local command
 	read -ra command <<<"${UNPACKED[$1]}"
-	"$CACHE/${command[0]}" "${command[@]:1}" >/dev/null 2>&1
+	LD_LIBRARY_PATH=$CACHE/$1/usr/lib/$(gcc -print-multiarch 2>/dev/null) \
+		"$CACHE/${command[0]}" "${command[@]:1}" >/dev/null 2>&1
 }
 
 missing_unpacked() {
@@ -206,14 +209,28 @@ install_packages() {
 	cp "$work"/archives/*.deb "$CACHE/apt/" 2>/dev/null || true
 }
 
-unpack_packages() {
+# Of what a package depends on, the libraries that are not installed.
+libraries_of() {
 	local name
+	apt-cache "${APT[@]}" depends "$1" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }' |
+		while read -r name; do
+			is_installed "$name" || printf '%s\n' "$name"
+		done
+}
+
+unpack_packages() {
+	local name file files
 	[[ -e $work/update.log ]] || update_apt
-	(cd "$work/debs" && apt-get "${APT[@]}" download "$@" </dev/null) || die "cannot download $*"
 	mkdir -p "$CACHE"
 	for name; do
-		rm -rf "${CACHE:?}/$name" "$CACHE/$name.new"
-		dpkg -x "$work/debs/${name}"_*.deb "$CACHE/$name.new"
+		rm -rf "${CACHE:?}/$name" "$CACHE/$name.new" "$work/debs/$name"
+		install -d -m 0777 "$work/debs/$name"
+		mapfile -t files < <(libraries_of "$name")
+		(cd "$work/debs/$name" && apt-get "${APT[@]}" download "$name" "${files[@]}" </dev/null) ||
+			die "cannot download $name ${files[*]}"
+		for file in "$work/debs/$name"/*.deb; do
+			dpkg -x "$file" "$CACHE/$name.new"
+		done
 		[[ -e $CACHE/$name.new/bin ]] || ln -s usr/bin "$CACHE/$name.new/bin"
 		mv "$CACHE/$name.new" "$CACHE/$name"
 		is_unpacked "$name" || die "$CACHE/${UNPACKED[$name]} does not run on this machine"
@@ -221,13 +238,14 @@ unpack_packages() {
 }
 
 main() {
-	local dry_run='' with_fuzz='' as_root missing unpacked
+	local dry_run='' with_fuzz='' with_quic='' as_root missing unpacked
 	case ${1-} in
 	'') ;;
 	--dry-run) dry_run=yes ;;
 	--fuzz) with_fuzz=yes ;;
+	--quic) with_quic=yes ;;
 	*)
-		printf 'usage: tools/deps.sh [--dry-run | --fuzz]\n' >&2
+		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic]\n' >&2
 		exit 2
 		;;
 	esac
@@ -243,6 +261,11 @@ main() {
 	# clang's fuzzing runtime is large, and nothing else needs it.
 	[[ ! $with_fuzz || $VERSION_ID != 12 ]] || PACKAGES+=(libclang-rt-16-dev)
 	[[ ! $with_fuzz || $VERSION_ID != 13 ]] || PACKAGES+=(libclang-rt-19-dev)
+
+	[[ ! $with_quic ]] || UNPACKED+=(
+		[ngtcp2-server]="ngtcp2-server/usr/sbin/gtlsserver --help"
+		[ngtcp2-client]="ngtcp2-client/usr/bin/gtlsclient --help"
+	)
 
 	mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
 	if ((${#missing[@]})); then
