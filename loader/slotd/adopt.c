@@ -11,7 +11,11 @@
 
 static int check_chain(const struct slot_chain *chain, struct op_error *error)
 {
-	if (slot_chain_is_attached(chain))
+	if (chain->hook != SLOT_HOOK_XDP)
+		slot_reason_set(&error->why, 0,
+				"'%s' is a chain of the hook %s: libxdp runs programs of xdp alone",
+				chain->interface, slot_hook_name(chain->hook));
+	else if (slot_chain_is_attached(chain))
 		slot_reason_set(&error->why, 0, "'%s' runs its chain already: nothing to adopt",
 				chain->interface);
 	else if (!chain->ifindex)

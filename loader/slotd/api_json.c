@@ -11,6 +11,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
+#include "loader/lib/chain/seat.h"
 #include "loader/lib/config/verdict.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
@@ -32,35 +33,64 @@ static json_int_t number_of(const struct slot_generation *generation)
 	return generation ? generation->number : 0;
 }
 
-/* TC has no modes, but a way of attaching. */
+/* Other hooks have no modes, but a way of attaching. */
 static const char *mode_name(const struct slot_chain *chain, bool is_attached)
 {
+	if (chain->hook == SLOT_HOOK_SK_REUSEPORT)
+		return "jump";
+	if (slot_hook_is_sock(chain->hook))
+		return chain->hook == SLOT_HOOK_SOCK_OPS ? "cgroup" : "netns";
 	if (slot_hook_is_tc(chain->hook))
 		return slot_tc_way_name(slot_chain_tc_way(chain));
 	return slot_attach_mode_name(is_attached ? chain->mode : chain->wanted_mode);
 }
 
-/* What the interface and its chain are called and what runs on it: the head of several answers. */
-static json_t *describe_chain(const struct slot_chain *chain)
+static void add_number(json_t *json, const char *key, __u64 number)
+{
+	json_object_set_new(json, key, json_integer((json_int_t)number));
+}
+
+static void add_text(json_t *json, const char *key, const char *text)
+{
+	if (text[0])
+		json_object_set_new(json, key, json_string(text));
+}
+
+/* What the chain belongs to, and where applications find it. */
+static void add_place(json_t *json, const struct slot_chain *chain)
 {
 	unsigned int peer = slot_chain_peer(chain);
+	char path[PATH_MAX];
+
+	if (!slot_hook_is_sock(chain->hook))
+		add_number(json, "ifindex", chain->ifindex);
+	if (chain->hook == SLOT_HOOK_SOCK_OPS)
+		add_number(json, "cgroup_id", chain->netns_cookie);
+	else if (chain->hook != SLOT_HOOK_SK_REUSEPORT)
+		add_number(json, "netns_cookie", chain->netns_cookie);
+	add_text(json, "netns", chain->place.netns);
+	add_text(json, "cgroup", chain->place.cgroup);
+	add_text(json, "master", chain->place.master);
+	if (peer)
+		add_number(json, "peer_ifindex", peer);
+	if (chain->hook == SLOT_HOOK_SK_REUSEPORT && !slot_seat_path(chain, path))
+		add_text(json, "jump", path);
+}
+
+/* What the chain is called, what it belongs to and what runs there: the head of several answers. */
+static json_t *describe_chain(const struct slot_chain *chain)
+{
 	const struct slot_engine *engine = chain->current ? chain->current->engine : chain->engine;
 	bool is_attached = slot_chain_is_attached(chain);
 	json_t *json;
 
-	json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:s, s:s, s:I, s:I}", "interface",
-			 chain->interface, "hook", slot_hook_name(chain->hook), "ifindex",
-			 (json_int_t)chain->ifindex, "netns_cookie",
-			 (json_int_t)chain->netns_cookie, "attached", (int)is_attached, "engine",
-			 engine->name, "engine_reason", chain->engine_reason.text, "mode",
+	json = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", chain->interface,
+			 "hook", slot_hook_name(chain->hook), "attached", (int)is_attached,
+			 "engine", engine->name, "engine_reason", chain->engine_reason.text, "mode",
 			 mode_name(chain, is_attached), "generation", number_of(chain->current),
 			 "previous", number_of(chain->previous));
-	if (json && chain->place.netns[0])
-		json_object_set_new(json, "netns", json_string(chain->place.netns));
-	if (json && chain->place.master[0])
-		json_object_set_new(json, "master", json_string(chain->place.master));
-	if (json && peer)
-		json_object_set_new(json, "peer_ifindex", json_integer(peer));
+	if (json)
+		add_place(json, chain);
 	if (json && slot_hook_is_tc(chain->hook)) {
 		json_t *others = api_filters(chain);
 
@@ -69,28 +99,36 @@ static json_t *describe_chain(const struct slot_chain *chain)
 	return json;
 }
 
-static json_t *list_warnings(const struct slot_chain *chain)
+/* NULL: it runs where it should. */
+static const char *find_trouble(const struct slot_chain *chain)
 {
-	json_t *list = json_array();
+	bool is_sock = slot_hook_is_sock(chain->hook);
 
 	if (!chain->netns_cookie)
-		json_array_append_new(list, json_string("its network namespace is not there"));
-	else if (slot_chain_has_strayed(chain))
-		json_array_append_new(list,
-				      json_string("its interface was moved to another network "
-						  "namespace; it runs on there"));
-	else if (!chain->ifindex && chain->place.master[0])
-		json_array_append_new(list, json_string("the interface is no port of its master"));
-	else if (!chain->ifindex)
-		json_array_append_new(list, json_string("the interface is not there"));
-	else if (slot_chain_is_out_of_reach(chain))
-		json_array_append_new(
-			list, json_string("its network namespace cannot be entered now: what "
-					  "runs there is left as it is"));
-	else if (!slot_chain_is_attached(chain) && !chain->unserved.text[0])
-		json_array_append_new(list, json_string(chain->is_detached ?
-								"detached until the next apply" :
-								"not attached"));
+		return chain->hook == SLOT_HOOK_SOCK_OPS ? "its cgroup is not there" :
+							   "its network namespace is not there";
+	if (slot_chain_has_strayed(chain))
+		return is_sock ? "it runs on where it was, which slots.conf does not lead to now" :
+				 "its interface was moved to another network namespace; it runs on "
+				 "there";
+	if (!chain->ifindex)
+		return chain->place.master[0] ? "the interface is no port of its master" :
+						"the interface is not there";
+	if (slot_chain_is_out_of_reach(chain))
+		return "its network namespace cannot be entered now: what runs there is left as it "
+		       "is";
+	if (!slot_chain_is_attached(chain) && !chain->unserved.text[0])
+		return chain->is_detached ? "detached until the next apply" : "not attached";
+	return NULL;
+}
+
+static json_t *list_warnings(const struct slot_chain *chain)
+{
+	const char *trouble = find_trouble(chain);
+	json_t *list = json_array();
+
+	if (trouble)
+		json_array_append_new(list, json_string(trouble));
 	if (chain->unserved.text[0])
 		json_array_append_new(list, json_string(chain->unserved.text));
 	if (chain->current && slot_chain_is_newer(chain))

@@ -116,7 +116,7 @@ static int list_ports(const struct slot_place *master, __u64 *ret_cookie,
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	struct slot_target target;
-	int err = slot_target_find(master, master->interface, 0, &target);
+	int err = slot_target_find(SLOT_HOOK_XDP, master, master->interface, 0, &target);
 
 	if (!err)
 		err = slot_netns_enter(master->netns, target.netns_cookie, &home);
@@ -436,14 +436,14 @@ int config_check_interface(const struct daemon *daemon, const struct slot_chain_
 	const struct slot_chain *other;
 	struct slot_target target;
 
-	if (slot_target_find(&chain->place, chain->interface, 0, &target))
+	if (slot_target_find(chain->hook, &chain->place, chain->interface, 0, &target))
 		return 0;
 	other = daemon_find_target(daemon, chain->hook, &target);
 	if (!other || !strcmp(other->interface, chain->interface))
 		return 0;
 	return slot_reason_set(why, -EEXIST,
-			       "%s:%u: chain: '%s' is the interface that has the chain of '%s' "
+			       "%s:%u: chain: '%s' is the %s that has the chain of '%s' "
 			       "already: one name for it (if it was renamed, restart slotd)",
 			       daemon->options.config_path, chain->line, chain->interface,
-			       other->interface);
+			       slot_hook_noun(chain->hook), other->interface);
 }

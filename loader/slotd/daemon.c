@@ -23,6 +23,9 @@ struct slot_chain *daemon_find_target(const struct daemon *daemon, enum slot_hoo
 {
 	size_t i;
 
+	/* These are of no place: each is of the sockets that attach it. */
+	if (hook == SLOT_HOOK_SK_REUSEPORT)
+		return NULL;
 	for (i = 0; daemon->chains && target->ifindex && i < daemon->config.count; i++) {
 		struct slot_chain *chain = daemon->chains[i];
 

@@ -46,7 +46,7 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 size_t daemon_list_members(const struct daemon *daemon, const char *interface,
 			   struct slot_chain **ret_chains);
 
-/* daemon_find_target - the chain at @hook of this netns and ifindex, or NULL. Owned by @daemon. */
+/* daemon_find_target - the chain at @hook that belongs to @target alone, or NULL. Owned by @daemon. */
 struct slot_chain *daemon_find_target(const struct daemon *daemon, enum slot_hook hook,
 				      const struct slot_target *target);
 

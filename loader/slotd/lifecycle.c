@@ -2,11 +2,13 @@
 #include "loader/slotd/lifecycle.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/adopt.h"
 #include "loader/lib/chain/leftover.h"
+#include "loader/lib/chain/seat.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pins.h"
 #include "loader/slotd/audit.h"
@@ -120,8 +122,8 @@ static int start_chain(struct daemon *daemon, struct slot_chain *chain, struct o
 		return 0;
 	}
 	if (!chain->ifindex) {
-		log_warning("%s: the interface is not there; its chain waits for it",
-			    chain->interface);
+		log_warning("%s: the %s is not there; its chain waits for it", chain->interface,
+			    slot_hook_noun(chain->hook));
 		return 0;
 	}
 	if (slot_chain_has_dispatcher(chain)) {
@@ -186,6 +188,8 @@ static int start_chains(struct daemon *daemon)
 	/* What a change that was interrupted kept or no longer needs. */
 	if (!err)
 		slot_store_sweep(&daemon->host.store);
+	if (!err)
+		slot_seat_sweep(&daemon->host, &daemon->config);
 	op_error_free(&error);
 	return err;
 }
@@ -283,7 +287,8 @@ static void say_gone(const struct slot_chain *chain)
 		log_warning("%s: no port of '%s' any more; its chain waits for that",
 			    chain->interface, chain->place.master);
 	else
-		log_warning("%s: the interface is gone; its chain waits for it", chain->interface);
+		log_warning("%s: the %s is gone; its chain waits for it", chain->interface,
+			    slot_hook_noun(chain->hook));
 }
 
 /* Whether a change passed the chain by, and it can be asked again. */
@@ -309,9 +314,10 @@ static void follow_detached(struct slot_chain *chain)
 
 static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 {
-	struct audit_deed deed = { .what = "follow",
-				   .cause = "an interface came or went",
-				   .chain = chain->interface };
+	const char *noun = slot_hook_noun(chain->hook);
+	char cause[64];
+	char who[64];
+	struct audit_deed deed = { .what = "follow", .cause = cause, .chain = chain->interface };
 	struct audit_entry *entry = NULL;
 	bool was_there = chain->ifindex != 0;
 	struct slot_outcome outcome = { 0 };
@@ -327,19 +333,22 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 		learn_place(chain);
 		return;
 	}
+	snprintf(cause, sizeof(cause), "%s %s came or went",
+		 slot_hook_is_sock(chain->hook) ? "a" : "an", noun);
 	audit_begin(daemon, &deed, NULL, &entry);
 	release_strays(daemon, chain);
 	if (slot_chain_follow(chain, &error.why)) {
 		op_fail(&error, -ENODEV, chain);
 	} else if (chain->ifindex) {
 		if (slot_chain_is_attached(chain))
-			log_info("%s: the interface is back; generation %u runs on it again",
-				 chain->interface, chain->current->number);
+			log_info("%s: the %s is back; generation %u runs on it again",
+				 chain->interface, noun, chain->current->number);
 		follow_siblings(daemon, chain);
 		/* What slots.conf came to say while it was away counts now. */
 		chain->has_missed = false;
+		snprintf(who, sizeof(who), "slotd, as the %s came", noun);
 		if (!slot_chain_has_dispatcher(chain))
-			op_start(daemon, chain, "slotd, as the interface came", &error, &outcome);
+			op_start(daemon, chain, who, &error, &outcome);
 	} else if (was_there) {
 		say_gone(chain);
 	}
@@ -423,6 +432,6 @@ void lifecycle_follow_cgroups(struct daemon *daemon)
 	if (has_member_cgroup(&daemon->config))
 		add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)
-		if (slot_netns_is_of_cgroup(daemon->chains[i]->place.netns))
+		if (links_is_of_cgroup(&daemon->chains[i]->place))
 			follow_link(daemon, daemon->chains[i]);
 }

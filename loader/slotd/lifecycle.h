@@ -14,7 +14,7 @@ void lifecycle_stop(struct daemon *daemon);
 /* lifecycle_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
 void lifecycle_follow_links(struct daemon *daemon);
 
-/* lifecycle_follow_cgroups - the same for the chains alone whose netns is named by a cgroup. */
+/* lifecycle_follow_cgroups - the same for those alone of which nobody tells (links_is_of_cgroup). */
 void lifecycle_follow_cgroups(struct daemon *daemon);
 
 /* lifecycle_follow_filters - after filters came or went: put back those of chains. Logs. */

@@ -97,6 +97,11 @@ void links_watch(const struct slot_config *config)
 		watch_place(&config->masters[i].place);
 }
 
+bool links_is_of_cgroup(const struct slot_place *place)
+{
+	return place->cgroup[0] || slot_netns_is_of_cgroup(place->netns);
+}
+
 static void watch_cgroup(const struct slot_place *place)
 {
 	if (slot_netns_is_of_cgroup(place->netns))
@@ -119,9 +124,9 @@ bool links_has_cgroups(const struct slot_config *config)
 	size_t i;
 
 	for (i = 0; i < config->count && !has_any; i++)
-		has_any = slot_netns_is_of_cgroup(config->chains[i].place.netns);
+		has_any = links_is_of_cgroup(&config->chains[i].place);
 	for (i = 0; i < config->master_count && !has_any; i++)
-		has_any = slot_netns_is_of_cgroup(config->masters[i].place.netns);
+		has_any = links_is_of_cgroup(&config->masters[i].place);
 	return has_any;
 }
 

@@ -26,7 +26,11 @@ void links_watch(const struct slot_config *config);
 /* links_watch_cgroups - the same for the netns alone that @config names by cgroup. */
 void links_watch_cgroups(const struct slot_config *config);
 
-/* links_has_cgroups - whether @config names netns by cgroup: these change without news. */
+/*
+ * links_is_of_cgroup - whether a chain at @place belongs to a cgroup, or to the netns of one: these
+ * change without news. links_has_cgroups - whether any of @config does.
+ */
+bool links_is_of_cgroup(const struct slot_place *place);
 bool links_has_cgroups(const struct slot_config *config);
 
 void links_close(struct mnl_socket *nl);

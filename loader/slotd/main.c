@@ -120,7 +120,7 @@ static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-/* The processes of a cgroup may come into another netns, and nobody tells of that. */
+/* Cgroups come and go, and their processes into another netns, and nobody tells of that. */
 static int on_cgroup_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct service *service = data;

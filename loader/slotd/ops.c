@@ -94,8 +94,7 @@ void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *o
 			 chain->interface, what, chain->current->number, outcome->timing.total_us,
 			 outcome->timing.swap_us);
 	else
-		log_info("%s: the chain is off the interface, until the next apply",
-			 chain->interface);
+		log_info("%s: the chain is off, until the next apply", chain->interface);
 	if (outcome->warning.text[0])
 		log_warning("%s", outcome->warning.text);
 }

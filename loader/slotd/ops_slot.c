@@ -31,14 +31,19 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 	int err;
 
 	if (!chain->current || !slot_chain_is_attached(chain)) {
-		slot_reason_set(&error->why, 0,
-				slot_chain_is_out_of_reach(chain) ?
+		if (slot_chain_is_out_of_reach(chain))
+			slot_reason_set(&error->why, 0,
 					"the network namespace of '%s' cannot be entered now: what "
-					"runs there is left as it is" :
-				chain->ifindex ?
-					"no chain runs on '%s': apply slots.conf first" :
-					"no chain runs on '%s': the interface is not there",
-				chain->interface);
+					"runs there is left as it is",
+					chain->interface);
+		else if (chain->ifindex)
+			slot_reason_set(&error->why, 0,
+					"no chain runs on '%s': apply slots.conf first",
+					chain->interface);
+		else
+			slot_reason_set(&error->why, 0,
+					"no chain runs on '%s': the %s is not there",
+					chain->interface, slot_hook_noun(chain->hook));
 		error->err = -ENOTCONN;
 		return error->err;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/chain/seat.h"
 #include "loader/slotd/config_load.h"
 #include "loader/slotd/links.h"
 #include "loader/slotd/log.h"
@@ -17,18 +18,22 @@ struct setup {
 	struct slot_reason engine_reason;
 	enum slot_attach_mode wanted_mode;
 	enum slot_tc_order order;
+	char cgroup[SLOT_CGROUP_PATH_MAX];
 	struct slot_reason unserved;
 };
 
 static struct setup setup_get(const struct slot_chain *chain)
 {
-	return (struct setup){
+	struct setup setup = {
 		.engine = chain->engine,
 		.engine_reason = chain->engine_reason,
 		.wanted_mode = chain->wanted_mode,
 		.order = chain->order,
 		.unserved = chain->unserved,
 	};
+
+	memcpy(setup.cgroup, chain->place.cgroup, sizeof(setup.cgroup));
+	return setup;
 }
 
 static void setup_set(struct slot_chain *chain, const struct setup *setup)
@@ -37,6 +42,7 @@ static void setup_set(struct slot_chain *chain, const struct setup *setup)
 	chain->engine_reason = setup->engine_reason;
 	chain->wanted_mode = setup->wanted_mode;
 	chain->order = setup->order;
+	memcpy(chain->place.cgroup, setup->cgroup, sizeof(setup->cgroup));
 	chain->unserved = setup->unserved;
 }
 
@@ -260,6 +266,7 @@ static void reload_finish(struct daemon *daemon, struct reload *reload, const ch
 	slot_config_free(&daemon->config);
 	daemon->chains = TAKE_PTR(reload->chains);
 	daemon->config = reload->config;
+	slot_seat_sweep(&daemon->host, &daemon->config);
 	reload->config = (struct slot_config){ 0 };
 }
 

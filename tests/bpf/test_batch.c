@@ -124,14 +124,16 @@ static void none_is_changed_where_one_cannot_be_swapped(void **state)
 	assert_int_equal(prepare(&batch, 1, "count"), 0);
 	link_fd = chains[1]->link_fd;
 	foreign = chains[0]->current->root_fd;
-	assert_int_equal(slot_hook_swap(link_fd, foreign, chains[1]->current->root_fd), 0);
+	assert_int_equal(
+		slot_hook_swap(SLOT_HOOK_XDP, link_fd, foreign, chains[1]->current->root_fd), 0);
 	assert_int_equal(slot_batch_commit(&batch, &world_why), -EPERM);
 	assert_non_null(strstr(world_why.text, "eth1: "));
 	assert_string_equal(slot_batch_describe(&batch.items[0]), "swapped in and back");
 	assert_string_equal(slot_batch_describe(&batch.items[1]), "not swapped in");
 	assert_false(slot_batch_has_stuck(&batch));
 	slot_batch_close(&batch);
-	assert_int_equal(slot_hook_swap(link_fd, chains[1]->current->root_fd, foreign), 0);
+	assert_int_equal(
+		slot_hook_swap(SLOT_HOOK_XDP, link_fd, chains[1]->current->root_fd, foreign), 0);
 	assert_unchanged();
 }
 
@@ -151,11 +153,13 @@ static void a_chain_that_was_not_tried_is_told_of(void **state)
 	assert_int_equal(slot_batch_open(chains, CHAINS, &batch), 0);
 	assert_string_equal(slot_batch_describe(&batch.items[0]), "not tried");
 	assert_int_equal(prepare(&batch, 0, "count"), 0);
-	assert_int_equal(slot_hook_swap(chains[0]->link_fd, foreign, first->root_fd), 0);
+	assert_int_equal(slot_hook_swap(SLOT_HOOK_XDP, chains[0]->link_fd, foreign, first->root_fd),
+			 0);
 	assert_int_equal(slot_batch_commit(&batch, &world_why), -EPERM);
 	assert_string_equal(slot_batch_describe(&batch.items[0]), "not swapped in");
 	slot_batch_close(&batch);
-	assert_int_equal(slot_hook_swap(chains[0]->link_fd, first->root_fd, foreign), 0);
+	assert_int_equal(slot_hook_swap(SLOT_HOOK_XDP, chains[0]->link_fd, first->root_fd, foreign),
+			 0);
 	assert_true(is_running(0, 1));
 }
 

@@ -188,7 +188,7 @@ bool slot_chain_has_dispatcher(const struct slot_chain *chain)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 
-	return chain->ifindex && !slot_chain_is_attached(chain) &&
+	return chain->hook == SLOT_HOOK_XDP && chain->ifindex && !slot_chain_is_attached(chain) &&
 	       !slot_chain_enter(chain, &home, NULL) && slot_libxdp_is_running(chain->ifindex);
 }
 

@@ -139,8 +139,11 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 static int run_preflight(const struct slot_attempt *attempt, struct slot_reason *why)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
-	int err = slot_chain_enter(attempt->chain, &home, why);
+	int err;
 
+	if (slot_hook_is_sock(attempt->chain->hook))
+		return 0;
+	err = slot_chain_enter(attempt->chain, &home, why);
 	return err ? err : slot_preflight_run(attempt->generation, why);
 }
 
@@ -249,8 +252,7 @@ static int prepare(struct slot_attempt *attempt, const struct slot_change *chang
 	if (!attempt->outcome.plan.has_changes)
 		return 0;
 	if (!is_attached && !chain->ifindex)
-		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
-				       chain->interface);
+		return slot_chain_refuse_absent(chain, why);
 	return build_generation(attempt, change->reason, why);
 }
 

@@ -12,10 +12,12 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/host/hook.h"
+#include "loader/lib/host/jump.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/pair.h"
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/ports.h"
+#include "loader/lib/host/sock.h"
 #include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
 
@@ -80,7 +82,8 @@ bool slot_chain_has_strayed(const struct slot_chain *chain)
 	    !ifindex)
 		return false;
 	err = slot_netns_enter(chain->place.netns, chain->netns_cookie, &home);
-	return err == -ENOENT || (!err && !slot_hook_check(chain->hook, ifindex, prog_id));
+	return err == -ENOENT ||
+	       (!err && !slot_hook_check(chain->hook, &chain->place, ifindex, prog_id));
 }
 
 bool slot_chain_is_unserved(const struct slot_chain *chain)
@@ -116,6 +119,16 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
 }
 
+int slot_chain_refuse_absent(const struct slot_chain *chain, struct slot_reason *why)
+{
+	if (!slot_hook_is_sock(chain->hook))
+		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
+				       chain->interface);
+	return slot_reason_set(why, -ENODEV, "the %s of '%s' is not there: '%s'",
+			       slot_hook_noun(chain->hook), chain->interface,
+			       chain->place.cgroup[0] ? chain->place.cgroup : chain->place.netns);
+}
+
 static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *why,
 		     int *ret_link_fd)
 {
@@ -131,30 +144,59 @@ static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *
 	return 0;
 }
 
+static int attach_sock(const struct slot_chain *chain, int prog_fd, struct slot_reason *why,
+		       int *ret_link_fd)
+{
+	int fd;
+
+	if (chain->hook == SLOT_HOOK_SK_REUSEPORT)
+		return slot_chain_seat_attach(chain, prog_fd, why, ret_link_fd);
+	fd = slot_sock_attach(chain->hook, chain->place.cgroup, prog_fd);
+	if (fd == -EBADF)
+		return slot_reason_set(why, fd,
+				       "cannot attach to '%s': '%s' is no folder of cgroup v2",
+				       chain->interface, chain->place.cgroup);
+	if (fd < 0)
+		return slot_reason_set(why, fd, "cannot attach to '%s': %s", chain->interface,
+				       strerror(-fd));
+	*ret_link_fd = fd;
+	return 0;
+}
+
+static int attach_to_interface(struct slot_chain *chain, int prog_fd, struct slot_reason *why,
+			       int *ret_link_fd)
+{
+	enum slot_attach_mode mode = SLOT_ATTACH_AUTO;
+	char name[IFNAMSIZ];
+	int err;
+
+	if (!if_indextoname(chain->ifindex, name))
+		return slot_reason_set(why, -ENODEV, "interface '%s' is not there any more",
+				       chain->interface);
+	if (slot_hook_is_tc(chain->hook))
+		return attach_tc(chain, prog_fd, why, ret_link_fd);
+	err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode, why,
+			      ret_link_fd, &mode, &chain->mode_reason);
+	if (!err)
+		chain->mode = mode;
+	return err;
+}
+
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	_cleanup_close_ int link_fd = -1;
-	enum slot_attach_mode mode = SLOT_ATTACH_AUTO;
-	char name[IFNAMSIZ];
 	int err;
 
 	if (chain->unserved.text[0])
 		return slot_reason_set(why, -ENOTSUP, "%s", chain->unserved.text);
 	if (!chain->ifindex)
-		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
-				       chain->interface);
+		return slot_chain_refuse_absent(chain, why);
 	err = slot_chain_enter(chain, &home, why);
 	if (err)
 		return err;
-	if (!if_indextoname(chain->ifindex, name))
-		return slot_reason_set(why, -ENODEV, "interface '%s' is not there any more",
-				       chain->interface);
-	if (slot_hook_is_tc(chain->hook))
-		err = attach_tc(chain, prog_fd, why, &link_fd);
-	else
-		err = slot_xdp_attach(chain->ifindex, chain->interface, prog_fd, chain->wanted_mode,
-				      why, &link_fd, &mode, &chain->mode_reason);
+	err = slot_hook_is_sock(chain->hook) ? attach_sock(chain, prog_fd, why, &link_fd) :
+					       attach_to_interface(chain, prog_fd, why, &link_fd);
 	if (!err)
 		chain->left.text[0] = '\0';
 	/* A filter has none. */
@@ -165,14 +207,14 @@ int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason 
 		return slot_reason_set(why, err, "cannot pin '%s/" SLOT_PIN_LINK "': %s",
 				       chain->dir, strerror(-err));
 	chain->link_fd = TAKE_FD(link_fd);
-	chain->mode = mode;
 	return 0;
 }
 
 int slot_chain_move(struct slot_chain *chain, int new_fd, int old_fd)
 {
-	return chain->unlinked_fd >= 0 ? slot_chain_unlinked_move(chain, new_fd) :
-					 slot_hook_swap(chain->link_fd, new_fd, old_fd);
+	return chain->unlinked_fd >= 0 ?
+		       slot_chain_unlinked_move(chain, new_fd) :
+		       slot_hook_swap(chain->hook, chain->link_fd, new_fd, old_fd);
 }
 
 static int repin(int fd, const char *dir, const char *name)
@@ -192,6 +234,8 @@ int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why)
 
 	if (!err)
 		err = repin(chain->totals_fd, chain->dir, SLOT_PIN_TOTALS);
+	if (!err && chain->hook == SLOT_HOOK_SK_REUSEPORT && chain->link_fd >= 0)
+		err = slot_chain_seat_pin(chain, chain->link_fd);
 	return err ? slot_reason_set(why, err, "cannot pin '%s' again: %s", chain->dir,
 				     strerror(-err)) :
 		     0;
@@ -200,6 +244,8 @@ int slot_chain_repin(const struct slot_chain *chain, struct slot_reason *why)
 void slot_chain_unlink(struct slot_chain *chain)
 {
 	slot_chain_unlinked_release(chain);
+	if (chain->hook == SLOT_HOOK_SK_REUSEPORT && chain->link_fd >= 0)
+		slot_jump_clear(chain->link_fd);
 	slot_pin_del(chain->dir, SLOT_PIN_LINK);
 	if (chain->link_fd >= 0)
 		close(chain->link_fd);
@@ -322,7 +368,8 @@ bool slot_chain_is_home(const struct slot_chain *chain)
 {
 	struct slot_target target;
 
-	return !slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target) &&
+	return !slot_target_find(chain->hook, &chain->place, chain->interface, chain->netns_cookie,
+				 &target) &&
 	       is_home_at(chain, &target);
 }
 
@@ -336,14 +383,15 @@ bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place 
 	       !slot_hook_link_get(chain->hook, chain->link_fd, chain->ifindex, &prog_id,
 				   &ifindex) &&
 	       !slot_netns_enter(place->netns, 0, &home) &&
-	       slot_hook_check(chain->hook, if_nametoindex(place->interface), prog_id) > 0;
+	       slot_hook_check(chain->hook, place, if_nametoindex(place->interface), prog_id) > 0;
 }
 
 int slot_chain_follow(struct slot_chain *chain, struct slot_reason *why)
 {
 	bool stays_off = chain->is_detached || slot_chain_is_unserved(chain);
 	struct slot_target target = { 0 };
-	int err = slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target);
+	int err = slot_target_find(chain->hook, &chain->place, chain->interface,
+				   chain->netns_cookie, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,

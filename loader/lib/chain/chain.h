@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A chain: the slots of one interface, as they run and as they are changed.
+ * A chain: the slots of one interface, cgroup or other place, as they run and as they are changed.
  * A change is a transaction: build beside what runs, try it on test packets,
  * swap, record, retire. docs/protocol.md tells the order, and what each failure
  * leaves.
@@ -35,11 +35,11 @@ struct slot_chain {
 	char interface[SLOT_CHAIN_NAME_MAX]; /* as it is called: "eth0", "blue:eth0" in a netns */
 	struct slot_place place;
 	enum slot_hook hook;
-	char dir[PATH_MAX];		   /* of its pins */
-	__u64 netns_cookie;		   /* 0: the netns is not there */
-	unsigned int ifindex;		   /* 0: the interface is not there */
-	int link_fd;			   /* -1: not attached, or not by a link */
-	int unlinked_fd;		   /* the root that runs without a link, or -1 */
+	char dir[PATH_MAX];   /* of its pins */
+	__u64 netns_cookie;   /* 0: the netns, or cgroup, is not there */
+	unsigned int ifindex; /* 0: the interface, or what else it belongs to, is not there */
+	int link_fd;	      /* -1: not attached, or not by a link; of sk_reuseport its seat */
+	int unlinked_fd;      /* the root that runs without a link, or -1 */
 	enum slot_attach_mode mode;	   /* as attached */
 	enum slot_attach_mode wanted_mode; /* as slots.conf says */
 	enum slot_tc_order order;	   /* as slots.conf says */
@@ -110,7 +110,8 @@ int slot_chain_open(struct slot_host *host, const struct slot_chain_config *conf
 
 /*
  * slot_chain_configure - take over how @config wants the chain built and
- * attached; it counts from the next generation or attachment on. Returns 0, or
+ * attached; it counts from the next generation or attachment on. To another cgroup the chain goes
+ * with the next slot_chain_follow, when that is there. Returns 0, or
  * -ENOTSUP for an engine that does not work here, or a place before others where the kernel
  * has no tcx, and why: the chain is as it was then.
  */
@@ -139,8 +140,8 @@ bool slot_chain_is_out_of_reach(const struct slot_chain *chain);
 
 /*
  * slot_chain_has_strayed - whether the chain runs on an interface that was moved
- * to another netns than the one it is configured for. It runs on there, until an
- * interface comes to where it belongs.
+ * to another netns than the one it is configured for, or on a cgroup or netns that its place
+ * does not lead to any more. It runs on there, until there is one where it belongs.
  */
 bool slot_chain_has_strayed(const struct slot_chain *chain);
 

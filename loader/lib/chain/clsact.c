@@ -298,7 +298,8 @@ bool slot_chain_remove_leftover(struct slot_chain *chain)
 		chain->left.text[0] = '\0';
 		return false;
 	}
-	if (slot_target_find(&chain->place, chain->interface, chain->netns_cookie, &target) ||
+	if (slot_target_find(chain->hook, &chain->place, chain->interface, chain->netns_cookie,
+			     &target) ||
 	    !target.ifindex || remove_left_filter(chain, &target))
 		return false;
 	chain->left.text[0] = '\0';

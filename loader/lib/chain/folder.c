@@ -37,6 +37,8 @@ static struct seat find_unlinked_seat(const struct slot_chain *chain, const char
 	_cleanup_(slot_netns_leave) int home = -1;
 	__u32 prog_id = 0;
 
+	if (slot_hook_is_sock(chain->hook))
+		return (struct seat){ 0 };
 	if (!slot_netns_enter(chain->place.netns, chain->netns_cookie, &home))
 		prog_id = slot_hook_is_tc(chain->hook) ? query_filter(chain->hook, ifindex) :
 							 slot_xdp_query_id(ifindex);
@@ -58,7 +60,8 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir,
 	if (!slot_hook_link_get(chain->hook, fd, was->ifindex, &prog_id, &seat.ifindex) &&
 	    seat.ifindex)
 		seat.is_here = !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home) &&
-			       slot_hook_check(chain->hook, seat.ifindex, prog_id) > 0;
+			       slot_hook_check(chain->hook, &chain->place, seat.ifindex, prog_id) >
+				       0;
 	return seat;
 }
 
@@ -66,7 +69,8 @@ static struct seat find_seat(const struct slot_chain *chain, const char *dir,
  * Whether the folder with @seat, that was of @was and the name @name, is
  * @target's: its interface under another name or come from another netns, or one
  * of the same name that went away and came back under another ifindex. A named
- * netns may have come back too, with another cookie; slotd's own has no name.
+ * netns may have come back too, with another cookie; slotd's own has no name. Chains of
+ * sockets are called by a name of their own, which is theirs wherever it leads to.
  */
 static bool is_heir(const struct slot_chain *chain, const struct slot_target *target,
 		    const struct slot_target *was, const char *name, const struct seat *seat)
@@ -76,8 +80,8 @@ static bool is_heir(const struct slot_chain *chain, const struct slot_target *ta
 	/* What is no port any more is taken over too, to be released. */
 	if (seat->is_here)
 		return seat->ifindex == target->ifindex || (has_name && chain->place.master[0]);
-	return has_name &&
-	       (was->netns_cookie == target->netns_cookie || slot_chain_name_has_netns(name));
+	return has_name && (was->netns_cookie == target->netns_cookie ||
+			    slot_chain_name_has_netns(name) || slot_hook_is_sock(chain->hook));
 }
 
 /* The chain of this name runs on an interface that is called otherwise now. */
@@ -171,7 +175,7 @@ int slot_chain_find_dir(struct slot_chain *chain, struct slot_reason *why)
 {
 	__u64 former = slot_netns_is_of_cgroup(chain->place.netns) ? find_former_netns(chain) : 0;
 	struct slot_target target = { 0 };
-	int err = slot_target_find(&chain->place, chain->interface, former, &target);
+	int err = slot_target_find(chain->hook, &chain->place, chain->interface, former, &target);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot look up '%s': %s", chain->interface,

@@ -25,6 +25,18 @@ int slot_chain_enter(const struct slot_chain *chain, int *ret_home, struct slot_
  */
 int slot_chain_find_dir(struct slot_chain *chain, struct slot_reason *why);
 
+/* -ENODEV and why: what the chain belongs to is not there. */
+int slot_chain_refuse_absent(const struct slot_chain *chain, struct slot_reason *why);
+
+/*
+ * The seat of a chain of sk_reuseport (host/jump.h): put @prog_fd into it, with the jump and
+ * the way to the chain's maps pinned where applications look; @ret_seat_fd is the caller's.
+ * slot_chain_seat_pin does the latter alone, again. Return 0 or -errno; the first says why.
+ */
+int slot_chain_seat_attach(const struct slot_chain *chain, int prog_fd, struct slot_reason *why,
+			   int *ret_seat_fd);
+int slot_chain_seat_pin(const struct slot_chain *chain, int seat_fd);
+
 /* Attach @prog_fd to the chain's interface and pin the link. Returns 0 or -errno, says why. */
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 

@@ -52,7 +52,7 @@ static int open_link(struct slot_chain *chain, __u32 *ret_prog_id, struct slot_r
 		slot_chain_unlink(chain);
 		return 0;
 	}
-	if (!slot_hook_is_tc(chain->hook) &&
+	if (chain->hook == SLOT_HOOK_XDP &&
 	    !slot_netns_enter(chain->place.netns, chain->netns_cookie, &home))
 		chain->mode = slot_xdp_mode_get(ifindex);
 	*ret_prog_id = prog_id;
@@ -231,6 +231,20 @@ static void forget_adopted(struct slot_chain *chain)
 				names);
 }
 
+/* Applications would not find what runs. */
+static void repair_seat(struct slot_chain *chain)
+{
+	int err;
+
+	if (chain->hook != SLOT_HOOK_SK_REUSEPORT || chain->link_fd < 0)
+		return;
+	err = slot_chain_seat_pin(chain, chain->link_fd);
+	if (err)
+		slot_reason_set(&chain->lost, err,
+				"the jump that sockets attach cannot be pinned: %s",
+				strerror(-err));
+}
+
 static int take_over(struct slot_chain *chain, struct slot_reason *why)
 {
 	struct slot_chain_record record;
@@ -265,6 +279,7 @@ static int take_over(struct slot_chain *chain, struct slot_reason *why)
 	/* A kill may have left the qdisc of a filter that never came, or went. */
 	if (slot_hook_is_tc(chain->hook) && chain->unlinked_fd < 0)
 		slot_chain_clsact_sweep(chain);
+	repair_seat(chain);
 	err = finish_change(chain, &record, why);
 	if (!err)
 		err = slot_chain_finish_adoption(chain, why);
@@ -288,6 +303,7 @@ int slot_chain_configure(struct slot_chain *chain, const struct slot_chain_confi
 				       "\"last\" takes pref %u)",
 				       config->interface, SLOT_CLSACT_PREF);
 	chain->engine = engine;
+	memcpy(chain->place.cgroup, config->place.cgroup, sizeof(chain->place.cgroup));
 	chain->wanted_mode = config->mode;
 	chain->order = config->order;
 	chain->unserved.text[0] = '\0';

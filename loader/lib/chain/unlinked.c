@@ -170,8 +170,8 @@ __u32 slot_chain_unlinked_find(struct slot_chain *chain)
 	__u32 running = 0;
 	int fd;
 
-	if (!chain->ifindex || slot_chain_enter(chain, &home, NULL) ||
-	    query_program(chain, &running) || !running ||
+	if (!chain->ifindex || slot_hook_is_sock(chain->hook) ||
+	    slot_chain_enter(chain, &home, NULL) || query_program(chain, &running) || !running ||
 	    !slot_generation_has_root(chain->dir, running))
 		return 0;
 	fd = bpf_prog_get_fd_by_id(running);

@@ -23,6 +23,18 @@ struct search {
 	bool is_over; /* no other process has to be looked at */
 };
 
+int slot_cgroup_id(const char *path, __u64 *ret_id)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOENT;
+	*ret_id = st.st_ino;
+	return 0;
+}
+
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The network namespace of a cgroup's processes. */
+/* Cgroups: which one a path leads to, and the network namespace of its processes. */
 #ifndef SLOT_CGROUP_H
 #define SLOT_CGROUP_H
 
 #include <linux/types.h>
+
+/*
+ * slot_cgroup_id - the id of the cgroup at @path, as the kernel has it: its inode number, which
+ * no other gets before the next reboot. Returns 0, -ENOENT where there is none, or -errno.
+ */
+int slot_cgroup_id(const char *path, __u64 *ret_id);
 
 /*
  * slot_cgroup_netns_open - the netns that the processes of the cgroup at @path, and of

@@ -9,6 +9,9 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/fault.h"
+#include "loader/lib/host/jump.h"
+#include "loader/lib/host/sock.h"
+#include "loader/lib/host/target.h"
 #include "loader/lib/host/xdp.h"
 
 /* Of linux/bpf.h from 6.6 on, which is younger than the headers that this builds with. */
@@ -40,11 +43,13 @@ const char *slot_tc_way_name(enum slot_tc_way way)
 	return way < SLOT_TC_WAY_COUNT ? names[way] : "?";
 }
 
-int slot_hook_swap(int link_fd, int new_fd, int old_fd)
+int slot_hook_swap(enum slot_hook hook, int link_fd, int new_fd, int old_fd)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
 		    .old_prog_fd = (__u32)old_fd);
 
+	if (hook == SLOT_HOOK_SK_REUSEPORT)
+		return slot_jump_swap(link_fd, new_fd, old_fd);
 	return SLOT_STEP("hook.swap", bpf_link_update(link_fd, new_fd, &opts));
 }
 
@@ -79,16 +84,42 @@ static int get_info(int link_fd, struct bpf_link_info *ret_info)
 	return bpf_link_get_info_by_fd(link_fd, ret_info, &len) ? -errno : 0;
 }
 
+static int get_seat(int seat_fd, __u32 *ret_prog_id, unsigned int *ret_ifindex)
+{
+	int err = slot_jump_get(seat_fd, ret_prog_id);
+
+	if (!err)
+		*ret_ifindex = *ret_prog_id ? SLOT_TARGET_THERE : 0;
+	return err;
+}
+
+static int get_sock(enum slot_hook hook, const struct bpf_link_info *info, __u32 *ret_prog_id,
+		    unsigned int *ret_ifindex)
+{
+	int is_alive = slot_sock_is_alive(hook, info);
+
+	if (is_alive < 0)
+		return is_alive;
+	*ret_prog_id = info->prog_id;
+	*ret_ifindex = is_alive ? SLOT_TARGET_THERE : 0;
+	return 0;
+}
+
 int slot_hook_link_get(enum slot_hook hook, int link_fd, unsigned int known, __u32 *ret_prog_id,
 		       unsigned int *ret_ifindex)
 {
 	struct bpf_link_info info;
 	struct tc_link_info tc;
-	int err = get_info(link_fd, &info);
 	int way;
+	int err;
 
+	if (hook == SLOT_HOOK_SK_REUSEPORT)
+		return get_seat(link_fd, ret_prog_id, ret_ifindex);
+	err = get_info(link_fd, &info);
 	if (err)
 		return err;
+	if (slot_hook_is_sock(hook))
+		return get_sock(hook, &info, ret_prog_id, ret_ifindex);
 	if (!slot_hook_is_tc(hook)) {
 		if (info.type != BPF_LINK_TYPE_XDP)
 			return -EINVAL;
@@ -157,8 +188,13 @@ static int check_tc(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
 	return is_there ? is_there : check_way(hook, SLOT_TC_NETKIT, ifindex, prog_id);
 }
 
-int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id)
+int slot_hook_check(enum slot_hook hook, const struct slot_place *place, unsigned int ifindex,
+		    __u32 prog_id)
 {
+	if (hook == SLOT_HOOK_SK_REUSEPORT)
+		return -EOPNOTSUPP;
+	if (slot_hook_is_sock(hook))
+		return slot_sock_check(hook, place->cgroup, prog_id);
 	return slot_hook_is_tc(hook) ? check_tc(hook, ifindex, prog_id) :
 				       slot_xdp_check(ifindex, prog_id);
 }

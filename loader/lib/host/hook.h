@@ -14,28 +14,30 @@
 #include "loader/lib/config/config.h"
 
 /*
- * slot_hook_swap - move the link from @old_fd to @new_fd, atomic per packet.
- * Returns 0, -EPERM when the link no longer runs @old_fd (another writer was
- * first), -ENOLINK when the interface is gone, or -errno.
+ * slot_hook_swap - move the link of a chain of @hook (of sk_reuseport its seat, jump.h) from
+ * @old_fd to @new_fd, atomic per packet. Returns 0, -EPERM when it no longer runs @old_fd
+ * (another writer was first), -ENOLINK when what it is attached to is gone, or -errno.
  */
-int slot_hook_swap(int link_fd, int new_fd, int old_fd);
+int slot_hook_swap(enum slot_hook hook, int link_fd, int new_fd, int old_fd);
 
 /*
  * slot_hook_link_get - what the link of a chain of @hook runs and where (ifindex 0:
  * its interface is gone). A link for what comes from the peer of a netkit device tells
  * the number of that peer, in whose netns it counts: @known, the number of the interface
- * as far as the caller knows it, stands for it then, unless that is 0. Returns 0, -EINVAL
- * for a link of another hook, or -errno.
+ * as far as the caller knows it, stands for it then, unless that is 0. Where chains have no
+ * interface SLOT_TARGET_THERE is its number. Returns 0, -EINVAL for a link of another hook, or -errno.
  */
 int slot_hook_link_get(enum slot_hook hook, int link_fd, unsigned int known, __u32 *ret_prog_id,
 		       unsigned int *ret_ifindex);
 
 /*
- * slot_hook_check - whether interface number @ifindex of this thread's netns runs
- * the program with the id @prog_id at @hook. Returns 1, 0 (also where there is no
- * such interface), or -errno where the kernel does not say.
+ * slot_hook_check - whether interface number @ifindex of this thread's netns, or that netns, or
+ * the cgroup of @place, whichever chains of @hook belong to, runs the program with the id
+ * @prog_id there. Returns 1, 0 (also where there is no such place), or -errno where the kernel
+ * does not say, as of sk_reuseport: only a seat tells what it holds.
  */
-int slot_hook_check(enum slot_hook hook, unsigned int ifindex, __u32 prog_id);
+int slot_hook_check(enum slot_hook hook, const struct slot_place *place, unsigned int ifindex,
+		    __u32 prog_id);
 
 /* How a program is attached to a TC hook. */
 enum slot_tc_way {

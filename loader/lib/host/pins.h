@@ -15,11 +15,14 @@
 
 #define SLOT_BPFFS_DEFAULT "/sys/fs/bpf"
 
-/* An interface, so named that no two of a host collide: ifindexes repeat from netns to netns. */
+/*
+ * An interface, so named that no two of a host collide: ifindexes repeat from netns to netns.
+ * Chains of sockets belong to none (target.h).
+ */
 struct slot_target {
-	__u64 netns_cookie;
+	__u64 netns_cookie; /* of sock_ops the id of the cgroup */
 	unsigned int ifindex;
-	const char *interface; /* as its chain is called: "eth0", "blue:eth0" */
+	const char *interface; /* as its chain is called: "eth0", "blue:eth0", "web:sock_ops" */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/cgroup.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/ports.h"
 
@@ -17,13 +18,34 @@ static int enter(const struct slot_place *place, __u64 cookie, int *ret_home)
 	return err == -ENOENT && cookie ? slot_netns_enter(place->netns, 0, ret_home) : err;
 }
 
-int slot_target_find(const struct slot_place *place, const char *chain, __u64 cookie,
-		     struct slot_target *ret_target)
+static int find_cgroup(const struct slot_place *place, const char *chain,
+		       struct slot_target *ret_target)
+{
+	struct slot_target target = { .interface = chain };
+	int err = slot_cgroup_id(place->cgroup, &target.netns_cookie);
+
+	if (err && err != -ENOENT)
+		return err;
+	target.ifindex = err ? 0 : SLOT_TARGET_THERE;
+	*ret_target = target;
+	return 0;
+}
+
+static unsigned int find_number(enum slot_hook hook, const struct slot_place *place)
+{
+	return slot_hook_is_sock(hook) ? SLOT_TARGET_THERE : if_nametoindex(place->interface);
+}
+
+int slot_target_find(enum slot_hook hook, const struct slot_place *place, const char *chain,
+		     __u64 cookie, struct slot_target *ret_target)
 {
 	struct slot_target target = { .interface = chain };
 	_cleanup_(slot_netns_leave) int home = -1;
-	int err = enter(place, cookie, &home);
+	int err;
 
+	if (hook == SLOT_HOOK_SOCK_OPS)
+		return find_cgroup(place, chain, ret_target);
+	err = enter(place, cookie, &home);
 	if (!err)
 		err = slot_netns_cookie(&target.netns_cookie);
 	else if (err == -ENOENT)
@@ -31,7 +53,7 @@ int slot_target_find(const struct slot_place *place, const char *chain, __u64 co
 	if (err)
 		return err;
 	if (target.netns_cookie)
-		target.ifindex = if_nametoindex(place->interface);
+		target.ifindex = find_number(hook, place);
 	if (place->master[0] && target.ifindex) {
 		err = slot_port_check(target.ifindex, place->master);
 		if (err < 0)
