@@ -101,6 +101,7 @@ bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
+bpf/sk_steer loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_decap loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_redirect loader/lib/base programs/(shared|cli.h|decap) bpf
 dispatcher bpf build/gen

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* sk_steer on its pinned maps: lookups without packets, and sockets for it to find. */
+#ifndef TEST_STEER_CASE_H
+#define TEST_STEER_CASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/sk_steer/sk_steer.h"
+#include "tests/support/program_bed.h"
+
+/* A netns of the test's own, in which the documentation's addresses are local. */
+void steer_netns_open(void);
+
+struct steer_socket {
+	const char *addr; /* where it is bound; IPv6 where it has a colon */
+	uint16_t port;	  /* 0: the kernel's choice */
+	uint8_t proto;	  /* IPPROTO_TCP listens */
+	bool is_shared;	  /* SO_REUSEPORT */
+	bool is_ip6_only;
+};
+
+/* steer_socket_open - bound, TCP listening; the caller's to close. */
+int steer_socket_open(const struct steer_socket *socket);
+uint64_t steer_cookie(int fd);
+uint16_t steer_port(int fd);
+
+/* steer_socket_add - the socket into the group, by the command that owners use. */
+void steer_socket_add(struct program_bed *bed, const char *group, int fd);
+
+struct steer_lookup {
+	const char *addr;
+	uint16_t port;
+	uint8_t proto;
+	uint16_t from_port; /* 0: some port */
+};
+
+struct steer_answer {
+	uint32_t verdict; /* SK_PASS, SK_DROP */
+	uint64_t cookie;  /* of the socket that was selected, 0: none */
+};
+
+/* steer_run - the program's answer to one lookup. Returns 0 or -errno. */
+int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,
+	      struct steer_answer *ret_answer);
+
+/* Asserts that the lookup selects the socket @fd; -1: it passes without. */
+void steer_assert_finds(const struct program_bed *bed, const struct steer_lookup *lookup, int fd);
+void steer_assert_drops(const struct program_bed *bed, const struct steer_lookup *lookup);
+
+/* Asserts what was counted so far. */
+void steer_assert_counted(const struct program_bed *bed, enum sk_steer_counter counter,
+			  uint64_t lookups);
+
+#endif
