@@ -26,6 +26,7 @@ struct sl_maps {
 	int instances;
 	int sockets;
 	int flows;
+	int counts;
 };
 
 #define SL_MAPS_CLOSED                                                                             \
@@ -36,6 +37,7 @@ struct sl_maps {
 		.instances = -1,                                                                   \
 		.sockets = -1,                                                                     \
 		.flows = -1,                                                                       \
+		.counts = -1,                                                                      \
 	}
 
 /* sl_maps_open - those pinned in @map_dir; to read them alone, read permission is enough. */

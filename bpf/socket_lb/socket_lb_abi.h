@@ -138,12 +138,12 @@ enum sl_state {
 enum sl_policy {
 	SL_BY_HASH, /* steer[hash of addresses and ports % 256]: evenly, or by weights */
 	SL_BY_CPU,  /* steer[CPU that the packet came in on % 256] */
-	SL_BY_NUMA, /* steer[NUMA node of that CPU % 16 * 16 + hash % 16] */
+	SL_BY_NUMA, /* steer[NUMA node of that CPU % 8 * 32 + hash % 32] */
 	SL_POLICIES,
 };
 
 #define SL_STEER_SIZE 256
-#define SL_STEER_NODES 16
+#define SL_STEER_NODES 8
 #define SL_STEER_PER_NODE (SL_STEER_SIZE / SL_STEER_NODES)
 
 /* by_worker of a worker that the instance has not. */

@@ -82,6 +82,10 @@ static __always_inline void read_quic(const struct sl_run *run, struct quic_pack
 	len -= sizeof(struct udphdr);
 	if (len > QUIC_HEAD_MAX)
 		len = QUIC_HEAD_MAX;
+	/* Linux 6.12 and older do not follow that it is not 0. */
+	barrier_var(len);
+	if (!len || len > QUIC_HEAD_MAX)
+		return;
 	if (bpf_skb_load_bytes(run->md, sizeof(struct udphdr), head, len))
 		return;
 	if (!(head[0] & QUIC_LONG)) {

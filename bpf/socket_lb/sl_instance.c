@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an instance lives through: taken, filled, serving, announced, left. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/socket_lb/sl_lock.h"
+#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/sl_spread.h"
+#include "bpf/socket_lb/sl_words.h"
+#include "loader/lib/base/cleanup.h"
+
+/* A process that cannot be seen from here and has no socket after this time is taken for gone. */
+#define HIDDEN_FILLING_S 60
+#define FLOWS_BATCH 4096
+
+int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked)
+{
+	while (flock(maps->dir, LOCK_EX))
+		if (errno != EINTR)
+			return slot_reason_set(why, -errno, "cannot lock the map folder: %s",
+					       strerror(errno));
+	*ret_locked = maps->dir;
+	return 0;
+}
+
+void sl_unlock(const int *locked)
+{
+	if (*locked >= 0)
+		flock(*locked, LOCK_UN);
+}
+
+static int read_active(const struct sl_maps *maps, __u32 vip, struct slot_reason *why,
+		       struct sl_active *ret_active)
+{
+	int err = bpf_map_lookup_elem(maps->active, &vip, ret_active);
+
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", SL_ACTIVE_NAME,
+				     strerror(-err)) :
+		     0;
+}
+
+/* write_active - @instance, or -1 for none. The one update that a takeover is. */
+static int write_active(const struct sl_maps *maps, __u32 vip, int instance,
+			struct slot_reason *why)
+{
+	struct sl_active active;
+	int err = read_active(maps, vip, why, &active);
+
+	if (err)
+		return err;
+	active.active = instance < 0 ? SL_ACTIVE_NONE : (__u8)SL_ACTIVE_OF(instance);
+	active.changes++;
+	err = bpf_map_update_elem(maps->active, &vip, &active, BPF_ANY);
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_ACTIVE_NAME,
+				     strerror(-err)) :
+		     0;
+}
+
+int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why, int *ret_instance)
+{
+	struct sl_active active;
+	int err = read_active(maps, vip, why, &active);
+
+	if (err)
+		return err;
+	*ret_instance = active.active == SL_ACTIVE_NONE ? -1 :
+							  (active.active - SL_ACTIVE_OF(0)) & 1;
+	return 0;
+}
+
+int sl_instance_get(const struct sl_maps *maps, __u32 vip, __u32 instance, struct slot_reason *why,
+		    struct sl_instance *ret_instance)
+{
+	__u32 index = SL_INSTANCE_INDEX(vip, instance);
+	int err = bpf_map_lookup_elem(maps->instances, &index, ret_instance);
+
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", SL_INSTANCES_NAME,
+				     strerror(-err)) :
+		     0;
+}
+
+static int write_instance(const struct sl_maps *maps, __u32 vip, __u32 instance,
+			  const struct sl_instance *value, struct slot_reason *why)
+{
+	__u32 index = SL_INSTANCE_INDEX(vip, instance);
+	int err = bpf_map_update_elem(maps->instances, &index, value, BPF_ANY);
+
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_INSTANCES_NAME,
+				     strerror(-err)) :
+		     0;
+}
+
+int sl_instance_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
+			struct slot_reason *why, size_t *ret_count)
+{
+	size_t count = 0;
+
+	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
+		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
+		__u64 cookie;
+		int err = bpf_map_lookup_elem(maps->sockets, &index, &cookie);
+
+		if (err && err != -ENOENT)
+			return slot_reason_set(why, err, "cannot read map '%s': %s",
+					       SL_SOCKETS_NAME, strerror(-err));
+		count += !err;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int remove_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
+			  struct slot_reason *why)
+{
+	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
+		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
+		int err = bpf_map_delete_elem(maps->sockets, &index);
+
+		if (err && err != -ENOENT)
+			return slot_reason_set(why, err, "cannot write map '%s': %s",
+					       SL_SOCKETS_NAME, strerror(-err));
+	}
+	return 0;
+}
+
+int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
+		      struct slot_reason *why)
+{
+	struct sl_instance old, empty = { .state = SL_FREE };
+	int err = sl_instance_get(maps, vip, instance, why, &old);
+
+	if (err)
+		return err;
+	empty.generation = old.generation + 1;
+	/* Never 0, which means any to the program. */
+	empty.generation += !empty.generation;
+	err = write_instance(maps, vip, instance, &empty, why);
+	return err ? err : remove_sockets(maps, vip, instance, why);
+}
+
+/* --- taking ---------------------------------------------------------------------------------- */
+
+static __u64 now_s(void)
+{
+	struct timespec now = {};
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (__u64)now.tv_sec;
+}
+
+/* is_gone - nobody will miss it: it has no socket, and its process is not about to add some. */
+static bool is_gone(const struct sl_instance *instance, size_t sockets)
+{
+	struct sl_process process = { instance->pid, instance->pid_start, instance->pid_ns };
+
+	if (instance->state == SL_FREE)
+		return true;
+	if (sockets)
+		return false;
+	if (instance->state == SL_SERVING)
+		return true;
+	switch (sl_process_life(&process)) {
+	case SL_DEAD:
+		return true;
+	case SL_HIDDEN:
+		return now_s() - instance->taken_s > HIDDEN_FILLING_S;
+	default:
+		return false;
+	}
+}
+
+/* What the two instances of a VIP are like. */
+struct pair {
+	struct sl_instance instance[SL_INSTANCES];
+	size_t sockets[SL_INSTANCES];
+	int active;
+};
+
+static int read_pair(const struct sl_maps *maps, __u32 vip, struct slot_reason *why,
+		     struct pair *pair)
+{
+	int err = sl_active_get(maps, vip, why, &pair->active);
+
+	for (__u32 i = 0; !err && i < SL_INSTANCES; i++) {
+		err = sl_instance_get(maps, vip, i, why, &pair->instance[i]);
+		err = err ? err : sl_instance_sockets(maps, vip, i, why, &pair->sockets[i]);
+	}
+	return err;
+}
+
+static bool can_serve(const struct pair *pair, int instance)
+{
+	return pair->instance[instance].state == SL_SERVING && pair->sockets[instance];
+}
+
+/*
+ * settle - where the active instance has died and the other one serves in its stead, it is the
+ * active one from here on: only so the place of the dead one can be taken.
+ */
+static int settle(const struct sl_maps *maps, __u32 vip, struct pair *pair, struct slot_reason *why)
+{
+	int other = !pair->active;
+
+	if (pair->active < 0 || can_serve(pair, pair->active) || !can_serve(pair, other))
+		return 0;
+	pair->active = other;
+	return write_active(maps, vip, other, why);
+}
+
+static int refuse_take(const struct sl_vip_key *key, const struct pair *pair, int instance,
+		       struct slot_reason *why)
+{
+	const struct sl_instance *busy = &pair->instance[instance];
+	char text[SL_VIP_TEXT_MAX];
+
+	sl_vip_format(key, text);
+	return slot_reason_set(
+		why, -EBUSY, "VIP '%s' has no instance free: %d %s, by process %u with %zu sockets",
+		text, instance, busy->state == SL_FILLING ? "is being started" : "still drains",
+		busy->pid, pair->sockets[instance]);
+}
+
+int sl_instance_take(const struct sl_maps *maps, const struct sl_vip_key *key,
+		     const struct sl_process *process, struct slot_reason *why,
+		     struct sl_place *ret_place)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance taken;
+	struct sl_vip vip = {};
+	struct pair pair = {};
+	int instance, err;
+
+	err = sl_lock(maps, why, &locked);
+	err = err ? err : sl_vip_get(maps, key, why, &vip);
+	err = err ? err : read_pair(maps, vip.index, why, &pair);
+	err = err ? err : settle(maps, vip.index, &pair, why);
+	if (err)
+		return err;
+	instance = pair.active == 0;
+	if (pair.active < 0 && !is_gone(&pair.instance[instance], pair.sockets[instance]))
+		instance = !instance;
+	if (!is_gone(&pair.instance[instance], pair.sockets[instance]))
+		return refuse_take(key, &pair, instance, why);
+	err = sl_instance_clear(maps, vip.index, (__u32)instance, why);
+	err = err ? err : sl_instance_get(maps, vip.index, (__u32)instance, why, &taken);
+	if (err)
+		return err;
+	taken.state = SL_FILLING;
+	taken.pid = process->pid;
+	taken.pid_start = process->pid_start;
+	taken.pid_ns = process->pid_ns;
+	taken.taken_s = now_s();
+	err = write_instance(maps, vip.index, (__u32)instance, &taken, why);
+	if (!err)
+		*ret_place = (struct sl_place){ vip.index, (__u32)instance, taken.generation };
+	return err;
+}
+
+/* --- filling and serving --------------------------------------------------------------------- */
+
+/* get_own - the instance, if it is still the caller's. */
+static int get_own(const struct sl_maps *maps, const struct sl_place *place,
+		   struct slot_reason *why, struct sl_instance *ret_instance)
+{
+	int err = sl_instance_get(maps, place->vip, place->instance, why, ret_instance);
+
+	if (err)
+		return err;
+	if (ret_instance->state == SL_FREE || ret_instance->generation != place->generation)
+		return slot_reason_set(why, -ESTALE, "instance %u is no longer this process's",
+				       place->instance);
+	return 0;
+}
+
+static const char *hint_at(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return "; is it bound with SO_REUSEPORT, and listening where it is TCP?";
+	case -EBUSY:
+		return "; it is in a map already";
+	default:
+		return "";
+	}
+}
+
+int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, __u32 position, int fd,
+		  struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	__u64 socket = (__u64)fd;
+	__u32 index;
+	int err;
+
+	if (position >= SL_SOCKETS_MAX)
+		return slot_reason_set(why, -E2BIG, "%d sockets are all that an instance has",
+				       SL_SOCKETS_MAX);
+	err = sl_lock(maps, why, &locked);
+	err = err ? err : get_own(maps, place, why, &instance);
+	if (err)
+		return err;
+	index = SL_SOCKET_INDEX(place->vip, place->instance, position);
+	err = bpf_map_update_elem(maps->sockets, &index, &socket, BPF_ANY);
+	return err ? slot_reason_set(why, err, "cannot add socket %d: %s%s", fd, strerror(-err),
+				     hint_at(err)) :
+		     0;
+}
+
+int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
+		      const struct sl_share *share, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	struct sl_cpus cpus;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : get_own(maps, place, why, &instance);
+	if (err)
+		return err;
+	sl_cpus_get(&cpus);
+	instance.policy = share->policy;
+	instance.sockets = share->sockets;
+	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++)
+		instance.weights[i] = share->weights && i < share->sockets ? share->weights[i] :
+									     i < share->sockets;
+	err = sl_spread(&instance, &cpus, why);
+	if (err)
+		return err;
+	sl_spread_workers(&instance, share->workers);
+	/* The tables before the state: an update is no atom to the program. */
+	err = write_instance(maps, place->vip, place->instance, &instance, why);
+	if (err || instance.state == SL_SERVING)
+		return err;
+	instance.state = SL_SERVING;
+	return write_instance(maps, place->vip, place->instance, &instance, why);
+}
+
+/* check_serving - that the instance can take what is new. */
+static int check_serving(const struct sl_maps *maps, __u32 vip, __u32 number,
+			 const struct sl_instance *instance, struct slot_reason *why)
+{
+	size_t sockets = 0;
+	int err = sl_instance_sockets(maps, vip, number, why, &sockets);
+
+	if (err)
+		return err;
+	if (instance->state != SL_SERVING || !sockets)
+		return slot_reason_set(
+			why, -EINVAL,
+			"instance %u cannot take traffic: it is %s and has %zu sockets", number,
+			sl_state_name(instance->state), sockets);
+	return 0;
+}
+
+int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : get_own(maps, place, why, &instance);
+	err = err ? err : check_serving(maps, place->vip, place->instance, &instance, why);
+	return err ? err : write_active(maps, place->vip, (int)place->instance, why);
+}
+
+int sl_active_set(const struct sl_maps *maps, __u32 vip, int number, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	int err = sl_lock(maps, why, &locked);
+
+	if (!err && number >= 0) {
+		err = sl_instance_get(maps, vip, (__u32)number, why, &instance);
+		err = err ? err : check_serving(maps, vip, (__u32)number, &instance, why);
+	}
+	return err ? err : write_active(maps, vip, number, why);
+}
+
+/* --- leaving --------------------------------------------------------------------------------- */
+
+int sl_instance_leave(const struct sl_maps *maps, const struct sl_place *place,
+		      struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct pair pair = {};
+	int other = !place->instance;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : read_pair(maps, place->vip, why, &pair);
+	if (err || pair.instance[place->instance].generation != place->generation ||
+	    pair.instance[place->instance].state == SL_FREE)
+		return err;
+	if (pair.active == (int)place->instance)
+		err = write_active(maps, place->vip, can_serve(&pair, other) ? other : -1, why);
+	return err ? err : sl_instance_clear(maps, place->vip, place->instance, why);
+}
+
+/* --- flows ----------------------------------------------------------------------------------- */
+
+/* Which flows are counted. */
+struct flow_filter {
+	__u32 vip, instance, generation;
+	__u32 since_s; /* CLOCK_MONOTONIC */
+};
+
+static size_t count_batch(const struct flow_filter *filter, const struct sl_flow_key *keys,
+			  const struct sl_flow *flows, __u32 count)
+{
+	size_t found = 0;
+
+	for (__u32 i = 0; i < count; i++)
+		found += keys[i].vip == filter->vip && flows[i].instance == filter->instance &&
+			 flows[i].generation == filter->generation &&
+			 flows[i].seen_s >= filter->since_s;
+	return found;
+}
+
+static int count_flows(const struct sl_maps *maps, const struct flow_filter *filter,
+		       struct slot_reason *why, size_t *ret_count)
+{
+	_cleanup_free_ struct sl_flow_key *keys = calloc(FLOWS_BATCH, sizeof(*keys));
+	_cleanup_free_ struct sl_flow *flows = calloc(FLOWS_BATCH, sizeof(*flows));
+	__u32 in = 0, out = 0, count;
+	size_t found = 0;
+	int err = 0;
+
+	if (!keys || !flows)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (void *from = NULL; !err; from = &in) {
+		count = FLOWS_BATCH;
+		err = bpf_map_lookup_batch(maps->flows, from, &out, keys, flows, &count, NULL);
+		if (!err || err == -ENOENT)
+			found += count_batch(filter, keys, flows, count);
+		in = out;
+	}
+	if (err != -ENOENT) /* which means: no more than these */
+		return slot_reason_set(why, err, "cannot read map '%s': %s", SL_FLOWS_NAME,
+				       strerror(-err));
+	*ret_count = found;
+	return 0;
+}
+
+int sl_flows_count(const struct sl_maps *maps, const struct sl_vip *vip, __u32 instance,
+		   struct slot_reason *why, size_t *ret_count)
+{
+	struct flow_filter filter = { .vip = vip->index, .instance = instance };
+	struct timespec now = {};
+	struct sl_instance held;
+	int err = sl_instance_get(maps, vip->index, instance, why, &held);
+
+	if (err)
+		return err;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	filter.generation = held.generation;
+	if (now.tv_sec > vip->memory_s)
+		filter.since_s = (__u32)now.tv_sec - vip->memory_s;
+	return count_flows(maps, &filter, why, ret_count);
+}

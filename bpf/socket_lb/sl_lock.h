@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What sl_pins.c and sl_instance.c share, and nobody else calls. */
+#ifndef SL_LOCK_H
+#define SL_LOCK_H
+
+#include "bpf/socket_lb/sl_pins.h"
+
+/* sl_lock - wait until no other writer changes the maps. @ret_locked is for sl_unlock(). */
+int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked);
+void sl_unlock(const int *locked);
+
+/* sl_instance_clear - under the lock: its sockets are taken out and it is free, of a new generation. */
+int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
+		      struct slot_reason *why);
+
+#endif

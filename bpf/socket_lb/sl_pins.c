@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The maps, and the VIPs in them. What an instance lives through is in sl_instance.c. */
+#include "bpf/socket_lb/sl_pins.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/count_abi.h"
+#include "bpf/socket_lb/sl_lock.h"
+#include "bpf/socket_lb/sl_words.h"
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/maps.h"
+
+static const struct program_map vips_map = {
+	.name = SL_VIPS_NAME,
+	.type = BPF_MAP_TYPE_HASH,
+	.key_size = sizeof(struct sl_vip_key),
+	.value_size = sizeof(struct sl_vip),
+	.max_entries = SL_VIPS_MAX,
+};
+
+static const struct program_map active_map = {
+	.name = SL_ACTIVE_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct sl_active),
+	.max_entries = SL_VIPS_MAX,
+};
+
+static const struct program_map instances_map = {
+	.name = SL_INSTANCES_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct sl_instance),
+	.max_entries = SL_INSTANCE_INDEX(SL_VIPS_MAX, 0),
+};
+
+static const struct program_map sockets_map = {
+	.name = SL_SOCKETS_NAME,
+	.type = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(__u64),
+	.max_entries = SL_SOCKET_INDEX(SL_VIPS_MAX, 0, 0),
+};
+
+static const struct program_map flows_map = {
+	.name = SL_FLOWS_NAME,
+	.type = BPF_MAP_TYPE_LRU_HASH,
+	.key_size = sizeof(struct sl_flow_key),
+	.value_size = sizeof(struct sl_flow),
+};
+
+static const struct program_map counts_map = {
+	.name = SL_COUNTS_NAME,
+	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct slot_count),
+	.max_entries = SL_COUNT_INDEX(SL_NO_VIP + 1, 0),
+};
+
+int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		 struct sl_maps *ret_maps)
+{
+	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	int err;
+
+	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (maps.dir < 0)
+		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
+				       strerror(errno));
+	err = program_map_open(map_dir, &vips_map, is_writer, why, &maps.vips);
+	err = err ? err : program_map_open(map_dir, &active_map, is_writer, why, &maps.active);
+	err = err ? err :
+		    program_map_open(map_dir, &instances_map, is_writer, why, &maps.instances);
+	err = err ? err : program_map_open(map_dir, &sockets_map, is_writer, why, &maps.sockets);
+	err = err ? err : program_map_open(map_dir, &flows_map, is_writer, why, &maps.flows);
+	err = err ? err : program_map_open(map_dir, &counts_map, is_writer, why, &maps.counts);
+	if (err)
+		return err;
+	*ret_maps = maps;
+	maps = (struct sl_maps)SL_MAPS_CLOSED;
+	return 0;
+}
+
+void sl_maps_close(struct sl_maps *maps)
+{
+	slot_cleanup_close(&maps->dir);
+	slot_cleanup_close(&maps->vips);
+	slot_cleanup_close(&maps->active);
+	slot_cleanup_close(&maps->instances);
+	slot_cleanup_close(&maps->sockets);
+	slot_cleanup_close(&maps->flows);
+	slot_cleanup_close(&maps->counts);
+	*maps = (struct sl_maps)SL_MAPS_CLOSED;
+}
+
+/* --- VIPs ------------------------------------------------------------------------------------ */
+
+int sl_vip_get(const struct sl_maps *maps, const struct sl_vip_key *key, struct slot_reason *why,
+	       struct sl_vip *ret_vip)
+{
+	int err = bpf_map_lookup_elem(maps->vips, key, ret_vip);
+	char text[SL_VIP_TEXT_MAX];
+
+	if (!err && ret_vip->index < SL_VIPS_MAX)
+		return 0;
+	sl_vip_format(key, text);
+	if (err == -ENOENT)
+		return slot_reason_set(why, err, "there is no VIP '%s'; slotctl socket_lb vip add",
+				       text);
+	return slot_reason_set(why, err ? err : -EIO, "cannot read VIP '%s': %s", text,
+			       err ? strerror(-err) : "its index is none");
+}
+
+static int compare_vips(const void *a, const void *b)
+{
+	const struct sl_vip_key *one = &((const struct sl_vip_entry *)a)->key;
+	const struct sl_vip_key *other = &((const struct sl_vip_entry *)b)->key;
+	int order = (int)one->family - (int)other->family;
+
+	order = order ? order : memcmp(one->addr, other->addr, sizeof(one->addr));
+	order = order ? order : memcmp(&one->port, &other->port, sizeof(one->port));
+	return order ? order : (int)one->proto - (int)other->proto;
+}
+
+int sl_vips_get(const struct sl_maps *maps, struct slot_reason *why, struct sl_vip_entry **ret_vips,
+		size_t *ret_count)
+{
+	_cleanup_free_ struct sl_vip_entry *vips = calloc(SL_VIPS_MAX, sizeof(*vips));
+	const struct sl_vip_key *last = NULL;
+	size_t count = 0;
+	int err = 0;
+
+	if (!vips)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	while (count < SL_VIPS_MAX) {
+		err = bpf_map_get_next_key(maps->vips, last, &vips[count].key);
+		err = err ? err :
+			    bpf_map_lookup_elem(maps->vips, &vips[count].key, &vips[count].vip);
+		if (err)
+			break;
+		last = &vips[count++].key;
+	}
+	if (err && err != -ENOENT) /* which means: no more than these */
+		return slot_reason_set(why, err, "cannot read map '%s': %s", vips_map.name,
+				       strerror(-err));
+	qsort(vips, count, sizeof(*vips), compare_vips);
+	*ret_vips = TAKE_PTR(vips);
+	*ret_count = count;
+	return 0;
+}
+
+static int find_free_index(const struct sl_maps *maps, struct slot_reason *why, __u32 *ret_index)
+{
+	_cleanup_free_ struct sl_vip_entry *vips = NULL;
+	bool is_taken[SL_VIPS_MAX] = {};
+	__u32 index = 0;
+	size_t count = 0;
+	int err = sl_vips_get(maps, why, &vips, &count);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		if (vips[i].vip.index < SL_VIPS_MAX)
+			is_taken[vips[i].vip.index] = true;
+	while (index < SL_VIPS_MAX && is_taken[index])
+		index++;
+	if (index == SL_VIPS_MAX)
+		return slot_reason_set(why, -E2BIG, "%d VIPs are all that fit", SL_VIPS_MAX);
+	*ret_index = index;
+	return 0;
+}
+
+static int clear_counts(const struct sl_maps *maps, __u32 vip, struct slot_reason *why)
+{
+	_cleanup_free_ struct slot_count *zeros = NULL;
+	int cpus = libbpf_num_possible_cpus(), err = 0;
+
+	zeros = cpus > 0 ? calloc((size_t)cpus, sizeof(*zeros)) : NULL;
+	if (!zeros)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (__u32 i = 0; !err && i < SL_COUNTS_SIZE; i++) {
+		__u32 index = SL_COUNT_INDEX(vip, i);
+
+		err = bpf_map_update_elem(maps->counts, &index, zeros, BPF_ANY);
+	}
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", counts_map.name,
+				     strerror(-err)) :
+		     0;
+}
+
+/*
+ * clear_vip - nobody serves under the index. Generations go on, so that flows that a VIP left
+ * behind are none of the next one's.
+ */
+static int clear_vip(const struct sl_maps *maps, __u32 vip, struct slot_reason *why)
+{
+	struct sl_active none = {};
+	int err = bpf_map_update_elem(maps->active, &vip, &none, BPF_ANY);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot write map '%s': %s", active_map.name,
+				       strerror(-err));
+	for (__u32 instance = 0; !err && instance < SL_INSTANCES; instance++)
+		err = sl_instance_clear(maps, vip, instance, why);
+	return err;
+}
+
+static int write_vip(const struct sl_maps *maps, const struct sl_vip_key *key,
+		     const struct sl_vip *vip, struct slot_reason *why)
+{
+	int err = bpf_map_update_elem(maps->vips, key, vip, BPF_ANY);
+
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", vips_map.name,
+				     strerror(-err)) :
+		     0;
+}
+
+int sl_vip_add(const struct sl_maps *maps, const struct sl_vip_key *key, const struct sl_vip *vip,
+	       struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_vip added = *vip, known;
+	char text[SL_VIP_TEXT_MAX];
+	int err = sl_lock(maps, why, &locked);
+
+	if (err)
+		return err;
+	sl_vip_format(key, text);
+	if (!bpf_map_lookup_elem(maps->vips, key, &known))
+		return slot_reason_set(why, -EEXIST, "VIP '%s' is there already", text);
+	err = find_free_index(maps, why, &added.index);
+	err = err ? err : clear_vip(maps, added.index, why);
+	err = err ? err : clear_counts(maps, added.index, why);
+	return err ? err : write_vip(maps, key, &added, why);
+}
+
+int sl_vip_change(const struct sl_maps *maps, const struct sl_vip_key *key,
+		  const struct sl_vip *vip, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_vip changed = *vip, known;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : sl_vip_get(maps, key, why, &known);
+	if (err)
+		return err;
+	changed.index = known.index;
+	return write_vip(maps, key, &changed, why);
+}
+
+int sl_vip_del(const struct sl_maps *maps, const struct sl_vip_key *key, bool is_forced,
+	       struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	char text[SL_VIP_TEXT_MAX];
+	struct sl_vip vip;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : sl_vip_get(maps, key, why, &vip);
+	for (__u32 instance = 0; !err && instance < SL_INSTANCES; instance++) {
+		size_t sockets = 0;
+
+		err = sl_instance_sockets(maps, vip.index, instance, why, &sockets);
+		if (err || !sockets || is_forced)
+			continue;
+		sl_vip_format(key, text);
+		return slot_reason_set(why, -EBUSY,
+				       "instance %u of VIP '%s' has %zu sockets: stop it first, or "
+				       "say force",
+				       instance, text, sockets);
+	}
+	if (err)
+		return err;
+	err = bpf_map_delete_elem(maps->vips, key);
+	if (err)
+		return slot_reason_set(why, err, "cannot write map '%s': %s", vips_map.name,
+				       strerror(-err));
+	return clear_vip(maps, vip.index, why);
+}
