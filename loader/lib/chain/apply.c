@@ -135,16 +135,18 @@ static int swap_and_record(struct slot_chain *chain, struct slot_generation *to,
 	return err;
 }
 
-/* Where its packets will be: a program that looks up routes does so in the netns of its device. */
-static int run_preflight(const struct slot_attempt *attempt, struct slot_reason *why)
+/*
+ * Where its packets will be: a program that looks up routes does so in the netns of its device.
+ * Of sockets preflight has its own.
+ */
+static int run_preflight(struct slot_attempt *attempt, struct slot_reason *why)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
-	int err;
+	int err = slot_hook_is_sock(attempt->chain->hook) ?
+			  0 :
+			  slot_chain_enter(attempt->chain, &home, why);
 
-	if (slot_hook_is_sock(attempt->chain->hook))
-		return 0;
-	err = slot_chain_enter(attempt->chain, &home, why);
-	return err ? err : slot_preflight_run(attempt->generation, why);
+	return err ? err : slot_preflight_run(attempt->generation, &attempt->outcome.warning, why);
 }
 
 static int build_generation(struct slot_attempt *attempt, const char *reason,
