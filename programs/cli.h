@@ -111,6 +111,7 @@ extern const struct program_cli decap_cli;
 extern const struct program_cli tc_decap_cli;
 extern const struct program_cli tc_redirect_cli;
 extern const struct program_cli lb_hc_cli;
+extern const struct program_cli socket_lb_cli;
 extern const struct program_cli fw_egress_cli;
 extern const struct program_cli sk_steer_cli;
 extern const struct program_cli lb_cli;

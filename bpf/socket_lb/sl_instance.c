@@ -16,7 +16,6 @@
 
 /* A process that cannot be seen from here and has no socket after this time is taken for gone. */
 #define HIDDEN_FILLING_S 60
-#define FLOWS_BATCH 4096
 
 int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked)
 {
@@ -341,6 +340,27 @@ int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
 	return write_instance(maps, place->vip, place->instance, &instance, why);
 }
 
+int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 number, __u8 policy,
+		      const __u8 *weights, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	struct sl_cpus cpus;
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : sl_instance_get(maps, vip, number, why, &instance);
+	if (err)
+		return err;
+	if (instance.state == SL_FREE)
+		return slot_reason_set(why, -ENOENT, "instance %u is free", number);
+	sl_cpus_get(&cpus);
+	instance.policy = policy;
+	if (weights)
+		memcpy(instance.weights, weights, sizeof(instance.weights));
+	err = sl_spread(&instance, &cpus, why);
+	return err ? err : write_instance(maps, vip, number, &instance, why);
+}
+
 /* check_serving - that the instance can take what is new. */
 static int check_serving(const struct sl_maps *maps, __u32 vip, __u32 number,
 			 const struct sl_instance *instance, struct slot_reason *why)
@@ -399,66 +419,4 @@ int sl_instance_leave(const struct sl_maps *maps, const struct sl_place *place,
 	if (pair.active == (int)place->instance)
 		err = write_active(maps, place->vip, can_serve(&pair, other) ? other : -1, why);
 	return err ? err : sl_instance_clear(maps, place->vip, place->instance, why);
-}
-
-/* --- flows ----------------------------------------------------------------------------------- */
-
-/* Which flows are counted. */
-struct flow_filter {
-	__u32 vip, instance, generation;
-	__u32 since_s; /* CLOCK_MONOTONIC */
-};
-
-static size_t count_batch(const struct flow_filter *filter, const struct sl_flow_key *keys,
-			  const struct sl_flow *flows, __u32 count)
-{
-	size_t found = 0;
-
-	for (__u32 i = 0; i < count; i++)
-		found += keys[i].vip == filter->vip && flows[i].instance == filter->instance &&
-			 flows[i].generation == filter->generation &&
-			 flows[i].seen_s >= filter->since_s;
-	return found;
-}
-
-static int count_flows(const struct sl_maps *maps, const struct flow_filter *filter,
-		       struct slot_reason *why, size_t *ret_count)
-{
-	_cleanup_free_ struct sl_flow_key *keys = calloc(FLOWS_BATCH, sizeof(*keys));
-	_cleanup_free_ struct sl_flow *flows = calloc(FLOWS_BATCH, sizeof(*flows));
-	__u32 in = 0, out = 0, count;
-	size_t found = 0;
-	int err = 0;
-
-	if (!keys || !flows)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	for (void *from = NULL; !err; from = &in) {
-		count = FLOWS_BATCH;
-		err = bpf_map_lookup_batch(maps->flows, from, &out, keys, flows, &count, NULL);
-		if (!err || err == -ENOENT)
-			found += count_batch(filter, keys, flows, count);
-		in = out;
-	}
-	if (err != -ENOENT) /* which means: no more than these */
-		return slot_reason_set(why, err, "cannot read map '%s': %s", SL_FLOWS_NAME,
-				       strerror(-err));
-	*ret_count = found;
-	return 0;
-}
-
-int sl_flows_count(const struct sl_maps *maps, const struct sl_vip *vip, __u32 instance,
-		   struct slot_reason *why, size_t *ret_count)
-{
-	struct flow_filter filter = { .vip = vip->index, .instance = instance };
-	struct timespec now = {};
-	struct sl_instance held;
-	int err = sl_instance_get(maps, vip->index, instance, why, &held);
-
-	if (err)
-		return err;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	filter.generation = held.generation;
-	if (now.tv_sec > vip->memory_s)
-		filter.since_s = (__u32)now.tv_sec - vip->memory_s;
-	return count_flows(maps, &filter, why, ret_count);
 }

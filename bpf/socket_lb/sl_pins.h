@@ -118,6 +118,13 @@ int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
 		      const struct sl_share *share, struct slot_reason *why);
 
 /*
+ * sl_instance_share - by an operator: another policy, and @weights (SL_SOCKETS_MAX of them; NULL:
+ * as they are), for an instance that runs. -ENOENT: it is free.
+ */
+int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 instance, __u8 policy,
+		      const __u8 *weights, struct slot_reason *why);
+
+/*
  * sl_announce - the takeover: from here on what is new is this instance's. One map update.
  * -EINVAL: it does not serve, or has no socket left. -ESTALE: the place is no longer the caller's.
  */
@@ -145,6 +152,12 @@ int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why
 
 /* sl_active_set - by an operator: @instance has to serve and to have sockets, or is -1. */
 int sl_active_set(const struct sl_maps *maps, __u32 vip, int instance, struct slot_reason *why);
+
+/* sl_flows_each - show @see every flow that is remembered, in no order. */
+int sl_flows_each(const struct sl_maps *maps,
+		  void (*see)(const struct sl_flow_key *key, const struct sl_flow *flow,
+			      void *data),
+		  void *data, struct slot_reason *why);
 
 /*
  * sl_flows_count - flows of UDP that began with the instance since it was taken, and were heard

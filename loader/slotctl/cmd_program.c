@@ -9,9 +9,10 @@
 #include "loader/slotctl/cmd_program.h"
 #include "loader/slotctl/program_slot.h"
 
-static const struct program_cli *const programs[] = { &firewall_cli,	&decap_cli,   &tc_decap_cli,
-						      &tc_redirect_cli, &lb_cli,      &lb_hc_cli,
-						      &fw_egress_cli,	&sk_steer_cli };
+static const struct program_cli *const programs[] = {
+	&firewall_cli, &decap_cli,     &tc_decap_cli, &tc_redirect_cli, &lb_cli,
+	&lb_hc_cli,    &fw_egress_cli, &sk_steer_cli, &socket_lb_cli
+};
 /* How wide a command and its arguments are in the usage, and the line is indented. */
 #define CALL_COLUMNS 32
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))

@@ -97,6 +97,15 @@ static int read_counts(const char *map_dir, const char *map_name, size_t count,
 	return program_counts_get(fd, count, why, ret_counts);
 }
 
+int program_counts_print(const struct program_context *ctx, const struct program_counter *counters,
+			 const struct slot_count *counts, size_t count)
+{
+	if (ctx->json)
+		return program_json_print(ctx, list_to_json(counters, counts, count));
+	print_table(ctx->out, counters, counts, count);
+	return PROGRAM_OK;
+}
+
 int program_counts_show(const struct program_context *ctx, const char *map_name,
 			const struct program_counter *counters, size_t count)
 {
@@ -107,8 +116,5 @@ int program_counts_show(const struct program_context *ctx, const char *map_name,
 		fprintf(stderr, "%s\n", counts ? why.text : "out of memory");
 		return PROGRAM_FAILED;
 	}
-	if (ctx->json)
-		return program_json_print(ctx, list_to_json(counters, counts, count));
-	print_table(ctx->out, counters, counts, count);
-	return PROGRAM_OK;
+	return program_counts_print(ctx, counters, counts, count);
 }

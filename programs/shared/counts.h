@@ -20,6 +20,10 @@ struct program_counter {
 int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
 		       struct slot_count *ret_counts);
 
+/* program_counts_print - @counts, as a command's data. Returns enum program_exit. */
+int program_counts_print(const struct program_context *ctx, const struct program_counter *counters,
+			 const struct slot_count *counts, size_t count);
+
 /* program_counts_show - the command that prints the counters in map @map_name of the context. */
 int program_counts_show(const struct program_context *ctx, const char *map_name,
 			const struct program_counter *counters, size_t count);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the commands of slotctl socket_lb share. */
+#ifndef SOCKET_LB_CLI_H
+#define SOCKET_LB_CLI_H
+
+#include "bpf/socket_lb/sl_pins.h"
+#include "programs/cli.h"
+
+int sl_cmd_instances(const struct program_context *ctx, int argc, char **argv);
+int sl_cmd_flows(const struct program_context *ctx, int argc, char **argv);
+int sl_cmd_stats(const struct program_context *ctx, int argc, char **argv);
+
+/* sl_cli_vip - the VIP that @word names, with its index. Returns 0 or -errno; says why. */
+int sl_cli_vip(const struct sl_maps *maps, const char *word, struct slot_reason *why,
+	       struct sl_vip_entry *ret_vip);
+
+/*
+ * sl_cli_vips - the VIP that @word names, or all of them where it is NULL. @ret_vips is the
+ * caller's to free. Returns 0 or -errno; says why.
+ */
+int sl_cli_vips(const struct sl_maps *maps, const char *word, struct slot_reason *why,
+		struct sl_vip_entry **ret_vips, size_t *ret_count);
+
+#endif
