@@ -20,4 +20,16 @@ static __always_inline void count_packet(void *map, __u32 id, __u64 bytes)
 	count->bytes += bytes;
 }
 
+/*
+ * count_event - one more in element @id of @map. For hooks that run in processes, too, which a
+ * softirq on the same CPU may interrupt to count as well.
+ */
+static __always_inline void count_event(void *map, __u32 id)
+{
+	struct slot_count *count = bpf_map_lookup_elem(map, &id);
+
+	if (count)
+		__sync_fetch_and_add(&count->packets, 1);
+}
+
 #endif
