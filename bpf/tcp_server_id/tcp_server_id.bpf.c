@@ -60,6 +60,17 @@ struct {
 	__type(value, struct tsi_socket);
 } tsi_sockets SEC(".maps");
 
+/*
+ * Written and read here: whether the SYN-ACK that is being made has room, as its socket has no
+ * storage yet. Per CPU: from the one to the other the kernel does nothing else on it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} tsi_room SEC(".maps");
+
 static __always_inline void count(enum tsi_counter counter)
 {
 	count_event(&tsi_counts, counter);
@@ -322,19 +333,15 @@ static __always_inline bool is_declined(struct bpf_sock_ops *skops)
 	return none_kind() == client_kind() ? reading == READ_NONE : reading != READ_NOTHING;
 }
 
-/* @is_first: of the two times that this is asked of a segment. */
-static __always_inline bool choose_syn_ack(struct bpf_sock_ops *skops, bool is_first,
-					   struct writing *writing)
+static __always_inline bool choose_syn_ack(struct bpf_sock_ops *skops, struct writing *writing)
 {
 	if (!choose_own(writing, TSI_TOLD)) {
-		if (is_first)
-			count(TSI_NO_IDS);
+		count(TSI_NO_IDS);
 		return false;
 	}
 	if (!is_declined(skops))
 		return true;
-	if (is_first)
-		count(TSI_DECLINED);
+	count(TSI_DECLINED);
 	return false;
 }
 
@@ -381,26 +388,36 @@ static __always_inline bool is_syn_ack(struct bpf_sock_ops *skops)
 }
 
 /* The kernel reserves whole words. Without a segment it asks for the sake of the MSS. */
+static __always_inline bool reserve_room(struct bpf_sock_ops *skops, const struct writing *writing)
+{
+	if (!bpf_reserve_hdr_opt(skops, writing_len(writing), 0))
+		return true;
+	if (skops->args[0] != BPF_WRITE_HDR_TCP_CURRENT_MSS)
+		count(TSI_NO_ROOM);
+	return false;
+}
+
+static __always_inline void reserve_syn_ack(struct bpf_sock_ops *skops)
+{
+	__u32 key = 0, *room = bpf_map_lookup_elem(&tsi_room, &key);
+	struct writing writing = {};
+
+	if (room)
+		*room = choose_syn_ack(skops, &writing) && reserve_room(skops, &writing);
+}
+
 static __always_inline void reserve(struct bpf_sock_ops *skops)
 {
-	bool is_segment = skops->args[0] != BPF_WRITE_HDR_TCP_CURRENT_MSS;
-	struct tsi_socket *socket = NULL;
 	struct writing writing = {};
-	bool has_room;
+	struct tsi_socket *socket;
 
 	if (is_syn_ack(skops)) {
-		if (!choose_syn_ack(skops, is_segment, &writing))
-			return;
-	} else {
-		socket = find_socket(skops);
-		if (!socket || !choose(skops, socket, &writing))
-			return;
+		reserve_syn_ack(skops);
+		return;
 	}
-	has_room = !bpf_reserve_hdr_opt(skops, writing_len(&writing), 0);
+	socket = find_socket(skops);
 	if (socket)
-		socket->has_room = has_room;
-	if (!has_room && is_segment)
-		count(TSI_NO_ROOM);
+		socket->has_room = choose(skops, socket, &writing) && reserve_room(skops, &writing);
 }
 
 static __always_inline bool store(struct bpf_sock_ops *skops, const struct writing *writing)
@@ -424,9 +441,10 @@ static __always_inline bool store(struct bpf_sock_ops *skops, const struct writi
 
 static __always_inline void write_syn_ack(struct bpf_sock_ops *skops)
 {
+	__u32 key = 0, *room = bpf_map_lookup_elem(&tsi_room, &key);
 	struct writing writing = {};
 
-	if (!choose_syn_ack(skops, false, &writing) || !store(skops, &writing))
+	if (!room || !*room || !choose_own(&writing, TSI_TOLD) || !store(skops, &writing))
 		return;
 	if (skops->args[0] == BPF_WRITE_HDR_TCP_SYNACK_COOKIE)
 		count(TSI_TOLD_COOKIE);

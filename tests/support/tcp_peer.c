@@ -121,8 +121,8 @@ static bool receive_any(struct tcp_peer *peer, struct tcp_segment *segment)
 
 static void take(struct tcp_peer *peer, const struct tcp_segment *segment)
 {
-	peer->ack = segment->seq + (uint32_t)segment->payload_len +
-		    !!(segment->flags & TCP_SYN) + !!(segment->flags & TCP_FIN);
+	peer->ack = segment->seq + (uint32_t)segment->payload_len + !!(segment->flags & TCP_SYN) +
+		    !!(segment->flags & TCP_FIN);
 }
 
 bool tcp_peer_receive(struct tcp_peer *peer, struct tcp_segment *ret_segment)
