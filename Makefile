@@ -11,6 +11,8 @@ bindir := $(PREFIX)/bin
 libdir := $(PREFIX)/lib/slotd
 unitdir := $(PREFIX)/lib/systemd/system
 includedir := $(PREFIX)/include/slotd
+# Of libsocketlb; a distribution has it in a folder for each architecture.
+sharedlibdir ?= $(PREFIX)/lib
 mandir := $(PREFIX)/share/man
 docdir := $(PREFIX)/share/doc/slotd
 completiondir := $(PREFIX)/share/bash-completion/completions
@@ -32,7 +34,7 @@ LLVM_STRIP ?= $(firstword $(shell command -v $(subst clang,llvm-strip,$(notdir $
 
 LIB_PKGS := 'libbpf >= 1.3' libxdp libelf zlib libmnl libconfuse libsodium
 SLOTD_PKGS := libmicrohttpd jansson libsystemd
-SLOTCTL_PKGS := jansson libcurl
+SLOTCTL_PKGS := jansson libcurl libsystemd
 ALL_PKGS := $(LIB_PKGS) $(SLOTD_PKGS) $(filter-out $(SLOTD_PKGS),$(SLOTCTL_PKGS))
 pkg_libs = $(shell pkg-config --libs $(1))
 
@@ -61,7 +63,12 @@ BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. $(LIMITS) -Wall -Wextra
 
 LIB_SRCS := $(filter-out %.bpf.c,$(wildcard dispatcher/*.c loader/lib/*/*.c))
 SLOTD_SRCS := $(wildcard loader/slotd/*.c)
-SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c)
+SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c \
+	bpf/*/lib/*.c bpf/*/run/*.c)
+# The library for servers: these alone, with libbpf and libc.
+SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c) $(addprefix bpf/socket_lb/,sl_pins.c sl_process.c \
+	sl_spread.c sl_words.c sl_instance.c) programs/shared/maps.c loader/lib/base/reason.c
+EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 BPF_TEST_SRCS := $(wildcard tests/bpf/test_*.c)
@@ -79,6 +86,8 @@ objects = $(patsubst %.c,$(1)/obj/%.o,$(filter-out %.bpf.c,$(2)))
 parts = $(filter-out %/main.o,$(call objects,$(1),$(2)))
 
 BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),build/bin/slotctl)
+EXAMPLES := $(patsubst %.c,build/examples/%,$(notdir $(EXAMPLE_SRCS)))
+SOCKETLB := build/lib/libsocketlb.a build/lib/libsocketlb.so build/lib/socketlb.pc
 PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
 TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
@@ -126,7 +135,7 @@ endif
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
-bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a)
+bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SOCKETLB) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next
 checks: all test-programs $(UNIT_BINS) $(BPF_TEST_BINS) ## build everything, the tests too
@@ -184,7 +193,7 @@ bench-firewall: deps ## cost of the firewall's rulesets beside nftables, into bu
 .PHONY: run-bench-lb-http run-bench-firewall
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
-run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -std=gnu11 -Wall -Wextra -Wshadow
+run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -Ibpf/socket_lb/lib -std=gnu11 -Wall -Wextra -Wshadow
 run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
 run-lint: $(GENERATED)
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
@@ -286,6 +295,38 @@ build/bin/slotctl: $(call objects,build,$(SLOTCTL_SRCS)) build/lib/libslot.a
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTCTL_PKGS))
 
+# --- libsocketlb and its examples ------------------------------------------------------------
+
+SOCKETLB_SONAME := libsocketlb.so.1
+SOCKETLB_OBJS := $(call objects,build/pic,$(SOCKETLB_SRCS))
+
+# Nothing but what its header declares can be seen from outside.
+build/pic/obj/%.o: %.c build/flags
+	$(call say,PIC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+build/lib/libsocketlb.a: $(SOCKETLB_OBJS)
+
+build/lib/libsocketlb.so: $(SOCKETLB_OBJS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SOCKETLB_SONAME) -Wl,-z,relro,-z,now,-z,defs \
+		-Wl,--as-needed $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
+	$(Q)ln -sf $(@F) $(@D)/$(SOCKETLB_SONAME)
+
+build/lib/socketlb.pc: bpf/socket_lb/lib/socketlb.pc.in build/flags
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)sed 's|@includedir@|$(includedir)|; s|@libdir@|$(sharedlibdir)|; s|@version@|$(VERSION)|' $< >$@
+
+# As a server would be built that has only what is installed.
+$(EXAMPLES): build/examples/%: bpf/socket_lb/examples/%.c build/lib/libsocketlb.a build/flags
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) -Ibpf/socket_lb/lib -D_GNU_SOURCE $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< \
+		build/lib/libsocketlb.a $(call pkg_libs,libbpf)
+
 # Unit tests run under ASan and UBSan. BPF tests and benchmarks need root and the plain build.
 $(UNIT_BINS): build/%: build/asan/obj/%.o $(ASAN_ARCHIVES)
 	$(call say,LINK,$@)
@@ -381,6 +422,12 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 		>$(DESTDIR)$(unitdir)/slotd.service
 	chmod 0644 $(DESTDIR)$(unitdir)/slotd.service
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/bpf $(wildcard bpf/*.h)
+	install -D -m 0644 -t $(DESTDIR)$(includedir) bpf/socket_lb/lib/socketlb.h
+	install -D -m 0644 -t $(DESTDIR)$(sharedlibdir) build/lib/libsocketlb.a
+	install -D -m 0755 build/lib/libsocketlb.so $(DESTDIR)$(sharedlibdir)/$(SOCKETLB_SONAME)
+	ln -sf $(SOCKETLB_SONAME) $(DESTDIR)$(sharedlibdir)/libsocketlb.so
+	install -D -m 0644 -t $(DESTDIR)$(sharedlibdir)/pkgconfig build/lib/socketlb.pc
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/socket_lb $(wildcard bpf/socket_lb/examples/*)
 	for m in $(wildcard docs/man/*.[1-8]); do \
 		install -D -m 0644 -t $(DESTDIR)$(mandir)/man$${m##*.} $$m || exit 1; \
 	done

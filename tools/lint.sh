@@ -64,6 +64,7 @@ check_shell() {
 
 licence_of() {
 	case $1 in
+	bpf/socket_lb/sl_* | bpf/socket_lb/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*) echo 'GPL-2.0-only' ;;
@@ -101,6 +102,7 @@ bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
+bpf/socket_lb/lib loader/lib/base bpf/socket_lb/(socket_lb_abi.h|sl_pins.h)
 bpf/sk_steer loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_decap loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_redirect loader/lib/base programs/(shared|cli.h|decap) bpf
@@ -114,7 +116,7 @@ loader/lib/program loader/lib/(base|config|registry|host) bpf
 loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher
 loader/slotd loader/lib
-loader/slotctl loader/lib dispatcher programs/cli.h
+loader/slotctl loader/lib dispatcher programs/cli.h bpf/socket_lb/run/socket_run.h
 programs loader/lib/base bpf
 programs/decap/data programs/decap/decap_abi.h bpf
 programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|rules) programs/(shared|cli.h) loader/lib/base bpf

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bpf/socket_lb/lib/socketlb.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/socket_lb/lib/socketlb_cid.h"
+#include "bpf/socket_lb/lib/socketlb_paths.h"
+#include "bpf/socket_lb/sl_pins.h"
+#include "loader/lib/base/cleanup.h"
+
+#define WAIT_MS 50 /* between two looks */
+
+/* A VIP that this handle has sockets of. */
+struct served {
+	struct sl_vip_key key;
+	struct sl_vip vip;
+	struct sl_place place;
+	__u8 workers[SL_SOCKETS_MAX]; /* of each position */
+	__u16 sockets;		      /* positions in use */
+	bool is_taken;
+	bool is_announced;
+};
+
+struct socketlb {
+	struct sl_maps maps;
+	int program;
+	char *program_path;
+	char *map_dir;
+	struct sl_process owner;
+	pid_t owner_pid; /* 0: the caller */
+	struct served served[SL_VIPS_MAX];
+	size_t served_count;
+	struct slot_reason why;
+};
+
+/* --- the handle ------------------------------------------------------------------------------ */
+
+struct socketlb *socketlb_new(void)
+{
+	struct socketlb *lb = calloc(1, sizeof(*lb));
+
+	if (!lb)
+		return NULL;
+	lb->maps = (struct sl_maps)SL_MAPS_CLOSED;
+	lb->program = -1;
+	return lb;
+}
+
+void socketlb_free(struct socketlb *lb)
+{
+	if (!lb)
+		return;
+	sl_maps_close(&lb->maps);
+	slot_cleanup_close(&lb->program);
+	free(lb->program_path);
+	free(lb->map_dir);
+	free(lb);
+}
+
+const char *socketlb_error(const struct socketlb *lb)
+{
+	return lb->why.text;
+}
+
+int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map_dir)
+{
+	_cleanup_free_ char *program_path = strdup(program);
+	_cleanup_free_ char *dir = strdup(map_dir);
+
+	if (!program_path || !dir)
+		return slot_reason_set(&lb->why, -ENOMEM, "out of memory");
+	free(lb->program_path);
+	free(lb->map_dir);
+	lb->program_path = TAKE_PTR(program_path);
+	lb->map_dir = TAKE_PTR(dir);
+	return 0;
+}
+
+void socketlb_set_owner(struct socketlb *lb, pid_t pid)
+{
+	lb->owner_pid = pid;
+}
+
+int socketlb_open(struct socketlb *lb, const char *chain)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+	int err = 0;
+
+	if (!lb->map_dir)
+		err = socketlb_paths_find(chain, &lb->why, &lb->program_path, &lb->map_dir);
+	if (err)
+		return err;
+	lb->program = bpf_obj_get_opts(lb->program_path, &opts);
+	if (lb->program < 0)
+		return slot_reason_set(&lb->why, lb->program, "cannot open program '%s': %s",
+				       lb->program_path, strerror(-lb->program));
+	return sl_maps_open(lb->map_dir, true, &lb->why, &lb->maps);
+}
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+static int make_key(const struct sockaddr *addr, int proto, struct sl_vip_key *ret_key)
+{
+	struct sl_vip_key key = { .proto = (__u8)proto };
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	if (addr->sa_family == AF_INET) {
+		memcpy(&in, addr, sizeof(in));
+		memcpy(key.addr, &in.sin_addr, sizeof(in.sin_addr));
+		key.port = in.sin_port;
+		key.family = 4;
+	} else if (addr->sa_family == AF_INET6) {
+		memcpy(&in6, addr, sizeof(in6));
+		memcpy(key.addr, &in6.sin6_addr, sizeof(in6.sin6_addr));
+		key.port = in6.sin6_port;
+		key.family = 6;
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	*ret_key = key;
+	return 0;
+}
+
+static int get_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -errno : value;
+}
+
+static int refuse(struct socketlb *lb, const char *why)
+{
+	return slot_reason_set(&lb->why, -EINVAL, "cannot add a socket: %s", why);
+}
+
+/* What is wrong is told here, as the kernel has one error for all of it. */
+static int check_socket(struct socketlb *lb, int fd, struct sl_vip_key *ret_key)
+{
+	int proto = get_option(fd, SO_PROTOCOL);
+	struct sockaddr_storage addr = {};
+	socklen_t len = sizeof(addr);
+	struct sl_vip_key key;
+
+	if (proto < 0 || getsockname(fd, (struct sockaddr *)&addr, &len))
+		return refuse(lb, strerror(errno));
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return refuse(lb, "it is neither TCP nor UDP");
+	if (make_key((struct sockaddr *)&addr, proto, &key))
+		return refuse(lb, "it is neither IPv4 nor IPv6");
+	if (!key.port)
+		return refuse(lb, "it is not bound");
+	if (get_option(fd, SO_REUSEPORT) != 1)
+		return refuse(lb, "it has no SO_REUSEPORT, which has to be set before bind()");
+	if (proto == IPPROTO_TCP && get_option(fd, SO_ACCEPTCONN) != 1)
+		return refuse(lb, "it does not listen");
+	*ret_key = key;
+	return 0;
+}
+
+static struct served *find_served(struct socketlb *lb, const struct sl_vip_key *key)
+{
+	for (size_t i = 0; i < lb->served_count; i++)
+		if (!memcmp(&lb->served[i].key, key, sizeof(*key)))
+			return &lb->served[i];
+	return NULL;
+}
+
+/* A place is taken by the first socket. */
+static int take_place(struct socketlb *lb, const struct sl_vip_key *key, struct served **ret_served)
+{
+	struct served *served = find_served(lb, key);
+	struct sl_process owner;
+	int err = 0;
+
+	if (!served) {
+		if (lb->served_count == SL_VIPS_MAX)
+			return slot_reason_set(&lb->why, -ENOSPC, "more than %d VIPs", SL_VIPS_MAX);
+		served = &lb->served[lb->served_count];
+		*served = (struct served){ .key = *key };
+		err = sl_vip_get(&lb->maps, key, &lb->why, &served->vip);
+		if (err)
+			return err;
+		lb->served_count++;
+	}
+	if (!served->is_taken) {
+		err = sl_process_get(lb->owner_pid, &owner);
+		if (err)
+			return slot_reason_set(&lb->why, err, "cannot look at process %d: %s",
+					       lb->owner_pid, strerror(-err));
+		err = sl_instance_take(&lb->maps, key, &owner, &lb->why, &served->place);
+		if (err)
+			return err;
+		served->is_taken = true;
+		served->is_announced = false;
+		served->sockets = 0;
+	}
+	*ret_served = served;
+	return 0;
+}
+
+static bool has_socket(const struct socketlb *lb, const struct served *served, __u32 position,
+		       __u64 *ret_cookie)
+{
+	__u32 index = SL_SOCKET_INDEX(served->place.vip, served->place.instance, position);
+
+	return !bpf_map_lookup_elem(lb->maps.sockets, &index, ret_cookie);
+}
+
+/* A place whose socket is gone, as that of a worker that died, is used again. */
+static int find_position(struct socketlb *lb, const struct served *served, int fd,
+			 __u32 *ret_position)
+{
+	socklen_t len = sizeof(__u64);
+	__u32 position = SL_SOCKETS_MAX;
+	__u64 cookie = 0, there;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
+		return refuse(lb, strerror(errno));
+	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
+		bool is_used = i < served->sockets && has_socket(lb, served, i, &there);
+
+		if (is_used && there == cookie)
+			return slot_reason_set(&lb->why, -EEXIST,
+					       "cannot add a socket: it was added before");
+		if (!is_used && position == SL_SOCKETS_MAX)
+			position = i;
+	}
+	if (position == SL_SOCKETS_MAX)
+		return slot_reason_set(&lb->why, -ENOSPC, "an instance has no more than %d sockets",
+				       SL_SOCKETS_MAX);
+	*ret_position = position;
+	return 0;
+}
+
+/* What an operator set stays: of the own instance, and at a takeover of the one before. */
+static int share(struct socketlb *lb, struct served *served)
+{
+	const struct sl_place *place = &served->place;
+	__u32 like = served->is_announced ? place->instance : !place->instance;
+	struct sl_share share = { .sockets = served->sockets, .workers = served->workers };
+	struct sl_instance instance;
+	int err = sl_instance_get(&lb->maps, place->vip, like, &lb->why, &instance);
+
+	if (err)
+		return err;
+	if (instance.state == SL_SERVING) {
+		share.policy = instance.policy;
+		share.weights = instance.sockets == served->sockets ? instance.weights : NULL;
+	}
+	return sl_instance_serve(&lb->maps, place, &share, &lb->why);
+}
+
+int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto)
+{
+	struct sl_vip_key key;
+	struct sl_vip vip;
+	int err = make_key(addr, proto, &key);
+
+	if (err)
+		return 0;
+	err = sl_vip_get(&lb->maps, &key, &lb->why, &vip);
+	return err == -ENOENT ? 0 : err ? err : 1;
+}
+
+int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
+{
+	struct sl_vip_key key;
+	struct served *served = NULL;
+	__u32 position = 0;
+	int err = check_socket(lb, fd, &key);
+
+	err = err ? err : take_place(lb, &key, &served);
+	if (!served)
+		return err;
+	err = find_position(lb, served, fd, &position);
+	if (err)
+		return err;
+	worker = worker == SOCKETLB_WORKER_ANY ? position : worker;
+	if (worker >= SL_NO_WORKER)
+		return slot_reason_set(&lb->why, -ENOSPC, "worker %u: the last one is %d", worker,
+				       SL_NO_WORKER - 1);
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &lb->program, sizeof(lb->program)))
+		return slot_reason_set(&lb->why, -errno, "cannot attach '%s' to a socket: %s",
+				       lb->program_path, strerror(errno));
+	err = sl_socket_add(&lb->maps, &served->place, position, fd, &lb->why);
+	if (err)
+		return err;
+	served->workers[position] = (__u8)worker;
+	if (position == served->sockets)
+		served->sockets++;
+	return served->is_announced ? share(lb, served) : 0;
+}
+
+/* --- the takeover ---------------------------------------------------------------------------- */
+
+static bool is_new(const struct served *served)
+{
+	return served->is_taken && !served->is_announced;
+}
+
+/* All serve before the first is announced: who is replaced sees so that more is to come. */
+int socketlb_announce(struct socketlb *lb)
+{
+	size_t taken = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < lb->served_count; i++) {
+		taken += lb->served[i].is_taken;
+		if (is_new(&lb->served[i]))
+			err = share(lb, &lb->served[i]);
+	}
+	if (!err && !taken)
+		return slot_reason_set(&lb->why, -ENOENT, "cannot announce: no socket was added");
+	for (size_t i = 0; !err && i < lb->served_count; i++) {
+		if (!is_new(&lb->served[i]))
+			continue;
+		err = sl_announce(&lb->maps, &lb->served[i].place, &lb->why);
+		lb->served[i].is_announced = !err;
+	}
+	return err;
+}
+
+enum standing {
+	STANDING_OURS,
+	STANDING_SHARED, /* ours, and the other instance is about to take over */
+	STANDING_THEIRS,
+};
+
+/* Who died after its takeover left its VIP with nobody: it is taken back. */
+static int look_at_place(struct socketlb *lb, const struct served *served,
+			 enum standing *ret_standing)
+{
+	const struct sl_place *place = &served->place;
+	struct sl_instance own, other;
+	size_t sockets = 0;
+	int active = -1;
+	int err = sl_instance_get(&lb->maps, place->vip, place->instance, &lb->why, &own);
+
+	err = err ? err : sl_active_get(&lb->maps, place->vip, &lb->why, &active);
+	if (err)
+		return err;
+	*ret_standing = STANDING_THEIRS;
+	if (own.generation != place->generation)
+		return 0;
+	err = sl_instance_get(&lb->maps, place->vip, !place->instance, &lb->why, &other);
+	if (!err && other.state == SL_SERVING)
+		err = sl_instance_sockets(&lb->maps, place->vip, !place->instance, &lb->why,
+					  &sockets);
+	if (err || (active == (int)!place->instance && sockets))
+		return err;
+	*ret_standing = sockets ? STANDING_SHARED : STANDING_OURS;
+	return active == (int)!place->instance ? sl_announce(&lb->maps, place, &lb->why) : 0;
+}
+
+int socketlb_is_replaced(struct socketlb *lb)
+{
+	size_t theirs = 0, held = 0;
+
+	for (size_t i = 0; i < lb->served_count; i++) {
+		enum standing standing = STANDING_OURS;
+		int err = 0;
+
+		if (!lb->served[i].is_announced)
+			continue;
+		err = look_at_place(lb, &lb->served[i], &standing);
+		if (err)
+			return err;
+		theirs += standing == STANDING_THEIRS;
+		held += standing == STANDING_SHARED;
+	}
+	return theirs && !held;
+}
+
+static int64_t read_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int socketlb_wait(struct socketlb *lb, int timeout_ms)
+{
+	int64_t end_ms = read_clock_ms() + timeout_ms;
+
+	for (;;) {
+		int is_replaced = socketlb_is_replaced(lb);
+		int64_t left_ms = timeout_ms < 0 ? WAIT_MS : end_ms - read_clock_ms();
+
+		if (is_replaced || left_ms <= 0)
+			return is_replaced;
+		poll(NULL, 0, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS);
+	}
+}
+
+int socketlb_flows(struct socketlb *lb, uint64_t *ret_flows)
+{
+	uint64_t flows = 0;
+
+	for (size_t i = 0; i < lb->served_count; i++) {
+		const struct served *served = &lb->served[i];
+		size_t count = 0;
+		int err = 0;
+
+		if (served->is_taken && served->key.proto == IPPROTO_UDP)
+			err = sl_flows_count(&lb->maps, &served->vip, served->place.instance,
+					     &lb->why, &count);
+		if (err)
+			return err;
+		flows += count;
+	}
+	*ret_flows = flows;
+	return 0;
+}
+
+int socketlb_leave(struct socketlb *lb)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < lb->served_count; i++) {
+		struct served *served = &lb->served[i];
+		int failed = 0;
+
+		if (served->is_taken)
+			failed = sl_instance_leave(&lb->maps, &served->place, &lb->why);
+		served->is_taken = failed != 0;
+		err = err ? err : failed;
+	}
+	if (!err)
+		lb->served_count = 0;
+	return err;
+}
+
+int socketlb_cid_get(struct socketlb *lb, int fd, struct socketlb_cid *ret_cid)
+{
+	const struct served *served;
+	struct sl_vip_key key;
+	int err = check_socket(lb, fd, &key);
+
+	if (err)
+		return err;
+	served = find_served(lb, &key);
+	if (!served || !served->is_taken)
+		return slot_reason_set(&lb->why, -ENOENT,
+				       "a connection id names an instance: add the socket first");
+	if (served->vip.mode != SL_QUIC)
+		return slot_reason_set(&lb->why, -ENOTSUP, "the VIP's mode is not quic");
+	socketlb_cid_set(&served->vip, served->place.instance, ret_cid);
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bpf/socket_lb/lib/socketlb_paths.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/socket_lb/socket_lb_abi.h"
+#include "loader/lib/base/cleanup.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define CHAINS "slotd/sk_reuseport"
+#define HOOK ":sk_reuseport" /* behind the title in the chain's name, which is as good */
+
+static const char *find_bpffs(void)
+{
+	const char *path = secure_getenv("SOCKETLB_BPFFS");
+
+	return path && *path ? path : BPFFS;
+}
+
+/* Whether @dir/@name has the maps of socket_lb; then it is @ret_path. */
+static bool has_maps(const char *dir, const char *name, char **ret_path)
+{
+	_cleanup_free_ char *path = NULL, *pin = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return false;
+	}
+	if (asprintf(&pin, "%s/" SL_VIPS_NAME, path) < 0) {
+		pin = NULL;
+		return false;
+	}
+	if (access(pin, F_OK))
+		return false;
+	*ret_path = TAKE_PTR(path);
+	return true;
+}
+
+/* A slot may be called anything: it is the one that has these maps. */
+static int find_maps(const char *dir, char **ret_path)
+{
+	_cleanup_closedir_ DIR *slots = opendir(dir);
+	const struct dirent *slot;
+
+	if (!slots)
+		return -errno;
+	while ((slot = readdir(slots)))
+		if (*slot->d_name != '.' && has_maps(dir, slot->d_name, ret_path))
+			return 0;
+	return -ENOENT;
+}
+
+int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_program,
+			char **ret_map_dir)
+{
+	_cleanup_free_ char *program = NULL, *slots = NULL;
+	const char *hook = strstr(chain, HOOK);
+	int len = hook && !hook[strlen(HOOK)] ? (int)(hook - chain) : (int)strlen(chain);
+	int err;
+
+	if (!len || *chain == '.' || strchr(chain, '/'))
+		return slot_reason_set(why, -EINVAL, "'%.80s' is no title of a chain", chain);
+	if (asprintf(&program, "%s/" CHAINS "/%.*s/jump", find_bpffs(), len, chain) < 0) {
+		program = NULL;
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	if (asprintf(&slots, "%s/" CHAINS "/%.*s/maps", find_bpffs(), len, chain) < 0) {
+		slots = NULL;
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	err = find_maps(slots, ret_map_dir);
+	if (err)
+		return slot_reason_set(why, err,
+				       "chain '%s' has no slot that runs socket_lb ('%s': %s)",
+				       chain, slots, strerror(-err));
+	*ret_program = TAKE_PTR(program);
+	return 0;
+}
