@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "bpf/socket_lb/run/run_connections.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/socket_lb/run/run_diag.h"
+#include "loader/lib/base/cleanup.h"
+
+struct connections {
+	const struct run_sockets *sockets;
+	__u64 *inodes;
+	size_t count;
+	size_t queued;
+	size_t held;
+	int err;
+};
+
+static void free_connections(struct connections *all)
+{
+	free(all->inodes);
+}
+
+/* A connection that is not accepted yet has no inode: it counts at its listener. */
+static void see_connection(const struct inet_diag_msg *message, void *data)
+{
+	struct connections *all = data;
+	__u64 *inodes;
+
+	if (!message->idiag_inode || all->err)
+		return;
+	inodes = reallocarray(all->inodes, all->count + 1, sizeof(*inodes));
+	if (!inodes) {
+		all->err = -ENOMEM;
+		return;
+	}
+	inodes[all->count++] = message->idiag_inode;
+	all->inodes = inodes;
+}
+
+static void see_listener(const struct inet_diag_msg *message, void *data)
+{
+	struct connections *all = data;
+	const struct run_sockets *sockets = all->sockets;
+
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->items[i].is_ours &&
+		    sockets->items[i].cookie == run_diag_cookie(message))
+			all->queued += message->idiag_rqueue;
+}
+
+static int compare_inodes(const void *left, const void *right)
+{
+	const __u64 *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Each connection once, in however many processes it is open. */
+static int see_held(pid_t pid, int fd, uint64_t inode, void *data)
+{
+	struct connections *all = data;
+	__u64 key = inode, *found;
+
+	(void)pid;
+	(void)fd;
+	if (!all->count)
+		return 0;
+	found = bsearch(&key, all->inodes, all->count, sizeof(key), compare_inodes);
+	if (found) {
+		all->held++;
+		memmove(found, found + 1,
+			(size_t)(all->inodes + all->count - found - 1) * sizeof(*found));
+		all->count--;
+	}
+	return 0;
+}
+
+static bool is_port_done(const struct run_sockets *sockets, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (sockets->items[i].is_ours && sockets->items[i].vip.proto == IPPROTO_TCP &&
+		    sockets->items[i].vip.port == sockets->items[index].vip.port &&
+		    sockets->items[i].vip.family == sockets->items[index].vip.family)
+			return true;
+	return false;
+}
+
+static int list_connections(struct connections *all)
+{
+	const __u32 open = ~(1U << TCP_LISTEN | 1U << TCP_TIME_WAIT | 1U << TCP_CLOSE) & 0xfff;
+	const struct run_sockets *sockets = all->sockets;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sockets->count; i++) {
+		const struct sl_vip_key *vip = &sockets->items[i].vip;
+		struct run_diag_query query = { .family = vip->family == 4 ? AF_INET : AF_INET6,
+						.proto = IPPROTO_TCP,
+						.states = open,
+						.port = vip->port };
+
+		if (!sockets->items[i].is_ours || vip->proto != IPPROTO_TCP ||
+		    is_port_done(sockets, i))
+			continue;
+		err = run_diag_each(&query, see_connection, all);
+		query.states = 1 << TCP_LISTEN;
+		err = err ? err : run_diag_each(&query, see_listener, all);
+	}
+	return err ? err : all->err;
+}
+
+int run_connections_count(const struct run_sockets *sockets, pid_t except, struct slot_reason *why,
+			  size_t *ret_count)
+{
+	__attribute__((cleanup(free_connections))) struct connections all = { .sockets = sockets };
+	_cleanup_free_ struct run_tree *tree = NULL;
+	int err = list_connections(&all);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot list the host's connections: %s",
+				       strerror(-err));
+	err = run_tree_get(except, why, &tree);
+	if (err)
+		return err;
+	if (all.count)
+		qsort(all.inodes, all.count, sizeof(*all.inodes), compare_inodes);
+	run_tree_sockets(tree, see_held, &all);
+	*ret_count = all.held + all.queued;
+	return 0;
+}

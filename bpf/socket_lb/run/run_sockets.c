@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "bpf/socket_lb/run/run_sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/socket_lb/run/run_diag.h"
+#include "bpf/socket_lb/sl_words.h"
+#include "loader/lib/base/cleanup.h"
+
+/* A socket may be handed on by a process that was gone when descriptors were looked through. */
+#define LOOKS_MAX 3
+
+static const struct run_diag_query bound[] = {
+	{ .family = AF_INET, .proto = IPPROTO_TCP, .states = 1 << TCP_LISTEN },
+	{ .family = AF_INET6, .proto = IPPROTO_TCP, .states = 1 << TCP_LISTEN },
+	{ .family = AF_INET, .proto = IPPROTO_UDP, .states = 1 << TCP_CLOSE },
+	{ .family = AF_INET6, .proto = IPPROTO_UDP, .states = 1 << TCP_CLOSE },
+};
+#define BOUND_KINDS (sizeof(bound) / sizeof(bound[0]))
+
+struct look {
+	struct run_sockets *sockets;
+	__u8 proto; /* of the list that is read */
+	int err;
+	struct slot_reason *why;
+};
+
+/* --- VIPs ------------------------------------------------------------------------------------ */
+
+static bool is_same_vip(const struct sl_vip_key *a, const struct sl_vip_key *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+static int ask_chain(struct run_sockets *sockets, const struct sl_vip_key *vip)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = vip->port };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = vip->port };
+
+	memcpy(&in.sin_addr, vip->addr, sizeof(in.sin_addr));
+	memcpy(&in6.sin6_addr, vip->addr, sizeof(in6.sin6_addr));
+	return socketlb_has_vip(sockets->lb,
+				vip->family == 4 ? (struct sockaddr *)&in : (struct sockaddr *)&in6,
+				vip->proto);
+}
+
+static int is_wanted(struct run_sockets *sockets, const struct sl_vip_key *vip)
+{
+	for (size_t i = 0; i < sockets->wanted_count; i++)
+		if (is_same_vip(&sockets->wanted[i], vip))
+			return 1;
+	return sockets->wanted_count ? 0 : ask_chain(sockets, vip);
+}
+
+/* --- what is there --------------------------------------------------------------------------- */
+
+static struct run_socket *find_socket(struct run_sockets *sockets, __u64 cookie)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->items[i].cookie == cookie)
+			return &sockets->items[i];
+	return NULL;
+}
+
+static void see_bound(const struct inet_diag_msg *message, void *data)
+{
+	struct look *look = data;
+	struct run_sockets *sockets = look->sockets;
+	struct run_socket socket = {
+		.vip = { .proto = look->proto,
+			 .family = message->idiag_family == AF_INET ? 4 : 6,
+			 .port = message->id.idiag_sport },
+		.cookie = run_diag_cookie(message),
+		.inode = message->idiag_inode,
+		.is_there = true,
+	};
+	struct run_socket *known = find_socket(sockets, socket.cookie);
+	int wanted;
+
+	if (known) {
+		known->is_there = true;
+		return;
+	}
+	memcpy(socket.vip.addr, message->id.idiag_src,
+	       message->idiag_family == AF_INET ? 4 : sizeof(socket.vip.addr));
+	wanted = look->err ? 0 : is_wanted(sockets, &socket.vip);
+	if (wanted < 0)
+		look->err = slot_reason_set(look->why, wanted, "%s", socketlb_error(sockets->lb));
+	else if (wanted && sockets->count == RUN_SOCKETS_MAX)
+		look->err = slot_reason_set(look->why, -E2BIG, "more than %d sockets on VIPs",
+					    RUN_SOCKETS_MAX);
+	else if (wanted)
+		sockets->items[sockets->count++] = socket;
+}
+
+static void forget_closed(struct run_sockets *sockets)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->items[i].is_there)
+			sockets->items[kept++] = sockets->items[i];
+	sockets->count = kept;
+}
+
+static int list_bound(struct look *look)
+{
+	struct run_sockets *sockets = look->sockets;
+	int err = 0;
+
+	for (size_t i = 0; i < sockets->count; i++)
+		sockets->items[i].is_there = false;
+	for (size_t i = 0; !err && !look->err && i < BOUND_KINDS; i++) {
+		look->proto = bound[i].proto;
+		err = run_diag_each(&bound[i], see_bound, look);
+	}
+	if (err)
+		return slot_reason_set(look->why, err, "cannot list the host's sockets: %s",
+				       err == -ENOENT ? "the kernel has no inet_diag" :
+							strerror(-err));
+	if (!look->err)
+		forget_closed(sockets);
+	return look->err;
+}
+
+/* --- what is ours ---------------------------------------------------------------------------- */
+
+static int leave_alone(struct run_sockets *sockets, const struct run_socket *socket, pid_t pid,
+		       const char *why)
+{
+	char vip[SL_VIP_TEXT_MAX];
+
+	sl_vip_format(&socket->vip, vip);
+	return slot_reason_set(&sockets->trouble, -EINVAL,
+			       "the socket of process %d at %s is left alone: %s", pid, vip, why);
+}
+
+/* Between the list and here the descriptor may have become another's. */
+static bool is_socket(int fd, __u64 cookie)
+{
+	socklen_t len = sizeof(cookie);
+	__u64 own = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &own, &len) && own == cookie;
+}
+
+static bool has_reuseport(int fd)
+{
+	socklen_t len = sizeof(int);
+	int is_on = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is_on, &len) && is_on;
+}
+
+/* Our own descriptor of it is closed at once: the socket is to end when the command closes it. */
+static int register_socket(struct run_sockets *sockets, struct run_socket *socket, pid_t pid,
+			   int fd)
+{
+	_cleanup_close_ int own = -1;
+	int err = run_socket_get(pid, fd, &own);
+
+	if (err == -ESRCH || err == -EBADF)
+		return 0; /* gone meanwhile */
+	if (err)
+		return leave_alone(sockets, socket, pid,
+				   "it cannot be had (pidfd_getfd): same user, or CAP_SYS_PTRACE");
+	if (!is_socket(own, socket->cookie))
+		return 0;
+	if (!has_reuseport(own))
+		return leave_alone(sockets, socket, pid, "it has no SO_REUSEPORT");
+	err = socketlb_add(sockets->lb, own, SOCKETLB_WORKER_ANY);
+	if (err == -EBUSY)
+		sockets->is_busy = true;
+	else if (err && err != -EEXIST)
+		return leave_alone(sockets, socket, pid, socketlb_error(sockets->lb));
+	socket->is_ours = !err || err == -EEXIST;
+	sockets->is_new |= socket->is_ours;
+	return 0;
+}
+
+static int see_open(pid_t pid, int fd, uint64_t inode, void *data)
+{
+	struct look *look = data;
+	struct run_sockets *sockets = look->sockets;
+
+	for (size_t i = 0; i < sockets->count; i++) {
+		struct run_socket *socket = &sockets->items[i];
+
+		if (socket->inode != inode || socket->is_ours || socket->looks >= LOOKS_MAX)
+			continue;
+		if (register_socket(sockets, socket, pid, fd) < 0)
+			socket->looks = LOOKS_MAX;
+	}
+	return 0;
+}
+
+static bool has_unknown(const struct run_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (!sockets->items[i].is_ours && sockets->items[i].looks < LOOKS_MAX)
+			return true;
+	return false;
+}
+
+/* What waits for a place is the command's, so it is not given up. */
+static void count_looks(struct run_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (!sockets->items[i].is_ours && !sockets->is_busy)
+			sockets->items[i].looks++;
+}
+
+int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reason *why)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+	struct look look = { .sockets = sockets, .why = why };
+	int err;
+
+	sockets->is_new = false;
+	sockets->is_busy = false;
+	sockets->trouble.text[0] = '\0';
+	err = list_bound(&look);
+	if (err || !has_unknown(sockets))
+		return err;
+	err = run_tree_get(except, why, &tree);
+	if (err)
+		return err;
+	err = run_tree_sockets(tree, see_open, &look);
+	count_looks(sockets);
+	return err;
+}
+
+size_t run_sockets_count(const struct run_sockets *sockets)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sockets->count; i++)
+		count += sockets->items[i].is_ours;
+	return count;
+}
+
+static size_t count_vip(const struct run_sockets *sockets, const struct sl_vip_key *vip)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sockets->count; i++)
+		count += sockets->items[i].is_ours && is_same_vip(&sockets->items[i].vip, vip);
+	return count;
+}
+
+size_t run_sockets_fewest(const struct run_sockets *sockets)
+{
+	size_t fewest = run_sockets_count(sockets);
+
+	for (size_t i = 0; i < sockets->wanted_count; i++) {
+		size_t count = count_vip(sockets, &sockets->wanted[i]);
+
+		fewest = count < fewest ? count : fewest;
+	}
+	for (size_t i = 0; i < sockets->count; i++) {
+		size_t count = count_vip(sockets, &sockets->items[i].vip);
+
+		if (sockets->items[i].is_ours && count < fewest)
+			fewest = count;
+	}
+	return fewest;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A command's sockets: found from outside, and registered in its place.
+ *
+ * The kernel's list (sock_diag) says which sockets are bound to a VIP; only for one that is new
+ * there are the descriptors of the command's processes looked through. So a server's connections
+ * are never touched, and a look costs the same whether it has ten of them or a million.
+ */
+#ifndef SOCKET_LB_RUN_SOCKETS_H
+#define SOCKET_LB_RUN_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/types.h>
+
+#include <sys/socket.h>
+
+#include "bpf/socket_lb/lib/socketlb.h"
+#include "bpf/socket_lb/run/run_tree.h"
+#include "bpf/socket_lb/socket_lb_abi.h"
+#include "loader/lib/base/reason.h"
+
+#define RUN_SOCKETS_MAX 1024 /* on all VIPs of the chain, others' as well */
+
+struct run_socket {
+	struct sl_vip_key vip;
+	__u64 cookie;
+	__u64 inode;
+	bool is_ours; /* and registered */
+	bool is_there;
+	unsigned int looks; /* how often it was looked for among the command's, in vain */
+};
+
+struct run_sockets {
+	struct socketlb *lb;
+	struct run_socket items[RUN_SOCKETS_MAX];
+	size_t count;
+	struct sl_vip_key wanted[SL_VIPS_MAX]; /* --vip; none: all of the chain */
+	size_t wanted_count;
+	bool is_busy;		    /* sockets wait for a place: both instances are in use */
+	bool is_new;		    /* the last look registered something */
+	struct slot_reason trouble; /* why a socket of the command's was left alone; "": none was */
+};
+
+/*
+ * run_sockets_look - register those sockets on VIPs that processes of @tree's kind hold and
+ * that were not there before, and forget those that are closed. The tree of processes is read
+ * below the calling process, without @except. Returns 0 or -errno; says why.
+ */
+int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reason *why);
+
+/* run_sockets_count - how many are registered. */
+size_t run_sockets_count(const struct run_sockets *sockets);
+
+/* run_sockets_fewest - how many the VIP has that has fewest, of those wanted, else of those seen. */
+size_t run_sockets_fewest(const struct run_sockets *sockets);
+
+#endif

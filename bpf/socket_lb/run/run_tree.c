@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "bpf/socket_lb/run/run_tree.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/syscall.h>
+
+#include "loader/lib/base/cleanup.h"
+
+#define PATH_SIZE 64
+
+struct process {
+	pid_t pid;
+	pid_t parent;
+};
+
+struct processes {
+	struct process *items;
+	size_t count;
+};
+
+static void free_processes(struct processes *all)
+{
+	free(all->items);
+}
+
+/* The name of a command may hold blanks and brackets: what follows the last ')' is what counts. */
+static int read_parent(pid_t pid, pid_t *ret_parent)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[PATH_SIZE], line[512];
+	const char *rest;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	len = fread(line, 1, sizeof(line) - 1, file);
+	line[len] = '\0';
+	rest = strrchr(line, ')');
+	if (!rest || sscanf(rest + 1, " %*c %d", ret_parent) != 1)
+		return -ESRCH;
+	return 0;
+}
+
+static int add_process(struct processes *all, pid_t pid)
+{
+	struct process process = { .pid = pid };
+	struct process *items;
+
+	if (read_parent(pid, &process.parent))
+		return 0; /* it is gone */
+	items = reallocarray(all->items, all->count + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	items[all->count++] = process;
+	all->items = items;
+	return 0;
+}
+
+static int read_processes(struct processes *all)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return -errno;
+	while (!err && (entry = readdir(dir)))
+		if (isdigit((unsigned char)*entry->d_name))
+			err = add_process(all, (pid_t)strtol(entry->d_name, NULL, 10));
+	return err;
+}
+
+static int add_children(const struct processes *all, pid_t parent, pid_t except,
+			struct run_tree *tree)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->items[i].parent != parent || all->items[i].pid == except)
+			continue;
+		if (tree->count == RUN_TREE_MAX)
+			return -E2BIG;
+		tree->pids[tree->count++] = all->items[i].pid;
+	}
+	return 0;
+}
+
+int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tree)
+{
+	__attribute__((cleanup(free_processes))) struct processes all = {};
+	_cleanup_free_ struct run_tree *tree = calloc(1, sizeof(*tree));
+	int err = tree ? read_processes(&all) : -ENOMEM;
+
+	err = err ? err : add_children(&all, getpid(), except, tree);
+	for (size_t i = 0; !err && i < tree->count; i++)
+		err = add_children(&all, tree->pids[i], except, tree);
+	if (err)
+		return slot_reason_set(why, err, "cannot list the command's processes: %s",
+				       strerror(-err));
+	*ret_tree = TAKE_PTR(tree);
+	return 0;
+}
+
+/* See the sockets among the descriptors of one process. */
+static int see_process(pid_t pid, run_socket_fn see, void *data)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char text[PATH_SIZE];
+	int err = 0;
+
+	snprintf(text, sizeof(text), "/proc/%d/fd", pid);
+	dir = opendir(text);
+	while (dir && !err && (entry = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
+		uint64_t inode;
+
+		text[len < 0 ? 0 : len] = '\0';
+		if (sscanf(text, "socket:[%" SCNu64 "]", &inode) == 1)
+			err = see(pid, (int)strtol(entry->d_name, NULL, 10), inode, data);
+	}
+	return err;
+}
+
+int run_tree_sockets(const struct run_tree *tree, run_socket_fn see, void *data)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < tree->count; i++)
+		err = see_process(tree->pids[i], see, data);
+	return err;
+}
+
+int run_socket_get(pid_t pid, int fd, int *ret_fd)
+{
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	int own;
+
+	if (process < 0)
+		return -errno;
+	own = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+	if (own < 0)
+		return -errno;
+	*ret_fd = own;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The processes of a command: those that descend from it, and which sockets they hold. */
+#ifndef SOCKET_LB_RUN_TREE_H
+#define SOCKET_LB_RUN_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+#include "loader/lib/base/reason.h"
+
+#define RUN_TREE_MAX 4096 /* processes of one command */
+
+struct run_tree {
+	pid_t pids[RUN_TREE_MAX];
+	size_t count;
+};
+
+/*
+ * run_tree_get - all processes below the calling one, without @except and what is below that
+ * (0 or less: none). Those that the caller adopted as a subreaper are below it. @ret_tree is the
+ * caller's to free. Returns 0, -E2BIG for more than RUN_TREE_MAX, -errno from /proc; says why.
+ */
+int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tree);
+
+/* Called with each socket that a process of a tree has open; other than 0 ends it. */
+typedef int (*run_socket_fn)(pid_t pid, int fd, uint64_t inode, void *data);
+
+/*
+ * run_tree_sockets - call @see for every socket of every process of @tree, once for each
+ * descriptor: what was inherited is met again. A process that is gone meanwhile, or that is
+ * not ours to look into, has none. Returns what @see returned last.
+ */
+int run_tree_sockets(const struct run_tree *tree, run_socket_fn see, void *data);
+
+/*
+ * run_socket_get - a descriptor of our own for the socket @fd of process @pid (pidfd_getfd,
+ * Linux 5.6), the caller's to close. Needs what ptrace needs: the same user and a process that
+ * may be dumped, under Yama a descendant, or CAP_SYS_PTRACE. Returns 0 or -errno.
+ */
+int run_socket_get(pid_t pid, int fd, int *ret_fd);
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "bpf/socket_lb/run/socket_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "bpf/socket_lb/lib/socketlb.h"
+#include "bpf/socket_lb/run/run_connections.h"
+#include "bpf/socket_lb/run/run_sockets.h"
+#include "bpf/socket_lb/sl_words.h"
+#include "loader/lib/base/cleanup.h"
+
+#define STARTING_MS 20 /* between two looks */
+#define SERVING_MS 100
+#define SOCKETS_MS 1000 /* between two looks at sockets, once it serves */
+#define SETTLED_MS 300	/* no more sockets come for so long: these are all */
+#define CANNOT_RUN 127
+
+enum phase {
+	PHASE_STARTING, /* sockets come; nothing new reaches them yet */
+	PHASE_SERVING,
+	PHASE_DRAINING, /* a newer instance serves */
+	PHASE_STOPPING, /* CMD was told to end */
+};
+
+struct runner {
+	const struct socket_run *run;
+	struct socketlb *lb;
+	struct run_sockets *sockets;
+	enum phase phase;
+	pid_t child;
+	pid_t successor; /* -1: none */
+	int signals;
+	int status;	/* of CMD, once it ended */
+	bool has_ended; /* there is no process of CMD's left */
+	bool was_told_busy;
+	int64_t began_ms;   /* the phase */
+	int64_t changed_ms; /* when the last socket was registered */
+	int64_t looked_ms;  /* at sockets */
+	char trouble[sizeof(((struct slot_reason *)0)->text)]; /* that was told last */
+};
+
+static int64_t read_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+__attribute__((format(printf, 2, 3))) static void say(const struct runner *r, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "slotctl: socket run '%s': ", r->run->chain);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static void enter(struct runner *r, enum phase phase)
+{
+	r->phase = phase;
+	r->began_ms = read_clock_ms();
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+/* Signals come through a descriptor; children get back what was before. */
+static int take_signals(struct runner *r)
+{
+	static const int taken[] = { SIGTERM, SIGINT,  SIGHUP,	SIGQUIT,
+				     SIGUSR1, SIGUSR2, SIGCHLD, SIGWINCH };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		sigaddset(&set, taken[i]);
+	if (r->run->reload_signal)
+		sigaddset(&set, r->run->reload_signal);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signals < 0 ? -errno : 0;
+}
+
+static void allow_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * CMD does not hear of the service manager: it would say READY before its sockets have packets.
+ * Returns what execvp failed with, through a pipe that a successful one closes.
+ */
+static int start_command(struct runner *r, struct slot_reason *why)
+{
+	_cleanup_close_ int told = -1, tell = -1;
+	int pipe_fds[2], err = 0;
+
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return slot_reason_set(why, -errno, "cannot make a pipe: %s", strerror(errno));
+	told = pipe_fds[0];
+	tell = pipe_fds[1];
+	r->child = fork();
+	if (r->child < 0)
+		return slot_reason_set(why, -errno, "cannot fork: %s", strerror(errno));
+	if (!r->child) {
+		allow_signals();
+		unsetenv("NOTIFY_SOCKET");
+		execvp(r->run->command[0], r->run->command);
+		err = errno;
+		if (write(tell, &err, sizeof(err)) < 0)
+			perror("slotctl: socket run");
+		_exit(CANNOT_RUN);
+	}
+	close(TAKE_FD(tell));
+	if (read(told, &err, sizeof(err)) != sizeof(err))
+		return 0;
+	waitpid(r->child, NULL, 0);
+	return slot_reason_set(why, -err, "cannot run '%.200s': %s", r->run->command[0],
+			       strerror(err));
+}
+
+/* A successor is this command again, as it is installed by now. */
+static void start_successor(struct runner *r)
+{
+	if (r->successor > 0 || r->phase != PHASE_SERVING) {
+		say(r, "a successor is not started: %s",
+		    r->successor > 0 ? "one starts already" : "this one does not serve");
+		return;
+	}
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, read_clock_ms() * 1000);
+	r->successor = fork();
+	if (!r->successor) {
+		allow_signals();
+		execvp(r->run->self[0], r->run->self);
+		_exit(CANNOT_RUN);
+	}
+	if (r->successor < 0) {
+		say(r, "cannot fork: %s; this one serves on", strerror(errno));
+		sd_notify(0, "READY=1");
+	}
+}
+
+/* --- what children and others tell -------------------------------------------------------------- */
+
+static void end_successor(struct runner *r, int status)
+{
+	r->successor = -1;
+	if (r->phase != PHASE_SERVING)
+		return;
+	say(r, "the successor ended (%s %d) before it took over; this one serves on",
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	sd_notify(0, "READY=1");
+}
+
+/* What CMD left behind, a daemon of its own making, is CMD from then on. */
+static void reap(struct runner *r)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == r->successor) {
+			end_successor(r, status);
+		} else if (pid == r->child) {
+			r->child = -1;
+			r->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+							  WEXITSTATUS(status);
+			r->has_ended = r->status != 0;
+		}
+	}
+}
+
+/* Whether a process of CMD's is left, now that CMD itself is not. */
+static bool has_daemon(const struct runner *r)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+
+	return !run_tree_get(r->successor, NULL, &tree) && tree->count;
+}
+
+/* To CMD, or to the first of what it left behind. */
+static void send_signal(const struct runner *r, int number)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+
+	if (r->child > 0)
+		kill(r->child, number);
+	else if (!run_tree_get(r->successor, NULL, &tree) && tree->count)
+		kill(tree->pids[0], number);
+}
+
+/* From the terminal, CMD has it already. */
+static void take_signal(struct runner *r, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGCHLD) {
+		reap(r);
+	} else if (number == r->run->reload_signal) {
+		start_successor(r);
+	} else if (info->ssi_code != SI_KERNEL) {
+		if (number == SIGTERM || number == SIGINT || number == SIGQUIT)
+			enter(r, PHASE_STOPPING);
+		send_signal(r, number);
+	}
+}
+
+static void take_events(struct runner *r, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = r->signals, .events = POLLIN };
+	struct signalfd_siginfo info;
+
+	if (poll(&poll_fd, 1, timeout_ms) <= 0)
+		return;
+	while (read(r->signals, &info, sizeof(info)) == sizeof(info))
+		take_signal(r, &info);
+}
+
+/* --- phases ---------------------------------------------------------------------------------- */
+
+/* Each trouble once, and not every second again. */
+static void tell_trouble(struct runner *r, const char *text)
+{
+	if (!*text || !strcmp(r->trouble, text))
+		return;
+	snprintf(r->trouble, sizeof(r->trouble), "%s", text);
+	say(r, "%s", text);
+}
+
+static void look_at_sockets(struct runner *r)
+{
+	struct slot_reason why;
+
+	r->looked_ms = read_clock_ms();
+	if (run_sockets_look(r->sockets, r->successor, &why)) {
+		tell_trouble(r, why.text);
+		return;
+	}
+	tell_trouble(r, r->sockets->trouble.text);
+	if (r->sockets->is_new)
+		r->changed_ms = r->looked_ms;
+	if (r->sockets->is_busy && !r->was_told_busy)
+		say(r, "%s; waiting for it", socketlb_error(r->lb));
+	r->was_told_busy |= r->sockets->is_busy;
+}
+
+static bool is_complete(const struct runner *r)
+{
+	size_t fewest = run_sockets_fewest(r->sockets);
+
+	if (!fewest || r->sockets->is_busy)
+		return false;
+	if (r->run->workers)
+		return fewest >= r->run->workers;
+	return read_clock_ms() - r->changed_ms >= SETTLED_MS;
+}
+
+/* MAINPID: where this is a successor, the service manager follows this process from now on. */
+static void announce(struct runner *r)
+{
+	int err = socketlb_announce(r->lb);
+
+	if (err) {
+		tell_trouble(r, socketlb_error(r->lb));
+		return;
+	}
+	if (r->phase != PHASE_STARTING)
+		return;
+	enter(r, PHASE_SERVING);
+	say(r, "serving, with %zu socket%s", run_sockets_count(r->sockets),
+	    run_sockets_count(r->sockets) == 1 ? "" : "s");
+	sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
+}
+
+static void stop_command(struct runner *r, const char *why)
+{
+	say(r, "%s; sending signal %d to the command", why, r->run->stop_signal);
+	enter(r, PHASE_STOPPING);
+	send_signal(r, r->run->stop_signal);
+}
+
+/* A start that takes too long is given up, as nobody would be told that it is not ready. */
+static void start_phase(struct runner *r)
+{
+	look_at_sockets(r);
+	if (is_complete(r)) {
+		announce(r);
+		return;
+	}
+	if (r->sockets->is_busy)
+		r->began_ms = r->looked_ms;
+	if (read_clock_ms() - r->began_ms < (int64_t)r->run->start_s * 1000)
+		return;
+	r->status = 1;
+	stop_command(r, run_sockets_count(r->sockets) ?
+				"not as many sockets as expected in time" :
+				"no socket with SO_REUSEPORT at an address of the chain in time");
+}
+
+static void serve_phase(struct runner *r)
+{
+	int is_replaced = socketlb_is_replaced(r->lb);
+
+	if (is_replaced < 0)
+		tell_trouble(r, socketlb_error(r->lb));
+	if (is_replaced == 1) {
+		enter(r, PHASE_DRAINING);
+		say(r, "a newer instance serves; draining");
+		return;
+	}
+	if (read_clock_ms() - r->looked_ms < SOCKETS_MS)
+		return;
+	look_at_sockets(r);
+	if (r->sockets->is_new)
+		announce(r);
+}
+
+/* The newer one may die while this one drains: then this one serves again. */
+static void drain_phase(struct runner *r)
+{
+	bool is_late = read_clock_ms() - r->began_ms >= (int64_t)r->run->drain_s * 1000;
+	struct slot_reason why;
+	uint64_t flows = 0;
+	size_t connections = 0;
+	int err;
+
+	if (!socketlb_is_replaced(r->lb)) {
+		enter(r, PHASE_SERVING);
+		say(r, "the newer instance died; this one serves again");
+		sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
+		return;
+	}
+	if (!is_late && read_clock_ms() - r->looked_ms < SOCKETS_MS)
+		return;
+	r->looked_ms = read_clock_ms();
+	err = socketlb_flows(r->lb, &flows);
+	if (err)
+		tell_trouble(r, socketlb_error(r->lb));
+	else if (run_connections_count(r->sockets, r->successor, &why, &connections))
+		tell_trouble(r, why.text);
+	else if (!flows && !connections)
+		stop_command(r, "drained");
+	if (is_late && r->phase == PHASE_DRAINING) {
+		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
+		stop_command(r, "the time to drain is over");
+	}
+}
+
+static int serve(struct runner *r)
+{
+	while (!r->has_ended) {
+		take_events(r, r->phase == PHASE_STARTING ? STARTING_MS : SERVING_MS);
+		if (r->child < 0 && !r->has_ended)
+			r->has_ended = !has_daemon(r);
+		if (r->has_ended)
+			break;
+		switch (r->phase) {
+		case PHASE_STARTING:
+			start_phase(r);
+			break;
+		case PHASE_SERVING:
+			serve_phase(r);
+			break;
+		case PHASE_DRAINING:
+			drain_phase(r);
+			break;
+		case PHASE_STOPPING:
+			break;
+		}
+	}
+	return r->status;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static int parse_vips(struct runner *r, struct slot_reason *why)
+{
+	int err = 0;
+
+	if (r->run->vip_count > SL_VIPS_MAX)
+		return slot_reason_set(why, -E2BIG, "more than %d VIPs", SL_VIPS_MAX);
+	for (size_t i = 0; !err && i < r->run->vip_count; i++)
+		err = sl_vip_parse(r->run->vips[i], why, &r->sockets->wanted[i]);
+	r->sockets->wanted_count = r->run->vip_count;
+	return err;
+}
+
+static int open_chain(struct runner *r, struct slot_reason *why)
+{
+	int err = 0;
+
+	if (r->run->map_dir)
+		err = socketlb_set_paths(r->lb, r->run->program, r->run->map_dir);
+	err = err ? err : socketlb_open(r->lb, r->run->chain);
+	return err ? slot_reason_set(why, err, "%s; '%.200s' is not started", socketlb_error(r->lb),
+				     r->run->command[0]) :
+		     0;
+}
+
+static int prepare(struct runner *r, struct slot_reason *why)
+{
+	int err = parse_vips(r, why);
+
+	err = err ? err : open_chain(r, why);
+	if (err)
+		return err;
+	err = take_signals(r);
+	/* what CMD leaves behind when it becomes a daemon stays below this process */
+	if (!err && prctl(PR_SET_CHILD_SUBREAPER, 1))
+		err = -errno;
+	return err ? slot_reason_set(why, err, "cannot watch over a command: %s", strerror(-err)) :
+		     start_command(r, why);
+}
+
+static void free_lb(struct socketlb **lb)
+{
+	socketlb_free(*lb);
+}
+
+int socket_run(const struct socket_run *run, struct slot_reason *why)
+{
+	_cleanup_free_ struct run_sockets *sockets = calloc(1, sizeof(*sockets));
+	__attribute__((cleanup(free_lb))) struct socketlb *lb = socketlb_new();
+	struct runner r = {
+		.run = run, .lb = lb, .sockets = sockets, .successor = -1, .signals = -1
+	};
+	int err;
+
+	if (!sockets || !lb)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	sockets->lb = lb;
+	err = prepare(&r, why);
+	if (err) {
+		slot_cleanup_close(&r.signals);
+		return err;
+	}
+	socketlb_set_owner(lb, r.child);
+	enter(&r, PHASE_STARTING);
+	err = serve(&r);
+	if (r.phase < PHASE_DRAINING)
+		say(&r, "the command ended with status %d%s", r.status,
+		    r.phase == PHASE_STARTING ? " before it served: nothing was taken over" : "");
+	socketlb_leave(lb);
+	close(r.signals);
+	return err;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bpf/socket_lb/run/socket_run.h"
+#include "loader/slotctl/slotctl.h"
+
+#define SECONDS_MAX 1000000
+#define WORKERS_MAX 64
+
+static int parse_number(struct slot_ctl *ctl, const char *option, const char *text,
+			unsigned long max, unsigned int *ret_number)
+{
+	unsigned long number;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || number > max)
+		return slot_ctl_refuse(ctl, "%s '%s': expected a number from 0 to %lu", option,
+				       text, max);
+	*ret_number = (unsigned int)number;
+	return 0;
+}
+
+/* "QUIT", "SIGQUIT", "3". */
+static int parse_signal(struct slot_ctl *ctl, const char *option, const char *text, int *ret_signal)
+{
+	const char *name;
+
+	if (!text)
+		return 0;
+	name = strncasecmp(text, "SIG", 3) ? text : text + 3;
+	for (int number = 1; number < NSIG; number++) {
+		const char *abbreviation = sigabbrev_np(number);
+
+		if (number == SIGKILL || number == SIGSTOP || number == SIGCHLD)
+			continue;
+		if ((abbreviation && !strcasecmp(abbreviation, name)) || atoi(name) == number) {
+			*ret_signal = number;
+			return 0;
+		}
+	}
+	return slot_ctl_refuse(ctl, "%s '%s': expected the name of a signal, as QUIT", option,
+			       text);
+}
+
+static int parse_options(struct slot_ctl *ctl, struct socket_run *run)
+{
+	const struct slot_ctl_socket *given = &ctl->socket_run;
+	int err = parse_number(ctl, "--workers", given->workers, WORKERS_MAX, &run->workers);
+
+	err = err ? err :
+		    parse_number(ctl, "--start-timeout", given->start_timeout, SECONDS_MAX,
+				 &run->start_s);
+	err = err ? err :
+		    parse_number(ctl, "--drain-timeout", given->drain_timeout, SECONDS_MAX,
+				 &run->drain_s);
+	err = err ? err : parse_signal(ctl, "--stop-signal", given->stop_signal, &run->stop_signal);
+	err = err ? err :
+		    parse_signal(ctl, "--reload-signal", given->reload_signal, &run->reload_signal);
+	if (!err && !given->jump != !ctl->map_dir)
+		err = slot_ctl_refuse(ctl, "--jump and --map-dir are given together, or neither");
+	return err;
+}
+
+int cmd_socket(struct slot_ctl *ctl, int argc, char **argv)
+{
+	struct socket_run run = {
+		.chain = ctl->chain,
+		.program = ctl->socket_run.jump,
+		.map_dir = ctl->map_dir,
+		.vips = ctl->socket_run.vips,
+		.vip_count = ctl->socket_run.vip_count,
+		.start_s = SOCKET_RUN_START_S,
+		.drain_s = SOCKET_RUN_DRAIN_S,
+		.stop_signal = SIGTERM,
+		.self = ctl->words,
+		.command = argv + 1,
+	};
+	int err;
+
+	(void)argc;
+	if (strcmp(argv[0], "run"))
+		return slot_ctl_refuse(ctl, "unknown command 'socket %s'; expected socket run",
+				       argv[0]);
+	if (!run.chain)
+		return slot_ctl_refuse(ctl, "socket run needs --chain, the chain's title in "
+					    "slots.conf");
+	err = parse_options(ctl, &run);
+	return err ? err : socket_run(&run, &ctl->failure.why);
+}
