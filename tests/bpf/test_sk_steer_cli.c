@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl sk_steer, on the pinned maps of a loaded sk_steer. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "programs/cli.h"
+#include "tests/support/progrun.h"
+#include "tests/support/steer_case.h"
+#include "tests/support/tap.h"
+
+#define RULE_HEAD                                                                                  \
+	"rule                                              group            flags            "     \
+	"lookups\n"
+#define SOCKET_HEAD "group                          cookie  bound to\n"
+
+static struct program_bed bed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	steer_netns_open();
+	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	program_bed_close(&bed);
+	return 0;
+}
+
+static int open_web(uint16_t port)
+{
+	return steer_socket_open(
+		&(struct steer_socket){ "127.0.0.1", port, IPPROTO_TCP, false, false });
+}
+
+static void web_finds(int fd)
+{
+	steer_assert_finds(&bed, &(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static void rules_are_listed_in_the_order_in_which_they_decide(void **state)
+{
+	int web = open_web(0);
+
+	(void)state;
+	program_bed_assert_runs(&bed, "rule list", RULE_HEAD);
+	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp any web", "");
+	program_bed_assert_runs(&bed, "rule add 2001:db8::/32 udp 53 dns drop exact", "");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 80-90 web exact", "");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web drop", "");
+	steer_socket_add(&bed, "web", web);
+	web_finds(web);
+	program_bed_assert_runs(
+		&bed, "rule list",
+		RULE_HEAD
+		"192.0.2.1 tcp 80                                  web              drop        "
+		"           1\n"
+		"192.0.2.0/24 tcp 80-90                            web              exact       "
+		"           0\n"
+		"192.0.2.0/24 tcp any                              web              -           "
+		"           0\n"
+		"2001:db8::/32 udp 53                              dns              drop exact  "
+		"           0\n");
+	close(web);
+}
+
+static void a_rule_said_again_moves_and_goes_on_counting(void **state)
+{
+	int web = open_web(0);
+
+	(void)state;
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	web_finds(-1);
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 other", "");
+	steer_socket_add(&bed, "other", web);
+	web_finds(web);
+	assert_int_equal(program_bed_run_json(&bed, "rule list"), PROGRAM_OK);
+	program_bed_assert_said(&bed,
+				"{\n  \"rules\": [\n    {\n      \"prefix\": \"192.0.2.1\",\n"
+				"      \"protocol\": \"tcp\",\n      \"first_port\": 80,\n"
+				"      \"last_port\": 80,\n      \"group\": \"other\",\n"
+				"      \"drop\": false,\n      \"exact\": false,\n"
+				"      \"lookups\": 2\n    }\n  ]\n}\n",
+				"");
+	program_bed_assert_runs(&bed, "rule del 192.0.2.1 tcp 80", "");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 other", "");
+	assert_int_equal(program_bed_run(&bed, "rule list"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "           0\n"));
+	close(web);
+}
+
+static void deleted_rules_no_longer_decide(void **state)
+{
+	int web = open_web(0);
+
+	(void)state;
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_socket_add(&bed, "web", web);
+	web_finds(web);
+	program_bed_assert_runs(&bed, "rule del 192.0.2.1 tcp 80", "");
+	web_finds(-1);
+	program_bed_assert_runs(&bed, "rule list", RULE_HEAD);
+	program_bed_assert_fails(&bed, "rule del 192.0.2.1 tcp 80",
+				 "cannot delete '192.0.2.1 tcp 80': there is no such rule\n");
+	close(web);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void a_file_replaces_all_rules_or_none(void **state)
+{
+	char path[] = "/tmp/steer_rules_XXXXXX", line[64], words[512];
+	int fd = mkstemp(path), web = open_web(0);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(line, sizeof(line), "rule load %s", path);
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_socket_add(&bed, "web", web);
+	write_file(path, "192.0.2.2 tcp 80 web\n192.0.2.3 sctp 80 web\n\n"
+			 "192.0.2.4 tcp 80\n192.0.2.2 tcp 80 other # again\n");
+	snprintf(words, sizeof(words),
+		 "%s:2: 'sctp': expected tcp or udp\n"
+		 "%s:4: expected PREFIX tcp|udp PORTS GROUP [drop] [exact]\n"
+		 "%s:5: a line before has the same prefix, protocol and ports\n",
+		 path, path, path);
+	program_bed_assert_fails(&bed, line, words);
+	web_finds(web);
+	write_file(path, "# all of them\n192.0.2.0/24 tcp 80 web\n");
+	program_bed_assert_runs(&bed, line, "");
+	web_finds(web);
+	assert_int_equal(program_bed_run(&bed, "rule list"), PROGRAM_OK);
+	assert_null(strstr(bed.out, "192.0.2.1 "));
+	write_file(path, "");
+	program_bed_assert_runs(&bed, line, "");
+	program_bed_assert_runs(&bed, "rule list", RULE_HEAD);
+	web_finds(-1);
+	unlink(path);
+	close(web);
+}
+
+static void no_more_rules_are_taken_than_fit(void **state)
+{
+	char path[] = "/tmp/steer_rules_XXXXXX", line[64];
+	int fd = mkstemp(path);
+	FILE *file;
+
+	(void)state;
+	assert_true(fd >= 0);
+	file = fdopen(fd, "w");
+	for (int i = 0; i < SK_STEER_RULES_MAX; i++)
+		fprintf(file, "192.0.2.0/24 tcp %d web\n", 1000 + i);
+	fclose(file);
+	snprintf(line, sizeof(line), "rule load %s", path);
+	program_bed_assert_runs(&bed, line, "");
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 80 web",
+				 "1024 rules are all that fit\n");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 1000 web drop", "");
+	program_bed_assert_runs(&bed, "rule del 192.0.2.0/24 tcp 1001", "");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	web_finds(-1);
+	unlink(path);
+}
+
+static void wrong_words_are_told_and_change_nothing(void **state)
+{
+	(void)state;
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1/24 tcp 80 web",
+				 "'192.0.2.1/24': bits are set behind the prefix's length\n");
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 icmp 80 web",
+				 "'icmp': expected tcp or udp\n");
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 90-80 web",
+				 "'90-80': expected a port of 1 to 65535 such as 80, a range such "
+				 "as 8000-8099, or any\n");
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 80 9lives",
+				 "'9lives': expected a group's name, a letter and up to 14 "
+				 "letters, digits, '_', '-' or '.'\n");
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 80 web reset",
+				 "'reset': expected drop or exact\n");
+	program_bed_assert_fails(&bed, "socket add web tcp/192.0.2.1",
+				 "'tcp/192.0.2.1': expected PID:FD, or where a socket is bound, "
+				 "such as tcp/192.0.2.1:80 or udp/[::]:53\n");
+	program_bed_assert_fails(&bed, "socket del web 1", "no group is called 'web'\n");
+	program_bed_assert_fails(&bed, "socket del web some",
+				 "'some': expected a socket's cookie, a number\n");
+	program_bed_assert_runs(&bed, "rule list", RULE_HEAD);
+	program_bed_assert_runs(&bed, "socket list", SOCKET_HEAD);
+}
+
+static void commands_that_make_no_sense_ask_for_usage(void **state)
+{
+	static const char *const lines[] = {
+		"rule",
+		"rule add",
+		"rule add 192.0.2.1 tcp 80",
+		"rule list all",
+		"rule load",
+		"rule change",
+		"rule del 192.0.2.1 tcp",
+		"socket",
+		"socket add",
+		"socket add web",
+		"socket set web",
+		"socket del web",
+		"socket list web",
+		"stats all",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(program_bed_run(&bed, lines[i]), PROGRAM_USAGE);
+}
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+static void sockets_are_named_by_their_process_or_by_where_they_are_bound(void **state)
+{
+	struct steer_socket dns = { "::1", 53, IPPROTO_UDP, true, false };
+	int web = open_web(8080), one = steer_socket_open(&dns), other = steer_socket_open(&dns);
+	char wanted[512];
+
+	(void)state;
+	program_bed_assert_runs(&bed, "socket add web tcp/127.0.0.1:8080", "");
+	program_bed_assert_runs(&bed, "socket add dns udp/[::1]:53", "");
+	steer_socket_add(&bed, "web", web); /* once more */
+	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
+	/* of two at one address the kernel does not say which it lists first */
+	snprintf(wanted, sizeof(wanted), "%-15s  %20" PRIu64 "  tcp/127.0.0.1:8080\n", "web",
+		 steer_cookie(web));
+	assert_non_null(strstr(bed.out, wanted));
+	snprintf(wanted, sizeof(wanted), "%-15s  %20" PRIu64 "  udp/[::1]:53\n", "dns",
+		 steer_cookie(one));
+	assert_non_null(strstr(bed.out, wanted));
+	snprintf(wanted, sizeof(wanted), "%-15s  %20" PRIu64 "  udp/[::1]:53\n", "dns",
+		 steer_cookie(other));
+	assert_non_null(strstr(bed.out, wanted));
+	close(web);
+	close(one);
+	close(other);
+	program_bed_assert_runs(&bed, "socket list",
+				SOCKET_HEAD "web                                 -  none\n"
+					    "dns                                 -  none\n");
+}
+
+static void sockets_of_a_group_are_replaced_and_deleted(void **state)
+{
+	int old = open_web(0), new = open_web(0);
+	char line[128], wanted[256];
+
+	(void)state;
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_socket_add(&bed, "web", old);
+	web_finds(old);
+	snprintf(line, sizeof(line), "socket set web %d:%d", getpid(), new);
+	program_bed_assert_runs(&bed, line, "");
+	web_finds(new);
+	assert_int_equal(program_bed_run_json(&bed, "socket list"), PROGRAM_OK);
+	snprintf(wanted, sizeof(wanted),
+		 "{\n  \"groups\": [\n    {\n      \"group\": \"web\",\n      \"sockets\": [\n"
+		 "        {\n          \"cookie\": %" PRIu64 ",\n"
+		 "          \"bound\": \"tcp/127.0.0.1:%u\"\n        }\n      ]\n    }\n  ]\n}\n",
+		 steer_cookie(new), steer_port(new));
+	program_bed_assert_said(&bed, wanted, "");
+	snprintf(line, sizeof(line), "socket del web %" PRIu64, steer_cookie(new));
+	program_bed_assert_runs(&bed, line, "");
+	web_finds(-1);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "it is not in the group\n"));
+	close(old);
+	close(new);
+}
+
+static void what_cannot_be_led_to_is_refused(void **state)
+{
+	int unbound = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int idle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), pipes[2];
+	const struct {
+		int fd;
+		const char *why;
+	} refused[] = {
+		{ unbound, "it is not bound to a port" },
+		{ idle, "it is no listening TCP and no UDP socket" },
+		{ -1, "it is not a socket" },
+		{ 9999, "it has no such descriptor" },
+	};
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	for (size_t i = 0; i < 4; i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "socket add web %d:%d", getpid(),
+			 refused[i].fd < 0 ? pipes[0] : refused[i].fd);
+		assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+		assert_non_null(strstr(bed.err, refused[i].why));
+	}
+	program_bed_assert_fails(&bed, "socket add web tcp/192.0.2.1:81",
+				 "cannot take socket 'tcp/192.0.2.1:81': no socket of this network "
+				 "namespace is bound there\n");
+	close(unbound);
+	close(idle);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void a_group_takes_so_many_sockets_and_a_chain_so_many_groups(void **state)
+{
+	int fds[SK_STEER_PLACES_MAX + 1];
+	char line[128];
+
+	(void)state;
+	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++) {
+		fds[i] = open_web(0);
+		if (i < SK_STEER_PLACES_MAX)
+			steer_socket_add(&bed, "web", fds[i]);
+	}
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[SK_STEER_PLACES_MAX]);
+	program_bed_assert_fails(&bed, line,
+				 "cannot put a socket into group 'web': the group has 16 sockets, "
+				 "which is all that fits\n");
+	close(fds[3]);
+	program_bed_assert_runs(&bed, line, "");
+	for (int i = 1; i < SK_STEER_GROUPS_MAX; i++) {
+		snprintf(line, sizeof(line), "rule add 192.0.2.1 tcp %d group%d", i, i);
+		program_bed_assert_runs(&bed, line, "");
+	}
+	program_bed_assert_fails(&bed, "rule add 192.0.2.2 tcp 80 more",
+				 "no room for group 'more': 64 are all that fit\n");
+	program_bed_assert_runs(&bed, "rule del 192.0.2.1 tcp 7", "");
+	program_bed_assert_runs(&bed, "rule add 192.0.2.2 tcp 80 more", "");
+	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++)
+		if (i != 3)
+			close(fds[i]);
+}
+
+/* --- owners ---------------------------------------------------------------------------------- */
+
+#define OWNER 4242
+
+static void give_to_owner(void)
+{
+	char path[256];
+	struct bpf_map *map;
+
+	assert_int_equal(chmod("/sys/fs/bpf", 0755), 0);
+	bpf_object__for_each_map(map, bed.object) {
+		snprintf(path, sizeof(path), "%s/%s", PROGRAM_BED_DIR, bpf_map__name(map));
+		assert_int_equal(chown(path, OWNER, OWNER), 0);
+	}
+}
+
+/* As one who may neither load programs nor create maps. */
+static int act_as_owner(void)
+{
+	char line[128];
+	int web;
+
+	if (setgid(OWNER) || setuid(OWNER))
+		return 1;
+	web = open_web(0);
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), web);
+	if (program_bed_run(&bed, "rule add 192.0.2.1 tcp 80 web") != PROGRAM_OK ||
+	    program_bed_run(&bed, line) != PROGRAM_OK) {
+		fputs(bed.err, stderr);
+		return 1;
+	}
+	web_finds(web);
+	return program_bed_run(&bed, "socket add web 1:0") == PROGRAM_FAILED ? 0 : 1;
+}
+
+static void an_owner_needs_no_root(void **state)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	give_to_owner();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(act_as_owner());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* its socket went with it, the rule did not */
+	web_finds(-1);
+	steer_assert_counted(&bed, SK_STEER_NO_SOCKET, 1);
+}
+
+/* Each on maps of its own. */
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	ADD(rules_are_listed_in_the_order_in_which_they_decide);
+	ADD(a_rule_said_again_moves_and_goes_on_counting);
+	ADD(deleted_rules_no_longer_decide);
+	ADD(a_file_replaces_all_rules_or_none);
+	ADD(no_more_rules_are_taken_than_fit);
+	ADD(wrong_words_are_told_and_change_nothing);
+	ADD(commands_that_make_no_sense_ask_for_usage);
+	ADD(sockets_are_named_by_their_process_or_by_where_they_are_bound);
+	ADD(sockets_of_a_group_are_replaced_and_deleted);
+	ADD(what_cannot_be_led_to_is_refused);
+	ADD(a_group_takes_so_many_sockets_and_a_chain_so_many_groups);
+	ADD(an_owner_needs_no_root);
+	return tap_run(&plan, "sk_steer_cli", 1);
+}
