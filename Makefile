@@ -66,8 +66,8 @@ SLOTD_SRCS := $(wildcard loader/slotd/*.c)
 SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c \
 	bpf/*/lib/*.c bpf/*/run/*.c)
 # The library for servers: these alone, with libbpf and libc.
-SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c) $(addprefix bpf/socket_lb/,sl_pins.c sl_process.c \
-	sl_spread.c sl_words.c sl_instance.c) programs/shared/maps.c loader/lib/base/reason.c
+SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
+	loader/lib/base/reason.c
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
