@@ -357,7 +357,7 @@ build/tests/tools/flow_server: build/lib/libsupport.a
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(link)
+	$(Q)$(link) $(call pkg_libs,libbpf)
 
 build/tests/tools/slotd_faults: $(FAULT_OBJS)
 	$(call say,LINK,$@)
