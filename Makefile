@@ -113,7 +113,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb bench-lb-http bench-decap bench-firewall bench-plots fuzz
+	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -131,7 +131,7 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
-.PHONY: bench-decap bench-plots run-bench-decap
+.PHONY: bench-decap bench-socket bench-plots run-bench-decap run-bench-socket
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
@@ -183,6 +183,10 @@ bench-lb-http: deps ## what HTTP pays for the load balancer, into build/bench/lb
 bench-decap: deps ## cost of taking packets out of tunnels, into build/bench/decap.json
 	@$(MAKE) run-bench-decap
 
+bench-socket: ## servers that restart under load, by how they share a port, into build/bench/socket.json
+	@tools/deps.sh --quic
+	@$(MAKE) run-bench-socket
+
 bench-plots: ## pictures of what benchmarks left in build/bench
 	@tests/bench/plots.sh
 
@@ -226,6 +230,9 @@ run-bench-lb-http: all test-programs $(BENCH_BINS)
 
 run-bench-decap: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/decap.sh
+
+run-bench-socket: all test-programs
+	$(Q)tests/bench/socket.sh
 
 run-bench-firewall: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/firewall.sh
@@ -352,7 +359,7 @@ $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
-build/tests/tools/flow_server: build/lib/libsupport.a
+build/tests/tools/flow_server: build/lib/libsupport.a build/lib/libsocketlb.a
 
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
@@ -369,10 +376,13 @@ build/tests/tools/slotd_next: $(NEXT_OBJS) build/lib/slotd.a build/lib/libslot.a
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))
 
+build/tests/tools/quic_ids.so: tests/support/quic_forward.c tests/support/flow_pass.c build/lib/libsocketlb.a
+
 $(PRELOADS): build/tests/tools/%.so: tests/support/preload/%.c tests/support/arm.c
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $^
+	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -Wl,--as-needed -o $@ $^ \
+		$(call pkg_libs,libbpf)
 
 # --- BPF objects ---------------------------------------------------------------------------
 

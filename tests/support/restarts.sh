@@ -20,17 +20,19 @@ FLOW_LOAD=(32 50 4000 1)
 # What a series leaves: logs of the servers and of the load.
 RESTART_DIR=
 RESTART_LOAD=
-RESTART_SINCE=
+RESTART_MS=
+# The chain of socket_lb.
+RESTART_CHAIN=web
 
 # restart_series KIND MODE COUNT: a server under load is restarted so many times. Prints a row.
 restart_series() {
-	local kind=$1 mode=$2 count=$3 generation old new
+	local kind=$1 mode=$2 count=$3 generation old new since
 
 	RESTART_DIR=$(mktemp -d "$BED/run/restarts.XXXXXX")
 	"${kind}_start" "$mode" 1
 	old=$BED_SPAWNED
 	wait_for 10 "${kind}_is_ready" 1 || return 1
-	RESTART_SINCE=$EPOCHREALTIME
+	since=${EPOCHREALTIME/./}
 	"${kind}_load"
 	for ((generation = 2; generation <= count + 1; generation++)); do
 		"${kind}_start" "$mode" "$generation"
@@ -40,6 +42,7 @@ restart_series() {
 		old=$new
 	done
 	"${kind}_load_end"
+	RESTART_MS=$(((${EPOCHREALTIME/./} - since) / 1000))
 	"${kind}_stop" "$old" "$generation"
 	"${kind}_row" | jq -c --arg mode "$mode" --arg server "$kind" --argjson restarts "$count" \
 		'{mode: $mode, server: $server, restarts: $restarts} + .'
@@ -47,8 +50,11 @@ restart_series() {
 }
 
 flow_start() {
+	local dir=$RESTART_DIR
+
+	[[ $1 != socket_lb ]] || dir=$RESTART_CHAIN
 	spawn edge "$RESTART_DIR/server.$2" "$BED_TOOLS/flow_server" "$1" "$RESTART_IP" \
-		"$RESTART_PORT" "$FLOW_SOCKETS" "$2" "${FLOW_DIR:-$RESTART_DIR}"
+		"$RESTART_PORT" "$FLOW_SOCKETS" "$2" "$dir"
 }
 
 flow_is_ready() {
@@ -65,6 +71,10 @@ flow_load() {
 	RESTART_LOAD=$BED_SPAWNED
 }
 
+flow_has_begun() {
+	grep -q begun "$RESTART_DIR/load"
+}
+
 flow_load_end() {
 	stop "$RESTART_LOAD"
 }
@@ -74,9 +84,8 @@ flow_row() {
 
 	servers=$(grep -h '^{' "$RESTART_DIR"/server.* | jq -cs '{
 		forwarded: (map(.forwarded) | add), moved: (map(.moved) | add)}')
-	jq -c --argjson servers "$servers" \
-		'{failed, misrouted, reset, pps, requests, flows, seconds} + $servers' \
-		"$RESTART_DIR/load"
+	grep '^{' "$RESTART_DIR/load" | jq -c --argjson servers "$servers" \
+		'{failed, misrouted, reset, pps, requests, flows, seconds} + $servers'
 }
 
 # Unix datagram sockets queue ten packets as a rule, too few for a forwarder.
@@ -86,4 +95,17 @@ restart_bed() {
 	make_client_wire || bail "the bed is there"
 	in_ns edge sh -c 'echo 512 >/proc/sys/net/unix/max_dgram_qlen'
 	wait_for 10 in_ns client ping -c 1 -W 1 "$RESTART_IP" || bail "client and server reach each other"
+}
+
+# restart_socket_lb: a slotd with socket_lb in the chain that servers find by $RESTART_CHAIN
+restart_socket_lb() {
+	export SOCKETLB_BPFFS=$BED/bpf
+	cat >"$BED/slots.conf" <<-END
+		chain "$RESTART_CHAIN" { hook = "sk_reuseport" slot 0 { name = "socket_lb" object = "socket_lb.bpf.o" } }
+	END
+	bed_slotd_fresh
+}
+
+restart_ctl() {
+	bed_ctl --chain "$RESTART_CHAIN:sk_reuseport" socket_lb "$@"
 }

@@ -30,7 +30,26 @@ test_forwarder() {
 	matches "the forwarder had packets to forward" "$(jq .forwarded <<<"$row")" '^[1-9]'
 }
 
+# socket_lb_by MODE: the VIP's, in a chain of slotd's own
+socket_lb_by() {
+	local row
+
+	restart_ctl vip add "udp/$RESTART_IP:$RESTART_PORT" "$1" ||
+		bail "socket_lb has the VIP" "$(bed_log)"
+	row=$(restart_series flow socket_lb 5)
+	is "nothing is lost in five restarts by socket_lb, mode $1" "$(losses "$row")" "0 0 0"
+	is "and each worker kept its flows" "$(jq .moved <<<"$row")" 0
+	restart_ctl vip del "udp/$RESTART_IP:$RESTART_PORT"
+}
+
+test_socket_lb() {
+	succeeds "a chain of sockets starts" restart_socket_lb
+	socket_lb_by quic
+	socket_lb_by flow
+}
+
 restart_bed
 test_reuseport
 test_forwarder
+test_socket_lb
 done_testing

@@ -3,7 +3,7 @@
  * flow_client ADDRESS PORT FLOWS REQUESTS GAP_US BURST SECONDS: so many flows at a time, each from a
  * socket of its own, each of so many requests (0: it never ends) with so much time between
  * an answer and the next request, each of so many datagrams at once. Runs for so many seconds, or
- * until SIGTERM. Prints a line of JSON: `failed` requests had no answer of the process that
+ * until SIGTERM. Says "begun" when as many flows have been welcomed, and prints a line of JSON: `failed` requests had no answer of the process that
  * welcomed the flow within a second, `misrouted` datagrams were answered by a process that does not
  * know the flow, `reset` flows ended before they were done. See sock_flow.h.
  */
@@ -48,7 +48,7 @@ static struct {
 } load;
 
 static struct {
-	unsigned long requests, answered, failed, misrouted, reset, flows, datagrams;
+	unsigned long requests, answered, failed, misrouted, reset, flows, welcomes, datagrams;
 } counts;
 
 static struct flow flows[FLOWS_MAX];
@@ -158,6 +158,12 @@ static void end_request(struct flow *flow, int64_t now)
 	}
 }
 
+static void say_begun(void)
+{
+	puts("begun");
+	fflush(stdout);
+}
+
 /* Returns whether the flow goes on. An answer to an earlier request is late, and nothing else. */
 static bool take_answer(struct flow *flow, const struct flow_message *message, int64_t now)
 {
@@ -165,6 +171,8 @@ static bool take_answer(struct flow *flow, const struct flow_message *message, i
 		return true;
 	if (!flow->is_welcome && message->kind == FLOW_WELCOME) {
 		flow->is_welcome = true;
+		if (++counts.welcomes == (unsigned long)load.flows)
+			say_begun();
 		flow->generation = message->generation;
 		memcpy(flow->id, message->id, sizeof(flow->id));
 	} else if (message->kind == FLOW_UNKNOWN || message->generation != flow->generation) {

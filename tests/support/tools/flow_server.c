@@ -5,8 +5,11 @@
  * and at the end a line of JSON. MODE is how it shares the port with the generation before it:
  *
  *   reuseport  its own sockets, one thread each; the kernel spreads packets over all processes
+ *   socket_lb  its own sockets, one thread each; the chain that libsocketlb finds by DIR
  *   forwarder  one socket, which the process before hands over by a Unix socket in DIR; what
  *              belongs to the other process is forwarded to it (flow_pass.h)
+ *
+ * FLOW_WORK_NS in the environment is what each answer costs it beyond that, as decryption would.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -21,6 +24,7 @@
 
 #include <sys/resource.h>
 
+#include "bpf/socket_lb/lib/socketlb.h"
 #include "tests/support/flow_pass.h"
 #include "tests/support/sock_flow.h"
 
@@ -37,8 +41,11 @@ static struct {
 	uint32_t generation;
 	struct sockaddr_storage address;
 	socklen_t address_len;
-	int forward_fd;	    /* to the other process, -1 where there is none */
-	atomic_int reading; /* the UDP socket is read here */
+	long work_ns; /* for each answer */
+	bool has_cid;
+	struct socketlb_cid cid; /* how ids name this process, with socket_lb */
+	int forward_fd;		 /* to the other process, -1 where there is none */
+	atomic_int reading;	 /* the UDP socket is read here */
 	atomic_int is_over;
 	atomic_long open;    /* flows */
 	atomic_long last_ms; /* when one of them was heard of */
@@ -90,6 +97,19 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void work(void)
+{
+	struct timespec now;
+	long until_ns;
+
+	if (!server.work_ns)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	until_ns = now.tv_sec * 1000000000L + now.tv_nsec + server.work_ns;
+	while (now.tv_sec * 1000000000L + now.tv_nsec < until_ns)
+		clock_gettime(CLOCK_MONOTONIC, &now);
+}
+
 /* --- packets --------------------------------------------------------------------------------- */
 
 /* Returns whether @text is to be sent: the answer to @ask, whose flow's id is @id. */
@@ -108,6 +128,7 @@ static bool write_answer(const struct worker *worker, const struct flow_message 
 		server.unknown++;
 		return ask->kind != FLOW_BYE;
 	}
+	work();
 	server.last_ms = now_ms();
 	server.moved += id && flow_id_worker(id) != worker->number && !worker->is_forwarded;
 	if (ask->kind == FLOW_BYE) {
@@ -118,6 +139,8 @@ static bool write_answer(const struct worker *worker, const struct flow_message 
 		server.open++;
 		text->kind = FLOW_WELCOME;
 		flow_id_write(text->id, server.process, worker->number, server.generation);
+		if (server.has_cid)
+			socketlb_cid_write(&server.cid, worker->number, text->id, FLOW_ID_SIZE);
 	}
 	return true;
 }
@@ -235,7 +258,7 @@ static void tune_socket(int fd)
 	const int bytes = RECEIVE_BYTES;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 }
 
 static int open_socket(bool is_shared)
@@ -288,18 +311,61 @@ static void join_workers(struct worker *workers, unsigned int count)
 
 /* --- modes ----------------------------------------------------------------------------------- */
 
-static void serve_reuseport(struct worker *workers, unsigned int sockets)
+static void open_workers(struct worker *workers, unsigned int sockets)
 {
 	for (unsigned int i = 0; i < sockets; i++) {
 		int fd = open_socket(true);
 
 		workers[i] = (struct worker){ .number = i, .fd = fd, .answer_fd = fd };
 	}
+}
+
+static void serve_reuseport(struct worker *workers, unsigned int sockets)
+{
+	open_workers(workers, sockets);
 	for (unsigned int i = 0; i < sockets; i++)
 		start_worker(&workers[i]);
 	say_ready();
 	wait_for_end();
 	join_workers(workers, sockets);
+}
+
+/* Both instances may be in use for a moment: the one that left is still being taken down. */
+static int add_socket(struct socketlb *lb, const struct worker *worker)
+{
+	long until_ms = now_ms() + DRAIN_MS;
+	int err;
+
+	do {
+		err = socketlb_add(lb, worker->fd, worker->number);
+	} while (err == -EBUSY && now_ms() < until_ms && !poll(NULL, 0, 1));
+	return err;
+}
+
+static void serve_socket_lb(struct worker *workers, unsigned int sockets)
+{
+	struct socketlb *lb = socketlb_new();
+	int err = lb ? socketlb_open(lb, server.dir) : -ENOMEM;
+
+	open_workers(workers, sockets);
+	for (unsigned int i = 0; i < sockets && !err; i++)
+		err = add_socket(lb, &workers[i]);
+	if (!err)
+		err = socketlb_cid_get(lb, workers[0].fd, &server.cid);
+	/* a VIP by flows has no layout of ids */
+	server.has_cid = !err;
+	if (!err || err == -ENOTSUP) {
+		for (unsigned int i = 0; i < sockets; i++)
+			start_worker(&workers[i]);
+		err = socketlb_announce(lb);
+	}
+	if (err)
+		fail(socketlb_error(lb), -err);
+	say_ready();
+	wait_for_end();
+	socketlb_leave(lb);
+	join_workers(workers, sockets);
+	socketlb_free(lb);
 }
 
 /*
@@ -410,8 +476,11 @@ int main(int argc, char **argv)
 	server.generation = (uint32_t)atoi(argv[5]);
 	server.process = server.generation & 1;
 	server.dir = argv[6];
+	server.work_ns = getenv("FLOW_WORK_NS") ? atol(getenv("FLOW_WORK_NS")) : 0;
 	if (!strcmp(argv[1], "forwarder"))
 		serve_forwarder(workers);
+	else if (!strcmp(argv[1], "socket_lb"))
+		serve_socket_lb(workers, (unsigned int)sockets);
 	else
 		serve_reuseport(workers, (unsigned int)sockets);
 	report();
