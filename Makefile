@@ -353,6 +353,7 @@ $(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_
 		-o $@ $(filter-out %.bpf.c %.inc %.h,$^) $(call pkg_libs,$(ALL_PKGS))
 
 build/fuzz/fuzz_tcp_id: tests/support/tcp_id_reference.c
+build/fuzz/fuzz_server_ids: loader/slotctl/server_ids.c
 
 $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $(ARCHIVES)
 	$(call say,LINK,$@)

@@ -93,6 +93,36 @@ struct program_claims {
 	void *data; /* theirs */
 };
 
+/*
+ * Servers' ids, loaded by one command into all programs that go by them (slotctl server-id):
+ * those that balance by an id, and on the servers those that tell or compare it.
+ */
+enum program_id_role {
+	PROGRAM_ID_PRIMARY,  /* what the server tells its clients */
+	PROGRAM_ID_FALLBACK, /* the one before, which its clients may still have */
+	PROGRAM_ID_SPARE,    /* more of them, which somebody else gives to clients */
+};
+
+struct program_id {
+	__u32 id; /* not 0 */
+	enum program_id_role role;
+	bool is_here; /* of this host */
+	bool is_ip6;
+	__u8 addr[16];	/* of the real, network byte order; IPv4: the first 4 */
+	char where[24]; /* where the file says so, to follow its name: ":3" */
+};
+
+struct program_ids {
+	const char *map_dir;
+	const char *path;	       /* of the file they come from */
+	const struct program_id *list; /* by id */
+	size_t count;
+	bool is_dry; /* judge, and tell what would change, but change nothing */
+	/* One difference: @what ("add", "del", "primary", "fallback") becomes of id @id. */
+	void (*tell)(const struct program_ids *ids, const char *what, __u32 id);
+	void *data; /* theirs */
+};
+
 struct program_cli {
 	const char *name;
 	const char *summary;
@@ -104,6 +134,11 @@ struct program_cli {
 	int (*claim)(const struct program_claims *claims, struct slot_reason *why);
 	const char *counters_command; /* which takes --counters; NULL: none */
 	const char *offline_command;  /* which needs no maps and no slotd; NULL: none */
+	/*
+	 * Make @ids those in the maps in ids->map_dir, all of them or none; NULL: it knows no
+	 * servers' ids. Returns 0 or -errno; says why.
+	 */
+	int (*sync_ids)(const struct program_ids *ids, struct slot_reason *why);
 };
 
 extern const struct program_cli firewall_cli;
@@ -114,6 +149,7 @@ extern const struct program_cli lb_hc_cli;
 extern const struct program_cli socket_lb_cli;
 extern const struct program_cli fw_egress_cli;
 extern const struct program_cli sk_steer_cli;
+extern const struct program_cli tcp_server_id_cli;
 extern const struct program_cli lb_cli;
 
 #endif

@@ -147,6 +147,7 @@ int cmd_plan(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_promote(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_reload(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_rollback(struct slot_ctl *ctl, int argc, char **argv);
+int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_show(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_slots(struct slot_ctl *ctl, int argc, char **argv);
 int cmd_socket(struct slot_ctl *ctl, int argc, char **argv);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "loader/lib/base/reason.h"
+#include "programs/cli.h"
 #include "programs/decap/decap_abi.h"
 
 /* Room for the longest prefix in words, with its NUL. */
@@ -86,6 +87,9 @@ int decap_id_del(const struct decap_maps *maps, __u32 id, struct slot_reason *wh
 /* decap_ids_get - this host's ids, sorted, in @ret_ids. Returns 0 or -errno, and says why. */
 int decap_ids_get(const struct decap_maps *maps, struct slot_reason *why,
 		  __u32 ret_ids[DECAP_IDS_MAX], size_t *ret_count);
+
+/* decap_sync_ids - what struct program_cli calls sync_ids. */
+int decap_sync_ids(const struct program_ids *ids, struct slot_reason *why);
 
 /*
  * decap_control_get, decap_control_set - the settings, as a whole; whoever changes them holds

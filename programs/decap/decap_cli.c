@@ -369,6 +369,7 @@ const struct program_cli decap_cli = {
 	.summary = "take packets out of IPv4 and IPv6 tunnels that end here",
 	.commands = commands,
 	.claim = claim_addresses,
+	.sync_ids = decap_sync_ids,
 };
 
 const struct program_cli tc_decap_cli = {
@@ -376,4 +377,5 @@ const struct program_cli tc_decap_cli = {
 	.summary = "the same at TC ingress, for one container's netns",
 	.commands = commands,
 	.claim = claim_addresses,
+	.sync_ids = decap_sync_ids,
 };

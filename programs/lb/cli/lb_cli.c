@@ -87,4 +87,5 @@ const struct program_cli lb_cli = {
 	.diff_command = "ring",
 	.once_command = "check",
 	.claim = lb_claim,
+	.sync_ids = lb_sync_ids,
 };

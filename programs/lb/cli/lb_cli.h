@@ -40,6 +40,9 @@ int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *wh
 /* lb_claim - what struct program_cli calls claim. */
 int lb_claim(const struct program_claims *claims, struct slot_reason *why);
 
+/* lb_sync_ids - what struct program_cli calls sync_ids. */
+int lb_sync_ids(const struct program_ids *ids, struct slot_reason *why);
+
 int lb_cmd_vip(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_real(const struct program_context *ctx, int argc, char **argv);
 int lb_cmd_set(const struct program_context *ctx, int argc, char **argv);
