@@ -161,6 +161,26 @@ static void a_drop_ends_the_chain_unless_continue_on_has_it(void **state)
 	end(&netns);
 }
 
+static void a_slot_that_ends_every_chain_still_passes(void **state)
+{
+	struct slot_counters counters;
+	struct netns netns;
+	int client = -1;
+
+	(void)state;
+	start(&netns);
+	sockrun_add(&netns.chain, 2, RET, SK_PASS);
+	sockrun_add(&netns.chain, 3, RET, SK_DROP);
+	netns.chain.state.slots[2].rules.continue_on = 0;
+	serve(&netns, SOCK_STREAM);
+	assert_true(sockrun_connect(&netns.addresses[0], &client));
+	counters = chainrun_counters(&netns.chain);
+	assert_int_equal(counters.slots[2].verdicts[ROOT_COL_PASS], 1);
+	assert_int_equal(counters.slots[3].seen, 0);
+	close(client);
+	end(&netns);
+}
+
 static void a_canary_is_chosen_by_cpu(void **state)
 {
 	struct slot_counters counters;
@@ -267,6 +287,7 @@ int main(void)
 	ADD(an_empty_chain_leaves_lookups_alone);
 	ADD(twenty_slots_all_run);
 	ADD(a_drop_ends_the_chain_unless_continue_on_has_it);
+	ADD(a_slot_that_ends_every_chain_still_passes);
 	ADD(a_canary_is_chosen_by_cpu);
 	ADD(the_last_selection_wins);
 	ADD(a_selection_of_a_chain_that_drops_means_nothing);

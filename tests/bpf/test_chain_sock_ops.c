@@ -222,6 +222,24 @@ static void a_drop_ends_the_chain_unless_continue_on_has_it(void **state)
 	end(&host);
 }
 
+static void a_slot_that_ends_every_chain_still_passes(void **state)
+{
+	struct slot_counters counters;
+	struct host host;
+
+	(void)state;
+	start(&host);
+	sockrun_add(&host.chain, 2, RET, SK_PASS);
+	sockrun_add(&host.chain, 3, RET, SK_DROP);
+	host.chain.state.slots[2].rules.continue_on = 0;
+	serve(&host);
+	talk(&host);
+	counters = chainrun_counters(&host.chain);
+	assert_int_equal(counters.slots[2].verdicts[ROOT_COL_PASS], counters.packets);
+	assert_int_equal(counters.slots[3].seen, 0);
+	end(&host);
+}
+
 static void a_canary_is_chosen_by_cpu(void **state)
 {
 	struct slot_counters counters;
@@ -289,6 +307,37 @@ static void header_options_of_several_slots_stand_side_by_side(void **state)
 	close(client);
 	close(server);
 	end(&host);
+}
+
+static __u32 get_map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	assert_int_equal(bpf_map_get_info_by_fd(fd, &info, &len), 0);
+	return info.id;
+}
+
+/* A connection that one version has marked is marked for the next one. */
+static void storage_of_sockets_outlives_a_version(void **state)
+{
+	struct host first, second;
+	char maps[256];
+
+	(void)state;
+	start(&first);
+	snprintf(maps, sizeof(maps), "%s/maps", first.chain.dir);
+	first.chain.build.stage_dir = maps;
+	mark(&first, 3, 1);
+	sockrun_build(&first.chain);
+	start(&second);
+	second.chain.build.map_dir = maps;
+	mark(&second, 3, 2);
+	sockrun_build(&second.chain);
+	assert_int_equal(get_map_id(sockrun_map(&first.chain, 3, "mark_done")),
+			 get_map_id(sockrun_map(&second.chain, 3, "mark_done")));
+	end(&second);
+	end(&first);
 }
 
 #define PROCESSES 4
@@ -391,8 +440,10 @@ int main(void)
 	ADD(twenty_slots_all_run);
 	ADD(slots_run_in_the_order_of_their_numbers);
 	ADD(a_drop_ends_the_chain_unless_continue_on_has_it);
+	ADD(a_slot_that_ends_every_chain_still_passes);
 	ADD(a_canary_is_chosen_by_cpu);
 	ADD(header_options_of_several_slots_stand_side_by_side);
+	ADD(storage_of_sockets_outlives_a_version);
 	ADD(counters_are_exact_under_load);
 	return tap_run(&plan, "chain_sock_ops", 1);
 }

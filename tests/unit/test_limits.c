@@ -56,6 +56,7 @@ static void helpers_belong_to_their_classes(void **state)
 	assert_int_equal(slot_helper_class_find(BPF_FUNC_probe_read_kernel),
 			 SLOT_HELPER_PROBE_READ);
 	assert_int_equal(slot_helper_class_find(BPF_FUNC_sk_release), SLOT_HELPER_SOCKET);
+	assert_int_equal(slot_helper_class_find(BPF_FUNC_store_hdr_opt), SLOT_HELPER_SOCKET);
 	assert_int_equal(slot_helper_class_find(BPF_FUNC_trace_printk), SLOT_HELPER_TRACE);
 }
 

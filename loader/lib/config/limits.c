@@ -33,7 +33,7 @@ static const char *const class_names[SLOT_HELPER_CLASSES] = {
 /*
  * The one list of what each helper belongs to; slots.conf(5) tells it in words.
  * A helper that it does not name is `other`: numbers that come with later
- * kernels, and those that an XDP or TC program has no business with.
+ * kernels, and those that no chain's programs have any business with.
  */
 static const unsigned char classes[] = {
 	[BPF_FUNC_map_lookup_elem] = CLASS(BASIC),
@@ -110,6 +110,19 @@ static const unsigned char classes[] = {
 	[BPF_FUNC_skc_to_udp6_sock] = CLASS(SOCKET),
 	[BPF_FUNC_skc_to_unix_sock] = CLASS(SOCKET),
 	[BPF_FUNC_skc_to_mptcp_sock] = CLASS(SOCKET),
+	[BPF_FUNC_sk_assign] = CLASS(SOCKET),
+	[BPF_FUNC_sk_select_reuseport] = CLASS(SOCKET),
+	[BPF_FUNC_sk_storage_get] = CLASS(SOCKET),
+	[BPF_FUNC_sk_storage_delete] = CLASS(SOCKET),
+	[BPF_FUNC_get_socket_cookie] = CLASS(SOCKET),
+	[BPF_FUNC_getsockopt] = CLASS(SOCKET),
+	[BPF_FUNC_setsockopt] = CLASS(SOCKET),
+	[BPF_FUNC_sock_ops_cb_flags_set] = CLASS(SOCKET),
+	[BPF_FUNC_load_hdr_opt] = CLASS(SOCKET),
+	[BPF_FUNC_store_hdr_opt] = CLASS(SOCKET),
+	[BPF_FUNC_reserve_hdr_opt] = CLASS(SOCKET),
+	[BPF_FUNC_sock_map_update] = CLASS(SOCKET),
+	[BPF_FUNC_sock_hash_update] = CLASS(SOCKET),
 	[BPF_FUNC_tcp_check_syncookie] = CLASS(SOCKET),
 	[BPF_FUNC_tcp_gen_syncookie] = CLASS(SOCKET),
 	[BPF_FUNC_tcp_raw_gen_syncookie_ipv4] = CLASS(SOCKET),
