@@ -20,6 +20,7 @@ static const struct bound {
 	{ "tcp_server_id", "bpf/tcp_server_id.bpf.o", 4000 },
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },
 	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },
+	{ "socket_lb", "bpf/socket_lb.bpf.o", 9200 },
 };
 
 static void is_walked_within_its_bound(void **state)

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* socket_lb: flows of UDP and connections of TCP, through takeovers and crashes. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/socket_lb/sl_words.h"
+#include "tests/support/sl_bed.h"
+#include "tests/support/tap.h"
+
+#define CLIENTS 64
+
+static struct sl_bed bed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	sl_bed_open(&bed);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sl_bed_close(&bed);
+	return 0;
+}
+
+/* Where a datagram of @client goes. */
+static struct sl_arrival send_to(int client, struct sl_server *one, struct sl_server *other)
+{
+	struct sl_server *servers[] = { one, other };
+
+	send(client, "hello", 5, 0);
+	return sl_bed_arrived(servers, other ? 2 : 1);
+}
+
+/* --- UDP by flow ----------------------------------------------------------------------------- */
+
+static const struct flow_case {
+	const char *name, *vip;
+} flow_cases[] = {
+	{ "a flow stays with its instance, new ones go to the active: IPv4",
+	  "udp/203.0.113.80:53 flow" },
+	{ "a flow stays with its instance, new ones go to the active: IPv6",
+	  "udp/[2001:db8::80]:53 flow" },
+	{ "a flow stays with its instance, new ones go to the active: any IPv4",
+	  "udp/0.0.0.0:53 flow" },
+	{ "a flow stays with its instance, new ones go to the active: any IPv6",
+	  "udp/[::]:53 flow" },
+};
+
+static void flows_stay(void **state)
+{
+	const struct flow_case *row = *state;
+	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
+	struct sl_arrival before[CLIENTS], after;
+	struct sl_server old, new;
+	int clients[CLIENTS];
+	size_t flows = 0;
+	struct slot_reason why;
+
+	sl_server_start(&old, &bed, &vip.key, 4, NULL);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = sl_bed_client(&vip.key);
+		before[i] = send_to(clients[i], &old, NULL);
+		assert_ptr_equal(before[i].server, &old);
+	}
+	sl_server_start(&new, &bed, &vip.key, 4, NULL);
+	assert_int_equal(sl_flows_count(&bed.maps, &vip.vip, old.place.instance, &why, &flows), 0);
+	assert_int_equal(flows, CLIENTS);
+	for (int i = 0; i < CLIENTS; i++) {
+		int fresh = sl_bed_client(&vip.key);
+
+		after = send_to(clients[i], &old, &new);
+		assert_ptr_equal(after.server, &old);
+		assert_int_equal(after.position, before[i].position);
+		assert_ptr_equal(send_to(fresh, &old, &new).server, &new);
+		close(fresh);
+	}
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_NEW), 2 * CLIENTS);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_BY_FLOW), CLIENTS);
+	sl_server_stop(&old);
+	for (int i = 0; i < CLIENTS; i++) {
+		assert_ptr_equal(send_to(clients[i], &new, NULL).server, &new);
+		close(clients[i]);
+	}
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_STALE_FLOW), CLIENTS);
+	sl_server_stop(&new);
+}
+
+static void a_socket_bound_to_any_ip6_takes_ip4_too(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/[::]:53 flow");
+	struct sl_vip_key as_ip4 = { .port = vip.key.port, .proto = IPPROTO_UDP, .family = 4 };
+	struct sl_server old, new;
+	int client = sl_bed_client(&as_ip4);
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	assert_ptr_equal(send_to(client, &old, NULL).server, &old);
+	sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	assert_ptr_equal(send_to(client, &old, &new).server, &old);
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+/* One client, two addresses of a server that is bound to any: two flows. */
+static void flows_to_two_addresses_are_two(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/0.0.0.0:53 flow");
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = vip.key.port };
+	int client = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sl_server old, new, *both[] = { &old, &new };
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	inet_pton(AF_INET, SL_BED_ADDR4, &to.sin_addr);
+	assert_int_equal(sendto(client, "1", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	assert_ptr_equal(sl_bed_arrived(both, 1).server, &old);
+	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	inet_pton(AF_INET, SL_BED_OTHER4, &to.sin_addr);
+	assert_int_equal(sendto(client, "1", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	assert_ptr_equal(sl_bed_arrived(both, 2).server, &new);
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+static void a_third_process_is_not_mistaken_for_the_first(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	struct sl_server first, second, third;
+	int client = sl_bed_client(&vip.key);
+
+	(void)state;
+	sl_server_start(&first, &bed, &vip.key, 1, NULL);
+	assert_ptr_equal(send_to(client, &first, NULL).server, &first);
+	sl_server_start(&second, &bed, &vip.key, 1, NULL);
+	sl_server_stop(&first);
+	sl_server_fill(&third, &bed, &vip.key, 1);
+	assert_int_equal(third.place.instance, first.place.instance);
+	assert_ptr_equal(send_to(client, &second, &third).server, &second);
+	close(client);
+	sl_server_stop(&second);
+	sl_server_stop(&third);
+}
+
+static void a_flow_that_was_silent_for_long_begins_again(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow memory=10");
+	int client = sl_bed_client(&vip.key);
+	struct sl_flow_key key = {};
+	struct sl_server old, new;
+	struct sl_flow flow;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	assert_ptr_equal(send_to(client, &old, NULL).server, &old);
+	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	assert_int_equal(bpf_map_get_next_key(bed.maps.flows, NULL, &key), 0);
+	assert_int_equal(bpf_map_lookup_elem(bed.maps.flows, &key, &flow), 0);
+	flow.seen_s -= 11;
+	assert_int_equal(bpf_map_update_elem(bed.maps.flows, &key, &flow, BPF_ANY), 0);
+	assert_ptr_equal(send_to(client, &old, &new).server, &new);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_STALE_FLOW), 1);
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+static void without_memory_every_packet_goes_to_the_active_one(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow memory=0");
+	int client = sl_bed_client(&vip.key);
+	struct sl_server old, new;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	assert_ptr_equal(send_to(client, &old, NULL).server, &old);
+	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	assert_ptr_equal(send_to(client, &old, &new).server, &new);
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+/* --- TCP ------------------------------------------------------------------------------------- */
+
+static void syns_go_to_the_active_one(void **state)
+{
+	const struct flow_case *row = *state;
+	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
+	struct sl_server old, new, *both[] = { &old, &new };
+	int queued, client, fd = -1;
+
+	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	queued = sl_bed_client(&vip.key);
+	sl_server_start(&new, &bed, &vip.key, 3, NULL);
+	for (int i = 0; i < CLIENTS; i++) {
+		client = sl_bed_client(&vip.key);
+		assert_true(client >= 0);
+		assert_ptr_equal(sl_bed_accepted(&both[1], 1, NULL).server, &new);
+		close(client);
+	}
+	/* What was queued before is still the old one's. */
+	assert_ptr_equal(sl_bed_accepted(both, 2, &fd).server, &old);
+	close(fd);
+	close(queued);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), CLIENTS + 1);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+static const struct flow_case tcp_cases[] = {
+	{ "SYNs go to the active instance: IPv4", "tcp/203.0.113.80:80 tcp" },
+	{ "SYNs go to the active instance: IPv6", "tcp/[2001:db8::80]:80 tcp" },
+	{ "SYNs go to the active instance: any IPv6", "tcp/[::]:80 tcp" },
+};
+
+/* Connections nobody accepted yet; the server closes its listeners, or dies. */
+static void queued_connections_migrate(void **state)
+{
+	const struct flow_case *row = *state;
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server old, new, *both[] = { &old, &new };
+	bool is_old_active = strstr(row->vip, "active");
+	int clients[8], fd = -1;
+
+	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	if (is_old_active)
+		sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	if (is_old_active)
+		sl_server_announce(&old);
+	for (int i = 0; i < 8; i++)
+		clients[i] = sl_bed_client(&vip.key);
+	if (!is_old_active)
+		sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	if (strstr(row->vip, "crash"))
+		sl_server_crash(&old);
+	else
+		sl_server_stop(&old);
+	for (int i = 0; i < 8; i++) {
+		char byte;
+
+		assert_int_equal(send(clients[i], "x", 1, MSG_NOSIGNAL), 1);
+		assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
+		assert_int_equal(recv(fd, &byte, 1, 0), 1);
+		close(fd);
+		close(clients[i]);
+	}
+	assert_true(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED) >= 8);
+	sl_server_stop(&new);
+}
+
+static const struct flow_case migrations[] = {
+	{ "queued connections migrate from an instance that drains and leaves", "leave" },
+	{ "queued connections migrate from an instance that drains and dies", "crash" },
+	{ "queued connections migrate from the active instance that leaves", "active leave" },
+	{ "queued connections migrate from the active instance that dies", "active crash" },
+};
+
+static void half_open_connections_migrate(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server old, new, *both[] = { &old, &new };
+	int client, fd = -1, defer = 30;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	/* The listener waits for data, so that the connection stays half open for it. */
+	assert_int_equal(
+		setsockopt(old.fds[0], IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer)), 0);
+	client = sl_bed_client(&vip.key);
+	assert_true(client >= 0);
+	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	sl_server_stop(&old);
+	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
+	assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED), 1);
+	close(fd);
+	close(client);
+	sl_server_stop(&new);
+}
+
+static void syn_cookies_are_answered_by_the_active_one(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server server, *one[] = { &server };
+	int client;
+
+	(void)state;
+	if (system("echo 2 >/proc/sys/net/ipv4/tcp_syncookies")) {
+		print_message("# SKIP this kernel has no SYN cookies\n");
+		skip();
+	}
+	sl_server_start(&server, &bed, &vip.key, 4, NULL);
+	for (int i = 0; i < 16; i++) {
+		client = sl_bed_client(&vip.key);
+		assert_true(client >= 0);
+		assert_ptr_equal(sl_bed_accepted(one, 1, NULL).server, &server);
+		close(client);
+	}
+	assert_int_equal(system("echo 1 >/proc/sys/net/ipv4/tcp_syncookies"), 0);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), 16);
+	assert_true(sl_bed_count(&bed, vip.vip.index, SL_SEGMENT) >= 16);
+	sl_server_stop(&server);
+}
+
+/* --- what is missing ------------------------------------------------------------------------- */
+
+static void a_vip_without_an_instance_refuses(void **state)
+{
+	struct sl_vip_entry tcp = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_vip_entry udp = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	int listener = sl_bed_bind(&bed, &tcp.key), bound = sl_bed_bind(&bed, &udp.key);
+	int client = sl_bed_client(&udp.key);
+
+	(void)state;
+	assert_int_equal(sl_bed_client(&tcp.key), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_false(sl_bed_send(client, "x", 1));
+	assert_int_equal(sl_bed_count(&bed, tcp.vip.index, SL_NO_ACTIVE), 1);
+	assert_int_equal(sl_bed_count(&bed, udp.vip.index, SL_NO_ACTIVE), 1);
+	close(listener);
+	close(bound);
+	close(client);
+}
+
+static void sockets_that_are_no_vips_are_left_to_the_kernel(void **state)
+{
+	struct sl_vip_key other = { .port = htons(5353), .proto = IPPROTO_UDP, .family = 4 };
+	struct sl_server server = { .count = 1, .fds = { sl_bed_bind(&bed, &other) } };
+	struct sl_server *one[] = { &server };
+	int client = sl_bed_client(&other);
+
+	(void)state;
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
+	assert_int_equal(sl_bed_count(&bed, SL_NO_VIP, SL_NOT_OURS), 1);
+	close(client);
+	sl_server_crash(&server);
+}
+
+static void a_closed_socket_is_stood_in_for_by_its_own_instance(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	struct sl_server old, new;
+	int clients[CLIENTS];
+	__u64 moved;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 4, NULL);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = sl_bed_client(&vip.key);
+		assert_ptr_equal(send_to(clients[i], &old, NULL).server, &old);
+	}
+	sl_server_start(&new, &bed, &vip.key, 4, NULL);
+	close(old.fds[--old.count]);
+	close(old.fds[--old.count]);
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < CLIENTS; i++)
+			assert_ptr_equal(send_to(clients[i], &old, &new).server, &old);
+	/* The flow remembers where it moved to. */
+	moved = sl_bed_count(&bed, vip.vip.index, SL_OTHER_SOCKET);
+	assert_in_range(moved, 1, CLIENTS - 1);
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+static void where_the_active_one_died_the_other_one_serves(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server old, new, third, *both[] = { &old, &third };
+	int client;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	sl_server_crash(&new);
+	client = sl_bed_client(&vip.key);
+	assert_true(client >= 0);
+	assert_ptr_equal(sl_bed_accepted(both, 1, NULL).server, &old);
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_OTHER_INSTANCE), 1);
+	close(client);
+
+	/* The next one takes the place of the dead. */
+	sl_server_start(&third, &bed, &vip.key, 2, NULL);
+	assert_int_equal(third.place.instance, new.place.instance);
+	client = sl_bed_client(&vip.key);
+	assert_ptr_equal(sl_bed_accepted(both, 2, NULL).server, &third);
+	close(client);
+	sl_server_crash(&old);
+	sl_server_crash(&third);
+	assert_int_equal(sl_bed_client(&vip.key), -1);
+}
+
+/* Without a listener the kernel asks nobody; so there is one that no instance has. */
+static void no_socket_left_is_refused(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	int stranger = sl_bed_bind(&bed, &vip.key), client = sl_bed_client(&vip.key);
+	struct sl_server server;
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 64, NULL);
+	assert_ptr_equal(send_to(client, &server, NULL).server, &server);
+	sl_server_crash(&server);
+	assert_false(sl_bed_send(client, "x", 1));
+	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_NO_SOCKET), 1);
+	close(stranger);
+	close(client);
+}
+
+static void the_last_of_64_sockets_is_found(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	struct sl_server server;
+	int client;
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 64, NULL);
+	for (int i = 0; i < 63; i++)
+		close(server.fds[i]);
+	server.fds[0] = server.fds[63];
+	server.count = 1;
+	for (int i = 0; i < CLIENTS; i++) {
+		client = sl_bed_client(&vip.key);
+		assert_ptr_equal(send_to(client, &server, NULL).server, &server);
+		close(client);
+	}
+	sl_server_stop(&server);
+}
+
+/* As whoever owns the maps could put there. */
+static void sockets_of_other_groups_are_passed_over(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	struct sl_vip_entry other = sl_bed_vip(&bed, "udp/203.0.113.81:53 flow");
+	struct sl_server server, strangers;
+	int client = sl_bed_client(&vip.key);
+	struct slot_reason why;
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 2, NULL);
+	sl_server_fill(&strangers, &bed, &other.key, 0);
+	strangers.fds[strangers.count++] = sl_bed_bind(&bed, &other.key);
+	close(server.fds[0]);
+	assert_int_equal(sl_socket_add(&bed.maps, &server.place, 0, strangers.fds[0], &why), 0);
+	server.fds[0] = server.fds[1];
+	server.count = 1;
+	for (int i = 0; i < CLIENTS; i++) {
+		int fresh = sl_bed_client(&vip.key);
+
+		assert_ptr_equal(send_to(fresh, &server, &strangers).server, &server);
+		close(fresh);
+	}
+	assert_in_range(sl_bed_count(&bed, vip.vip.index, SL_OTHER_SOCKET), 1, CLIENTS);
+	close(client);
+	sl_server_stop(&server);
+	sl_server_stop(&strangers);
+}
+
+static void an_element_of_nonsense_does_no_harm(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
+	struct sl_server server;
+	struct sl_instance nonsense;
+	__u32 index;
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	index = SL_INSTANCE_INDEX(vip.vip.index, server.place.instance);
+	memset(&nonsense, 0xff, sizeof(nonsense));
+	nonsense.state = SL_SERVING;
+	for (int policy = 0; policy < 8; policy++) {
+		int client = sl_bed_client(&vip.key);
+
+		nonsense.policy = (__u8)policy;
+		assert_int_equal(
+			bpf_map_update_elem(bed.maps.instances, &index, &nonsense, BPF_ANY), 0);
+		assert_ptr_equal(send_to(client, &server, NULL).server, &server);
+		close(client);
+	}
+	nonsense.sockets = 0;
+	assert_int_equal(bpf_map_update_elem(bed.maps.instances, &index, &nonsense, BPF_ANY), 0);
+	assert_null(send_to(sl_bed_client(&vip.key), &server, NULL).server);
+	sl_server_crash(&server);
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	for (size_t i = 0; i < sizeof(flow_cases) / sizeof(flow_cases[0]); i++)
+		tap_add(&plan, &(struct CMUnitTest){ flow_cases[i].name, flows_stay, set_up,
+						     tear_down, (void *)&flow_cases[i] });
+	TAP_ADD(&plan, a_socket_bound_to_any_ip6_takes_ip4_too, set_up, tear_down);
+	TAP_ADD(&plan, flows_to_two_addresses_are_two, set_up, tear_down);
+	TAP_ADD(&plan, a_third_process_is_not_mistaken_for_the_first, set_up, tear_down);
+	TAP_ADD(&plan, a_flow_that_was_silent_for_long_begins_again, set_up, tear_down);
+	TAP_ADD(&plan, without_memory_every_packet_goes_to_the_active_one, set_up, tear_down);
+	for (size_t i = 0; i < sizeof(tcp_cases) / sizeof(tcp_cases[0]); i++)
+		tap_add(&plan, &(struct CMUnitTest){ tcp_cases[i].name, syns_go_to_the_active_one,
+						     set_up, tear_down, (void *)&tcp_cases[i] });
+	for (size_t i = 0; i < sizeof(migrations) / sizeof(migrations[0]); i++)
+		tap_add(&plan, &(struct CMUnitTest){ migrations[i].name, queued_connections_migrate,
+						     set_up, tear_down, (void *)&migrations[i] });
+	TAP_ADD(&plan, half_open_connections_migrate, set_up, tear_down);
+	TAP_ADD(&plan, syn_cookies_are_answered_by_the_active_one, set_up, tear_down);
+	TAP_ADD(&plan, a_vip_without_an_instance_refuses, set_up, tear_down);
+	TAP_ADD(&plan, sockets_that_are_no_vips_are_left_to_the_kernel, set_up, tear_down);
+	TAP_ADD(&plan, a_closed_socket_is_stood_in_for_by_its_own_instance, set_up, tear_down);
+	TAP_ADD(&plan, where_the_active_one_died_the_other_one_serves, set_up, tear_down);
+	TAP_ADD(&plan, no_socket_left_is_refused, set_up, tear_down);
+	TAP_ADD(&plan, the_last_of_64_sockets_is_found, set_up, tear_down);
+	TAP_ADD(&plan, sockets_of_other_groups_are_passed_over, set_up, tear_down);
+	TAP_ADD(&plan, an_element_of_nonsense_does_no_harm, set_up, tear_down);
+	return tap_run(&plan, "socket_lb", 1);
+}
