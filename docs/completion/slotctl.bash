@@ -43,12 +43,15 @@ _slotctl_program() {
 	2:'firewall replies '*) echo 'on off' ;;
 	*:'firewall trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag iifname' ;;
 	*:'fw_egress trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag oifname' ;;
+	2:'sk_steer rule '*) echo 'add del load list' ;;
+	2:'sk_steer socket '*) echo 'add set del list' ;;
 	3:'tc_redirect add '*) (cd /sys/class/net && echo *) ;;
 	4:'tc_redirect add '*) echo 'peer neigh' ;;
 	4:'lb_hc add '*) echo 'ipip gue l2' ;;
 	*:*'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
+	4:'sk_steer rule add'*) echo 'tcp udp' ;;
 	[0-3]:*) ;;
 	*:'lb vip add' | *:'lb vip set') echo 'encap= table= ring= window= flags=' ;;
 	*:'lb real set') echo 'mac= local=' ;;
@@ -104,7 +107,7 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-* | fw_egress:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-*) words+=' --map-dir' ;;
+	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-* | sk_steer:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -120,7 +123,7 @@ _slotctl() {
 			return
 		fi
 		;;
-	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:*)
+	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

@@ -21,6 +21,7 @@ static const struct bound {
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },
 	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },
 	{ "socket_lb", "bpf/socket_lb.bpf.o", 9200 },
+	{ "sk_steer", "bpf/sk_steer.bpf.o", 4500 },
 };
 
 static void is_walked_within_its_bound(void **state)

@@ -15,9 +15,10 @@ find_group2() {
 	find_group && [[ $(stat -f -c %T "$GROUP") == cgroup2fs ]]
 }
 
-# sock_ask PROTOCOL COUNT [ADDRESS [PORT]]: what the answers were, "a 3 b 1"
+# sock_ask PROTOCOL COUNT [ADDRESS [PORT]]: what the answers were, "a 3 b 1"; asks $SOCK_ASKER
+SOCK_ASKER=edge
 sock_ask() {
-	in_ns edge "$BED_TOOLS/sock_group" ask "$1" "${3:-127.0.0.1}" "${4:-$GROUP_PORT}" "$2" |
+	in_ns "$SOCK_ASKER" "$BED_TOOLS/sock_group" ask "$1" "${3:-127.0.0.1}" "${4:-$GROUP_PORT}" "$2" |
 		sort | xargs
 }
 

@@ -2,7 +2,8 @@
 /*
  * sock_group serve PROTOCOL ADDRESS PORT WORD [JUMP [MAP INDEX]]: one socket of a group
  *	(SO_REUSEPORT) that answers with WORD until a signal. It attaches the program that is
- *	pinned at JUMP (- for none), and enters itself into the pinned MAP.
+ *	pinned at JUMP (- for none), and enters itself into the pinned MAP. A datagram is
+ *	answered from the address that it was sent to.
  * sock_group ask PROTOCOL ADDRESS PORT COUNT: asks so often, from a socket of its own each
  *	time, and until SIGTERM where COUNT is 0; then says how often it got which answer,
  *	"none" for no answer in time.
@@ -11,6 +12,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,12 +61,27 @@ static struct addrinfo *resolve(char **args)
 
 /* --- serve ----------------------------------------------------------------------------------- */
 
+static bool set_on(int fd, int level, int option)
+{
+	const int on = 1;
+
+	return !setsockopt(fd, level, option, &on, sizeof(on));
+}
+
+/* Where datagrams were sent to is told, and may be answered from, if nobody is bound there. */
+static bool set_asked(int fd, int family)
+{
+	if (family == AF_INET6)
+		return set_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) &&
+		       set_on(fd, IPPROTO_IPV6, IPV6_FREEBIND);
+	return set_on(fd, IPPROTO_IP, IP_PKTINFO) && set_on(fd, IPPROTO_IP, IP_FREEBIND);
+}
+
 static int open_member(const struct addrinfo *at)
 {
 	int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
-	int on = 1;
 
-	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) &&
+	if (fd >= 0 && set_on(fd, SOL_SOCKET, SO_REUSEPORT) && set_asked(fd, at->ai_family) &&
 	    !bind(fd, at->ai_addr, at->ai_addrlen) &&
 	    (at->ai_socktype == SOCK_DGRAM || !listen(fd, 128)))
 		return fd;
@@ -90,17 +107,46 @@ static int enter(int fd, const char *map, const char *index)
 	return map_fd < 0 || bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
 }
 
+/* The answer leaves by the way that the routes know, not by where the question came in. */
+static void forget_interface(struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
+			((struct in6_pktinfo *)CMSG_DATA(c))->ipi6_ifindex = 0;
+		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
+			((struct in_pktinfo *)CMSG_DATA(c))->ipi_ifindex = 0;
+	}
+}
+
+static void answer_datagram(int fd, const char *word)
+{
+	char question[WORD_SIZE], control[CMSG_SPACE(sizeof(struct in6_pktinfo)) * 2];
+	struct iovec data = { .iov_base = question, .iov_len = sizeof(question) };
+	struct sockaddr_storage from;
+	struct msghdr message = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+
+	if (recvmsg(fd, &message, 0) < 0)
+		return;
+	forget_interface(&message);
+	data = (struct iovec){ .iov_base = (char *)word, .iov_len = strlen(word) };
+	/* an answer that is lost is one that the asker misses */
+	if (sendmsg(fd, &message, 0) < 0)
+		fprintf(stderr, "sock_group: %s\n", strerror(errno));
+}
+
 static void answer(int fd, bool is_tcp, const char *word)
 {
-	struct sockaddr_storage from;
-	socklen_t len = sizeof(from);
-	char question[WORD_SIZE];
 	int peer;
 
 	if (!is_tcp) {
-		if (recvfrom(fd, question, sizeof(question), 0, (struct sockaddr *)&from, &len) >=
-		    0)
-			sendto(fd, word, strlen(word), 0, (struct sockaddr *)&from, len);
+		answer_datagram(fd, word);
 		return;
 	}
 	peer = accept(fd, NULL, NULL);
@@ -172,6 +218,9 @@ static int ask(char **args)
 		return fail(args[1]);
 	for (unsigned long i = 0; (!count || i < count) && !is_over; i++) {
 		ask_once(at, word);
+		/* the signal may have cut it short */
+		if (!count && is_over)
+			break;
 		count_word(&words, word);
 		if (!count)
 			usleep(PAUSE_US);
