@@ -195,8 +195,20 @@ host_slotd() {
 	wait_for 60 is_host_settled "$1" && ! is_gone "${HOST_SLOTD[$1]}"
 }
 
+# chain_conf <SLOTS: the chain of a host's eth0
+chain_conf() {
+	printf 'chain "eth0" {\n\tengine = "%s"\n' "$BED_ENGINE"
+	cat
+	echo '}'
+}
+
 # host_fresh HOST <SLOTS: a chain and a slotd as on the first day
 host_fresh() {
+	host_begin "$1" < <(chain_conf)
+}
+
+# host_begin HOST <SLOTS_CONF
+host_begin() {
 	local dir=$BED/hosts/$1
 
 	host_kill "$1"
@@ -204,11 +216,7 @@ host_fresh() {
 	rm -rf "$dir" "$BED/log/slotd.$1"
 	mkdir -p "$dir"/{bpf,run,state}
 	mount -t bpf bpf "$dir/bpf" || bail "a bpffs of $1"
-	{
-		printf 'chain "eth0" {\n\tengine = "%s"\n' "$BED_ENGINE"
-		cat
-		echo '}'
-	} >"$dir/slots.conf"
+	cat >"$dir/slots.conf"
 	wait_for 10 is_host_bare "$1" || bail "nothing runs on $1 before the test"
 	host_slotd "$1" || bail "slotd starts at $1" "$(cat "$BED/log/slotd.$1")"
 }
