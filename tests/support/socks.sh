@@ -26,12 +26,24 @@ is_ready() {
 	grep -qx ready "$BED/log/$1" || is_gone "$2"
 }
 
+SERVERS=()
+
+end_servers() {
+	local pid
+
+	for pid in "${SERVERS[@]}"; do
+		stop "$pid"
+	done
+	SERVERS=()
+}
+
 # sock_serve USER PROTOCOL WORD [JUMP [MAP INDEX]]: its process is $SERVING
 sock_serve() {
 	: >"$BED/log/serve.$3"
 	spawn edge "$BED/log/serve.$3" setpriv --reuid "$1" --clear-groups "$BED_TOOLS/sock_group" \
 		serve "$2" "${SERVE_ADDRESS:-127.0.0.1}" "$GROUP_PORT" "${@:3}"
 	SERVING=$BED_SPAWNED
+	SERVERS+=("$SERVING")
 	wait_for 5 is_ready "serve.$3" "$SERVING"
 	grep -qx ready "$BED/log/serve.$3"
 }

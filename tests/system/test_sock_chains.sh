@@ -47,8 +47,6 @@ web_ctl() {
 # --- sk_reuseport ----------------------------------------------------------------------------
 
 test_jump() {
-	local a b
-
 	bed_slotd_fresh
 	is "the chain is attached by its jump" "$(of "$WEB" '"\(.attached) \(.mode) \(.engine)"')" \
 		"true jump fused-sk_reuseport"
@@ -58,9 +56,7 @@ test_jump() {
 		"$(stat -L -c '%a %U' "$PICKED")" "600 nobody"
 	succeeds "a server without any privilege attaches it and enters its socket" \
 		sock_serve nobody udp a "$JUMP" "$PICKED" 0
-	a=$SERVING
 	sock_serve nobody udp b - "$PICKED" 1 || not_ok "another server is in the group"
-	b=$SERVING
 	is "all datagrams go to the socket that the program picks" "$(sock_ask udp 40)" "a 40"
 	matches "the chain counts them" "$(of "$WEB" '.slots[4].packets.seen')" '^[4-9][0-9]$'
 	with_index 1
@@ -73,25 +69,21 @@ test_jump() {
 	is "the jump is there still" "$(stat -c %a "$JUMP")" 444
 	web_ctl apply >/dev/null
 	# the maps went with the chain: the servers have to enter again
-	stop "$a"
-	stop "$b"
+	end_servers
 	sock_serve nobody udp c "$JUMP" "$PICKED" 1
 	is "and when it is back it has the sockets again" "$(sock_ask udp 40)" "c 40"
-	stop "$SERVING"
+	end_servers
 }
 
 test_one_attached_before_a_detach() {
-	local a
-
 	bed_slotd_fresh
 	sock_serve nobody udp a "$JUMP"
-	a=$SERVING
 	web_ctl detach >/dev/null
 	is "a socket whose chain is off is served by the kernel" "$(sock_ask udp 10)" "a 10"
 	web_ctl apply >/dev/null
 	is "the one that attached before meets the chain that came back, without a socket to pick" \
-		"$(sock_ask udp 1)" "EAGAIN 1"
-	stop "$a"
+		"$(sock_ask udp 1)" "ECONNREFUSED 1"
+	end_servers
 }
 
 test_owner() {
@@ -154,9 +146,7 @@ test_load() {
 	under_load "two chains are changed and rolled back" changes_often
 	under_load "slotd is restarted, and killed" restarts_often
 	is "what ran runs on" "$(is_on "$WEB" && is_on tcp:sk_reuseport && echo yes)" yes
-	bed_slotd_stop
-	end_processes TERM
-	wait_for 5 has_no_processes
+	end_servers
 }
 
 test_pins_by_hand() {
@@ -170,7 +160,7 @@ test_pins_by_hand() {
 	is "a jump that was removed is made again by the next change" \
 		"$(stat -c %a "$JUMP"; readlink "$WEB_MAPS" | tr -cd '/.' | head -c 5)" "444
 ../.."
-	is "for the same chain" "$(sock_ask udp 3)" "EAGAIN 3"
+	is "for the same chain" "$(sock_ask udp 3)" "ECONNREFUSED 3"
 	with_index 0
 	web_ctl apply >/dev/null
 	is "which the sockets that attached the one before meet" "$(sock_ask udp 3)" "a 3"
@@ -185,7 +175,7 @@ test_pins_by_hand() {
 	is "where the link's pin is gone the same generation is attached again" \
 		"$(of "$WEB" '"\(.attached) \(.generation)"')" "true $before"
 	is "to the sockets that are there" "$(sock_ask udp 3)" "a 3"
-	stop "$SERVING"
+	end_servers
 	cat >"$BED/slots.conf" <<-END
 		chain "eth0" { engine = "fused" slot 5 { name = "guest" } }
 	END
@@ -270,7 +260,7 @@ test_sock_ops() {
 	in_time "and on the next one of that path" 5 is_on "$OPS"
 	connect_in web >/dev/null
 	succeeds "which has the same counters" has_seen "$(ops_seen | awk '{ print $1 - 1 }')"
-	stop "$SERVING"
+	end_servers
 }
 
 is_on_group() {
@@ -351,7 +341,7 @@ test_sk_lookup() {
 	bed_ctl --chain "$LOOK" detach >/dev/null
 	is "after a detach nobody answers" "$(sock_ask tcp 1 127.0.0.1 7200)" "ECONNREFUSED 1"
 	is "and nothing runs" "$(netns_programs edge)" ""
-	stop "$SERVING"
+	end_servers
 }
 
 BLUE=blue:host:sk_lookup
