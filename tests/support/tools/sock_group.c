@@ -5,8 +5,8 @@
  *	pinned at JUMP (- for none), and enters itself into the pinned MAP. A datagram is
  *	answered from the address that it was sent to.
  * sock_group ask PROTOCOL ADDRESS PORT COUNT: asks so often, from a socket of its own each
- *	time, and until SIGTERM where COUNT is 0; then says how often it got which answer, or
- *	which error: EAGAIN where there was none in time.
+ *	time, and until SIGTERM where COUNT is 0; then says how often it got which answer,
+ *	"none" for no answer in time.
  *
  * PROTOCOL is tcp or udp.
  */
@@ -29,7 +29,6 @@
 #define WORDS_MAX 16
 #define WORD_SIZE 32
 #define PAUSE_US 200
-#define PATIENCE_S 2
 
 struct words {
 	char text[WORDS_MAX][WORD_SIZE];
@@ -177,29 +176,25 @@ static int serve(int argc, char **args)
 
 /* --- ask ------------------------------------------------------------------------------------- */
 
-static ssize_t talk(int fd, const struct addrinfo *at, char *word)
-{
-	struct timeval patience = { .tv_sec = PATIENCE_S };
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, at->ai_addr, at->ai_addrlen) || send(fd, "?", 1, MSG_NOSIGNAL) != 1)
-		return -1;
-	errno = 0;
-	return recv(fd, word, WORD_SIZE - 1, 0);
-}
-
+/* The answer into @ret_word, or "none". */
 static void ask_once(const struct addrinfo *at, char *ret_word)
 {
 	int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
-	char word[WORD_SIZE] = "";
-	ssize_t size = fd < 0 ? -1 : talk(fd, at, word);
+	struct timeval patience = { .tv_sec = 2 };
+	ssize_t size = -1;
 
+	strcpy(ret_word, "none");
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (!connect(fd, at->ai_addr, at->ai_addrlen) && send(fd, "?", 1, MSG_NOSIGNAL) == 1)
+		size = recv(fd, ret_word, WORD_SIZE - 1, 0);
+	close(fd);
 	if (size > 0)
-		word[size] = '\0';
-	snprintf(ret_word, WORD_SIZE, "%s", size > 0 ? word : strerrorname_np(errno));
-	if (fd >= 0)
-		close(fd);
+		ret_word[size] = '\0';
+	else
+		strcpy(ret_word, "none");
 }
 
 static void count_word(struct words *words, const char *word)
