@@ -189,9 +189,9 @@ static int probe_fused(struct slot_reason *why)
 
 #define FUSED(a_kind, a_name, a_type)                                                              \
 	[a_kind] = {                                                                               \
-		.name = a_name,                                                                    \
-		.kind = a_kind,                                                                    \
-		.type = a_type,                                                                    \
+		.name = (a_name),                                                                  \
+		.kind = (a_kind),                                                                  \
+		.type = (a_type),                                                                  \
 		.probe = probe_fused,                                                              \
 		.build = build_fused,                                                              \
 		.reopen = reopen_fused,                                                            \

@@ -5,7 +5,7 @@
 
 #include <linux/bpf.h>
 
-#include "dispatcher/root.h"
+#include "loader/lib/config/config.h"
 
 struct bpf_program;
 
