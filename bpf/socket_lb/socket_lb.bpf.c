@@ -32,20 +32,21 @@ const volatile struct socket_lb_config socket_lb_config = {
 	.flows_max = SL_FLOWS_MAX,
 };
 
-/* find_vip - what the group's sockets are bound to; the same for each of them. */
+/*
+ * find_vip - by what the group's sockets are bound to. A listener that was closed has its address
+ * still, and no port: that is also its connection's, which is looking for another listener.
+ */
 static __always_inline const struct sl_vip *find_vip(const struct sk_reuseport_md *md)
 {
-	const struct bpf_sock *sk = md->sk;
-	struct sl_vip_key key = {
-		.port = bpf_htons(sk->src_port),
-		.proto = md->ip_protocol,
-		.family = 4,
-	};
-	__u32 addr4 = sk->src_ip4;
+	const struct bpf_sock *sk = md->sk, *migrating = md->migrating_sk;
+	struct sl_vip_key key = { .proto = md->ip_protocol, .family = 4 };
+	__u32 addr4 = sk->src_ip4, port = sk->src_port;
 	__u32 addr[4] = { sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3] };
 
-	/* Else clang makes one load of two fields, at an offset that the verifier refuses. */
+	/* Else clang makes one load of two fields or sockets, which the verifier refuses. */
 	barrier_var(addr4);
+	barrier_var(port);
+	key.port = bpf_htons(migrating ? migrating->src_port : port);
 	if (sk->family == SOCKET_INET6) {
 		key.family = 6;
 		__builtin_memcpy(key.addr, addr, sizeof(addr));

@@ -62,7 +62,8 @@ static void flows_stay(void **state)
 	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
 	struct sl_arrival before[CLIENTS], after;
 	struct sl_server old, new;
-	int clients[CLIENTS];
+	/* All open at a time, so that none has another one's port. */
+	int clients[CLIENTS], fresh[CLIENTS];
 	size_t flows = 0;
 	struct slot_reason why;
 
@@ -76,13 +77,11 @@ static void flows_stay(void **state)
 	assert_int_equal(sl_flows_count(&bed.maps, &vip.vip, old.place.instance, &why, &flows), 0);
 	assert_int_equal(flows, CLIENTS);
 	for (int i = 0; i < CLIENTS; i++) {
-		int fresh = sl_bed_client(&vip.key);
-
+		fresh[i] = sl_bed_client(&vip.key);
 		after = send_to(clients[i], &old, &new);
 		assert_ptr_equal(after.server, &old);
 		assert_int_equal(after.position, before[i].position);
-		assert_ptr_equal(send_to(fresh, &old, &new).server, &new);
-		close(fresh);
+		assert_ptr_equal(send_to(fresh[i], &old, &new).server, &new);
 	}
 	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_NEW), 2 * CLIENTS);
 	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_BY_FLOW), CLIENTS);
@@ -90,6 +89,7 @@ static void flows_stay(void **state)
 	for (int i = 0; i < CLIENTS; i++) {
 		assert_ptr_equal(send_to(clients[i], &new, NULL).server, &new);
 		close(clients[i]);
+		close(fresh[i]);
 	}
 	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_STALE_FLOW), CLIENTS);
 	sl_server_stop(&new);
@@ -247,15 +247,17 @@ static void queued_connections_migrate(void **state)
 		sl_server_crash(&old);
 	else
 		sl_server_stop(&old);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(send(clients[i], "x", 1, MSG_NOSIGNAL), 1);
 	for (int i = 0; i < 8; i++) {
 		char byte;
 
-		assert_int_equal(send(clients[i], "x", 1, MSG_NOSIGNAL), 1);
 		assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
 		assert_int_equal(recv(fd, &byte, 1, 0), 1);
 		close(fd);
-		close(clients[i]);
 	}
+	for (int i = 0; i < 8; i++)
+		close(clients[i]);
 	assert_true(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED) >= 8);
 	sl_server_stop(&new);
 }
