@@ -38,12 +38,17 @@ wants() {
 
 # --- restarts ------------------------------------------------------------------------------
 
+# restart_rows KIND MODE...: "socket_lb:flow" is socket_lb with that mode of its VIP
 restart_rows() {
-	local mode
+	local mode row
 
 	for mode in "${@:2}"; do
-		restart_series "$1" "$mode" "$RESTARTS" || die "$1 does not restart by $mode:" \
-			"$(tail -n 3 "$RESTART_DIR"/server.*)"
+		[[ $mode != *:quic && $mode != *:flow ]] ||
+			restart_ctl vip set "udp/$RESTART_IP:$RESTART_PORT" "${mode#*:}" >&2 ||
+			die "socket_lb keeps the VIP's mode"
+		row=$(restart_series "$1" "${mode%:*}" "$RESTARTS") ||
+			die "$1 does not restart by $mode"
+		jq -c --arg mode "$mode" '.mode = $mode' <<<"$row"
 	done
 }
 
@@ -160,15 +165,23 @@ report() {
 		ratio_per_cpu, idle_percent, failed})'
 }
 
+# add_vip PROTOCOL PORT MODE
+add_vip() {
+	restart_ctl vip add "$1/$RESTART_IP:$2" "$3" >&2 || die "socket_lb takes no VIP"
+}
+
 # Rows go to stdout; what the bed has to say does not belong there.
 main() {
 	restart_bed >&2
 	mkdir -p "$OUT"
+	restart_socket_lb >&2 || die "no chain: $(bed_log)"
 	quic_prepare || die "no certificate"
 	nginx_prepare
-	! wants flow || restart_rows flow reuseport forwarder
-	! wants quic || restart_rows quic reuseport forwarder
-	! wants nginx || restart_rows nginx reuseport handover
+	add_vip udp "$RESTART_PORT" quic
+	add_vip tcp "$NGINX_PORT" tcp
+	! wants flow || restart_rows flow reuseport forwarder socket_lb:quic socket_lb:flow
+	! wants quic || restart_rows quic reuseport forwarder socket_lb:quic socket_lb:flow
+	! wants nginx || restart_rows nginx reuseport handover socket_lb
 	! wants throughput || throughput_trials
 }
 

@@ -31,13 +31,13 @@ restart_series() {
 	RESTART_DIR=$(mktemp -d "$BED/run/restarts.XXXXXX")
 	"${kind}_start" "$mode" 1
 	old=$BED_SPAWNED
-	wait_for 10 "${kind}_is_ready" 1 || return 1
+	wait_for 10 "${kind}_is_ready" 1 || restart_failed || return 1
 	since=${EPOCHREALTIME/./}
 	"${kind}_load"
 	for ((generation = 2; generation <= count + 1; generation++)); do
 		"${kind}_start" "$mode" "$generation"
 		new=$BED_SPAWNED
-		wait_for 10 "${kind}_is_ready" "$generation" || return 1
+		wait_for 10 "${kind}_is_ready" "$generation" || restart_failed || return 1
 		"${kind}_stop" "$old" "$((generation - 1))"
 		old=$new
 	done
@@ -47,6 +47,12 @@ restart_series() {
 	"${kind}_row" | jq -c --arg mode "$mode" --arg server "$kind" --argjson restarts "$count" \
 		'{mode: $mode, server: $server, restarts: $restarts} + .'
 	rm -r "$RESTART_DIR"
+}
+
+# What the servers said last.
+restart_failed() {
+	tail -n 3 "$RESTART_DIR"/{server,words}.* 2>/dev/null | cat >&2
+	return 1
 }
 
 flow_start() {

@@ -2,15 +2,16 @@
 # shellcheck shell=bash
 #
 # nginx as a kind of server that restarts (tests/support/restarts.sh), wrk as the load: one
-# whose connections are short, and one whose downloads of 250 ms outlast a restart. A
+# whose connections are short, and one whose downloads of 200 ms outlast a restart. A
 # mode of its own, `handover`: nginx's own way, in which the next nginx gets the listening socket
 # from the one before and nothing has to be forwarded.
 
 NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
 NGINX_PORT=8080
 # What nginx sends at once at this rate is a second's worth; the rest makes the download last.
-NGINX_RATE=20000
-NGINX_SLOW_BYTES=25000
+NGINX_RATE=100000
+NGINX_SLOW_BYTES=120000
+NGINX_WORKERS=2
 NGINX_LOADS=('16 small' '32 slow')
 
 nginx_prepare() {
@@ -27,7 +28,7 @@ nginx_conf() {
 	mkdir "$dir"
 	cat >"$dir/conf" <<-END
 		user root;
-		worker_processes 2;
+		worker_processes $NGINX_WORKERS;
 		daemon $daemon;
 		pid $dir/pid;
 		events { worker_connections 512; }
@@ -57,7 +58,9 @@ nginx_start() {
 		return
 	fi
 	nginx_conf "$1" "$2"
-	[[ $1 != socket_lb ]] || command=("${NGINX_WRAP[@]}" "${command[@]}")
+	[[ $1 != socket_lb ]] || command=("$BED_BIN/slotctl" --chain "$RESTART_CHAIN" socket run
+		--workers "$NGINX_WORKERS" --drain-timeout 30 --stop-signal QUIT --
+		"${command[@]}")
 	spawn edge "$RESTART_DIR/words.$2" "${command[@]}"
 	[[ $1 != handover ]] || wait_for 10 nginx_pid_is_new 0
 	[[ $1 != handover ]] || BED_SPAWNED=$NGINX_PID
@@ -79,11 +82,19 @@ nginx_hand_over() {
 }
 
 nginx_is_ready() {
-	[[ $RESTART_MODE != handover ]] || set -- 1
-	[[ -s $RESTART_DIR/nginx.$1/pid ]]
+	case $RESTART_MODE in
+	socket_lb) grep -q ': serving' "$RESTART_DIR/words.$1" ;;
+	handover) [[ -s $RESTART_DIR/nginx.1/pid ]] ;;
+	*) [[ -s $RESTART_DIR/nginx.$1/pid ]] ;;
+	esac
 }
 
+# socket run sees for itself that a newer one serves, and drains: only the last one is stopped.
 nginx_stop() {
+	if [[ $RESTART_MODE == socket_lb && -d $RESTART_DIR/nginx.$(($2 + 1)) ]]; then
+		wait_for 40 is_gone "$1"
+		return
+	fi
 	stop "$1" QUIT
 }
 

@@ -24,8 +24,9 @@ quic_prepare() {
 quic_start() {
 	spawn edge "$RESTART_DIR/server.$2" env LD_LIBRARY_PATH="$(quic_lib "$QUIC_SERVER")" \
 		LD_PRELOAD="$BED_TOOLS/quic_ids.so" QUIC_MODE="$1" QUIC_GENERATION="$2" \
-		QUIC_DIR="$RESTART_PINS" "$QUIC_SERVER/usr/sbin/gtlsserver" -q -d "$BED/www" \
-		"$RESTART_IP" "$RESTART_PORT" "$BED/run/key.pem" "$BED/run/cert.pem"
+		QUIC_CHAIN="$RESTART_CHAIN" QUIC_DIR="$RESTART_DIR" \
+		"$QUIC_SERVER/usr/sbin/gtlsserver" -q -d "$BED/www" "$RESTART_IP" \
+		"$RESTART_PORT" "$BED/run/key.pem" "$BED/run/cert.pem"
 }
 
 quic_is_ready() {

@@ -98,23 +98,24 @@ static int register_socket(int fd)
 
 	if (!err)
 		err = socketlb_add(lb, fd, 0);
-	if (!err)
-		err = socketlb_cid_get(lb, fd, &self.cid);
+	/* a VIP by flows wants nothing in ids */
+	self.has_cid = !err && !socketlb_cid_get(lb, fd, &self.cid);
 	if (!err)
 		err = socketlb_announce(lb);
 	if (err && lb)
 		fprintf(stderr, "quic_ids: %s\n", socketlb_error(lb));
-	self.has_cid = !err;
 	/* the handle stays open: with the process its sockets leave the map */
 	return err;
 }
 
 static int share_port(int fd, const struct sockaddr *address, socklen_t len)
 {
-	const char *mode = getenv("QUIC_MODE");
+	const char *mode = getenv("QUIC_MODE"), *generation = getenv("QUIC_GENERATION");
 	int err;
 
-	self.generation = (uint32_t)atoi(getenv("QUIC_GENERATION"));
+	if (!mode || !generation)
+		return -EINVAL;
+	self.generation = (uint32_t)atoi(generation);
 	self.process = self.generation & 1;
 	if (!strcmp(mode, "forwarder")) {
 		self.is_forwarder = true;

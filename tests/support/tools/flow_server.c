@@ -31,7 +31,7 @@
 #define SOCKETS_MAX 64
 #define BATCH 32
 #define WAIT_MS 20
-#define DRAIN_MS 1500
+#define DRAIN_MS 800
 #define QUIET_MS 60 /* no packet of its own for so long, and no flow: it is done */
 #define RECEIVE_BYTES (4 << 20)
 
