@@ -34,8 +34,6 @@ struct socketlb {
 	int program;
 	char *program_path;
 	char *map_dir;
-	struct sl_process owner;
-	pid_t owner_pid; /* 0: the caller */
 	struct served served[SL_VIPS_MAX];
 	size_t served_count;
 	struct slot_reason why;
@@ -82,11 +80,6 @@ int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map
 	lb->program_path = TAKE_PTR(program_path);
 	lb->map_dir = TAKE_PTR(dir);
 	return 0;
-}
-
-void socketlb_set_owner(struct socketlb *lb, pid_t pid)
-{
-	lb->owner_pid = pid;
 }
 
 int socketlb_open(struct socketlb *lb, const char *chain)
@@ -193,10 +186,10 @@ static int take_place(struct socketlb *lb, const struct sl_vip_key *key, struct 
 		lb->served_count++;
 	}
 	if (!served->is_taken) {
-		err = sl_process_get(lb->owner_pid, &owner);
+		err = sl_process_get(0, &owner);
 		if (err)
-			return slot_reason_set(&lb->why, err, "cannot look at process %d: %s",
-					       lb->owner_pid, strerror(-err));
+			return slot_reason_set(&lb->why, err, "cannot look into /proc: %s",
+					       strerror(-err));
 		err = sl_instance_take(&lb->maps, key, &owner, &lb->why, &served->place);
 		if (err)
 			return err;

@@ -66,12 +66,6 @@ const char *socketlb_error(const struct socketlb *lb);
 int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map_dir);
 
 /*
- * socketlb_set_owner - before the first socketlb_add(): the process that the sockets belong to,
- * for who registers another's. While it lives, nobody else takes its place. Default: the caller.
- */
-void socketlb_set_owner(struct socketlb *lb, pid_t pid);
-
-/*
  * socketlb_open - open the program and the maps of the chain titled @chain (slots.conf). Pins
  * are below $SOCKETLB_BPFFS, else /sys/fs/bpf. Returns 0, -ENOENT where no such chain runs,
  * -EACCES where the maps belong to somebody else, -EPROTO for a socket_lb of another layout, or
@@ -88,8 +82,8 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
 /*
  * socketlb_add - let the socket @fd have packets, as that of worker @worker: bound, with
  * SO_REUSEPORT set before that, and for TCP listening. Attaches the chain's program to the
- * group of sockets. The first call for a VIP claims one of its two instances, for as long as the
- * owner lives or a socket is left. Packets come once socketlb_announce() was called; where it
+ * group of sockets. The first call for a VIP claims one of its two instances, until a socket was
+ * there and none is left, or the process dies. Packets come once socketlb_announce() was called; where it
  * was, at once.
  *
  * @fd remains the caller's; when it is closed the kernel takes it out. Returns 0 or -EINVAL for a

@@ -455,7 +455,6 @@ int socket_run(const struct socket_run *run, struct slot_reason *why)
 		slot_cleanup_close(&r.signals);
 		return err;
 	}
-	socketlb_set_owner(lb, r.child);
 	enter(&r, PHASE_STARTING);
 	err = serve(&r);
 	if (r.phase < PHASE_DRAINING)

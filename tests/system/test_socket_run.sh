@@ -1,0 +1,260 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# slotctl socket run: servers that know nothing of socket_lb (plain_echo, nginx) are restarted
+# under load; they and what runs them fail at any moment.
+# timeout: 600
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/takeover.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/takeover.sh"
+
+# run_start NAME [OPTION...] -- COMMAND...: its words are in log/NAME
+run_start() {
+	spawn_nobody "$BED/log/$1" "$BED_BIN/slotctl" socket run --chain web --drain-timeout 20 \
+		"${@:2}"
+}
+
+# plain_start NAME [KIND [PROCESSES [OPTION...]]]
+plain_start() {
+	run_start "$1" "${@:4}" -- "$BED_TOOLS/plain_echo" "${2:-workers}" "$TAKEOVER_IP" \
+		"$TAKEOVER_PORT" "${3:-2}"
+}
+
+serves() {
+	wait_for 15 says "$BED/log/$1" ': serving'
+}
+
+# ends SENTENCE PID STATUS: that it ends with
+ends() {
+	local status=0
+
+	wait_for 15 is_gone "$2" || status=never
+	[[ $status == never ]] || wait "$2" || status=$?
+	is "$1" "$status" "$3"
+}
+
+end_runs() {
+	local pids
+
+	mapfile -t pids < <(pgrep -x slotctl --ns $$ --nslist mnt)
+	[[ ${#pids[@]} -eq 0 ]] || kill "${pids[@]}"
+	wait_for 10 no_runs
+}
+
+no_runs() {
+	! pgrep -x 'slotctl|plain_echo|nginx' --ns $$ --nslist mnt
+}
+
+# The number of plain_echo's first process below the wrapper $1
+command_of() {
+	pgrep -P "$1" -x plain_echo
+}
+
+test_restarts() {
+	local kind before status=7
+
+	plain_start first
+	before=$BED_SPAWNED
+	serves first || bail "a wrapped server serves" "$(<"$BED/log/first")"
+	load_start plain
+	for kind in workers master daemon alike; do
+		plain_start "$kind" "${kind/alike/workers}"
+		in_time "a server whose sockets are of kind '$kind' takes over" 15 \
+			says "$BED/log/$kind" ': serving, with 4 sockets'
+		# a daemon's first process has ended with 0 before
+		ends "the one before drains and ends as its command does" "$before" "$status"
+		before=$BED_SPAWNED
+		[[ $kind == daemon ]] && status=0 || status=7
+	done
+	is "no request fails, is misrouted or reset" "$(load_end plain)" "0 0 0"
+	is "each server had requests" "$(jq .servers "$BED/log/load.plain")" 5
+	end_runs
+}
+
+test_failed_start() {
+	local old status
+
+	plain_start old
+	old=$BED_SPAWNED
+	serves old
+	load_start failed
+	run_start bad -- sh -c 'exit 3'
+	ends "a new server that ends before it serves gives its status" "$BED_SPAWNED" 3
+	matches "and one line about it" "$(<"$BED/log/bad")" \
+		"^slotctl: socket run 'web': the command ended with status 3 before it served"
+	run_start none -- /nowhere/server
+	ends "what cannot be run is a failure" "$BED_SPAWNED" 1
+	matches "that is told" "$(<"$BED/log/none")" "cannot run '/nowhere/server': No such file"
+	plain_start slow workers 2 --workers 3 --start-timeout 1
+	ends "a new server without the sockets that were expected is given up" \
+		"$BED_SPAWNED" 7
+	matches "and says so" "$(<"$BED/log/slow")" 'not as many sockets as expected in time'
+	plain_start killed workers 2 --workers 3
+	wait_for 5 has_command "$BED_SPAWNED"
+	stop "$BED_SPAWNED" KILL
+	is "the old server goes on through all of this" "$(ask_once "$TAKEOVER_PORT")" \
+		"$(command_of "$old")"
+	is "nobody noticed" "$(load_end failed)" "0 0 0"
+	end_runs
+}
+
+has_command() {
+	[[ $(command_of "$1") ]]
+}
+
+test_no_reuseport() {
+	plain_start alone alone 1 --start-timeout 1
+	ends "a server without SO_REUSEPORT is given up" "$BED_SPAWNED" 7
+	matches "and told why" "$(<"$BED/log/alone")" \
+		'the socket of process [0-9]+ at (tcp|udp)/192.0.2.1:7443 is left alone: it has no SO_REUSEPORT'
+	end_runs
+}
+
+test_deaths() {
+	local run command worker
+
+	plain_start watched
+	run=$BED_SPAWNED
+	serves watched
+	command=$(command_of "$run")
+	worker=$(pgrep -P "$command" | head -n 1)
+	kill -KILL "$worker"
+	in_time "a worker's successor has its sockets registered" 10 \
+		has_successor "$command" "$worker"
+	stop "$run" KILL
+	is "a server serves on without what ran it" "$(ask_once "$TAKEOVER_PORT")" "$command"
+	plain_start after
+	in_time "and is taken over from" 15 says "$BED/log/after" ': serving'
+	kill -TERM "$command"
+	kill -KILL "$(command_of "$BED_SPAWNED")"
+	ends "a command that is killed ends what ran it" "$BED_SPAWNED" 137
+	end_runs
+	wait_for 10 is_gone "$command"
+}
+
+# has_successor COMMAND WORKER: another worker is there, and all sockets are registered
+has_successor() {
+	is_gone "$2" && [[ $(pgrep -cP "$1") == 2 && $(bed_ctl socket_lb instances --json |
+		jq '.instances | map(.sockets) | add') == 4 ]]
+}
+
+test_signals() {
+	local run
+
+	plain_start signals
+	run=$BED_SPAWNED
+	serves signals
+	kill -HUP "$run"
+	in_time "signals go on to the command" 5 says "$BED/log/signals" '^hup'
+	kill -TERM "$run"
+	ends "it ends as the command does" "$run" 7
+}
+
+# What a service manager hears, and a long connection that ends the drain.
+test_reload() {
+	local first next
+
+	spawn edge "$BED/log/notified" "$BED_TOOLS/notify_sink" "$BED/run/notify"
+	wait_for 5 test -S "$BED/run/notify"
+	chmod 0777 "$BED/run/notify" "$BED/run"
+	export NOTIFY_SOCKET=$BED/run/notify
+	plain_start reloads workers 2 --reload-signal USR2 --drain-timeout 1
+	unset NOTIFY_SOCKET
+	first=$BED_SPAWNED
+	in_time "a service manager hears that it is ready" 10 says "$BED/log/notified" "^MAINPID=$first"
+	kill -USR2 "$first"
+	in_time "the reload signal starts a successor" 10 says "$BED/log/notified" '^RELOADING=1'
+	in_time "which says that it is the main process" 10 says_another "$first"
+	ends "the one before ends when its connections do" "$first" 7
+	next=$(pgrep -x slotctl --ns $$ --nslist mnt)
+	exec {held}< <(in_ns client sh -c "sleep 30 | timeout 30 bash -c 'exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT; printf x >&3; cat <&3'")
+	plain_start last
+	serves last
+	in_time "a connection that does not end does not hold it for ever" 15 \
+		says "$BED/log/reloads" 'the time to drain is over'
+	kill -KILL "$next"
+	exec {held}<&-
+	end_runs
+}
+
+says_another() {
+	grep -E '^MAINPID=' "$BED/log/notified" | grep -qvx "MAINPID=$1"
+}
+
+# nginx_run NAME: the master opens a socket for each of its workers
+nginx_run() {
+	local dir=$BED/www/$1
+
+	mkdir -p "$dir" && echo "$1" >"$dir/index.html" && chmod -R a+rwX "$dir"
+	cat >"$dir/nginx.conf" <<-END
+		worker_processes 2;
+		daemon off;
+		pid $dir/nginx.pid;
+		error_log $dir/error.log warn;
+		events { worker_connections 512; }
+		http {
+			access_log off;
+			client_body_temp_path $dir/t1;
+			proxy_temp_path $dir/t2;
+			fastcgi_temp_path $dir/t3;
+			uwsgi_temp_path $dir/t4;
+			scgi_temp_path $dir/t5;
+			server {
+				listen $TAKEOVER_IP:$TAKEOVER_PORT reuseport;
+				root $dir;
+			}
+		}
+	END
+	run_start "$1" --stop-signal QUIT --workers 2 -- "$NGINX" -p "$dir" -c "$dir/nginx.conf" \
+		-e "$dir/error.log"
+}
+
+# Each request by a connection of its own, until the file is gone. Prints those that failed.
+ask_nginx() {
+	while [[ -e $BED/asking ]]; do
+		in_ns client curl -fsS --noproxy '*' -m $((3 * TAP_SCALE)) \
+			"http://$TAKEOVER_IP:$TAKEOVER_PORT/" || echo failed
+	done >"$BED/log/asked" 2>&1
+}
+
+test_nginx() {
+	local name before='' asking
+
+	for name in one two three four; do
+		nginx_run "$name"
+		in_time "nginx '$name' takes over with a socket for each worker" 15 \
+			says "$BED/log/$name" ': serving, with 2 sockets'
+		if [[ $before ]]; then
+			ends "the one before ends in peace" "$before" 0
+		else
+			: >"$BED/asking"
+			ask_nginx &
+			asking=$!
+		fi
+		before=$BED_SPAWNED
+		in_time "nginx '$name' answers" 10 says "$BED/log/asked" "^$name\$"
+	done
+	rm "$BED/asking"
+	wait "$asking"
+	is "no request of nginx fails" "$(grep -cvE '^(one|two|three|four)$' "$BED/log/asked")" 0
+	end_runs
+}
+
+test_units() {
+	local dir=$BED/units unit
+
+	command -v systemd-analyze >/dev/null || {
+		skip "the examples of units are sound" "there is no systemd-analyze"
+		return
+	}
+	mkdir "$dir"
+	for unit in "$BED_ROOT"/bpf/socket_lb/examples/*.service; do
+		sed -E 's|^ExecStart=[^ ]+|ExecStart=/bin/true|' "$unit" >"$dir/${unit##*/}"
+	done
+	mv "$dir/web@.service" "$dir/web@a.service"
+	is "the examples of units are sound" "$(systemd-analyze verify --man=no "$dir"/*.service 2>&1)" ""
+}
+
+takeover_run
