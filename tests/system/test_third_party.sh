@@ -94,7 +94,7 @@ test_xdp_filter() {
 
 test_refused() {
 	refuses "xdpdump's tracing programs are refused: they are no XDP programs" \
-		"has no XDP program" bed_ctl deploy 4 "$THEIRS/xdpdump_bpf.o"
+		"has no program that a chain takes" bed_ctl deploy 4 "$THEIRS/xdpdump_bpf.o"
 	refuses "libxdp's dispatcher is refused: two programs, and a chain of its own" \
 		"has 2 XDP programs" bed_ctl deploy 4 "$THEIRS/xdp-dispatcher.o"
 }
