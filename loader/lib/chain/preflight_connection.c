@@ -12,7 +12,6 @@
 #include "loader/lib/host/loopback.h"
 #include "loader/lib/host/trial_cgroup.h"
 
-#define RUN_TIMEOUT_MS 1000
 #define STEP_MS 200 /* more than loopback takes; a program may well have slowed the connection */
 
 /* Made, used for a byte in each direction, and closed: that it does not get so far is no failure. */
@@ -64,7 +63,7 @@ static int attach_and_connect(const struct slot_generation *generation,
 	if (link_fd < 0)
 		return slot_reason_set(why, link_fd, "cannot attach to '%s': %s", path,
 				       strerror(-link_fd));
-	return slot_loopback_run(connect_in_cgroup, cgroup, RUN_TIMEOUT_MS, why);
+	return slot_loopback_run(connect_in_cgroup, cgroup, -1, why);
 }
 
 static int run_connection(const struct slot_preflight_probe *probe,

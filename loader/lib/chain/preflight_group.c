@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A datagram and a connection to groups of sockets, for chains of sk_reuseport programs. */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -8,17 +9,16 @@
 #include "loader/lib/chain/preflight_probe.h"
 #include "loader/lib/host/loopback.h"
 
-#define RUN_TIMEOUT_MS 1000
 #define CONNECT_MS 50 /* longer than loopback takes, where the chain lets the connection through */
 
 /* A drop is an answer like others: nothing has to arrive. */
 static int send_datagram(void *data)
 {
-	const int *root_fd = data;
 	struct sockaddr_in address = { 0 };
-	_cleanup_close_ int to = slot_loopback_bind(SOCK_DGRAM, *root_fd, &address);
+	_cleanup_close_ int to = slot_loopback_bind(SOCK_DGRAM, SLOT_LOOPBACK_FD, &address);
 	_cleanup_close_ int from = to < 0 ? -1 : slot_loopback_connect(SOCK_DGRAM, &address);
 
+	(void)data;
 	if (to < 0 || from < 0)
 		return to < 0 ? to : from;
 	send(from, "", 1, 0);
@@ -36,23 +36,24 @@ static bool is_refused(int fd)
 /* The connection that one of both has waiting is the other's, then. */
 static int migrate(int *first, int *second)
 {
-	if (!slot_loopback_await(*first, CONNECT_MS))
-		close(TAKE_FD(*first));
-	else if (!slot_loopback_await(*second, 0))
-		close(TAKE_FD(*second));
+	struct pollfd waiting[] = { { .fd = *first, .events = POLLIN },
+				    { .fd = *second, .events = POLLIN } };
+
+	if (poll(waiting, 2, CONNECT_MS) > 0)
+		close(waiting[0].revents ? TAKE_FD(*first) : TAKE_FD(*second));
 	return slot_loopback_settle();
 }
 
 static int connect_group(void *data)
 {
-	const int *root_fd = data;
 	struct sockaddr_in address = { 0 };
-	_cleanup_close_ int first = slot_loopback_bind(SOCK_STREAM, *root_fd, &address);
+	_cleanup_close_ int first = slot_loopback_bind(SOCK_STREAM, SLOT_LOOPBACK_FD, &address);
 	_cleanup_close_ int second =
-		first < 0 ? -1 : slot_loopback_bind(SOCK_STREAM, *root_fd, &address);
+		first < 0 ? -1 : slot_loopback_bind(SOCK_STREAM, SLOT_LOOPBACK_FD, &address);
 	_cleanup_close_ int from = second < 0 ? -1 : slot_loopback_connect(SOCK_STREAM, &address);
 	int err;
 
+	(void)data;
 	if (first < 0 || second < 0)
 		return first < 0 ? first : second;
 	/* The chain may refuse it. */
@@ -66,12 +67,11 @@ static int run_visit(const struct slot_generation *generation, slot_loopback_vis
 		     struct slot_reason *note)
 {
 	struct slot_reason failed;
-	int root_fd = generation->root_fd;
 
 	/* Nobody could tell what it answered. */
 	if (generation->counters_fd < 0)
 		return 0;
-	if (slot_loopback_run(visit, &root_fd, RUN_TIMEOUT_MS, &failed))
+	if (slot_loopback_run(visit, NULL, generation->root_fd, &failed))
 		slot_reason_set(note, 0,
 				"preflight could not try generation %u on sockets here: %s",
 				generation->number, failed.text);

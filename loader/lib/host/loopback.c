@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,10 +46,22 @@ static void stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
-static __attribute__((noreturn)) void run_child(slot_loopback_visit *visit, void *data)
+/* Nothing of slotd's but @fd, and no longer than slotd. */
+static int let_go(int fd)
 {
-	int err = unshare(CLONE_NEWNET) ? -errno : raise_loopback();
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    (fd >= 0 && fd != SLOT_LOOPBACK_FD && dup2(fd, SLOT_LOOPBACK_FD) < 0) ||
+	    close_range(SLOT_LOOPBACK_FD + (fd >= 0), ~0U, 0))
+		return -errno;
+	return 0;
+}
 
+static __attribute__((noreturn)) void run_child(slot_loopback_visit *visit, void *data, int fd)
+{
+	int err = let_go(fd);
+
+	if (!err)
+		err = unshare(CLONE_NEWNET) ? -errno : raise_loopback();
 	stay_on_cpu();
 	if (!err)
 		err = visit(data);
@@ -57,7 +70,7 @@ static __attribute__((noreturn)) void run_child(slot_loopback_visit *visit, void
 }
 
 /* Returns whether it ended in time. */
-static bool has_ended(pid_t pid, unsigned int timeout_ms)
+static bool has_ended(pid_t pid)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
@@ -66,13 +79,12 @@ static bool has_ended(pid_t pid, unsigned int timeout_ms)
 	if (pidfd < 0)
 		return false;
 	do {
-		ready = poll(&ended, 1, (int)timeout_ms);
+		ready = poll(&ended, 1, SLOT_LOOPBACK_MS);
 	} while (ready < 0 && errno == EINTR);
 	return ready > 0;
 }
 
-int slot_loopback_run(slot_loopback_visit *visit, void *data, unsigned int timeout_ms,
-		      struct slot_reason *why)
+int slot_loopback_run(slot_loopback_visit *visit, void *data, int fd, struct slot_reason *why)
 {
 	bool is_in_time;
 	int status = 0;
@@ -82,14 +94,14 @@ int slot_loopback_run(slot_loopback_visit *visit, void *data, unsigned int timeo
 	if (pid < 0)
 		return slot_reason_set(why, -errno, "cannot start a process: %s", strerror(errno));
 	if (!pid)
-		run_child(visit, data);
-	is_in_time = has_ended(pid, timeout_ms);
+		run_child(visit, data, fd);
+	is_in_time = has_ended(pid);
 	if (!is_in_time)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!is_in_time)
-		return slot_reason_set(why, -ETIMEDOUT, "not done after %u ms", timeout_ms);
+		return slot_reason_set(why, -ETIMEDOUT, "not done after %d ms", SLOT_LOOPBACK_MS);
 	if (!WIFEXITED(status))
 		return slot_reason_set(why, -EPROTO, "the process died of signal %d",
 				       WTERMSIG(status));

@@ -14,14 +14,17 @@
 /* What a child does. Returns 0 or -errno; of its memory nothing comes back. */
 typedef int slot_loopback_visit(void *data);
 
+#define SLOT_LOOPBACK_FD 3 /* the one descriptor that a visitor is lent */
+#define SLOT_LOOPBACK_MS 1000
+
 /*
  * slot_loopback_run - @visit(@data) in a child, on the CPUs of the calling thread, and wait for
- * its end; after @timeout_ms it is killed. Returns 0, -ETIMEDOUT, what @visit returned, or -errno
+ * its end; after SLOT_LOOPBACK_MS it is killed, as it is when this process ends. @fd is lent to
+ * it (-1: none); no other is its own, or a lock that slotd dies with would outlive it. Returns 0, -ETIMEDOUT, what @visit returned, or -errno
  * where there is no such netns to be had; says why. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN.
- * Rests on pidfd_open (Linux 5.3). For processes of one thread.
+ * Rests on pidfd_open (Linux 5.3) and close_range (5.9). For processes of one thread.
  */
-int slot_loopback_run(slot_loopback_visit *visit, void *data, unsigned int timeout_ms,
-		      struct slot_reason *why);
+int slot_loopback_run(slot_loopback_visit *visit, void *data, int fd, struct slot_reason *why);
 
 /* For visitors. All sockets are non-blocking, and theirs to close; all return -errno on failure. */
 
