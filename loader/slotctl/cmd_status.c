@@ -5,10 +5,11 @@
 #include "loader/slotctl/text.h"
 #include "loader/slotctl/view.h"
 
+/* NULL is nothing to say. */
 static void print_line(const char *chain, const char *kind, const char *text)
 {
 	_cleanup_free_ char *name = slot_text_clean(chain, NULL);
-	_cleanup_free_ char *clean = slot_text_clean(text, NULL);
+	_cleanup_free_ char *clean = text ? slot_text_clean(text, NULL) : NULL;
 
 	if (name && clean)
 		printf("%s: %s%s\n", name, kind, clean);
@@ -21,6 +22,8 @@ static void print_notes(const json_t *chain)
 	const json_t *note;
 	size_t i;
 
+	print_line(name, "cgroup: ", json_string_value(json_object_get(chain, "cgroup")));
+	print_line(name, "jump: ", json_string_value(json_object_get(chain, "jump")));
 	if (json_string_length(reason))
 		print_line(name, "engine: ", json_string_value(reason));
 	slot_view_others(chain, stdout);

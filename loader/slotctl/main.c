@@ -71,7 +71,7 @@ static const struct command commands[] = {
 	  OPTION_GENERATION },
 	{ "adopt", cmd_adopt, "", "take over what libxdp's dispatcher runs on the interface", 0, 0,
 	  0 },
-	{ "detach", cmd_detach, "", "take the chain off its interface", 0, 0, 0 },
+	{ "detach", cmd_detach, "", "take the chain off, with its maps", 0, 0, 0 },
 	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
 	  OPTION_LINES },
 	{ "server-id", cmd_server_id, "check|sync FILE [real=ADDRESS]",

@@ -17,6 +17,12 @@
  */
 int slot_view_chain(const json_t *answer, bool all, const struct slot_look *look, FILE *out);
 
+/*
+ * slot_view_mode - how @chain is attached, and to what: "driver", "cgroup /sys/fs/cgroup/web",
+ * "netns /run/netns/blue", "jump /sys/fs/bpf/slotd/sk_reuseport/web/jump".
+ */
+void slot_view_mode(const json_t *chain, FILE *out);
+
 /* slot_view_others - a line for each program of others at the hook of @chain, where there are any. */
 void slot_view_others(const json_t *chain, FILE *out);
 

@@ -37,6 +37,18 @@ const char *slot_view_state(const json_t *slot)
 	return json_object_get(slot, "program") ? "pending" : "empty";
 }
 
+void slot_view_mode(const json_t *chain, FILE *out)
+{
+	const char *mode = slot_answer_text(chain, "mode");
+	_cleanup_free_ char *path = NULL;
+
+	fputs(mode, out);
+	if (json_is_string(json_object_get(chain, mode)))
+		path = slot_text_clean(slot_answer_text(chain, mode), NULL);
+	if (path)
+		fprintf(out, " %s", path);
+}
+
 static void print_headline(const json_t *answer, const struct slot_look *look, FILE *out)
 {
 	_cleanup_free_ char *name = slot_text_clean(slot_answer_text(answer, "interface"), NULL);
@@ -48,9 +60,10 @@ static void print_headline(const json_t *answer, const struct slot_look *look, F
 			slot_style_end(look, SLOT_STYLE_BAD));
 		return;
 	}
-	fprintf(out, "generation %" JSON_INTEGER_FORMAT ", engine %s, %s\n",
-		slot_answer_number(answer, "generation"), slot_answer_text(answer, "engine"),
-		slot_answer_text(answer, "mode"));
+	fprintf(out, "generation %" JSON_INTEGER_FORMAT ", engine %s, ",
+		slot_answer_number(answer, "generation"), slot_answer_text(answer, "engine"));
+	slot_view_mode(answer, out);
+	fputc('\n', out);
 }
 
 static enum slot_style alarm_style(const json_t *packets, const char *key)

@@ -72,8 +72,30 @@ static void a_chain_that_is_not_attached_is_told(void **state)
 	picture = case_new();
 	picture.chains[0].is_attached = false;
 	picture.chains[0].ifindex = 0;
+	picture.chains[0].is_waiting = true;
 	picture.chains[0].netns = SLOT_PICTURE_NOWHERE;
 	case_assert_finding(slot_check_detached, &picture, SLOT_NOTE, "has no interface");
+}
+
+static void a_chain_of_sockets_has_no_interface_to_miss(void **state)
+{
+	struct slot_picture picture = case_new();
+
+	(void)state;
+	picture.chains[0].hook = SLOT_HOOK_SOCK_OPS;
+	picture.chains[0].ifindex = 0;
+	case_assert_clean(slot_check_detached, &picture);
+	picture = case_new();
+	picture.chains[0].hook = SLOT_HOOK_SOCK_OPS;
+	picture.chains[0].ifindex = 0;
+	picture.chains[0].is_attached = false;
+	case_assert_finding(slot_check_detached, &picture, SLOT_WARNING, "is not attached");
+	picture = case_new();
+	picture.chains[0].hook = SLOT_HOOK_SOCK_OPS;
+	picture.chains[0].ifindex = 0;
+	picture.chains[0].is_waiting = true;
+	picture.chains[0].is_attached = false;
+	case_assert_finding(slot_check_detached, &picture, SLOT_NOTE, "has no cgroup");
 }
 
 static void a_device_without_ethernet_is_told(void **state)
@@ -397,6 +419,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chain_that_is_not_attached_is_told),
+		cmocka_unit_test(a_chain_of_sockets_has_no_interface_to_miss),
 		cmocka_unit_test(a_device_without_ethernet_is_told),
 		cmocka_unit_test(a_driver_without_xdp_is_told_where_that_is_known),
 		cmocka_unit_test(a_chain_in_generic_mode_is_told),

@@ -33,29 +33,35 @@ static void for_each_device(const struct slot_picture *picture, struct slot_find
 static void check_attached(const struct slot_picture *picture,
 			   const struct slot_picture_chain *chain, struct slot_findings *findings)
 {
+	const char *noun = slot_hook_noun(chain->hook);
 	struct slot_finding finding = {
 		.severity = SLOT_WARNING,
-		.why = "packets meet none of the programs that its slots are reserved for: nothing "
-		       "is filtered, balanced or taken out of tunnels"
+		.why = slot_hook_is_sock(chain->hook) ?
+			       "sockets meet none of the programs that its slots are reserved for: "
+			       "the kernel does with them what it does by itself" :
+			       "packets meet none of the programs that its slots are reserved for: "
+			       "nothing is filtered, balanced or taken out of tunnels"
 	};
 
 	if (chain->is_attached)
 		return;
 	/* slots.conf may name an interface that comes later, as those of containers do */
-	if (!chain->ifindex)
+	if (chain->is_waiting)
 		finding.severity = SLOT_NOTE;
 	slot_finding_at(&finding, slot_picture_chain_netns(picture, chain),
 			slot_picture_chain_link(picture, chain), chain, NULL);
-	slot_finding_set_next(
-		&finding,
-		chain->ifindex ? "slotctl status tells why; slotctl -c %s apply attaches it" :
-				 "slotd attaches it when the interface comes; else take %s out "
-				 "of slots.conf",
-		chain->name);
-	slot_findings_add(findings, &finding,
-			  chain->ifindex ? "the chain '%s' is not attached" :
-					   "the chain '%s' has no interface",
-			  chain->name);
+	if (chain->is_waiting) {
+		slot_finding_set_next(
+			&finding,
+			"slotd attaches it when the %s comes; else take %s out of slots.conf", noun,
+			chain->name);
+		slot_findings_add(findings, &finding, "the chain '%s' has no %s", chain->name,
+				  noun);
+		return;
+	}
+	slot_finding_set_next(&finding, "slotctl status tells why; slotctl -c %s apply attaches it",
+			      chain->name);
+	slot_findings_add(findings, &finding, "the chain '%s' is not attached", chain->name);
 }
 
 void slot_check_detached(const struct slot_picture *picture, struct slot_findings *findings)

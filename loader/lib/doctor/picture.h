@@ -120,6 +120,7 @@ struct slot_picture_chain {
 	size_t netns; /* index, or SLOT_PICTURE_NOWHERE */
 	enum slot_hook hook;
 	unsigned int ifindex; /* 0: there is no interface */
+	bool is_waiting;      /* what it belongs to, an interface, cgroup or netns, is not there */
 	bool is_attached;
 	bool is_generic;
 };
