@@ -231,7 +231,7 @@ run-bench-lb-http: all test-programs $(BENCH_BINS)
 run-bench-decap: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/decap.sh
 
-run-bench-socket: all test-programs
+run-bench-socket: all test-programs build/tests/bench/sk_lookup
 	$(Q)tests/bench/socket.sh
 
 run-bench-firewall: all test-programs $(BENCH_BINS)

@@ -149,6 +149,12 @@ static int put_socket(const struct sk_steer_maps *maps, __u32 group, __u32 place
 
 	if (err == -EOPNOTSUPP)
 		return slot_reason_set(why, err, "the kernel does not take such a socket");
+	if (err == -EBUSY)
+		return slot_reason_set(
+			why, err,
+			"it is in a map of sk_reuseport already, as socket_lb's, and "
+			"the kernel keeps a socket in one kind of map only: put in "
+			"another one of its SO_REUSEPORT group");
 	return err ? cannot("write", SK_STEER_SOCKETS_NAME, err, why) : 0;
 }
 

@@ -6,7 +6,7 @@
 # docs/benchmarks.md.
 #
 # Environment: SOCKET_RESTARTS (100), SOCKET_TRIALS (5), SOCKET_SECONDS (2, of each trial),
-# SOCKET_ONLY (some of: flow quic nginx throughput).
+# SOCKET_ONLY (some of: flow quic nginx throughput lookup).
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -21,7 +21,7 @@ OUT=$BED_ROOT/build/bench
 RESTARTS=${SOCKET_RESTARTS:-100}
 TRIALS=${SOCKET_TRIALS:-5}
 LENGTH=${SOCKET_SECONDS:-2}
-ONLY=${SOCKET_ONLY:-flow quic nginx throughput}
+ONLY=${SOCKET_ONLY:-flow quic nginx throughput lookup}
 # Flows of the client, endless, with so many datagrams at once.
 THROUGHPUT_LOAD=(64 0 0 8)
 # What an answer costs the server beyond receiving and sending, nanoseconds.
@@ -127,13 +127,19 @@ throughput_trials() {
 	done
 }
 
+# What finding a socket costs, by who chooses it.
+lookup_rows() {
+	"$BED_ROOT/build/tests/bench/sk_lookup" | jq -c '.rows[] | {lookup: .}'
+}
+
 # --- report --------------------------------------------------------------------------------
 
 # Trials of one kind become one row, of medians; ratio is to the forwarder with the same work.
 write_report() {
 	jq -s --arg kernel "$(uname -r)" --argjson cpus "$(nproc)" '
 		def median: sort | .[(length - 1) / 2 | floor];
-		map(select(.restarts == 0)) as $trials
+		map(.lookup // empty) as $lookups
+		| map(select(.lookup | not)) | map(select(.restarts == 0)) as $trials
 		| [$trials | group_by([.work_ns, .draining, .mode, .sockets])[]
 			| .[0] + {trials: length, pps: (map(.pps) | median),
 				cpu_ns: (map(.cpu_ns) | median),
@@ -146,7 +152,8 @@ write_report() {
 				as $base
 			| . + {ratio: (.pps / $base.pps * 100 | round / 100),
 				ratio_per_cpu: ($base.cpu_ns / .cpu_ns * 100 | round / 100)}] as $rows
-		| {kernel: $kernel, cpus: $cpus, rows: map(select(.restarts > 0)), throughput: $rows}'
+		| {kernel: $kernel, cpus: $cpus, rows: map(select(.restarts > 0)), throughput: $rows,
+			lookups: $lookups}'
 }
 
 table() {
@@ -163,6 +170,8 @@ report() {
 	printf '\nUDP, datagrams answered a second\n'
 	table "$from" '.throughput | map({work_ns, draining, mode, sockets, pps, ratio, cpu_ns,
 		ratio_per_cpu, idle_percent, failed})'
+	printf '\nFinding a socket, for a connection or a datagram\n'
+	table "$from" '.lookups'
 }
 
 # add_vip PROTOCOL PORT MODE
@@ -173,7 +182,6 @@ add_vip() {
 # Rows go to stdout; what the bed has to say does not belong there.
 main() {
 	restart_bed >&2
-	mkdir -p "$OUT"
 	restart_socket_lb >&2 || die "no chain: $(bed_log)"
 	quic_prepare || die "no certificate"
 	nginx_prepare
@@ -183,8 +191,10 @@ main() {
 	! wants quic || restart_rows quic reuseport forwarder socket_lb:quic socket_lb:flow
 	! wants nginx || restart_rows nginx reuseport handover socket_lb
 	! wants throughput || throughput_trials
+	! wants lookup || lookup_rows
 }
 
-main >"$BED_ROOT/build/bench/socket.rows" || exit 1
+mkdir -p "$OUT"
+main >"$OUT/socket.rows" || exit 1
 write_report <"$OUT/socket.rows" >"$OUT/socket.json"
 report

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "programs/cli.h"
 #include "tests/support/progrun.h"
@@ -407,6 +409,44 @@ static void one_socket_stands_for_its_reuseport_group_unless_the_rule_is_exact(v
 	close(link);
 }
 
+/* Where the group's program chooses from is a map that leaves no place for another one. */
+static void a_group_with_a_program_is_led_to_by_a_socket_of_its_own(void **state)
+{
+	struct steer_socket worker = { "127.0.0.1", 0, IPPROTO_TCP, true, false };
+	struct bpf_object *object = progrun_open("tests/bpf/progs/sk_reuseport_pick.bpf.o");
+	int fds[WORKERS], taken[WORKERS], link = attach(), program;
+	const __u32 first = 0;
+	char line[128];
+	__u64 value;
+
+	(void)state;
+	assert_int_equal(bpf_object__load(object), 0);
+	program = progrun_fd(object, "sk_reuseport_pick");
+	for (size_t i = 0; i < WORKERS; i++) {
+		fds[i] = steer_socket_open(&worker);
+		worker.port = steer_port(fds[i]);
+		assert_int_equal(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
+	}
+	value = (__u64)fds[1];
+	assert_int_equal(bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "pick_socks"),
+					     &first, &value, BPF_ANY),
+			 0);
+	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program,
+				    sizeof(program)),
+			 0);
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[1]);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "put in another one of its SO_REUSEPORT group"));
+	steer_socket_add(&bed, "web", fds[3]);
+	assert_int_equal(count_served(fds, taken), 1);
+	assert_int_equal(taken[1], CONNECTIONS);
+	for (size_t i = 0; i < WORKERS; i++)
+		close(fds[i]);
+	close(link);
+	bpf_object__close(object);
+}
+
 /* Each on maps of its own. */
 #define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
 
@@ -425,5 +465,6 @@ int main(void)
 	ADD(refused_is_refused_although_the_host_listens_there);
 	ADD(datagrams_reach_a_socket_that_is_bound_elsewhere);
 	ADD(one_socket_stands_for_its_reuseport_group_unless_the_rule_is_exact);
+	ADD(a_group_with_a_program_is_led_to_by_a_socket_of_its_own);
 	return tap_run(&plan, "sk_steer", 1);
 }
