@@ -113,7 +113,8 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-plots fuzz
+	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-server-id \
+	bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -131,7 +132,8 @@ endif
 # --- targets -------------------------------------------------------------------------------
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
-.PHONY: bench-decap bench-socket bench-plots run-bench-decap run-bench-socket
+.PHONY: bench-decap bench-socket bench-server-id bench-plots run-bench-decap run-bench-socket
+.PHONY: run-bench-server-id
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
@@ -187,6 +189,10 @@ bench-socket: ## servers that restart under load, by how they share a port, into
 	@tools/deps.sh --quic
 	@$(MAKE) run-bench-socket
 
+bench-server-id: ## connections kept by servers' ids, and their cost, into build/bench/server_id.json
+	@tools/deps.sh --iperf
+	@$(MAKE) run-bench-server-id
+
 bench-plots: ## pictures of what benchmarks left in build/bench
 	@tests/bench/plots.sh
 
@@ -233,6 +239,9 @@ run-bench-decap: all test-programs $(BENCH_BINS)
 
 run-bench-socket: all test-programs build/tests/bench/sk_lookup
 	$(Q)tests/bench/socket.sh
+
+run-bench-server-id: all test-programs
+	$(Q)tests/bench/server_id.sh
 
 run-bench-firewall: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/firewall.sh

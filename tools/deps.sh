@@ -7,6 +7,7 @@
 #   tools/deps.sh --dry-run  name it and stop; exit 1 if something is missing
 #   tools/deps.sh --fuzz     what the fuzz targets need, too
 #   tools/deps.sh --quic     a QUIC server and client for make bench-socket, too
+#   tools/deps.sh --iperf    iperf3 for make bench-server-id, too
 #
 # Packages come through the machine's own package sources. The index is fetched into a
 # temporary folder, so that the system's lists and sources stay as they are. Debian 12 has
@@ -209,10 +210,10 @@ install_packages() {
 	cp "$work"/archives/*.deb "$CACHE/apt/" 2>/dev/null || true
 }
 
-# Of what a package depends on, the libraries that are not installed.
+# Of what a package depends on, and what those do, the libraries that are not installed.
 libraries_of() {
 	local name
-	apt-cache "${APT[@]}" depends "$1" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }' |
+	apt-cache "${APT[@]}" depends --recurse --important "$1" | awk '/^lib/ && !/-perl$/' | sort -u |
 		while read -r name; do
 			is_installed "$name" || printf '%s\n' "$name"
 		done
@@ -238,14 +239,15 @@ unpack_packages() {
 }
 
 main() {
-	local dry_run='' with_fuzz='' with_quic='' as_root missing unpacked
+	local dry_run='' with_fuzz='' with_quic='' with_iperf='' as_root missing unpacked
 	case ${1-} in
 	'') ;;
 	--dry-run) dry_run=yes ;;
 	--fuzz) with_fuzz=yes ;;
 	--quic) with_quic=yes ;;
+	--iperf) with_iperf=yes ;;
 	*)
-		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic]\n' >&2
+		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic | --iperf]\n' >&2
 		exit 2
 		;;
 	esac
@@ -266,6 +268,9 @@ main() {
 		[ngtcp2-server]="ngtcp2-server/usr/sbin/gtlsserver --help"
 		[ngtcp2-client]="ngtcp2-client/usr/bin/gtlsclient --help"
 	)
+
+	# Installed, it might start a server.
+	[[ ! $with_iperf ]] || UNPACKED+=([iperf3]="iperf3/usr/bin/iperf3 --version")
 
 	mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
 	if ((${#missing[@]})); then
