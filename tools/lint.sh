@@ -106,6 +106,7 @@ bpf/socket_lb/lib loader/lib/base bpf/socket_lb/(socket_lb_abi.h|sl_pins.h)
 bpf/sk_steer loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_decap loader/lib/base programs/(shared|cli.h|decap) bpf
 bpf/tc_redirect loader/lib/base programs/(shared|cli.h|decap) bpf
+bpf/tcp_server_id loader/lib/base programs/(shared|cli.h) bpf
 dispatcher bpf build/gen
 loader/lib/base
 loader/lib/config loader/lib/base dispatcher

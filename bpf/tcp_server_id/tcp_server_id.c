@@ -111,9 +111,9 @@ static int choose_own(const struct program_ids *ids, enum program_id_role role,
 		if (found)
 			return slot_reason_set(
 				why, -EINVAL,
-				"%s%s: id %u is of a real that is this host, and so is id %u%s: "
-				"say which real it is, real=ADDRESS",
-				ids->path, id->where, id->id, found->id, found->where);
+				"%s%s: id %u is of a real that is this host, and so is id %u "
+				"(%s%s): say which real it is, real=ADDRESS",
+				ids->path, id->where, id->id, found->id, ids->path, found->where);
 		found = id;
 		*ret_id = id->id;
 	}

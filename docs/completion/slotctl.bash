@@ -49,6 +49,7 @@ _slotctl_program() {
 	4:'tc_redirect add '*) echo 'peer neigh' ;;
 	4:'lb_hc add '*) echo 'ipip gue l2' ;;
 	*:*'decap set '*) echo 'gue-port= strict= tcp-option=' ;;
+	*:'tcp_server_id set '*) echo 'primary= fallback=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
 	4:'sk_steer rule add'*) echo 'tcp udp' ;;
@@ -79,7 +80,7 @@ _slotctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_slotctl_chains)" -- "$word")
 		return
 		;;
-	--socket | --signature | --diff | --once | check | load | restore | import-katran)
+	--socket | --signature | --diff | --once | check | sync | load | restore | import-katran)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -107,11 +108,14 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-* | fw_egress:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-* | sk_steer:-*) words+=' --map-dir' ;;
+	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-* | sk_steer:-* | tcp_server_id:-*)
+		words+=' --map-dir'
+		;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;
+	server-id:*) words='check sync real=' ;;
 	show:* | undeploy:* | enable:* | disable:* | promote:* | abort:* | rollback:*)
 		words=$(_slotctl_slots)
 		;;
@@ -123,7 +127,8 @@ _slotctl() {
 			return
 		fi
 		;;
-	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:*)
+	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:* | \
+		tcp_server_id:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)
