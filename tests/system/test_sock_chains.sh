@@ -100,6 +100,8 @@ test_owner() {
 	matches "a canary by flow is refused" \
 		"$(as_nobody --chain "$WEB" deploy pick "$PROGS/sk_reuseport_ret.bpf.o" --canary 10% 2>&1)" \
 		'by CPU'
+	succeeds "by CPU it is none that is" as_nobody --chain "$WEB" deploy pick \
+		"$PROGS/sk_reuseport_ret.bpf.o" --canary cpu:0
 	matches "there is nothing to adopt" "$(web_ctl adopt 2>&1)" 'libxdp'
 }
 
@@ -279,6 +281,17 @@ test_another_cgroup() {
 	sed -i "s|$GROUP/other|$GROUP/web|" "$BED/slots.conf"
 	bed_slotd
 	in_time "and so does a start" 5 is_on_group web other
+	sed -i 's/"ops"/"renamed"/' "$BED/slots.conf"
+	matches "another title for it is refused while it runs" "$(bed_ctl reload 2>&1)" \
+		"'renamed:sock_ops' is the cgroup that has the chain of 'ops:sock_ops' already"
+	bed_slotd_stop
+	bed_slotd
+	is "and taken over with all that is known by a start" \
+		"$(of renamed:sock_ops '"\(.attached) \(.generation)"') $(cgroup_programs web | wc -w)" \
+		"true 1 1"
+	bed_slotd_stop
+	sed -i 's/"renamed"/"ops"/' "$BED/slots.conf"
+	bed_slotd
 	sed -i "s|$GROUP/web|$GROUP/none|" "$BED/slots.conf"
 	bed_ctl reload >/dev/null
 	succeeds "where the other is not there it stays" is_on_group web other
