@@ -47,6 +47,15 @@ static json_t *list_classes(const struct slot_verify_report *report)
 	return classes;
 }
 
+static json_t *list_functions(const struct slot_verify_report *report)
+{
+	json_t *functions = json_array();
+
+	for (unsigned int i = 0; i < report->function_count; i++)
+		json_array_append_new(functions, json_string(report->functions[i]));
+	return functions;
+}
+
 static json_t *describe_engine(const char *name, bool is_ok, const struct slot_reason *reason)
 {
 	return is_ok ? json_pack("{s:s, s:b}", "engine", name, "ok", 1) :
@@ -58,15 +67,15 @@ static json_t *describe_report(const struct slot_verify_report *report)
 {
 	const struct slot_manifest *manifest = &report->manifest;
 	json_t *json = json_pack(
-		"{s:s, s:s, s:b, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:o, s:[o, o]}",
+		"{s:s, s:s, s:b, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:b, s:o, s:I, s:o, s:o, s:[o, o]}",
 		"name", manifest->name, "version", manifest->version, "manifest",
 		(int)manifest->present, "hook", report->hook, "map_abi",
-		(json_int_t)manifest->map_abi, "entry", report->entry, "sha256", report->sha256,
-		"insns", (json_int_t)report->insns, "verified_insns",
-		(json_int_t)report->verified_insns, "jited_bytes", (json_int_t)report->jited_bytes,
-		"frags", (int)report->has_frags, "maps", list_maps(report), "map_memory",
-		(json_int_t)report->map_memory, "helpers", list_helpers(report), "helper_classes",
-		list_classes(report), "engines",
+		(json_int_t)manifest->map_abi, "entry", report->entry, "functions",
+		list_functions(report), "sha256", report->sha256, "insns",
+		(json_int_t)report->insns, "verified_insns", (json_int_t)report->verified_insns,
+		"jited_bytes", (json_int_t)report->jited_bytes, "frags", (int)report->has_frags,
+		"maps", list_maps(report), "map_memory", (json_int_t)report->map_memory, "helpers",
+		list_helpers(report), "helper_classes", list_classes(report), "engines",
 		describe_engine("freplace", report->freplace_ok, &report->freplace_reason),
 		describe_engine("fused", report->fused_ok, &report->fused_reason));
 

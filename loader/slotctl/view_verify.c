@@ -40,6 +40,8 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 	slot_pairs_add(table, "verifier", "accepted");
 	slot_pairs_add_text(table, report, "hook");
 	slot_pairs_add_text(table, report, "entry");
+	if (json_array_size(json_object_get(report, "functions")) > 1)
+		err = slot_pairs_add_list(table, report, "functions");
 	slot_pairs_add_count(table, report, "map_abi");
 	if (json_object_get(report, "migrate"))
 		slot_pairs_add_text(table, report, "migrate");
@@ -49,7 +51,8 @@ int slot_view_verify(const json_t *report, const struct slot_look *look, FILE *o
 	slot_pairs_add(table, "frags", "%s", slot_answer_is_true(report, "frags") ? "yes" : "no");
 	slot_size_format((__u64)json_integer_value(json_object_get(report, "map_memory")), memory);
 	slot_pairs_add(table, "map_memory", "%s", memory);
-	err = slot_pairs_add_run_config(table, report);
+	if (!err)
+		err = slot_pairs_add_run_config(table, report);
 	if (!err)
 		err = slot_pairs_add_list(table, report, "helpers");
 	if (!err)

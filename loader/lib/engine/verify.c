@@ -38,6 +38,17 @@ static void list_maps(const struct bpf_object *object, struct slot_verify_report
 	}
 }
 
+static void list_functions(const struct bpf_object *object, struct slot_verify_report *report)
+{
+	const struct bpf_program *prog = bpf_object__next_program(object, NULL);
+
+	while (prog && report->function_count < SLOT_VERIFY_FUNCTIONS_MAX) {
+		snprintf(report->functions[report->function_count++], sizeof(report->functions[0]),
+			 "%s (%s)", bpf_program__name(prog), bpf_program__section_name(prog));
+		prog = bpf_object__next_program(object, (struct bpf_program *)prog);
+	}
+}
+
 /* TC programs without a manifest fit both of TC's hooks. */
 static const char *name_hook(const struct slot_program *program)
 {
@@ -68,6 +79,7 @@ static void describe(const struct slot_program *program, struct slot_verify_repo
 	}
 	report->insns = (unsigned int)bpf_program__insn_cnt(program->entry);
 	slot_program_helpers_list(program, &report->helpers);
+	list_functions(program->object, report);
 	list_maps(program->object, report);
 }
 

@@ -11,6 +11,7 @@
 #include "loader/lib/registry/manifest.h"
 
 #define SLOT_VERIFY_MAPS_MAX 64
+#define SLOT_VERIFY_FUNCTIONS_MAX 32
 
 struct slot_verify_map {
 	char name[64];
@@ -26,7 +27,10 @@ struct slot_verify_report {
 	char hook[16]; /* the manifest's, else what the program can be for */
 	struct slot_run_config run;
 	char sha256[SLOT_SHA256_SIZE];
-	char entry[64];		     /* the function that would run */
+	char entry[64]; /* the function that would run */
+	/* All that the object has a section for, "entry (sk_reuseport)"; more are not told of. */
+	char functions[SLOT_VERIFY_FUNCTIONS_MAX][128];
+	unsigned int function_count;
 	unsigned int insns;	     /* as written, subprograms included */
 	unsigned int verified_insns; /* that the verifier walked, all paths */
 	unsigned int jited_bytes;
