@@ -231,7 +231,7 @@ static int cmd_vip(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	err = sl_maps_open(ctx->map_dir, !is_show, &why, &maps);
 	if (!err && is_show)
-		return show_vips(ctx, &maps, argv[1], &why);
+		return show_vips(ctx, &maps, argc > 1 ? argv[1] : NULL, &why);
 	err = err ? err : verb->run(&maps, argc - 1, argv + 1, &why);
 	return err ? program_fail(&why) : PROGRAM_OK;
 }

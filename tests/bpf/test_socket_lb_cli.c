@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl socket_lb: what it says of VIPs, instances, flows and counters, and what it refuses. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "tests/support/sl_bed.h"
+#include "tests/support/tap.h"
+
+#define VIP "udp/203.0.113.80:53"
+
+static struct sl_bed bed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	sl_bed_open(&bed);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sl_bed_close(&bed);
+	return 0;
+}
+
+/* What @line says with --json; the caller's to release. */
+static json_t *ask(const char *line)
+{
+	json_t *said;
+
+	assert_int_equal(program_bed_run_json(&bed.program, line), PROGRAM_OK);
+	said = json_loads(bed.program.out, 0, NULL);
+	assert_non_null(said);
+	return said;
+}
+
+struct refusal {
+	const char *line, *why;
+};
+
+#define LAYOUTS                                                                                    \
+	"expected mvfst, quic-lb:SERVER_ID_LEN (1 to 15)[:CONFIG (0 to 6)...], or "                \
+	"custom:PROCESS_BIT[:WORKER_BIT:WORKER_BITS (1 to 8)], bits 0 to 159\n"
+
+static const struct refusal refusals[] = {
+	{ "vip add " VIP " tcp", "mode 'tcp' is not for UDP: expected flow or quic\n" },
+	{ "vip add tcp/203.0.113.80:80 quic", "mode 'quic' is not for TCP: expected tcp\n" },
+	{ "vip add " VIP " best", "mode 'best': expected tcp, flow or quic\n" },
+	{ "vip add " VIP " flow memory=65536", "memory '65536': expected 0 to 65535 seconds\n" },
+	{ "vip add " VIP " flow memory=-1", "memory '-1': expected 0 to 65535 seconds\n" },
+	{ "vip add " VIP " flow layout=mvfst", "layout= is for mode quic alone\n" },
+	{ "vip add tcp/203.0.113.80:80 tcp memory=3", "memory= is for UDP alone\n" },
+	{ "vip add " VIP " quic layout=x", "layout 'x': " LAYOUTS },
+	{ "vip add " VIP " quic more", "'more': expected layout=LAYOUT or memory=SECONDS\n" },
+	{ "vip add here flow",
+	  "VIP 'here': expected what the sockets are bound to, as tcp/203.0.113.80:80, "
+	  "udp/[2001:db8::80]:443 or udp/0.0.0.0:53\n" },
+	{ "vip set " VIP " memory=3",
+	  "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
+	{ "vip del " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
+	{ "active " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
+	{ "active " VIP " 2", "instance '2': expected 0 or 1\n" },
+	{ "policy " VIP " 0 random", "policy 'random': expected hash, cpu or numa\n" },
+	{ "policy " VIP " 0 hash 1,,2",
+	  "weights '1,,2': expected up to 64 numbers from 0 to 255 with commas between\n" },
+	{ "policy " VIP " 0 hash 256",
+	  "weights '256': expected up to 64 numbers from 0 to 255 with commas between\n" },
+	{ "stats " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
+};
+
+static void bad_words_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		program_bed_assert_fails(&bed.program, refusals[i].line, refusals[i].why);
+}
+
+static void missing_words_show_the_usage(void **state)
+{
+	static const char *const lines[] = { "vip",	      "vip add",      "vip add " VIP,
+					     "vip twist a b", "vip show a b", "active",
+					     "policy " VIP,   "free " VIP,    "flows a b",
+					     "stats a b",     "instances a b" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(program_bed_run(&bed.program, lines[i]), PROGRAM_USAGE);
+}
+
+static void vips_are_shown_as_they_were_given(void **state)
+{
+	(void)state;
+	sl_bed_vip(&bed, "udp/[2001:db8::80]:443 quic layout=quic-lb:3:1 memory=7");
+	sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	program_bed_assert_runs(
+		&bed.program, "vip show",
+		"vip                                       mode   active   memory  layout\n"
+		"tcp/203.0.113.80:80                       tcp    none         0s  -\n"
+		"udp/[2001:db8::80]:443                    quic   none         7s  quic-lb:3:1\n");
+	program_bed_assert_runs(&bed.program, "vip set udp/[2001:db8::80]:443 layout=mvfst", "");
+	program_bed_assert_runs(
+		&bed.program, "vip show udp/[2001:db8::80]:443",
+		"vip                                       mode   active   memory  layout\n"
+		"udp/[2001:db8::80]:443                    quic   none         7s  mvfst\n");
+	program_bed_assert_runs(&bed.program, "vip set udp/[2001:db8::80]:443 flow", "");
+	program_bed_assert_fails(&bed.program, "vip add tcp/203.0.113.80:80 tcp",
+				 "VIP 'tcp/203.0.113.80:80' is there already\n");
+	program_bed_assert_runs(&bed.program, "vip del tcp/203.0.113.80:80 udp/[2001:db8::80]:443",
+				"");
+	program_bed_assert_runs(
+		&bed.program, "vip show",
+		"vip                                       mode   active   memory  layout\n");
+}
+
+static void there_are_64_vips(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (int i = 1; i <= SL_VIPS_MAX; i++) {
+		snprintf(line, sizeof(line), "udp/203.0.113.80:%d flow", i);
+		sl_bed_vip(&bed, line);
+	}
+	program_bed_assert_fails(&bed.program, "vip add udp/203.0.113.80:100 flow",
+				 "64 VIPs are all that fit\n");
+	program_bed_assert_runs(&bed.program, "vip del udp/203.0.113.80:9", "");
+	program_bed_assert_runs(&bed.program, "vip add udp/203.0.113.80:100 flow", "");
+}
+
+static json_t *instance_of(json_t *said, size_t number)
+{
+	json_t *instance = json_array_get(json_object_get(said, "instances"), number);
+
+	assert_non_null(instance);
+	return instance;
+}
+
+static void assert_text(json_t *object, const char *key, const char *text)
+{
+	assert_string_equal(json_string_value(json_object_get(object, key)), text);
+}
+
+static void assert_number(json_t *object, const char *key, long long number)
+{
+	assert_int_equal(json_integer_value(json_object_get(object, key)), number);
+}
+
+static void instances_tell_who_serves(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_server old, new, *one[] = { &old };
+	int client = sl_bed_client(&vip.key);
+	json_t *said;
+
+	(void)state;
+	sl_server_start(&old, &bed, &vip.key, 3, NULL);
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(one, 1).server, &old);
+	sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	said = ask("instances " VIP);
+	assert_text(instance_of(said, 0), "state", "draining");
+	assert_text(instance_of(said, 0), "process", "alive");
+	assert_number(instance_of(said, 0), "sockets", 3);
+	assert_number(instance_of(said, 0), "flows", 1);
+	assert_number(instance_of(said, 0), "pid", getpid());
+	assert_text(instance_of(said, 1), "state", "active");
+	assert_number(instance_of(said, 1), "workers", 2);
+	assert_number(instance_of(said, 1), "flows", 0);
+	json_decref(said);
+
+	said = ask("flows");
+	assert_int_equal(json_array_size(json_object_get(said, "flows")), 1);
+	assert_number(json_array_get(json_object_get(said, "flows"), 0), "instance", 0);
+	assert_text(json_array_get(json_object_get(said, "flows"), 0), "server", SL_BED_ADDR4);
+	json_decref(said);
+	program_bed_assert_fails(&bed.program, "vip del " VIP,
+				 "instance 0 of VIP '" VIP
+				 "' has 3 sockets: stop it first, or say force\n");
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+	said = ask("instances");
+	assert_text(instance_of(said, 0), "state", "free");
+	json_decref(said);
+}
+
+static void an_operator_turns_back_a_takeover(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_server old, new, *both[] = { &old, &new };
+	int client = sl_bed_client(&vip.key);
+
+	(void)state;
+	program_bed_assert_runs(&bed.program, "active " VIP, "none\n");
+	program_bed_assert_fails(&bed.program, "active " VIP " 0",
+				 "instance 0 cannot take traffic: it is free and has 0 sockets\n");
+	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	program_bed_assert_runs(&bed.program, "active " VIP, "1\n");
+	program_bed_assert_runs(&bed.program, "active " VIP " 0", "");
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(both, 2).server, &old);
+	program_bed_assert_runs(&bed.program, "active " VIP " none", "");
+	close(client);
+	client = sl_bed_client(&vip.key);
+	assert_false(sl_bed_send(client, "x", 1));
+	close(client);
+	sl_server_stop(&old);
+	sl_server_stop(&new);
+}
+
+static void weights_hold_at_once(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_server server, *one[] = { &server };
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 3, NULL);
+	program_bed_assert_runs(&bed.program, "policy " VIP " 0 hash 0,0,1", "");
+	for (int i = 0; i < 32; i++) {
+		int client = sl_bed_client(&vip.key);
+
+		send(client, "x", 1, 0);
+		assert_int_equal(sl_bed_arrived(one, 1).position, 2);
+		close(client);
+	}
+	program_bed_assert_fails(
+		&bed.program, "policy " VIP " 0 cpu 0,0,0",
+		"every weight is 0: at least one socket has to take what is new\n");
+	program_bed_assert_fails(&bed.program, "policy " VIP " 1 cpu", "instance 1 is free\n");
+	sl_server_stop(&server);
+}
+
+/* All sockets but that of the CPU that sends are for others. */
+static void by_cpu_the_socket_is_the_cpus_own(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow memory=0");
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), sent = 0;
+	struct sl_server server, *one[] = { &server };
+	cpu_set_t before, only;
+
+	(void)state;
+	sched_getaffinity(0, sizeof(before), &before);
+	sl_server_start(&server, &bed, &vip.key, (__u32)cpus, NULL);
+	program_bed_assert_runs(&bed.program, "policy " VIP " 0 cpu", "");
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		int client = sl_bed_client(&vip.key);
+
+		CPU_ZERO(&only);
+		CPU_SET(cpu, &only);
+		if (sched_setaffinity(0, sizeof(only), &only) == 0) {
+			send(client, "x", 1, 0);
+			assert_int_equal(sl_bed_arrived(one, 1).position, cpu);
+			sent++;
+		}
+		close(client);
+	}
+	assert_true(sent > 0);
+	sched_setaffinity(0, sizeof(before), &before);
+	program_bed_assert_runs(&bed.program, "policy " VIP " 0 numa", "");
+	sl_server_stop(&server);
+}
+
+static void stats_are_of_one_vip_or_of_all(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_vip_entry other = sl_bed_vip(&bed, "udp/203.0.113.81:53 flow");
+	struct sl_server server, second;
+	int client = sl_bed_client(&vip.key), next = sl_bed_client(&other.key);
+	json_t *said;
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	sl_server_start(&second, &bed, &other.key, 1, NULL);
+	send(client, "x", 1, 0);
+	send(next, "x", 1, 0);
+	sl_bed_arrived((struct sl_server *[]){ &server, &second }, 2);
+	said = ask("stats " VIP);
+	assert_text(json_array_get(json_object_get(said, "counters"), SL_NEW), "name", "new");
+	assert_number(json_array_get(json_object_get(said, "counters"), SL_NEW), "packets", 1);
+	assert_number(json_array_get(json_object_get(said, "counters"), SL_NEW), "bytes", 9);
+	json_decref(said);
+	said = ask("stats");
+	assert_number(json_array_get(json_object_get(said, "counters"), SL_NEW), "packets", 2);
+	json_decref(said);
+	close(client);
+	close(next);
+	sl_server_stop(&server);
+	sl_server_stop(&second);
+}
+
+/* A VIP that is added anew begins at 0, and its index is nobody else's. */
+static void a_vip_made_again_begins_anew(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow"), again;
+	struct sl_server server, *one[] = { &server };
+	int client = sl_bed_client(&vip.key);
+
+	(void)state;
+	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
+	program_bed_assert_runs(&bed.program, "vip del " VIP " force", "");
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
+	assert_int_equal(sl_bed_count(&bed, SL_NO_VIP, SL_NOT_OURS), 1);
+	sl_server_crash(&server);
+
+	again = sl_bed_vip(&bed, VIP " flow");
+	assert_int_equal(sl_bed_count(&bed, again.vip.index, SL_NEW), 0);
+	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	send(client, "x", 1, 0);
+	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
+	assert_int_equal(sl_bed_count(&bed, again.vip.index, SL_STALE_FLOW), 1);
+	close(client);
+	sl_server_stop(&server);
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD(&plan, bad_words_are_refused, set_up, tear_down);
+	TAP_ADD(&plan, missing_words_show_the_usage, set_up, tear_down);
+	TAP_ADD(&plan, vips_are_shown_as_they_were_given, set_up, tear_down);
+	TAP_ADD(&plan, there_are_64_vips, set_up, tear_down);
+	TAP_ADD(&plan, instances_tell_who_serves, set_up, tear_down);
+	TAP_ADD(&plan, an_operator_turns_back_a_takeover, set_up, tear_down);
+	TAP_ADD(&plan, weights_hold_at_once, set_up, tear_down);
+	TAP_ADD(&plan, by_cpu_the_socket_is_the_cpus_own, set_up, tear_down);
+	TAP_ADD(&plan, stats_are_of_one_vip_or_of_all, set_up, tear_down);
+	TAP_ADD(&plan, a_vip_made_again_begins_anew, set_up, tear_down);
+	return tap_run(&plan, "socket_lb_cli", 1);
+}
