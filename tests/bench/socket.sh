@@ -113,6 +113,7 @@ trial_row() {
 throughput_trials() {
 	local trial mode sockets work
 
+	restart_ctl vip set "udp/$RESTART_IP:$RESTART_PORT" quic >&2 || die "no VIP of ids"
 	for ((trial = 0; trial < TRIALS; trial++)); do
 		for work in "${WORKS[@]}"; do
 			for mode in reuseport socket_lb; do

@@ -68,7 +68,7 @@ int flow_pass_take(const char *dir, unsigned int *ret_process, int *ret_fd)
 		.msg_controllen = sizeof(control),
 	};
 	const struct cmsghdr *head;
-	int peer, err;
+	int peer = -1, err;
 
 	err = open_connected(dir, "pass", SOCK_STREAM, &peer);
 	if (err)

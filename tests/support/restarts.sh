@@ -17,6 +17,8 @@ RESTART_PORT=7443
 # Sockets of a server, flows of the client at a time, requests of a flow, microseconds between them.
 FLOW_SOCKETS=2
 FLOW_LOAD=(32 50 4000 1)
+[[ ${SLOTD_TIER:-} != vm ]] || FLOW_LOAD=(8 20 20000 1)
+export FLOW_SCALE=$TAP_SCALE
 # What a series leaves: logs of the servers and of the load.
 RESTART_DIR=
 RESTART_LOAD=

@@ -15,7 +15,7 @@ mkdir "$into"
 while [[ ! -e $dir/stop ]]; do
 	rm -f "$into/$name"
 	: >"$dir/begun.$number"
-	"$client" --no-http-dump --no-quic-dump --timeout=1s --handshake-timeout=1s \
+	"$client" --no-http-dump --no-quic-dump --timeout=3s --handshake-timeout=3s \
 		--download="$into" --exit-on-all-streams-close --delay-stream=200ms \
 		"$address" "$port" "https://www.example.com/$name" >"$dir/words.$number" 2>&1
 	requests=$((requests + 1))

@@ -45,7 +45,7 @@ quic_are_younger() {
 # The old server has no way to say when its connections are done: those who have them do.
 quic_stop() {
 	: >"$RESTART_DIR/now"
-	[[ -e $RESTART_DIR/stop ]] || wait_for 1 quic_are_younger "$RESTART_DIR/now"
+	[[ -e $RESTART_DIR/stop ]] || wait_for 10 quic_are_younger "$RESTART_DIR/now"
 	stop "$1" INT
 }
 

@@ -128,16 +128,16 @@ static int share_port(int fd, const struct sockaddr *address, socklen_t len)
 }
 
 /* The first socket that is bound is the server's; one of a forwarder is bound from within. */
-int bind(int fd, const struct sockaddr *address, socklen_t len)
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int (*next)(int, const struct sockaddr *, socklen_t) = find_next("bind");
 	static bool is_inside;
 	int err;
 
 	if (is_inside || self.fd >= 0)
-		return next(fd, address, len);
+		return next(fd, addr, len);
 	is_inside = true;
-	err = share_port(fd, address, len);
+	err = share_port(fd, addr, len);
 	is_inside = false;
 	if (err) {
 		fprintf(stderr, "quic_ids: sharing the port: %s\n", strerror(-err));
@@ -203,16 +203,16 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	return next(real_fd(fd), message, flags);
 }
 
-int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+int setsockopt(int fd, int level, int optname, const void *optval, socklen_t optlen)
 {
 	int (*next)(int, int, int, const void *, socklen_t) = find_next("setsockopt");
 
-	return next(real_fd(fd), level, name, value, len);
+	return next(real_fd(fd), level, optname, optval, optlen);
 }
 
-int getsockname(int fd, struct sockaddr *address, socklen_t *len)
+int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	int (*next)(int, struct sockaddr *, socklen_t *) = find_next("getsockname");
 
-	return next(real_fd(fd), address, len);
+	return next(real_fd(fd), addr, len);
 }

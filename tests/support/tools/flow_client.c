@@ -4,7 +4,7 @@
  * socket of its own, each of so many requests (0: it never ends) with so much time between
  * an answer and the next request, each of so many datagrams at once. Runs for so many seconds, or
  * until SIGTERM. Says "begun" when as many flows have been welcomed, and prints a line of JSON: `failed` requests had no answer of the process that
- * welcomed the flow within a second, `misrouted` datagrams were answered by a process that does not
+ * welcomed the flow within a second (FLOW_SCALE in the environment times that), `misrouted` datagrams were answered by a process that does not
  * know the flow, `reset` flows ended before they were done. See sock_flow.h.
  */
 #include <errno.h>
@@ -44,6 +44,7 @@ static struct {
 	int flows;
 	uint32_t requests;
 	int64_t gap_us;
+	int64_t patience_us;
 	unsigned int burst;
 } load;
 
@@ -221,7 +222,7 @@ static void scan(int64_t now)
 	for (int i = 0; i < load.flows; i++) {
 		struct flow *flow = &flows[i];
 
-		if (flow->wanted && now - flow->since_us > PATIENCE_US)
+		if (flow->wanted && now - flow->since_us > load.patience_us)
 			give_up(flow, now);
 		if (!flow->wanted && now >= flow->next_us && !is_over)
 			ask(flow, now);
@@ -258,6 +259,7 @@ static void report(double seconds)
 static void open_load(char **argv)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST };
+	const char *scale = getenv("FLOW_SCALE");
 	struct addrinfo *at;
 
 	if (getaddrinfo(argv[1], argv[2], &hints, &at)) {
@@ -269,6 +271,7 @@ static void open_load(char **argv)
 	load.requests = (uint32_t)atoi(argv[4]);
 	load.gap_us = atoi(argv[5]);
 	load.burst = (unsigned int)atoi(argv[6]);
+	load.patience_us = PATIENCE_US * (scale ? atoi(scale) : 1);
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * flow_server MODE ADDRESS PORT SOCKETS GENERATION DIR: answers flow_client, until SIGTERM; then
- * it goes on until its flows have ended, DRAIN_MS at most. Says "ready" when new flows come to it,
+ * it goes on until its flows have ended, DRAIN_MS at most (FLOW_SCALE in the environment times that). Says "ready" when new flows come to it,
  * and at the end a line of JSON. MODE is how it shares the port with the generation before it:
  *
  *   reuseport  its own sockets, one thread each; the kernel spreads packets over all processes
@@ -41,6 +41,7 @@ static struct {
 	uint32_t generation;
 	struct sockaddr_storage address;
 	socklen_t address_len;
+	long scale;   /* of times to wait */
 	long work_ns; /* for each answer */
 	bool has_cid;
 	struct socketlb_cid cid; /* how ids name this process, with socket_lb */
@@ -297,8 +298,9 @@ static void wait_for_end(void)
 
 	while (!is_ended)
 		poll(NULL, 0, WAIT_MS);
-	until_ms = now_ms() + DRAIN_MS;
-	while (now_ms() < until_ms && (server.open > 0 || now_ms() - server.last_ms < QUIET_MS))
+	until_ms = now_ms() + DRAIN_MS * server.scale;
+	while (now_ms() < until_ms &&
+	       (server.open > 0 || now_ms() - server.last_ms < QUIET_MS * server.scale))
 		poll(NULL, 0, 1);
 }
 
@@ -333,7 +335,7 @@ static void serve_reuseport(struct worker *workers, unsigned int sockets)
 /* Both instances may be in use for a moment: the one that left is still being taken down. */
 static int add_socket(struct socketlb *lb, const struct worker *worker)
 {
-	long until_ms = now_ms() + DRAIN_MS;
+	long until_ms = now_ms() + DRAIN_MS * server.scale;
 	int err;
 
 	do {
@@ -408,7 +410,7 @@ static void wait_for_next(struct worker *reader, int listen_fd)
 
 static void serve_forwarder(struct worker *workers)
 {
-	int fd = take_socket(), forwarded_fd, listen_fd;
+	int fd = take_socket(), forwarded_fd = -1, listen_fd = -1;
 	int err = flow_forward_bind(server.dir, server.process, &forwarded_fd);
 
 	if (!err)
@@ -462,6 +464,13 @@ static void find_address(const char *address, const char *port)
 	freeaddrinfo(at);
 }
 
+static long get_number(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? atol(text) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
 	static struct worker workers[SOCKETS_MAX];
@@ -476,7 +485,8 @@ int main(int argc, char **argv)
 	server.generation = (uint32_t)atoi(argv[5]);
 	server.process = server.generation & 1;
 	server.dir = argv[6];
-	server.work_ns = getenv("FLOW_WORK_NS") ? atol(getenv("FLOW_WORK_NS")) : 0;
+	server.work_ns = get_number("FLOW_WORK_NS", 0);
+	server.scale = get_number("FLOW_SCALE", 1);
 	if (!strcmp(argv[1], "forwarder"))
 		serve_forwarder(workers);
 	else if (!strcmp(argv[1], "socket_lb"))
