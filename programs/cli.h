@@ -68,6 +68,9 @@ enum program_claim_kind {
 	PROGRAM_CLAIM_REAL,	/* where packets are sent to */
 	PROGRAM_CLAIM_TUNNEL,	/* tunnels to it end here */
 	PROGRAM_CLAIM_REDIRECT, /* packets to it are handed to a device */
+	PROGRAM_CLAIM_LED,	/* lookups for it are led to sockets that may be bound elsewhere */
+	PROGRAM_CLAIM_SHARED,	/* sockets bound to it (0: to any address) share what comes there */
+	PROGRAM_CLAIM_SOCKET, /* one that the program may choose; of its address nothing is said */
 };
 
 struct program_claim {
@@ -76,8 +79,12 @@ struct program_claim {
 	bool is_local;	      /* VIP: may be served by this host; real: is this host */
 	__u8 addr[16];	      /* network byte order; IPv4: the first 4 */
 	__u8 len;	      /* bits of the prefix; 32 or 128: one address */
-	__u8 proto;	      /* of a VIP: IPPROTO_TCP, IPPROTO_UDP */
-	__u16 port;	      /* of a VIP, host byte order; 0: all */
+	__u8 proto;	      /* of a VIP, led, shared: IPPROTO_TCP, IPPROTO_UDP */
+	__u16 port;	      /* of a VIP, led, shared: host byte order; 0: all */
+	__u16 last_port;      /* of what is led: of a range, the last one; else 0 */
+	bool is_refused;      /* of what is led: where there is no socket */
+	__u32 sockets;	      /* of what is led or shared: that are open and take what is new */
+	__u64 cookie;	      /* of a socket: SO_COOKIE */
 	__u16 overhead;	      /* of a real, a tunnel: most bytes of outer headers */
 	unsigned int mtu;     /* of a real: the largest packet with them that is sent; 0: any */
 	unsigned int ifindex; /* of a redirect: the device */

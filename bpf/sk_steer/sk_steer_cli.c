@@ -284,6 +284,62 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	return program_counts_show(ctx, SK_STEER_COUNTS_NAME, counters, SK_STEER_COUNTS_SIZE);
 }
 
+/* --- claims ---------------------------------------------------------------------------------- */
+
+static int claim_sockets(const struct program_claims *claims, const __u64 *cookies,
+			 __u32 *ret_count)
+{
+	int err = 0;
+
+	*ret_count = 0;
+	for (size_t i = 0; !err && i < SK_STEER_PLACES_MAX; i++) {
+		struct program_claim claim = { .kind = PROGRAM_CLAIM_SOCKET, .cookie = cookies[i] };
+
+		if (!cookies[i])
+			continue;
+		(*ret_count)++;
+		err = claims->add(claims, &claim);
+	}
+	return err;
+}
+
+static int claim_rule(const struct program_claims *claims, const struct sk_steer_rule *rule,
+		      __u32 sockets)
+{
+	struct program_claim claim = {
+		.kind = PROGRAM_CLAIM_LED,
+		.is_ip6 = rule->family == 6,
+		.len = rule->len,
+		.proto = rule->proto,
+		.port = rule->first,
+		.last_port = rule->last > rule->first ? rule->last : 0,
+		.is_refused = (rule->flags & SK_STEER_DROP) != 0,
+		.sockets = sockets,
+	};
+
+	memcpy(claim.addr, rule->addr, sizeof(claim.addr));
+	return claims->add(claims, &claim);
+}
+
+static int claim_led(const struct program_claims *claims, struct slot_reason *why)
+{
+	_cleanup_(sk_steer_close) struct sk_steer_maps maps = SK_STEER_MAPS_CLOSED;
+	_cleanup_free_ struct sk_steer_rules *rules = calloc(1, sizeof(*rules));
+	__u32 sockets[SK_STEER_GROUPS_MAX];
+	__u64 cookies[SK_STEER_PLACES_MAX];
+	int err = rules ? sk_steer_open(claims->map_dir, false, why, &maps) : -ENOMEM;
+
+	err = err ? err : sk_steer_rules_get(&maps, why, rules);
+	for (__u32 i = 0; !err && i < SK_STEER_GROUPS_MAX; i++) {
+		err = sk_steer_cookies_get(&maps, i, why, cookies);
+		err = err ? err : claim_sockets(claims, cookies, &sockets[i]);
+	}
+	for (size_t i = 0; !err && i < SK_STEER_RULES_MAX; i++)
+		if (rules->rules[i].family && rules->rules[i].group < SK_STEER_GROUPS_MAX)
+			err = claim_rule(claims, &rules->rules[i], sockets[rules->rules[i].group]);
+	return err;
+}
+
 static const struct program_command commands[] = {
 	{ "rule", cmd_rule,
 	  "add PREFIX tcp|udp PORTS GROUP [drop] [exact] | del PREFIX tcp|udp PORTS | load FILE | list",
@@ -299,4 +355,5 @@ const struct program_cli sk_steer_cli = {
 	.name = "sk_steer",
 	.summary = "lead destinations to sockets, whatever these are bound to",
 	.commands = commands,
+	.claim = claim_led,
 };

@@ -370,4 +370,5 @@ const struct program_cli socket_lb_cli = {
 	.name = "socket_lb",
 	.summary = "lead packets to the process and socket that they belong to, through restarts",
 	.commands = commands,
+	.claim = sl_cli_claim,
 };

@@ -21,4 +21,7 @@ int sl_cli_vip(const struct sl_maps *maps, const char *word, struct slot_reason 
 int sl_cli_vips(const struct sl_maps *maps, const char *word, struct slot_reason *why,
 		struct sl_vip_entry **ret_vips, size_t *ret_count);
 
+/* sl_cli_claim - as program_cli's claim: each VIP, and each socket that is registered. */
+int sl_cli_claim(const struct program_claims *claims, struct slot_reason *why);
+
 #endif

@@ -58,6 +58,11 @@ static int ask_services(struct question *question, size_t own)
 	return err;
 }
 
+static bool has_way(enum slot_claim_kind kind)
+{
+	return kind == SLOT_CLAIM_VIP || kind == SLOT_CLAIM_TUNNEL || kind == SLOT_CLAIM_REDIRECT;
+}
+
 /* Where packets go that a chain lets pass: to what its programs claim, and to services. */
 static int ask_ways(const struct slot_netns_list *list, struct slot_picture *picture)
 {
@@ -67,7 +72,7 @@ static int ask_ways(const struct slot_netns_list *list, struct slot_picture *pic
 
 	for (i = 0; !err && i < picture->claim_count; i++) {
 		netns = picture->chains[picture->claims[i].chain].netns;
-		if (picture->claims[i].kind != SLOT_CLAIM_REAL && netns != SLOT_PICTURE_NOWHERE)
+		if (has_way(picture->claims[i].kind) && netns != SLOT_PICTURE_NOWHERE)
 			err = ask_way(&question, netns, &picture->claims[i].addr);
 	}
 	for (i = 0; !err && i < picture->chain_count; i++) {

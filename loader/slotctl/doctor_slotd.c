@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dispatcher/root_abi.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/netns.h"
 #include "loader/lib/host/process.h"
@@ -33,6 +34,9 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		[PROGRAM_CLAIM_REAL] = SLOT_CLAIM_REAL,
 		[PROGRAM_CLAIM_TUNNEL] = SLOT_CLAIM_TUNNEL,
 		[PROGRAM_CLAIM_REDIRECT] = SLOT_CLAIM_REDIRECT,
+		[PROGRAM_CLAIM_LED] = SLOT_CLAIM_LED,
+		[PROGRAM_CLAIM_SHARED] = SLOT_CLAIM_SHARED,
+		[PROGRAM_CLAIM_SOCKET] = SLOT_CLAIM_SOCKET,
 	};
 	const struct asked *asked = claims->data;
 	struct slot_picture_claim copy = {
@@ -47,6 +51,10 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		.mtu = claim->mtu,
 		.ifindex = claim->ifindex,
 		.is_peer = claim->is_peer,
+		.last_port = claim->last_port,
+		.is_refused = claim->is_refused,
+		.sockets = claim->sockets,
+		.cookie = claim->cookie,
 	};
 
 	snprintf(copy.program, sizeof(copy.program), "%s", asked->program);
@@ -205,8 +213,16 @@ static bool is_interface(const struct slot_picture_chain *chain,
 	       (slot_hook_is_tc(chain->hook) || !chain->is_attached || link->has_xdp);
 }
 
+static void mark_roots(struct slot_picture_netns *netns)
+{
+	for (size_t i = 0; i < netns->lookup_count; i++)
+		netns->lookups[i].is_slotd = !strcmp(netns->lookups[i].name, ROOT_PROG_NAME);
+}
+
 void slot_doctor_place(struct slot_picture *picture)
 {
+	for (size_t i = 0; i < picture->netns_count; i++)
+		mark_roots(&picture->netns[i]);
 	for (size_t i = 0; i < picture->chain_count; i++) {
 		struct slot_picture_chain *chain = &picture->chains[i];
 

@@ -3,14 +3,8 @@
 #
 # Troubles of a host that are really made, found by slotctl doctor, and gone once they are mended.
 
-# doctor looks at the whole host: the host is this script's processes and namespaces.
-if [[ ! -v DOCTOR_ALONE && $EUID -eq 0 ]]; then
-	DOCTOR_ALONE=1 exec unshare --net --pid --fork --kill-child --mount-proc -- \
-		"$BASH" "$0" "$@"
-fi
-
-# shellcheck source=tests/support/bed.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/doctor.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/doctor.sh"
 
 VIP=203.0.113.80
 REAL=198.51.100.11
@@ -20,17 +14,6 @@ PORT=8443
 # doctor runs the same over either engine: one will do.
 bed_engines() {
 	echo "${SLOTD_TEST_ENGINE:-fused}"
-}
-
-# Namespaces with names, as an operator's have.
-name_namespaces() {
-	local ns
-
-	mkdir -p /run/netns && mount -t tmpfs -o mode=0755 slotd-netns /run/netns || return 1
-	for ns in client edge server; do
-		: >"/run/netns/$ns"
-		mount --bind "$BED/ns/$ns" "/run/netns/$ns" || return 1
-	done
 }
 
 # write_conf [INTERFACE [NETNS]]: a second chain, of an interface that the tests make
@@ -67,24 +50,6 @@ setup() {
 	bed_ctl lb set gateway=02:00:00:00:00:fe
 	add_vip
 	bed_ctl --chain eth0 decap addr add "$TUNNEL"
-}
-
-# find CHECK NETNS [SEVERITY]: what of it, one line a finding
-find_trouble() {
-	bed_ctl doctor --json 2>/dev/null | jq -r --arg check "$1" --arg netns "$2" \
-		--arg severity "${3:-.}" '.findings[] |
-		select(.check == $check and .where.netns == $netns and
-			(.severity | test($severity))) | .what'
-}
-
-# finds SENTENCE CHECK NETNS SEVERITY PATTERN
-finds() {
-	matches "$1" "$(find_trouble "$2" "$3" "$4")" "$5"
-}
-
-# gone SENTENCE CHECK NETNS
-gone() {
-	is "$1" "$(find_trouble "$2" "$3")" ""
 }
 
 # listen NS USER tcp|udp ADDRESS PORT: a service, whose process is $BED_SPAWNED

@@ -186,8 +186,8 @@ meets_the_other() {
 
 test_order() {
 	bpftool prog load "$ANSWERS" "$BED/bpf/other"
-	in_ns edge "$BED_TOOLS/tc_link" pod0 netkit-primary "$BED/bpf/other" "$BED/bpf/other_out" &&
-		in_ns edge "$BED_TOOLS/tc_link" pod0 netkit-peer "$BED/bpf/other" "$BED/bpf/other_in" ||
+	in_ns edge "$BED_TOOLS/other_link" pod0 netkit-primary "$BED/bpf/other" "$BED/bpf/other_out" &&
+		in_ns edge "$BED_TOOLS/other_link" pod0 netkit-peer "$BED/bpf/other" "$BED/bpf/other_in" ||
 		bail "the device has other programs"
 	meets_the_other "$OUT"
 	meets_the_other "$IN"

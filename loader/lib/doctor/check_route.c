@@ -54,7 +54,7 @@ static void check_discard(const struct slot_picture *picture, size_t number,
 		       "disabled) and what this host sends to the address is discarded"
 	};
 
-	if (!netns || claim->kind == SLOT_CLAIM_REAL || claim->kind == SLOT_CLAIM_REDIRECT ||
+	if (!netns || (claim->kind != SLOT_CLAIM_VIP && claim->kind != SLOT_CLAIM_TUNNEL) ||
 	    !is_discarded(netns, claim) || slot_picture_is_repeated(picture, number, false))
 		return;
 	slot_addr_format(&claim->addr, claim->len, text);

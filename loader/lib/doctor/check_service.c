@@ -86,6 +86,23 @@ static void tell_hole(const struct slot_served *served, enum slot_severity sever
 			  served->netns->name);
 }
 
+/* Whether sockets that are bound elsewhere get what is sent there. */
+static bool is_led(const struct slot_served *served)
+{
+	const struct slot_picture *picture = served->picture;
+
+	for (size_t i = 0; i < picture->claim_count; i++) {
+		const struct slot_picture_claim *claim = &picture->claims[i];
+
+		if (claim->kind == SLOT_CLAIM_LED && claim->sockets &&
+		    slot_picture_chain_netns(picture, &picture->chains[claim->chain]) ==
+			    served->netns &&
+		    slot_addr_is_in(&served->address->addr, &claim->addr, claim->len))
+			return true;
+	}
+	return false;
+}
+
 static void check_hole(const struct slot_served *served)
 {
 	const struct slot_addr *addr = &served->address->addr;
@@ -93,7 +110,8 @@ static void check_hole(const struct slot_served *served)
 
 	if (!slot_service_is_vip(served->picture, addr)) {
 		slot_addr_format(addr, slot_addr_bits(addr), text);
-		if (!slot_service_find(served->picture, served->netns, addr, 0, 0))
+		if (!slot_service_find(served->picture, served->netns, addr, 0, 0) &&
+		    !is_led(served))
 			tell_hole(served, SLOT_WARNING, text);
 		return;
 	}

@@ -29,13 +29,15 @@ void slot_picture_netns_clear(struct slot_picture_netns *netns)
 	free(netns->routes);
 	free(netns->ways);
 	free(netns->listeners);
+	free(netns->lookups);
 	netns->links = NULL;
 	netns->addresses = NULL;
 	netns->routes = NULL;
 	netns->ways = NULL;
 	netns->listeners = NULL;
+	netns->lookups = NULL;
 	netns->link_count = netns->address_count = netns->route_count = 0;
-	netns->way_count = netns->listener_count = 0;
+	netns->way_count = netns->listener_count = netns->lookup_count = 0;
 }
 
 void slot_picture_free(struct slot_picture *picture)

@@ -86,7 +86,15 @@ struct slot_picture_listener {
 	unsigned int ifindex; /* 0: on all */
 	unsigned int uid;
 	__u64 cgroup; /* 0: not known */
+	__u64 cookie; /* SO_COOKIE */
 	__u32 inode;
+};
+
+/* A program that runs for each lookup of a socket, in their order. */
+struct slot_picture_lookup {
+	__u32 program; /* its id */
+	char name[16];
+	bool is_slotd;
 };
 
 struct slot_picture_netns {
@@ -104,6 +112,8 @@ struct slot_picture_netns {
 	size_t way_count;
 	struct slot_picture_listener *listeners;
 	size_t listener_count;
+	struct slot_picture_lookup *lookups;
+	size_t lookup_count;
 };
 
 struct slot_picture_kernel {
@@ -131,6 +141,9 @@ enum slot_claim_kind {
 	SLOT_CLAIM_REAL,     /* where packets are sent to */
 	SLOT_CLAIM_TUNNEL,   /* tunnels to it end here */
 	SLOT_CLAIM_REDIRECT, /* packets to it are handed to a device */
+	SLOT_CLAIM_LED,	     /* lookups for it are led to sockets that may be bound elsewhere */
+	SLOT_CLAIM_SHARED,   /* sockets bound to it (0: to any address) share what comes there */
+	SLOT_CLAIM_SOCKET,   /* one that the program may choose; of its address nothing is said */
 };
 
 /* What a program in a chain says of addresses. */
@@ -140,8 +153,12 @@ struct slot_picture_claim {
 	char program[SLOT_NAME_MAX];
 	struct slot_addr addr;
 	unsigned int len;
-	__u8 proto;	       /* of a VIP */
-	__u16 port;	       /* of a VIP, host byte order; 0: all */
+	__u8 proto;	       /* of a VIP, led, shared */
+	__u16 port;	       /* of a VIP, led, shared: host byte order; 0: all */
+	__u16 last_port;       /* of what is led: of a range, the last one; else 0 */
+	bool is_refused;       /* of what is led: where there is no socket */
+	__u32 sockets;	       /* of what is led or shared: that are open and take what is new */
+	__u64 cookie;	       /* of a socket */
 	bool is_local;	       /* VIP: may be served by this host; real: is this host */
 	unsigned int overhead; /* bytes of the outer headers */
 	unsigned int mtu;      /* the largest packet with them that the program sends; 0: any */

@@ -151,7 +151,7 @@ int slot_look_netns(const struct slot_netns_list *list, struct slot_picture *pic
 	}
 	for (i = 0; !err && i < list->count; i++)
 		find_peers(list, &picture->netns[i], i);
-	return err;
+	return err ? err : slot_look_lookups(picture);
 }
 
 int slot_look_way(const struct slot_netns_list *list, size_t netns, const struct slot_addr *addr,

@@ -42,6 +42,12 @@ int slot_look_own_way(struct slot_picture_netns *netns, const struct slot_addr *
 int slot_look_devices(struct slot_picture_netns *netns);
 int slot_look_sockets(struct slot_picture_netns *netns);
 
+/*
+ * slot_look_lookups - into each netns of @picture that was seen the programs of sk_lookup there. Those
+ * who may not see programs (CAP_SYS_ADMIN) see none. Returns 0 or -ENOMEM.
+ */
+int slot_look_lookups(struct slot_picture *picture);
+
 /* slot_look_link - the link with that ifindex, to be written; or NULL. */
 struct slot_picture_link *slot_look_link(struct slot_picture_netns *netns, unsigned int ifindex);
 

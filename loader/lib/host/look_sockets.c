@@ -36,6 +36,7 @@ static int read_socket(const struct nlmsghdr *message, void *data)
 		.ifindex = info->id.idiag_if,
 		.uid = info->idiag_uid,
 		.inode = info->idiag_inode,
+		.cookie = (__u64)info->id.idiag_cookie[1] << 32 | info->id.idiag_cookie[0],
 	};
 	const struct nlattr *attr;
 

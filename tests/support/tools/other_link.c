@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tc_link INTERFACE HOOK PROGRAM LINK: attaches the pinned PROGRAM to HOOK of INTERFACE, behind
- * what is there, by a link that is pinned at LINK: as somebody else than slotd does who uses tcx or
- * netkit. HOOK is tcx-ingress, tcx-egress, netkit-primary or netkit-peer.
+ * other_link TARGET HOOK PROGRAM LINK: attaches the pinned PROGRAM to HOOK of TARGET, behind what
+ * is there, by a link that is pinned at LINK: as somebody else than slotd does. HOOK is tcx-ingress,
+ * tcx-egress, netkit-primary or netkit-peer of an interface, or sk-lookup of a netns, by its path.
  */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static const struct {
 	{ "tcx-egress", 47 },
 	{ "netkit-primary", 54 },
 	{ "netkit-peer", 55 },
+	{ "sk-lookup", BPF_SK_LOOKUP },
 };
 
 #define HOOK_COUNT (sizeof(hooks) / sizeof(hooks[0]))
@@ -47,15 +49,18 @@ static int get_program(const char *pin)
 	return call_bpf(BPF_OBJ_GET, &attr, pin);
 }
 
-static int attach(int prog_fd, const char *interface, uint32_t type)
+static int attach(int prog_fd, const char *target, uint32_t type)
 {
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.link_create.prog_fd = (uint32_t)prog_fd;
-	attr.link_create.target_ifindex = if_nametoindex(interface);
+	if (type == BPF_SK_LOOKUP)
+		attr.link_create.target_fd = (uint32_t)open(target, O_RDONLY | O_CLOEXEC);
+	else
+		attr.link_create.target_ifindex = if_nametoindex(target);
 	attr.link_create.attach_type = type;
-	return call_bpf(BPF_LINK_CREATE, &attr, interface);
+	return call_bpf(BPF_LINK_CREATE, &attr, target);
 }
 
 static void pin(int fd, const char *path)
@@ -75,7 +80,7 @@ int main(int argc, char **argv)
 	while (argc == 5 && hook < HOOK_COUNT && strcmp(argv[2], hooks[hook].name) != 0)
 		hook++;
 	if (argc != 5 || hook == HOOK_COUNT) {
-		fputs("usage: tc_link INTERFACE HOOK PROGRAM LINK\n", stderr);
+		fputs("usage: other_link TARGET HOOK PROGRAM LINK\n", stderr);
 		return 2;
 	}
 	pin(attach(get_program(argv[3]), argv[1], hooks[hook].type), argv[4]);

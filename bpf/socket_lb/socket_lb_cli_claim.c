@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What socket_lb's VIPs and sockets are, for who looks at the host as a whole. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/socket_lb/socket_lb_cli.h"
+#include "loader/lib/base/cleanup.h"
+
+/* Those that are open. */
+static int claim_sockets(const struct program_claims *claims, const struct sl_maps *maps, __u32 vip,
+			 __u32 instance)
+{
+	int err = 0;
+
+	for (__u32 i = 0; !err && i < SL_SOCKETS_MAX; i++) {
+		struct program_claim claim = { .kind = PROGRAM_CLAIM_SOCKET };
+		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
+
+		if (!bpf_map_lookup_elem(maps->sockets, &index, &claim.cookie))
+			err = claims->add(claims, &claim);
+	}
+	return err;
+}
+
+/* How many take what is new: where those of the active one are gone, the other one's. */
+static int count_serving(const struct sl_maps *maps, __u32 vip, struct slot_reason *why,
+			 size_t *ret_count)
+{
+	struct sl_instance other;
+	int active = -1, err = sl_active_get(maps, vip, why, &active);
+
+	*ret_count = 0;
+	if (err || active < 0)
+		return err;
+	err = sl_instance_sockets(maps, vip, (__u32)active, why, ret_count);
+	if (err || *ret_count)
+		return err;
+	err = sl_instance_get(maps, vip, !active, why, &other);
+	if (err || other.state != SL_SERVING)
+		return err;
+	return sl_instance_sockets(maps, vip, !active, why, ret_count);
+}
+
+static int claim_vip(const struct program_claims *claims, const struct sl_maps *maps,
+		     const struct sl_vip_entry *entry, struct slot_reason *why)
+{
+	struct program_claim claim = {
+		.kind = PROGRAM_CLAIM_SHARED,
+		.is_ip6 = entry->key.family == 6,
+		.len = entry->key.family == 6 ? 128 : 32,
+		.proto = entry->key.proto,
+		.port = ntohs(entry->key.port),
+	};
+	size_t count = 0;
+	int err = count_serving(maps, entry->vip.index, why, &count);
+
+	memcpy(claim.addr, entry->key.addr, sizeof(claim.addr));
+	claim.sockets = (__u32)count;
+	err = err ? err : claims->add(claims, &claim);
+	for (__u32 i = 0; !err && i < SL_INSTANCES; i++)
+		err = claim_sockets(claims, maps, entry->vip.index, i);
+	return err;
+}
+
+int sl_cli_claim(const struct program_claims *claims, struct slot_reason *why)
+{
+	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	_cleanup_free_ struct sl_vip_entry *vips = NULL;
+	size_t count = 0;
+	int err = sl_maps_open(claims->map_dir, false, why, &maps);
+
+	err = err ? err : sl_vips_get(&maps, why, &vips, &count);
+	for (size_t i = 0; !err && i < count; i++)
+		err = claim_vip(claims, &maps, &vips[i], why);
+	return err;
+}

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Troubles of sockets that programs choose: made, found by slotctl doctor, and gone once mended.
+
+# shellcheck source=tests/support/doctor.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/doctor.sh"
+# shellcheck source=tests/support/socks.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/socks.sh"
+# shellcheck source=tests/support/restarts.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/restarts.sh"
+
+SLOTD_TEST_ENGINE=fused # as every chain of sockets is
+PREFIX=203.0.113.0/24
+VIP=udp/$RESTART_IP:$RESTART_PORT
+
+setup() {
+	[[ ! -e /run/netns/edge ]] || return 0
+	name_namespaces || bail "namespaces have names"
+	cat >"$BED/slots.conf" <<-END
+		chain "host" { hook = "sk_lookup" slot 3 { name = "sk_steer" object = "sk_steer.bpf.o" } }
+		chain "$RESTART_CHAIN" { hook = "sk_reuseport" slot 0 { name = "socket_lb" object = "socket_lb.bpf.o" } }
+	END
+	export SOCKETLB_BPFFS=$BED/bpf
+	bed_slotd_fresh
+}
+
+steer() {
+	in_ns edge "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain host:sk_lookup sk_steer "$@"
+}
+
+test_clean() {
+	is "chains of sockets in which all is well are clean" \
+		"$(bed_ctl doctor --json 2>/dev/null | jq -r '.findings[] | select(.severity != "note") | .what')" ""
+}
+
+test_led() {
+	in_ns edge ip route add local "$PREFIX" dev lo
+	steer rule add "$PREFIX" tcp 80-89 web
+	finds "a rule without a socket is found" led edge warning \
+		"sk_steer leads tcp/$PREFIX:80-89 to no socket"
+	sock_serve nobody tcp web
+	steer socket add web "tcp/127.0.0.1:$GROUP_PORT"
+	gone "with one it is gone" led edge
+	in_ns edge ip route del local "$PREFIX" dev lo
+	finds "a prefix that the netns does not take is found" led edge warning \
+		"leads $PREFIX to sockets, and netns 'edge' does not take it"
+	in_ns edge ip route add local "$PREFIX" dev lo
+	gone "with a route it is gone" led edge
+	stop "$SERVING"
+	steer rule del "$PREFIX" tcp 80-89
+}
+
+test_shared() {
+	local server
+
+	RESTART_DIR=$(mktemp -d "$BED/run/shared.XXXXXX")
+	restart_ctl vip add "$VIP" flow
+	finds "a VIP that nobody serves is found" shared edge warning "no instance serves $VIP"
+	flow_start socket_lb 1
+	server=$BED_SPAWNED
+	in_time "a server registers" 10 flow_is_ready 1
+	gone "then it is gone" shared edge
+	SERVE_ADDRESS=$RESTART_IP GROUP_PORT=$RESTART_PORT sock_serve root udp stray ||
+		not_ok "another socket joins the group"
+	finds "a socket that did not register is found" shared edge warning \
+		"a socket of user 0 is bound to $VIP beside those that socket_lb knows"
+	stop "$SERVING"
+	gone "without it that is gone" shared edge
+	stop "$server" KILL
+	finds "a server that died is missed" shared edge warning "no instance serves $VIP"
+	restart_ctl vip del "$VIP"
+	gone "unless the VIP goes, too" shared edge
+}
+
+test_lookup() {
+	bpftool prog load "$BED_PROGS/bpf/progs/sk_lookup_ret.bpf.o" "$BED/bpf/theirs" type sk_lookup &&
+		"$BED_TOOLS/other_link" "$BED/ns/edge" sk-lookup "$BED/bpf/theirs" \
+			"$BED/bpf/theirs_link" || not_ok "somebody else has a program there"
+	finds "a program beside a chain's is found" lookup edge warning \
+		"program 'sk_lookup_ret' \(id [0-9]+\) runs at sk_lookup of netns 'edge'"
+	rm "$BED/bpf/theirs_link" "$BED/bpf/theirs"
+	gone "without its link it is gone" lookup edge
+}
+
+bed_run
