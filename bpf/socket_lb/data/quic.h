@@ -74,18 +74,19 @@ static __always_inline void read_id(const struct sl_vip *vip, const __u8 *head, 
 static __always_inline void read_quic(const struct sl_run *run, struct quic_packet *quic)
 {
 	__u8 head[QUIC_ROOM] = {};
-	__u32 len = run->md->len, version;
+	__u32 len = run->md->len, rest, version;
 
 	quic->kind = QUIC_BAD;
 	if (len <= sizeof(struct udphdr))
 		return;
-	len -= sizeof(struct udphdr);
-	if (len > QUIC_HEAD_MAX)
-		len = QUIC_HEAD_MAX;
-	/* Linux 6.12 and older do not follow that it is not 0. */
-	barrier_var(len);
-	if (!len || len > QUIC_HEAD_MAX)
+	/* Linux 6.12 and older follow that 1 was added, and not that a length is not 0. */
+	rest = len - sizeof(struct udphdr) - 1;
+	if (rest >= QUIC_HEAD_MAX)
+		rest = QUIC_HEAD_MAX - 1;
+	barrier_var(rest);
+	if (rest >= QUIC_HEAD_MAX)
 		return;
+	len = rest + 1;
 	if (bpf_skb_load_bytes(run->md, sizeof(struct udphdr), head, len))
 		return;
 	if (!(head[0] & QUIC_LONG)) {
