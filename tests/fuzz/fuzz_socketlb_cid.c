@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!socketlb_cid_write(&cid, wanted, exact, len)) {
 		require(!socketlb_cid_parse(&cid, exact, len, &process, &worker), "it can be read");
 		require(process <= 1, "the process is a bit");
+		require(!worker || worker == wanted, "the worker is the one written");
 	}
 	require(socketlb_cid_length(&cid) <= SL_CID_LEN_MAX, "no id is longer than 20 bytes");
 	free(exact);

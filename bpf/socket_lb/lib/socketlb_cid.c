@@ -103,6 +103,7 @@ static const struct sl_cid_variant *choose_variant(const struct cid_layout *layo
 
 int socketlb_cid_write(const struct socketlb_cid *cid, unsigned int worker, uint8_t *id, size_t len)
 {
+	unsigned int read_process = 0, read_worker = 0;
 	const struct sl_cid_variant *variant;
 	struct cid_layout layout;
 	uint8_t written[SL_CID_LEN_MAX];
@@ -117,6 +118,10 @@ int socketlb_cid_write(const struct socketlb_cid *cid, unsigned int worker, uint
 		return -ERANGE;
 	set_bits(written, variant->worker_bit, variant->worker_bits, worker);
 	set_bits(written, variant->process_bit, 1, layout.process);
+	/* of a layout whose fields lie over each other nothing is written */
+	if (socketlb_cid_parse(cid, written, len, &read_process, &read_worker) ||
+	    read_process != layout.process || read_worker != (variant->worker_bits ? worker : 0))
+		return -EINVAL;
 	memcpy(id, written, len);
 	return 0;
 }
