@@ -152,22 +152,23 @@ static __u64 now_s(void)
 	return (__u64)now.tv_sec;
 }
 
-/* is_gone - nobody will miss it: it has no socket, and its process is not about to add some. */
+/*
+ * is_gone - nobody will miss it: it served and has no socket left; or it never did, and who would
+ * have announced it is dead, though another process may still hold its sockets.
+ */
 static bool is_gone(const struct sl_instance *instance, size_t sockets)
 {
 	struct sl_process process = { instance->pid, instance->pid_start, instance->pid_ns };
 
 	if (instance->state == SL_FREE)
 		return true;
-	if (sockets)
-		return false;
 	if (instance->state == SL_SERVING)
-		return true;
+		return !sockets;
 	switch (sl_process_life(&process)) {
 	case SL_DEAD:
 		return true;
 	case SL_HIDDEN:
-		return now_s() - instance->taken_s > HIDDEN_FILLING_S;
+		return !sockets && now_s() - instance->taken_s > HIDDEN_FILLING_S;
 	default:
 		return false;
 	}

@@ -13,9 +13,9 @@
  * takes a socket away when it is closed or no longer listens.
  *
  * Order of a takeover of a VIP by a process P (sl_pins.h does it):
- *   1. P finds an instance n that nobody has: SL_FREE; or whose process is dead and which has
- *      no socket left. It is never the one that sl_active names. The elements of its sockets
- *      are deleted, its generation is raised, its owner becomes P and its state SL_FILLING.
+ *   1. P finds an instance n that nobody has: SL_FREE; SL_SERVING without a socket left; or
+ *      SL_FILLING, of a process that is dead. It is never the one that sl_active names. The
+ *      elements of its sockets are deleted, its generation is raised, its owner becomes P and its state SL_FILLING.
  *   2. P's sockets are bound (UDP) or listen (TCP), and each is put into sl_sockets.
  *   3. sockets, steer and by_worker are written, and the state becomes SL_SERVING: nothing
  *      new comes yet.

@@ -35,16 +35,23 @@ ends() {
 	is "$1" "$status" "$3"
 }
 
+# Those that run something first: what they ran ends with them, unless they were killed.
 end_runs() {
-	local pids
-
-	mapfile -t pids < <(pgrep -x slotctl --ns $$ --nslist mnt)
-	[[ ${#pids[@]} -eq 0 ]] || kill "${pids[@]}"
-	wait_for 10 no_runs
+	end_named slotctl
+	end_named plain_echo
+	end_named nginx
 }
 
-no_runs() {
-	! pgrep -x 'slotctl|plain_echo|nginx' --ns $$ --nslist mnt
+end_named() {
+	local pids
+
+	mapfile -t pids < <(pgrep -x "$1" --ns $$ --nslist mnt)
+	[[ ${#pids[@]} -eq 0 ]] || kill "${pids[@]}" 2>/dev/null
+	wait_for 10 has_none "$1"
+}
+
+has_none() {
+	! pgrep -x "$1" --ns $$ --nslist mnt
 }
 
 # The number of plain_echo's first process below the wrapper $1
@@ -96,6 +103,9 @@ test_failed_start() {
 	stop "$BED_SPAWNED" KILL
 	is "the old server goes on through all of this" "$(ask_once "$TAKEOVER_PORT")" \
 		"$(command_of "$old")"
+	plain_start next
+	in_time "the one that was killed leaves its place, though its command lives" 10 \
+		says "$BED/log/next" ': serving'
 	is "nobody noticed" "$(load_end failed)" "0 0 0"
 	end_runs
 }

@@ -8,7 +8,7 @@
  *   daemon    as workers, after the process that was started went into the background
  *   alone     as workers, without SO_REUSEPORT
  *
- * A worker that dies is replaced. SIGTERM ends it with status 7 once its connections have ended,
+ * A worker that is killed is replaced; where one has no sockets, all of it ends with 1. SIGTERM ends it with status 7 once its connections have ended,
  * SIGHUP makes it say "hup".
  */
 #include <errno.h>
@@ -145,6 +145,7 @@ static void serve(int count)
 {
 	bool is_ending = false;
 	struct worker *worker;
+	int status = 0;
 	pid_t pid;
 
 	for (int i = 0; i < count; i++) {
@@ -152,7 +153,9 @@ static void serve(int count)
 			open_sockets(&workers[i]);
 		start_worker(&workers[i]);
 	}
-	while ((pid = wait(NULL)) > 0 || errno == EINTR) {
+	while ((pid = wait(&status)) > 0 || errno == EINTR) {
+		if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status))
+			exit(WEXITSTATUS(status));
 		if (is_told_hup && puts("hup") >= 0)
 			fflush(stdout);
 		is_told_hup = 0;
