@@ -100,8 +100,9 @@ test_owner() {
 	matches "a canary by flow is refused" \
 		"$(as_nobody --chain "$WEB" deploy pick "$PROGS/sk_reuseport_ret.bpf.o" --canary 10% 2>&1)" \
 		'by CPU'
-	succeeds "by CPU it is none that is" as_nobody --chain "$WEB" deploy pick \
-		"$PROGS/sk_reuseport_ret.bpf.o" --canary cpu:0
+	{ cat "$PROGS/sk_reuseport_ret.bpf.o" && echo; } >"$BED/another.bpf.o"
+	succeeds "one by CPU is not" as_nobody --chain "$WEB" deploy guest "$BED/another.bpf.o" --canary cpu:0
+	is "and runs" "$(of "$WEB" .slots[2].canary.cpus)" 0
 	matches "there is nothing to adopt" "$(web_ctl adopt 2>&1)" 'libxdp'
 }
 
