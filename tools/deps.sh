@@ -264,6 +264,7 @@ main() {
 	[[ ! $with_fuzz || $VERSION_ID != 12 ]] || PACKAGES+=(libclang-rt-16-dev)
 	[[ ! $with_fuzz || $VERSION_ID != 13 ]] || PACKAGES+=(libclang-rt-19-dev)
 
+	[[ ! $with_quic ]] || PACKAGES+=(openssl)
 	[[ ! $with_quic ]] || UNPACKED+=(
 		[ngtcp2-server]="ngtcp2-server/usr/sbin/gtlsserver --help"
 		[ngtcp2-client]="ngtcp2-client/usr/bin/gtlsclient --help"
