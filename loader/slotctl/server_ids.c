@@ -217,21 +217,23 @@ static int set_roles(struct program_id **list, size_t count, const char *path,
 {
 	const struct program_id *roles[PROGRAM_ID_SPARE] = {};
 
-	qsort(list, count, sizeof(*list), compare_by_real);
+	qsort(list, count, sizeof(void *), compare_by_real);
 	for (size_t i = 0; i < count; i++) {
 		struct program_id *id = list[i];
-		enum program_id_role role = id->role;
+		const struct program_id *before;
 
 		if (i && !is_same_real(id, list[i - 1]))
 			memset(roles, 0, sizeof(roles));
-		if (roles[role] && role == PROGRAM_ID_FALLBACK)
+		before = roles[id->role];
+		if (!before) {
+			roles[id->role] = id;
+			continue;
+		}
+		if (id->role == PROGRAM_ID_FALLBACK)
 			return slot_reason_set(
 				why, -EINVAL, "%s%s: the real has a fallback already, id %u (%s%s)",
-				path, id->where, roles[role]->id, path, roles[role]->where);
-		if (roles[role])
-			id->role = PROGRAM_ID_SPARE;
-		else
-			roles[role] = id;
+				path, id->where, before->id, path, before->where);
+		id->role = PROGRAM_ID_SPARE;
 	}
 	return 0;
 }
@@ -241,7 +243,7 @@ static int check_unique(struct program_id **list, size_t count, const char *path
 {
 	char real[SLOT_REAL_SIZE];
 
-	qsort(list, count, sizeof(*list), compare_by_id);
+	qsort(list, count, sizeof(void *), compare_by_id);
 	for (size_t i = 1; i < count; i++) {
 		const struct program_id *one = list[i - 1], *other = list[i];
 
@@ -257,10 +259,11 @@ static int check_unique(struct program_id **list, size_t count, const char *path
 
 static int check_ids(struct slot_server_ids *ids, const char *path, struct slot_reason *why)
 {
-	_cleanup_free_ struct program_id **list =
-		calloc(ids->count + 1, sizeof(struct program_id *));
+	_cleanup_free_ struct program_id **list = calloc(ids->count + 1, sizeof(void *));
 	int err;
 
+	if (!ids->list)
+		return 0;
 	if (!list)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < ids->count; i++)

@@ -53,7 +53,7 @@ static int change_others(const struct program_ids *ids, const struct decap_maps 
 int decap_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 {
 	_cleanup_(decap_maps_close) struct decap_maps maps = DECAP_MAPS_CLOSED;
-	__u32 own[DECAP_IDS_MAX], old[DECAP_IDS_MAX];
+	__u32 own[DECAP_IDS_MAX] = {}, old[DECAP_IDS_MAX] = {};
 	const __u32 *lists[] = { own, old, own };
 	_cleanup_close_ int lock = -1;
 	size_t counts[3] = {};

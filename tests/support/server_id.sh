@@ -12,7 +12,7 @@
 # Servers and the client are each in a cgroup, with a chain of sock_ops.
 
 BALANCERS=(edge other)
-HOST_NUMBER[other]=14
+HOST_NUMBER+=([other]=14)
 KEPT_VIP=tcp/$VIP4:80
 KEPT=$BED/kept
 KEEPER=
@@ -92,7 +92,7 @@ write_ids() {
 	local host
 
 	for host in "${REALS[@]}"; do
-		echo "$((100 + HOST_NUMBER[$host])) $(host4 "$host")"
+		echo "1${HOST_NUMBER[$host]} $(host4 "$host")"
 	done >"$BED/ids"
 }
 
@@ -135,10 +135,8 @@ keep_start() {
 
 # kept FIELD: rounds, connections, resets, silent
 kept() {
-	local rounds connections resets silent
-
-	read -r rounds connections resets silent <"$KEPT" 2>/dev/null || return 1
-	printf '%s\n' "${!1}"
+	awk -v field="$1" 'BEGIN { split("rounds connections resets silent", names) }
+		{ for (i in names) if (names[i] == field) print $i }' "$KEPT" 2>/dev/null
 }
 
 # has_rounds COUNT: each connection has had so many answers

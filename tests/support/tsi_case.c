@@ -21,7 +21,7 @@
 #include "tests/support/tap.h"
 
 #define FIRST_PORT 8000
-#define CLOSED -1
+#define CLOSED (-1)
 
 static struct tcp_peer peer;
 static int group = CLOSED;

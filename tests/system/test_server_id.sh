@@ -121,12 +121,12 @@ test_d_with_ids_no_connection_is_reset() {
 
 # A server's id changes; what clients were told stays right until they are gone.
 test_e_ids_change_under_connections() {
-	local i
+	local host i
 
 	keep_start "$CONNECTIONS" || not_ok "connections are held"
 	for host in "${REALS[@]}"; do
-		echo "$((200 + HOST_NUMBER[$host])) $(host4 "$host")"
-		echo "$((100 + HOST_NUMBER[$host])) $(host4 "$host") fallback"
+		echo "2${HOST_NUMBER[$host]} $(host4 "$host")"
+		echo "1${HOST_NUMBER[$host]} $(host4 "$host") fallback"
 	done >"$BED/next"
 	succeeds "new ids are loaded, the old ones are fallbacks" sync_ids "$BED/next"
 	for ((i = 1; i <= CHANGES / 4; i++)); do

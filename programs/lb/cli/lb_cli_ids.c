@@ -43,25 +43,20 @@ static int refuse_move(const struct program_ids *ids, const struct program_id *i
 			       ids->path, id->where, id->id, wanted, text);
 }
 
-/* Those that the file does not have go. */
-static int del_others(struct lb *lb, const struct program_ids *ids, struct slot_reason *why)
+/* One that the file has stays whose it is, one that it has not goes. */
+static int keep_or_del(struct lb *lb, const struct program_ids *ids, const struct lb_server_id *old,
+		       struct slot_reason *why)
 {
-	int err = 0;
+	const struct lb_host owner = lb_model_host(&lb->current.reals[old->real]);
+	const struct program_id *kept = find_id(ids, old->id);
+	struct lb_host host;
 
-	for (size_t i = 0; !err && i < lb->current.id_count; i++) {
-		const struct lb_server_id *old = &lb->current.ids[i];
-		const struct program_id *kept = find_id(ids, old->id);
-		const struct lb_host owner = lb_model_host(&lb->current.reals[old->real]);
-		const struct lb_host host = kept ? host_of(kept) : owner;
-
-		if (memcmp(&owner, &host, sizeof(host)) != 0)
-			return refuse_move(ids, kept, &owner, why);
-		if (kept)
-			continue;
+	if (!kept) {
 		ids->tell(ids, "del", old->id);
-		err = lb_server_id_del(&lb->model, old->id, why);
+		return lb_server_id_del(&lb->model, old->id, why);
 	}
-	return err;
+	host = host_of(kept);
+	return memcmp(&owner, &host, sizeof(host)) ? refuse_move(ids, kept, &owner, why) : 0;
 }
 
 static bool has_id(const struct lb_model *model, __u32 id)
@@ -77,7 +72,8 @@ int lb_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
 	int err = lb_open(ids->map_dir, !ids->is_dry, why, &lb);
 
-	err = err ? err : del_others(&lb, ids, why);
+	for (size_t i = 0; !err && i < lb.current.id_count; i++)
+		err = keep_or_del(&lb, ids, &lb.current.ids[i], why);
 	for (size_t i = 0; !err && i < ids->count; i++) {
 		const struct lb_host host = host_of(&ids->list[i]);
 
