@@ -192,4 +192,5 @@ test_strangers() {
 	matches "an address that is no VIP is named" "$out" "$TAKEOVER_IP:7999"
 }
 
+only_in_vm restarts killed_after no_instance
 takeover_run
