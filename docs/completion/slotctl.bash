@@ -104,6 +104,10 @@ _slotctl() {
 		words+=' --signature --generation'
 		;;
 	apply:-*) words+=' --generation --reset-map' ;;
+	socket:-*)
+		words+=' --vip --workers --start-timeout --drain-timeout --stop-signal --reload-signal'
+		words+=' --jump --map-dir'
+		;;
 	rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
@@ -116,6 +120,7 @@ _slotctl() {
 	:*) words=$(_slotctl_commands) ;;
 	audit:*) words=$(_slotctl_chains) ;;
 	server-id:*) words='check sync real=' ;;
+	socket:*) words='run' ;;
 	show:* | undeploy:* | enable:* | disable:* | promote:* | abort:* | rollback:*)
 		words=$(_slotctl_slots)
 		;;
