@@ -199,7 +199,7 @@ static void a_udp_socket_that_was_connected_since_is_passed_over(void **state)
 static uint64_t find_flow(uint16_t from_port)
 {
 	const struct steer_lookup lookup = { "192.0.2.1", 53, IPPROTO_UDP, from_port };
-	struct steer_answer answer;
+	struct steer_answer answer = {};
 
 	assert_int_equal(steer_run(&bed, &lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_PASS);

@@ -124,7 +124,7 @@ int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,
 
 void steer_assert_finds(const struct program_bed *bed, const struct steer_lookup *lookup, int fd)
 {
-	struct steer_answer answer;
+	struct steer_answer answer = {};
 
 	assert_int_equal(steer_run(bed, lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_PASS);
@@ -133,7 +133,7 @@ void steer_assert_finds(const struct program_bed *bed, const struct steer_lookup
 
 void steer_assert_drops(const struct program_bed *bed, const struct steer_lookup *lookup)
 {
-	struct steer_answer answer;
+	struct steer_answer answer = {};
 
 	assert_int_equal(steer_run(bed, lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_DROP);

@@ -21,7 +21,7 @@ struct steer_socket {
 };
 
 /* steer_socket_open - bound, TCP listening; the caller's to close. */
-int steer_socket_open(const struct steer_socket *socket);
+int steer_socket_open(const struct steer_socket *wanted);
 uint64_t steer_cookie(int fd);
 uint16_t steer_port(int fd);
 

@@ -20,11 +20,8 @@ static const struct {
 	const char *name;
 	uint32_t type;
 } hooks[] = {
-	{ "tcx-ingress", 46 },
-	{ "tcx-egress", 47 },
-	{ "netkit-primary", 54 },
-	{ "netkit-peer", 55 },
-	{ "sk-lookup", BPF_SK_LOOKUP },
+	{ "tcx-ingress", 46 }, { "tcx-egress", 47 },	       { "netkit-primary", 54 },
+	{ "netkit-peer", 55 }, { "sk-lookup", BPF_SK_LOOKUP },
 };
 
 #define HOOK_COUNT (sizeof(hooks) / sizeof(hooks[0]))
