@@ -125,18 +125,43 @@ static void id_100_of_another_option(const struct decap_maps *maps)
 	decap_case_set(maps, "tcp-option=0xb8");
 }
 
+static void id_100_with_a_magic(const struct decap_maps *maps)
+{
+	id_100(maps);
+	decap_case_set(maps, "tcp-option=253");
+}
+
 #define OPTIONS_LEN 12
 
-/* An inner segment whose options are two to fill up, the id's, and the end. */
-static void start_with_id(struct packet *p, uint32_t id, uint8_t flags)
+/* An inner segment whose options are the @len bytes at @head, the id, and the end. */
+static void start_with_option(struct packet *p, const unsigned char *head, size_t len, uint32_t id,
+			      uint8_t flags)
 {
-	unsigned char payload[OPTIONS_LEN + 5] = { 1, 1, 0xb7, 6 };
+	unsigned char payload[OPTIONS_LEN + 5] = {};
 
-	memcpy(payload + 4, &id, sizeof(id));
+	memcpy(payload, head, len);
+	memcpy(payload + len, &id, sizeof(id));
 	memcpy(payload + OPTIONS_LEN, "hello", 5);
 	packet_start(p, payload, sizeof(payload));
 	packet_tcp(p, 40000, 80, flags);
 	packet_bytes(p)[12] = (20 + OPTIONS_LEN) / 4 << 4;
+}
+
+/* Two options to fill up, and the id's. */
+static void start_with_id(struct packet *p, uint32_t id, uint8_t flags)
+{
+	static const unsigned char head[] = { 1, 1, 0xb7, 6 };
+
+	start_with_option(p, head, sizeof(head), id, flags);
+}
+
+/* An experiment's option. */
+static void start_with_magic(struct packet *p, uint32_t id, uint8_t flags)
+{
+	static const unsigned char head[] = { TCP_ID_EXPERIMENT, TCP_ID_MAGIC_LEN,
+					      TCP_ID_MAGIC >> 8, TCP_ID_MAGIC & 0xff };
+
+	start_with_option(p, head, sizeof(head), id, flags);
 }
 
 static void plain_id(struct packet *p, uint32_t id, uint8_t flags)
@@ -174,6 +199,20 @@ static void other_id(struct packet *p)
 static void plain_other_id(struct packet *p)
 {
 	plain_id(p, 101, ACK);
+}
+
+static void other_id_with_magic(struct packet *p)
+{
+	start_with_magic(p, 101, ACK);
+	packet_ip4(p, &decap_inner4);
+	decap_finish4(p);
+}
+
+static void plain_other_id_with_magic(struct packet *p)
+{
+	start_with_magic(p, 101, ACK);
+	packet_ip4(p, &decap_inner4);
+	packet_eth(p);
 }
 
 static void other_id_in_syn(struct packet *p)
@@ -258,6 +297,8 @@ static const struct decap_case cases[] = {
 	     NULL, id_100),
 	CASE(takes_id_0_for_none, id_0, plain_id_0, DECAP_IP4_IN_IP4, NULL, id_100),
 	CASE(looks_for_no_id_where_it_has_none, other_id, plain_other_id, DECAP_IP4_IN_IP4),
+	CASE(knows_an_id_behind_a_magic, other_id_with_magic, plain_other_id_with_magic,
+	     DECAP_IP4_IN_IP4, NULL, id_100_with_a_magic, DECAP_SERVER_ID, DECAP_MISROUTED),
 	CASE(looks_into_the_option_that_is_set, other_id, plain_other_id, DECAP_IP4_IN_IP4, NULL,
 	     id_100_of_another_option),
 };
