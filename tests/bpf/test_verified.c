@@ -20,7 +20,7 @@ static const struct bound {
 	{ "tcp_server_id", "bpf/tcp_server_id.bpf.o", 1900 },
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },
 	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },
-	{ "socket_lb", "bpf/socket_lb.bpf.o", 9200 },
+	{ "socket_lb", "bpf/socket_lb.bpf.o", 9300 },
 	{ "sk_steer", "bpf/sk_steer.bpf.o", 4500 },
 };
 
