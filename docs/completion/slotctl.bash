@@ -43,6 +43,11 @@ _slotctl_program() {
 	2:'firewall replies '*) echo 'on off' ;;
 	*:'firewall trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag iifname' ;;
 	*:'fw_egress trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag oifname' ;;
+	2:'socket_lb vip '*) echo 'add set del show' ;;
+	3:'socket_lb policy '* | 3:'socket_lb free '*) echo '0 1' ;;
+	3:'socket_lb active '*) echo '0 1 none' ;;
+	4:'socket_lb policy '*) echo 'hash cpu numa' ;;
+	4:'socket_lb vip add'*) echo 'tcp flow quic' ;;
 	2:'sk_steer rule '*) echo 'add del load list' ;;
 	2:'sk_steer socket '*) echo 'add set del list' ;;
 	3:'tc_redirect add '*) (cd /sys/class/net && echo *) ;;
@@ -54,6 +59,7 @@ _slotctl_program() {
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
 	4:'sk_steer rule add'*) echo 'tcp udp' ;;
 	[0-3]:*) ;;
+	*:'socket_lb vip add' | *:'socket_lb vip set') echo 'layout= memory=' ;;
 	*:'lb vip add' | *:'lb vip set') echo 'encap= table= ring= window= flags=' ;;
 	*:'lb real set') echo 'mac= local=' ;;
 	*:'lb real add') echo 'weight= mac= local=' ;;
@@ -112,7 +118,8 @@ _slotctl() {
 		words+=' --generation'
 		;;
 	firewall:-* | fw_egress:-*) words+=' --map-dir --counters' ;;
-	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-* | sk_steer:-* | tcp_server_id:-*)
+	decap:-* | tc_decap:-* | tc_redirect:-* | lb_hc:-* | sk_steer:-* | tcp_server_id:-* | \
+		socket_lb:-*)
 		words+=' --map-dir'
 		;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
@@ -133,7 +140,7 @@ _slotctl() {
 		fi
 		;;
 	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:* | \
-		tcp_server_id:*)
+		tcp_server_id:* | socket_lb:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)
