@@ -14,6 +14,7 @@
 BALANCERS=(edge other)
 HOST_NUMBER+=([other]=14)
 KEPT_VIP=tcp/$VIP4:80
+KEPT_VIP6=tcp/[$VIP6]:80
 KEPT=$BED/kept
 KEEPER=
 
@@ -41,6 +42,8 @@ sock_chain() {
 }
 
 start_balancer() {
+	local real
+
 	host_fresh "$1" <<-'END'
 		slot 8 {
 			name = "lb"
@@ -49,9 +52,11 @@ start_balancer() {
 		}
 	END
 	host_ctl "$1" lb set gateway="$(mac_of router br0)" || bail "$1 has a gateway"
-	host_ctl "$1" lb vip add "$KEPT_VIP" ring=maglev2 || bail "$1 has the VIP"
+	host_ctl "$1" lb vip add "$KEPT_VIP" ring=maglev2 &&
+		host_ctl "$1" lb vip add "$KEPT_VIP6" ring=maglev2 || bail "$1 has the VIPs"
 	for real in "${REALS[@]}"; do
-		host_ctl "$1" lb real add "$KEPT_VIP" "$(host4 "$real")" || bail "$1 has $real"
+		host_ctl "$1" lb real add "$KEPT_VIP" "$(host4 "$real")" &&
+			host_ctl "$1" lb real add "$KEPT_VIP6" "$(host6 "$real")" || bail "$1 has $real"
 	done
 }
 
@@ -62,10 +67,11 @@ start_server() {
 		END
 		sock_chain "$1"
 	)
-	host_ctl "$1" --chain eth0 decap addr add "$(host4 "$1")" >/dev/null ||
+	host_ctl "$1" --chain eth0 decap addr add "$(host4 "$1")" "$(host6 "$1")" >/dev/null ||
 		bail "tunnels to $1 end there"
 	host_ctl "$1" --chain eth0 decap set tcp-option=253 || bail "$1 reads ids"
 	spawn_in_group "$1" "$BED_TOOLS/tcp_hold" serve "$VIP4" 80
+	spawn_in_group "$1" "$BED_TOOLS/tcp_hold" serve "$VIP6" 80
 }
 
 start_client() {
@@ -124,10 +130,10 @@ id_sum() {
 
 # --- connections ---------------------------------------------------------------------------
 
-# keep_start COUNT: connections that are held from now on
+# keep_start COUNT [ADDRESS]: connections that are held from now on
 keep_start() {
 	rm -f "$KEPT"
-	spawn_in_group client "$BED_TOOLS/tcp_hold" keep "$VIP4" 80 "$1" "$KEPT"
+	spawn_in_group client "$BED_TOOLS/tcp_hold" keep "${2:-$VIP4}" 80 "$1" "$KEPT"
 	KEEPER=$BED_SPAWNED
 	TRAFFIC+=("$KEEPER")
 	wait_for 10 has_rounds 1
@@ -148,9 +154,10 @@ has_rounds() {
 
 # turn_ring BALANCER NUMBER: another ring than all others that it has had
 turn_ring() {
-	local real=${REALS[$2 % ${#REALS[@]}]}
+	local real=${REALS[$2 % ${#REALS[@]}]} weight=$((1 + ($2 * 7 + ${#1}) % 13))
 
-	host_ctl "$1" lb real weight "$KEPT_VIP" "$(host4 "$real")" $((1 + ($2 * 7 + ${#1}) % 13))
+	host_ctl "$1" lb real weight "$KEPT_VIP" "$(host4 "$real")" "$weight" &&
+		host_ctl "$1" lb real weight "$KEPT_VIP6" "$(host6 "$real")" "$weight"
 }
 
 empty_table() {

@@ -139,5 +139,25 @@ test_e_ids_change_under_connections() {
 		"primary 211 fallback 111"
 }
 
+# To the real's address of IPv6 packets of both families go.
+test_f_hosts_that_serve_both_families() {
+	local host vip i
+
+	for host in "${REALS[@]}"; do
+		echo "3${HOST_NUMBER[$host]} $(host6 "$host")"
+	done >"$BED/both"
+	succeeds "hosts are named by their IPv6 addresses" sync_ids "$BED/both"
+	for vip in "$VIP4" "$VIP6"; do
+		keep_start "$CONNECTIONS" "$vip" || not_ok "connections to $vip are held"
+		for ((i = 1; i <= CHANGES / 4; i++)); do
+			come_upon "$i" ||
+				not_ok "each answers at $vip after change $i" "$(cat "$KEPT")"
+		done
+		is "no connection to $vip is reset or without an answer" \
+			"$(kept resets) $(kept silent)" "0 0"
+		stop "$KEEPER"
+	done
+}
+
 only_in_vm a_without_ids_connections_are_reset b_file_of_ids d_with_ids_no_connection_is_reset
 bed_run
