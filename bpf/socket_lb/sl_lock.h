@@ -9,7 +9,7 @@
 int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked);
 void sl_unlock(const int *locked);
 
-/* sl_instance_clear - under the lock: its sockets are taken out and it is free, of a new generation. */
+/* sl_instance_clear - under the lock: it has no sockets and is free, of a new generation. */
 int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
 		      struct slot_reason *why);
 

@@ -95,7 +95,7 @@ int sl_instance_take(const struct sl_maps *maps, const struct sl_vip_key *key,
 		     struct sl_place *ret_place);
 
 /*
- * sl_socket_add - put the socket @fd at @position (0 to SL_SOCKETS_MAX - 1, from 0 on without gaps).
+ * sl_socket_add - put the socket @fd at @position (below SL_SOCKETS_MAX, from 0 on without gaps).
  * It has SO_REUSEPORT, is bound, and listens where it is TCP. -EBUSY: it is in a map already.
  * -ESTALE: the place is no longer the caller's.
  */

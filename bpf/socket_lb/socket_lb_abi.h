@@ -15,7 +15,8 @@
  * Order of a takeover of a VIP by a process P (sl_pins.h does it):
  *   1. P finds an instance n that nobody has: SL_FREE; SL_SERVING without a socket left; or
  *      SL_FILLING, of a process that is dead. It is never the one that sl_active names. The
- *      elements of its sockets are deleted, its generation is raised, its owner becomes P and its state SL_FILLING.
+ *      elements of its sockets are deleted, its generation is raised, its owner becomes P and
+ *      its state SL_FILLING.
  *   2. P's sockets are bound (UDP) or listen (TCP), and each is put into sl_sockets.
  *   3. sockets, steer and by_worker are written, and the state becomes SL_SERVING: nothing
  *      new comes yet.
@@ -194,8 +195,8 @@ struct sl_flow {
 /* --- counters -------------------------------------------------------------------------------- */
 
 /*
- * Elements of sl_counts (per-CPU array of struct slot_count, SL_COUNT_INDEX()): a row for each VIP's
- * index, and row SL_NO_VIP. Bytes are those from the TCP or UDP header on. Each packet, and
+ * Elements of sl_counts (per-CPU array of struct slot_count, SL_COUNT_INDEX()): a row for each
+ * VIP's index, and row SL_NO_VIP. Bytes are those from the TCP or UDP header on. Each packet, and
  * each connection that migrates, is counted once among the outcomes; events come on top.
  */
 enum sl_counter {

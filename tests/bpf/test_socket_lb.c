@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* socket_lb: flows of UDP and connections of TCP, through takeovers and crashes. */
+/* socket_lb: flows of UDP through takeovers, and what is missing where. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -190,130 +188,6 @@ static void without_memory_every_packet_goes_to_the_active_one(void **state)
 	close(client);
 	sl_server_stop(&old);
 	sl_server_stop(&new);
-}
-
-/* --- TCP ------------------------------------------------------------------------------------- */
-
-static void syns_go_to_the_active_one(void **state)
-{
-	const struct flow_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
-	struct sl_server old, new, *both[] = { &old, &new };
-	int queued, client, fd = -1;
-
-	sl_server_start(&old, &bed, &vip.key, 2, NULL);
-	queued = sl_bed_client(&vip.key);
-	sl_server_start(&new, &bed, &vip.key, 3, NULL);
-	for (int i = 0; i < CLIENTS; i++) {
-		client = sl_bed_client(&vip.key);
-		assert_true(client >= 0);
-		assert_ptr_equal(sl_bed_accepted(&both[1], 1, NULL).server, &new);
-		close(client);
-	}
-	/* What was queued before is still the old one's. */
-	assert_ptr_equal(sl_bed_accepted(both, 2, &fd).server, &old);
-	close(fd);
-	close(queued);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), CLIENTS + 1);
-	sl_server_stop(&old);
-	sl_server_stop(&new);
-}
-
-static const struct flow_case tcp_cases[] = {
-	{ "SYNs go to the active instance: IPv4", "tcp/203.0.113.80:80 tcp" },
-	{ "SYNs go to the active instance: IPv6", "tcp/[2001:db8::80]:80 tcp" },
-	{ "SYNs go to the active instance: any IPv6", "tcp/[::]:80 tcp" },
-};
-
-/* Connections nobody accepted yet; the server closes its listeners, or dies. */
-static void queued_connections_migrate(void **state)
-{
-	const struct flow_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old, new, *both[] = { &old, &new };
-	bool is_old_active = strstr(row->vip, "active");
-	int clients[8], fd = -1;
-
-	sl_server_start(&old, &bed, &vip.key, 2, NULL);
-	if (is_old_active)
-		sl_server_start(&new, &bed, &vip.key, 2, NULL);
-	if (is_old_active)
-		sl_server_announce(&old);
-	for (int i = 0; i < 8; i++)
-		clients[i] = sl_bed_client(&vip.key);
-	if (!is_old_active)
-		sl_server_start(&new, &bed, &vip.key, 2, NULL);
-	if (strstr(row->vip, "crash"))
-		sl_server_crash(&old);
-	else
-		sl_server_stop(&old);
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(send(clients[i], "x", 1, MSG_NOSIGNAL), 1);
-	for (int i = 0; i < 8; i++) {
-		char byte;
-
-		assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
-		assert_int_equal(recv(fd, &byte, 1, 0), 1);
-		close(fd);
-	}
-	for (int i = 0; i < 8; i++)
-		close(clients[i]);
-	assert_true(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED) >= 8);
-	sl_server_stop(&new);
-}
-
-static const struct flow_case migrations[] = {
-	{ "queued connections migrate from an instance that drains and leaves", "leave" },
-	{ "queued connections migrate from an instance that drains and dies", "crash" },
-	{ "queued connections migrate from the active instance that leaves", "active leave" },
-	{ "queued connections migrate from the active instance that dies", "active crash" },
-};
-
-static void half_open_connections_migrate(void **state)
-{
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old, new, *both[] = { &old, &new };
-	int client, fd = -1, defer = 30;
-
-	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 1, NULL);
-	/* The listener waits for data, so that the connection stays half open for it. */
-	assert_int_equal(
-		setsockopt(old.fds[0], IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer)), 0);
-	client = sl_bed_client(&vip.key);
-	assert_true(client >= 0);
-	sl_server_start(&new, &bed, &vip.key, 1, NULL);
-	sl_server_stop(&old);
-	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
-	assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED), 1);
-	close(fd);
-	close(client);
-	sl_server_stop(&new);
-}
-
-static void syn_cookies_are_answered_by_the_active_one(void **state)
-{
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server server, *one[] = { &server };
-	int client;
-
-	(void)state;
-	if (system("echo 2 >/proc/sys/net/ipv4/tcp_syncookies")) {
-		print_message("# SKIP this kernel has no SYN cookies\n");
-		skip();
-	}
-	sl_server_start(&server, &bed, &vip.key, 4, NULL);
-	for (int i = 0; i < 16; i++) {
-		client = sl_bed_client(&vip.key);
-		assert_true(client >= 0);
-		assert_ptr_equal(sl_bed_accepted(one, 1, NULL).server, &server);
-		close(client);
-	}
-	assert_int_equal(system("echo 1 >/proc/sys/net/ipv4/tcp_syncookies"), 0);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), 16);
-	assert_true(sl_bed_count(&bed, vip.vip.index, SL_SEGMENT) >= 16);
-	sl_server_stop(&server);
 }
 
 /* --- what is missing ------------------------------------------------------------------------- */
@@ -511,14 +385,6 @@ int main(void)
 	TAP_ADD(&plan, a_third_process_is_not_mistaken_for_the_first, set_up, tear_down);
 	TAP_ADD(&plan, a_flow_that_was_silent_for_long_begins_again, set_up, tear_down);
 	TAP_ADD(&plan, without_memory_every_packet_goes_to_the_active_one, set_up, tear_down);
-	for (size_t i = 0; i < sizeof(tcp_cases) / sizeof(tcp_cases[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ tcp_cases[i].name, syns_go_to_the_active_one,
-						     set_up, tear_down, (void *)&tcp_cases[i] });
-	for (size_t i = 0; i < sizeof(migrations) / sizeof(migrations[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ migrations[i].name, queued_connections_migrate,
-						     set_up, tear_down, (void *)&migrations[i] });
-	TAP_ADD(&plan, half_open_connections_migrate, set_up, tear_down);
-	TAP_ADD(&plan, syn_cookies_are_answered_by_the_active_one, set_up, tear_down);
 	TAP_ADD(&plan, a_vip_without_an_instance_refuses, set_up, tear_down);
 	TAP_ADD(&plan, sockets_that_are_no_vips_are_left_to_the_kernel, set_up, tear_down);
 	TAP_ADD(&plan, a_closed_socket_is_stood_in_for_by_its_own_instance, set_up, tear_down);

@@ -32,7 +32,7 @@ static __always_inline __u32 steer(const struct sk_reuseport_md *md,
 	return instance->steer[slot % SL_STEER_SIZE];
 }
 
-/* wanted_position - may be beyond the instance's sockets: whoever owns the map can write anything. */
+/* wanted_position - may be beyond the instance's sockets: who owns the map can write anything. */
 static __always_inline __u32 wanted_position(const struct sk_reuseport_md *md,
 					     const struct sl_instance *instance, __u32 want,
 					     int *flags)

@@ -49,7 +49,7 @@ static __always_inline bool is_first(__u8 first, __u32 version)
 	return true;
 }
 
-/* read_id - the fields of the id that begins at @at in @head, of which @len bytes are the packet's. */
+/* read_id - the fields of the id of @len bytes that begins at @at in @head. */
 static __always_inline void read_id(const struct sl_vip *vip, const __u8 *head, __u32 at, __u32 len,
 				    struct quic_packet *quic)
 {
