@@ -63,20 +63,6 @@ static int read_file(const char *path, struct slot_reason *why, char **ret_text,
 	return 0;
 }
 
-static int load_ids(struct slot_ctl *ctl, struct sync *sync, const char *real)
-{
-	struct slot_reason *why = &ctl->failure.why;
-	_cleanup_free_ char *text = NULL;
-	size_t len = 0;
-	int err = read_file(sync->path, why, &text, &len);
-
-	err = err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
-	if (err)
-		return err;
-	return real ? slot_server_ids_claim(&sync->ids, real, why) :
-		      slot_server_ids_claim_local(&sync->ids, why);
-}
-
 /* --- the slots ------------------------------------------------------------------------------- */
 
 static int add_place(struct sync *sync, const char *chain, const json_t *slot)
@@ -147,6 +133,73 @@ static int compare_places(const void *a, const void *b)
 	return !strcmp(other->cli->name, "lb") - !strcmp(one->cli->name, "lb");
 }
 
+/* --- without a file: what a balancer here has -------------------------------------------------- */
+
+static const struct place *find_balancer(const struct sync *sync, struct slot_reason *why)
+{
+	const struct place *found = NULL;
+
+	for (size_t i = 0; i < sync->count; i++) {
+		if (strcmp(sync->places[i].cli->name, "lb") != 0)
+			continue;
+		if (found) {
+			slot_reason_set(why, -ENOENT,
+					"both '%s' and '%s' run lb: name a file of ids",
+					found->chain, sync->places[i].chain);
+			return NULL;
+		}
+		found = &sync->places[i];
+	}
+	if (!found)
+		slot_reason_set(why, -ENOENT, "no slot here runs lb: name a file of ids");
+	return found;
+}
+
+/* By its own command, whose words are such a file. */
+static int dump_balancer(const struct place *place, struct slot_reason *why, char **ret_text,
+			 size_t *ret_len)
+{
+	const struct program_command *command = place->cli->commands;
+	struct program_context context = { .map_dir = place->map_dir, .json = true };
+	int status;
+
+	while (command->name && strcmp(command->name, "dump") != 0)
+		command++;
+	context.out = command->name ? open_memstream(ret_text, ret_len) : NULL;
+	if (!context.out)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	status = command->run(&context, 0, NULL);
+	if (fclose(context.out) || status)
+		return slot_reason_set(why, -EIO, "cannot tell the ids of lb of '%s'",
+				       place->chain);
+	return 0;
+}
+
+static int take_ids(struct slot_ctl *ctl, struct sync *sync, char **ret_text, size_t *ret_len)
+{
+	const struct place *place = find_balancer(sync, &ctl->failure.why);
+
+	if (!place)
+		return -ENOENT;
+	sync->path = "lb";
+	return dump_balancer(place, &ctl->failure.why, ret_text, ret_len);
+}
+
+static int load_ids(struct slot_ctl *ctl, struct sync *sync, const char *real)
+{
+	struct slot_reason *why = &ctl->failure.why;
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int err = sync->path ? read_file(sync->path, why, &text, &len) :
+			       take_ids(ctl, sync, &text, &len);
+
+	err = err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
+	if (err)
+		return err;
+	return real ? slot_server_ids_claim(&sync->ids, real, why) :
+		      slot_server_ids_claim_local(&sync->ids, why);
+}
+
 /* --- what changes ---------------------------------------------------------------------------- */
 
 static void tell(const struct program_ids *ids, const char *what, __u32 id)
@@ -214,25 +267,44 @@ static void print_changes(const struct slot_ctl *ctl, const struct sync *sync)
 	}
 }
 
+/* [FILE] [real=ADDRESS] */
+static int take_words(struct slot_ctl *ctl, int argc, char **argv, struct sync *sync,
+		      const char **ret_real)
+{
+	for (int i = 0; i < argc; i++) {
+		bool is_real = !strncmp(argv[i], "real=", strlen("real="));
+
+		if (is_real ? *ret_real : sync->path)
+			return slot_ctl_refuse(ctl,
+					       "server-id: '%s': one FILE and one real=ADDRESS "
+					       "are expected",
+					       argv[i]);
+		if (is_real)
+			*ret_real = argv[i] + strlen("real=");
+		else
+			sync->path = argv[i];
+	}
+	return 0;
+}
+
 int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 {
-	_cleanup_(free_sync) struct sync sync = { .path = argv[1], .changes = json_array() };
+	_cleanup_(free_sync) struct sync sync = { .changes = json_array() };
 	bool is_dry = !strcmp(argv[0], "check");
-	const char *real = argc > 2 ? argv[2] : NULL;
+	const char *real = NULL;
 	int err;
 
 	if (!is_dry && strcmp(argv[0], "sync") != 0)
 		return slot_ctl_refuse(ctl, "server-id '%s': expected check or sync", argv[0]);
-	if (real && strncmp(real, "real=", strlen("real=")) != 0)
-		return slot_ctl_refuse(ctl, "server-id: '%s': expected real=ADDRESS", real);
-	err = load_ids(ctl, &sync, real ? real + strlen("real=") : NULL);
+	err = take_words(ctl, argc - 1, argv + 1, &sync, &real);
 	err = err ? err : find_places(ctl, &sync);
-	if (err)
-		return err;
-	if (!sync.count)
+	if (!err && !sync.count)
 		return slot_reason_set(&ctl->failure.why, -ENOENT,
 				       "no slot here runs what goes by servers' ids: lb, "
 				       "tcp_server_id, decap or tc_decap");
+	err = err ? err : load_ids(ctl, &sync, real);
+	if (err)
+		return err;
 	qsort(sync.places, sync.count, sizeof(*sync.places), compare_places);
 	/* All are asked before one is changed. */
 	err = ask_places(ctl, &sync, true);

@@ -76,6 +76,8 @@ web:sock_ops tcp_server_id: primary 111 $(host4 r1)"
 		"primary 113"
 	is "and decap" "$(host_ctl r3 --chain eth0 decap show --json | jq -c .server_ids)" "[113]"
 	is "once more it changes nothing" "$(host_id edge sync "$BED/ids")" ""
+	is "without a file they are the balancer's own" "$(host_id edge check)" ""
+	matches "which a host has to have" "$(host_id r1 check)" 'no slot here runs lb: name a file'
 	is "a balancer's dump is such a file" \
 		"$(host_ctl edge lb dump | host_id other check -)" ""
 }
