@@ -108,7 +108,7 @@ int slot_chain_finish_detach(struct slot_chain *chain, const struct slot_chain_b
  * Put the current generation's maps where the chain keeps them: those that it
  * brought, or that were set aside when it was left, move in, and what they
  * replace is set aside with the previous generation. Then make all of them their
- * slot owner's: 0600 for a user, 0660 for a group. Safe to repeat, and has to
+ * slot owner's: 0600 for a user, 0660 for a group, and the slot's folder 0500 or 0550. Safe to repeat, and has to
  * succeed before the current generation changes again: then what stands in the
  * chain's place are the maps of the current one. Returns 0 or -errno, says why.
  */

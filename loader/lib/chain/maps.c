@@ -96,7 +96,10 @@ static int promote_maps(const struct slot_chain *chain, struct slot_reason *why)
 		     0;
 }
 
-/* An owner that is no longer known to the host leaves the pins as they are. */
+/*
+ * The folder as well: who may read it may lock it, and keep its owner from changing anything.
+ * An owner that is no longer known to the host leaves the pins as they are.
+ */
 static int own_maps(const char *dir_path, const char *owner)
 {
 	_cleanup_closedir_ DIR *dir = opendir(dir_path);
@@ -113,6 +116,9 @@ static int own_maps(const char *dir_path, const char *owner)
 		    fchmodat(dirfd(dir), entry->d_name, found.is_group ? 0660 : 0600, 0))
 			err = -errno;
 	}
+	if (!err && (fchown(dirfd(dir), found.uid, found.gid) ||
+		     fchmod(dirfd(dir), found.is_group ? 0550 : 0500)))
+		err = -errno;
 	return err;
 }
 

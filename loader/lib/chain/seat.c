@@ -94,9 +94,11 @@ static bool is_named(const struct slot_config *config, const char *title)
 /* What cannot be asked stays. */
 static bool is_empty(const char *folder)
 {
-	_cleanup_close_ int fd = slot_jump_open(folder);
+	_cleanup_close_ int fd = slot_jump_find(folder);
 	__u32 prog_id = 0;
 
+	if (fd == -ENOENT)
+		return true;
 	return fd >= 0 && !slot_jump_get(fd, &prog_id) && !prog_id;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include <linux/bpf.h>
@@ -17,6 +18,7 @@
 #define SEAT_NAME "slotd_seat"
 #define JUMP_NAME "slotd_jump"
 #define JUMP_MODE 0444
+#define NEXT SLOT_PIN_JUMP "_next"
 
 static int get_map(int fd, struct bpf_map_info *ret_info)
 {
@@ -38,7 +40,7 @@ static int get_seat_id(int jump_fd, __u32 *ret_id)
 	return info.type == BPF_PROG_TYPE_SK_REUSEPORT && info.nr_map_ids == 1 ? 0 : -EINVAL;
 }
 
-static int open_seat(const char *dir)
+int slot_jump_find(const char *dir)
 {
 	_cleanup_close_ int jump_fd = slot_pin_open(dir, SLOT_PIN_JUMP);
 	__u32 id;
@@ -52,7 +54,7 @@ static int open_seat(const char *dir)
 
 int slot_jump_open(const char *dir)
 {
-	int fd = open_seat(dir);
+	int fd = slot_jump_find(dir);
 
 	if (fd != -ENOENT && fd != -EINVAL)
 		return fd;
@@ -86,7 +88,7 @@ static int load_jump(int seat_fd)
 
 static int is_pinned(int seat_fd, const char *dir)
 {
-	_cleanup_close_ int fd = open_seat(dir);
+	_cleanup_close_ int fd = slot_jump_find(dir);
 	struct bpf_map_info pinned;
 	struct bpf_map_info seat;
 	int err = fd < 0 ? fd : get_map(fd, &pinned);
@@ -96,14 +98,22 @@ static int is_pinned(int seat_fd, const char *dir)
 	return err ? err : pinned.id == seat.id;
 }
 
-static int pin_new(int seat_fd, const char *dir)
+/* Whoever opens the jump while another one is pinned gets one or the other. */
+static int pin_new(int seat_fd, const char *dir, const char *path)
 {
 	_cleanup_close_ int fd = load_jump(seat_fd);
-	int err = fd < 0 ? fd : slot_pin_mkdir(dir);
+	char next[PATH_MAX];
+	int err = fd < 0 ? fd : slot_pin_path(next, dir, NEXT);
 
 	if (!err)
-		err = slot_pin_del(dir, SLOT_PIN_JUMP);
-	return err ? err : slot_pin_set(fd, dir, SLOT_PIN_JUMP);
+		err = slot_pin_mkdir(dir);
+	if (!err)
+		err = slot_pin_del(dir, NEXT);
+	if (!err)
+		err = slot_pin_set(fd, dir, NEXT);
+	if (!err)
+		err = SLOT_STEP("jump.mode", chmod(next, JUMP_MODE) ? -errno : 0);
+	return err ? err : SLOT_STEP("jump.named", rename(next, path) ? -errno : 0);
 }
 
 int slot_jump_pin(int seat_fd, const char *dir)
@@ -111,9 +121,11 @@ int slot_jump_pin(int seat_fd, const char *dir)
 	char path[PATH_MAX];
 	int err = slot_pin_path(path, dir, SLOT_PIN_JUMP);
 
-	if (!err && is_pinned(seat_fd, dir) != 1)
-		err = pin_new(seat_fd, dir);
-	return err ? err : SLOT_STEP("jump.mode", chmod(path, JUMP_MODE) ? -errno : 0);
+	if (err)
+		return err;
+	if (is_pinned(seat_fd, dir) != 1)
+		return pin_new(seat_fd, dir, path);
+	return chmod(path, JUMP_MODE) ? -errno : 0;
 }
 
 int slot_jump_get(int seat_fd, __u32 *ret_prog_id)

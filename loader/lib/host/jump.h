@@ -13,6 +13,9 @@
 
 #define SLOT_PIN_JUMP "jump"
 
+/* slot_jump_find - the seat of the jump that is pinned in @dir: its descriptor, the caller's, or -errno. */
+int slot_jump_find(const char *dir);
+
 /*
  * slot_jump_open - the seat of the jump that is pinned in @dir, or an empty one where there is
  * no jump. Returns its descriptor, the caller's, or -errno.
