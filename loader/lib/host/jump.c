@@ -69,7 +69,7 @@ int slot_jump_open(const char *dir)
 static int load_jump(int seat_fd)
 {
 	const struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		{ .code = BPF_LD | BPF_DW, /* BPF_IMM, which is 0 */
 		  .dst_reg = BPF_REG_2,
 		  .src_reg = BPF_PSEUDO_MAP_FD,
 		  .imm = seat_fd },
