@@ -161,6 +161,7 @@ static bool is_waiting(const json_t *chain)
 static int add_chain(const struct slot_netns_list *list, const json_t *chain, json_int_t pid,
 		     struct slot_picture *picture)
 {
+	const char *cgroup = json_string_value(json_object_get(chain, "cgroup"));
 	struct slot_picture_chain copy = {
 		.netns = find_netns(list, chain, pid),
 		.ifindex = (unsigned int)slot_answer_number(chain, "ifindex"),
@@ -170,6 +171,8 @@ static int add_chain(const struct slot_netns_list *list, const json_t *chain, js
 	};
 
 	snprintf(copy.name, sizeof(copy.name), "%s", slot_answer_text(chain, "interface"));
+	if (cgroup)
+		snprintf(copy.cgroup, sizeof(copy.cgroup), "%s", cgroup);
 	while (copy.hook + 1 < SLOT_HOOK_COUNT &&
 	       strcmp(slot_hook_name(copy.hook), slot_answer_text(chain, "hook")) != 0)
 		copy.hook++;

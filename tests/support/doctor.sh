@@ -23,11 +23,11 @@ name_namespaces() {
 	done
 }
 
-# find CHECK NETNS [SEVERITY]: what of it, one line a finding
+# find CHECK NETNS [SEVERITY]: what of it, one line a finding; '' for a netns: of none
 find_trouble() {
 	bed_ctl doctor --json 2>/dev/null | jq -r --arg check "$1" --arg netns "$2" \
 		--arg severity "${3:-.}" '.findings[] |
-		select(.check == $check and .where.netns == $netns and
+		select(.check == $check and (.where.netns // "") == $netns and
 			(.severity | test($severity))) | .what'
 }
 

@@ -10,6 +10,10 @@
 # shellcheck source=tests/support/restarts.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/restarts.sh"
 
+# shellcheck source=tests/support/cgroup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/cgroup.sh"
+
+trap 'bed_stop; drop_group' EXIT
 SLOTD_TEST_ENGINE=fused # as every chain of sockets is
 PREFIX=203.0.113.0/24
 VIP=udp/$RESTART_IP:$RESTART_PORT
@@ -81,6 +85,44 @@ test_lookup() {
 		"program 'sk_lookup_ret' \(id [0-9]+\) runs at sk_lookup of netns 'edge'"
 	rm "$BED/bpf/theirs_link" "$BED/bpf/theirs"
 	gone "without its link it is gone" lookup edge
+}
+
+# with_other_program MODE: somebody's, at the cgroup above the chain's
+with_other_program() {
+	bpftool prog load "$BED_PROGS/bpf/progs/sock_ops_ret.bpf.o" "$BED/bpf/theirs" type sockops &&
+		bpftool cgroup attach "$GROUP" sock_ops pinned "$BED/bpf/theirs" ${1:+"$1"} ||
+		not_ok "somebody else has a program there"
+	rm -f "$BED/bpf/theirs"
+}
+
+without_other_program() {
+	bpftool cgroup detach "$GROUP" sock_ops \
+		id "$(bpftool -j cgroup show "$GROUP" | jq '.[0].id')"
+}
+
+test_cgroup() {
+	find_group2 || {
+		skip "programs of cgroups are found" "no cgroup v2 can be made here"
+		return
+	}
+	mkdir "$GROUP/web"
+	cat >>"$BED/slots.conf" <<-END
+		chain "ops" { hook = "sock_ops" cgroup = "$GROUP/web" slot 1 { name = "guest" } }
+	END
+	bed_ctl reload >/dev/null 2>&1
+	with_other_program override
+	finds "a program that the chain puts out of work is found" cgroup "" warning \
+		"cgroup '$GROUP' has a program of sock_ops that gives way to the chain 'ops:sock_ops'"
+	without_other_program
+	with_other_program multi
+	gone "one that runs beside it is no trouble" cgroup ""
+	without_other_program
+	bed_ctl --chain ops:sock_ops detach >/dev/null
+	with_other_program ""
+	finds "one that keeps the chain out is found" cgroup "" warning "that keeps out the chain"
+	without_other_program
+	bed_ctl --chain ops:sock_ops apply >/dev/null
+	gone "without it all is well" cgroup ""
 }
 
 bed_run

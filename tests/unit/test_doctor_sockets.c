@@ -200,6 +200,44 @@ static void a_program_beside_a_chain_is_told(void **state)
 	case_assert_clean(slot_check_lookup, &picture);
 }
 
+/* --- cgroup ---------------------------------------------------------------------------------- */
+
+static struct slot_picture new_cgroup(const char *single, bool is_override)
+{
+	struct slot_picture picture = case_new();
+
+	strcpy(picture.chains[0].cgroup, "/sys/fs/cgroup/a/b");
+	strcpy(picture.chains[0].single, single);
+	picture.chains[0].is_override = is_override;
+	return picture;
+}
+
+static void a_program_that_keeps_a_chain_out_is_told(void **state)
+{
+	struct slot_picture picture = new_cgroup("", false);
+
+	(void)state;
+	case_assert_clean(slot_check_cgroup, &picture);
+	picture = new_cgroup("/sys/fs/cgroup/a", false);
+	picture.chains[0].is_attached = false;
+	case_assert_finding(slot_check_cgroup, &picture, SLOT_WARNING,
+			    "cgroup '/sys/fs/cgroup/a' has a program of sock_ops that keeps out");
+	picture = new_cgroup("/sys/fs/cgroup/a/b", true);
+	picture.chains[0].is_attached = false;
+	case_assert_finding(slot_check_cgroup, &picture, SLOT_WARNING, "keeps out");
+}
+
+static void a_program_that_gives_way_to_a_chain_is_told(void **state)
+{
+	struct slot_picture picture = new_cgroup("/sys/fs/cgroup/a", true);
+
+	(void)state;
+	case_assert_finding(slot_check_cgroup, &picture, SLOT_WARNING, "gives way to");
+	picture = new_cgroup("/sys/fs/cgroup/a", true);
+	picture.chains[0].is_attached = false;
+	case_assert_clean(slot_check_cgroup, &picture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +249,8 @@ int main(void)
 		cmocka_unit_test(a_vip_that_no_instance_serves_is_told),
 		cmocka_unit_test(a_socket_beside_those_that_are_known_is_told),
 		cmocka_unit_test(a_program_beside_a_chain_is_told),
+		cmocka_unit_test(a_program_that_keeps_a_chain_out_is_told),
+		cmocka_unit_test(a_program_that_gives_way_to_a_chain_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

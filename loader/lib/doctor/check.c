@@ -26,6 +26,7 @@ const struct slot_check slot_checks[] = {
 	{ "led", slot_check_led },
 	{ "shared", slot_check_shared },
 	{ "lookup", slot_check_lookup },
+	{ "cgroup", slot_check_cgroup },
 	{ NULL, NULL },
 };
 

@@ -38,6 +38,7 @@ void slot_check_redirect(const struct slot_picture *picture, struct slot_finding
 void slot_check_led(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_shared(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_lookup(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_cgroup(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_xdp_native(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_jumbo(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_ethernet(const struct slot_picture *picture, struct slot_findings *findings);

@@ -2,6 +2,7 @@
 /* Sockets that programs choose: where there is none, and where another one is beside them. */
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "loader/lib/doctor/check.h"
 #include "loader/lib/doctor/service.h"
@@ -239,4 +240,40 @@ void slot_check_lookup(const struct slot_picture *picture, struct slot_findings 
 			if (!netns->lookups[n].is_slotd)
 				tell_foreign(netns, &netns->lookups[n], findings);
 	}
+}
+
+/* --- cgroup ---------------------------------------------------------------------------------- */
+
+/* What the kernel does follows from the flags that the other was attached with (Linux 4.15). */
+static void check_single(const struct slot_picture_chain *chain, struct slot_findings *findings)
+{
+	bool is_own = !strcmp(chain->single, chain->cgroup);
+	bool is_overridden = chain->is_attached && !is_own;
+	struct slot_finding finding = {
+		.severity = SLOT_WARNING,
+		.why = is_overridden ?
+			       "for sockets of this cgroup that program does not run while the "
+			       "chain is attached" :
+			       "the kernel attaches nothing else there or below: the chain's "
+			       "programs do not run",
+	};
+
+	if (!chain->is_attached && chain->is_override && !is_own)
+		return;
+	/* a cgroup is of no netns */
+	slot_finding_at(&finding, NULL, NULL, chain, NULL);
+	slot_finding_set_next(&finding,
+			      "bpftool cgroup show %.200s; attach that program with multi, or "
+			      "reserve a slot for it",
+			      chain->single);
+	slot_findings_add(findings, &finding,
+			  "cgroup '%.150s' has a program of sock_ops that %s the chain '%s'",
+			  chain->single, is_overridden ? "gives way to" : "keeps out", chain->name);
+}
+
+void slot_check_cgroup(const struct slot_picture *picture, struct slot_findings *findings)
+{
+	for (size_t i = 0; i < picture->chain_count; i++)
+		if (*picture->chains[i].single)
+			check_single(&picture->chains[i], findings);
 }

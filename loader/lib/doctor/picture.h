@@ -133,6 +133,10 @@ struct slot_picture_chain {
 	bool is_waiting;      /* what it belongs to, an interface, cgroup or netns, is not there */
 	bool is_attached;
 	bool is_generic;
+	char cgroup[SLOT_CGROUP_PATH_MAX]; /* of sock_ops: its path */
+	/* The nearest cgroup at or above it with a program of sock_ops that is no link and not multi. */
+	char single[SLOT_CGROUP_PATH_MAX]; /* empty: there is none, or it is not known */
+	bool is_override; /* that one lets programs attach below it, in its place */
 };
 
 /* As program_claim_kind of programs/cli.h, which the library may not know: slotctl takes one for the other. */

@@ -151,6 +151,7 @@ int slot_look_netns(const struct slot_netns_list *list, struct slot_picture *pic
 	}
 	for (i = 0; !err && i < list->count; i++)
 		find_peers(list, &picture->netns[i], i);
+	slot_look_cgroups(picture);
 	return err ? err : slot_look_lookups(picture);
 }
 

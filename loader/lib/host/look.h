@@ -43,6 +43,12 @@ int slot_look_devices(struct slot_picture_netns *netns);
 int slot_look_sockets(struct slot_picture_netns *netns);
 
 /*
+ * slot_look_cgroups - for each chain of @picture that has a cgroup, who else has a program there or
+ * above. Those who may not ask (CAP_NET_ADMIN) learn of none.
+ */
+void slot_look_cgroups(struct slot_picture *picture);
+
+/*
  * slot_look_lookups - into each netns of @picture that was seen the programs of sk_lookup there. Those
  * who may not see programs (CAP_SYS_ADMIN) see none. Returns 0 or -ENOMEM.
  */
