@@ -64,7 +64,7 @@ check_shell() {
 
 licence_of() {
 	case $1 in
-	bpf/socket_lb/sl_* | bpf/socket_lb/lib/*) echo 'LGPL-2.1-or-later' ;;
+	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | programs/shared/maps.*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*) echo 'GPL-2.0-only' ;;

@@ -111,8 +111,8 @@ _slotctl() {
 		;;
 	apply:-*) words+=' --generation --reset-map' ;;
 	socket:-*)
-		words+=' --vip --workers --start-timeout --drain-timeout --stop-signal --reload-signal'
-		words+=' --jump --map-dir'
+		words+=' --vip --workers --start-timeout --drain-timeout --stop-signal --stop-timeout'
+		words+=' --reload-signal --jump --map-dir'
 		;;
 	rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'

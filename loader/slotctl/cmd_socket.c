@@ -61,6 +61,9 @@ static int parse_options(struct slot_ctl *ctl, struct socket_run *run)
 	err = err ? err :
 		    parse_number(ctl, "--drain-timeout", given->drain_timeout, SECONDS_MAX,
 				 &run->drain_s);
+	err = err ? err :
+		    parse_number(ctl, "--stop-timeout", given->stop_timeout, SECONDS_MAX,
+				 &run->stop_s);
 	err = err ? err : parse_signal(ctl, "--stop-signal", given->stop_signal, &run->stop_signal);
 	err = err ? err :
 		    parse_signal(ctl, "--reload-signal", given->reload_signal, &run->reload_signal);
@@ -79,6 +82,7 @@ int cmd_socket(struct slot_ctl *ctl, int argc, char **argv)
 		.vip_count = ctl->socket_run.vip_count,
 		.start_s = SOCKET_RUN_START_S,
 		.drain_s = SOCKET_RUN_DRAIN_S,
+		.stop_s = SOCKET_RUN_STOP_S,
 		.stop_signal = SIGTERM,
 		.self = ctl->words,
 		.command = argv + 1,

@@ -109,6 +109,7 @@ enum long_only {
 	LONG_START_TIMEOUT,
 	LONG_DRAIN_TIMEOUT,
 	LONG_STOP_SIGNAL,
+	LONG_STOP_TIMEOUT,
 	LONG_RELOAD_SIGNAL,
 	LONG_JUMP,
 	LONG_VERSION,
@@ -137,6 +138,7 @@ static const struct option long_options[] = {
 	{ "start-timeout", required_argument, NULL, LONG_START_TIMEOUT },
 	{ "drain-timeout", required_argument, NULL, LONG_DRAIN_TIMEOUT },
 	{ "stop-signal", required_argument, NULL, LONG_STOP_SIGNAL },
+	{ "stop-timeout", required_argument, NULL, LONG_STOP_TIMEOUT },
 	{ "reload-signal", required_argument, NULL, LONG_RELOAD_SIGNAL },
 	{ "jump", required_argument, NULL, LONG_JUMP },
 	{ "help", no_argument, NULL, 'h' },
@@ -182,6 +184,7 @@ static const char socket_options[] =
 	"      --start-timeout SECONDS    end CMD if they do not come by then (60)\n"
 	"      --drain-timeout SECONDS    end CMD so long after a newer one took over (300)\n"
 	"      --stop-signal SIGNAL       with this one (TERM)\n"
+	"      --stop-timeout SECONDS     and kill it so long after that (30)\n"
 	"      --reload-signal SIGNAL     on this one start a successor; others go on to CMD\n"
 	"      --jump PIN --map-dir DIR   where program and maps are pinned, if not slotd's\n";
 
@@ -272,6 +275,9 @@ static bool set_socket(struct slot_ctl *ctl, struct command_line *line, int opti
 		return true;
 	case LONG_STOP_SIGNAL:
 		socket->stop_signal = optarg;
+		return true;
+	case LONG_STOP_TIMEOUT:
+		socket->stop_timeout = optarg;
 		return true;
 	case LONG_RELOAD_SIGNAL:
 		socket->reload_signal = optarg;

@@ -47,6 +47,7 @@ struct slot_ctl_socket {
 	const char *start_timeout;
 	const char *drain_timeout;
 	const char *stop_signal;
+	const char *stop_timeout;
 	const char *reload_signal;
 	const char *jump;
 };

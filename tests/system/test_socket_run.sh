@@ -171,7 +171,8 @@ test_reload() {
 	wait_for 5 test -S "$BED/run/notify"
 	chmod 0777 "$BED/run/notify" "$BED/run"
 	export NOTIFY_SOCKET=$BED/run/notify
-	plain_start reloads workers 2 --reload-signal USR2 --drain-timeout 1
+	plain_start reloads workers 2 --reload-signal USR2 --drain-timeout 1 \
+		--stop-timeout 1
 	unset NOTIFY_SOCKET
 	first=$BED_SPAWNED
 	in_time "a service manager hears that it is ready" 10 says "$BED/log/notified" "^MAINPID=$first"
@@ -185,7 +186,8 @@ test_reload() {
 	serves last
 	in_time "a connection that does not end does not hold it for ever" 15 \
 		says "$BED/log/reloads" 'the time to drain is over'
-	kill -KILL "$next"
+	in_time "nor a command that does not end either" 15 is_gone "$next"
+	matches "which is killed" "$(<"$BED/log/reloads")" 'did not end within 1 s; killing it'
 	exec {held}<&-
 	end_runs
 }

@@ -47,6 +47,8 @@ struct runner {
 	int status;	/* of CMD, once it ended */
 	bool has_ended; /* there is no process of CMD's left */
 	bool was_told_busy;
+	bool is_failed;	    /* it was given up before it served */
+	bool is_drained;    /* it was told to end as a newer one serves */
 	int64_t began_ms;   /* the phase */
 	int64_t changed_ms; /* when the last socket was registered */
 	int64_t looked_ms;  /* at sockets */
@@ -210,6 +212,16 @@ static void send_signal(const struct runner *r, int number)
 		kill(tree->pids[0], number);
 }
 
+static void kill_all(const struct runner *r)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+
+	if (run_tree_get(r->successor, NULL, &tree))
+		return;
+	for (size_t i = 0; i < tree->count; i++)
+		kill(tree->pids[i], SIGKILL);
+}
+
 /* From the terminal, CMD has it already. */
 static void take_signal(struct runner *r, const struct signalfd_siginfo *info)
 {
@@ -312,7 +324,7 @@ static void start_phase(struct runner *r)
 		r->began_ms = r->looked_ms;
 	if (read_clock_ms() - r->began_ms < (int64_t)r->run->start_s * 1000)
 		return;
-	r->status = 1;
+	r->is_failed = true;
 	stop_command(r, run_sockets_count(r->sockets) ?
 				"not as many sockets as expected in time" :
 				"no socket with SO_REUSEPORT at an address of the chain in time");
@@ -365,6 +377,17 @@ static void drain_phase(struct runner *r)
 		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
 		stop_command(r, "the time to drain is over");
 	}
+	r->is_drained = r->phase == PHASE_STOPPING;
+}
+
+/* Who cannot end holds the place of the next one. A stop that somebody asked for is theirs to end. */
+static void stop_phase(struct runner *r)
+{
+	if (!r->is_drained || read_clock_ms() - r->began_ms < (int64_t)r->run->stop_s * 1000)
+		return;
+	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
+	r->is_drained = false;
+	kill_all(r);
 }
 
 static int serve(struct runner *r)
@@ -386,10 +409,11 @@ static int serve(struct runner *r)
 			drain_phase(r);
 			break;
 		case PHASE_STOPPING:
+			stop_phase(r);
 			break;
 		}
 	}
-	return r->status;
+	return r->is_failed && !r->status ? 1 : r->status;
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */

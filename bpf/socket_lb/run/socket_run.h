@@ -18,6 +18,7 @@
 
 #define SOCKET_RUN_DRAIN_S 300
 #define SOCKET_RUN_START_S 60
+#define SOCKET_RUN_STOP_S 30
 
 struct socket_run {
 	const char *chain;
@@ -29,6 +30,7 @@ struct socket_run {
 	unsigned int start_s; /* how long they may take */
 	unsigned int drain_s; /* how long connections may go on, once a newer instance serves */
 	int stop_signal;      /* which ends CMD then */
+	unsigned int stop_s;  /* from that to SIGKILL */
 	int reload_signal;    /* starts a successor; 0: none does, all are CMD's */
 	char *const *self;    /* the whole command line, for the successor */
 	char *const *command;
