@@ -12,8 +12,8 @@
 
 # Ports that are restarted at the same time, and how often each: an old server remembers UDP flows
 # for a second before it ends, and there is no third one meanwhile.
-PORTS=(7501 7502 7503 7504 7505 7506 7507 7508 7509 7510)
-RESTARTS=10
+PORTS=({7501..7520})
+RESTARTS=5
 [[ ${SLOTD_TIER:-} != vm ]] || PORTS=(7501 7502) RESTARTS=3
 
 # echo_start LOG PORT
@@ -70,6 +70,7 @@ test_restarts() {
 	for port in "${PORTS[@]}"; do
 		echo_start "$BED/log/$port.0" "$port"
 	done
+	TAKEOVER_LOAD=(2 2 20)
 	for port in "${PORTS[@]}"; do
 		wait_for 10 echo_serves "$BED/log/$port.0"
 		load_start "$port" "$port"

@@ -82,7 +82,7 @@ static void enter(struct runner *r, enum phase phase)
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-/* Signals come through a descriptor; children get back what was before. */
+/* Signals come through a descriptor; to children they come as ever. */
 static int take_signals(struct runner *r)
 {
 	static const int taken[] = { SIGTERM, SIGINT,  SIGHUP,	SIGQUIT,
