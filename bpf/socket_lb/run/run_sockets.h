@@ -44,9 +44,9 @@ struct run_sockets {
 };
 
 /*
- * run_sockets_look - register those sockets on VIPs that processes of @tree's kind hold and
- * that were not there before, and forget those that are closed. The tree of processes is read
- * below the calling process, without @except. Returns 0 or -errno; says why.
+ * run_sockets_look - register sockets on VIPs that processes below the calling one hold (@except
+ * and what is below that apart) and that were not there before; forget those that are closed.
+ * Returns 0 or -errno; says why. What is wrong with a single socket is no error: see trouble.
  */
 int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reason *why);
 
