@@ -121,7 +121,7 @@ int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
  * sl_instance_share - by an operator: another policy, and @weights (SL_SOCKETS_MAX of them; NULL:
  * as they are), for an instance that runs. -ENOENT: it is free.
  */
-int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 instance, __u8 policy,
+int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 number, __u8 policy,
 		      const __u8 *weights, struct slot_reason *why);
 
 /*
@@ -150,8 +150,8 @@ int sl_instance_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
 int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why,
 		  int *ret_instance);
 
-/* sl_active_set - by an operator: @instance has to serve and to have sockets, or is -1. */
-int sl_active_set(const struct sl_maps *maps, __u32 vip, int instance, struct slot_reason *why);
+/* sl_active_set - by an operator: instance @number has to serve and to have sockets; -1: none. */
+int sl_active_set(const struct sl_maps *maps, __u32 vip, int number, struct slot_reason *why);
 
 /* sl_flows_each - show @see every flow that is remembered, in no order. */
 int sl_flows_each(const struct sl_maps *maps,

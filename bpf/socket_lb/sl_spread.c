@@ -57,9 +57,9 @@ static struct positions weighted(const struct sl_instance *instance)
 {
 	struct positions all = {};
 
-	for (__u8 p = 0; p < instance->sockets; p++)
+	for (__u32 p = 0; p < instance->sockets; p++)
 		if (instance->weights[p])
-			all.list[all.count++] = p;
+			all.list[all.count++] = (__u8)p;
 	return all;
 }
 
@@ -123,12 +123,12 @@ void sl_spread_workers(struct sl_instance *instance, const __u8 *worker_of)
 {
 	memset(instance->by_worker, SL_NO_WORKER, sizeof(instance->by_worker));
 	instance->workers = 0;
-	for (__u8 p = 0; p < instance->sockets; p++) {
+	for (__u32 p = 0; p < instance->sockets && p < SL_SOCKETS_MAX; p++) {
 		__u8 *position = &instance->by_worker[worker_of ? worker_of[p] : p];
 
 		if (*position != SL_NO_WORKER)
 			continue;
-		*position = p;
+		*position = (__u8)p;
 		instance->workers++;
 	}
 }

@@ -42,8 +42,8 @@ static void equal_weights_share_evenly(void **state)
 		struct sl_instance instance = make(SL_BY_HASH, sockets);
 
 		spread(&instance, &one_node);
-		for (__u8 p = 0; p < sockets; p++)
-			assert_in_range(share_of(&instance, p), SL_STEER_SIZE / sockets,
+		for (__u32 p = 0; p < sockets; p++)
+			assert_in_range(share_of(&instance, (__u8)p), SL_STEER_SIZE / sockets,
 					SL_STEER_SIZE / sockets + 1);
 	}
 }
