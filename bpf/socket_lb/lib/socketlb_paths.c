@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,37 +22,41 @@ static const char *find_bpffs(void)
 	return path && *path ? path : BPFFS;
 }
 
-/* Whether @dir/@name has the maps of socket_lb; then it is @ret_path. */
-static bool has_maps(const char *dir, const char *name, char **ret_path)
+/* @dir/@name, if it has the maps of socket_lb: 0, else -errno. */
+static int check_slot(const char *dir, const char *name, char **ret_path)
 {
 	_cleanup_free_ char *path = NULL, *pin = NULL;
 
 	if (asprintf(&path, "%s/%s", dir, name) < 0) {
 		path = NULL;
-		return false;
+		return -ENOMEM;
 	}
 	if (asprintf(&pin, "%s/" SL_VIPS_NAME, path) < 0) {
 		pin = NULL;
-		return false;
+		return -ENOMEM;
 	}
 	if (access(pin, F_OK))
-		return false;
+		return -errno;
 	*ret_path = TAKE_PTR(path);
-	return true;
+	return 0;
 }
 
-/* A slot may be called anything: it is the one that has these maps. */
+/* A slot may be called anything: it is the one that has these maps. Folders of others stay shut. */
 static int find_maps(const char *dir, char **ret_path)
 {
 	_cleanup_closedir_ DIR *slots = opendir(dir);
 	const struct dirent *slot;
+	int err = -ENOENT;
 
 	if (!slots)
 		return -errno;
-	while ((slot = readdir(slots)))
-		if (*slot->d_name != '.' && has_maps(dir, slot->d_name, ret_path))
-			return 0;
-	return -ENOENT;
+	while (err && (slot = readdir(slots))) {
+		int slot_err = *slot->d_name == '.' ? -ENOENT :
+						      check_slot(dir, slot->d_name, ret_path);
+
+		err = slot_err == -ENOENT ? err : slot_err;
+	}
+	return err;
 }
 
 int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_program,
@@ -77,7 +80,8 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 	err = find_maps(slots, ret_map_dir);
 	if (err)
 		return slot_reason_set(why, err,
-				       "chain '%s' has no slot that runs socket_lb ('%s': %s)",
+				       "chain '%s' has no slot of yours that runs socket_lb "
+				       "('%s': %s)",
 				       chain, slots, strerror(-err));
 	*ret_program = TAKE_PTR(program);
 	return 0;
