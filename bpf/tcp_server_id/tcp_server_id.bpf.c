@@ -177,11 +177,16 @@ static __always_inline void start_server(struct bpf_sock_ops *skops)
 static __always_inline void start_client(struct bpf_sock_ops *skops)
 {
 	const struct tsi_socket start = { .asks = TSI_ASKS };
+	struct tsi_socket *socket;
 
 	if (tcp_server_id_config.client == TSI_SILENT)
 		return;
-	if (make_socket(skops, &start))
-		want(skops, tcp_server_id_config.client == TSI_ECHO ? READ | WRITE : WRITE);
+	socket = make_socket(skops, &start);
+	if (!socket)
+		return;
+	/* A socket may connect again after it was disconnected: what it knew is of another server. */
+	*socket = start;
+	want(skops, tcp_server_id_config.client == TSI_ECHO ? READ | WRITE : WRITE);
 }
 
 /* learn - the id that a server's segment tells, if it does. */

@@ -118,6 +118,30 @@ static void client_takes_over_another_id(void **state)
 	assert_counted(&tsi, TSI_REPLACED, 1);
 }
 
+/* The next server's SYN-ACK tells none: the one before is not to be named to it. */
+static void socket_that_connects_again_forgets_the_id(void **state)
+{
+	struct tsi_option id = with(TSI_ID);
+
+	(void)state;
+	tsi_case_connect(&tsi, &id);
+	receive();
+	tsi_case_assert_id(&tsi, KIND, TSI_ID);
+	tsi_case_dial_again(&tsi);
+	tsi_case_answer(&tsi, NULL);
+	receive();
+	tsi_case_assert_id(&tsi, KIND, 0);
+	assert_counted(&tsi, TSI_UNKNOWN, 1);
+	for (int i = 0; i <= TSI_ASKS; i++)
+		tsi_case_say(&tsi);
+	tsi_case_assert_none(&tsi, KIND);
+	/* Nor does it ask less often than one that is new. */
+	tsi_case_dial_again(&tsi);
+	tsi_case_answer(&tsi, NULL);
+	receive();
+	tsi_case_assert_id(&tsi, KIND, 0);
+}
+
 /* Out of the window; what it acknowledges again has the id that it had. */
 static void segment_of_another_connection_changes_nothing(void **state)
 {
@@ -291,6 +315,7 @@ int main(void)
 	TAP_ADD(&plan, client_that_is_told_nothing_asks_by_its_first_segments, start, end);
 	TAP_ADD(&plan, client_learns_the_id_later_too, start, end);
 	TAP_ADD(&plan, client_takes_over_another_id, start, end);
+	TAP_ADD(&plan, socket_that_connects_again_forgets_the_id, start, end);
 	TAP_ADD(&plan, segment_of_another_connection_changes_nothing, start, end);
 	TAP_ADD(&plan, silent_client_says_nothing, start, end);
 	TAP_ADD(&plan, client_that_declines_says_so_once, start, end);

@@ -233,16 +233,29 @@ void tsi_case_serve(struct tsi_case *tsi, const struct tsi_option *syn,
 	assert_true(tsi->socket >= 0);
 }
 
-void tsi_case_dial(struct tsi_case *tsi)
+static void begin(struct tsi_case *tsi)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
 
-	close_socket(&tsi->socket);
-	tsi->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_true(tsi->socket >= 0);
 	assert_int_equal(inet_pton(AF_INET, TCP_PEER, &to.sin_addr), 1);
 	assert_int_equal(connect(tsi->socket, (struct sockaddr *)&to, sizeof(to)), -1);
 	assert_true(tcp_peer_accept(tsi->peer, &tsi->segment));
+}
+
+void tsi_case_dial(struct tsi_case *tsi)
+{
+	close_socket(&tsi->socket);
+	tsi->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(tsi->socket >= 0);
+	begin(tsi);
+}
+
+void tsi_case_dial_again(struct tsi_case *tsi)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	assert_int_equal(connect(tsi->socket, &none, sizeof(none)), 0);
+	begin(tsi);
 }
 
 void tsi_case_answer(struct tsi_case *tsi, const struct tsi_option *syn_ack)

@@ -71,10 +71,11 @@ void tsi_case_assert_none(const struct tsi_case *tsi, uint8_t kind);
 void tsi_case_serve(struct tsi_case *tsi, const struct tsi_option *syn,
 		    const struct tsi_option *ack);
 /*
- * tsi_case_dial - the kernel begins one; its SYN is tsi->segment. tsi_case_answer - by a SYN-ACK
- * with @syn_ack. tsi_case_connect - both.
+ * tsi_case_dial - the kernel begins one; its SYN is tsi->segment. _again: by the same socket, which
+ * is disconnected first. tsi_case_answer - by a SYN-ACK with @syn_ack. tsi_case_connect - a dial, and that.
  */
 void tsi_case_dial(struct tsi_case *tsi);
+void tsi_case_dial_again(struct tsi_case *tsi);
 void tsi_case_answer(struct tsi_case *tsi, const struct tsi_option *syn_ack);
 void tsi_case_connect(struct tsi_case *tsi, const struct tsi_option *syn_ack);
 
