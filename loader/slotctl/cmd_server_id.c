@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/host/cgroup.h"
+#include "loader/lib/host/netns.h"
 #include "loader/slotctl/answer.h"
 #include "loader/slotctl/cmd_program.h"
 #include "loader/slotctl/server_ids.h"
@@ -15,9 +17,11 @@
 
 /* A slot whose program goes by ids. */
 struct place {
-	char *chain;
-	char *map_dir;
+	json_t *answer; /* of its chain, which the texts are of */
+	const char *chain, *map_dir;
 	const struct program_cli *cli;
+	struct program_id *list; /* all ids, with those claimed that are of where the chain is */
+	bool is_guess;		 /* nothing is claimed, and nobody said so */
 };
 
 struct sync {
@@ -26,14 +30,16 @@ struct sync {
 	struct place *places;
 	size_t count;
 	json_t *changes;
-	const struct place *now; /* while its program is asked */
+	/* While a program is asked. */
+	const struct place *now;
+	size_t told;
 };
 
 static void free_sync(struct sync *sync)
 {
 	for (size_t i = 0; i < sync->count; i++) {
-		free(sync->places[i].chain);
-		free(sync->places[i].map_dir);
+		json_decref(sync->places[i].answer);
+		free(sync->places[i].list);
 	}
 	free(sync->places);
 	json_decref(sync->changes);
@@ -65,11 +71,16 @@ static int read_file(const char *path, struct slot_reason *why, char **ret_text,
 
 /* --- the slots ------------------------------------------------------------------------------- */
 
-static int add_place(struct sync *sync, const char *chain, const json_t *slot)
+static bool is_balancer(const struct place *place)
+{
+	return !strcmp(place->cli->name, "lb");
+}
+
+static int add_place(struct sync *sync, json_t *chain, const json_t *slot)
 {
 	const struct program_cli *cli = slot_cli_find(slot_answer_text(slot, "program"));
 	const char *map_dir = json_string_value(json_object_get(slot, "map_dir"));
-	struct place place = { .cli = cli }, *places;
+	struct place *places;
 
 	if (!cli || !cli->sync_ids || !map_dir || !*map_dir ||
 	    !slot_answer_is_true(slot, "running"))
@@ -78,16 +89,20 @@ static int add_place(struct sync *sync, const char *chain, const json_t *slot)
 	if (!places)
 		return -ENOMEM;
 	sync->places = places;
-	place.chain = strdup(chain);
-	place.map_dir = strdup(map_dir);
-	places[sync->count++] = place;
-	return place.chain && place.map_dir ? 0 : -ENOMEM;
+	places[sync->count++] = (struct place){
+		.answer = json_incref(chain),
+		.chain = slot_answer_text(chain, "interface"),
+		.map_dir = map_dir,
+		.cli = cli,
+	};
+	return 0;
 }
 
 static int add_places(struct slot_ctl *ctl, struct sync *sync)
 {
 	json_auto_t *answer = NULL;
-	const json_t *results, *result, *slot;
+	const json_t *results, *slot;
+	json_t *result;
 	size_t i, k;
 	int err = slot_ctl_get(ctl, "slots", &answer);
 
@@ -95,7 +110,7 @@ static int add_places(struct slot_ctl *ctl, struct sync *sync)
 	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
 		result = results ? json_array_get(results, i) : answer;
 		json_array_foreach(json_object_get(result, "slots"), k, slot) {
-			err = add_place(sync, slot_answer_text(result, "interface"), slot);
+			err = add_place(sync, result, slot);
 			if (err)
 				break;
 		}
@@ -130,7 +145,7 @@ static int compare_places(const void *a, const void *b)
 {
 	const struct place *one = a, *other = b;
 
-	return !strcmp(other->cli->name, "lb") - !strcmp(one->cli->name, "lb");
+	return is_balancer(other) - is_balancer(one);
 }
 
 /* --- without a file: what a balancer here has -------------------------------------------------- */
@@ -140,7 +155,7 @@ static const struct place *find_balancer(const struct sync *sync, struct slot_re
 	const struct place *found = NULL;
 
 	for (size_t i = 0; i < sync->count; i++) {
-		if (strcmp(sync->places[i].cli->name, "lb") != 0)
+		if (!is_balancer(&sync->places[i]))
 			continue;
 		if (found) {
 			slot_reason_set(why, -ENOENT,
@@ -185,7 +200,7 @@ static int take_ids(struct slot_ctl *ctl, struct sync *sync, char **ret_text, si
 	return dump_balancer(place, &ctl->failure.why, ret_text, ret_len);
 }
 
-static int load_ids(struct slot_ctl *ctl, struct sync *sync, const char *real)
+static int load_ids(struct slot_ctl *ctl, struct sync *sync)
 {
 	struct slot_reason *why = &ctl->failure.why;
 	_cleanup_free_ char *text = NULL;
@@ -193,11 +208,87 @@ static int load_ids(struct slot_ctl *ctl, struct sync *sync, const char *real)
 	int err = sync->path ? read_file(sync->path, why, &text, &len) :
 			       take_ids(ctl, sync, &text, &len);
 
-	err = err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
+	return err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
+}
+
+/* --- whose ids a slot's are -------------------------------------------------------------------- */
+
+/*
+ * To where the chain is, if that is not here. Of a cgroup that is where its processes are; while it
+ * has none, or none that may be looked at, it is taken to be here.
+ */
+static int enter_place(const json_t *chain, int *ret_home)
+{
+	const char *netns = json_string_value(json_object_get(chain, "netns"));
+	const char *cgroup = json_string_value(json_object_get(chain, "cgroup"));
+	__u64 cookie = (__u64)slot_answer_number(chain, "netns_cookie"), here = 0;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (cgroup) {
+		fd = slot_cgroup_netns_open(cgroup, 0);
+		if (fd == -ENOENT)
+			return 0;
+		return fd < 0 ? fd : slot_netns_join(fd, ret_home);
+	}
+	err = slot_netns_cookie(&here);
+	if (err || here == cookie)
+		return err;
+	return netns ? slot_netns_enter(netns, cookie, ret_home) : -EXDEV;
+}
+
+static int claim_there(struct sync *sync, struct place *place, struct slot_reason *why)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+	size_t claimed = 0;
+	int err = enter_place(place->answer, &home);
+
+	if (err)
+		return slot_reason_set(why, err,
+				       "cannot tell which real it is by the addresses in its "
+				       "network namespace: %s: say real=ADDRESS, or real=none",
+				       err == -EXDEV	? "this command is in another one" :
+				       err == -ENOTUNIQ ? "its processes are in several" :
+							  strerror(-err));
+	err = slot_server_ids_claim_local(&sync->ids, why, &claimed);
+	place->is_guess = !claimed;
+	return err;
+}
+
+static int claim_ids(struct sync *sync, struct place *place, const char *real,
+		     struct slot_reason *why)
+{
+	size_t size = sync->ids.count * sizeof(*place->list);
+	int err = 0;
+
+	if (real)
+		err = slot_server_ids_claim(&sync->ids, real, why);
+	else if (!is_balancer(place))
+		err = claim_there(sync, place, why);
 	if (err)
 		return err;
-	return real ? slot_server_ids_claim(&sync->ids, real, why) :
-		      slot_server_ids_claim_local(&sync->ids, why);
+	place->list = malloc(size + 1);
+	if (!place->list)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	if (size)
+		memcpy(place->list, sync->ids.list, size);
+	return 0;
+}
+
+static int claim_all(struct slot_ctl *ctl, struct sync *sync, const char *real)
+{
+	struct slot_reason *why = &ctl->failure.why;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sync->count; i++) {
+		const struct place *place = &sync->places[i];
+
+		err = claim_ids(sync, &sync->places[i], real, why);
+		if (err && !real)
+			slot_reason_prefix(why, err, "%s of '%s': ", place->cli->name,
+					   place->chain);
+	}
+	return err;
 }
 
 /* --- what changes ---------------------------------------------------------------------------- */
@@ -208,6 +299,7 @@ static void tell(const struct program_ids *ids, const char *what, __u32 id)
 	const struct program_id *known = slot_server_ids_find(&sync->ids, id);
 	char real[SLOT_REAL_SIZE];
 
+	sync->told++;
 	json_array_append_new(sync->changes,
 			      json_pack("{s:s, s:s, s:s, s:o, s:s?}", "chain", sync->now->chain,
 					"program", sync->now->cli->name, "change", what, "id",
@@ -215,32 +307,52 @@ static void tell(const struct program_ids *ids, const char *what, __u32 id)
 					known ? slot_server_id_real(known, real) : NULL));
 }
 
-static int ask_places(struct slot_ctl *ctl, struct sync *sync, bool is_dry)
+/* Where nothing is claimed, what is told is what goes. */
+static int refuse_guess(const struct sync *sync, struct slot_reason *why)
 {
-	struct program_ids ids = {
+	return slot_reason_set(why, -ENOENT,
+			       "its ids would go, as no address in its network namespace is a "
+			       "real of '%s': say real=ADDRESS, or real=none",
+			       sync->path);
+}
+
+static int ask_place(struct sync *sync, const struct place *place, bool is_dry,
+		     struct slot_reason *why)
+{
+	const struct program_ids ids = {
+		.map_dir = place->map_dir,
 		.path = sync->path,
-		.list = sync->ids.list,
+		.list = place->list,
 		.count = sync->ids.count,
 		.is_dry = is_dry,
 		.tell = tell,
 		.data = sync,
 	};
+	int err;
+
+	sync->now = place;
+	sync->told = 0;
+	err = place->cli->sync_ids(&ids, why);
+	return !err && is_dry && place->is_guess && sync->told ? refuse_guess(sync, why) : err;
+}
+
+static int ask_places(struct slot_ctl *ctl, struct sync *sync, bool is_dry)
+{
+	struct slot_reason *why = &ctl->failure.why;
 	int err = 0;
 
 	json_array_clear(sync->changes);
 	for (size_t i = 0; !err && i < sync->count; i++) {
-		sync->now = &sync->places[i];
-		ids.map_dir = sync->now->map_dir;
-		err = sync->now->cli->sync_ids(&ids, &ctl->failure.why);
+		const struct place *place = &sync->places[i];
+
+		err = ask_place(sync, place, is_dry, why);
 		if (!err)
 			continue;
-		slot_reason_prefix(&ctl->failure.why, err, "%s of '%s': ", sync->now->cli->name,
-				   sync->now->chain);
-		if (is_dry || !i)
-			slot_reason_append(&ctl->failure.why, err, "; nothing was changed");
-		else
-			slot_reason_append(&ctl->failure.why, err,
-					   "; slots before it have the new ids: run it again");
+		slot_reason_prefix(why, err, "%s of '%s': ", place->cli->name, place->chain);
+		if (is_dry)
+			slot_reason_append(why, err, "; nothing was changed");
+		else if (json_array_size(sync->changes))
+			slot_reason_append(why, err, "; what came before stands: run it again");
 	}
 	return err;
 }
@@ -267,7 +379,7 @@ static void print_changes(const struct slot_ctl *ctl, const struct sync *sync)
 	}
 }
 
-/* [FILE] [real=ADDRESS] */
+/* [FILE] [real=ADDRESS|none] */
 static int take_words(struct slot_ctl *ctl, int argc, char **argv, struct sync *sync,
 		      const char **ret_real)
 {
@@ -302,7 +414,8 @@ int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 		return slot_reason_set(&ctl->failure.why, -ENOENT,
 				       "no slot here runs what goes by servers' ids: lb, "
 				       "tcp_server_id, decap or tc_decap");
-	err = err ? err : load_ids(ctl, &sync, real);
+	err = err ? err : load_ids(ctl, &sync);
+	err = err ? err : claim_all(ctl, &sync, real);
 	if (err)
 		return err;
 	qsort(sync.places, sync.count, sizeof(*sync.places), compare_places);

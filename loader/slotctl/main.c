@@ -74,7 +74,7 @@ static const struct command commands[] = {
 	{ "detach", cmd_detach, "", "take the chain off, with its maps", 0, 0, 0 },
 	{ "audit", cmd_audit, "[CHAIN] [--lines N]", "who changed what, latest last", 0, 1,
 	  OPTION_LINES },
-	{ "server-id", cmd_server_id, "check|sync [FILE] [real=ADDRESS]",
+	{ "server-id", cmd_server_id, "check|sync [FILE] [real=ADDRESS|none]",
 	  "load servers' ids into all slots that go by them", 1, 3, 0 },
 	{ "doctor", cmd_doctor, "", "what on this host gets in the way of packets, and why", 0, 0,
 	  0 },

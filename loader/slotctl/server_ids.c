@@ -308,6 +308,12 @@ const struct program_id *slot_server_ids_find(const struct slot_server_ids *ids,
 
 /* --- which are this host's ------------------------------------------------------------------- */
 
+static void claim_none(struct slot_server_ids *ids)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		ids->list[i].is_here = false;
+}
+
 static size_t claim_real(struct slot_server_ids *ids, const struct program_id *real)
 {
 	size_t claimed = 0;
@@ -325,20 +331,27 @@ int slot_server_ids_claim(struct slot_server_ids *ids, const char *text, struct 
 {
 	struct program_id real = {};
 
+	claim_none(ids);
+	if (!strcmp(text, "none"))
+		return 0;
 	if (parse_address(text, &real))
-		return slot_reason_set(why, -EINVAL, "real '%.60s': expected an address", text);
+		return slot_reason_set(why, -EINVAL, "real '%.60s': expected an address, or none",
+				       text);
 	if (!claim_real(ids, &real))
 		return slot_reason_set(why, -ENOENT, "real '%.60s': the file has no id of it",
 				       text);
 	return 0;
 }
 
-int slot_server_ids_claim_local(struct slot_server_ids *ids, struct slot_reason *why)
+int slot_server_ids_claim_local(struct slot_server_ids *ids, struct slot_reason *why,
+				size_t *ret_count)
 {
 	struct ifaddrs *list = NULL;
 
+	claim_none(ids);
+	*ret_count = 0;
 	if (getifaddrs(&list))
-		return slot_reason_set(why, -errno, "cannot tell the addresses of this host: %s",
+		return slot_reason_set(why, -errno, "cannot tell the addresses that are here: %s",
 				       strerror(errno));
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
 		const struct sockaddr *addr = entry->ifa_addr;
@@ -350,7 +363,7 @@ int slot_server_ids_claim_local(struct slot_server_ids *ids, struct slot_reason 
 			memcpy(real.addr, &((const struct sockaddr_in6 *)addr)->sin6_addr, 16);
 		else
 			memcpy(real.addr, &((const struct sockaddr_in *)addr)->sin_addr, 4);
-		claim_real(ids, &real);
+		*ret_count += claim_real(ids, &real);
 	}
 	freeifaddrs(list);
 	return 0;

@@ -33,13 +33,18 @@ int slot_server_ids_parse(const char *path, const char *text, size_t len, struct
 void slot_server_ids_free(struct slot_server_ids *ids);
 
 /*
- * slot_server_ids_claim - the ids of the real @text are this host's, and no others. Returns 0, or
- * -EINVAL for what is no address, -ENOENT where the file has no such real; says why.
+ * slot_server_ids_claim - the ids of the real @text are this host's, and no others; of "none" none
+ * are. Returns 0, or -EINVAL for what is no address, -ENOENT where the file has no such real; says
+ * why.
  */
 int slot_server_ids_claim(struct slot_server_ids *ids, const char *text, struct slot_reason *why);
 
-/* slot_server_ids_claim_local - those of all addresses that this netns has. Returns 0 or -errno; says why. */
-int slot_server_ids_claim_local(struct slot_server_ids *ids, struct slot_reason *why);
+/*
+ * slot_server_ids_claim_local - those of all addresses are that the netns of this thread has, and
+ * no others; @ret_count: how many. Returns 0 or -errno; says why.
+ */
+int slot_server_ids_claim_local(struct slot_server_ids *ids, struct slot_reason *why,
+				size_t *ret_count);
 
 /* slot_server_ids_find - the one with this id, or NULL. */
 const struct program_id *slot_server_ids_find(const struct slot_server_ids *ids, __u32 id);

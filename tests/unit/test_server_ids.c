@@ -85,6 +85,26 @@ static void ids_of_a_real_are_claimed(void **state)
 	assert_int_equal(slot_server_ids_claim(&ids, "198.51.100.13", &why), -ENOENT);
 	assert_string_equal(why.text, "real '198.51.100.13': the file has no id of it");
 	assert_int_equal(slot_server_ids_claim(&ids, "web", &why), -EINVAL);
+	assert_string_equal(why.text, "real 'web': expected an address, or none");
+}
+
+/* Each slot asks anew, and what one is the next one is not. */
+static void claim_is_in_place_of_the_one_before(void **state)
+{
+	size_t claimed = 9;
+
+	(void)state;
+	assert_int_equal(parse("1 198.51.100.11\n2 127.0.0.1\n"), 0);
+	assert_int_equal(slot_server_ids_claim(&ids, "198.51.100.11", &why), 0);
+	assert_int_equal(slot_server_ids_claim(&ids, "127.0.0.1", &why), 0);
+	assert_false(slot_server_ids_find(&ids, 1)->is_here);
+	assert_true(slot_server_ids_find(&ids, 2)->is_here);
+	assert_int_equal(slot_server_ids_claim(&ids, "none", &why), 0);
+	assert_false(slot_server_ids_find(&ids, 2)->is_here);
+	assert_int_equal(slot_server_ids_claim(&ids, "198.51.100.11", &why), 0);
+	assert_int_equal(slot_server_ids_claim_local(&ids, &why, &claimed), 0);
+	assert_int_equal(claimed, slot_server_ids_find(&ids, 2)->is_here);
+	assert_false(slot_server_ids_find(&ids, 1)->is_here);
 }
 
 static const struct refusal {
@@ -164,6 +184,7 @@ int main(void)
 	TAP_ADD(&plan, first_id_of_a_real_is_its_primary_one, NULL, tear_down);
 	TAP_ADD(&plan, file_without_ids_is_one, NULL, tear_down);
 	TAP_ADD(&plan, ids_of_a_real_are_claimed, NULL, tear_down);
+	TAP_ADD(&plan, claim_is_in_place_of_the_one_before, NULL, tear_down);
 	TAP_ADD_TABLE(&plan, is_refused, refusals);
 	TAP_ADD(&plan, more_ids_than_fit_are_refused, NULL, tear_down);
 	return tap_run(&plan, "server_ids", 0);
