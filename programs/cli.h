@@ -142,8 +142,9 @@ struct program_cli {
 	const char *counters_command; /* which takes --counters; NULL: none */
 	const char *offline_command;  /* which needs no maps and no slotd; NULL: none */
 	/*
-	 * Make @ids those in the maps in ids->map_dir, all of them or none; NULL: it knows no
-	 * servers' ids. Returns 0 or -errno; says why.
+	 * Make @ids those in the maps in ids->map_dir; NULL: it knows no servers' ids. Returns 0
+	 * or -errno; says why. Where it fails half-way ids that stay are there all the while,
+	 * and it may be called again.
 	 */
 	int (*sync_ids)(const struct program_ids *ids, struct slot_reason *why);
 };

@@ -32,6 +32,16 @@ static bool has_id(const __u32 *list, size_t count, __u32 id)
 	return false;
 }
 
+/* Whether those of @own fit beside the @old_count of @old. */
+static bool fits_beside(const __u32 *own, size_t count, const __u32 *old, size_t old_count)
+{
+	size_t both = old_count;
+
+	for (size_t i = 0; i < count; i++)
+		both += !has_id(old, old_count, own[i]);
+	return both <= DECAP_IDS_MAX;
+}
+
 /* What the second of @lists does not have of the first is told, and done. */
 static int change_others(const struct program_ids *ids, const struct decap_maps *maps,
 			 const __u32 *lists[2], const size_t counts[2], const char *what,
@@ -50,6 +60,21 @@ static int change_others(const struct program_ids *ids, const struct decap_maps 
 	return err;
 }
 
+/* Half-way there are more ids than are to be, if there is room, so that none that is right is missing. */
+static int change_all(const struct program_ids *ids, const struct decap_maps *maps,
+		      const __u32 *lists[3], const size_t counts[3], struct slot_reason *why)
+{
+	bool is_add_first = fits_beside(lists[0], counts[0], lists[1], counts[1]);
+	int err = 0;
+
+	if (is_add_first)
+		err = change_others(ids, maps, lists, counts, "add", why);
+	err = err ? err : change_others(ids, maps, &lists[1], &counts[1], "del", why);
+	if (!is_add_first)
+		err = err ? err : change_others(ids, maps, lists, counts, "add", why);
+	return err;
+}
+
 int decap_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 {
 	_cleanup_(decap_maps_close) struct decap_maps maps = DECAP_MAPS_CLOSED;
@@ -63,7 +88,5 @@ int decap_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 	err = err ? err : decap_maps_open(ids->map_dir, !ids->is_dry, why, &maps);
 	err = err ? err : decap_ids_get(&maps, why, old, &counts[1]);
 	counts[2] = counts[0];
-	/* In this order there is room for all that are to be. */
-	err = err ? err : change_others(ids, &maps, &lists[1], &counts[1], "del", why);
-	return err ? err : change_others(ids, &maps, lists, counts, "add", why);
+	return err ? err : change_all(ids, &maps, lists, counts, why);
 }

@@ -14,6 +14,7 @@
 #include "tests/support/tap.h"
 
 static struct program_bed bed;
+static char told[4096];
 
 static int set_up(void **state)
 {
@@ -329,6 +330,66 @@ static void a_new_version_goes_on_with_addresses_and_counters(void **state)
 	assert_non_null(strstr(bed.out, "ip4_in_ip4        pass                2 "));
 }
 
+/* --- ids of a file --------------------------------------------------------------------------- */
+
+static void note(const struct program_ids *ids, const char *what, __u32 id)
+{
+	size_t len = strlen(told);
+
+	(void)ids;
+	snprintf(told + len, sizeof(told) - len, "%s %u\n", what, id);
+}
+
+/* The ids from @first on are this host's. */
+static void sync_ids(__u32 first, size_t count)
+{
+	struct program_id list[DECAP_IDS_MAX] = {};
+	const struct program_ids ids = {
+		.map_dir = PROGRAM_BED_DIR,
+		.path = "ids",
+		.list = list,
+		.count = count,
+		.tell = note,
+	};
+	struct slot_reason why = {};
+
+	assert_in_range(count, 1, DECAP_IDS_MAX);
+	for (size_t i = 0; i < count; i++)
+		list[i] = (struct program_id){ .id = first + (__u32)i, .is_here = true };
+	*told = '\0';
+	assert_int_equal(decap_cli.sync_ids(&ids, &why), 0);
+}
+
+/* Who is ended half-way leaves both, and a segment with either is no stranger. */
+static void new_ids_come_before_old_ones_go(void **state)
+{
+	(void)state;
+	sync_ids(1, 2);
+	assert_string_equal(told, "add 1\nadd 2\n");
+	sync_ids(2, 2);
+	assert_string_equal(told, "add 3\ndel 1\n");
+	sync_ids(2, 2);
+	assert_string_equal(told, "");
+}
+
+static void old_ids_go_first_where_both_do_not_fit(void **state)
+{
+	const struct decap_maps maps = decap_case_maps(bed.object);
+	__u32 ids[DECAP_IDS_MAX];
+	struct slot_reason why = {};
+	size_t count = 0;
+
+	(void)state;
+	sync_ids(1, DECAP_IDS_MAX);
+	sync_ids(2, DECAP_IDS_MAX);
+	assert_string_equal(told, "del 1\nadd 65\n");
+	sync_ids(1001, DECAP_IDS_MAX);
+	assert_int_equal(decap_ids_get(&maps, &why, ids, &count), 0);
+	assert_int_equal(count, DECAP_IDS_MAX);
+	assert_int_equal(ids[0], 1001);
+	assert_int_equal(flags(), DECAP_HAS_IDS);
+}
+
 #define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
 
 int main(void)
@@ -351,5 +412,7 @@ int main(void)
 	ADD(packets_look_each_time_while_addresses_change);
 	ADD(json_of_list_and_stats);
 	ADD(a_new_version_goes_on_with_addresses_and_counters);
+	ADD(new_ids_come_before_old_ones_go);
+	ADD(old_ids_go_first_where_both_do_not_fit);
 	return tap_run(&plan, "decap_cli", 1);
 }
