@@ -39,6 +39,15 @@ static __always_inline __u32 tcp_id_read(const __u8 *option, __u32 left, const v
 }
 
 /*
+ * tcp_id_step - to the next option, from one of length @len: beyond all of them where it is less than
+ * a kind and a length take, which ends it as in the kernel. Without a branch in each round.
+ */
+static __always_inline __u32 tcp_id_step(__u32 len)
+{
+	return len | (len - 2) >> 8;
+}
+
+/*
  * tcp_id_find - the id in the option @kind of the header at @tcp, in the byte order of
  * the host that wrote it, or 0. @magic: of a kind that has one, in host byte order. For a
  * global function, so that the verifier walks its rounds once and not for each way that
@@ -64,7 +73,7 @@ static __always_inline __u32 tcp_id_find(const struct tcphdr *tcp, const void *e
 		/* With another magic it is another one's experiment. One branch for both. */
 		if (!((option[0] ^ kind) | ((*(const __u16 *)(option + 2) ^ wanted) & mask)))
 			return tcp_id_read(option, left - at, end, mask != 0);
-		at += option[0] == TCP_OPTION_NOP ? 1 : option[1];
+		at += option[0] == TCP_OPTION_NOP ? 1 : tcp_id_step(option[1]);
 		if (at > left)
 			return 0;
 		/* The same to the verifier in each round, and no more than there can be. */

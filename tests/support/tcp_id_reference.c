@@ -57,6 +57,8 @@ uint32_t tcp_id_reference(const uint8_t *tcp, size_t len, uint8_t kind, uint16_t
 			return 0;
 		if (is_it(&options, at, kind, magic, &id))
 			return id;
+		if (options.bytes[at] != NOP && options.bytes[at + 1] < 2)
+			return 0;
 		at += options.bytes[at] == NOP ? 1 : options.bytes[at + 1];
 	}
 	return 0;
