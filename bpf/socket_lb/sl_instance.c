@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What an instance lives through: taken, filled, serving, announced, left. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,24 +14,44 @@
 #include "bpf/socket_lb/sl_spread.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
+#include "programs/shared/maps.h"
 
 /* A process that cannot be seen from here and has no socket after this time is taken for gone. */
 #define HIDDEN_FILLING_S 60
 
-int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked)
+/*
+ * A lock belongs to what open() made, which processes share after fork(): so each lock has one of
+ * its own. Who gave up the right to open the folder since it opened the maps has but that one.
+ */
+static int open_lock(const struct sl_maps *maps)
 {
-	while (flock(maps->dir, LOCK_EX))
-		if (errno != EINTR)
-			return slot_reason_set(why, -errno, "cannot lock the map folder: %s",
-					       strerror(errno));
-	*ret_locked = maps->dir;
-	return 0;
+	int fd = openat(maps->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		fd = fcntl(maps->dir, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
-void sl_unlock(const int *locked)
+int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked)
+{
+	int fd = open_lock(maps);
+	int err = fd < 0 ? fd : program_maps_wait(fd, LOCK_EX);
+
+	if (!err) {
+		*ret_locked = fd;
+		return 0;
+	}
+	slot_cleanup_close(&fd);
+	return slot_reason_set(why, err, "cannot lock the map folder: %s; nothing was changed",
+			       err == -EBUSY ? "another process has held its lock for 10 s" :
+					       strerror(-err));
+}
+
+void sl_unlock(int *locked)
 {
 	if (*locked >= 0)
 		flock(*locked, LOCK_UN);
+	slot_cleanup_close(locked);
 }
 
 static int read_active(const struct sl_maps *maps, __u32 vip, struct slot_reason *why,

@@ -5,9 +5,12 @@
 
 #include "bpf/socket_lb/sl_pins.h"
 
-/* sl_lock - wait until no other writer changes the maps. @ret_locked is for sl_unlock(). */
+/*
+ * sl_lock - wait until no other writer changes the maps. @ret_locked is for sl_unlock(). -EBUSY:
+ * another one held the lock for ten seconds, longer than any change takes.
+ */
 int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked);
-void sl_unlock(const int *locked);
+void sl_unlock(int *locked);
 
 /* sl_instance_clear - under the lock: it has no sockets and is free, of a new generation. */
 int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,

@@ -5,7 +5,8 @@
  * root, only permission to write the pins.
  *
  * Every function that changes something holds flock(LOCK_EX) on the folder meanwhile, so that
- * two processes that start at once come one after the other. A lock ends with its process;
+ * two processes that start at once come one after the other: waited for at most ten seconds, then
+ * it is -EBUSY. A lock ends with its process;
  * each step leaves the maps such that the next writer can go on, and packets find whoever
  * still serves. All return 0 or -errno and say why. Not for several threads at one struct sl_maps.
  */

@@ -14,8 +14,9 @@
 #include "loader/lib/base/cleanup.h"
 
 /* As long as the largest of changes takes. */
-#define SHARE_TRIES 500
-#define SHARE_PAUSE_NS (20 * 1000 * 1000)
+#define LOCK_WAIT_S 10
+#define LOCK_PAUSE_NS (1000 * 1000) /* the first; each is twice the one before */
+#define LOCK_PAUSE_MAX_NS (16 * LOCK_PAUSE_NS)
 
 static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
 {
@@ -81,17 +82,34 @@ int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
 	return 0;
 }
 
+static time_t read_clock_s(void)
+{
+	struct timespec now = {};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+int program_maps_wait(int dir, int operation)
+{
+	struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	time_t end_s = read_clock_s() + LOCK_WAIT_S;
+
+	while (flock(dir, operation | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (read_clock_s() >= end_s)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
+			pause.tv_nsec *= 2;
+	}
+	return 0;
+}
+
 int program_maps_share(const char *map_dir)
 {
-	const struct timespec pause = { .tv_nsec = SHARE_PAUSE_NS };
 	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (int i = 0; fd >= 0 && i < SHARE_TRIES; i++) {
-		if (!flock(fd, LOCK_SH | LOCK_NB))
-			return TAKE_FD(fd);
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return -1;
+	return fd >= 0 && !program_maps_wait(fd, LOCK_SH) ? TAKE_FD(fd) : -1;
 }

@@ -37,6 +37,14 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
 
 /*
+ * program_maps_wait - lock the open folder @dir, but wait for ten seconds at most.
+ *
+ * @operation is LOCK_SH or LOCK_EX of flock(2). Returns 0, -EBUSY where another one held it for
+ * all that time, or -errno.
+ */
+int program_maps_wait(int dir, int operation);
+
+/*
  * program_maps_share - wait until no command is changing the maps in @map_dir, and keep
  * it so until the descriptor is closed. For who reads more than one of them: not longer
  * than it takes to read them, and without waiting for ever, as a command may have been

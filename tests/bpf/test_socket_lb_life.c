@@ -4,9 +4,11 @@
  * nobody's friends. Whoever is left serves, and the next one can start.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,6 +16,8 @@
 
 #include <arpa/inet.h>
 
+#include "bpf/socket_lb/sl_lock.h"
+#include "loader/lib/base/cleanup.h"
 #include "tests/support/sl_bed.h"
 #include "tests/support/tap.h"
 
@@ -99,9 +103,6 @@ static void start_process(const struct sl_vip_key *vip, enum step last, pid_t *r
 	if (!*ret_pid) {
 		struct slot_reason why;
 
-		/* A lock belongs to what open() made: with the parent's there would be none. */
-		if (sl_maps_open(PROGRAM_BED_DIR, true, &why, &bed.maps))
-			_exit(1);
 		for (int step = 0; step <= (int)last; step++)
 			if (run_step(&server, (enum step)step, &why))
 				_exit(1);
@@ -255,6 +256,45 @@ static void the_second_of_two_starters_is_refused(void **state)
 	sl_server_stop(&old);
 }
 
+static void a_lock_that_another_one_keeps_is_waited_for_ten_seconds(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server server = { .bed = &bed, .vip = vip.key };
+	int held = open(PROGRAM_BED_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(flock(held, LOCK_SH), 0);
+	alarm(30);
+	assert_int_equal(run_step(&server, TAKE, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "another process has held its lock"));
+	alarm(0);
+	close(held);
+	run_to(&server, TAKE, ANNOUNCE);
+	sl_server_stop(&server);
+}
+
+/* With what the parent opened: a lock of one process holds off the other one. */
+static void a_child_of_fork_locks_for_itself(void **state)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct slot_reason why = {};
+	int again = -1, status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(sl_lock(&bed.maps, &why, &locked), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(1); /* long before the lock is given up */
+		_exit(-sl_lock(&bed.maps, &why, &again));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGALRM);
+}
+
 static void who_lost_its_place_changes_nothing(void **state)
 {
 	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
@@ -359,6 +399,8 @@ int main(void)
 		tap_add(&plan, &(struct CMUnitTest){ old_cases[i].name, the_old_one_dies, set_up,
 						     tear_down, (void *)&old_cases[i] });
 	TAP_ADD(&plan, flows_of_the_old_one_outlive_the_new_one, set_up, tear_down);
+	TAP_ADD(&plan, a_lock_that_another_one_keeps_is_waited_for_ten_seconds, set_up, tear_down);
+	TAP_ADD(&plan, a_child_of_fork_locks_for_itself, set_up, tear_down);
 	TAP_ADD(&plan, who_lost_its_place_changes_nothing, set_up, tear_down);
 	TAP_ADD(&plan, an_instance_without_sockets_is_not_announced, set_up, tear_down);
 	TAP_ADD(&plan, owners_need_no_root, set_up, tear_down);
