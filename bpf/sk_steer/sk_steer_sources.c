@@ -2,29 +2,13 @@
 /* Other processes' sockets, by their descriptors or by where they are bound. */
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf/sk_steer/sk_steer.h"
 #include "loader/lib/base/cleanup.h"
-
-static int duplicate(int pid, int fd, int *ret_fd)
-{
-	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	int copy;
-
-	if (process < 0)
-		return -errno;
-	copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-	if (copy < 0)
-		return -errno;
-	*ret_fd = copy;
-	return 0;
-}
+#include "programs/shared/sockets.h"
 
 static const char *explain(int err)
 {
@@ -33,6 +17,8 @@ static const char *explain(int err)
 		return "there is no such process";
 	case -EBADF:
 		return "it has no such descriptor";
+	case -ESTALE:
+		return "it was closed meanwhile";
 	case -EPERM:
 	case -EACCES:
 		return "this user may not trace that process, which is what taking its "
@@ -44,7 +30,7 @@ static const char *explain(int err)
 
 /* What is looked for while processes are gone through. */
 struct search {
-	__u32 inodes[SK_STEER_SOURCE_SOCKETS];
+	struct sk_steer_listener wanted[SK_STEER_SOURCE_SOCKETS];
 	int fds[SK_STEER_SOURCE_SOCKETS]; /* -1: not found yet */
 	size_t count;
 	int err; /* why one that was found could not be taken */
@@ -59,37 +45,20 @@ static bool is_complete(const struct search *search)
 }
 
 /* A process that shares the socket may allow what its owner does not. */
-static void take_descriptor(struct search *search, int pid, int fd, __u32 inode)
+static int take_descriptor(pid_t pid, int fd, uint64_t inode, void *data)
 {
+	struct search *search = data;
+
 	for (size_t i = 0; i < search->count; i++) {
 		int err;
 
-		if (search->inodes[i] != inode || search->fds[i] >= 0)
+		if (search->wanted[i].inode != inode || search->fds[i] >= 0)
 			continue;
-		err = duplicate(pid, fd, &search->fds[i]);
+		err = program_socket_take(pid, fd, search->wanted[i].cookie, &search->fds[i]);
 		if (err)
 			search->err = err;
 	}
-}
-
-static void search_process(struct search *search, const char *pid)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	char path[PATH_MAX], text[64];
-	struct dirent *entry;
-	unsigned int inode;
-	ssize_t len;
-
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	dir = opendir(path);
-	while (dir && !is_complete(search) && (entry = readdir(dir))) {
-		len = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
-		if (len <= 0)
-			continue;
-		text[len] = '\0';
-		if (sscanf(text, "socket:[%u]", &inode) == 1)
-			take_descriptor(search, atoi(pid), atoi(entry->d_name), inode);
-	}
+	return is_complete(search);
 }
 
 static int search_processes(struct search *search)
@@ -101,7 +70,7 @@ static int search_processes(struct search *search)
 		return -errno;
 	while (!is_complete(search) && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			search_process(search, entry->d_name);
+			program_sockets_held(atoi(entry->d_name), take_descriptor, search);
 	return 0;
 }
 
@@ -113,8 +82,8 @@ static bool is_bound_there(const struct sk_steer_listener *listener,
 	       !memcmp(listener->bound.addr, bound->addr, sizeof(bound->addr));
 }
 
-static int list_inodes(const struct sk_steer_bound *bound, struct slot_reason *why,
-		       struct search *search)
+static int list_bound(const struct sk_steer_bound *bound, struct slot_reason *why,
+		      struct search *search)
 {
 	_cleanup_free_ struct sk_steer_listener *list = NULL;
 	size_t count = 0;
@@ -131,7 +100,7 @@ static int list_inodes(const struct sk_steer_bound *bound, struct slot_reason *w
 					       "that fits",
 					       SK_STEER_SOURCE_SOCKETS);
 		search->fds[search->count] = -1;
-		search->inodes[search->count++] = list[i].inode;
+		search->wanted[search->count++] = list[i];
 	}
 	return search->count ?
 		       0 :
@@ -143,7 +112,7 @@ static int list_inodes(const struct sk_steer_bound *bound, struct slot_reason *w
 static int take_bound(const struct sk_steer_bound *bound, struct slot_reason *why,
 		      struct search *search)
 {
-	int err = list_inodes(bound, why, search);
+	int err = list_bound(bound, why, search);
 
 	if (err)
 		return err;
@@ -169,7 +138,8 @@ int sk_steer_sockets_open(const struct sk_steer_source *source, struct slot_reas
 
 	if (source->pid) {
 		search.count = 1;
-		err = duplicate(source->pid, source->fd, &search.fds[0]);
+		err = program_socket_take(source->pid, source->fd, PROGRAM_COOKIE_ANY,
+					  &search.fds[0]);
 		if (err)
 			return slot_reason_set(why, err, "%s", explain(err));
 	} else {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/socket_lb/run/run_diag.h"
 #include "loader/lib/base/cleanup.h"
+#include "programs/shared/sockets.h"
 
 struct connections {
 	const struct run_sockets *sockets;
@@ -48,7 +48,7 @@ static void see_listener(const struct inet_diag_msg *message, void *data)
 
 	for (size_t i = 0; i < sockets->count; i++)
 		if (sockets->items[i].is_ours &&
-		    sockets->items[i].cookie == run_diag_cookie(message))
+		    sockets->items[i].cookie == program_socket_cookie(message))
 			all->queued += message->idiag_rqueue;
 }
 
@@ -97,17 +97,18 @@ static int list_connections(struct connections *all)
 
 	for (size_t i = 0; !err && i < sockets->count; i++) {
 		const struct sl_vip_key *vip = &sockets->items[i].vip;
-		struct run_diag_query query = { .family = vip->family == 4 ? AF_INET : AF_INET6,
-						.proto = IPPROTO_TCP,
-						.states = open,
-						.port = vip->port };
+		struct program_socket_query query = { .family = vip->family == 4 ? AF_INET :
+										   AF_INET6,
+						      .proto = IPPROTO_TCP,
+						      .states = open,
+						      .port = vip->port };
 
 		if (!sockets->items[i].is_ours || vip->proto != IPPROTO_TCP ||
 		    is_port_done(sockets, i))
 			continue;
-		err = run_diag_each(&query, see_connection, all);
+		err = program_sockets_each(&query, see_connection, all);
 		query.states = 1 << TCP_LISTEN;
-		err = err ? err : run_diag_each(&query, see_listener, all);
+		err = err ? err : program_sockets_each(&query, see_listener, all);
 	}
 	return err ? err : all->err;
 }

@@ -8,20 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/socket_lb/run/run_diag.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
+#include "programs/shared/sockets.h"
 
 /* A socket may be handed on by a process that was gone when descriptors were looked through. */
 #define LOOKS_MAX 3
-
-static const struct run_diag_query bound[] = {
-	{ .family = AF_INET, .proto = IPPROTO_TCP, .states = 1 << TCP_LISTEN },
-	{ .family = AF_INET6, .proto = IPPROTO_TCP, .states = 1 << TCP_LISTEN },
-	{ .family = AF_INET, .proto = IPPROTO_UDP, .states = 1 << TCP_CLOSE },
-	{ .family = AF_INET6, .proto = IPPROTO_UDP, .states = 1 << TCP_CLOSE },
-};
-#define BOUND_KINDS (sizeof(bound) / sizeof(bound[0]))
 
 struct look {
 	struct run_sockets *sockets;
@@ -75,7 +67,7 @@ static void see_bound(const struct inet_diag_msg *message, void *data)
 		.vip = { .proto = look->proto,
 			 .family = message->idiag_family == AF_INET ? 4 : 6,
 			 .port = message->id.idiag_sport },
-		.cookie = run_diag_cookie(message),
+		.cookie = program_socket_cookie(message),
 		.inode = message->idiag_inode,
 		.is_there = true,
 	};
@@ -115,9 +107,9 @@ static int list_bound(struct look *look)
 
 	for (size_t i = 0; i < sockets->count; i++)
 		sockets->items[i].is_there = false;
-	for (size_t i = 0; !err && !look->err && i < BOUND_KINDS; i++) {
-		look->proto = bound[i].proto;
-		err = run_diag_each(&bound[i], see_bound, look);
+	for (size_t i = 0; !err && !look->err && i < PROGRAM_SERVING_KINDS; i++) {
+		look->proto = program_sockets_serving[i].proto;
+		err = program_sockets_each(&program_sockets_serving[i], see_bound, look);
 	}
 	if (err)
 		return slot_reason_set(look->why, err, "cannot list the host's sockets: %s",
@@ -140,15 +132,6 @@ static int leave_alone(struct run_sockets *sockets, const struct run_socket *soc
 			       "the socket of process %d at %s is left alone: %s", pid, vip, why);
 }
 
-/* Between the list and here the descriptor may have become another's. */
-static bool is_socket(int fd, __u64 cookie)
-{
-	socklen_t len = sizeof(cookie);
-	__u64 own = 0;
-
-	return !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &own, &len) && own == cookie;
-}
-
 static bool has_reuseport(int fd)
 {
 	socklen_t len = sizeof(int);
@@ -162,15 +145,13 @@ static int register_socket(struct run_sockets *sockets, struct run_socket *socke
 			   int fd)
 {
 	_cleanup_close_ int own = -1;
-	int err = run_socket_get(pid, fd, &own);
+	int err = program_socket_take(pid, fd, socket->cookie, &own);
 
-	if (err == -ESRCH || err == -EBADF)
+	if (err == -ESRCH || err == -EBADF || err == -ESTALE)
 		return 0; /* gone meanwhile */
 	if (err)
 		return leave_alone(sockets, socket, pid,
 				   "it cannot be had (pidfd_getfd): same user, or CAP_SYS_PTRACE");
-	if (!is_socket(own, socket->cookie))
-		return 0;
 	if (!has_reuseport(own))
 		return leave_alone(sockets, socket, pid, "it has no SO_REUSEPORT");
 	err = socketlb_add(sockets->lb, own, SOCKETLB_WORKER_ANY);

@@ -3,13 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sys/syscall.h>
 
 #include "loader/lib/base/cleanup.h"
 
@@ -108,46 +105,11 @@ int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tr
 	return 0;
 }
 
-/* See the sockets among the descriptors of one process. */
-static int see_process(pid_t pid, run_socket_fn see, void *data)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	const struct dirent *entry;
-	char text[PATH_SIZE];
-	int err = 0;
-
-	snprintf(text, sizeof(text), "/proc/%d/fd", pid);
-	dir = opendir(text);
-	while (dir && !err && (entry = readdir(dir))) {
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
-		uint64_t inode;
-
-		text[len < 0 ? 0 : len] = '\0';
-		if (sscanf(text, "socket:[%" SCNu64 "]", &inode) == 1)
-			err = see(pid, (int)strtol(entry->d_name, NULL, 10), inode, data);
-	}
-	return err;
-}
-
-int run_tree_sockets(const struct run_tree *tree, run_socket_fn see, void *data)
+int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *data)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < tree->count; i++)
-		err = see_process(tree->pids[i], see, data);
+		err = program_sockets_held(tree->pids[i], see, data);
 	return err;
-}
-
-int run_socket_get(pid_t pid, int fd, int *ret_fd)
-{
-	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	int own;
-
-	if (process < 0)
-		return -errno;
-	own = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-	if (own < 0)
-		return -errno;
-	*ret_fd = own;
-	return 0;
 }

@@ -4,11 +4,10 @@
 #define SOCKET_LB_RUN_TREE_H
 
 #include <stddef.h>
-#include <stdint.h>
-
 #include <sys/types.h>
 
 #include "loader/lib/base/reason.h"
+#include "programs/shared/sockets.h"
 
 #define RUN_TREE_MAX 4096 /* processes of one command */
 
@@ -24,21 +23,11 @@ struct run_tree {
  */
 int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tree);
 
-/* Called with each socket that a process of a tree has open; other than 0 ends it. */
-typedef int (*run_socket_fn)(pid_t pid, int fd, uint64_t inode, void *data);
-
 /*
  * run_tree_sockets - call @see for every socket of every process of @tree, once for each
  * descriptor: what was inherited is met again. A process that is gone meanwhile, or that is
  * not ours to look into, has none. Returns what @see returned last.
  */
-int run_tree_sockets(const struct run_tree *tree, run_socket_fn see, void *data);
-
-/*
- * run_socket_get - a descriptor of our own for the socket @fd of process @pid (pidfd_getfd,
- * Linux 5.6), the caller's to close. Needs what ptrace needs: the same user and a process that
- * may be dumped, under Yama a descendant, or CAP_SYS_PTRACE. Returns 0 or -errno.
- */
-int run_socket_get(pid_t pid, int fd, int *ret_fd);
+int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *data);
 
 #endif
