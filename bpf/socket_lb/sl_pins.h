@@ -96,12 +96,13 @@ int sl_instance_take(const struct sl_maps *maps, const struct sl_vip_key *key,
 		     struct sl_place *ret_place);
 
 /*
- * sl_socket_add - put the socket @fd at @position (below SL_SOCKETS_MAX, from 0 on without gaps).
- * It has SO_REUSEPORT, is bound, and listens where it is TCP. -EBUSY: it is in a map already.
- * -ESTALE: the place is no longer the caller's.
+ * sl_socket_add - put the socket @fd at the first position that has none. It has SO_REUSEPORT, is
+ * bound, and listens where it is TCP. -EADDRINUSE: it is in a map already; -EEXIST: in this part
+ * of it. -ENOSPC: all SL_SOCKETS_MAX positions have one. -ESTALE: the place is no longer the
+ * caller's.
  */
-int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, __u32 position, int fd,
-		  struct slot_reason *why);
+int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, int fd,
+		  struct slot_reason *why, __u32 *ret_position);
 
 /* How an instance shares its traffic. */
 struct sl_share {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* libsocketlb: what it refuses, and whom it takes for replaced. */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -145,7 +147,7 @@ static void a_socket_is_told_what_it_lacks(void **state)
 	close(fd);
 	fd = sl_bed_bind(&bed, &udp);
 	require_error(lb, socketlb_add(lb, fd, 255), -ENOSPC, "worker 255");
-	require_error(lb, socketlb_announce(lb), -EINVAL, "");
+	require_error(lb, socketlb_announce(lb), -ENOENT, "no socket was added");
 	close(fd);
 	close(file);
 	close(unix_fd);
@@ -164,6 +166,78 @@ static void a_socket_is_added_once(void **state)
 	socketlb_leave(lb);
 	socketlb_free(lb);
 	close(fd);
+}
+
+/* Who waits while it is busy would wait without end. */
+static void a_socket_of_another_map_is_no_lack_of_room(void **state)
+{
+	struct socketlb *first = open_handle(), *second = open_handle(), *third = open_handle();
+	int fd = add(first, &udp), other;
+
+	(void)state;
+	require_error(second, socketlb_add(second, fd, 0), -EADDRINUSE, "in a map already");
+	/* and the instance that it would have had is free for who comes next */
+	announce(first);
+	other = add(third, &udp);
+	announce(third);
+	assert_int_equal(socketlb_is_replaced(first), 1);
+	socketlb_leave(first);
+	socketlb_leave(third);
+	socketlb_free(first);
+	socketlb_free(second);
+	socketlb_free(third);
+	close(fd);
+	close(other);
+}
+
+/* Each adds as if it were alone: what the other one added meanwhile is in the map alone. */
+static void a_child_of_fork_replaces_no_socket(void **state)
+{
+	struct socketlb *lb = open_handle();
+	int first = add(lb, &udp), second = sl_bed_bind(&bed, &udp), status;
+	struct slot_reason why;
+	size_t sockets = 0;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(-socketlb_add(lb, second, SOCKETLB_WORKER_ANY));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(add(lb, &udp));
+	assert_int_equal(sl_instance_sockets(&bed.maps, INDEX_UDP, 0, &why, &sockets), 0);
+	assert_int_equal(sockets, 2);
+	socketlb_leave(lb);
+	socketlb_free(lb);
+	close(first);
+	close(second);
+}
+
+static size_t count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void opening_again_leaves_nothing_open(void **state)
+{
+	struct socketlb *lb = open_handle();
+	size_t before = count_descriptors();
+
+	(void)state;
+	assert_int_equal(socketlb_open(lb, "web"), 0);
+	assert_int_equal(count_descriptors(), before);
+	socketlb_set_paths(lb, PROGRAM_PIN, "/nowhere");
+	require_error(lb, socketlb_open(lb, "web"), -ENOENT, "/nowhere");
+	assert_int_equal(count_descriptors(), before);
+	socketlb_free(lb);
 }
 
 static void an_instance_has_no_more_than_64_sockets(void **state)
@@ -447,6 +521,9 @@ int main(void)
 	TAP_ADD(&plan, a_chain_that_is_not_there_is_named, set_up, tear_down);
 	TAP_ADD(&plan, a_socket_is_told_what_it_lacks, set_up, tear_down);
 	TAP_ADD(&plan, a_socket_is_added_once, set_up, tear_down);
+	TAP_ADD(&plan, a_socket_of_another_map_is_no_lack_of_room, set_up, tear_down);
+	TAP_ADD(&plan, a_child_of_fork_replaces_no_socket, set_up, tear_down);
+	TAP_ADD(&plan, opening_again_leaves_nothing_open, set_up, tear_down);
 	TAP_ADD(&plan, an_instance_has_no_more_than_64_sockets, set_up, tear_down);
 	TAP_ADD(&plan, a_third_one_waits_until_the_first_has_left, set_up, tear_down);
 	TAP_ADD(&plan, who_lost_its_place_is_told, set_up, tear_down);

@@ -325,13 +325,16 @@ static void sockets_of_other_groups_are_passed_over(void **state)
 	struct sl_server server, strangers;
 	int client = sl_bed_client(&vip.key);
 	struct slot_reason why;
+	__u32 position;
 
 	(void)state;
 	sl_server_start(&server, &bed, &vip.key, 2, NULL);
 	sl_server_fill(&strangers, &bed, &other.key, 0);
 	strangers.fds[strangers.count++] = sl_bed_bind(&bed, &other.key);
 	close(server.fds[0]);
-	assert_int_equal(sl_socket_add(&bed.maps, &server.place, 0, strangers.fds[0], &why), 0);
+	assert_int_equal(sl_socket_add(&bed.maps, &server.place, strangers.fds[0], &why, &position),
+			 0);
+	assert_int_equal(position, 0);
 	server.fds[0] = server.fds[1];
 	server.count = 1;
 	for (int i = 0; i < CLIENTS; i++) {

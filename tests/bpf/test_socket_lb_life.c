@@ -56,6 +56,7 @@ static int run_step(struct sl_server *server, enum step step, struct slot_reason
 	struct sl_share share = { .policy = SL_BY_HASH, .sockets = SOCKETS };
 	__u32 until = step == FIRST_SOCKET ? 1 : step == ALL_SOCKETS ? SOCKETS : 0;
 	struct sl_process process;
+	__u32 position;
 	int err = 0;
 
 	switch (step) {
@@ -75,8 +76,8 @@ static int run_step(struct sl_server *server, enum step step, struct slot_reason
 	}
 	for (; !err && server->count < until; server->count++) {
 		server->fds[server->count] = sl_bed_bind(server->bed, &server->vip);
-		err = sl_socket_add(&server->bed->maps, &server->place, server->count,
-				    server->fds[server->count], why);
+		err = sl_socket_add(&server->bed->maps, &server->place, server->fds[server->count],
+				    why, &position);
 	}
 	return err;
 }

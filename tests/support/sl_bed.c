@@ -143,6 +143,7 @@ void sl_server_fill(struct sl_server *server, struct sl_bed *bed, const struct s
 {
 	struct sl_process process;
 	struct slot_reason why;
+	__u32 position;
 
 	*server = (struct sl_server){ .bed = bed, .vip = *vip };
 	assert_int_equal(sl_process_get(0, &process), 0);
@@ -152,8 +153,9 @@ void sl_server_fill(struct sl_server *server, struct sl_bed *bed, const struct s
 		int fd = sl_bed_bind(bed, vip);
 
 		server->fds[server->count] = fd;
-		if (sl_socket_add(&bed->maps, &server->place, server->count, fd, &why))
+		if (sl_socket_add(&bed->maps, &server->place, fd, &why, &position))
 			fail_msg("%s", why.text);
+		assert_int_equal(position, server->count);
 	}
 }
 

@@ -18,7 +18,7 @@
 
 #define WAIT_MS 50 /* between two looks */
 
-/* A VIP that this handle has sockets of. */
+/* A VIP that this handle has, or had, sockets of. */
 struct served {
 	struct sl_vip_key key;
 	struct sl_vip vip;
@@ -34,6 +34,7 @@ struct socketlb {
 	int program;
 	char *program_path;
 	char *map_dir;
+	bool has_paths; /* which the caller set: they are not looked for */
 	struct served served[SL_VIPS_MAX];
 	size_t served_count;
 	struct slot_reason why;
@@ -79,23 +80,56 @@ int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map
 	free(lb->map_dir);
 	lb->program_path = TAKE_PTR(program_path);
 	lb->map_dir = TAKE_PTR(dir);
+	lb->has_paths = true;
 	return 0;
+}
+
+/* Each time anew, as a slot may be renamed between two tries. */
+static int find_paths(struct socketlb *lb, const char *chain)
+{
+	_cleanup_free_ char *program_path = NULL;
+	_cleanup_free_ char *dir = NULL;
+	int err = socketlb_paths_find(chain, &lb->why, &program_path, &dir);
+
+	if (err)
+		return err;
+	free(lb->program_path);
+	free(lb->map_dir);
+	lb->program_path = TAKE_PTR(program_path);
+	lb->map_dir = TAKE_PTR(dir);
+	return 0;
+}
+
+static int open_pins(struct socketlb *lb, int *ret_program, struct sl_maps *ret_maps)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+	_cleanup_close_ int program = bpf_obj_get_opts(lb->program_path, &opts);
+	int err;
+
+	if (program < 0)
+		return slot_reason_set(&lb->why, program, "cannot open program '%s': %s",
+				       lb->program_path, strerror(-program));
+	err = sl_maps_open(lb->map_dir, true, &lb->why, ret_maps);
+	if (!err)
+		*ret_program = TAKE_FD(program);
+	return err;
 }
 
 int socketlb_open(struct socketlb *lb, const char *chain)
 {
-	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
-	int err = 0;
+	struct sl_maps maps = SL_MAPS_CLOSED;
+	int program = -1, err = 0;
 
-	if (!lb->map_dir)
-		err = socketlb_paths_find(chain, &lb->why, &lb->program_path, &lb->map_dir);
+	if (!lb->has_paths)
+		err = find_paths(lb, chain);
+	err = err ? err : open_pins(lb, &program, &maps);
 	if (err)
 		return err;
-	lb->program = bpf_obj_get_opts(lb->program_path, &opts);
-	if (lb->program < 0)
-		return slot_reason_set(&lb->why, lb->program, "cannot open program '%s': %s",
-				       lb->program_path, strerror(-lb->program));
-	return sl_maps_open(lb->map_dir, true, &lb->why, &lb->maps);
+	sl_maps_close(&lb->maps);
+	slot_cleanup_close(&lb->program);
+	lb->maps = maps;
+	lb->program = program;
+	return 0;
 }
 
 /* --- sockets --------------------------------------------------------------------------------- */
@@ -201,40 +235,6 @@ static int take_place(struct socketlb *lb, const struct sl_vip_key *key, struct 
 	return 0;
 }
 
-static bool has_socket(const struct socketlb *lb, const struct served *served, __u32 position,
-		       __u64 *ret_cookie)
-{
-	__u32 index = SL_SOCKET_INDEX(served->place.vip, served->place.instance, position);
-
-	return !bpf_map_lookup_elem(lb->maps.sockets, &index, ret_cookie);
-}
-
-/* A place whose socket is gone, as that of a worker that died, is used again. */
-static int find_position(struct socketlb *lb, const struct served *served, int fd,
-			 __u32 *ret_position)
-{
-	socklen_t len = sizeof(__u64);
-	__u32 position = SL_SOCKETS_MAX;
-	__u64 cookie = 0, there;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
-		return refuse(lb, strerror(errno));
-	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
-		bool is_used = i < served->sockets && has_socket(lb, served, i, &there);
-
-		if (is_used && there == cookie)
-			return slot_reason_set(&lb->why, -EEXIST,
-					       "cannot add a socket: it was added before");
-		if (!is_used && position == SL_SOCKETS_MAX)
-			position = i;
-	}
-	if (position == SL_SOCKETS_MAX)
-		return slot_reason_set(&lb->why, -ENOSPC, "an instance has no more than %d sockets",
-				       SL_SOCKETS_MAX);
-	*ret_position = position;
-	return 0;
-}
-
 /* What an operator set stays: of the own instance, and at a takeover of the one before. */
 static int share(struct socketlb *lb, struct served *served)
 {
@@ -265,32 +265,50 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
 	return err == -ENOENT ? 0 : err ? err : 1;
 }
 
-int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
+static int add_socket(struct socketlb *lb, struct served *served, int fd, unsigned int worker)
 {
-	struct sl_vip_key key;
-	struct served *served = NULL;
 	__u32 position = 0;
-	int err = check_socket(lb, fd, &key);
+	int err;
 
-	err = err ? err : take_place(lb, &key, &served);
-	if (!served)
-		return err;
-	err = find_position(lb, served, fd, &position);
-	if (err)
-		return err;
-	worker = worker == SOCKETLB_WORKER_ANY ? position : worker;
-	if (worker >= SL_NO_WORKER)
-		return slot_reason_set(&lb->why, -ENOSPC, "worker %u: the last one is %d", worker,
-				       SL_NO_WORKER - 1);
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &lb->program, sizeof(lb->program)))
 		return slot_reason_set(&lb->why, -errno, "cannot attach '%s' to a socket: %s",
 				       lb->program_path, strerror(errno));
-	err = sl_socket_add(&lb->maps, &served->place, position, fd, &lb->why);
+	err = sl_socket_add(&lb->maps, &served->place, fd, &lb->why, &position);
 	if (err)
 		return err;
-	served->workers[position] = (__u8)worker;
-	if (position == served->sockets)
-		served->sockets++;
+	served->workers[position] = (__u8)(worker == SOCKETLB_WORKER_ANY ? position : worker);
+	if (position >= served->sockets)
+		served->sockets = (__u16)(position + 1);
+	return 0;
+}
+
+/* give_back - a place that no socket came into would hold up the next process. */
+static void give_back(struct socketlb *lb, struct served *served)
+{
+	struct slot_reason why; /* what failed before is what is told */
+
+	if (!served->sockets)
+		served->is_taken = sl_instance_leave(&lb->maps, &served->place, &why) != 0;
+}
+
+int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
+{
+	struct served *served = NULL;
+	struct sl_vip_key key;
+	int err;
+
+	if (worker != SOCKETLB_WORKER_ANY && worker >= SL_NO_WORKER)
+		return slot_reason_set(&lb->why, -ENOSPC, "worker %u: the last one is %d", worker,
+				       SL_NO_WORKER - 1);
+	err = check_socket(lb, fd, &key);
+	err = err ? err : take_place(lb, &key, &served);
+	if (err)
+		return err;
+	err = add_socket(lb, served, fd, worker);
+	if (err) {
+		give_back(lb, served);
+		return err;
+	}
 	return served->is_announced ? share(lb, served) : 0;
 }
 

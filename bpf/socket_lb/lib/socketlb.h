@@ -10,7 +10,8 @@
  *
  *	struct socketlb *lb = socketlb_new();
  *
- *	if (!lb || socketlb_open(lb, "web"))		the chain's title in slots.conf
+ *	if (!lb) ...out of memory...
+ *	if (socketlb_open(lb, "web"))			the chain's title in slots.conf
  *		...socketlb_error(lb)...
  *	for each worker: socketlb_add(lb, fd, worker)	bound, or listening for TCP
  *	socketlb_announce(lb)				now new connections come here
@@ -23,7 +24,8 @@
  *
  * No rights are needed but those that slotd gives the slot's owner on its maps. Functions return
  * 0 or more, or -errno, and print nothing; socketlb_error() says in one line what went wrong. A
- * handle is for one thread at a time; after fork() both processes may use theirs. Where no other
+ * handle is for one thread at a time. After fork() both processes may look at theirs, but one of
+ * them adds sockets, announces and leaves: the other one's handle does not learn of it. Where no other
  * version is named, Linux 5.19 is enough.
  */
 #ifndef SOCKETLB_H
@@ -43,7 +45,7 @@ extern "C" {
 
 struct socketlb;
 
-/* The worker of socketlb_add() for "the first that has no socket". */
+/* The worker of socketlb_add() for "the socket's position": the n-th that is added is worker n's. */
 #define SOCKETLB_WORKER_ANY (~0U)
 
 /* socketlb_new - a handle that is not open, to socketlb_free(). NULL for lack of memory. */
@@ -66,7 +68,7 @@ const char *socketlb_error(const struct socketlb *lb);
 int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map_dir);
 
 /*
- * socketlb_open - open the program and the maps of the chain titled @chain (slots.conf). Pins
+ * socketlb_open - open, or open again, the program and the maps of the chain titled @chain (slots.conf). Pins
  * are below $SOCKETLB_BPFFS, else /sys/fs/bpf. Returns 0, -ENOENT where no such chain runs,
  * -EACCES where the maps belong to somebody else, -EPROTO for a socket_lb of another layout, or
  * -errno.
@@ -88,10 +90,12 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
  *
  * @fd remains the caller's; when it is closed the kernel takes it out. Returns 0 or -EINVAL for a
  * socket that is not as above, -ENOENT for an address that is no VIP of the chain, -EEXIST where
- * the socket was added before or another one is this worker's, -ENOSPC for a worker beyond the
- * last or where there is no place left, -EBUSY while both instances of the VIP are in use (an old one
- * that drains: try again later), -ESTALE where another process took the instance
- * (socketlb_leave() and start anew), or -errno.
+ * the socket was added before, -EADDRINUSE where it is in a map already, another process's,
+ * -ENOSPC for a worker beyond the last or where there is no place left, -EBUSY while both
+ * instances of the VIP are in use (an old one that drains: try again later) or the maps are locked
+ * by another process for ten seconds, -ESTALE where another process took the instance
+ * (socketlb_leave() and start anew), or -errno. Where a VIP's first socket cannot be added, no
+ * instance is claimed.
  */
 int socketlb_add(struct socketlb *lb, int fd, unsigned int worker);
 
