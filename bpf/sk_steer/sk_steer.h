@@ -97,9 +97,15 @@ struct sk_steer_change {
 	struct sk_steer_rules *rules;  /* that are active */
 	struct sk_steer_rules *wanted; /* that are to be: at first the same */
 	int lock;
+	bool is_taken[SK_STEER_GROUPS_MAX]; /* by sk_steer_group_take(), since the beginning */
 };
 
-#define SK_STEER_CHANGE_NONE { SK_STEER_MAPS_CLOSED, NULL, NULL, -1 }
+#define SK_STEER_CHANGE_NONE                                                                       \
+	{                                                                                          \
+		SK_STEER_MAPS_CLOSED, NULL, NULL, -1,                                              \
+		{                                                                                  \
+		}                                                                                  \
+	}
 
 /*
  * sk_steer_change_begin - wait for who changes the maps in @map_dir now, and read the rules.
@@ -113,8 +119,15 @@ void sk_steer_change_end(struct sk_steer_change *change);
  * sk_steer_group_take - the number of the group @name; where there is none it takes the place
  * of one that neither a rule nor a socket needs. Returns 0, -ENOSPC, or -errno; says why.
  */
-int sk_steer_group_take(const struct sk_steer_change *change, const char *name,
-			struct slot_reason *why, __u32 *ret_group);
+int sk_steer_group_take(struct sk_steer_change *change, const char *name, struct slot_reason *why,
+			__u32 *ret_group);
+
+/*
+ * sk_steer_groups_give_back - where @change failed and its rules are as before: groups that it took
+ * are nobody's again, but for those that got a socket. What cannot be given back stays without
+ * harm: it is taken by the next group that needs a place.
+ */
+void sk_steer_groups_give_back(const struct sk_steer_change *change);
 
 /* sk_steer_cookies_get - SO_COOKIE of the sockets of @group; 0 where a place has none. */
 int sk_steer_cookies_get(const struct sk_steer_maps *maps, __u32 group, struct slot_reason *why,
@@ -128,7 +141,11 @@ int sk_steer_cookies_get(const struct sk_steer_maps *maps, __u32 group, struct s
 int sk_steer_socket_add(const struct sk_steer_maps *maps, __u32 group, int fd,
 			struct slot_reason *why);
 
-/* sk_steer_sockets_set - @group has these sockets alone; each place changes at one blow. */
+/*
+ * sk_steer_sockets_set - @group has these sockets alone; each place changes at one blow. Returns
+ * 0 or -errno, and says why. A socket that the kernel refuses leaves the group as it was, unless
+ * all its places are in use: then says how many were put. The caller holds the lock.
+ */
 int sk_steer_sockets_set(const struct sk_steer_maps *maps, __u32 group, const int *fds,
 			 size_t count, struct slot_reason *why);
 

@@ -60,7 +60,7 @@ static int take_number(const struct sk_steer_change *change, struct slot_reason 
 }
 
 /* A rule that was there already goes on counting. */
-static int add_line(const struct sk_steer_change *change, const struct sk_steer_line *line,
+static int add_line(struct sk_steer_change *change, const struct sk_steer_line *line,
 		    struct slot_reason *why)
 {
 	struct sk_steer_rules *wanted = change->wanted;

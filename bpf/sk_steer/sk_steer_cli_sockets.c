@@ -83,6 +83,7 @@ static int put_sockets(const struct program_context *ctx, int argc, char **argv,
 		err = sk_steer_socket_add(&change.maps, group, sockets.fds[i], &why);
 	if (err) {
 		slot_reason_prefix(&why, err, "cannot put a socket into group '%s': ", name);
+		sk_steer_groups_give_back(&change);
 		return program_fail(&why);
 	}
 	return PROGRAM_OK;

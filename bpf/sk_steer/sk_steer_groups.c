@@ -86,8 +86,8 @@ static int has_socket(const struct sk_steer_maps *maps, __u32 group, struct slot
 	return err;
 }
 
-int sk_steer_group_take(const struct sk_steer_change *change, const char *name,
-			struct slot_reason *why, __u32 *ret_group)
+int sk_steer_group_take(struct sk_steer_change *change, const char *name, struct slot_reason *why,
+			__u32 *ret_group)
 {
 	const struct sk_steer_maps *maps = &change->maps;
 	struct sk_steer_group group = {};
@@ -107,10 +107,25 @@ int sk_steer_group_take(const struct sk_steer_change *change, const char *name,
 		if (is_needed)
 			continue;
 		*ret_group = i;
+		change->is_taken[i] = true;
 		return set_group(maps, i, &group, why);
 	}
 	return slot_reason_set(why, -ENOSPC, "no room for group '%s': %d are all that fit", name,
 			       SK_STEER_GROUPS_MAX);
+}
+
+void sk_steer_groups_give_back(const struct sk_steer_change *change)
+{
+	const struct sk_steer_group none = {};
+
+	for (__u32 i = 0; i < SK_STEER_GROUPS_MAX; i++) {
+		bool is_needed = has_rule(change->rules, i);
+
+		if (!change->is_taken[i] || is_needed ||
+		    has_socket(&change->maps, i, NULL, &is_needed) || is_needed)
+			continue;
+		(void)set_group(&change->maps, i, &none, NULL);
+	}
 }
 
 /* The kernel would take a UDP socket that has no port, too. */
@@ -221,6 +236,43 @@ static int remove_socket(const struct sk_steer_maps *maps, __u32 group, __u32 pl
 		       0;
 }
 
+/*
+ * try_sockets - what the kernel refuses is met in the group's last place, which no lookup sees
+ * unless the group is full: then nothing can be tried.
+ */
+static int try_sockets(const struct sk_steer_maps *maps, __u32 number, const int *fds, size_t count,
+		       struct slot_reason *why)
+{
+	const __u32 last = SK_STEER_PLACES_MAX - 1;
+	struct sk_steer_group group;
+	int err = bpf_map_lookup_elem(maps->groups, &number, &group), gone;
+
+	if (err)
+		return cannot("read", SK_STEER_GROUPS_NAME, err, why);
+	if (group.places > last)
+		return 0;
+	for (size_t i = 0; !err && i < count; i++)
+		err = put_socket(maps, number, last, fds[i], why);
+	gone = remove_socket(maps, number, last, err ? NULL : why);
+	return err ? err : gone;
+}
+
+static int put_sockets(const struct sk_steer_maps *maps, __u32 group, const int *fds, size_t count,
+		       struct slot_reason *why)
+{
+	for (__u32 i = 0; i < count; i++) {
+		int err = put_socket(maps, group, i, fds[i], why);
+
+		if (err)
+			return i ? slot_reason_prefix(why, err,
+						      "the first %u of %zu were put, and the "
+						      "sockets behind are as before: ",
+						      i, count) :
+				   err;
+	}
+	return 0;
+}
+
 int sk_steer_sockets_set(const struct sk_steer_maps *maps, __u32 group, const int *fds,
 			 size_t count, struct slot_reason *why)
 {
@@ -232,9 +284,9 @@ int sk_steer_sockets_set(const struct sk_steer_maps *maps, __u32 group, const in
 				       SK_STEER_PLACES_MAX);
 	for (size_t i = 0; !err && i < count; i++)
 		err = check_socket(fds[i], why);
+	err = err ? err : try_sockets(maps, group, fds, count, why);
 	err = err ? err : sk_steer_cookies_get(maps, group, why, cookies);
-	for (__u32 i = 0; !err && i < count; i++)
-		err = put_socket(maps, group, i, fds[i], why);
+	err = err ? err : put_sockets(maps, group, fds, count, why);
 	/* Fewer places before the sockets behind go: no lookup meets an empty one. */
 	err = err ? err : set_places(maps, group, (__u32)count, why);
 	for (__u32 i = (__u32)count; !err && i < SK_STEER_PLACES_MAX; i++)

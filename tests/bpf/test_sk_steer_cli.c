@@ -327,6 +327,69 @@ static void what_cannot_be_led_to_is_refused(void **state)
 	close(pipes[1]);
 }
 
+/* One that is in a map of sk_reuseport, which the kernel takes into no second kind of map. */
+static int open_refused(int *ret_map)
+{
+	struct steer_socket shared = { "127.0.0.1", 0, IPPROTO_TCP, true, false };
+	const __u32 first = 0;
+	__u64 value;
+	int fd = steer_socket_open(&shared);
+
+	*ret_map = bpf_map_create(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, "refused", sizeof(first),
+				  sizeof(value), 1, NULL);
+	assert_true(*ret_map >= 0);
+	value = (__u64)fd;
+	assert_int_equal(bpf_map_update_elem(*ret_map, &first, &value, BPF_ANY), 0);
+	return fd;
+}
+
+static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
+{
+	int old = open_web(0), new = open_web(0), map, refused = open_refused(&map);
+	char line[128], before[256];
+
+	(void)state;
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	program_bed_assert_runs(&bed, "socket list", SOCKET_HEAD);
+	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_socket_add(&bed, "web", old);
+	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
+	snprintf(before, sizeof(before), "%s", bed.out);
+	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
+		 refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "it is in a map of sk_reuseport already"));
+	web_finds(old);
+	program_bed_assert_runs(&bed, "socket list", before);
+	close(old);
+	close(new);
+	close(refused);
+	close(map);
+}
+
+static void a_full_group_that_is_set_by_half_says_so(void **state)
+{
+	int fds[SK_STEER_PLACES_MAX], new = open_web(0), map, refused = open_refused(&map);
+	char line[128];
+
+	(void)state;
+	for (int i = 0; i < SK_STEER_PLACES_MAX; i++) {
+		fds[i] = open_web(0);
+		steer_socket_add(&bed, "web", fds[i]);
+	}
+	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
+		 refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "the first 1 of 2 were put, and the sockets behind are as "
+					"before: "));
+	for (int i = 0; i < SK_STEER_PLACES_MAX; i++)
+		close(fds[i]);
+	close(new);
+	close(refused);
+	close(map);
+}
+
 static void a_group_takes_so_many_sockets_and_a_chain_so_many_groups(void **state)
 {
 	int fds[SK_STEER_PLACES_MAX + 1];
@@ -427,6 +490,8 @@ int main(void)
 	ADD(sockets_are_named_by_their_process_or_by_where_they_are_bound);
 	ADD(sockets_of_a_group_are_replaced_and_deleted);
 	ADD(what_cannot_be_led_to_is_refused);
+	ADD(a_socket_that_is_refused_leaves_the_group_as_it_was);
+	ADD(a_full_group_that_is_set_by_half_says_so);
 	ADD(a_group_takes_so_many_sockets_and_a_chain_so_many_groups);
 	ADD(an_owner_needs_no_root);
 	return tap_run(&plan, "sk_steer_cli", 1);
