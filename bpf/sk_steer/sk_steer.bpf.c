@@ -150,7 +150,7 @@ static __always_inline bool assign(struct bpf_sk_lookup *ctx, __u32 place, __u64
 	err = bpf_sk_assign(ctx, sk, flags);
 	bpf_sk_release(sk);
 	if (err)
-		count_packet(&steer_counts, SK_STEER_UNSUITABLE, 0);
+		count_event(&steer_counts, SK_STEER_UNSUITABLE);
 	return !err;
 }
 
@@ -201,16 +201,16 @@ int sk_steer(struct bpf_sk_lookup *ctx)
 	span = spans ? find_span(spans, ctx->local_port) : NULL;
 	if (!span || span->rule == SK_STEER_NO_RULE)
 		return SK_PASS;
-	count_packet(&steer_hits, span->rule, 0);
+	count_event(&steer_hits, span->rule);
 	if (choose(ctx, span, hash)) {
-		count_packet(&steer_counts, SK_STEER_ASSIGNED, 0);
+		count_event(&steer_counts, SK_STEER_ASSIGNED);
 		return SK_PASS;
 	}
 	if (span->flags & SK_STEER_DROP) {
-		count_packet(&steer_counts, SK_STEER_REFUSED, 0);
+		count_event(&steer_counts, SK_STEER_REFUSED);
 		return SK_DROP;
 	}
-	count_packet(&steer_counts, SK_STEER_NO_SOCKET, 0);
+	count_event(&steer_counts, SK_STEER_NO_SOCKET);
 	return SK_PASS;
 }
 
