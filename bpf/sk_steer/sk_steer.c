@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/shared/counts.h"
 #include "programs/shared/grace.h"
 #include "programs/shared/maps.h"
 
@@ -139,17 +139,7 @@ int sk_steer_rules_get(const struct sk_steer_maps *maps, struct slot_reason *why
 
 int sk_steer_hits_clear(const struct sk_steer_maps *maps, __u32 number, struct slot_reason *why)
 {
-	_cleanup_free_ struct slot_count *zeros = NULL;
-	int cpus = libbpf_num_possible_cpus(), err;
-
-	if (cpus < 0)
-		return slot_reason_set(why, cpus, "cannot tell the number of CPUs: %s",
-				       strerror(-cpus));
-	zeros = calloc((size_t)cpus, sizeof(*zeros));
-	if (!zeros)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = bpf_map_update_elem(maps->hits, &number, zeros, BPF_ANY);
-	return err ? cannot("write", &hits_map, err, why) : 0;
+	return program_counts_clear(maps->hits, hits_map.name, number, 1, why);
 }
 
 /* --- a bank ---------------------------------------------------------------------------------- */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/shared/counts.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map dests_map = {
@@ -88,23 +88,6 @@ int tc_redirect_routes_get(const struct tc_redirect_maps *maps, struct slot_reas
 	return 0;
 }
 
-static int clear_hits(const struct tc_redirect_maps *maps, __u32 number, struct slot_reason *why)
-{
-	_cleanup_free_ struct slot_count *zeros = NULL;
-	int cpus = libbpf_num_possible_cpus(), err;
-
-	if (cpus < 0)
-		return slot_reason_set(why, cpus, "cannot tell the number of CPUs: %s",
-				       strerror(-cpus));
-	zeros = calloc((size_t)cpus, sizeof(*zeros));
-	if (!zeros)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	err = bpf_map_update_elem(maps->hits, &number, zeros, BPF_ANY);
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", hits_map.name,
-				     strerror(-err)) :
-		     0;
-}
-
 /* A number that no prefix has, its counter at 0. */
 static int take_number(const struct tc_redirect_maps *maps, struct slot_reason *why,
 		       __u32 *ret_number)
@@ -126,7 +109,7 @@ static int take_number(const struct tc_redirect_maps *maps, struct slot_reason *
 		return slot_reason_set(why, -E2BIG, "%d prefixes are all that fit",
 				       TC_REDIRECT_DESTS_MAX);
 	*ret_number = number;
-	return clear_hits(maps, number, why);
+	return program_counts_clear(maps->hits, hits_map.name, number, 1, why);
 }
 
 /* What a trie holds of exactly this prefix: a lookup may find a shorter one. */
