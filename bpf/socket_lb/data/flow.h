@@ -3,6 +3,7 @@
 #ifndef SOCKET_LB_DATA_FLOW_H
 #define SOCKET_LB_DATA_FLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <linux/if_ether.h>

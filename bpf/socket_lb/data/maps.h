@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/count.h"
+#include "bpf/manifest.h"
 #include "bpf/socket_lb/socket_lb_abi.h"
 
 /* Written by the control plane. A hash: the sockets' address is looked up for every packet. */

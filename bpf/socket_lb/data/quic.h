@@ -3,11 +3,13 @@
 #ifndef SOCKET_LB_DATA_QUIC_H
 #define SOCKET_LB_DATA_QUIC_H
 
+#include <stdbool.h>
+
 #include <linux/udp.h>
 
 #include <bpf/bpf_endian.h>
 
-#include "bpf/socket_lb/data/maps.h"
+#include "bpf/socket_lb/data/enter.h"
 
 #define QUIC_LONG 0x80
 #define QUIC_TYPE(first) ((first) >> 4 & 3)
