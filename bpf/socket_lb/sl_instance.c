@@ -65,35 +65,6 @@ static int read_active(const struct sl_maps *maps, __u32 vip, struct slot_reason
 		     0;
 }
 
-/* write_active - @instance, or -1 for none. The one update that a takeover is. */
-static int write_active(const struct sl_maps *maps, __u32 vip, int instance,
-			struct slot_reason *why)
-{
-	struct sl_active active;
-	int err = read_active(maps, vip, why, &active);
-
-	if (err)
-		return err;
-	active.active = instance < 0 ? SL_ACTIVE_NONE : (__u8)SL_ACTIVE_OF(instance);
-	active.changes++;
-	err = bpf_map_update_elem(maps->active, &vip, &active, BPF_ANY);
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_ACTIVE_NAME,
-				     strerror(-err)) :
-		     0;
-}
-
-int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why, int *ret_instance)
-{
-	struct sl_active active;
-	int err = read_active(maps, vip, why, &active);
-
-	if (err)
-		return err;
-	*ret_instance = active.active == SL_ACTIVE_NONE ? -1 :
-							  (active.active - SL_ACTIVE_OF(0)) & 1;
-	return 0;
-}
-
 int sl_instance_get(const struct sl_maps *maps, __u32 vip, __u32 instance, struct slot_reason *why,
 		    struct sl_instance *ret_instance)
 {
@@ -114,6 +85,51 @@ static int write_instance(const struct sl_maps *maps, __u32 vip, __u32 instance,
 	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_INSTANCES_NAME,
 				     strerror(-err)) :
 		     0;
+}
+
+static int mark_announced(const struct sl_maps *maps, __u32 vip, __u32 number,
+			  struct slot_reason *why)
+{
+	struct sl_instance instance;
+	int err = sl_instance_get(maps, vip, number, why, &instance);
+
+	if (err || instance.was_announced)
+		return err;
+	instance.was_announced = true;
+	return write_instance(maps, vip, number, &instance, why);
+}
+
+/*
+ * write_active - @instance, or -1 for none. The one update that a takeover is. The mark comes
+ * after it: a process that dies in between leaves no place behind that is never free again.
+ */
+static int write_active(const struct sl_maps *maps, __u32 vip, int instance,
+			struct slot_reason *why)
+{
+	struct sl_active active;
+	int err = read_active(maps, vip, why, &active);
+
+	if (err)
+		return err;
+	active.active = instance < 0 ? SL_ACTIVE_NONE : (__u8)SL_ACTIVE_OF(instance);
+	active.changes++;
+	err = bpf_map_update_elem(maps->active, &vip, &active, BPF_ANY);
+	if (err)
+		return slot_reason_set(why, err, "cannot write map '%s': %s", SL_ACTIVE_NAME,
+				       strerror(-err));
+	return instance < 0 ? 0 : mark_announced(maps, vip, (__u32)instance, why);
+}
+
+int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why, int *ret_instance)
+{
+	struct sl_active active;
+	int err = read_active(maps, vip, why, &active);
+
+	if (err)
+		return err;
+	*ret_instance = active.active == SL_ACTIVE_NONE ? -1 :
+							  (active.active - SL_ACTIVE_OF(0)) & 1;
+	return 0;
 }
 
 int sl_instance_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
@@ -175,8 +191,8 @@ static __u64 now_s(void)
 }
 
 /*
- * is_gone - nobody will miss it: it served and has no socket left; or it never did, and who would
- * have announced it is dead, though another process may still hold its sockets.
+ * is_gone - nobody will miss it: it served and has no socket left; or it was never announced, and
+ * who would have done so is dead, though another process may still hold its sockets.
  */
 static bool is_gone(const struct sl_instance *instance, size_t sockets)
 {
@@ -184,7 +200,7 @@ static bool is_gone(const struct sl_instance *instance, size_t sockets)
 
 	if (instance->state == SL_FREE)
 		return true;
-	if (instance->state == SL_SERVING)
+	if (instance->state == SL_SERVING && (!sockets || instance->was_announced))
 		return !sockets;
 	switch (sl_process_life(&process)) {
 	case SL_DEAD:
@@ -441,6 +457,25 @@ int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct
 	err = err ? err : get_own(maps, place, why, &instance);
 	err = err ? err : check_serving(maps, place->vip, place->instance, &instance, why);
 	return err ? err : write_active(maps, place->vip, (int)place->instance, why);
+}
+
+int sl_announce_again(const struct sl_maps *maps, const struct sl_place *place,
+		      struct slot_reason *why, bool *ret_is_active)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	int own = (int)place->instance;
+	struct pair pair = {};
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : read_pair(maps, place->vip, why, &pair);
+	if (err)
+		return err;
+	*ret_is_active = false;
+	if (pair.instance[own].generation != place->generation)
+		return 0;
+	err = settle(maps, place->vip, &pair, why);
+	*ret_is_active = pair.active == own;
+	return err;
 }
 
 int sl_active_set(const struct sl_maps *maps, __u32 vip, int number, struct slot_reason *why)

@@ -133,6 +133,14 @@ int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 number, __u8 
 int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct slot_reason *why);
 
 /*
+ * sl_announce_again - who was replaced by an instance that has died since takes its VIP back.
+ * From one that serves, a third one's as well, it takes nothing. @ret_is_active: whether new
+ * traffic is the caller's afterwards.
+ */
+int sl_announce_again(const struct sl_maps *maps, const struct sl_place *place,
+		      struct slot_reason *why, bool *ret_is_active);
+
+/*
  * sl_instance_leave - free it. Where it is the active one: the other one is announced, if it
  * serves and has sockets; else new traffic is refused. Its sockets get nothing from here on.
  * Done already, or the place is another's: 0.

@@ -155,9 +155,10 @@ struct sl_instance {
 	__u32 generation; /* raised by whoever takes the instance: flows of others are no longer known */
 	__u8 state;	  /* enum sl_state */
 	__u8 policy;	  /* enum sl_policy */
-	__u16 sockets; /* positions 0 to sockets - 1 of its part of sl_sockets are in use */
-	__u16 workers; /* for people */
-	__u16 pad;
+	__u16 sockets;	    /* positions 0 to sockets - 1 of its part of sl_sockets are in use */
+	__u16 workers;	    /* for people */
+	__u8 was_announced; /* since it was taken; one that never was dies with its process */
+	__u8 pad;
 	__u32 pid;	 /* of the process, in its own pid namespace */
 	__u64 pid_start; /* its start in clock ticks since boot: field 22 of /proc/PID/stat */
 	__u64 pid_ns;	 /* inode of /proc/PID/ns/pid: only there does pid mean anything */

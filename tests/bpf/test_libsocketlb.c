@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -358,6 +359,54 @@ static void a_vip_that_the_new_one_lacks_holds_nobody_back(void **state)
 	socketlb_free(new);
 }
 
+/* A server of the UDP address, in a process of its own, that waits for its end. */
+static pid_t start_elder(void)
+{
+	int pipe_fds[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(pipe_fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct socketlb *lb = open_handle();
+
+		add(lb, &udp);
+		announce(lb);
+		if (write(pipe_fds[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(pipe_fds[1]);
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+	close(pipe_fds[0]);
+	return pid;
+}
+
+static void an_elder_that_drains_holds_nobody_back(void **state)
+{
+	pid_t elder = start_elder();
+	struct socketlb *old = open_handle(), *new = open_handle();
+	int fds[3] = { add(old, &tcp), add(old, &udp), -1 };
+
+	(void)state;
+	announce(old);
+	assert_int_equal(socketlb_is_replaced(old), 0);
+	fds[2] = add(new, &tcp);
+	announce(new);
+	assert_int_equal(socketlb_is_replaced(old), 1);
+	assert_int_equal(kill(elder, SIGKILL), 0);
+	assert_int_equal(waitpid(elder, NULL, 0), elder);
+	assert_int_equal(socketlb_is_replaced(old), 1);
+	socketlb_leave(old);
+	socketlb_leave(new);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	socketlb_free(old);
+	socketlb_free(new);
+}
+
 static int active_of(__u32 vip)
 {
 	struct slot_reason why;
@@ -529,6 +578,7 @@ int main(void)
 	TAP_ADD(&plan, who_lost_its_place_is_told, set_up, tear_down);
 	TAP_ADD(&plan, nobody_is_replaced_before_all_of_its_vips_are, set_up, tear_down);
 	TAP_ADD(&plan, a_vip_that_the_new_one_lacks_holds_nobody_back, set_up, tear_down);
+	TAP_ADD(&plan, an_elder_that_drains_holds_nobody_back, set_up, tear_down);
 	TAP_ADD(&plan, what_a_dead_one_took_is_taken_back, set_up, tear_down);
 	TAP_ADD(&plan, announcing_again_takes_nothing_back, set_up, tear_down);
 	TAP_ADD(&plan, an_operators_policy_outlives_a_restart, set_up, tear_down);

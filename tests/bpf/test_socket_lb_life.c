@@ -16,6 +16,8 @@
 
 #include <arpa/inet.h>
 
+#include <bpf/bpf.h>
+
 #include "bpf/socket_lb/sl_lock.h"
 #include "loader/lib/base/cleanup.h"
 #include "tests/support/sl_bed.h"
@@ -142,6 +144,17 @@ static bool is_served(struct sl_server *server)
 	return arrival.server == server;
 }
 
+/* own_by - as if @pid had taken it. */
+static void own_by(const struct sl_place *place, pid_t pid)
+{
+	__u32 index = SL_INSTANCE_INDEX(place->vip, place->instance);
+	struct sl_instance instance;
+
+	assert_int_equal(bpf_map_lookup_elem(bed.maps.instances, &index, &instance), 0);
+	instance.pid = (__u32)pid;
+	assert_int_equal(bpf_map_update_elem(bed.maps.instances, &index, &instance, BPF_ANY), 0);
+}
+
 struct life_case {
 	const char *name, *vip;
 };
@@ -228,6 +241,56 @@ static void flows_of_the_old_one_outlive_the_new_one(void **state)
 	assert_int_equal(later.position, first.position);
 	close(client);
 	sl_server_stop(&old);
+}
+
+/* A server of several processes: the one that would have announced it dies, and another has sockets. */
+static void who_served_unannounced_holds_no_place(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .bed = &bed, .vip = vip.key }, dead = old, next = old;
+	struct slot_reason why;
+	pid_t pid;
+
+	(void)state;
+	run_to(&old, TAKE, ANNOUNCE);
+	run_to(&dead, TAKE, SERVE);
+	assert_int_equal(run_step(&next, TAKE, &why), -EBUSY);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	own_by(&dead.place, pid);
+	run_to(&next, TAKE, ANNOUNCE);
+	assert_true(is_served(&next));
+	/* what was announced is a server's that drains, whoever began it */
+	own_by(&old.place, pid);
+	assert_int_equal(run_step(&dead, TAKE, &why), -EBUSY);
+	sl_server_crash(&dead);
+	sl_server_stop(&old);
+	sl_server_stop(&next);
+}
+
+/* Between the look and the step of one that was replaced, a third one has taken the dead one's place. */
+static void nothing_is_taken_back_from_a_third_one(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .bed = &bed, .vip = vip.key }, dead = old, third = old;
+	bool is_active = false;
+	struct slot_reason why;
+
+	(void)state;
+	run_to(&old, TAKE, ANNOUNCE);
+	run_to(&dead, TAKE, ANNOUNCE);
+	sl_server_crash(&dead);
+	assert_int_equal(sl_announce_again(&bed.maps, &old.place, &why, &is_active), 0);
+	assert_true(is_active);
+	run_to(&third, TAKE, ANNOUNCE);
+	assert_int_equal(sl_announce_again(&bed.maps, &old.place, &why, &is_active), 0);
+	assert_false(is_active);
+	assert_true(is_served(&third));
+	sl_server_stop(&old);
+	sl_server_stop(&third);
 }
 
 static void the_second_of_two_starters_is_refused(void **state)
@@ -402,6 +465,8 @@ int main(void)
 	TAP_ADD(&plan, flows_of_the_old_one_outlive_the_new_one, set_up, tear_down);
 	TAP_ADD(&plan, a_lock_that_another_one_keeps_is_waited_for_ten_seconds, set_up, tear_down);
 	TAP_ADD(&plan, a_child_of_fork_locks_for_itself, set_up, tear_down);
+	TAP_ADD(&plan, who_served_unannounced_holds_no_place, set_up, tear_down);
+	TAP_ADD(&plan, nothing_is_taken_back_from_a_third_one, set_up, tear_down);
 	TAP_ADD(&plan, who_lost_its_place_changes_nothing, set_up, tear_down);
 	TAP_ADD(&plan, an_instance_without_sockets_is_not_announced, set_up, tear_down);
 	TAP_ADD(&plan, owners_need_no_root, set_up, tear_down);

@@ -85,7 +85,8 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
  * socketlb_add - let the socket @fd have packets, as that of worker @worker: bound, with
  * SO_REUSEPORT set before that, and for TCP listening. Attaches the chain's program to the
  * group of sockets. The first call for a VIP claims one of its two instances, until a socket was
- * there and none is left, or the process dies. Packets come once socketlb_announce() was called; where it
+ * there and none is left, or the process dies before socketlb_announce(): so who becomes a daemon
+ * does that first, and adds then. Packets come once socketlb_announce() was called; where it
  * was, at once.
  *
  * @fd remains the caller's; when it is closed the kernel takes it out. Returns 0 or -EINVAL for a
@@ -111,7 +112,8 @@ int socketlb_announce(struct socketlb *lb);
 /*
  * socketlb_is_replaced - whether a newer instance has taken over: 1, 0, or -errno. It has when
  * all VIPs of this one lead to it that it has sockets for; one that it has none for holds nobody
- * back. One look into a map for each VIP: cheap enough for ten times a second. Where the newer one
+ * back. Three looks into maps for each VIP, and as many as an instance has room for sockets while
+ * the other instance serves or drains: cheap enough for ten times a second. Where the newer one
  * is found to have no socket left, as it died, this one is announced again and is not replaced.
  */
 int socketlb_is_replaced(struct socketlb *lb);
