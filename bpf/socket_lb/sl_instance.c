@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -132,39 +131,6 @@ int sl_active_get(const struct sl_maps *maps, __u32 vip, struct slot_reason *why
 	return 0;
 }
 
-int sl_instance_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
-			struct slot_reason *why, size_t *ret_count)
-{
-	size_t count = 0;
-
-	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
-		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
-		__u64 cookie;
-		int err = bpf_map_lookup_elem(maps->sockets, &index, &cookie);
-
-		if (err && err != -ENOENT)
-			return slot_reason_set(why, err, "cannot read map '%s': %s",
-					       SL_SOCKETS_NAME, strerror(-err));
-		count += !err;
-	}
-	*ret_count = count;
-	return 0;
-}
-
-static int remove_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
-			  struct slot_reason *why)
-{
-	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
-		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
-		int err = bpf_map_delete_elem(maps->sockets, &index);
-
-		if (err && err != -ENOENT)
-			return slot_reason_set(why, err, "cannot write map '%s': %s",
-					       SL_SOCKETS_NAME, strerror(-err));
-	}
-	return 0;
-}
-
 int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
 		      struct slot_reason *why)
 {
@@ -177,7 +143,7 @@ int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
 	/* Never 0, which means any to the program. */
 	empty.generation += !empty.generation;
 	err = write_instance(maps, vip, instance, &empty, why);
-	return err ? err : remove_sockets(maps, vip, instance, why);
+	return err ? err : sl_sockets_remove(maps, vip, instance, why);
 }
 
 /* --- taking ---------------------------------------------------------------------------------- */
@@ -301,9 +267,8 @@ int sl_instance_take(const struct sl_maps *maps, const struct sl_vip_key *key,
 
 /* --- filling and serving --------------------------------------------------------------------- */
 
-/* get_own - the instance, if it is still the caller's. */
-static int get_own(const struct sl_maps *maps, const struct sl_place *place,
-		   struct slot_reason *why, struct sl_instance *ret_instance)
+int sl_instance_own(const struct sl_maps *maps, const struct sl_place *place,
+		    struct slot_reason *why, struct sl_instance *ret_instance)
 {
 	int err = sl_instance_get(maps, place->vip, place->instance, why, ret_instance);
 
@@ -315,72 +280,6 @@ static int get_own(const struct sl_maps *maps, const struct sl_place *place,
 	return 0;
 }
 
-static const char *hint_at(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "; is it bound with SO_REUSEPORT, and listening where it is TCP?";
-	case -EADDRINUSE:
-		return "; it is in a map already";
-	default:
-		return "";
-	}
-}
-
-/* find_position - the first without a socket; only the map knows what others put there. */
-static int find_position(const struct sl_maps *maps, const struct sl_place *place, __u64 cookie,
-			 struct slot_reason *why, __u32 *ret_position)
-{
-	__u32 position = SL_SOCKETS_MAX;
-
-	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
-		__u32 index = SL_SOCKET_INDEX(place->vip, place->instance, i);
-		__u64 there;
-		int err = bpf_map_lookup_elem(maps->sockets, &index, &there);
-
-		if (err && err != -ENOENT)
-			return slot_reason_set(why, err, "cannot read map '%s': %s",
-					       SL_SOCKETS_NAME, strerror(-err));
-		if (!err && there == cookie)
-			return slot_reason_set(why, -EEXIST,
-					       "cannot add a socket: it was added before");
-		if (err && position == SL_SOCKETS_MAX)
-			position = i;
-	}
-	if (position == SL_SOCKETS_MAX)
-		return slot_reason_set(why, -ENOSPC, "an instance has no more than %d sockets",
-				       SL_SOCKETS_MAX);
-	*ret_position = position;
-	return 0;
-}
-
-int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, int fd,
-		  struct slot_reason *why, __u32 *ret_position)
-{
-	_cleanup_(sl_unlock) int locked = -1;
-	struct sl_instance instance;
-	__u64 socket = (__u64)fd, cookie = 0;
-	socklen_t len = sizeof(cookie);
-	__u32 index;
-	int err;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
-		return slot_reason_set(why, -errno, "cannot add socket %d: %s", fd,
-				       strerror(errno));
-	err = sl_lock(maps, why, &locked);
-	err = err ? err : get_own(maps, place, why, &instance);
-	err = err ? err : find_position(maps, place, cookie, why, ret_position);
-	if (err)
-		return err;
-	index = SL_SOCKET_INDEX(place->vip, place->instance, *ret_position);
-	err = bpf_map_update_elem(maps->sockets, &index, &socket, BPF_NOEXIST);
-	/* -EBUSY is what passes: an instance, or the lock, that is another's for now. */
-	err = err == -EBUSY ? -EADDRINUSE : err;
-	return err ? slot_reason_set(why, err, "cannot add socket %d: %s%s", fd, strerror(-err),
-				     hint_at(err)) :
-		     0;
-}
-
 int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
 		      const struct sl_share *share, struct slot_reason *why)
 {
@@ -389,7 +288,7 @@ int sl_instance_serve(const struct sl_maps *maps, const struct sl_place *place,
 	struct sl_cpus cpus;
 	int err = sl_lock(maps, why, &locked);
 
-	err = err ? err : get_own(maps, place, why, &instance);
+	err = err ? err : sl_instance_own(maps, place, why, &instance);
 	if (err)
 		return err;
 	sl_cpus_get(&cpus);
@@ -454,7 +353,7 @@ int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct
 	struct sl_instance instance;
 	int err = sl_lock(maps, why, &locked);
 
-	err = err ? err : get_own(maps, place, why, &instance);
+	err = err ? err : sl_instance_own(maps, place, why, &instance);
 	err = err ? err : check_serving(maps, place->vip, place->instance, &instance, why);
 	return err ? err : write_active(maps, place->vip, (int)place->instance, why);
 }

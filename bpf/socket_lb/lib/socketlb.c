@@ -13,6 +13,7 @@
 
 #include "bpf/socket_lb/lib/socketlb_cid.h"
 #include "bpf/socket_lb/lib/socketlb_paths.h"
+#include "bpf/socket_lb/lib/socketlb_socket.h"
 #include "bpf/socket_lb/sl_pins.h"
 #include "loader/lib/base/cleanup.h"
 
@@ -134,66 +135,6 @@ int socketlb_open(struct socketlb *lb, const char *chain)
 
 /* --- sockets --------------------------------------------------------------------------------- */
 
-static int make_key(const struct sockaddr *addr, int proto, struct sl_vip_key *ret_key)
-{
-	struct sl_vip_key key = { .proto = (__u8)proto };
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in;
-
-	if (addr->sa_family == AF_INET) {
-		memcpy(&in, addr, sizeof(in));
-		memcpy(key.addr, &in.sin_addr, sizeof(in.sin_addr));
-		key.port = in.sin_port;
-		key.family = 4;
-	} else if (addr->sa_family == AF_INET6) {
-		memcpy(&in6, addr, sizeof(in6));
-		memcpy(key.addr, &in6.sin6_addr, sizeof(in6.sin6_addr));
-		key.port = in6.sin6_port;
-		key.family = 6;
-	} else {
-		return -EAFNOSUPPORT;
-	}
-	*ret_key = key;
-	return 0;
-}
-
-static int get_option(int fd, int name)
-{
-	socklen_t len = sizeof(int);
-	int value = 0;
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -errno : value;
-}
-
-static int refuse(struct socketlb *lb, const char *why)
-{
-	return slot_reason_set(&lb->why, -EINVAL, "cannot add a socket: %s", why);
-}
-
-/* What is wrong is told here, as the kernel has one error for all of it. */
-static int check_socket(struct socketlb *lb, int fd, struct sl_vip_key *ret_key)
-{
-	int proto = get_option(fd, SO_PROTOCOL);
-	struct sockaddr_storage addr = {};
-	socklen_t len = sizeof(addr);
-	struct sl_vip_key key;
-
-	if (proto < 0 || getsockname(fd, (struct sockaddr *)&addr, &len))
-		return refuse(lb, strerror(errno));
-	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
-		return refuse(lb, "it is neither TCP nor UDP");
-	if (make_key((struct sockaddr *)&addr, proto, &key))
-		return refuse(lb, "it is neither IPv4 nor IPv6");
-	if (!key.port)
-		return refuse(lb, "it is not bound");
-	if (get_option(fd, SO_REUSEPORT) != 1)
-		return refuse(lb, "it has no SO_REUSEPORT, which has to be set before bind()");
-	if (proto == IPPROTO_TCP && get_option(fd, SO_ACCEPTCONN) != 1)
-		return refuse(lb, "it does not listen");
-	*ret_key = key;
-	return 0;
-}
-
 static struct served *find_served(struct socketlb *lb, const struct sl_vip_key *key)
 {
 	for (size_t i = 0; i < lb->served_count; i++)
@@ -257,7 +198,7 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
 {
 	struct sl_vip_key key;
 	struct sl_vip vip;
-	int err = make_key(addr, proto, &key);
+	int err = socketlb_socket_key(addr, proto, &key);
 
 	if (err)
 		return 0;
@@ -300,7 +241,7 @@ int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
 	if (worker != SOCKETLB_WORKER_ANY && worker >= SL_NO_WORKER)
 		return slot_reason_set(&lb->why, -ENOSPC, "worker %u: the last one is %d", worker,
 				       SL_NO_WORKER - 1);
-	err = check_socket(lb, fd, &key);
+	err = socketlb_socket_check(fd, &lb->why, &key);
 	err = err ? err : take_place(lb, &key, &served);
 	if (err)
 		return err;
@@ -491,7 +432,7 @@ int socketlb_cid_get(struct socketlb *lb, int fd, struct socketlb_cid *ret_cid)
 {
 	const struct served *served;
 	struct sl_vip_key key;
-	int err = check_socket(lb, fd, &key);
+	int err = socketlb_socket_check(fd, &lb->why, &key);
 
 	if (err)
 		return err;
