@@ -123,7 +123,7 @@ test_no_reuseport() {
 }
 
 test_deaths() {
-	local run command worker
+	local run command worker after
 
 	plain_start watched
 	run=$BED_SPAWNED
@@ -137,9 +137,14 @@ test_deaths() {
 	is "a server serves on without what ran it" "$(ask_once "$TAKEOVER_PORT")" "$command"
 	plain_start after
 	in_time "and is taken over from" 15 says "$BED/log/after" ': serving'
+	after=$BED_SPAWNED
+	plain_start late workers 2 --drain-timeout 1 --start-timeout 1
+	ends "who waits for a server that nobody tells to drain gives up" "$BED_SPAWNED" 7
+	matches "and names it" "$(<"$BED/log/late")" "still drains, by process $run "
+	matches "and what to do" "$(<"$BED/log/late")" 'no instance came free in time: .*socket_lb free'
 	kill -TERM "$command"
-	kill -KILL "$(command_of "$BED_SPAWNED")"
-	ends "a command that is killed ends what ran it" "$BED_SPAWNED" 137
+	kill -KILL "$(command_of "$after")"
+	ends "a command that is killed ends what ran it" "$after" 137
 	end_runs
 	wait_for 10 is_gone "$command"
 }

@@ -250,3 +250,13 @@ size_t run_sockets_fewest(const struct run_sockets *sockets)
 	}
 	return fewest;
 }
+
+const char *run_sockets_lack(const struct run_sockets *sockets)
+{
+	if (sockets->is_busy)
+		return "no instance came free in time: slotctl socket_lb instances tells whose they "
+		       "are, slotctl socket_lb free takes one away";
+	return run_sockets_count(sockets) ?
+		       "not as many sockets as expected in time" :
+		       "no socket with SO_REUSEPORT at an address of the chain in time";
+}

@@ -56,4 +56,7 @@ size_t run_sockets_count(const struct run_sockets *sockets);
 /* run_sockets_fewest - how many the VIP has that has fewest, of those wanted, else of those seen. */
 size_t run_sockets_fewest(const struct run_sockets *sockets);
 
+/* run_sockets_lack - what to say of a start that was given up. */
+const char *run_sockets_lack(const struct run_sockets *sockets);
+
 #endif

@@ -50,6 +50,7 @@ struct runner {
 	bool is_failed;	    /* it was given up before it served */
 	bool is_drained;    /* it was told to end as a newer one serves */
 	int64_t began_ms;   /* the phase */
+	int64_t busy_ms;    /* when an instance was last waited for, or the phase began */
 	int64_t changed_ms; /* when the last socket was registered */
 	int64_t looked_ms;  /* at sockets */
 	char trouble[sizeof(((struct slot_reason *)0)->text)]; /* that was told last */
@@ -78,6 +79,7 @@ static void enter(struct runner *r, enum phase phase)
 {
 	r->phase = phase;
 	r->began_ms = read_clock_ms();
+	r->busy_ms = r->began_ms;
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -312,7 +314,11 @@ static void stop_command(struct runner *r, const char *why)
 	send_signal(r, r->run->stop_signal);
 }
 
-/* A start that takes too long is given up, as nobody would be told that it is not ready. */
+/*
+ * A start that takes too long is given up, as nobody would be told that it is not ready. While an
+ * older one drains, the time does not count; but for no longer than that one may drain: it may be
+ * a command that nobody runs any more, and that nobody tells to drain.
+ */
 static void start_phase(struct runner *r)
 {
 	look_at_sockets(r);
@@ -320,14 +326,12 @@ static void start_phase(struct runner *r)
 		announce(r);
 		return;
 	}
-	if (r->sockets->is_busy)
-		r->began_ms = r->looked_ms;
-	if (read_clock_ms() - r->began_ms < (int64_t)r->run->start_s * 1000)
+	if (r->sockets->is_busy && r->looked_ms - r->began_ms < (int64_t)r->run->drain_s * 1000)
+		r->busy_ms = r->looked_ms;
+	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
-	stop_command(r, run_sockets_count(r->sockets) ?
-				"not as many sockets as expected in time" :
-				"no socket with SO_REUSEPORT at an address of the chain in time");
+	stop_command(r, run_sockets_lack(r->sockets));
 }
 
 static void serve_phase(struct runner *r)
@@ -393,7 +397,8 @@ static void stop_phase(struct runner *r)
 static int serve(struct runner *r)
 {
 	while (!r->has_ended) {
-		take_events(r, r->phase == PHASE_STARTING ? STARTING_MS : SERVING_MS);
+		take_events(r, r->phase == PHASE_STARTING && !r->sockets->is_busy ? STARTING_MS :
+										    SERVING_MS);
 		if (r->child < 0 && !r->has_ended)
 			r->has_ended = !has_daemon(r);
 		if (r->has_ended)
