@@ -243,7 +243,7 @@ int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
 				       SL_NO_WORKER - 1);
 	err = socketlb_socket_check(fd, &lb->why, &key);
 	err = err ? err : take_place(lb, &key, &served);
-	if (err)
+	if (!served)
 		return err;
 	err = add_socket(lb, served, fd, worker);
 	if (err) {
