@@ -14,13 +14,14 @@
  *
  * Order of a takeover of a VIP by a process P (sl_pins.h does it):
  *   1. P finds an instance n that nobody has: SL_FREE; SL_SERVING without a socket left; or
- *      SL_FILLING, of a process that is dead. It is never the one that sl_active names. The
+ *      never announced, of a process that is dead. It is never the one that sl_active names. The
  *      elements of its sockets are deleted, its generation is raised, its owner becomes P and
  *      its state SL_FILLING.
  *   2. P's sockets are bound (UDP) or listen (TCP), and each is put into sl_sockets.
  *   3. sockets, steer and by_worker are written, and the state becomes SL_SERVING: nothing
  *      new comes yet.
- *   4. sl_active becomes n. From here on what is new is P's; the other instance drains.
+ *   4. sl_active becomes n. From here on what is new is P's; the other instance drains. The mark
+ *      was_announced is set.
  *   5. The other instance leaves: its state becomes SL_FREE, its sockets are closed.
  * A process that dies anywhere on this way leaves the other one serving; where the active
  * instance has no socket left and the other one is SL_SERVING, the program goes to that one.

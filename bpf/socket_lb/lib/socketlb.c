@@ -288,7 +288,7 @@ enum standing {
 	STANDING_THEIRS,
 };
 
-/* How a VIP stands, and whose the other instance of it is; of one that was lost, the one's that has it. */
+/* How a VIP stands, and whose its other instance is; where ours was lost, who has that. */
 struct look {
 	enum standing standing;
 	struct sl_process other;

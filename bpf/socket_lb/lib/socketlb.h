@@ -45,7 +45,7 @@ extern "C" {
 
 struct socketlb;
 
-/* The worker of socketlb_add() for "the socket's position": the n-th that is added is worker n's. */
+/* The worker of socketlb_add() that is the socket's position: the n-th added is worker n's. */
 #define SOCKETLB_WORKER_ANY (~0U)
 
 /* socketlb_new - a handle that is not open, to socketlb_free(). NULL for lack of memory. */
