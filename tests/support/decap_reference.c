@@ -203,6 +203,8 @@ static long long read_id(const struct reader *reader, size_t at)
 			memcpy(&id, tcp + option + 2, sizeof(id));
 			return id ? (long long)id : -1;
 		}
+		if (tcp[option] != 1 && tcp[option + 1] < 2)
+			return -1;
 		option += tcp[option] == 1 ? 1 : tcp[option + 1];
 	}
 	return -1;
