@@ -197,6 +197,49 @@ test_reload() {
 	end_runs
 }
 
+# What a successor ran belongs to it alone, whatever becomes of it.
+test_successor_dies() {
+	local old next client command
+
+	echo 2 >"$BED/workers"
+	run_start dies --workers 2 --reload-signal USR2 -- sh -c \
+		"exec $BED_TOOLS/plain_echo daemon $TAKEOVER_IP $TAKEOVER_PORT \$(cat $BED/workers)"
+	old=$BED_SPAWNED
+	serves dies
+	echo 1 >"$BED/workers"
+	next=$(successor_of "$old")
+	wait_for 10 has_command "$next"
+	kill -KILL "$next"
+	in_time "a successor that dies before it took over is told of" 10 \
+		says "$BED/log/dies" 'the successor ended \(signal 9\) before it took over; this one serves on'
+	in_time "and its command is ended" 10 has_one_command
+	is "the one before serves on" "$(ask_once "$TAKEOVER_PORT")" "$(command_of "$old")"
+	echo 2 >"$BED/workers"
+	spawn client "$BED/log/held" bash -c "exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT &&
+		printf x >&3 && exec cat <&3"
+	client=$BED_SPAWNED
+	wait_for 5 says "$BED/log/held" x
+	next=$(successor_of "$old")
+	in_time "the next one takes over" 10 says "$BED/log/dies" 'a newer instance serves; draining'
+	command=$(command_of "$next")
+	kill -KILL "$next"
+	stop "$client"
+	ends "the one before ends when its connections do, though it has the other's command" "$old" 0
+	is "which serves on" "$(ask_once "$TAKEOVER_PORT")" "$command"
+	end_runs
+}
+
+# successor_of RUN: start it. Its number.
+successor_of() {
+	kill -USR2 "$1"
+	wait_for 5 pgrep -P "$1" -x slotctl >/dev/null
+	pgrep -P "$1" -x slotctl
+}
+
+has_one_command() {
+	[[ $(pgrep -x plain_echo --ns $$ --nslist mnt -a | wc -l) == 3 ]]
+}
+
 says_another() {
 	grep -E '^MAINPID=' "$BED/log/notified" | grep -qvx "MAINPID=$1"
 }

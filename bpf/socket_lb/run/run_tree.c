@@ -3,18 +3,22 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/lib/base/cleanup.h"
 
 #define PATH_SIZE 64
+#define KILLS 3 /* what was forked while /proc was read is found by the next one */
 
 struct process {
 	pid_t pid;
 	pid_t parent;
+	pid_t session;
 };
 
 struct processes {
@@ -28,7 +32,7 @@ static void free_processes(struct processes *all)
 }
 
 /* The name of a command may hold blanks and brackets: what follows the last ')' is what counts. */
-static int read_parent(pid_t pid, pid_t *ret_parent)
+static int read_process(pid_t pid, struct process *ret_process)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[PATH_SIZE], line[512];
@@ -42,17 +46,19 @@ static int read_parent(pid_t pid, pid_t *ret_parent)
 	len = fread(line, 1, sizeof(line) - 1, file);
 	line[len] = '\0';
 	rest = strrchr(line, ')');
-	if (!rest || sscanf(rest + 1, " %*c %d", ret_parent) != 1)
+	if (!rest ||
+	    sscanf(rest + 1, " %*c %d %*d %d", &ret_process->parent, &ret_process->session) != 2)
 		return -ESRCH;
+	ret_process->pid = pid;
 	return 0;
 }
 
 static int add_process(struct processes *all, pid_t pid)
 {
-	struct process process = { .pid = pid };
+	struct process process;
 	struct process *items;
 
-	if (read_parent(pid, &process.parent))
+	if (read_process(pid, &process))
 		return 0; /* it is gone */
 	items = reallocarray(all->items, all->count + 1, sizeof(*items));
 	if (!items)
@@ -76,11 +82,16 @@ static int read_processes(struct processes *all)
 	return err;
 }
 
+static bool is_left_out(const struct process *process, pid_t except)
+{
+	return except > 0 && (process->pid == except || process->session == except);
+}
+
 static int add_children(const struct processes *all, pid_t parent, pid_t except,
 			struct run_tree *tree)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		if (all->items[i].parent != parent || all->items[i].pid == except)
+		if (all->items[i].parent != parent || is_left_out(&all->items[i], except))
 			continue;
 		if (tree->count == RUN_TREE_MAX)
 			return -E2BIG;
@@ -112,4 +123,39 @@ int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *dat
 	for (size_t i = 0; !err && i < tree->count; i++)
 		err = program_sockets_held(tree->pids[i], see, data);
 	return err;
+}
+
+bool run_tree_is_empty(pid_t except)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+
+	return run_tree_get(except, NULL, &tree) || !tree->count;
+}
+
+void run_tree_kill(pid_t except)
+{
+	for (int i = 0; i < KILLS; i++) {
+		_cleanup_free_ struct run_tree *tree = NULL;
+
+		if (run_tree_get(except, NULL, &tree))
+			return;
+		for (size_t j = 0; j < tree->count; j++)
+			kill(tree->pids[j], SIGKILL);
+	}
+}
+
+bool run_tree_end_session(pid_t session)
+{
+	_cleanup_free_ struct run_tree *tree = NULL;
+	bool is_there = false;
+
+	if (run_tree_get(-1, NULL, &tree))
+		return true;
+	for (size_t i = 0; i < tree->count; i++) {
+		if (getsid(tree->pids[i]) != session)
+			continue;
+		is_there = true;
+		kill(tree->pids[i], SIGKILL);
+	}
+	return is_there;
 }

@@ -3,6 +3,7 @@
 #ifndef SOCKET_LB_RUN_TREE_H
 #define SOCKET_LB_RUN_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,8 +18,8 @@ struct run_tree {
 };
 
 /*
- * run_tree_get - all processes below the calling one, without @except and what is below that
- * (0 or less: none). Those that the caller adopted as a subreaper are below it. @ret_tree is the
+ * run_tree_get - all processes below the calling one, without @except, what is below that and
+ * the session that it leads (0 or less: none), which outlives it below the caller. Those that the caller adopted as a subreaper are below it. @ret_tree is the
  * caller's to free. Returns 0, -E2BIG for more than RUN_TREE_MAX, -errno from /proc; says why.
  */
 int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tree);
@@ -29,5 +30,17 @@ int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tr
  * not ours to look into, has none. Returns what @see returned last.
  */
 int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *data);
+
+/* run_tree_is_empty - whether there is no such process; where that cannot be told, too. */
+bool run_tree_is_empty(pid_t except);
+
+/* run_tree_kill - end all of these at once. Their death is to be waited for. */
+void run_tree_kill(pid_t except);
+
+/*
+ * run_tree_end_session - kill what belongs to @session of all that is below the caller. Returns
+ * whether there was anything, that is, whether to call it again.
+ */
+bool run_tree_end_session(pid_t session);
 
 #endif

@@ -43,16 +43,18 @@ struct runner {
 	enum phase phase;
 	pid_t child;
 	pid_t successor; /* -1: none */
+	pid_t session;	 /* that it leads, and its command is in; -1: there was none */
 	int signals;
 	int status;	/* of CMD, once it ended */
 	bool has_ended; /* there is no process of CMD's left */
 	bool was_told_busy;
-	bool is_failed;	    /* it was given up before it served */
-	bool is_drained;    /* it was told to end as a newer one serves */
-	int64_t began_ms;   /* the phase */
-	int64_t busy_ms;    /* when an instance was last waited for, or the phase began */
-	int64_t changed_ms; /* when the last socket was registered */
-	int64_t looked_ms;  /* at sockets */
+	bool is_ending_session; /* until nothing of it is left */
+	bool is_failed;		/* it was given up before it served */
+	bool is_drained;	/* it was told to end as a newer one serves */
+	int64_t began_ms;	/* the phase */
+	int64_t busy_ms;	/* when an instance was last waited for, or the phase began */
+	int64_t changed_ms;	/* when the last socket was registered */
+	int64_t looked_ms;	/* at sockets */
 	char trouble[sizeof(((struct slot_reason *)0)->text)]; /* that was told last */
 };
 
@@ -154,6 +156,7 @@ static void start_successor(struct runner *r)
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, read_clock_ms() * 1000);
 	r->successor = fork();
 	if (!r->successor) {
+		setsid();
 		allow_signals();
 		execvp(r->run->self[0], r->run->self);
 		_exit(CANNOT_RUN);
@@ -161,14 +164,24 @@ static void start_successor(struct runner *r)
 	if (r->successor < 0) {
 		say(r, "cannot fork: %s; this one serves on", strerror(errno));
 		sd_notify(0, "READY=1");
+		return;
 	}
+	r->session = r->successor;
+	r->is_ending_session = false;
 }
 
 /* --- what children and others tell -------------------------------------------------------------- */
 
+/*
+ * What a successor ran comes to be below this process when it dies. Where it did not take over it
+ * is ended, before it holds a place for ever; where it did, it serves on and is left alone.
+ */
 static void end_successor(struct runner *r, int status)
 {
 	r->successor = -1;
+	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb))
+		return;
+	r->is_ending_session = run_tree_end_session(r->session);
 	if (r->phase != PHASE_SERVING)
 		return;
 	say(r, "the successor ended (%s %d) before it took over; this one serves on",
@@ -195,14 +208,6 @@ static void reap(struct runner *r)
 	}
 }
 
-/* Whether a process of CMD's is left, now that CMD itself is not. */
-static bool has_daemon(const struct runner *r)
-{
-	_cleanup_free_ struct run_tree *tree = NULL;
-
-	return !run_tree_get(r->successor, NULL, &tree) && tree->count;
-}
-
 /* To CMD, or to the first of what it left behind. */
 static void send_signal(const struct runner *r, int number)
 {
@@ -210,18 +215,8 @@ static void send_signal(const struct runner *r, int number)
 
 	if (r->child > 0)
 		kill(r->child, number);
-	else if (!run_tree_get(r->successor, NULL, &tree) && tree->count)
+	else if (!run_tree_get(r->session, NULL, &tree) && tree->count)
 		kill(tree->pids[0], number);
-}
-
-static void kill_all(const struct runner *r)
-{
-	_cleanup_free_ struct run_tree *tree = NULL;
-
-	if (run_tree_get(r->successor, NULL, &tree))
-		return;
-	for (size_t i = 0; i < tree->count; i++)
-		kill(tree->pids[i], SIGKILL);
 }
 
 /* From the terminal, CMD has it already. */
@@ -267,7 +262,7 @@ static void look_at_sockets(struct runner *r)
 	struct slot_reason why;
 
 	r->looked_ms = read_clock_ms();
-	if (run_sockets_look(r->sockets, r->successor, &why)) {
+	if (run_sockets_look(r->sockets, r->session, &why)) {
 		tell_trouble(r, why.text);
 		return;
 	}
@@ -373,7 +368,7 @@ static void drain_phase(struct runner *r)
 	err = socketlb_flows(r->lb, &flows);
 	if (err)
 		tell_trouble(r, socketlb_error(r->lb));
-	else if (run_connections_count(r->sockets, r->successor, &why, &connections))
+	else if (run_connections_count(r->sockets, r->session, &why, &connections))
 		tell_trouble(r, why.text);
 	else if (!flows && !connections)
 		stop_command(r, "drained");
@@ -391,7 +386,7 @@ static void stop_phase(struct runner *r)
 		return;
 	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
 	r->is_drained = false;
-	kill_all(r);
+	run_tree_kill(r->session);
 }
 
 static int serve(struct runner *r)
@@ -400,9 +395,11 @@ static int serve(struct runner *r)
 		take_events(r, r->phase == PHASE_STARTING && !r->sockets->is_busy ? STARTING_MS :
 										    SERVING_MS);
 		if (r->child < 0 && !r->has_ended)
-			r->has_ended = !has_daemon(r);
+			r->has_ended = run_tree_is_empty(r->session); /* nor a daemon of CMD's */
 		if (r->has_ended)
 			break;
+		if (r->is_ending_session)
+			r->is_ending_session = run_tree_end_session(r->session);
 		switch (r->phase) {
 		case PHASE_STARTING:
 			start_phase(r);
@@ -471,9 +468,12 @@ int socket_run(const struct socket_run *run, struct slot_reason *why)
 {
 	_cleanup_free_ struct run_sockets *sockets = calloc(1, sizeof(*sockets));
 	__attribute__((cleanup(free_lb))) struct socketlb *lb = socketlb_new();
-	struct runner r = {
-		.run = run, .lb = lb, .sockets = sockets, .successor = -1, .signals = -1
-	};
+	struct runner r = { .run = run,
+			    .lb = lb,
+			    .sockets = sockets,
+			    .successor = -1,
+			    .session = -1,
+			    .signals = -1 };
 	int err;
 
 	if (!sockets || !lb)
