@@ -98,6 +98,10 @@ test_failed_start() {
 	ends "a new server without the sockets that were expected is given up" \
 		"$BED_SPAWNED" 7
 	matches "and says so" "$(<"$BED/log/slow")" 'not as many sockets as expected in time'
+	run_start stuck --start-timeout 1 --stop-timeout 1 -- \
+		sh -c 'trap "" TERM; sleep 600 & echo "$!"; wait'
+	ends "one that does not end then is killed" "$BED_SPAWNED" 137
+	in_time "with all that it started" 5 is_gone "$(grep -xE '[0-9]+' "$BED/log/stuck")"
 	plain_start killed workers 2 --workers 3
 	wait_for 5 has_command "$BED_SPAWNED"
 	stop "$BED_SPAWNED" KILL

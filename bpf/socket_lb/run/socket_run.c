@@ -50,7 +50,7 @@ struct runner {
 	bool was_told_busy;
 	bool is_ending_session; /* until nothing of it is left */
 	bool is_failed;		/* it was given up before it served */
-	bool is_drained;	/* it was told to end as a newer one serves */
+	bool is_to_end;		/* it was told to end, by nobody but this process */
 	int64_t began_ms;	/* the phase */
 	int64_t busy_ms;	/* when an instance was last waited for, or the phase began */
 	int64_t changed_ms;	/* when the last socket was registered */
@@ -306,6 +306,7 @@ static void stop_command(struct runner *r, const char *why)
 {
 	say(r, "%s; sending signal %d to the command", why, r->run->stop_signal);
 	enter(r, PHASE_STOPPING);
+	r->is_to_end = true;
 	send_signal(r, r->run->stop_signal);
 }
 
@@ -376,16 +377,15 @@ static void drain_phase(struct runner *r)
 		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
 		stop_command(r, "the time to drain is over");
 	}
-	r->is_drained = r->phase == PHASE_STOPPING;
 }
 
 /* Who cannot end holds the place of the next one. A stop that somebody asked for is theirs to end. */
 static void stop_phase(struct runner *r)
 {
-	if (!r->is_drained || read_clock_ms() - r->began_ms < (int64_t)r->run->stop_s * 1000)
+	if (!r->is_to_end || read_clock_ms() - r->began_ms < (int64_t)r->run->stop_s * 1000)
 		return;
 	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
-	r->is_drained = false;
+	r->is_to_end = false;
 	run_tree_kill(r->session);
 }
 
