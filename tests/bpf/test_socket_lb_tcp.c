@@ -149,7 +149,8 @@ static void syn_cookies_are_answered_by_the_active_one(void **state)
 	}
 	assert_int_equal(system("echo 1 >/proc/sys/net/ipv4/tcp_syncookies"), 0);
 	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), 16);
-	assert_true(sl_bed_count(&bed, vip.vip.index, SL_SEGMENT) >= 16);
+	/* No cookie for whose port is that of a connection in TIME_WAIT. */
+	assert_true(sl_bed_count(&bed, vip.vip.index, SL_SEGMENT) >= 8);
 	sl_server_stop(&server);
 }
 
