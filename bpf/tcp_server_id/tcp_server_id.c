@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/number.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map ids_map = {
@@ -23,18 +24,9 @@ static const struct program_map ids_map = {
 
 static int parse_id(const char *text, __u32 *ret_id)
 {
-	unsigned long long id;
-	char *end;
-
-	if (!strcmp(text, "none")) {
-		*ret_id = 0;
-		return 0;
-	}
-	errno = 0;
-	id = strtoull(text, &end, 0);
-	if (!isdigit((unsigned char)*text) || *end || errno || !id || id > UINT32_MAX)
-		return -EINVAL;
-	*ret_id = (__u32)id;
+	if (strcmp(text, "none") != 0)
+		return slot_number_parse(text, 1, UINT32_MAX, ret_id);
+	*ret_id = 0;
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/number.h"
 
 #define LINE_SIZE 256
 #define BLANKS " \t\r"
@@ -57,26 +58,13 @@ static int add_id(struct slot_server_ids *ids, const struct program_id *id, cons
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
-static int parse_number(const char *text, __u32 *ret_id)
-{
-	unsigned long long id;
-	char *end;
-
-	errno = 0;
-	id = strtoull(text, &end, 0);
-	if (!isdigit((unsigned char)*text) || *end || errno || !id || id > UINT32_MAX)
-		return -EINVAL;
-	*ret_id = (__u32)id;
-	return 0;
-}
-
 /* ID REAL [fallback]; @line is cut up. */
 static int parse_line(char *line, const char *path, struct slot_reason *why, struct program_id *id)
 {
 	char *rest = line, *number = strtok_r(line, BLANKS, &rest);
 	char *real = strtok_r(NULL, BLANKS, &rest), *word = strtok_r(NULL, BLANKS, &rest);
 
-	if (parse_number(number, &id->id))
+	if (slot_number_parse(number, 1, UINT32_MAX, &id->id))
 		return slot_reason_set(why, -EINVAL,
 				       "%s%s: '%.40s': expected an id from 1 to 4294967295", path,
 				       id->where, number);
@@ -262,8 +250,12 @@ static int check_ids(struct slot_server_ids *ids, const char *path, struct slot_
 	_cleanup_free_ struct program_id **list = calloc(ids->count + 1, sizeof(void *));
 	int err;
 
-	if (!ids->list)
-		return 0;
+	if (!ids->count)
+		return slot_reason_set(
+			why, -EINVAL,
+			"%s: there are no ids in it: nobody's are taken away by that "
+			"(a host's: real=none; a balancer's: lb server-id del)",
+			path);
 	if (!list)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < ids->count; i++)
@@ -286,8 +278,7 @@ int slot_server_ids_parse(const char *path, const char *text, size_t len, struct
 	err = err ? err : check_ids(&ids, path, why);
 	if (err)
 		return err;
-	if (ids.count)
-		qsort(ids.list, ids.count, sizeof(*ids.list), compare_ids);
+	qsort(ids.list, ids.count, sizeof(*ids.list), compare_ids);
 	*ret_ids = ids;
 	ids = (struct slot_server_ids){};
 	return 0;

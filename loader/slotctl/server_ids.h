@@ -25,7 +25,7 @@ struct slot_server_ids {
 
 /*
  * slot_server_ids_parse - the @len bytes at @text of the file @path. Pure. @ret_ids:
- * slot_server_ids_free. Returns 0, -EINVAL for what cannot be, -E2BIG, -ENOMEM; says why, and
+ * slot_server_ids_free. Returns 0, -EINVAL for what cannot be, and for no ids at all, -E2BIG, -ENOMEM; says why, and
  * where.
  */
 int slot_server_ids_parse(const char *path, const char *text, size_t len, struct slot_reason *why,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/lib/base/number.h"
 #include "programs/decap/decap.h"
 
 static const __u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -124,17 +125,9 @@ bool decap_prefix_to_address(const struct decap_prefix *prefix, struct decap_add
 
 int decap_id_parse(const char *text, struct slot_reason *why, __u32 *ret_id)
 {
-	bool is_hex = !strncmp(text, "0x", 2);
-	const char *digits = is_hex ? text + 2 : text;
-	size_t len = strspn(digits, is_hex ? "0123456789abcdefABCDEF" : "0123456789");
-	unsigned long id = 0;
-
-	if (len && len <= 10 && !digits[len])
-		id = strtoul(digits, NULL, is_hex ? 16 : 10);
-	if (!id || id > UINT32_MAX)
+	if (slot_number_parse(text, 1, UINT32_MAX, ret_id))
 		return slot_reason_set(why, -EINVAL,
 				       "'%.80s': expected a server's id, 1 to 4294967295", text);
-	*ret_id = (__u32)id;
 	return 0;
 }
 
