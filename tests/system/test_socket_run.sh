@@ -316,7 +316,7 @@ test_units() {
 	}
 	mkdir "$dir"
 	for unit in "$BED_ROOT"/bpf/socket_lb/examples/*.service; do
-		sed -E 's|^ExecStart=[^ ]+|ExecStart=/bin/true|' "$unit" >"$dir/${unit##*/}"
+		sed -E 's,^(ExecStart=|ExecStartPre=-)[^ ]+,\1/bin/true,' "$unit" >"$dir/${unit##*/}"
 	done
 	mv "$dir/web@.service" "$dir/web@a.service"
 	is "the examples of units are sound" "$(systemd-analyze verify --man=no "$dir"/*.service 2>&1)" ""
