@@ -7,8 +7,13 @@
  *   SIGHUP    start this program again, as it is installed by now, with the same arguments
  *   SIGTERM   end without a successor
  *
- * What it takes of libsocketlb is between the lines "--- takeover" and "--- main".
+ * What it takes of libsocketlb is between the lines "--- takeover" and "--- main". To build it elsewhere:
+ *
+ *   cc -O2 -o echo_server echo_server.c $(pkg-config --cflags --libs socketlb) -pthread
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
