@@ -11,43 +11,58 @@
 #define SECONDS_MAX 1000000
 #define WORKERS_MAX 64
 
-static int parse_number(struct slot_ctl *ctl, const char *option, const char *text,
-			unsigned long max, unsigned int *ret_number)
+static bool is_number(const char *text, unsigned long max, unsigned int *ret_number)
 {
 	unsigned long number;
 	char *end;
 
-	if (!text)
-		return 0;
 	errno = 0;
 	number = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || number > max)
-		return slot_ctl_refuse(ctl, "%s '%s': expected a number from 0 to %lu", option,
-				       text, max);
+		return false;
 	*ret_number = (unsigned int)number;
+	return true;
+}
+
+static int parse_number(struct slot_ctl *ctl, const char *option, const char *text,
+			unsigned long max, unsigned int *ret_number)
+{
+	if (!text || is_number(text, max, ret_number))
+		return 0;
+	return slot_ctl_refuse(ctl, "%s '%s': expected a number from 0 to %lu", option, text, max);
+}
+
+/* "QUIT", "SIGQUIT", "3", "RTMIN+1"; 0: none is called so. */
+static int find_signal(const char *text)
+{
+	const char *name = strncasecmp(text, "SIG", 3) ? text : text + 3;
+	unsigned int number;
+
+	if (is_number(text, (unsigned long)SIGRTMAX, &number))
+		return (int)number;
+	if (!strncasecmp(name, "RTMIN+", 6) &&
+	    is_number(name + 6, (unsigned long)(SIGRTMAX - SIGRTMIN), &number))
+		return SIGRTMIN + (int)number;
+	for (int i = 1; i < NSIG; i++) {
+		const char *abbreviation = sigabbrev_np(i);
+
+		if (abbreviation && !strcasecmp(abbreviation, name))
+			return i;
+	}
 	return 0;
 }
 
-/* "QUIT", "SIGQUIT", "3". */
 static int parse_signal(struct slot_ctl *ctl, const char *option, const char *text, int *ret_signal)
 {
-	const char *name;
+	int number = text ? find_signal(text) : 0;
 
 	if (!text)
 		return 0;
-	name = strncasecmp(text, "SIG", 3) ? text : text + 3;
-	for (int number = 1; number < NSIG; number++) {
-		const char *abbreviation = sigabbrev_np(number);
-
-		if (number == SIGKILL || number == SIGSTOP || number == SIGCHLD)
-			continue;
-		if ((abbreviation && !strcasecmp(abbreviation, name)) || atoi(name) == number) {
-			*ret_signal = number;
-			return 0;
-		}
-	}
-	return slot_ctl_refuse(ctl, "%s '%s': expected the name of a signal, as QUIT", option,
-			       text);
+	if (!number || number == SIGKILL || number == SIGSTOP || number == SIGCHLD)
+		return slot_ctl_refuse(ctl, "%s '%s': expected the name of a signal, as QUIT",
+				       option, text);
+	*ret_signal = number;
+	return 0;
 }
 
 static int parse_options(struct slot_ctl *ctl, struct socket_run *run)

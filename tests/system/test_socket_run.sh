@@ -170,6 +170,26 @@ test_signals() {
 	in_time "signals go on to the command" 5 says "$BED/log/signals" '^hup'
 	kill -TERM "$run"
 	ends "it ends as the command does" "$run" 7
+	spawn_nobody "$BED/log/mask" env --block-signal=URG "$BED_BIN/slotctl" socket run --chain web \
+		-- grep -h SigBlk /proc/self/status /nowhere
+	ends "what does not serve ends" "$BED_SPAWNED" 2
+	matches "signals that were blocked before are blocked in it, and no others" \
+		"$(<"$BED/log/mask")" 'SigBlk:[[:space:]]0000000000400000'
+}
+
+test_signal_names() {
+	local word
+
+	for word in 3x QUITE 0 KILL 65 RTMIN+31 RTMIN+; do
+		matches "'$word' is no signal to stop by" \
+			"$(bed_ctl socket run --chain none --stop-signal "$word" -- true 2>&1)" \
+			"--stop-signal '${word/+/[+]}': expected the name of a signal"
+	done
+	for word in 3 quit SIGQUIT RTMIN+2 40; do
+		matches "'$word' is one" \
+			"$(bed_ctl socket run --chain none --stop-signal "$word" -- true 2>&1)" \
+			"'true' is not started"
+	done
 }
 
 # What a service manager hears, and a long connection that ends the drain.

@@ -45,6 +45,7 @@ struct runner {
 	pid_t successor; /* -1: none */
 	pid_t session;	 /* that it leads, and its command is in; -1: there was none */
 	int signals;
+	sigset_t mask;	/* that was before: children have it */
 	int status;	/* of CMD, once it ended */
 	bool has_ended; /* there is no process of CMD's left */
 	bool was_told_busy;
@@ -86,7 +87,7 @@ static void enter(struct runner *r, enum phase phase)
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-/* Signals come through a descriptor; to children they come as ever. */
+/* Signals come through a descriptor; to children they come as they did to this process. */
 static int take_signals(struct runner *r)
 {
 	static const int taken[] = { SIGTERM, SIGINT,  SIGHUP,	SIGQUIT,
@@ -98,18 +99,10 @@ static int take_signals(struct runner *r)
 		sigaddset(&set, taken[i]);
 	if (r->run->reload_signal)
 		sigaddset(&set, r->run->reload_signal);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
+	if (sigprocmask(SIG_BLOCK, &set, &r->mask))
 		return -errno;
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signals < 0 ? -errno : 0;
-}
-
-static void allow_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /*
@@ -129,7 +122,7 @@ static int start_command(struct runner *r, struct slot_reason *why)
 	if (r->child < 0)
 		return slot_reason_set(why, -errno, "cannot fork: %s", strerror(errno));
 	if (!r->child) {
-		allow_signals();
+		sigprocmask(SIG_SETMASK, &r->mask, NULL);
 		unsetenv("NOTIFY_SOCKET");
 		execvp(r->run->command[0], r->run->command);
 		err = errno;
@@ -157,7 +150,7 @@ static void start_successor(struct runner *r)
 	r->successor = fork();
 	if (!r->successor) {
 		setsid();
-		allow_signals();
+		sigprocmask(SIG_SETMASK, &r->mask, NULL);
 		execvp(r->run->self[0], r->run->self);
 		_exit(CANNOT_RUN);
 	}
@@ -348,7 +341,7 @@ static void serve_phase(struct runner *r)
 		announce(r);
 }
 
-/* The newer one may die while this one drains: then this one serves again. */
+/* The newer one may die while this one drains, or be turned away from: then this one serves again. */
 static void drain_phase(struct runner *r)
 {
 	bool is_late = read_clock_ms() - r->began_ms >= (int64_t)r->run->drain_s * 1000;
@@ -359,7 +352,7 @@ static void drain_phase(struct runner *r)
 
 	if (!socketlb_is_replaced(r->lb)) {
 		enter(r, PHASE_SERVING);
-		say(r, "the newer instance died; this one serves again");
+		say(r, "this one is active again, and serves");
 		sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
 		return;
 	}
