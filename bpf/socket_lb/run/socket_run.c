@@ -408,7 +408,8 @@ static int serve(struct runner *r)
 			break;
 		}
 	}
-	return r->is_failed && !r->status ? 1 : r->status;
+	/* Who never served did not do what was asked, whatever it says of itself. */
+	return (r->is_failed || r->phase == PHASE_STARTING) && !r->status ? 1 : r->status;
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
