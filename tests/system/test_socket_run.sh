@@ -91,7 +91,7 @@ test_failed_start() {
 	ends "a new server that ends before it serves gives its status" "$BED_SPAWNED" 3
 	matches "and one line about it" "$(<"$BED/log/bad")" \
 		"^slotctl: socket run 'web': the command ended with status 3 before it served"
-	run_start done -- true
+	run_start content -- true
 	ends "one that is content with that is a failure, too" "$BED_SPAWNED" 1
 	run_start none -- /nowhere/server
 	ends "what cannot be run is a failure" "$BED_SPAWNED" 1
