@@ -6,7 +6,7 @@
 #   tools/deps.sh            install what is missing, after naming it; silent when nothing is
 #   tools/deps.sh --dry-run  name it and stop; exit 1 if something is missing
 #   tools/deps.sh --fuzz     what the fuzz targets need, too
-#   tools/deps.sh --quic     a QUIC server and client for make bench-socket, too
+#   tools/deps.sh --quic     a QUIC server and client for make bench-socket and test-all, too
 #   tools/deps.sh --iperf    iperf3 for make bench-server-id, too
 #
 # Packages come through the machine's own package sources. The index is fetched into a
@@ -240,17 +240,20 @@ unpack_packages() {
 
 main() {
 	local dry_run='' with_fuzz='' with_quic='' with_iperf='' as_root missing unpacked
-	case ${1-} in
-	'') ;;
-	--dry-run) dry_run=yes ;;
-	--fuzz) with_fuzz=yes ;;
-	--quic) with_quic=yes ;;
-	--iperf) with_iperf=yes ;;
-	*)
-		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic | --iperf]\n' >&2
-		exit 2
-		;;
-	esac
+	local option
+
+	for option; do
+		case $option in
+		--dry-run) dry_run=yes ;;
+		--fuzz) with_fuzz=yes ;;
+		--quic) with_quic=yes ;;
+		--iperf) with_iperf=yes ;;
+		*)
+			printf 'usage: tools/deps.sh [--dry-run] [--fuzz] [--quic] [--iperf]\n' >&2
+			exit 2
+			;;
+		esac
+	done
 
 	# shellcheck source=/dev/null
 	. /etc/os-release

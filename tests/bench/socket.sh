@@ -12,8 +12,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/restarts.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/restarts.sh"
-# shellcheck source=tests/bench/parts/restart_quic.sh
-. "$(dirname "${BASH_SOURCE[0]}")/parts/restart_quic.sh"
+# shellcheck source=tests/support/restart_quic.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/restart_quic.sh"
 # shellcheck source=tests/bench/parts/restart_nginx.sh
 . "$(dirname "${BASH_SOURCE[0]}")/parts/restart_nginx.sh"
 

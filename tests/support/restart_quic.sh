@@ -7,10 +7,18 @@
 
 QUIC_SERVER=$BED_ROOT/build/cache/ngtcp2-server
 QUIC_CLIENT=$BED_ROOT/build/cache/ngtcp2-client
+# Clients at a time.
 QUIC_LOOPS=8
 
 quic_lib() {
 	echo "$1/usr/lib/$(gcc -print-multiarch)"
+}
+
+# What is missing for it; empty for nothing. It does not come with the rest, but by tools/deps.sh --quic.
+quic_lacks() {
+	[[ -x $QUIC_SERVER/usr/sbin/gtlsserver && -x $QUIC_CLIENT/usr/bin/gtlsclient ]] ||
+		echo "build/cache has no ngtcp2: tools/deps.sh --quic, or make test-all"
+	command -v openssl >/dev/null || echo "openssl is not installed"
 }
 
 # quic_prepare: a certificate, and what is downloaded
@@ -55,7 +63,7 @@ quic_load() {
 	RESTART_LOAD=()
 	for ((number = 0; number < QUIC_LOOPS; number++)); do
 		spawn client "$RESTART_DIR/loops" env LD_LIBRARY_PATH="$(quic_lib "$QUIC_CLIENT")" \
-			"$BED_ROOT/tests/bench/parts/quic_client.sh" \
+			"$BED_ROOT/tests/support/quic_client.sh" \
 			"$QUIC_CLIENT/usr/bin/gtlsclient" "$RESTART_IP" "$RESTART_PORT" \
 			"$BED/www/file" "$RESTART_DIR" "$number"
 		RESTART_LOAD+=("$BED_SPAWNED")
