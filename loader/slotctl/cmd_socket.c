@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bpf/socket_lb/run/socket_run.h"
+#include "bpf/socket_lb/run/sl_run.h"
 #include "loader/slotctl/slotctl.h"
 
 #define SECONDS_MAX 1000000
@@ -65,7 +65,7 @@ static int parse_signal(struct slot_ctl *ctl, const char *option, const char *te
 	return 0;
 }
 
-static int parse_options(struct slot_ctl *ctl, struct socket_run *run)
+static int parse_options(struct slot_ctl *ctl, struct sl_run *run)
 {
 	const struct slot_ctl_socket *given = &ctl->socket_run;
 	int err = parse_number(ctl, "--workers", given->workers, WORKERS_MAX, &run->workers);
@@ -89,15 +89,15 @@ static int parse_options(struct slot_ctl *ctl, struct socket_run *run)
 
 int cmd_socket(struct slot_ctl *ctl, int argc, char **argv)
 {
-	struct socket_run run = {
+	struct sl_run run = {
 		.chain = ctl->chain,
 		.program = ctl->socket_run.jump,
 		.map_dir = ctl->map_dir,
 		.vips = ctl->socket_run.vips,
 		.vip_count = ctl->socket_run.vip_count,
-		.start_s = SOCKET_RUN_START_S,
-		.drain_s = SOCKET_RUN_DRAIN_S,
-		.stop_s = SOCKET_RUN_STOP_S,
+		.start_s = SL_RUN_START_S,
+		.drain_s = SL_RUN_DRAIN_S,
+		.stop_s = SL_RUN_STOP_S,
 		.stop_signal = SIGTERM,
 		.self = ctl->words,
 		.command = argv + 1,
@@ -112,5 +112,5 @@ int cmd_socket(struct slot_ctl *ctl, int argc, char **argv)
 		return slot_ctl_refuse(ctl, "socket run needs --chain, the chain's title in "
 					    "slots.conf");
 	err = parse_options(ctl, &run);
-	return err ? err : socket_run(&run, &ctl->failure.why);
+	return err ? err : sl_run(&run, &ctl->failure.why);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "bpf/socket_lb/run/run_connections.h"
+#include "bpf/socket_lb/run/sl_run_connections.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include "programs/shared/sockets.h"
 
 struct connections {
-	const struct run_sockets *sockets;
+	const struct sl_run_sockets *sockets;
 	__u64 *inodes;
 	size_t count;
 	size_t queued;
@@ -44,7 +44,7 @@ static void see_connection(const struct inet_diag_msg *message, void *data)
 static void see_listener(const struct inet_diag_msg *message, void *data)
 {
 	struct connections *all = data;
-	const struct run_sockets *sockets = all->sockets;
+	const struct sl_run_sockets *sockets = all->sockets;
 
 	for (size_t i = 0; i < sockets->count; i++)
 		if (sockets->items[i].is_ours &&
@@ -79,7 +79,7 @@ static int see_held(pid_t pid, int fd, uint64_t inode, void *data)
 	return 0;
 }
 
-static bool is_port_done(const struct run_sockets *sockets, size_t index)
+static bool is_port_done(const struct sl_run_sockets *sockets, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
 		if (sockets->items[i].is_ours && sockets->items[i].vip.proto == IPPROTO_TCP &&
@@ -92,7 +92,7 @@ static bool is_port_done(const struct run_sockets *sockets, size_t index)
 static int list_connections(struct connections *all)
 {
 	const __u32 open = ~(1U << TCP_LISTEN | 1U << TCP_TIME_WAIT | 1U << TCP_CLOSE) & 0xfff;
-	const struct run_sockets *sockets = all->sockets;
+	const struct sl_run_sockets *sockets = all->sockets;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sockets->count; i++) {
@@ -113,22 +113,22 @@ static int list_connections(struct connections *all)
 	return err ? err : all->err;
 }
 
-int run_connections_count(const struct run_sockets *sockets, pid_t except, struct slot_reason *why,
-			  size_t *ret_count)
+int sl_run_connections_count(const struct sl_run_sockets *sockets, pid_t except,
+			     struct slot_reason *why, size_t *ret_count)
 {
 	__attribute__((cleanup(free_connections))) struct connections all = { .sockets = sockets };
-	_cleanup_free_ struct run_tree *tree = NULL;
+	_cleanup_free_ struct sl_run_tree *tree = NULL;
 	int err = list_connections(&all);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot list the host's connections: %s",
 				       strerror(-err));
-	err = run_tree_get(except, why, &tree);
+	err = sl_run_tree_get(except, why, &tree);
 	if (err)
 		return err;
 	if (all.count)
 		qsort(all.inodes, all.count, sizeof(*all.inodes), compare_inodes);
-	run_tree_sockets(tree, see_held, &all);
+	sl_run_tree_sockets(tree, see_held, &all);
 	*ret_count = all.held + all.queued;
 	return 0;
 }

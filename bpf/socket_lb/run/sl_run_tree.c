@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "bpf/socket_lb/run/run_tree.h"
+#include "bpf/socket_lb/run/sl_run_tree.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -88,22 +88,22 @@ static bool is_left_out(const struct process *process, pid_t except)
 }
 
 static int add_children(const struct processes *all, pid_t parent, pid_t except,
-			struct run_tree *tree)
+			struct sl_run_tree *tree)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		if (all->items[i].parent != parent || is_left_out(&all->items[i], except))
 			continue;
-		if (tree->count == RUN_TREE_MAX)
+		if (tree->count == SL_RUN_TREE_MAX)
 			return -E2BIG;
 		tree->pids[tree->count++] = all->items[i].pid;
 	}
 	return 0;
 }
 
-int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tree)
+int sl_run_tree_get(pid_t except, struct slot_reason *why, struct sl_run_tree **ret_tree)
 {
 	__attribute__((cleanup(free_processes))) struct processes all = {};
-	_cleanup_free_ struct run_tree *tree = calloc(1, sizeof(*tree));
+	_cleanup_free_ struct sl_run_tree *tree = calloc(1, sizeof(*tree));
 	int err = tree ? read_processes(&all) : -ENOMEM;
 
 	err = err ? err : add_children(&all, getpid(), except, tree);
@@ -116,7 +116,7 @@ int run_tree_get(pid_t except, struct slot_reason *why, struct run_tree **ret_tr
 	return 0;
 }
 
-int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *data)
+int sl_run_tree_sockets(const struct sl_run_tree *tree, program_held_fn see, void *data)
 {
 	int err = 0;
 
@@ -125,31 +125,31 @@ int run_tree_sockets(const struct run_tree *tree, program_held_fn see, void *dat
 	return err;
 }
 
-bool run_tree_is_empty(pid_t except)
+bool sl_run_tree_is_empty(pid_t except)
 {
-	_cleanup_free_ struct run_tree *tree = NULL;
+	_cleanup_free_ struct sl_run_tree *tree = NULL;
 
-	return run_tree_get(except, NULL, &tree) || !tree->count;
+	return sl_run_tree_get(except, NULL, &tree) || !tree->count;
 }
 
-void run_tree_kill(pid_t except)
+void sl_run_tree_kill(pid_t except)
 {
 	for (int i = 0; i < KILLS; i++) {
-		_cleanup_free_ struct run_tree *tree = NULL;
+		_cleanup_free_ struct sl_run_tree *tree = NULL;
 
-		if (run_tree_get(except, NULL, &tree))
+		if (sl_run_tree_get(except, NULL, &tree))
 			return;
 		for (size_t j = 0; j < tree->count; j++)
 			kill(tree->pids[j], SIGKILL);
 	}
 }
 
-bool run_tree_end_session(pid_t session)
+bool sl_run_tree_end_session(pid_t session)
 {
-	_cleanup_free_ struct run_tree *tree = NULL;
+	_cleanup_free_ struct sl_run_tree *tree = NULL;
 	bool is_there = false;
 
-	if (run_tree_get(-1, NULL, &tree))
+	if (sl_run_tree_get(-1, NULL, &tree))
 		return true;
 	for (size_t i = 0; i < tree->count; i++) {
 		if (getsid(tree->pids[i]) != session)

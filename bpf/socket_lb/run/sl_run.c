@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "bpf/socket_lb/run/socket_run.h"
+#include "bpf/socket_lb/run/sl_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "bpf/socket_lb/lib/socketlb.h"
-#include "bpf/socket_lb/run/run_connections.h"
-#include "bpf/socket_lb/run/run_sockets.h"
+#include "bpf/socket_lb/run/sl_run_connections.h"
+#include "bpf/socket_lb/run/sl_run_sockets.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
 
@@ -37,9 +37,9 @@ enum phase {
 };
 
 struct runner {
-	const struct socket_run *run;
+	const struct sl_run *run;
 	struct socketlb *lb;
-	struct run_sockets *sockets;
+	struct sl_run_sockets *sockets;
 	enum phase phase;
 	pid_t child;
 	pid_t successor; /* -1: none */
@@ -174,7 +174,7 @@ static void end_successor(struct runner *r, int status)
 	r->successor = -1;
 	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb))
 		return;
-	r->is_ending_session = run_tree_end_session(r->session);
+	r->is_ending_session = sl_run_tree_end_session(r->session);
 	if (r->phase != PHASE_SERVING)
 		return;
 	say(r, "the successor ended (%s %d) before it took over; this one serves on",
@@ -204,11 +204,11 @@ static void reap(struct runner *r)
 /* To CMD, or to the first of what it left behind. */
 static void send_signal(const struct runner *r, int number)
 {
-	_cleanup_free_ struct run_tree *tree = NULL;
+	_cleanup_free_ struct sl_run_tree *tree = NULL;
 
 	if (r->child > 0)
 		kill(r->child, number);
-	else if (!run_tree_get(r->session, NULL, &tree) && tree->count)
+	else if (!sl_run_tree_get(r->session, NULL, &tree) && tree->count)
 		kill(tree->pids[0], number);
 }
 
@@ -255,7 +255,7 @@ static void look_at_sockets(struct runner *r)
 	struct slot_reason why;
 
 	r->looked_ms = read_clock_ms();
-	if (run_sockets_look(r->sockets, r->session, &why)) {
+	if (sl_run_sockets_look(r->sockets, r->session, &why)) {
 		tell_trouble(r, why.text);
 		return;
 	}
@@ -269,7 +269,7 @@ static void look_at_sockets(struct runner *r)
 
 static bool is_complete(const struct runner *r)
 {
-	size_t fewest = run_sockets_fewest(r->sockets);
+	size_t fewest = sl_run_sockets_fewest(r->sockets);
 
 	if (!fewest || r->sockets->is_busy)
 		return false;
@@ -290,8 +290,8 @@ static void announce(struct runner *r)
 	if (r->phase != PHASE_STARTING)
 		return;
 	enter(r, PHASE_SERVING);
-	say(r, "serving, with %zu socket%s", run_sockets_count(r->sockets),
-	    run_sockets_count(r->sockets) == 1 ? "" : "s");
+	say(r, "serving, with %zu socket%s", sl_run_sockets_count(r->sockets),
+	    sl_run_sockets_count(r->sockets) == 1 ? "" : "s");
 	sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
 }
 
@@ -320,7 +320,7 @@ static void start_phase(struct runner *r)
 	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
-	stop_command(r, run_sockets_lack(r->sockets));
+	stop_command(r, sl_run_sockets_lack(r->sockets));
 }
 
 static void serve_phase(struct runner *r)
@@ -362,7 +362,7 @@ static void drain_phase(struct runner *r)
 	err = socketlb_flows(r->lb, &flows);
 	if (err)
 		tell_trouble(r, socketlb_error(r->lb));
-	else if (run_connections_count(r->sockets, r->session, &why, &connections))
+	else if (sl_run_connections_count(r->sockets, r->session, &why, &connections))
 		tell_trouble(r, why.text);
 	else if (!flows && !connections)
 		stop_command(r, "drained");
@@ -379,7 +379,7 @@ static void stop_phase(struct runner *r)
 		return;
 	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
 	r->is_to_end = false;
-	run_tree_kill(r->session);
+	sl_run_tree_kill(r->session);
 }
 
 static int serve(struct runner *r)
@@ -388,11 +388,11 @@ static int serve(struct runner *r)
 		take_events(r, r->phase == PHASE_STARTING && !r->sockets->is_busy ? STARTING_MS :
 										    SERVING_MS);
 		if (r->child < 0 && !r->has_ended)
-			r->has_ended = run_tree_is_empty(r->session); /* nor a daemon of CMD's */
+			r->has_ended = sl_run_tree_is_empty(r->session); /* nor a daemon of CMD's */
 		if (r->has_ended)
 			break;
 		if (r->is_ending_session)
-			r->is_ending_session = run_tree_end_session(r->session);
+			r->is_ending_session = sl_run_tree_end_session(r->session);
 		switch (r->phase) {
 		case PHASE_STARTING:
 			start_phase(r);
@@ -458,9 +458,9 @@ static void free_lb(struct socketlb **lb)
 	socketlb_free(*lb);
 }
 
-int socket_run(const struct socket_run *run, struct slot_reason *why)
+int sl_run(const struct sl_run *run, struct slot_reason *why)
 {
-	_cleanup_free_ struct run_sockets *sockets = calloc(1, sizeof(*sockets));
+	_cleanup_free_ struct sl_run_sockets *sockets = calloc(1, sizeof(*sockets));
 	__attribute__((cleanup(free_lb))) struct socketlb *lb = socketlb_new();
 	struct runner r = { .run = run,
 			    .lb = lb,

@@ -8,19 +8,19 @@
  * server's calls with it. This process can die at any point: the server goes on, and its
  * sockets stay registered.
  */
-#ifndef SOCKET_LB_SOCKET_RUN_H
-#define SOCKET_LB_SOCKET_RUN_H
+#ifndef SL_RUN_H
+#define SL_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "loader/lib/base/reason.h"
 
-#define SOCKET_RUN_DRAIN_S 300
-#define SOCKET_RUN_START_S 60
-#define SOCKET_RUN_STOP_S 30
+#define SL_RUN_DRAIN_S 300
+#define SL_RUN_START_S 60
+#define SL_RUN_STOP_S 30
 
-struct socket_run {
+struct sl_run {
 	const char *chain;
 	const char *program; /* with map_dir, in place of the chain's usual places; NULL: those */
 	const char *map_dir;
@@ -37,10 +37,10 @@ struct socket_run {
 };
 
 /*
- * socket_run - run the command until it ends, all that was said above. @run and what it points
+ * sl_run - run the command until it ends, all that was said above. @run and what it points
  * to stay the caller's. Words go to stderr, a line for each thing that happens. Returns CMD's
  * exit status, 128 + its signal, or -errno where CMD was not started; says why.
  */
-int socket_run(const struct socket_run *run, struct slot_reason *why);
+int sl_run(const struct sl_run *run, struct slot_reason *why);
 
 #endif

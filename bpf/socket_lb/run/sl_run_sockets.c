@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "bpf/socket_lb/run/run_sockets.h"
+#include "bpf/socket_lb/run/sl_run_sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define LOOKS_MAX 3
 
 struct look {
-	struct run_sockets *sockets;
+	struct sl_run_sockets *sockets;
 	__u8 proto; /* of the list that is read */
 	int err;
 	struct slot_reason *why;
@@ -28,7 +28,7 @@ static bool is_same_vip(const struct sl_vip_key *a, const struct sl_vip_key *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-static int ask_chain(struct run_sockets *sockets, const struct sl_vip_key *vip)
+static int ask_chain(struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = vip->port };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = vip->port };
@@ -40,7 +40,7 @@ static int ask_chain(struct run_sockets *sockets, const struct sl_vip_key *vip)
 				vip->proto);
 }
 
-static int is_wanted(struct run_sockets *sockets, const struct sl_vip_key *vip)
+static int is_wanted(struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
 	for (size_t i = 0; i < sockets->wanted_count; i++)
 		if (is_same_vip(&sockets->wanted[i], vip))
@@ -50,7 +50,7 @@ static int is_wanted(struct run_sockets *sockets, const struct sl_vip_key *vip)
 
 /* --- what is there --------------------------------------------------------------------------- */
 
-static struct run_socket *find_socket(struct run_sockets *sockets, __u64 cookie)
+static struct sl_run_socket *find_socket(struct sl_run_sockets *sockets, __u64 cookie)
 {
 	for (size_t i = 0; i < sockets->count; i++)
 		if (sockets->items[i].cookie == cookie)
@@ -61,8 +61,8 @@ static struct run_socket *find_socket(struct run_sockets *sockets, __u64 cookie)
 static void see_bound(const struct inet_diag_msg *message, void *data)
 {
 	struct look *look = data;
-	struct run_sockets *sockets = look->sockets;
-	struct run_socket socket = {
+	struct sl_run_sockets *sockets = look->sockets;
+	struct sl_run_socket socket = {
 		.vip = { .proto = look->proto,
 			 .family = message->idiag_family == AF_INET ? 4 : 6,
 			 .port = message->id.idiag_sport },
@@ -70,7 +70,7 @@ static void see_bound(const struct inet_diag_msg *message, void *data)
 		.inode = message->idiag_inode,
 		.is_there = true,
 	};
-	struct run_socket *known = find_socket(sockets, socket.cookie);
+	struct sl_run_socket *known = find_socket(sockets, socket.cookie);
 	int wanted;
 
 	if (known) {
@@ -82,14 +82,14 @@ static void see_bound(const struct inet_diag_msg *message, void *data)
 	wanted = look->err ? 0 : is_wanted(sockets, &socket.vip);
 	if (wanted < 0)
 		look->err = slot_reason_set(look->why, wanted, "%s", socketlb_error(sockets->lb));
-	else if (wanted && sockets->count == RUN_SOCKETS_MAX)
+	else if (wanted && sockets->count == SL_RUN_SOCKETS_MAX)
 		look->err = slot_reason_set(look->why, -E2BIG, "more than %d sockets on VIPs",
-					    RUN_SOCKETS_MAX);
+					    SL_RUN_SOCKETS_MAX);
 	else if (wanted)
 		sockets->items[sockets->count++] = socket;
 }
 
-static void forget_closed(struct run_sockets *sockets)
+static void forget_closed(struct sl_run_sockets *sockets)
 {
 	size_t kept = 0;
 
@@ -101,7 +101,7 @@ static void forget_closed(struct run_sockets *sockets)
 
 static int list_bound(struct look *look)
 {
-	struct run_sockets *sockets = look->sockets;
+	struct sl_run_sockets *sockets = look->sockets;
 	int err = 0;
 
 	for (size_t i = 0; i < sockets->count; i++)
@@ -121,8 +121,8 @@ static int list_bound(struct look *look)
 
 /* --- what is ours ---------------------------------------------------------------------------- */
 
-static int leave_alone(struct run_sockets *sockets, const struct run_socket *socket, pid_t pid,
-		       const char *why)
+static int leave_alone(struct sl_run_sockets *sockets, const struct sl_run_socket *socket,
+		       pid_t pid, const char *why)
 {
 	char vip[SL_VIP_TEXT_MAX];
 
@@ -140,7 +140,7 @@ static bool has_reuseport(int fd)
 }
 
 /* Our own descriptor of it is closed at once: the socket is to end when the command closes it. */
-static int register_socket(struct run_sockets *sockets, struct run_socket *socket, pid_t pid,
+static int register_socket(struct sl_run_sockets *sockets, struct sl_run_socket *socket, pid_t pid,
 			   int fd)
 {
 	_cleanup_close_ int own = -1;
@@ -166,10 +166,10 @@ static int register_socket(struct run_sockets *sockets, struct run_socket *socke
 static int see_open(pid_t pid, int fd, uint64_t inode, void *data)
 {
 	struct look *look = data;
-	struct run_sockets *sockets = look->sockets;
+	struct sl_run_sockets *sockets = look->sockets;
 
 	for (size_t i = 0; i < sockets->count; i++) {
-		struct run_socket *socket = &sockets->items[i];
+		struct sl_run_socket *socket = &sockets->items[i];
 
 		if (socket->inode != inode || socket->is_ours || socket->looks >= LOOKS_MAX)
 			continue;
@@ -179,7 +179,7 @@ static int see_open(pid_t pid, int fd, uint64_t inode, void *data)
 	return 0;
 }
 
-static bool has_unknown(const struct run_sockets *sockets)
+static bool has_unknown(const struct sl_run_sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->count; i++)
 		if (!sockets->items[i].is_ours && sockets->items[i].looks < LOOKS_MAX)
@@ -188,16 +188,16 @@ static bool has_unknown(const struct run_sockets *sockets)
 }
 
 /* What waits for a place is the command's, so it is not given up. */
-static void count_looks(struct run_sockets *sockets)
+static void count_looks(struct sl_run_sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->count; i++)
 		if (!sockets->items[i].is_ours && !sockets->is_busy)
 			sockets->items[i].looks++;
 }
 
-int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reason *why)
+int sl_run_sockets_look(struct sl_run_sockets *sockets, pid_t except, struct slot_reason *why)
 {
-	_cleanup_free_ struct run_tree *tree = NULL;
+	_cleanup_free_ struct sl_run_tree *tree = NULL;
 	struct look look = { .sockets = sockets, .why = why };
 	int err;
 
@@ -207,15 +207,15 @@ int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reas
 	err = list_bound(&look);
 	if (err || !has_unknown(sockets))
 		return err;
-	err = run_tree_get(except, why, &tree);
+	err = sl_run_tree_get(except, why, &tree);
 	if (err)
 		return err;
-	err = run_tree_sockets(tree, see_open, &look);
+	err = sl_run_tree_sockets(tree, see_open, &look);
 	count_looks(sockets);
 	return err;
 }
 
-size_t run_sockets_count(const struct run_sockets *sockets)
+size_t sl_run_sockets_count(const struct sl_run_sockets *sockets)
 {
 	size_t count = 0;
 
@@ -224,7 +224,7 @@ size_t run_sockets_count(const struct run_sockets *sockets)
 	return count;
 }
 
-static size_t count_vip(const struct run_sockets *sockets, const struct sl_vip_key *vip)
+static size_t count_vip(const struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
 	size_t count = 0;
 
@@ -233,9 +233,9 @@ static size_t count_vip(const struct run_sockets *sockets, const struct sl_vip_k
 	return count;
 }
 
-size_t run_sockets_fewest(const struct run_sockets *sockets)
+size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets)
 {
-	size_t fewest = run_sockets_count(sockets);
+	size_t fewest = sl_run_sockets_count(sockets);
 
 	for (size_t i = 0; i < sockets->wanted_count; i++) {
 		size_t count = count_vip(sockets, &sockets->wanted[i]);
@@ -251,12 +251,12 @@ size_t run_sockets_fewest(const struct run_sockets *sockets)
 	return fewest;
 }
 
-const char *run_sockets_lack(const struct run_sockets *sockets)
+const char *sl_run_sockets_lack(const struct sl_run_sockets *sockets)
 {
 	if (sockets->is_busy)
 		return "no instance came free in time: slotctl socket_lb instances tells whose they "
 		       "are, slotctl socket_lb free takes one away";
-	return run_sockets_count(sockets) ?
+	return sl_run_sockets_count(sockets) ?
 		       "not as many sockets as expected in time" :
 		       "no socket with SO_REUSEPORT at an address of the chain in time";
 }

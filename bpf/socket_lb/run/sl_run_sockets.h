@@ -6,8 +6,8 @@
  * there are the descriptors of the command's processes looked through. So a server's connections
  * are never touched, and a look costs the same whether it has ten of them or a million.
  */
-#ifndef SOCKET_LB_RUN_SOCKETS_H
-#define SOCKET_LB_RUN_SOCKETS_H
+#ifndef SL_RUN_SOCKETS_H
+#define SL_RUN_SOCKETS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,13 +17,13 @@
 #include <sys/socket.h>
 
 #include "bpf/socket_lb/lib/socketlb.h"
-#include "bpf/socket_lb/run/run_tree.h"
+#include "bpf/socket_lb/run/sl_run_tree.h"
 #include "bpf/socket_lb/socket_lb_abi.h"
 #include "loader/lib/base/reason.h"
 
-#define RUN_SOCKETS_MAX 1024 /* on all VIPs of the chain, others' as well */
+#define SL_RUN_SOCKETS_MAX 1024 /* on all VIPs of the chain, others' as well */
 
-struct run_socket {
+struct sl_run_socket {
 	struct sl_vip_key vip;
 	__u64 cookie;
 	__u64 inode;
@@ -32,9 +32,9 @@ struct run_socket {
 	unsigned int looks; /* how often it was looked for among the command's, in vain */
 };
 
-struct run_sockets {
+struct sl_run_sockets {
 	struct socketlb *lb;
-	struct run_socket items[RUN_SOCKETS_MAX];
+	struct sl_run_socket items[SL_RUN_SOCKETS_MAX];
 	size_t count;
 	struct sl_vip_key wanted[SL_VIPS_MAX]; /* --vip; none: all of the chain */
 	size_t wanted_count;
@@ -44,19 +44,19 @@ struct run_sockets {
 };
 
 /*
- * run_sockets_look - register sockets on VIPs that processes below the calling one hold (@except
+ * sl_run_sockets_look - register sockets on VIPs that processes below the calling one hold (@except
  * and what is below that apart) and that were not there before; forget those that are closed.
  * Returns 0 or -errno; says why. What is wrong with a single socket is no error: see trouble.
  */
-int run_sockets_look(struct run_sockets *sockets, pid_t except, struct slot_reason *why);
+int sl_run_sockets_look(struct sl_run_sockets *sockets, pid_t except, struct slot_reason *why);
 
-/* run_sockets_count - how many are registered. */
-size_t run_sockets_count(const struct run_sockets *sockets);
+/* sl_run_sockets_count - how many are registered. */
+size_t sl_run_sockets_count(const struct sl_run_sockets *sockets);
 
-/* run_sockets_fewest - how many the VIP has that has fewest, of those wanted, else of those seen. */
-size_t run_sockets_fewest(const struct run_sockets *sockets);
+/* sl_run_sockets_fewest - how many the VIP has that has fewest, of those wanted, else of those seen. */
+size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets);
 
-/* run_sockets_lack - what to say of a start that was given up. */
-const char *run_sockets_lack(const struct run_sockets *sockets);
+/* sl_run_sockets_lack - what to say of a start that was given up. */
+const char *sl_run_sockets_lack(const struct sl_run_sockets *sockets);
 
 #endif
