@@ -103,9 +103,9 @@ bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb/lib loader/lib/base bpf/socket_lb/(socket_lb_abi.h|sl_pins.h)
-bpf/sk_steer loader/lib/base programs/(shared|cli.h|decap) bpf
-bpf/tc_decap loader/lib/base programs/(shared|cli.h|decap) bpf
-bpf/tc_redirect loader/lib/base programs/(shared|cli.h|decap) bpf
+bpf/sk_steer loader/lib/base programs/(shared|cli.h) bpf
+bpf/tc_decap programs/decap bpf
+bpf/tc_redirect loader/lib/base programs/(shared|cli.h) bpf
 bpf/tcp_server_id loader/lib/base programs/(shared|cli.h) bpf
 dispatcher bpf build/gen
 loader/lib/base

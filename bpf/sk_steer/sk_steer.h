@@ -8,6 +8,7 @@
 
 #include "bpf/count_abi.h"
 #include "bpf/sk_steer/sk_steer_abi.h"
+#include "loader/lib/base/endpoint.h"
 #include "loader/lib/base/reason.h"
 
 /* --- maps ------------------------------------------------------------------------------------ */
@@ -153,19 +154,11 @@ int sk_steer_sockets_set(const struct sk_steer_maps *maps, __u32 group, const in
 int sk_steer_socket_del(const struct sk_steer_maps *maps, __u32 group, __u64 cookie,
 			struct slot_reason *why);
 
-/* Where a socket is bound. */
-struct sk_steer_bound {
-	__u8 family; /* 4 or 6 */
-	__u8 proto;
-	__u16 port; /* host byte order */
-	__u8 addr[16];
-};
-
 /* A socket as it is named on the command line. */
 struct sk_steer_source {
 	int pid; /* its descriptor @fd; 0: what is bound to @bound in this process's netns */
 	int fd;
-	struct sk_steer_bound bound;
+	struct slot_endpoint bound;
 };
 
 #define SK_STEER_SOURCE_SOCKETS SK_STEER_PLACES_MAX
@@ -181,7 +174,7 @@ int sk_steer_sockets_open(const struct sk_steer_source *source, struct slot_reas
 
 /* One socket that the kernel lists. */
 struct sk_steer_listener {
-	struct sk_steer_bound bound;
+	struct slot_endpoint bound;
 	__u64 cookie;
 	__u32 inode;
 };
@@ -217,9 +210,6 @@ int sk_steer_cookie_parse(const char *text, struct slot_reason *why, __u64 *ret_
 
 /* sk_steer_match_format - "192.0.2.0/24 tcp 80-90", which can be parsed again. */
 void sk_steer_match_format(const struct sk_steer_rule *rule,
-			   char ret_text[SK_STEER_MATCH_TEXT_MAX]);
-/* sk_steer_bound_format - "tcp/192.0.2.1:80", "udp/[2001:db8::1]:53". */
-void sk_steer_bound_format(const struct sk_steer_bound *bound,
 			   char ret_text[SK_STEER_MATCH_TEXT_MAX]);
 const char *sk_steer_proto_name(__u8 proto);
 

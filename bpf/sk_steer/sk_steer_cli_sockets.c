@@ -162,7 +162,7 @@ static bool find_bound(const struct state *state, __u64 cookie,
 	for (size_t i = 0; i < state->listener_count; i++) {
 		if (state->listeners[i].cookie != cookie)
 			continue;
-		sk_steer_bound_format(&state->listeners[i].bound, ret_text);
+		slot_endpoint_format(&state->listeners[i].bound, ret_text);
 		return true;
 	}
 	return false;

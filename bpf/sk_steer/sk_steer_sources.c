@@ -75,14 +75,14 @@ static int search_processes(struct search *search)
 }
 
 static bool is_bound_there(const struct sk_steer_listener *listener,
-			   const struct sk_steer_bound *bound)
+			   const struct slot_endpoint *bound)
 {
 	return listener->bound.family == bound->family && listener->bound.proto == bound->proto &&
 	       listener->bound.port == bound->port &&
 	       !memcmp(listener->bound.addr, bound->addr, sizeof(bound->addr));
 }
 
-static int list_bound(const struct sk_steer_bound *bound, struct slot_reason *why,
+static int list_bound(const struct slot_endpoint *bound, struct slot_reason *why,
 		      struct search *search)
 {
 	_cleanup_free_ struct sk_steer_listener *list = NULL;
@@ -109,7 +109,7 @@ static int list_bound(const struct sk_steer_bound *bound, struct slot_reason *wh
 }
 
 /* All of them or none. */
-static int take_bound(const struct sk_steer_bound *bound, struct slot_reason *why,
+static int take_bound(const struct slot_endpoint *bound, struct slot_reason *why,
 		      struct search *search)
 {
 	int err = list_bound(bound, why, search);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Rules, groups and sockets, from words and back. */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +10,8 @@
 #include <string.h>
 
 #include "bpf/sk_steer/sk_steer.h"
-#include "programs/decap/decap.h"
+#include "loader/lib/base/endpoint.h"
+#include "programs/shared/prefix.h"
 
 /* Decimal digits and nothing else, up to @max, which end at one of @ends. */
 static int read_number(const char **text, const char *ends, __u64 max, __u64 *ret_number)
@@ -72,13 +72,13 @@ static int parse_ports(const char *text, __u16 *ret_first, __u16 *ret_last)
 int sk_steer_match_parse(char **argv, struct slot_reason *why, struct sk_steer_rule *ret_rule)
 {
 	struct sk_steer_rule rule = {};
-	struct decap_prefix prefix;
-	int err = decap_prefix_parse(argv[0], why, &prefix);
+	struct slot_prefix prefix;
+	int err = program_prefix_parse(argv[0], why, &prefix);
 
 	if (err)
 		return err;
 	rule.family = (__u8)prefix.family;
-	rule.len = (__u8)(prefix.len - DECAP_FAMILY_BITS);
+	rule.len = (__u8)(prefix.len - SLOT_PREFIX_FAMILY_BITS);
 	memcpy(rule.addr, prefix.addr, sizeof(rule.addr));
 	if (parse_proto(argv[1], &rule.proto))
 		return slot_reason_set(why, -EINVAL, "'%.80s': expected tcp or udp", argv[1]);
@@ -140,12 +140,12 @@ int sk_steer_line_parse(int argc, char **argv, struct slot_reason *why,
 
 void sk_steer_match_format(const struct sk_steer_rule *rule, char ret_text[SK_STEER_MATCH_TEXT_MAX])
 {
-	struct decap_prefix prefix = { .family = rule->family,
-				       .len = DECAP_FAMILY_BITS + rule->len };
-	char text[DECAP_PREFIX_TEXT_MAX], ports[16] = "any";
+	struct slot_prefix prefix = { .family = rule->family,
+				      .len = SLOT_PREFIX_FAMILY_BITS + rule->len };
+	char text[PROGRAM_PREFIX_TEXT_MAX], ports[16] = "any";
 
 	memcpy(prefix.addr, rule->addr, sizeof(prefix.addr));
-	decap_prefix_format(&prefix, text);
+	program_prefix_format(&prefix, text);
 	if (rule->first == rule->last)
 		snprintf(ports, sizeof(ports), "%u", rule->first);
 	else if (rule->first != 1 || rule->last != UINT16_MAX)
@@ -155,42 +155,6 @@ void sk_steer_match_format(const struct sk_steer_rule *rule, char ret_text[SK_ST
 }
 
 /* --- sockets --------------------------------------------------------------------------------- */
-
-/* ADDRESS:PORT, an IPv6 address in brackets */
-static int parse_bound(const char *text, struct sk_steer_bound *bound)
-{
-	bool is_ip6 = *text == '[';
-	const char *start = text + is_ip6, *end = strchr(start, is_ip6 ? ']' : ':'), *port;
-	char address[INET6_ADDRSTRLEN];
-	__u64 number = 0;
-
-	if (!end || end - start >= (long)sizeof(address))
-		return -EINVAL;
-	memcpy(address, start, (size_t)(end - start));
-	address[end - start] = '\0';
-	bound->family = is_ip6 ? 6 : 4;
-	if (inet_pton(is_ip6 ? AF_INET6 : AF_INET, address, bound->addr) != 1)
-		return -EINVAL;
-	if (is_ip6 && *++end != ':')
-		return -EINVAL;
-	port = end + 1;
-	if (read_number(&port, "", UINT16_MAX, &number) || !number)
-		return -EINVAL;
-	bound->port = (__u16)number;
-	return 0;
-}
-
-static int parse_address(const char *text, struct sk_steer_source *source)
-{
-	char proto[4] = {};
-
-	if (strnlen(text, 5) < 5 || text[3] != '/')
-		return -EINVAL;
-	memcpy(proto, text, 3);
-	if (parse_proto(proto, &source->bound.proto))
-		return -EINVAL;
-	return parse_bound(text + 4, &source->bound);
-}
 
 static int parse_pid(const char *text, struct sk_steer_source *source)
 {
@@ -209,7 +173,7 @@ int sk_steer_source_parse(const char *text, struct slot_reason *why,
 {
 	struct sk_steer_source source = {};
 	int err = isdigit((unsigned char)*text) ? parse_pid(text, &source) :
-						  parse_address(text, &source);
+						  slot_endpoint_parse(text, &source.bound);
 
 	if (err)
 		return slot_reason_set(why, err,
@@ -230,17 +194,6 @@ int sk_steer_cookie_parse(const char *text, struct slot_reason *why, __u64 *ret_
 				       "'%.80s': expected a socket's cookie, a number", text);
 	*ret_cookie = cookie;
 	return 0;
-}
-
-void sk_steer_bound_format(const struct sk_steer_bound *bound,
-			   char ret_text[SK_STEER_MATCH_TEXT_MAX])
-{
-	bool is_ip6 = bound->family == 6;
-	char address[INET6_ADDRSTRLEN];
-
-	inet_ntop(is_ip6 ? AF_INET6 : AF_INET, bound->addr, address, sizeof(address));
-	snprintf(ret_text, SK_STEER_MATCH_TEXT_MAX, is_ip6 ? "%s/[%s]:%u" : "%s/%s:%u",
-		 sk_steer_proto_name(bound->proto), address, bound->port);
 }
 
 /* --- files ----------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, TC_REDIRECT_DESTS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct decap_prefix);
+	__type(key, struct slot_prefix);
 	__type(value, struct tc_redirect_dest);
 } redirect_dests SEC(".maps");
 
@@ -56,15 +56,15 @@ static __always_inline int read_addr(const struct __sk_buff *skb, __u32 offset, 
 }
 
 /* read_dest - where @skb goes to, as a key; false where it is not IP, or cut short. */
-static __always_inline bool read_dest(const struct __sk_buff *skb, struct decap_prefix *key)
+static __always_inline bool read_dest(const struct __sk_buff *skb, struct slot_prefix *key)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		key->len = DECAP_FAMILY_BITS + 32;
+		key->len = SLOT_PREFIX_FAMILY_BITS + 32;
 		key->family = 4;
 		return !read_addr(skb, offsetof(struct iphdr, daddr), key->addr, 4);
 	}
 	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		key->len = DECAP_FAMILY_BITS + 128;
+		key->len = SLOT_PREFIX_FAMILY_BITS + 128;
 		key->family = 6;
 		return !read_addr(skb, offsetof(struct ipv6hdr, daddr), key->addr, 16);
 	}
@@ -98,7 +98,7 @@ static __always_inline enum tc_redirect_counter choose(struct __sk_buff *skb,
 SEC("tc")
 int tc_redirect(struct __sk_buff *skb)
 {
-	struct decap_prefix key = {};
+	struct slot_prefix key = {};
 	const struct tc_redirect_dest *dest;
 	enum tc_redirect_counter counter;
 

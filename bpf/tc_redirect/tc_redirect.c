@@ -14,7 +14,7 @@
 static const struct program_map dests_map = {
 	.name = TC_REDIRECT_DESTS_NAME,
 	.type = BPF_MAP_TYPE_LPM_TRIE,
-	.key_size = sizeof(struct decap_prefix),
+	.key_size = sizeof(struct slot_prefix),
 	.value_size = sizeof(struct tc_redirect_dest),
 	.max_entries = TC_REDIRECT_DESTS_MAX,
 };
@@ -49,8 +49,8 @@ void tc_redirect_close(struct tc_redirect_maps *maps)
 
 static int compare_routes(const void *a, const void *b)
 {
-	const struct decap_prefix *one = &((const struct tc_redirect_route *)a)->prefix;
-	const struct decap_prefix *other = &((const struct tc_redirect_route *)b)->prefix;
+	const struct slot_prefix *one = &((const struct tc_redirect_route *)a)->prefix;
+	const struct slot_prefix *other = &((const struct tc_redirect_route *)b)->prefix;
 	int order;
 
 	if (one->family != other->family)
@@ -64,7 +64,7 @@ int tc_redirect_routes_get(const struct tc_redirect_maps *maps, struct slot_reas
 {
 	_cleanup_free_ struct tc_redirect_route *routes =
 		calloc(TC_REDIRECT_DESTS_MAX, sizeof(*routes));
-	const struct decap_prefix *last = NULL;
+	const struct slot_prefix *last = NULL;
 	size_t count = 0;
 	int err = 0;
 
@@ -113,7 +113,7 @@ static int take_number(const struct tc_redirect_maps *maps, struct slot_reason *
 }
 
 /* What a trie holds of exactly this prefix: a lookup may find a shorter one. */
-static int find_route(const struct tc_redirect_maps *maps, const struct decap_prefix *prefix,
+static int find_route(const struct tc_redirect_maps *maps, const struct slot_prefix *prefix,
 		      struct slot_reason *why, bool *ret_found, struct tc_redirect_dest *dest)
 {
 	_cleanup_free_ struct tc_redirect_route *routes = NULL;
@@ -130,7 +130,7 @@ static int find_route(const struct tc_redirect_maps *maps, const struct decap_pr
 	return err;
 }
 
-int tc_redirect_route_set(const struct tc_redirect_maps *maps, const struct decap_prefix *prefix,
+int tc_redirect_route_set(const struct tc_redirect_maps *maps, const struct slot_prefix *prefix,
 			  unsigned int ifindex, enum tc_redirect_helper helper,
 			  struct slot_reason *why)
 {
@@ -150,7 +150,7 @@ int tc_redirect_route_set(const struct tc_redirect_maps *maps, const struct deca
 		     0;
 }
 
-int tc_redirect_route_del(const struct tc_redirect_maps *maps, const struct decap_prefix *prefix,
+int tc_redirect_route_del(const struct tc_redirect_maps *maps, const struct slot_prefix *prefix,
 			  struct slot_reason *why)
 {
 	int err = bpf_map_delete_elem(maps->dests, prefix);

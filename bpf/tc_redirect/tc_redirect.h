@@ -20,7 +20,7 @@ struct tc_redirect_maps {
 
 /* One element of redirect_dests. */
 struct tc_redirect_route {
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	struct tc_redirect_dest dest;
 };
 
@@ -41,12 +41,12 @@ int tc_redirect_routes_get(const struct tc_redirect_maps *maps, struct slot_reas
  * one blow; a new prefix counts from 0. The caller holds program_maps_lock(). Returns 0 or
  * -errno, and says why.
  */
-int tc_redirect_route_set(const struct tc_redirect_maps *maps, const struct decap_prefix *prefix,
+int tc_redirect_route_set(const struct tc_redirect_maps *maps, const struct slot_prefix *prefix,
 			  unsigned int ifindex, enum tc_redirect_helper helper,
 			  struct slot_reason *why);
 
 /* tc_redirect_route_del - under the lock, too. Returns 0, -ENOENT, -errno; says why. */
-int tc_redirect_route_del(const struct tc_redirect_maps *maps, const struct decap_prefix *prefix,
+int tc_redirect_route_del(const struct tc_redirect_maps *maps, const struct slot_prefix *prefix,
 			  struct slot_reason *why);
 
 /* A device in this process's netns. */

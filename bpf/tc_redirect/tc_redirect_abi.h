@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#include "programs/decap/decap_abi.h"
+#include "bpf/prefix_abi.h"
 
 /* The maps' names. */
 #define TC_REDIRECT_DESTS_NAME "redirect_dests"
@@ -30,7 +30,7 @@ enum tc_redirect_helper {
 };
 
 /*
- * Value of redirect_dests (LPM_TRIE). Its key is struct decap_prefix: a destination, in
+ * Value of redirect_dests (LPM_TRIE). Its key is struct slot_prefix: a destination, in
  * tunnels that of the outer header.
  */
 struct tc_redirect_dest {

@@ -12,11 +12,11 @@
 #include "bpf/tc_redirect/tc_redirect.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/cli.h"
-#include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
+#include "programs/shared/prefix.h"
 
 static const struct program_counter counters[TC_REDIRECT_COUNTS_SIZE] = {
 	[TC_REDIRECT_TO_PEER] = { "peer", "sent" },
@@ -76,14 +76,14 @@ static int cmd_add(const struct program_context *ctx, int argc, char **argv)
 	_cleanup_(tc_redirect_close) struct tc_redirect_maps maps = TC_REDIRECT_MAPS_CLOSED;
 	enum tc_redirect_helper helper = TC_REDIRECT_PEER;
 	_cleanup_close_ int lock = -1;
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	unsigned int ifindex = 0;
 	struct slot_reason why;
 	int err;
 
 	if (argc < 2 || argc > 3)
 		return PROGRAM_USAGE;
-	err = decap_prefix_parse(argv[0], &why, &prefix);
+	err = program_prefix_parse(argv[0], &why, &prefix);
 	err = err ? err : parse_device(argc - 1, argv + 1, &why, &ifindex, &helper);
 	err = err ? err : program_maps_lock(ctx->map_dir, &why, &lock);
 	err = err ? err : tc_redirect_open(ctx->map_dir, true, &why, &maps);
@@ -92,13 +92,13 @@ static int cmd_add(const struct program_context *ctx, int argc, char **argv)
 }
 
 /* Every word that is no prefix is told before anything is deleted. */
-static int parse_prefixes(int argc, char **argv, struct decap_prefix *prefixes)
+static int parse_prefixes(int argc, char **argv, struct slot_prefix *prefixes)
 {
 	struct slot_reason why;
 	int wrong = 0;
 
 	for (int i = 0; i < argc; i++) {
-		if (decap_prefix_parse(argv[i], &why, &prefixes[i])) {
+		if (program_prefix_parse(argv[i], &why, &prefixes[i])) {
 			wrong++;
 			program_fail(&why);
 		}
@@ -109,7 +109,7 @@ static int parse_prefixes(int argc, char **argv, struct decap_prefix *prefixes)
 static int cmd_del(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(tc_redirect_close) struct tc_redirect_maps maps = TC_REDIRECT_MAPS_CLOSED;
-	_cleanup_free_ struct decap_prefix *prefixes = NULL;
+	_cleanup_free_ struct slot_prefix *prefixes = NULL;
 	_cleanup_close_ int lock = -1;
 	struct slot_reason why;
 	int err;
@@ -162,7 +162,7 @@ static int read_state(const struct program_context *ctx, struct slot_reason *why
 
 /* A route in words. Whoever owns the map can write anything there. */
 struct route_text {
-	char prefix[DECAP_PREFIX_TEXT_MAX];
+	char prefix[PROGRAM_PREFIX_TEXT_MAX];
 	char device[IF_NAMESIZE];
 	bool is_there;
 	const char *helper;
@@ -174,7 +174,7 @@ static void describe(const struct state *state, const struct tc_redirect_route *
 {
 	const struct tc_redirect_dest *dest = &route->dest;
 
-	decap_prefix_format(&route->prefix, text->prefix);
+	program_prefix_format(&route->prefix, text->prefix);
 	text->is_there = if_indextoname(dest->ifindex, text->device) != NULL;
 	text->helper = dest->helper < TC_REDIRECT_HELPERS ? helpers[dest->helper] : "unknown";
 	text->hits = (struct slot_count){};
@@ -245,11 +245,11 @@ static int claim_addresses(const struct program_claims *claims, struct slot_reas
 
 	err = err ? err : tc_redirect_routes_get(&maps, why, &routes, &count);
 	for (size_t i = 0; !err && i < count; i++) {
-		const struct decap_prefix *prefix = &routes[i].prefix;
+		const struct slot_prefix *prefix = &routes[i].prefix;
 		struct program_claim claim = {
 			.kind = PROGRAM_CLAIM_REDIRECT,
 			.is_ip6 = prefix->family == 6,
-			.len = (__u8)(prefix->len - DECAP_FAMILY_BITS),
+			.len = (__u8)(prefix->len - SLOT_PREFIX_FAMILY_BITS),
 			.ifindex = routes[i].dest.ifindex,
 			.is_peer = routes[i].dest.helper == TC_REDIRECT_PEER,
 		};

@@ -9,7 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "loader/lib/base/number.h"
+#include "programs/shared/id.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map ids_map = {
@@ -22,10 +22,10 @@ static const struct program_map ids_map = {
 
 /* --- words ----------------------------------------------------------------------------------- */
 
-static int parse_id(const char *text, __u32 *ret_id)
+static int parse_id(const char *text, struct slot_reason *why, __u32 *ret_id)
 {
 	if (strcmp(text, "none") != 0)
-		return slot_number_parse(text, 1, UINT32_MAX, ret_id);
+		return program_id_parse(text, why, ret_id);
 	*ret_id = 0;
 	return 0;
 }
@@ -40,11 +40,10 @@ int tsi_ids_parse(const char *text, struct slot_reason *why, struct tsi_ids *ids
 
 		if (strncmp(text, keys[i], len) != 0 || text[len] != '=')
 			continue;
-		if (!parse_id(text + len + 1, members[i]))
+		if (!parse_id(text + len + 1, why, members[i]))
 			return 0;
-		return slot_reason_set(why, -EINVAL,
-				       "%s '%.80s': expected an id from 1 to 4294967295, or none",
-				       keys[i], text + len + 1);
+		slot_reason_prefix(why, -EINVAL, "%s ", keys[i]);
+		return slot_reason_append(why, -EINVAL, ", or none");
 	}
 	return slot_reason_set(why, -EINVAL, "'%.80s': expected primary=ID or fallback=ID", text);
 }

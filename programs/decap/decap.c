@@ -22,7 +22,7 @@ static const struct program_map addresses_map = {
 static const struct program_map prefixes_map = {
 	.name = DECAP_PREFIXES_NAME,
 	.type = BPF_MAP_TYPE_LPM_TRIE,
-	.key_size = sizeof(struct decap_prefix),
+	.key_size = sizeof(struct slot_prefix),
 	.value_size = sizeof(__u32),
 	.max_entries = DECAP_PREFIXES_MAX,
 };
@@ -30,7 +30,7 @@ static const struct program_map prefixes_map = {
 static const struct program_map served_map = {
 	.name = DECAP_SERVED_NAME,
 	.type = BPF_MAP_TYPE_LPM_TRIE,
-	.key_size = sizeof(struct decap_prefix),
+	.key_size = sizeof(struct slot_prefix),
 	.value_size = sizeof(__u32),
 	.max_entries = DECAP_SERVED_MAX,
 };
@@ -148,7 +148,7 @@ static int get_keys(int fd, const struct program_map *map, struct slot_reason *w
 
 static int compare_prefixes(const void *a, const void *b)
 {
-	const struct decap_prefix *one = a, *other = b;
+	const struct slot_prefix *one = a, *other = b;
 	int order;
 
 	if (one->family != other->family)
@@ -157,24 +157,24 @@ static int compare_prefixes(const void *a, const void *b)
 	return order ? order : (int)one->len - (int)other->len;
 }
 
-static void address_to_prefix(const struct decap_address *address, struct decap_prefix *prefix)
+static void address_to_prefix(const struct decap_address *address, struct slot_prefix *prefix)
 {
 	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
 	bool is_ip4 = !memcmp(address->addr, mapped, sizeof(mapped));
 
-	*prefix = (struct decap_prefix){
-		.len = DECAP_FAMILY_BITS + (is_ip4 ? 32 : 128),
+	*prefix = (struct slot_prefix){
+		.len = SLOT_PREFIX_FAMILY_BITS + (is_ip4 ? 32 : 128),
 		.family = is_ip4 ? 4 : 6,
 	};
 	memcpy(prefix->addr, address->addr + (is_ip4 ? sizeof(mapped) : 0), is_ip4 ? 4 : 16);
 }
 
 int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,
-		   struct decap_prefix **ret_prefixes, size_t *ret_count)
+		   struct slot_prefix **ret_prefixes, size_t *ret_count)
 {
 	_cleanup_free_ struct decap_address *addresses =
 		calloc(DECAP_ADDRESSES_MAX, sizeof(*addresses));
-	_cleanup_free_ struct decap_prefix *prefixes =
+	_cleanup_free_ struct slot_prefix *prefixes =
 		calloc(DECAP_ADDRESSES_MAX + DECAP_PREFIXES_MAX, sizeof(*prefixes));
 	size_t wide = 0, exact = 0, i;
 	int err;
@@ -194,7 +194,7 @@ int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,
 }
 
 /* A single address is in the hash, which is asked first. */
-static struct element end_of(const struct decap_maps *maps, const struct decap_prefix *prefix,
+static struct element end_of(const struct decap_maps *maps, const struct slot_prefix *prefix,
 			     struct decap_address *address)
 {
 	if (decap_prefix_to_address(prefix, address))
@@ -211,11 +211,11 @@ static struct element end_of(const struct decap_maps *maps, const struct decap_p
  * Packets go by what they found, for as long as the stamp is the same. One that stays odd,
  * as this process was ended, has them look each time.
  */
-static int change_ends(const struct decap_maps *maps, const struct decap_prefix *prefix,
+static int change_ends(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		       int (*change)(const struct element *, struct slot_reason *),
 		       struct slot_reason *why)
 {
-	char text[DECAP_PREFIX_TEXT_MAX];
+	char text[PROGRAM_PREFIX_TEXT_MAX];
 	struct decap_address address;
 	struct element element = end_of(maps, prefix, &address);
 	struct decap_control control = {};
@@ -224,7 +224,7 @@ static int change_ends(const struct decap_maps *maps, const struct decap_prefix 
 
 	if (err)
 		return err;
-	decap_prefix_format(prefix, text);
+	program_prefix_format(prefix, text);
 	element.text = text;
 	control.stamp |= 1;
 	err = decap_control_set(maps, &control, why);
@@ -236,13 +236,13 @@ static int change_ends(const struct decap_maps *maps, const struct decap_prefix 
 	return err ? err : end_err;
 }
 
-int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_end_add(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		  struct slot_reason *why)
 {
 	return change_ends(maps, prefix, add_element, why);
 }
 
-int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_end_del(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		  struct slot_reason *why)
 {
 	return change_ends(maps, prefix, del_element, why);
@@ -264,7 +264,7 @@ static int set_flag(const struct decap_maps *maps, __u8 flag, bool is_set, struc
 /* Whether @key is the only element. */
 static bool is_last(const struct element *element)
 {
-	unsigned char first[sizeof(struct decap_prefix)], second[sizeof(first)];
+	unsigned char first[sizeof(struct slot_prefix)], second[sizeof(first)];
 
 	return !bpf_map_get_next_key(element->fd, NULL, first) &&
 	       !memcmp(first, element->key, element->map->key_size) &&
@@ -288,7 +288,7 @@ static int del_listed(const struct decap_maps *maps, const struct element *eleme
 	return err ? err : del_element(element, why);
 }
 
-static struct element served_of(const struct decap_maps *maps, const struct decap_prefix *prefix,
+static struct element served_of(const struct decap_maps *maps, const struct slot_prefix *prefix,
 				const char *text)
 {
 	return (struct element){ .map = &served_map,
@@ -298,30 +298,30 @@ static struct element served_of(const struct decap_maps *maps, const struct deca
 				 .what = "served prefixes" };
 }
 
-int decap_served_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_served_add(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		     struct slot_reason *why)
 {
-	char text[DECAP_PREFIX_TEXT_MAX];
+	char text[PROGRAM_PREFIX_TEXT_MAX];
 	const struct element element = served_of(maps, prefix, text);
 
-	decap_prefix_format(prefix, text);
+	program_prefix_format(prefix, text);
 	return add_listed(maps, &element, DECAP_HAS_SERVED, why);
 }
 
-int decap_served_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_served_del(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		     struct slot_reason *why)
 {
-	char text[DECAP_PREFIX_TEXT_MAX];
+	char text[PROGRAM_PREFIX_TEXT_MAX];
 	const struct element element = served_of(maps, prefix, text);
 
-	decap_prefix_format(prefix, text);
+	program_prefix_format(prefix, text);
 	return del_listed(maps, &element, DECAP_HAS_SERVED, why);
 }
 
 int decap_served_get(const struct decap_maps *maps, struct slot_reason *why,
-		     struct decap_prefix **ret_prefixes, size_t *ret_count)
+		     struct slot_prefix **ret_prefixes, size_t *ret_count)
 {
-	_cleanup_free_ struct decap_prefix *prefixes = calloc(DECAP_SERVED_MAX, sizeof(*prefixes));
+	_cleanup_free_ struct slot_prefix *prefixes = calloc(DECAP_SERVED_MAX, sizeof(*prefixes));
 	size_t count = 0;
 	int err;
 

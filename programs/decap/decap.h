@@ -9,27 +9,12 @@
 #include "loader/lib/base/reason.h"
 #include "programs/cli.h"
 #include "programs/decap/decap_abi.h"
-
-/* Room for the longest prefix in words, with its NUL. */
-#define DECAP_PREFIX_TEXT_MAX 52
+#include "programs/shared/prefix.h"
 
 /* --- words (pure) ---------------------------------------------------------------------------- */
 
-/*
- * decap_prefix_parse - the IPv4 or IPv6 address in @text, or the prefix. A single address
- * has to be unicast, of a prefix all behind its length has to be 0. Returns 0, or -EINVAL
- * and says what would be accepted.
- */
-int decap_prefix_parse(const char *text, struct slot_reason *why, struct decap_prefix *ret_prefix);
-
-/* decap_prefix_format - in words, without a length where it is a single address. */
-void decap_prefix_format(const struct decap_prefix *prefix, char ret_text[DECAP_PREFIX_TEXT_MAX]);
-
 /* decap_prefix_to_address - whether @prefix is a single address, and that as a key of decap_addrs. */
-bool decap_prefix_to_address(const struct decap_prefix *prefix, struct decap_address *ret_address);
-
-/* decap_id_parse - a server's id: 1 to 4294967295, also 0x... Returns 0 or -EINVAL; says why. */
-int decap_id_parse(const char *text, struct slot_reason *why, __u32 *ret_id);
+bool decap_prefix_to_address(const struct slot_prefix *prefix, struct decap_address *ret_address);
 
 /*
  * decap_control_parse - change what "KEY=VALUE" in @text says in @control: gue-port, strict,
@@ -60,26 +45,26 @@ void decap_maps_close(struct decap_maps *maps);
  * served, none: all. @ret_prefixes is the caller's to free. Returns 0 or -errno, and says why.
  */
 int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,
-		   struct decap_prefix **ret_prefixes, size_t *ret_count);
+		   struct slot_prefix **ret_prefixes, size_t *ret_count);
 int decap_served_get(const struct decap_maps *maps, struct slot_reason *why,
-		     struct decap_prefix **ret_prefixes, size_t *ret_count);
+		     struct slot_prefix **ret_prefixes, size_t *ret_count);
 
 /*
  * decap_end_add - let tunnels end at @prefix; once more is no error. decap_end_del - no longer.
  * Returns 0, -ENOENT where none did, -errno; says why. The caller holds program_maps_lock().
  */
-int decap_end_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_end_add(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		  struct slot_reason *why);
-int decap_end_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_end_del(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		  struct slot_reason *why);
 
 /*
  * The same of inner destinations and of this host's ids. The first and the last one change
  * whether they are asked for at all. Likewise under the lock.
  */
-int decap_served_add(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_served_add(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		     struct slot_reason *why);
-int decap_served_del(const struct decap_maps *maps, const struct decap_prefix *prefix,
+int decap_served_del(const struct decap_maps *maps, const struct slot_prefix *prefix,
 		     struct slot_reason *why);
 int decap_id_add(const struct decap_maps *maps, __u32 id, struct slot_reason *why);
 int decap_id_del(const struct decap_maps *maps, __u32 id, struct slot_reason *why);

@@ -14,6 +14,7 @@
 
 #include <linux/types.h>
 
+#include "bpf/prefix_abi.h"
 #include "bpf/tcp_id_abi.h"
 
 /* The maps' names. */
@@ -40,16 +41,10 @@ struct decap_address {
 };
 
 /*
- * Key of decap_prefixes and decap_served (LPM_TRIE; value __u32, always 1). decap_prefixes:
- * outer destinations, asked for what is not in decap_addrs. decap_served: inner ones.
+ * Key of decap_prefixes and decap_served (LPM_TRIE; value __u32, always 1): struct slot_prefix.
+ * decap_prefixes: outer destinations, asked for what is not in decap_addrs. decap_served: inner
+ * ones.
  */
-struct decap_prefix {
-	__u32 len;     /* 32 for the family, and the prefix's own: 32 + 0 to 32, or to 128 */
-	__u32 family;  /* 4 or 6 */
-	__u8 addr[16]; /* network byte order; IPv4: the first 4 bytes, the others 0 */
-};
-
-#define DECAP_FAMILY_BITS 32
 
 /* decap_ids (hash): key __u32, an id of this host's in the TCP option; value __u32, always 1. */
 
@@ -143,7 +138,6 @@ _Static_assert(DECAP_STRICT_BAD_GUE == DECAP_BAD_GUE + DECAP_TO_STRICT, "numbers
 _Static_assert(DECAP_STRICT_BAD_GUE < DECAP_CONGESTED, "numbers of strict");
 _Static_assert(DECAP_CONGESTED == 24, "a number that was given out stays");
 _Static_assert(sizeof(struct decap_address) == 16, "key of decap_addrs");
-_Static_assert(sizeof(struct decap_prefix) == 24, "key of decap_prefixes and decap_served");
 _Static_assert(sizeof(struct decap_control) == 8, "value of decap_control");
 _Static_assert(sizeof(struct decap_known) == 24, "value of decap_known");
 

@@ -13,6 +13,7 @@
 #include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/fail.h"
+#include "programs/shared/id.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
 
@@ -52,7 +53,7 @@ static const struct program_counter counters[DECAP_COUNTS_SIZE] = {
 
 /* One word of a list, whatever list that is. */
 union item {
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	__u32 id;
 };
 
@@ -65,12 +66,12 @@ struct list {
 
 static int parse_prefix(const char *text, struct slot_reason *why, union item *ret_item)
 {
-	return decap_prefix_parse(text, why, &ret_item->prefix);
+	return program_prefix_parse(text, why, &ret_item->prefix);
 }
 
 static int parse_id(const char *text, struct slot_reason *why, union item *ret_item)
 {
-	return decap_id_parse(text, why, &ret_item->id);
+	return program_id_parse(text, why, &ret_item->id);
 }
 
 static int add_end(const struct decap_maps *maps, const union item *item, struct slot_reason *why)
@@ -169,8 +170,8 @@ static int cmd_server_id(const struct program_context *ctx, int argc, char **arg
 
 /* All that the maps say, but the counters. */
 struct state {
-	struct decap_prefix *ends;
-	struct decap_prefix *served;
+	struct slot_prefix *ends;
+	struct slot_prefix *served;
 	size_t end_count, served_count, id_count;
 	__u32 ids[DECAP_IDS_MAX];
 	struct decap_control control;
@@ -196,13 +197,13 @@ static int read_state(const struct program_context *ctx, struct slot_reason *why
 	return err ? err : decap_control_get(&maps, why, &state->control);
 }
 
-static json_t *prefixes_to_json(const struct decap_prefix *prefixes, size_t count)
+static json_t *prefixes_to_json(const struct slot_prefix *prefixes, size_t count)
 {
 	json_t *list = json_array();
-	char text[DECAP_PREFIX_TEXT_MAX];
+	char text[PROGRAM_PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < count; i++) {
-		decap_prefix_format(&prefixes[i], text);
+		program_prefix_format(&prefixes[i], text);
 		json_array_append_new(list, json_string(text));
 	}
 	return list;
@@ -220,7 +221,7 @@ static json_t *ids_to_json(const struct state *state)
 static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(free_state) struct state state = {};
-	char text[DECAP_PREFIX_TEXT_MAX];
+	char text[PROGRAM_PREFIX_TEXT_MAX];
 	struct slot_reason why;
 
 	(void)argv;
@@ -233,7 +234,7 @@ static int cmd_list(const struct program_context *ctx, int argc, char **argv)
 					  json_pack("{s:o}", "addresses",
 						    prefixes_to_json(state.ends, state.end_count)));
 	for (size_t i = 0; i < state.end_count; i++) {
-		decap_prefix_format(&state.ends[i], text);
+		program_prefix_format(&state.ends[i], text);
 		fprintf(ctx->out, "%s\n", text);
 	}
 	return PROGRAM_OK;
@@ -271,7 +272,7 @@ static void show_off(const struct program_context *ctx, const struct state *stat
 static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(free_state) struct state state = {};
-	char text[DECAP_PREFIX_TEXT_MAX] = "off";
+	char text[PROGRAM_PREFIX_TEXT_MAX] = "off";
 	struct slot_reason why;
 	size_t i;
 
@@ -287,7 +288,7 @@ static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 	fprintf(ctx->out, "gue-port %s\nstrict %s\ntcp-option 0x%02x\n", text,
 		state.control.flags & DECAP_STRICT ? "yes" : "no", option_of(&state.control));
 	for (i = 0; i < state.served_count; i++) {
-		decap_prefix_format(&state.served[i], text);
+		program_prefix_format(&state.served[i], text);
 		fprintf(ctx->out, "serve %s\n", text);
 	}
 	show_off(ctx, &state, DECAP_HAS_SERVED, state.served_count, "serve");
@@ -336,11 +337,11 @@ static int claim_addresses(const struct program_claims *claims, struct slot_reas
 	int err = read_state(&ctx, why, &state);
 
 	for (size_t i = 0; !err && i < state.end_count; i++) {
-		const struct decap_prefix *end = &state.ends[i];
+		const struct slot_prefix *end = &state.ends[i];
 		struct program_claim claim = {
 			.kind = PROGRAM_CLAIM_TUNNEL,
 			.is_ip6 = end->family == 6,
-			.len = (__u8)(end->len - DECAP_FAMILY_BITS),
+			.len = (__u8)(end->len - SLOT_PREFIX_FAMILY_BITS),
 			.overhead = end->family == 6 ? IP6_HEADER : IP4_HEADER,
 		};
 

@@ -71,7 +71,7 @@ static void every_wrong_address_is_told_and_none_is_added(void **state)
 	program_bed_assert_fails(
 		&bed, "addr add 192.0.2.1 localhost ff02::1",
 		"'localhost': expected an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as 192.0.2.0/24\n"
-		"'ff02::1': no tunnel ends there, expected a unicast address\n");
+		"'ff02::1': expected a unicast address\n");
 	program_bed_assert_runs(&bed, "list", "");
 }
 
@@ -90,7 +90,7 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 /* The addresses, or prefixes of @len bits, 2001:db8:i:: */
 static void fill(const struct decap_maps *maps, unsigned int count, __u32 len)
 {
-	struct decap_prefix prefix = { .len = DECAP_FAMILY_BITS + len, .family = 6 };
+	struct slot_prefix prefix = { .len = SLOT_PREFIX_FAMILY_BITS + len, .family = 6 };
 	struct slot_reason why = {};
 
 	memcpy(prefix.addr, "\x20\x01\x0d\xb8", 4);
@@ -277,7 +277,7 @@ static void packets_look_each_time_while_addresses_change(void **state)
 	const int prog_fd = progrun_fd(bed.object, "decap");
 	struct decap_control control;
 	struct decap_address address;
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	struct slot_reason why = {};
 
 	(void)state;
@@ -286,7 +286,7 @@ static void packets_look_each_time_while_addresses_change(void **state)
 	control.stamp |= 1;
 	assert_int_equal(decap_control_set(&maps, &control, &why), 0);
 	run_tunnel_packet(prog_fd);
-	assert_int_equal(decap_prefix_parse(DECAP_LOCAL4, &why, &prefix), 0);
+	assert_int_equal(program_prefix_parse(DECAP_LOCAL4, &why, &prefix), 0);
 	assert_true(decap_prefix_to_address(&prefix, &address));
 	assert_int_equal(bpf_map_delete_elem(maps.addresses, &address), 0);
 	run_tunnel_packet(prog_fd);

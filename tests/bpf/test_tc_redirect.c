@@ -11,8 +11,8 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/tc_redirect/tc_redirect.h"
-#include "programs/decap/decap.h"
 #include "programs/shared/counts.h"
+#include "programs/shared/prefix.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
@@ -125,10 +125,10 @@ static void set_route(const char *prefix, unsigned int ifindex, enum tc_redirect
 {
 	const struct tc_redirect_maps maps = { map_fd(TC_REDIRECT_DESTS_NAME),
 					       map_fd(TC_REDIRECT_HITS_NAME) };
-	struct decap_prefix key;
+	struct slot_prefix key;
 	struct slot_reason why = {};
 
-	assert_int_equal(decap_prefix_parse(prefix, &why, &key), 0);
+	assert_int_equal(program_prefix_parse(prefix, &why, &key), 0);
 	assert_int_equal(tc_redirect_route_set(&maps, &key, ifindex, helper, &why), 0);
 }
 
@@ -304,7 +304,9 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 
 static void no_more_are_added_than_fit(void **state)
 {
-	struct decap_prefix key = { .len = DECAP_FAMILY_BITS + 32, .family = 4, .addr = { 10 } };
+	struct slot_prefix key = { .len = SLOT_PREFIX_FAMILY_BITS + 32,
+				   .family = 4,
+				   .addr = { 10 } };
 	struct tc_redirect_dest dest = { .ifindex = 1, .helper = TC_REDIRECT_NEIGH };
 
 	(void)state;

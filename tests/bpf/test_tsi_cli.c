@@ -45,11 +45,11 @@ static const struct refusal {
 	const char *name, *line, *why;
 } refusals[] = {
 	{ "id_0_is_refused", "set primary=0",
-	  "primary '0': expected an id from 1 to 4294967295, or none\n" },
+	  "primary '0': expected a server's id, 1 to 4294967295, or none\n" },
 	{ "id_of_33_bits_is_refused", "set primary=4294967296",
-	  "primary '4294967296': expected an id from 1 to 4294967295, or none\n" },
+	  "primary '4294967296': expected a server's id, 1 to 4294967295, or none\n" },
 	{ "negative_id_is_refused", "set fallback=-1",
-	  "fallback '-1': expected an id from 1 to 4294967295, or none\n" },
+	  "fallback '-1': expected a server's id, 1 to 4294967295, or none\n" },
 	{ "other_key_is_refused", "set secondary=1",
 	  "'secondary=1': expected primary=ID or fallback=ID\n" },
 	{ "the_same_twice_is_refused", "set primary=7 fallback=7",

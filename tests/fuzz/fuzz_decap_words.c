@@ -3,21 +3,23 @@
 #include <string.h>
 
 #include "programs/decap/decap.h"
+#include "programs/shared/id.h"
 #include "tests/fuzz/words.h"
 
 static void check_prefix(const char *text)
 {
-	struct decap_prefix prefix, same;
-	char again[DECAP_PREFIX_TEXT_MAX];
+	struct slot_prefix prefix, same;
+	char again[PROGRAM_PREFIX_TEXT_MAX];
 	struct slot_reason why;
 
-	if (decap_prefix_parse(text, &why, &prefix))
+	if (program_prefix_parse(text, &why, &prefix))
 		return;
 	require(prefix.family == 4 || prefix.family == 6, "it is of a family");
-	require(prefix.len >= DECAP_FAMILY_BITS, "the family is exact");
-	require(prefix.len - DECAP_FAMILY_BITS <= (prefix.family == 4 ? 32 : 128), "it has bits");
-	decap_prefix_format(&prefix, again);
-	require(!decap_prefix_parse(again, &why, &same), "it can be read again");
+	require(prefix.len >= SLOT_PREFIX_FAMILY_BITS, "the family is exact");
+	require(prefix.len - SLOT_PREFIX_FAMILY_BITS <= (prefix.family == 4 ? 32 : 128),
+		"it has bits");
+	program_prefix_format(&prefix, again);
+	require(!program_prefix_parse(again, &why, &same), "it can be read again");
 	require(!memcmp(&prefix, &same, sizeof(same)), "it is the same prefix");
 }
 
@@ -43,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_word_get(data, size, text);
 	check_prefix(text);
-	fuzz_number_check(text, decap_id_parse);
+	fuzz_number_check(text, program_id_parse);
 	check_setting(text);
 	return 0;
 }

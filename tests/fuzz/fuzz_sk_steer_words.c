@@ -46,7 +46,7 @@ static void check_source(const char *text)
 	if (source.pid)
 		snprintf(again, sizeof(again), "%d:%d", source.pid, source.fd);
 	else
-		sk_steer_bound_format(&source.bound, again);
+		slot_endpoint_format(&source.bound, again);
 	require(!sk_steer_source_parse(again, NULL, &same), "it can be read again");
 	require(!memcmp(&source, &same, sizeof(source)), "it is the same socket");
 }

@@ -25,19 +25,19 @@ struct decap_maps decap_case_maps(struct bpf_object *object)
 
 void decap_case_add(const struct decap_maps *maps, const char *text)
 {
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	struct slot_reason why = {};
 
-	assert_int_equal(decap_prefix_parse(text, &why, &prefix), 0);
+	assert_int_equal(program_prefix_parse(text, &why, &prefix), 0);
 	assert_int_equal(decap_end_add(maps, &prefix, &why), 0);
 }
 
 void decap_case_serve(const struct decap_maps *maps, const char *text)
 {
-	struct decap_prefix prefix;
+	struct slot_prefix prefix;
 	struct slot_reason why = {};
 
-	assert_int_equal(decap_prefix_parse(text, &why, &prefix), 0);
+	assert_int_equal(program_prefix_parse(text, &why, &prefix), 0);
 	assert_int_equal(decap_served_add(maps, &prefix, &why), 0);
 }
 

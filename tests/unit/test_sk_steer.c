@@ -99,10 +99,10 @@ static void sources_are_read(void **state)
 	assert_int_equal(source.fd, 3);
 	assert_int_equal(sk_steer_source_parse("tcp/192.0.2.1:80", NULL, &source), 0);
 	assert_int_equal(source.pid, 0);
-	sk_steer_bound_format(&source.bound, text);
+	slot_endpoint_format(&source.bound, text);
 	assert_string_equal(text, "tcp/192.0.2.1:80");
 	assert_int_equal(sk_steer_source_parse("udp/[2001:db8::1]:53", NULL, &source), 0);
-	sk_steer_bound_format(&source.bound, text);
+	slot_endpoint_format(&source.bound, text);
 	assert_string_equal(text, "udp/[2001:db8::1]:53");
 }
 

@@ -11,4 +11,10 @@
  */
 int slot_number_parse(const char *text, __u32 min, __u32 max, __u32 *ret_number);
 
+/*
+ * slot_digits_parse - @text as a decimal number of at most @max: digits alone. Returns 0 or
+ * -EINVAL. Pure.
+ */
+int slot_digits_parse(const char *text, __u32 max, __u32 *ret_number);
+
 #endif

@@ -106,7 +106,7 @@ static bool is_led(const struct slot_served *served)
 static void check_hole(const struct slot_served *served)
 {
 	const struct slot_addr *addr = &served->address->addr;
-	char text[SLOT_ENDPOINT_MAX];
+	char text[SLOT_ENDPOINT_TEXT_MAX];
 
 	if (!slot_service_is_vip(served->picture, addr)) {
 		slot_addr_format(addr, slot_addr_bits(addr), text);

@@ -9,7 +9,7 @@
 
 /* --- led ------------------------------------------------------------------------------------- */
 
-#define ENDPOINT_MAX (SLOT_ENDPOINT_MAX + 16)
+#define ENDPOINT_MAX (SLOT_ENDPOINT_TEXT_MAX + 16)
 
 /* "tcp/192.0.2.0/24:80-89" */
 static void format_led(const struct slot_picture_claim *claim, char ret_text[ENDPOINT_MAX])
@@ -131,7 +131,7 @@ static void tell_stranger(const struct slot_picture_netns *netns,
 		.why = "it gets nothing while the group's program chooses, and a share of all as soon "
 		       "as the program is off the group"
 	};
-	char text[SLOT_ENDPOINT_MAX];
+	char text[SLOT_ENDPOINT_TEXT_MAX];
 
 	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
 	finding.place.port = claim->port;
@@ -151,7 +151,7 @@ static void tell_nobody(const struct slot_picture_claim *claim,
 			const struct slot_picture_netns *netns, struct slot_findings *findings)
 {
 	struct slot_finding finding = { .severity = SLOT_WARNING, .why = "what is new is refused" };
-	char text[SLOT_ENDPOINT_MAX];
+	char text[SLOT_ENDPOINT_TEXT_MAX];
 
 	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
 	finding.place.port = claim->port;

@@ -36,7 +36,7 @@ static void tell(const struct slot_served *served, const struct slot_picture_lis
 {
 	struct slot_finding finding = { .severity = exposures[exposure].severity,
 					.why = exposures[exposure].why };
-	char text[SLOT_ENDPOINT_MAX];
+	char text[SLOT_ENDPOINT_TEXT_MAX];
 	char others[48] = "";
 
 	slot_finding_at(&finding, served->netns, served->link, NULL, &served->address->addr);

@@ -2,7 +2,6 @@
 #include "loader/lib/doctor/service.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 bool slot_service_is_vip(const struct slot_picture *picture, const struct slot_addr *addr)
@@ -101,17 +100,16 @@ bool slot_service_is_same(const struct slot_picture_listener *a,
 }
 
 void slot_service_format(const struct slot_addr *addr, __u8 proto, __u16 port,
-			 char ret_text[SLOT_ENDPOINT_MAX])
+			 char ret_text[SLOT_ENDPOINT_TEXT_MAX])
 {
-	const char *name = proto == IPPROTO_TCP ? "tcp" : "udp";
-	char text[SLOT_ADDR_TEXT_MAX];
+	struct slot_endpoint endpoint = {
+		.family = addr->is_ip6 ? 6 : 4,
+		.proto = proto,
+		.port = port,
+	};
 
-	slot_addr_format(addr, slot_addr_bits(addr), text);
-	if (!port)
-		snprintf(ret_text, SLOT_ENDPOINT_MAX, "%s/%s", name, text);
-	else
-		snprintf(ret_text, SLOT_ENDPOINT_MAX, addr->is_ip6 ? "%s/[%s]:%u" : "%s/%s:%u",
-			 name, text, port);
+	memcpy(endpoint.addr, addr->bytes, sizeof(endpoint.addr));
+	slot_endpoint_format(&endpoint, ret_text);
 }
 
 void slot_served_each(const struct slot_picture *picture, struct slot_findings *findings,

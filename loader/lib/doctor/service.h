@@ -3,6 +3,7 @@
 #ifndef SLOT_SERVICE_H
 #define SLOT_SERVICE_H
 
+#include "loader/lib/base/endpoint.h"
 #include "loader/lib/doctor/finding.h"
 
 /* slot_service_is_vip - whether some program claims @addr as one of its VIPs. */
@@ -40,11 +41,9 @@ const struct slot_picture_listener *slot_service_find_exact(const struct slot_pi
 bool slot_service_is_same(const struct slot_picture_listener *a,
 			  const struct slot_picture_listener *b);
 
-#define SLOT_ENDPOINT_MAX (SLOT_ADDR_TEXT_MAX + 16)
-
 /* slot_service_format - "tcp/192.0.2.1:80", "udp/[2001:db8::1]:443"; @port 0: without one. */
 void slot_service_format(const struct slot_addr *addr, __u8 proto, __u16 port,
-			 char ret_text[SLOT_ENDPOINT_MAX]);
+			 char ret_text[SLOT_ENDPOINT_TEXT_MAX]);
 
 /* An address of a netns that is there to be served, while a check looks at it. */
 struct slot_served {

@@ -134,11 +134,11 @@ static __always_inline bool is_gue(const struct parse_cursor *cursor, struct tun
 
 static __always_inline bool is_in(void *prefixes, const __u32 dest[4], bool is_ip6)
 {
-	struct decap_prefix key = { .len = DECAP_FAMILY_BITS + 32, .family = 4 };
+	struct slot_prefix key = { .len = SLOT_PREFIX_FAMILY_BITS + 32, .family = 4 };
 	const __u32 *value;
 
 	if (is_ip6) {
-		key.len = DECAP_FAMILY_BITS + 128;
+		key.len = SLOT_PREFIX_FAMILY_BITS + 128;
 		key.family = 6;
 		__builtin_memcpy(key.addr, dest, sizeof(key.addr));
 	} else {

@@ -25,7 +25,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, DECAP_PREFIXES_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct decap_prefix);
+	__type(key, struct slot_prefix);
 	__type(value, __u32);
 } decap_prefixes SEC(".maps");
 
@@ -33,7 +33,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, DECAP_SERVED_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct decap_prefix);
+	__type(key, struct slot_prefix);
 	__type(value, __u32);
 } decap_served SEC(".maps");
 

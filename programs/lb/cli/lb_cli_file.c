@@ -6,6 +6,7 @@
 #include "programs/lb/cli/lb_cli.h"
 #include "programs/lb/model/lb_file.h"
 #include "programs/shared/file.h"
+#include "programs/shared/id.h"
 #include "programs/shared/json.h"
 
 /* A million source prefixes at some 100 bytes are half of it. */
@@ -65,16 +66,11 @@ int lb_cmd_dump(const struct program_context *ctx, int argc, char **argv)
 	return program_json_print(ctx, lb_file_format(&lb.model));
 }
 
-static int parse_id(const char *text, struct slot_reason *why, __u32 *ret_id)
-{
-	return lb_number_parse(text, "a server id", (const __u32[2]){ 1, 0xffffffff }, why, ret_id);
-}
-
 static int add_id(struct lb *lb, int argc, char **argv, struct slot_reason *why)
 {
 	struct lb_host host;
 	__u32 id = 0;
-	int err = parse_id(argv[0], why, &id);
+	int err = program_id_parse(argv[0], why, &id);
 
 	(void)argc;
 	if (!err)
@@ -85,7 +81,7 @@ static int add_id(struct lb *lb, int argc, char **argv, struct slot_reason *why)
 static int del_id(struct lb *lb, int argc, char **argv, struct slot_reason *why)
 {
 	__u32 id = 0;
-	int err = parse_id(argv[0], why, &id);
+	int err = program_id_parse(argv[0], why, &id);
 
 	(void)argc;
 	return err ? err : lb_server_id_del(&lb->model, id, why);
