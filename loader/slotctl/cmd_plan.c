@@ -4,6 +4,7 @@
 
 static int print_plan(struct slot_ctl *ctl, const json_t *answer)
 {
+	slot_ctl_print_warnings(answer);
 	return slot_view_plan(answer, &ctl->look, stdout);
 }
 

@@ -214,12 +214,12 @@ int slot_ctl_print_each(struct slot_ctl *ctl, const json_t *answer,
 	return 0;
 }
 
-static void print_warnings(const json_t *warnings)
+void slot_ctl_print_warnings(const json_t *answer)
 {
 	const json_t *warning;
 	size_t i;
 
-	json_array_foreach(warnings, i, warning) {
+	json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
 		if (json_is_string(warning))
 			slot_ctl_warn("slotctl: warning: ", json_string_value(warning));
 	}
@@ -227,7 +227,7 @@ static void print_warnings(const json_t *warnings)
 
 static int print_result(struct slot_ctl *ctl, const json_t *result)
 {
-	print_warnings(json_object_get(result, "warnings"));
+	slot_ctl_print_warnings(result);
 	return ctl->json ? 0 : slot_view_result(result, &ctl->look, stdout);
 }
 
@@ -236,7 +236,7 @@ int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *answer)
 	int err = slot_ctl_print_each(ctl, answer, print_result);
 
 	if (!err && json_object_get(answer, "results"))
-		print_warnings(json_object_get(answer, "warnings"));
+		slot_ctl_print_warnings(answer);
 	if (!err && ctl->json)
 		slot_ctl_print_json(ctl, answer);
 	return err;

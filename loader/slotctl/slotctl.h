@@ -124,6 +124,9 @@ void slot_ctl_print_json(const struct slot_ctl *ctl, const json_t *json);
 int slot_ctl_print_each(struct slot_ctl *ctl, const json_t *answer,
 			int (*print)(struct slot_ctl *ctl, const json_t *one));
 
+/* slot_ctl_print_warnings - what @answer warns of, to stderr. */
+void slot_ctl_print_warnings(const json_t *answer);
+
 /* slot_ctl_print_result - what a change did: JSON or words to stdout, warnings to stderr. */
 int slot_ctl_print_result(struct slot_ctl *ctl, const json_t *answer);
 

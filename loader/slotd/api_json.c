@@ -434,26 +434,30 @@ json_t *api_stats(const struct slot_chain *chain)
 			 "slots", slots);
 }
 
-json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan)
+json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan,
+		 const struct slot_reason *warning)
 {
 	json_t *json = slot_plan_to_json(plan);
+	json_t *warnings = json_array();
 
-	if (json)
+	if (warning->text[0])
+		json_array_append_new(warnings, json_string(warning->text));
+	if (json) {
 		json_object_set_new(json, "interface", json_string(chain->interface));
+		json_object_set(json, "warnings", warnings);
+	}
+	json_decref(warnings);
 	return json;
 }
 
 json_t *api_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome)
 {
 	const struct slot_timing *t = &outcome->timing;
-	json_t *json = api_plan(chain, &outcome->plan);
-	json_t *warnings = json_array();
+	json_t *json = api_plan(chain, &outcome->plan, &outcome->warning);
 
 	if (!json)
 		return NULL;
 	json_object_del(json, "has_changes");
-	if (outcome->warning.text[0])
-		json_array_append_new(warnings, json_string(outcome->warning.text));
 	json_object_set_new(json, "changed", json_boolean(outcome->is_changed));
 	json_object_set_new(json, "swap_only", json_boolean(outcome->is_swap_only));
 	json_object_set_new(json, "generation", json_integer(number_of(chain->current)));
@@ -462,6 +466,5 @@ json_t *api_outcome(const struct slot_chain *chain, const struct slot_outcome *o
 			    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "open", t->open_us, "build",
 				      t->build_us, "preflight", t->preflight_us, "swap", t->swap_us,
 				      "record", t->record_us, "total", t->total_us));
-	json_object_set_new(json, "warnings", warnings);
 	return json;
 }

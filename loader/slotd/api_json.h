@@ -12,7 +12,9 @@ json_t *api_slots(const struct slot_chain *chain);
 json_t *api_slot(const struct slot_chain *chain, unsigned int slot, bool has_settings);
 json_t *api_generations(const struct slot_chain *chain);
 json_t *api_stats(const struct slot_chain *chain);
-json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan);
+/* An empty @warning is none. */
+json_t *api_plan(const struct slot_chain *chain, const struct slot_plan *plan,
+		 const struct slot_reason *warning);
 json_t *api_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome);
 
 #endif

@@ -150,8 +150,37 @@ static int resolve_plan(const struct daemon *daemon, const struct slot_chain *ch
 	return 0;
 }
 
+static void add_name(struct slot_reason *warning, bool is_first, const char *name)
+{
+	if (is_first)
+		slot_reason_append(warning, 0,
+				   "%sslots.conf has chains that slotd does not run yet: ",
+				   warning->text[0] ? "; " : "");
+	slot_reason_append(warning, 0, "%s%s", is_first ? "" : ", ", name);
+}
+
+/* Ports come and go without a reload; the interface that they are ports of does not. */
+void op_warn_of_new(const struct daemon *daemon, const struct slot_config *config,
+		    struct slot_reason *warning)
+{
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; i < config->count; i++) {
+		const struct slot_chain_config *chain = &config->chains[i];
+
+		if (!chain->place.master[0] && !slot_config_find(&daemon->config, chain->interface))
+			add_name(warning, !count++, chain->interface);
+	}
+	for (i = 0; i < config->master_count; i++)
+		if (!slot_config_find_master(&daemon->config, config->masters[i].interface))
+			add_name(warning, !count++, config->masters[i].interface);
+	if (count)
+		slot_reason_append(warning, 0, "; slotctl reload takes them");
+}
+
 int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct op_error *error,
-	    struct slot_plan *ret_plan)
+	    struct slot_plan *ret_plan, struct slot_reason *ret_warning)
 {
 	_cleanup_(slot_config_free) struct slot_config config = { 0 };
 	const struct slot_chain_config *chain_config;
@@ -160,8 +189,11 @@ int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct 
 	if (err)
 		return op_fail_config(daemon, error, err, chain);
 	chain_config = slot_config_find(&config, chain->interface);
-	return chain_config ? resolve_plan(daemon, chain, chain_config, error, ret_plan) :
-			      op_fail_unnamed(error, chain);
+	if (!chain_config)
+		return op_fail_unnamed(error, chain);
+	ret_warning->text[0] = '\0';
+	op_warn_of_new(daemon, &config, ret_warning);
+	return resolve_plan(daemon, chain, chain_config, error, ret_plan);
 }
 
 int op_detach(struct slot_chain *chain, struct op_error *error, struct slot_outcome *ret_outcome)

@@ -43,9 +43,9 @@ void op_deploys_free(struct op_deploys *deploys);
 int op_check_generation(const struct slot_chain *chain, unsigned int generation,
 			struct op_error *error);
 
-/* op_plan - what op_apply would do, without doing it. */
+/* op_plan - what op_apply would do, and warn of, without doing it; an empty @ret_warning: of nothing. */
 int op_plan(const struct daemon *daemon, const struct slot_chain *chain, struct op_error *error,
-	    struct slot_plan *ret_plan);
+	    struct slot_plan *ret_plan, struct slot_reason *ret_warning);
 
 /* op_start - bring @chain, which is not attached, to the slots.conf in force. */
 int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,

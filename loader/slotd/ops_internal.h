@@ -29,6 +29,13 @@ int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain);
 void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
 		    const char *what);
 
+/*
+ * op_warn_of_new - add to @warning which chains @config, slots.conf as read now, has that slotd
+ * does not run yet: only a reload takes them.
+ */
+void op_warn_of_new(const struct daemon *daemon, const struct slot_config *config,
+		    struct slot_reason *warning);
+
 /* op_change_chain - one transaction on one chain, logged; or a part of daemon->batch, made with that. */
 int op_change_chain(struct daemon *daemon, struct slot_chain *chain,
 		    const struct slot_change *change, struct op_error *error,

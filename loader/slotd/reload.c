@@ -106,6 +106,7 @@ int op_apply(struct daemon *daemon, struct slot_chain *chain, const struct slot_
 	swapped = *in_force;
 	*in_force = *section;
 	*section = swapped;
+	op_warn_of_new(daemon, &config, &ret_outcome->warning);
 	return 0;
 }
 

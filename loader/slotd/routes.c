@@ -95,11 +95,12 @@ static int run_stats(struct call *call)
 
 static int run_plan(struct call *call)
 {
+	struct slot_reason warning = { 0 };
 	struct slot_plan plan;
-	int err = op_plan(call->daemon, call->chain, &call->error, &plan);
+	int err = op_plan(call->daemon, call->chain, &call->error, &plan, &warning);
 
 	if (!err)
-		call->answer = api_plan(call->chain, &plan);
+		call->answer = api_plan(call->chain, &plan, &warning);
 	return err;
 }
 

@@ -108,6 +108,27 @@ test_line_removed() {
 	succeeds "and built again" bed_ctl --chain eth1 enable other
 }
 
+test_line_added() {
+	local new="slots.conf has chains that slotd does not run yet: eth1; slotctl reload takes them"
+
+	bed_conf <<-'END'
+		slot 2 { name = "firewall" object = "firewall.bpf.o" }
+	END
+	bed_ctl reload >/dev/null 2>&1
+	is "a plan warns of nothing while slotd runs all chains" "$(bed_get plan '.warnings[]')" ""
+	write_conf pass.bpf.o pass.bpf.o
+	matches "a plan warns of a chain that slots.conf has since" \
+		"$(bed_ctl --chain eth0 plan 2>&1)" "slotctl: warning: $new"
+	matches "an apply of another chain does" "$(bed_ctl --chain eth0 apply 2>&1)" \
+		"slotctl: warning: $new"
+	is "also where nothing changes" \
+		"$(bed_ctl --chain eth0 --json apply 2>/dev/null | jq -c '[.changed, .warnings[]]')" \
+		"[false,\"$new\"]"
+	succeeds "a reload takes it" bed_ctl reload
+	is "and nothing is left to warn of" "$(bed_ctl --chain eth0 apply 2>&1)" \
+		"eth0: no changes, generation $(of_eth0 .generation) stays"
+}
+
 rename_eth1() {
 	in_ns edge ip link set dev "$1" down
 	in_ns edge ip link set dev "$1" name "$2"
