@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/shared/counts.h"
 #include "programs/shared/grace.h"
 #include "programs/shared/maps.h"
 
@@ -73,25 +72,17 @@ int sk_steer_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		  struct sk_steer_maps *ret_maps)
 {
 	struct sk_steer_maps maps = SK_STEER_MAPS_CLOSED;
-	const struct {
-		const struct program_map *map;
-		int *fd;
-	} all[] = {
+	const struct program_map_fd all[] = {
 		{ &control_map, &maps.control },   { &rules_map, &maps.rules },
 		{ &prefixes_map, &maps.prefixes }, { &spans_map, &maps.spans },
 		{ &groups_map, &maps.groups },	   { &sockets_map, &maps.sockets },
 		{ &hits_map, &maps.hits },
 	};
-	int err = 0;
+	int err = program_maps_open(map_dir, all, sizeof(all) / sizeof(all[0]), is_writer, why);
 
-	for (size_t i = 0; !err && i < sizeof(all) / sizeof(all[0]); i++)
-		err = program_map_open(map_dir, all[i].map, is_writer, why, all[i].fd);
-	if (err) {
-		sk_steer_close(&maps);
-		return err;
-	}
-	*ret_maps = maps;
-	return 0;
+	if (!err)
+		*ret_maps = maps;
+	return err;
 }
 
 void sk_steer_close(struct sk_steer_maps *maps)
@@ -139,7 +130,7 @@ int sk_steer_rules_get(const struct sk_steer_maps *maps, struct slot_reason *why
 
 int sk_steer_hits_clear(const struct sk_steer_maps *maps, __u32 number, struct slot_reason *why)
 {
-	return program_counts_clear(maps->hits, hits_map.name, number, 1, why);
+	return program_map_clear(maps->hits, &hits_map, number, 1, why);
 }
 
 /* --- a bank ---------------------------------------------------------------------------------- */

@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/shared/counts.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map dests_map = {
@@ -30,15 +29,16 @@ static const struct program_map hits_map = {
 int tc_redirect_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		     struct tc_redirect_maps *ret_maps)
 {
-	_cleanup_close_ int dests = -1, hits = -1;
-	int err = program_map_open(map_dir, &dests_map, is_writer, why, &dests);
+	struct tc_redirect_maps maps = TC_REDIRECT_MAPS_CLOSED;
+	const struct program_map_fd all[] = {
+		{ &dests_map, &maps.dests },
+		{ &hits_map, &maps.hits },
+	};
+	int err = program_maps_open(map_dir, all, sizeof(all) / sizeof(all[0]), is_writer, why);
 
-	err = err ? err : program_map_open(map_dir, &hits_map, is_writer, why, &hits);
-	if (err)
-		return err;
-	ret_maps->dests = TAKE_FD(dests);
-	ret_maps->hits = TAKE_FD(hits);
-	return 0;
+	if (!err)
+		*ret_maps = maps;
+	return err;
 }
 
 void tc_redirect_close(struct tc_redirect_maps *maps)
@@ -109,7 +109,7 @@ static int take_number(const struct tc_redirect_maps *maps, struct slot_reason *
 		return slot_reason_set(why, -E2BIG, "%d prefixes are all that fit",
 				       TC_REDIRECT_DESTS_MAX);
 	*ret_number = number;
-	return program_counts_clear(maps->hits, hits_map.name, number, 1, why);
+	return program_map_clear(maps->hits, &hits_map, number, 1, why);
 }
 
 /* What a trie holds of exactly this prefix: a lookup may find a shorter one. */

@@ -55,24 +55,16 @@ int decap_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why
 		    struct decap_maps *ret_maps)
 {
 	struct decap_maps maps = DECAP_MAPS_CLOSED;
-	const struct {
-		const struct program_map *map;
-		int *fd;
-	} all[] = {
+	const struct program_map_fd all[] = {
 		{ &addresses_map, &maps.addresses }, { &prefixes_map, &maps.prefixes },
 		{ &served_map, &maps.served },	     { &ids_map, &maps.ids },
 		{ &control_map, &maps.control },
 	};
-	int err = 0;
+	int err = program_maps_open(map_dir, all, sizeof(all) / sizeof(all[0]), is_writer, why);
 
-	for (size_t i = 0; !err && i < sizeof(all) / sizeof(all[0]); i++)
-		err = program_map_open(map_dir, all[i].map, is_writer, why, all[i].fd);
-	if (err) {
-		decap_maps_close(&maps);
-		return err;
-	}
-	*ret_maps = maps;
-	return 0;
+	if (!err)
+		*ret_maps = maps;
+	return err;
 }
 
 void decap_maps_close(struct decap_maps *maps)

@@ -53,27 +53,6 @@ int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
 	return 0;
 }
 
-int program_counts_clear(int map_fd, const char *map_name, __u32 first, __u32 count,
-			 struct slot_reason *why)
-{
-	_cleanup_free_ struct slot_count *zeros = NULL;
-	int cpus = libbpf_num_possible_cpus(), err;
-
-	if (cpus < 0)
-		return slot_reason_set(why, cpus, "cannot tell the number of CPUs: %s",
-				       strerror(-cpus));
-	zeros = calloc((size_t)cpus, sizeof(*zeros));
-	if (!zeros)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	for (__u32 i = first; i < first + count; i++) {
-		err = bpf_map_update_elem(map_fd, &i, zeros, BPF_ANY);
-		if (err)
-			return slot_reason_set(why, err, "cannot write map '%s': %s", map_name,
-					       strerror(-err));
-	}
-	return 0;
-}
-
 static json_t *to_json(const struct program_counter *counter, const struct slot_count *count)
 {
 	return json_pack("{s:s, s:s, s:I, s:I}", "name", counter->name, "verdict", counter->verdict,

@@ -20,13 +20,6 @@ struct program_counter {
 int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
 		       struct slot_count *ret_counts);
 
-/*
- * program_counts_clear - set @count elements from @first on to 0. Packets that are counted
- * meanwhile may be lost. Returns 0 or -errno, and says why, with @map_name.
- */
-int program_counts_clear(int map_fd, const char *map_name, __u32 first, __u32 count,
-			 struct slot_reason *why);
-
 /* program_counts_print - @counts, as a command's data. Returns enum program_exit. */
 int program_counts_print(const struct program_context *ctx, const struct program_counter *counters,
 			 const struct slot_count *counts, size_t count);

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
 
@@ -66,6 +68,41 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 				       path);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int program_maps_open(const char *map_dir, const struct program_map_fd *all, size_t count,
+		      bool is_writer, struct slot_reason *why)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count; i++)
+		*all[i].fd = -1;
+	for (size_t i = 0; !err && i < count; i++)
+		err = program_map_open(map_dir, all[i].map, is_writer, why, all[i].fd);
+	for (size_t i = 0; err && i < count; i++)
+		slot_cleanup_close(all[i].fd);
+	return err;
+}
+
+/* The kernel wants each CPU's value at a multiple of 8 bytes. */
+static size_t percpu_size(const struct program_map *map)
+{
+	return (map->value_size + 7) & ~(size_t)7;
+}
+
+int program_map_clear(int fd, const struct program_map *map, __u32 first, __u32 count,
+		      struct slot_reason *why)
+{
+	int cpus = libbpf_num_possible_cpus(), err = 0;
+	_cleanup_free_ void *zeros = cpus > 0 ? calloc((size_t)cpus, percpu_size(map)) : NULL;
+
+	if (!zeros)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (__u32 i = first; !err && i < first + count; i++)
+		err = bpf_map_update_elem(fd, &i, zeros, BPF_ANY);
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", map->name,
+				     strerror(-err)) :
+		     0;
 }
 
 int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)

@@ -4,6 +4,7 @@
 #define PROGRAM_MAPS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <linux/bpf.h>
 
@@ -27,6 +28,27 @@ struct program_map {
  */
 int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
 		     struct slot_reason *why, int *ret_fd);
+
+/* One of a program's maps, and where its descriptor goes. */
+struct program_map_fd {
+	const struct program_map *map;
+	int *fd;
+};
+
+/*
+ * program_maps_open - open all the @count maps of @all, or none: then each descriptor is -1.
+ *
+ * Returns what program_map_open() does.
+ */
+int program_maps_open(const char *map_dir, const struct program_map_fd *all, size_t count,
+		      bool is_writer, struct slot_reason *why);
+
+/*
+ * program_map_clear - zeros on every CPU in @count elements from @first on of the per-CPU array
+ * @map. What is counted meanwhile may be lost. Returns 0 or -errno; says why.
+ */
+int program_map_clear(int fd, const struct program_map *map, __u32 first, __u32 count,
+		      struct slot_reason *why);
 
 /*
  * program_maps_lock - wait until no other command changes the maps in @map_dir.

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/grace.h"
@@ -129,19 +128,8 @@ static int write_text(const struct writer *w, const struct fw_build *build)
 /* A ruleset counts from 0, and begins with full buckets, as its actions are. */
 static int clear_hits(const struct writer *w)
 {
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct fw_hits *hits = cpus > 0 ? calloc((size_t)cpus, sizeof(*hits)) : NULL;
-	__u32 i, first = get_first(w, FW_MAP_HITS);
-	int err;
-
-	if (!hits)
-		return slot_reason_set(w->why, -ENOMEM, "out of memory");
-	for (i = first; i < first + w->room[FW_MAP_HITS]; i++) {
-		err = bpf_map_update_elem(w->fds[FW_MAP_HITS], &i, hits, BPF_ANY);
-		if (err)
-			return refuse_write(w->why, FW_MAP_HITS, err);
-	}
-	return 0;
+	return program_map_clear(w->fds[FW_MAP_HITS], &fw_maps[FW_MAP_HITS],
+				 get_first(w, FW_MAP_HITS), w->room[FW_MAP_HITS], w->why);
 }
 
 static void set_forest_head(const struct fw_forest *forest, __u32 node,

@@ -123,12 +123,5 @@ int lb_stats_get(const struct lb_maps *maps, struct slot_reason *why, struct lb_
 int lb_stats_reset(const struct lb_maps *maps, enum lb_map map, __u32 index,
 		   struct slot_reason *why)
 {
-	const struct program_map *shape = lb_map_shape(map);
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ void *zeros = cpus > 0 ? calloc((size_t)cpus, shape->value_size) : NULL;
-	int err = zeros ? bpf_map_update_elem(maps->fds[map], &index, zeros, BPF_ANY) : -ENOMEM;
-
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", shape->name,
-				     strerror(-err)) :
-		     0;
+	return program_map_clear(maps->fds[map], lb_map_shape(map), index, 1, why);
 }
