@@ -64,9 +64,9 @@ BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. $(LIMITS) -Wall -Wextra
 LIB_SRCS := $(filter-out %.bpf.c,$(wildcard dispatcher/*.c loader/lib/*/*.c))
 SLOTD_SRCS := $(wildcard loader/slotd/*.c)
 SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c \
-	bpf/*/lib/*.c bpf/*/run/*.c)
+	$(foreach r,cli lib maps run,bpf/*/$(r)/*.c))
 # The library for servers: these alone, with libbpf and libc.
-SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
+SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
 	loader/lib/base/reason.c
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
@@ -355,7 +355,7 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 # One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
-$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c programs/*/*/*.c bpf/*/*.c bpf/*/lib/*.c)
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c programs/*/*/*.c bpf/*/*.c bpf/*/lib/*.c bpf/*/maps/*.c)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \

@@ -64,7 +64,7 @@ check_shell() {
 
 licence_of() {
 	case $1 in
-	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | programs/shared/maps.*) echo 'LGPL-2.1-or-later' ;;
+	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*) echo 'GPL-2.0-only' ;;
@@ -102,7 +102,12 @@ bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
-bpf/socket_lb/lib loader/lib/base bpf/socket_lb/(socket_lb_abi.h|sl_pins.h)
+bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
+bpf/socket_lb/data bpf/socket_lb/socket_lb_abi.h bpf/[a-z_]+.h
+bpf/socket_lb/examples bpf/socket_lb/lib/socketlb.h
+bpf/socket_lb/lib bpf/socket_lb/(socket_lb_abi.h|maps) loader/lib/base
+bpf/socket_lb/maps bpf/socket_lb/(socket_lb_abi.h|sl_words.h) programs/shared loader/lib/base bpf/count_abi.h
+bpf/socket_lb/run bpf/socket_lb/(lib|sl_words.h|socket_lb_abi.h) programs/(shared|cli.h) loader/lib/base
 bpf/sk_steer loader/lib/base programs/(shared|cli.h) bpf
 bpf/tc_decap programs/decap bpf
 bpf/tc_redirect loader/lib/base programs/(shared|cli.h) bpf
@@ -137,7 +142,7 @@ programs/shared programs/cli.h loader/lib/base bpf
 # check_rooms: an include that leads up, or into a room that is none of this one's business
 check_rooms() {
 	local room below bad=0
-	for room in bpf/*/ programs/*/*/; do
+	for room in bpf/*/ bpf/*/*/ programs/*/*/; do
 		grep -q "^${room%/} " <<<"$ROOMS" || {
 			echo "$room has no row in ROOMS"
 			bad=1

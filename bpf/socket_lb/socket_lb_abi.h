@@ -12,7 +12,7 @@
  * reads them. The program writes sl_flows and sl_counts. From sl_sockets the kernel itself
  * takes a socket away when it is closed or no longer listens.
  *
- * Order of a takeover of a VIP by a process P (sl_pins.h does it):
+ * Order of a takeover of a VIP by a process P (maps/sl_takeover.h does it):
  *   1. P finds an instance n that nobody has: SL_FREE; SL_SERVING without a socket left; or
  *      never announced, of a process that is dead. It is never the one that sl_active names. The
  *      elements of its sockets are deleted, its generation is raised, its owner becomes P and

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "tests/support/lib_bed.h"
 #include "tests/support/tap.h"
 
@@ -151,7 +152,7 @@ static void a_child_of_fork_replaces_no_socket(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	close(lib_bed_add(&lib, lb, &lib.udp));
-	assert_int_equal(sl_instance_sockets(&lib.bed.maps, INDEX_UDP, 0, &why, &sockets), 0);
+	assert_int_equal(sl_sockets_count(&lib.bed.maps, INDEX_UDP, 0, &why, &sockets), 0);
 	assert_int_equal(sockets, 2);
 	socketlb_leave(lb);
 	socketlb_free(lb);

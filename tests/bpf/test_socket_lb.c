@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 
+#include "bpf/socket_lb/maps/sl_flows.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "tests/support/sl_bed.h"
 #include "tests/support/tap.h"

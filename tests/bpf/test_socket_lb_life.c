@@ -18,7 +18,6 @@
 
 #include <bpf/bpf.h>
 
-#include "bpf/socket_lb/sl_lock.h"
 #include "loader/lib/base/cleanup.h"
 #include "tests/support/sl_bed.h"
 #include "tests/support/tap.h"

@@ -9,7 +9,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/maps/sl_takeover.h"
+#include "bpf/socket_lb/maps/sl_vip.h"
 #include "tests/support/program_bed.h"
 
 /* Addresses that the netns has. */

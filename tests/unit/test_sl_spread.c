@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bpf/socket_lb/sl_spread.h"
+#include "bpf/socket_lb/maps/sl_spread.h"
 #include "tests/support/tap.h"
 
 static const struct sl_cpus one_node = { .count = 4 };

@@ -14,7 +14,10 @@
 #include "bpf/socket_lb/lib/socketlb_cid.h"
 #include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "bpf/socket_lb/lib/socketlb_socket.h"
-#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/maps/sl_flows.h"
+#include "bpf/socket_lb/maps/sl_sockets.h"
+#include "bpf/socket_lb/maps/sl_takeover.h"
+#include "bpf/socket_lb/maps/sl_vip.h"
 #include "loader/lib/base/cleanup.h"
 
 #define WAIT_MS 50 /* between two looks */
@@ -317,8 +320,7 @@ static int look_at_place(struct socketlb *lb, const struct served *served, struc
 		return 0;
 	err = sl_instance_get(&lb->maps, place->vip, !place->instance, &lb->why, &other);
 	if (!err && other.state == SL_SERVING)
-		err = sl_instance_sockets(&lb->maps, place->vip, !place->instance, &lb->why,
-					  &sockets);
+		err = sl_sockets_count(&lb->maps, place->vip, !place->instance, &lb->why, &sockets);
 	if (err)
 		return err;
 	ret_look->other = owner_of(&other);

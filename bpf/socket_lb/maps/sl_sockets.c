@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The sockets of an instance. */
+#include "bpf/socket_lb/maps/sl_sockets.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <bpf/bpf.h>
 
-#include "bpf/socket_lb/sl_lock.h"
-#include "bpf/socket_lb/sl_pins.h"
-#include "loader/lib/base/cleanup.h"
-
-int sl_instance_sockets(const struct sl_maps *maps, __u32 vip, __u32 instance,
-			struct slot_reason *why, size_t *ret_count)
+int sl_sockets_count(const struct sl_maps *maps, __u32 vip, __u32 instance, struct slot_reason *why,
+		     size_t *ret_count)
 {
 	size_t count = 0;
 
@@ -56,13 +53,13 @@ static const char *hint_at(int err)
 }
 
 /* find_position - the first without a socket; only the map knows what others put there. */
-static int find_position(const struct sl_maps *maps, const struct sl_place *place, __u64 cookie,
+static int find_position(const struct sl_maps *maps, __u32 vip, __u32 instance, __u64 cookie,
 			 struct slot_reason *why, __u32 *ret_position)
 {
 	__u32 position = SL_SOCKETS_MAX;
 
 	for (__u32 i = 0; i < SL_SOCKETS_MAX; i++) {
-		__u32 index = SL_SOCKET_INDEX(place->vip, place->instance, i);
+		__u32 index = SL_SOCKET_INDEX(vip, instance, i);
 		__u64 there;
 		int err = bpf_map_lookup_elem(maps->sockets, &index, &there);
 
@@ -82,11 +79,9 @@ static int find_position(const struct sl_maps *maps, const struct sl_place *plac
 	return 0;
 }
 
-int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, int fd,
-		  struct slot_reason *why, __u32 *ret_position)
+int sl_sockets_put(const struct sl_maps *maps, __u32 vip, __u32 instance, int fd,
+		   struct slot_reason *why, __u32 *ret_position)
 {
-	_cleanup_(sl_unlock) int locked = -1;
-	struct sl_instance instance;
 	__u64 socket = (__u64)fd, cookie = 0;
 	socklen_t len = sizeof(cookie);
 	__u32 index;
@@ -95,12 +90,10 @@ int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, int 
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
 		return slot_reason_set(why, -errno, "cannot add socket %d: %s", fd,
 				       strerror(errno));
-	err = sl_lock(maps, why, &locked);
-	err = err ? err : sl_instance_own(maps, place, why, &instance);
-	err = err ? err : find_position(maps, place, cookie, why, ret_position);
+	err = find_position(maps, vip, instance, cookie, why, ret_position);
 	if (err)
 		return err;
-	index = SL_SOCKET_INDEX(place->vip, place->instance, *ret_position);
+	index = SL_SOCKET_INDEX(vip, instance, *ret_position);
 	err = bpf_map_update_elem(maps->sockets, &index, &socket, BPF_NOEXIST);
 	/* -EBUSY is what passes: an instance, or the lock, that is another's for now. */
 	err = err == -EBUSY ? -EADDRINUSE : err;

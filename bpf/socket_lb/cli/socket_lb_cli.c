@@ -7,8 +7,9 @@
 
 #include <netinet/in.h>
 
+#include "bpf/socket_lb/cli/socket_lb_cli.h"
+#include "bpf/socket_lb/maps/sl_takeover.h"
 #include "bpf/socket_lb/sl_words.h"
-#include "bpf/socket_lb/socket_lb_cli.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/fail.h"
 #include "programs/shared/json.h"

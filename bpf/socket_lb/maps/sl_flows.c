@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bpf/socket_lb/maps/sl_flows.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +8,7 @@
 
 #include <bpf/bpf.h>
 
-#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/maps/sl_instance.h"
 #include "loader/lib/base/cleanup.h"
 
 /* More than a bucket of the map holds, or the kernel refuses. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bpf/socket_lb/sl_spread.h"
+#include "bpf/socket_lb/maps/sl_spread.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,8 @@
 #ifndef SOCKET_LB_CLI_H
 #define SOCKET_LB_CLI_H
 
-#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/maps/sl_maps.h"
+#include "bpf/socket_lb/maps/sl_vip.h"
 #include "programs/cli.h"
 
 int sl_cmd_instances(const struct program_context *ctx, int argc, char **argv);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The maps, and the VIPs in them. What an instance lives through is in sl_instance.c. */
-#include "bpf/socket_lb/sl_pins.h"
+#include "bpf/socket_lb/maps/sl_vip.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,95 +9,10 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/count_abi.h"
-#include "bpf/socket_lb/sl_lock.h"
+#include "bpf/socket_lb/maps/sl_instance.h"
+#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
-#include "programs/shared/maps.h"
-
-static const struct program_map vips_map = {
-	.name = SL_VIPS_NAME,
-	.type = BPF_MAP_TYPE_HASH,
-	.key_size = sizeof(struct sl_vip_key),
-	.value_size = sizeof(struct sl_vip),
-	.max_entries = SL_VIPS_MAX,
-};
-
-static const struct program_map active_map = {
-	.name = SL_ACTIVE_NAME,
-	.type = BPF_MAP_TYPE_ARRAY,
-	.key_size = sizeof(__u32),
-	.value_size = sizeof(struct sl_active),
-	.max_entries = SL_VIPS_MAX,
-};
-
-static const struct program_map instances_map = {
-	.name = SL_INSTANCES_NAME,
-	.type = BPF_MAP_TYPE_ARRAY,
-	.key_size = sizeof(__u32),
-	.value_size = sizeof(struct sl_instance),
-	.max_entries = SL_INSTANCE_INDEX(SL_VIPS_MAX, 0),
-};
-
-static const struct program_map sockets_map = {
-	.name = SL_SOCKETS_NAME,
-	.type = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
-	.key_size = sizeof(__u32),
-	.value_size = sizeof(__u64),
-	.max_entries = SL_SOCKET_INDEX(SL_VIPS_MAX, 0, 0),
-};
-
-static const struct program_map flows_map = {
-	.name = SL_FLOWS_NAME,
-	.type = BPF_MAP_TYPE_LRU_HASH,
-	.key_size = sizeof(struct sl_flow_key),
-	.value_size = sizeof(struct sl_flow),
-};
-
-static const struct program_map counts_map = {
-	.name = SL_COUNTS_NAME,
-	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
-	.key_size = sizeof(__u32),
-	.value_size = sizeof(struct slot_count),
-	.max_entries = SL_COUNT_INDEX(SL_NO_VIP + 1, 0),
-};
-
-int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
-		 struct sl_maps *ret_maps)
-{
-	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
-	int err;
-
-	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (maps.dir < 0)
-		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
-				       strerror(errno));
-	err = program_map_open(map_dir, &vips_map, is_writer, why, &maps.vips);
-	err = err ? err : program_map_open(map_dir, &active_map, is_writer, why, &maps.active);
-	err = err ? err :
-		    program_map_open(map_dir, &instances_map, is_writer, why, &maps.instances);
-	err = err ? err : program_map_open(map_dir, &sockets_map, is_writer, why, &maps.sockets);
-	err = err ? err : program_map_open(map_dir, &flows_map, is_writer, why, &maps.flows);
-	err = err ? err : program_map_open(map_dir, &counts_map, is_writer, why, &maps.counts);
-	if (err)
-		return err;
-	*ret_maps = maps;
-	maps = (struct sl_maps)SL_MAPS_CLOSED;
-	return 0;
-}
-
-void sl_maps_close(struct sl_maps *maps)
-{
-	slot_cleanup_close(&maps->dir);
-	slot_cleanup_close(&maps->vips);
-	slot_cleanup_close(&maps->active);
-	slot_cleanup_close(&maps->instances);
-	slot_cleanup_close(&maps->sockets);
-	slot_cleanup_close(&maps->flows);
-	slot_cleanup_close(&maps->counts);
-	*maps = (struct sl_maps)SL_MAPS_CLOSED;
-}
-
-/* --- VIPs ------------------------------------------------------------------------------------ */
 
 int sl_vip_get(const struct sl_maps *maps, const struct sl_vip_key *key, struct slot_reason *why,
 	       struct sl_vip *ret_vip)
@@ -147,7 +60,7 @@ int sl_vips_get(const struct sl_maps *maps, struct slot_reason *why, struct sl_v
 		last = &vips[count++].key;
 	}
 	if (err && err != -ENOENT) /* which means: no more than these */
-		return slot_reason_set(why, err, "cannot read map '%s': %s", vips_map.name,
+		return slot_reason_set(why, err, "cannot read map '%s': %s", SL_VIPS_NAME,
 				       strerror(-err));
 	qsort(vips, count, sizeof(*vips), compare_vips);
 	*ret_vips = TAKE_PTR(vips);
@@ -189,7 +102,7 @@ static int clear_counts(const struct sl_maps *maps, __u32 vip, struct slot_reaso
 
 		err = bpf_map_update_elem(maps->counts, &index, zeros, BPF_ANY);
 	}
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", counts_map.name,
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_COUNTS_NAME,
 				     strerror(-err)) :
 		     0;
 }
@@ -204,7 +117,7 @@ static int clear_vip(const struct sl_maps *maps, __u32 vip, struct slot_reason *
 	int err = bpf_map_update_elem(maps->active, &vip, &none, BPF_ANY);
 
 	if (err)
-		return slot_reason_set(why, err, "cannot write map '%s': %s", active_map.name,
+		return slot_reason_set(why, err, "cannot write map '%s': %s", SL_ACTIVE_NAME,
 				       strerror(-err));
 	for (__u32 instance = 0; !err && instance < SL_INSTANCES; instance++)
 		err = sl_instance_clear(maps, vip, instance, why);
@@ -216,7 +129,7 @@ static int write_vip(const struct sl_maps *maps, const struct sl_vip_key *key,
 {
 	int err = bpf_map_update_elem(maps->vips, key, vip, BPF_ANY);
 
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", vips_map.name,
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_VIPS_NAME,
 				     strerror(-err)) :
 		     0;
 }
@@ -266,7 +179,7 @@ int sl_vip_del(const struct sl_maps *maps, const struct sl_vip_key *key, bool is
 	for (__u32 instance = 0; !err && instance < SL_INSTANCES; instance++) {
 		size_t sockets = 0;
 
-		err = sl_instance_sockets(maps, vip.index, instance, why, &sockets);
+		err = sl_sockets_count(maps, vip.index, instance, why, &sockets);
 		if (err || !sockets || is_forced)
 			continue;
 		sl_vip_format(key, text);
@@ -279,7 +192,7 @@ int sl_vip_del(const struct sl_maps *maps, const struct sl_vip_key *key, bool is
 		return err;
 	err = bpf_map_delete_elem(maps->vips, key);
 	if (err)
-		return slot_reason_set(why, err, "cannot write map '%s': %s", vips_map.name,
+		return slot_reason_set(why, err, "cannot write map '%s': %s", SL_VIPS_NAME,
 				       strerror(-err));
 	return clear_vip(maps, vip.index, why);
 }

@@ -9,8 +9,12 @@
 #include <time.h>
 
 #include "bpf/count_abi.h"
+#include "bpf/socket_lb/cli/socket_lb_cli.h"
+#include "bpf/socket_lb/maps/sl_flows.h"
+#include "bpf/socket_lb/maps/sl_instance.h"
+#include "bpf/socket_lb/maps/sl_process.h"
+#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/sl_words.h"
-#include "bpf/socket_lb/socket_lb_cli.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/fail.h"
@@ -57,7 +61,7 @@ static int look_at(const struct sl_maps *maps, const struct sl_vip_entry *entry,
 	int active = -1;
 	int err = sl_instance_get(maps, vip->index, number, why, &seen->instance);
 
-	err = err ? err : sl_instance_sockets(maps, vip->index, number, why, &seen->sockets);
+	err = err ? err : sl_sockets_count(maps, vip->index, number, why, &seen->sockets);
 	err = err ? err : sl_flows_count(maps, vip, number, why, &seen->flows);
 	err = err ? err : sl_active_get(maps, vip->index, why, &active);
 	if (err)

@@ -6,7 +6,9 @@
 
 #include <bpf/bpf.h>
 
-#include "bpf/socket_lb/socket_lb_cli.h"
+#include "bpf/socket_lb/cli/socket_lb_cli.h"
+#include "bpf/socket_lb/maps/sl_instance.h"
+#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "loader/lib/base/cleanup.h"
 
 /* Those that are open. */
@@ -35,13 +37,13 @@ static int count_serving(const struct sl_maps *maps, __u32 vip, struct slot_reas
 	*ret_count = 0;
 	if (err || active < 0)
 		return err;
-	err = sl_instance_sockets(maps, vip, (__u32)active, why, ret_count);
+	err = sl_sockets_count(maps, vip, (__u32)active, why, ret_count);
 	if (err || *ret_count)
 		return err;
 	err = sl_instance_get(maps, vip, !active, why, &other);
 	if (err || other.state != SL_SERVING)
 		return err;
-	return sl_instance_sockets(maps, vip, !active, why, ret_count);
+	return sl_sockets_count(maps, vip, !active, why, ret_count);
 }
 
 static int claim_vip(const struct program_claims *claims, const struct sl_maps *maps,

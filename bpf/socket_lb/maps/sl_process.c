@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bpf/socket_lb/sl_process.h"
+#include "bpf/socket_lb/maps/sl_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static int read_pid_ns(pid_t pid, __u64 *ret_inode)
 int sl_process_get(pid_t pid, struct sl_process *ret_process)
 {
 	struct sl_process process = { .pid = (__u32)(pid ? pid : getpid()) };
-	char state;
+	char state = 0;
 	int err = read_stat((pid_t)process.pid, &state, &process.pid_start);
 
 	err = err ? err : read_pid_ns((pid_t)process.pid, &process.pid_ns);
@@ -78,8 +78,8 @@ int sl_process_get(pid_t pid, struct sl_process *ret_process)
 
 enum sl_life sl_process_life(const struct sl_process *process)
 {
-	__u64 start, inode;
-	char state;
+	__u64 start = 0, inode = 0;
+	char state = 0;
 
 	if (read_pid_ns(getpid(), &inode) || inode != process->pid_ns)
 		return SL_HIDDEN;

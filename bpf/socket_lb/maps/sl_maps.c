@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bpf/socket_lb/maps/sl_maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "bpf/count_abi.h"
+#include "bpf/socket_lb/socket_lb_abi.h"
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/maps.h"
+
+static const struct program_map vips_map = {
+	.name = SL_VIPS_NAME,
+	.type = BPF_MAP_TYPE_HASH,
+	.key_size = sizeof(struct sl_vip_key),
+	.value_size = sizeof(struct sl_vip),
+	.max_entries = SL_VIPS_MAX,
+};
+
+static const struct program_map active_map = {
+	.name = SL_ACTIVE_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct sl_active),
+	.max_entries = SL_VIPS_MAX,
+};
+
+static const struct program_map instances_map = {
+	.name = SL_INSTANCES_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct sl_instance),
+	.max_entries = SL_INSTANCE_INDEX(SL_VIPS_MAX, 0),
+};
+
+static const struct program_map sockets_map = {
+	.name = SL_SOCKETS_NAME,
+	.type = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(__u64),
+	.max_entries = SL_SOCKET_INDEX(SL_VIPS_MAX, 0, 0),
+};
+
+static const struct program_map flows_map = {
+	.name = SL_FLOWS_NAME,
+	.type = BPF_MAP_TYPE_LRU_HASH,
+	.key_size = sizeof(struct sl_flow_key),
+	.value_size = sizeof(struct sl_flow),
+};
+
+static const struct program_map counts_map = {
+	.name = SL_COUNTS_NAME,
+	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct slot_count),
+	.max_entries = SL_COUNT_INDEX(SL_NO_VIP + 1, 0),
+};
+
+int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		 struct sl_maps *ret_maps)
+{
+	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	int err;
+
+	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (maps.dir < 0)
+		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
+				       strerror(errno));
+	err = program_map_open(map_dir, &vips_map, is_writer, why, &maps.vips);
+	err = err ? err : program_map_open(map_dir, &active_map, is_writer, why, &maps.active);
+	err = err ? err :
+		    program_map_open(map_dir, &instances_map, is_writer, why, &maps.instances);
+	err = err ? err : program_map_open(map_dir, &sockets_map, is_writer, why, &maps.sockets);
+	err = err ? err : program_map_open(map_dir, &flows_map, is_writer, why, &maps.flows);
+	err = err ? err : program_map_open(map_dir, &counts_map, is_writer, why, &maps.counts);
+	if (err)
+		return err;
+	*ret_maps = maps;
+	maps = (struct sl_maps)SL_MAPS_CLOSED;
+	return 0;
+}
+
+void sl_maps_close(struct sl_maps *maps)
+{
+	slot_cleanup_close(&maps->dir);
+	slot_cleanup_close(&maps->vips);
+	slot_cleanup_close(&maps->active);
+	slot_cleanup_close(&maps->instances);
+	slot_cleanup_close(&maps->sockets);
+	slot_cleanup_close(&maps->flows);
+	slot_cleanup_close(&maps->counts);
+	*maps = (struct sl_maps)SL_MAPS_CLOSED;
+}
+
+/*
+ * A lock belongs to what open() made, which processes share after fork(): so each lock has one of
+ * its own. Who gave up the right to open the folder since it opened the maps has but that one.
+ */
+static int open_lock(const struct sl_maps *maps)
+{
+	int fd = openat(maps->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		fd = fcntl(maps->dir, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int sl_lock(const struct sl_maps *maps, struct slot_reason *why, int *ret_locked)
+{
+	int fd = open_lock(maps);
+	int err = fd < 0 ? fd : program_maps_wait(fd, LOCK_EX);
+
+	if (!err) {
+		*ret_locked = fd;
+		return 0;
+	}
+	slot_cleanup_close(&fd);
+	return slot_reason_set(why, err, "cannot lock the map folder: %s; nothing was changed",
+			       err == -EBUSY ? "another process has held its lock for 10 s" :
+					       strerror(-err));
+}
+
+void sl_unlock(int *locked)
+{
+	if (*locked >= 0)
+		flock(*locked, LOCK_UN);
+	slot_cleanup_close(locked);
+}
