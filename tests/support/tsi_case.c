@@ -17,7 +17,7 @@
 #include "bpf/tcp_id_abi.h"
 #include "programs/shared/counts.h"
 #include "tests/support/progrun.h"
-#include "tests/support/sock_group.h"
+#include "tests/support/cgroup_own.h"
 #include "tests/support/tap.h"
 
 #define FIRST_PORT 8000
@@ -28,7 +28,7 @@ static int group = CLOSED;
 
 bool tsi_case_bed_open(void)
 {
-	group = sock_group_open();
+	group = cgroup_own_open();
 	if (group < 0)
 		return false;
 	tcp_peer_open(&peer);
@@ -38,7 +38,7 @@ bool tsi_case_bed_open(void)
 void tsi_case_bed_close(void)
 {
 	tcp_peer_close(&peer);
-	sock_group_close(group);
+	cgroup_own_close(group);
 }
 
 static int attach(const struct bpf_object *object, const char *name, int group_fd)

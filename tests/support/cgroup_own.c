@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "tests/support/sock_group.h"
+#include "tests/support/cgroup_own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static int make_group(void)
 	return -ENOENT;
 }
 
-int sock_group_open(void)
+int cgroup_own_open(void)
 {
 	int err = make_group();
 	int fd;
@@ -76,7 +76,7 @@ int sock_group_open(void)
 	return fd;
 }
 
-void sock_group_close(int fd)
+void cgroup_own_close(int fd)
 {
 	close(fd);
 	assert_int_equal(enter(home), 0);
