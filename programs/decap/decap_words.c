@@ -7,6 +7,7 @@
 
 #include "loader/lib/base/number.h"
 #include "programs/decap/decap.h"
+#include "programs/shared/tcp_option.h"
 
 static const __u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -52,11 +53,11 @@ static int set_tcp_option(const char *value, struct slot_reason *why, struct dec
 {
 	__u32 kind = 0;
 
-	/* 0 and 1 end the list of options and fill it up. */
-	if (slot_number_parse(value, 2, UINT8_MAX, &kind))
-		return slot_reason_set(
-			why, -EINVAL,
-			"tcp-option '%.80s': expected an option's kind, 2 to 255 (0xb7)", value);
+	if (slot_number_parse(value, 0, UINT8_MAX, &kind) || !program_option_is_free(kind))
+		return slot_reason_set(why, -EINVAL,
+				       "tcp-option '%.80s': expected an option's kind up to 255, "
+				       "such as 0xb7, and none of TCP's own, " PROGRAM_OPTION_TAKEN,
+				       value);
 	control->tcp_option = (__u8)kind;
 	return 0;
 }

@@ -41,6 +41,59 @@ static void ids_are_set_and_shown(void **state)
 	program_bed_assert_said(&bed, "{\n  \"primary\": 112,\n  \"fallback\": null\n}\n", "");
 }
 
+/* --- settings that cannot work --------------------------------------------------------------- */
+
+static const struct warning {
+	const char *name;
+	const char *settings[4]; /* in pairs */
+	const char *err;
+} warnings[] = {
+	{ "kind_of_an_experiment_is_no_reason_to_warn", { "kind", "254" }, "" },
+	{ "kinds_that_stand_for_others_are_none", { "server_kind", "0", "none_kind", "0" }, "" },
+	{ "kind_0_is_told", { "kind", "0" }, "setting kind = 0" },
+	{ "kind_of_sack_is_told", { "kind", "5" }, "setting kind = 5" },
+	{ "kind_of_md5_is_told", { "server_kind", "19" }, "setting server_kind = 19" },
+	{ "kind_of_multipath_tcp_is_told", { "none_kind", "0x1e" }, "setting none_kind = 0x1e" },
+	{ "kind_beside_a_preset_is_told",
+	  { "preset", "katran", "kind", "253" },
+	  "setting kind = 253: of no effect beside preset = katran\n" },
+	{ "kind_beside_the_own_preset_is_not", { "preset", "own", "kind", "253" }, "" },
+	{ "preset_alone_is_no_reason_to_warn", { "preset", "katran" }, "" },
+};
+
+static const char *const *settings;
+
+static int get_setting(const struct program_slot *slot, const char *name, const char **ret_value)
+{
+	(void)slot;
+	*ret_value = NULL;
+	for (size_t i = 0; i < 4 && settings[i]; i += 2)
+		if (!strcmp(settings[i], name))
+			*ret_value = settings[i + 1];
+	return 0;
+}
+
+/* Ids are shown all the same. */
+static void show_warns_of(void **state)
+{
+	static const struct program_slot slot = { .setting = get_setting };
+	const struct warning *row = *state;
+
+	settings = row->settings;
+	set_up(NULL);
+	bed.slot = &slot;
+	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
+	assert_string_equal(bed.out, "primary none\nfallback none\n");
+	if (*row->err)
+		assert_non_null(strstr(bed.err, row->err));
+	else
+		assert_string_equal(bed.err, "");
+	tear_down(NULL);
+	bed.slot = NULL;
+}
+
+/* --- words that are refused ------------------------------------------------------------------- */
+
 static const struct refusal {
 	const char *name, *line, *why;
 } refusals[] = {
@@ -52,6 +105,8 @@ static const struct refusal {
 	  "fallback '-1': expected a server's id, 1 to 4294967295, or none\n" },
 	{ "other_key_is_refused", "set secondary=1",
 	  "'secondary=1': expected primary=ID or fallback=ID\n" },
+	{ "two_words_for_one_id_are_refused", "set primary=1 fallback=3 primary=2",
+	  "'primary=2': 'primary=1' came before it\n" },
 	{ "the_same_twice_is_refused", "set primary=7 fallback=7",
 	  "primary and fallback are both 7: expected the id before as fallback, or none\n" },
 };
@@ -157,6 +212,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD(&plan, ids_are_set_and_shown, set_up, tear_down);
+	TAP_ADD_TABLE(&plan, show_warns_of, warnings);
 	TAP_ADD_TABLE(&plan, is_refused, refusals);
 	TAP_ADD(&plan, words_too_many_are_usage, set_up, tear_down);
 	TAP_ADD(&plan, counters_have_names, set_up, tear_down);

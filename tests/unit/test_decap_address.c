@@ -41,6 +41,10 @@ struct setting_case {
 
 #define CASE(sentence, ...) { .name = #sentence, __VA_ARGS__ }
 
+#define KIND                                                                                       \
+	": expected an option's kind up to 255, such as 0xb7, and none of TCP's own, "             \
+	"0 to 8, 19, 28 to 30 and 34"
+
 static const struct setting_case bad_settings[] = {
 	CASE(refuses_another_setting, "port=1",
 	     "'port=1': expected gue-port=, strict= or tcp-option="),
@@ -51,10 +55,12 @@ static const struct setting_case bad_settings[] = {
 	     "gue-port '65536': expected a port, 1 to 65535, or 'off'"),
 	CASE(refuses_another_word_than_yes_or_no, "strict=true",
 	     "strict 'true': expected 'yes' or 'no'"),
-	CASE(refuses_an_option_that_fills_up, "tcp-option=1",
-	     "tcp-option '1': expected an option's kind, 2 to 255 (0xb7)"),
-	CASE(refuses_an_option_too_large, "tcp-option=0x100",
-	     "tcp-option '0x100': expected an option's kind, 2 to 255 (0xb7)"),
+	CASE(refuses_an_option_that_fills_up, "tcp-option=1", "tcp-option '1'" KIND),
+	CASE(refuses_the_option_of_sack, "tcp-option=5", "tcp-option '5'" KIND),
+	CASE(refuses_the_option_of_md5, "tcp-option=19", "tcp-option '19'" KIND),
+	CASE(refuses_the_option_of_multipath_tcp, "tcp-option=0x1e", "tcp-option '0x1e'" KIND),
+	CASE(refuses_the_option_of_fast_open, "tcp-option=34", "tcp-option '34'" KIND),
+	CASE(refuses_an_option_too_large, "tcp-option=0x100", "tcp-option '0x100'" KIND),
 };
 
 static void refuse_bad_setting(void **state)

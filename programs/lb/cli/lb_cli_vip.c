@@ -9,6 +9,7 @@
 #include "programs/lb/cli/lb_cli.h"
 #include "programs/lb/model/lb_file.h"
 #include "programs/shared/json.h"
+#include "programs/shared/tcp_option.h"
 
 static int parse_flags(const char *text, struct slot_reason *why, __u32 *ret_flags)
 {
@@ -276,6 +277,7 @@ int lb_cmd_show(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (lb_look(ctx->map_dir, &why, &lb))
 		return program_fail(&why);
+	program_option_warn(ctx->slot, "tcp_option_kind", false);
 	if (ctx->json)
 		return program_json_print(ctx, lb_file_settings(&lb.model.settings));
 	print_settings(ctx->out, &lb.model.settings);
