@@ -447,7 +447,9 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	install -D -m 0755 build/lib/libsocketlb.so $(DESTDIR)$(sharedlibdir)/$(SOCKETLB_SONAME)
 	ln -sf $(SOCKETLB_SONAME) $(DESTDIR)$(sharedlibdir)/libsocketlb.so
 	install -D -m 0644 -t $(DESTDIR)$(sharedlibdir)/pkgconfig build/lib/socketlb.pc
-	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/socket_lb $(wildcard bpf/socket_lb/examples/*)
+	for h in $(wildcard bpf/*/*_abi.h programs/*/*_abi.h); do \
+		install -D -m 0644 $$h $(DESTDIR)$(includedir)/$$h || exit 1; \
+	done
 	for m in $(wildcard docs/man/*.[1-8]); do \
 		install -D -m 0644 -t $(DESTDIR)$(mandir)/man$${m##*.} $$m || exit 1; \
 	done
@@ -456,9 +458,11 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE README.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs $(wildcard docs/*.md)
-	for r in $(wildcard programs/*/README.md bpf/*/README.md programs/*/*.service); do \
+	for r in $(wildcard programs/*/README.md bpf/*/README.md bpf/*/examples/* programs/*/*.service); do \
 		install -D -m 0644 $$r $(DESTDIR)$(docdir)/$$r || exit 1; \
 	done
+	install -d $(DESTDIR)$(docdir)/bpf/socket_lb/lib
+	ln -srf $(DESTDIR)$(includedir)/socketlb.h $(DESTDIR)$(docdir)/bpf/socket_lb/lib/socketlb.h
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/LICENSES $(wildcard LICENSES/*)
 
 clean: ## remove what was built; downloaded packages and kernels stay

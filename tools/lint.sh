@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Checks the tree: format, shell scripts, licence lines, file length, which room includes which,
-# headers that compile alone, static analysis. Run it as `make lint`, which hands it the compilers
-# and flags of the build.
+# headers that compile alone, links in texts, static analysis. Run it as `make lint`, which hands it
+# the compilers and flags of the build.
 #
 #   tools/lint.sh            check, print what was run, exit 1 on any finding
 #   tools/lint.sh --format   rewrite the C sources in the house format
@@ -209,7 +209,8 @@ mapfile -t headers < <(files '*.h')
 mapfile -t bpf_sources < <(files '*.bpf.c')
 mapfile -t c_sources < <(files '*.c' | grep -v '\.bpf\.c$')
 mapfile -t shell < <(scripts)
-mapfile -t others < <(files Makefile '*.mk' '*.service' '.clang-*')
+mapfile -t texts < <(files '*.md')
+mapfile -t others < <(files Makefile '*.mk' '*.service' '*.slice' '.clang-*')
 
 case ${1-} in
 --format)
@@ -248,6 +249,9 @@ report "what each room includes" ${#sources[@]} $?
 
 check_headers "${headers[@]}"
 report "headers compile alone" ${#headers[@]} $?
+
+tools/links.sh "${texts[@]}"
+report "links in texts" ${#texts[@]} $?
 
 check_tidy "${c_sources[@]}"
 report "${TIDY##*/}, user space" ${#c_sources[@]} $?

@@ -2,28 +2,43 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What `make install` leaves is enough to build a server with libsocketlb: the example, by
-# pkg-config alone, with the shared library and with the archive.
+# pkg-config alone, with the shared library and with the archive. Headers and texts find what they
+# name.
 
 # shellcheck source=tests/support/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/tap.sh"
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 DIR=$(mktemp -d /tmp/slotd-install.XXXXXX)
 TAP_OUT=$DIR/out
-EXAMPLE=$DIR/usr/share/doc/slotd/examples/socket_lb/echo_server.c
+DOC=$DIR/usr/share/doc/slotd
+EXAMPLE=$DOC/bpf/socket_lb/examples/echo_server.c
+export PKG_CONFIG_SYSROOT_DIR=$DIR PKG_CONFIG_PATH=$DIR/usr/lib/pkgconfig
 
 trap 'rm -rf "$DIR"' EXIT
 
-# flags WORD...: of the installed socketlb.pc
-flags() {
-	PKG_CONFIG_SYSROOT_DIR=$DIR PKG_CONFIG_PATH=$DIR/usr/lib/pkgconfig pkg-config "$@" socketlb
+# as_told OUT: by the command in the example's head
+as_told() {
+	local command
+
+	command=$(sed -n 's/^ \*   \(cc .*\)/\1/p' "$EXAMPLE")
+	[[ $command ]] && (cd "${EXAMPLE%/*}" && eval "$command -Wall -Wextra -Werror" && mv echo_server "$1")
 }
 
 # build OUT WORD...: as C is built elsewhere
 build() {
 	local words
 
-	read -ra words < <(flags --cflags)
-	gcc -D_GNU_SOURCE -Wall -Wextra -Werror "${words[@]}" -o "$1" "$EXAMPLE" "${@:2}"
+	read -ra words < <(pkg-config --cflags socketlb)
+	gcc -Wall -Wextra -Werror "${words[@]}" -o "$1" "$EXAMPLE" "${@:2}"
+}
+
+# each_alone: what BPF programs and others' user space share compiles without this tree
+each_alone() {
+	local header
+
+	for header in "$DIR"/usr/include/slotd/*/*/*_abi.h; do
+		gcc -I"$DIR/usr/include/slotd" -Wall -Wextra -Werror -fsyntax-only -x c "$header" || return
+	done
 }
 
 # runs BINARY: as far as its usage
@@ -39,8 +54,7 @@ needs() {
 }
 
 succeeds "make install" make -s -C "$ROOT" install "DESTDIR=$DIR"
-read -ra shared < <(flags --libs)
-succeeds "the example builds with the shared library" build "$DIR/shared" "${shared[@]}"
+succeeds "the example builds with the shared library, as its head says" as_told "$DIR/shared"
 succeeds "and runs" runs "$DIR/shared"
 succeeds "the example builds with the archive" build "$DIR/static" "$DIR/usr/lib/libsocketlb.a" -lbpf
 succeeds "and runs" runs "$DIR/static"
@@ -50,4 +64,7 @@ is "the library needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.
 is "it shows nothing but what its header declares" \
 	"$(nm -D --defined-only "$DIR/usr/lib/libsocketlb.so.1" | awk '{ print $3 }' | sort)" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
+succeeds "installed headers of programs' maps compile alone" each_alone
+mapfile -t texts < <(find "$DOC" -name '*.md')
+is "links of the installed texts lead somewhere" "$("$ROOT/tools/links.sh" "${texts[@]}")" ""
 done_testing
