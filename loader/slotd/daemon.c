@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "loader/slotd/daemon.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *interface,
@@ -16,6 +17,26 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 		return daemon->chains[i];
 	}
 	return NULL;
+}
+
+int daemon_name_chain(const struct daemon *daemon, const char *given, struct slot_reason *why,
+		      const char **ret_name)
+{
+	const char *names[SLOT_HOOK_COUNT];
+	size_t count = 0;
+	size_t i;
+
+	if (!slot_config_find(&daemon->config, given) &&
+	    !slot_config_find_master(&daemon->config, given))
+		count = slot_config_list_titled(&daemon->config, given, names);
+	if (count <= 1) {
+		*ret_name = count ? names[0] : given;
+		return 0;
+	}
+	slot_reason_set(why, 0, "'%s' is the title of %s", given, names[0]);
+	for (i = 1; i < count; i++)
+		slot_reason_append(why, 0, "%s%s", i + 1 < count ? ", " : " and ", names[i]);
+	return slot_reason_append(why, -EINVAL, ": name one");
 }
 
 struct slot_chain *daemon_find_target(const struct daemon *daemon, enum slot_hook hook,

@@ -39,6 +39,14 @@ struct slot_chain *daemon_find_chain(const struct daemon *daemon, const char *in
 				     const struct slot_chain_config **ret_config);
 
 /*
+ * daemon_name_chain - what the chain that @given stands for is called: the same, or where no
+ * chain is called so the name of the only chain of sockets with that title. Several have it:
+ * -EINVAL, and why. @ret_name is @given or owned by @daemon.
+ */
+int daemon_name_chain(const struct daemon *daemon, const char *given, struct slot_reason *why,
+		      const char **ret_name);
+
+/*
  * daemon_list_members - the chains that run on ports of the interface that
  * @interface, a section with members, is called by; into @ret_chains
  * (SLOT_CONFIG_CHAINS_MAX of them), owned by @daemon. Returns how many.

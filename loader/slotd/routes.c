@@ -12,6 +12,7 @@
 #include "loader/slotd/deploy.h"
 #include "loader/slotd/log.h"
 #include "loader/slotd/ops_internal.h"
+#include "loader/slotd/route_path.h"
 #include "loader/slotd/routes_internal.h"
 #include "loader/slotd/watch.h"
 
@@ -71,8 +72,12 @@ static int run_slot(struct call *call)
 static int run_audit(struct call *call)
 {
 	const struct http_request *request = call->request;
-	json_t *lines = audit_read(call->daemon, &request->peer, request->chain, request->lines);
+	const char *chain = request->chain;
+	json_t *lines;
 
+	if (chain && daemon_name_chain(call->daemon, request->chain, &call->error.why, &chain))
+		return -EINVAL;
+	lines = audit_read(call->daemon, &request->peer, chain, request->lines);
 	if (!lines) {
 		slot_reason_set(&call->error.why, 0, "cannot read the audit log");
 		return -EIO;
@@ -130,54 +135,15 @@ static const struct route routes[] = {
 	{ "POST", SLOT "/abort", ACCESS_ABORT, route_abort, { 0 } },
 };
 
-/* What stood where the path has {chain} and {slot}. */
-struct match {
-	char chain[SLOT_CHAIN_NAME_MAX];
-	char slot[8];
-};
-
-/* Copy one path segment to @ret (@size bytes). Returns its length, or 0 if it is empty or too long. */
-static size_t copy_segment(const char *path, char *ret, size_t size)
-{
-	size_t len = strcspn(path, "/");
-
-	if (!len || len >= size)
-		return 0;
-	memcpy(ret, path, len);
-	ret[len] = '\0';
-	return len;
-}
-
-static bool is_path_match(const char *pattern, const char *path, struct match *ret_match)
-{
-	size_t len;
-
-	while (*pattern) {
-		if (!strncmp(pattern, "{chain}", 7)) {
-			len = copy_segment(path, ret_match->chain, sizeof(ret_match->chain));
-			pattern += 7;
-		} else if (!strncmp(pattern, "{slot}", 6)) {
-			len = copy_segment(path, ret_match->slot, sizeof(ret_match->slot));
-			pattern += 6;
-		} else {
-			len = *path == *pattern++;
-		}
-		if (!len)
-			return false;
-		path += len;
-	}
-	return !*path;
-}
-
-static const struct route *find_route(const struct http_request *request, struct match *ret_match,
-				      unsigned int *ret_status)
+static const struct route *find_route(const struct http_request *request,
+				      struct route_match *ret_match, unsigned int *ret_status)
 {
 	size_t i;
 
 	*ret_status = 404;
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		*ret_match = (struct match){ 0 };
-		if (!is_path_match(routes[i].path, request->path, ret_match))
+		*ret_match = (struct route_match){ 0 };
+		if (!route_path_match(routes[i].path, request->path, ret_match))
 			continue;
 		if (!strcmp(routes[i].method, request->method))
 			return &routes[i];
@@ -214,23 +180,27 @@ static unsigned int find_slots(struct call *call)
 	return 200;
 }
 
-static unsigned int find_target(struct call *call, const struct match *match)
+static unsigned int find_target(struct call *call, const struct route_match *match)
 {
+	const char *name = match->chain;
+	struct slot_reason why;
 	char *end;
 
-	if (!match->chain[0])
+	if (!*name)
 		return 200;
-	call->chain = daemon_find_chain(call->daemon, match->chain, NULL);
-	call->member_count = daemon_list_members(call->daemon, match->chain, call->members);
+	if (daemon_name_chain(call->daemon, match->chain, &why, &name))
+		return fail(call, 404, "%s", why.text);
+	call->chain = daemon_find_chain(call->daemon, name, NULL);
+	call->member_count = daemon_list_members(call->daemon, name, call->members);
 	if (call->member_count)
 		call->chain = call->members[0];
-	if (!call->chain && slot_config_find_master(&call->daemon->config, match->chain))
-		return fail(call, 409, "no chain runs on a port of '%s'", match->chain);
+	if (!call->chain && slot_config_find_master(&call->daemon->config, name))
+		return fail(call, 409, "no chain runs on a port of '%s'", name);
 	if (!call->chain)
 		return fail(call, 404,
 			    "slots.conf, as slotd read it last, names no chain of '%s'; "
 			    "slotctl reload reads it again",
-			    match->chain);
+			    name);
 	if (!match->slot[0])
 		return 200;
 	call->slot = (unsigned int)strtoul(match->slot, &end, 10);
@@ -390,7 +360,7 @@ static int run_group(struct call *call, const struct route *route)
 static unsigned int judge(struct call *call, const struct route **ret_route)
 {
 	const struct http_request *request = call->request;
-	struct match match;
+	struct route_match match;
 	unsigned int status;
 
 	access_name(&request->peer, call->who, sizeof(call->who));

@@ -75,6 +75,24 @@ test_jump() {
 	end_servers
 }
 
+test_title() {
+	bed_slotd_fresh
+	is "a title that one chain has stands for it" "$(of web .interface)" "$WEB"
+	succeeds "in changes too" bed_ctl --chain web disable guest
+	matches "and for the audit log" "$(bed_ctl audit web)" "disable +$WEB "
+	cat >>"$BED/slots.conf" <<-'END'
+		chain "web" {
+			hook = "sk_lookup"
+			slot 3 { name = "guest" }
+		}
+	END
+	succeeds "another one with it is added" bed_ctl reload
+	matches "then it names none" "$(bed_ctl --chain web slots 2>&1)" \
+		"'web' is the title of web:sk_reuseport and web:sk_lookup: name one"
+	matches "not to the audit log either" "$(bed_ctl audit web 2>&1)" "'web' is the title of"
+	matches "nor for a change" "$(bed_ctl --chain web disable guest 2>&1)" "'web' is the title of"
+}
+
 test_one_attached_before_a_detach() {
 	bed_slotd_fresh
 	sock_serve nobody udp a "$JUMP"

@@ -77,6 +77,26 @@ static void parse_tells_chains_of_sockets_apart(void **state)
 	assert_string_equal(slot_config_find(&config, "web:sk_reuseport")->place.cgroup, "");
 }
 
+static void a_title_is_that_of_all_chains_of_sockets_that_have_it(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config =
+		config_case_good("chain web { hook = sock_ops cgroup = \"/sys/fs/cgroup/web\" }\n"
+				 "chain web { hook = sk_reuseport }\n"
+				 "chain host { hook = sk_lookup netns = blue }\n"
+				 "chain eth0 { hook = tc-egress }\n");
+	const char *names[SLOT_HOOK_COUNT];
+
+	(void)state;
+	assert_int_equal(slot_config_list_titled(&config, "web", names), 2);
+	assert_string_equal(names[0], "web:sock_ops");
+	assert_string_equal(names[1], "web:sk_reuseport");
+	assert_int_equal(slot_config_list_titled(&config, "blue:host", names), 1);
+	assert_string_equal(names[0], "blue:host:sk_lookup");
+	assert_int_equal(slot_config_list_titled(&config, "host", names), 0);
+	assert_int_equal(slot_config_list_titled(&config, "we", names), 0);
+	assert_int_equal(slot_config_list_titled(&config, "eth0", names), 0);
+}
+
 static void programs_for_sockets_pass_or_drop_by_default(void **state)
 {
 	_cleanup_(slot_config_free) struct slot_config config =
@@ -112,6 +132,7 @@ int main(void)
 
 	TAP_ADD(&plan, parse_tells_hooks_of_an_interface_apart, NULL, NULL);
 	TAP_ADD(&plan, parse_tells_chains_of_sockets_apart, NULL, NULL);
+	TAP_ADD(&plan, a_title_is_that_of_all_chains_of_sockets_that_have_it, NULL, NULL);
 	TAP_ADD(&plan, programs_for_sockets_pass_or_drop_by_default, NULL, NULL);
 	TAP_ADD(&plan, a_name_without_an_interface_before_it_is_no_hook, NULL, NULL);
 	return tap_run(&plan, "chain_name", 0);

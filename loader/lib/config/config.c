@@ -186,6 +186,24 @@ enum root_kind slot_hook_kind(enum slot_hook hook)
 	return hook < SLOT_HOOK_COUNT ? kinds[hook] : ROOT_KIND_XDP;
 }
 
+size_t slot_config_list_titled(const struct slot_config *config, const char *title,
+			       const char *ret_names[SLOT_HOOK_COUNT])
+{
+	size_t len = strlen(title);
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; i < config->count && count < SLOT_HOOK_COUNT; i++) {
+		const struct slot_chain_config *chain = &config->chains[i];
+		const char *name = chain->interface;
+
+		if (slot_hook_is_sock(chain->hook) && !strncmp(name, title, len) &&
+		    name[len] == ':' && !strcmp(name + len + 1, slot_hook_name(chain->hook)))
+			ret_names[count++] = name;
+	}
+	return count;
+}
+
 void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *interface,
 			    char *ret_name)
 {

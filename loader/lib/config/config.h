@@ -171,6 +171,14 @@ const struct slot_chain_config *slot_config_find_master(const struct slot_config
 							const char *interface);
 
 /*
+ * slot_config_list_titled - the names of the chains of sockets that have @title ("web", "blue:host"
+ * in the netns blue), into @ret_names, owned by @config. Returns how many, one for each hook at
+ * most. An interface's name is that of its chain at hook xdp, and no title.
+ */
+size_t slot_config_list_titled(const struct slot_config *config, const char *title,
+			       const char *ret_names[SLOT_HOOK_COUNT]);
+
+/*
  * slot_config_add_member - a chain for the port @port of @master, a section of
  * @config, with its reservations. A port that has a chain already keeps that
  * one. Returns 0, -E2BIG or -ENOMEM.
