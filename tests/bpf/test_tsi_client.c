@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* tcp_server_id on sockets that connect: what they say back, to whom, and where there is no room. */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "bpf/tcp_id_abi.h"
-#include "tests/support/tap.h"
 #include "tests/support/tsi_case.h"
 
 #define KIND TCP_ID_EXPERIMENT
@@ -16,34 +14,13 @@
 #define TCP_HEADERS 40
 
 static const struct tcp_server_id_config config = TSI_CONFIG;
-static struct tsi_case tsi;
-
-static int start(void **state)
-{
-	(void)state;
-	tsi_case_start(&tsi, &config);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	tsi_case_end(&tsi);
-	return 0;
-}
 
 static void start_as(enum tsi_client client)
 {
 	struct tcp_server_id_config other = config;
 
 	other.client = client;
-	tsi_case_end(&tsi);
-	tsi_case_start(&tsi, &other);
-}
-
-static struct tsi_option with(uint32_t id)
-{
-	return tsi_option_make(KIND, id);
+	tsi_case_restart(&other);
 }
 
 /* The ACK that ends the handshake. */
@@ -54,141 +31,142 @@ static void receive(void)
 
 static void client_echoes_the_id_in_every_segment(void **state)
 {
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 
 	(void)state;
-	tsi_case_connect(&tsi, &id);
-	tsi_case_assert_none(&tsi, KIND);
+	tsi_case_connect(&id);
+	tsi_case_assert_none(KIND);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	tsi_case_say(&tsi);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	tsi_case_hear(&tsi, NULL);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
+	tsi_case_assert_id(KIND, TSI_ID);
+	tsi_case_say();
+	tsi_case_assert_id(KIND, TSI_ID);
+	tsi_case_hear(NULL);
+	tsi_case_assert_id(KIND, TSI_ID);
 	assert_int_equal(shutdown(tsi.socket, SHUT_WR), 0);
 	receive();
 	assert_true(tsi.segment.flags & TCP_FIN);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	assert_counted(&tsi, TSI_LEARNED, 1);
-	assert_counted(&tsi, TSI_ECHOED, 4);
-	assert_counted(&tsi, TSI_UNKNOWN, 0);
+	tsi_case_assert_id(KIND, TSI_ID);
+	assert_counted(TSI_LEARNED, 1);
+	assert_counted(TSI_ECHOED, 4);
+	assert_counted(TSI_UNKNOWN, 0);
 }
 
 static void client_that_is_told_nothing_asks_by_its_first_segments(void **state)
 {
 	(void)state;
-	tsi_case_connect(&tsi, NULL);
+	tsi_case_connect(NULL);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, 0);
-	tsi_case_say(&tsi);
-	tsi_case_assert_id(&tsi, KIND, 0);
-	tsi_case_say(&tsi);
-	tsi_case_assert_id(&tsi, KIND, 0);
-	tsi_case_say(&tsi);
-	tsi_case_assert_none(&tsi, KIND);
-	assert_counted(&tsi, TSI_UNKNOWN, 1);
-	assert_counted(&tsi, TSI_ASKS_SENT, TSI_ASKS);
+	tsi_case_assert_id(KIND, 0);
+	tsi_case_say();
+	tsi_case_assert_id(KIND, 0);
+	tsi_case_say();
+	tsi_case_assert_id(KIND, 0);
+	tsi_case_say();
+	tsi_case_assert_none(KIND);
+	assert_counted(TSI_UNKNOWN, 1);
+	assert_counted(TSI_ASKS_SENT, TSI_ASKS);
 }
 
 static void client_learns_the_id_later_too(void **state)
 {
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 
 	(void)state;
-	tsi_case_connect(&tsi, NULL);
+	tsi_case_connect(NULL);
 	for (int i = 0; i <= TSI_ASKS; i++)
-		tsi_case_say(&tsi);
-	tsi_case_hear(&tsi, &id);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	assert_counted(&tsi, TSI_LEARNED_LATER, 1);
+		tsi_case_say();
+	tsi_case_hear(&id);
+	tsi_case_assert_id(KIND, TSI_ID);
+	assert_counted(TSI_LEARNED_LATER, 1);
 }
 
 static void client_takes_over_another_id(void **state)
 {
-	struct tsi_option id = with(TSI_ID), other = with(TSI_OTHER_ID), none = with(0);
+	struct tsi_option id = tsi_option_id(TSI_ID), other = tsi_option_id(TSI_OTHER_ID),
+			  none = tsi_option_id(0);
 
 	(void)state;
-	tsi_case_connect(&tsi, &id);
+	tsi_case_connect(&id);
 	receive();
-	tsi_case_hear(&tsi, &other);
-	tsi_case_assert_id(&tsi, KIND, TSI_OTHER_ID);
+	tsi_case_hear(&other);
+	tsi_case_assert_id(KIND, TSI_OTHER_ID);
 	/* None is no id to go by. */
-	tsi_case_hear(&tsi, &none);
-	tsi_case_assert_id(&tsi, KIND, TSI_OTHER_ID);
-	assert_counted(&tsi, TSI_REPLACED, 1);
+	tsi_case_hear(&none);
+	tsi_case_assert_id(KIND, TSI_OTHER_ID);
+	assert_counted(TSI_REPLACED, 1);
 }
 
 /* The next server's SYN-ACK tells none: the one before is not to be named to it. */
 static void socket_that_connects_again_forgets_the_id(void **state)
 {
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 
 	(void)state;
-	tsi_case_connect(&tsi, &id);
+	tsi_case_connect(&id);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	tsi_case_dial_again(&tsi);
-	tsi_case_answer(&tsi, NULL);
+	tsi_case_assert_id(KIND, TSI_ID);
+	tsi_case_dial_again();
+	tsi_case_answer(NULL);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, 0);
-	assert_counted(&tsi, TSI_UNKNOWN, 1);
+	tsi_case_assert_id(KIND, 0);
+	assert_counted(TSI_UNKNOWN, 1);
 	for (int i = 0; i <= TSI_ASKS; i++)
-		tsi_case_say(&tsi);
-	tsi_case_assert_none(&tsi, KIND);
+		tsi_case_say();
+	tsi_case_assert_none(KIND);
 	/* Nor does it ask less often than one that is new. */
-	tsi_case_dial_again(&tsi);
-	tsi_case_answer(&tsi, NULL);
+	tsi_case_dial_again();
+	tsi_case_answer(NULL);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, 0);
+	tsi_case_assert_id(KIND, 0);
 }
 
 /* Out of the window; what it acknowledges again has the id that it had. */
 static void segment_of_another_connection_changes_nothing(void **state)
 {
-	struct tsi_option id = with(TSI_ID), other = with(TSI_OTHER_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID), other = tsi_option_id(TSI_OTHER_ID);
 
 	(void)state;
-	tsi_case_connect(&tsi, &id);
+	tsi_case_connect(&id);
 	receive();
 	tsi.peer->seq += 1 << 30;
-	tsi_case_hear(&tsi, &other);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
+	tsi_case_hear(&other);
+	tsi_case_assert_id(KIND, TSI_ID);
 	tsi.peer->seq -= (1 << 30) + 1;
-	tsi_case_say(&tsi);
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
-	assert_counted(&tsi, TSI_REPLACED, 0);
+	tsi_case_say();
+	tsi_case_assert_id(KIND, TSI_ID);
+	assert_counted(TSI_REPLACED, 0);
 }
 
 static void silent_client_says_nothing(void **state)
 {
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 
 	(void)state;
 	start_as(TSI_SILENT);
-	tsi_case_connect(&tsi, &id);
-	tsi_case_assert_none(&tsi, KIND);
+	tsi_case_connect(&id);
+	tsi_case_assert_none(KIND);
 	receive();
-	tsi_case_assert_none(&tsi, KIND);
-	tsi_case_say(&tsi);
-	tsi_case_assert_none(&tsi, KIND);
+	tsi_case_assert_none(KIND);
+	tsi_case_say();
+	tsi_case_assert_none(KIND);
 }
 
 static void client_that_declines_says_so_once(void **state)
 {
 	const struct tsi_option no = tsi_option_none(KIND);
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 
 	(void)state;
 	start_as(TSI_DECLINE);
-	tsi_case_connect(&tsi, &id);
+	tsi_case_connect(&id);
 	assert_memory_equal(tsi.segment.options + tsi.segment.options_len - no.len, no.bytes,
 			    no.len);
 	receive();
-	tsi_case_assert_none(&tsi, KIND);
-	tsi_case_hear(&tsi, &id);
-	tsi_case_assert_none(&tsi, KIND);
-	assert_counted(&tsi, TSI_DECLINES, 1);
-	assert_counted(&tsi, TSI_LEARNED, 0);
+	tsi_case_assert_none(KIND);
+	tsi_case_hear(&id);
+	tsi_case_assert_none(KIND);
+	assert_counted(TSI_DECLINES, 1);
+	assert_counted(TSI_LEARNED, 0);
 }
 
 static void katran_client_reads_both_kinds_of_servers(void **state)
@@ -197,36 +175,35 @@ static void katran_client_reads_both_kinds_of_servers(void **state)
 	static const struct tcp_server_id_config katran = { .preset = TSI_KATRAN };
 
 	(void)state;
-	tsi_case_end(&tsi);
-	tsi_case_start(&tsi, &katran);
+	tsi_case_restart(&katran);
 	for (size_t i = 0; i < sizeof(kinds); i++) {
 		struct tsi_option id = tsi_option_make(kinds[i], TSI_ID);
 
-		tsi_case_connect(&tsi, &id);
+		tsi_case_connect(&id);
 		receive();
-		tsi_case_assert_id(&tsi, TCP_ID_KATRAN, TSI_ID);
+		tsi_case_assert_id(TCP_ID_KATRAN, TSI_ID);
 		assert_int_equal(tsi.segment.options_len, 8);
 	}
-	assert_counted(&tsi, TSI_LEARNED, 2);
+	assert_counted(TSI_LEARNED, 2);
 }
 
 /* With an MSS that left no room for the option the kernel would send more than the device takes. */
 static void full_segments_leave_room_for_the_id(void **state)
 {
 	static const uint8_t mss[] = { 2, 4, MSS >> 8, MSS & 0xff };
-	struct tsi_option id = with(TSI_ID);
+	struct tsi_option id = tsi_option_id(TSI_ID);
 	char data[3 * MSS] = {};
 	size_t longest = 0;
 
 	(void)state;
 	memcpy(id.bytes + id.len, mss, sizeof(mss));
 	id.len += sizeof(mss);
-	tsi_case_connect(&tsi, &id);
+	tsi_case_connect(&id);
 	receive();
 	assert_int_equal(write(tsi.socket, data, sizeof(data)), sizeof(data));
 	for (size_t got = 0; got < sizeof(data); got += tsi.segment.payload_len) {
 		receive();
-		tsi_case_assert_id(&tsi, KIND, TSI_ID);
+		tsi_case_assert_id(KIND, TSI_ID);
 		longest = tsi.segment.payload_len > longest ? tsi.segment.payload_len : longest;
 		tcp_peer_send(tsi.peer, TCP_ACK, NULL, 0, 0);
 	}
@@ -256,74 +233,69 @@ static struct tsi_option make_stamps(void)
  */
 static void acknowledgment_of_many_gaps_has_no_room(void **state)
 {
-	struct tsi_option id = with(TSI_ID), stamps;
+	struct tsi_option id = tsi_option_id(TSI_ID), stamps;
 	uint32_t next;
 
 	(void)state;
-	tsi_case_dial(&tsi);
+	tsi_case_dial();
 	stamps = make_stamps();
 	memcpy(id.bytes + id.len, stamps.bytes, stamps.len);
 	id.len += stamps.len;
-	tsi_case_answer(&tsi, &id);
+	tsi_case_answer(&id);
 	receive();
-	tsi_case_assert_id(&tsi, KIND, TSI_ID);
+	tsi_case_assert_id(KIND, TSI_ID);
 	next = tsi.peer->seq;
 	for (unsigned int i = 1; i <= 3; i++) {
 		/* Without the permission, which is a SYN's. */
 		stamps = make_stamps();
 		stamps.bytes[0] = stamps.bytes[1] = 1;
 		tsi.peer->seq = next + i * 10;
-		tsi_case_hear(&tsi, &stamps);
+		tsi_case_hear(&stamps);
 		if (i < 3)
-			tsi_case_assert_id(&tsi, KIND, TSI_ID);
+			tsi_case_assert_id(KIND, TSI_ID);
 		else
-			tsi_case_assert_none(&tsi, KIND);
+			tsi_case_assert_none(KIND);
 	}
-	assert_counted(&tsi, TSI_NOT_STORED, 0);
+	assert_counted(TSI_NOT_STORED, 0);
 }
 
 static void spoiled_options_teach_nothing(void **state)
 {
-	struct tsi_option option = with(TSI_OTHER_ID);
+	struct tsi_option option = tsi_option_id(TSI_OTHER_ID);
 
 	(void)state;
 	for (unsigned int len = 0; len <= 40; len++) {
 		if (len == option.len)
 			continue;
 		option.bytes[1] = (uint8_t)len;
-		tsi_case_connect(&tsi, &option);
+		tsi_case_connect(&option);
 		receive();
-		tsi_case_assert_id(&tsi, KIND, 0);
-		tsi_case_hear(&tsi, &option);
-		tsi_case_assert_id(&tsi, KIND, 0);
+		tsi_case_assert_id(KIND, 0);
+		tsi_case_hear(&option);
+		tsi_case_assert_id(KIND, 0);
 	}
-	assert_counted(&tsi, TSI_LEARNED, 0);
-	assert_counted(&tsi, TSI_LEARNED_LATER, 0);
-	assert_true(tsi_case_count(&tsi, TSI_BAD_OPTION) > 0);
+	assert_counted(TSI_LEARNED, 0);
+	assert_counted(TSI_LEARNED_LATER, 0);
+	assert_true(tsi_case_count(TSI_BAD_OPTION) > 0);
 }
+
+#define ADD(test) TAP_ADD(&plan, test, tsi_case_set_up, tsi_case_tear_down)
 
 int main(void)
 {
 	struct tap_plan plan = {};
-	int status;
 
-	if (!tsi_case_bed_open()) {
-		puts("1..0 # SKIP there is no cgroup2 tree");
-		return 0;
-	}
-	TAP_ADD(&plan, client_echoes_the_id_in_every_segment, start, end);
-	TAP_ADD(&plan, client_that_is_told_nothing_asks_by_its_first_segments, start, end);
-	TAP_ADD(&plan, client_learns_the_id_later_too, start, end);
-	TAP_ADD(&plan, client_takes_over_another_id, start, end);
-	TAP_ADD(&plan, socket_that_connects_again_forgets_the_id, start, end);
-	TAP_ADD(&plan, segment_of_another_connection_changes_nothing, start, end);
-	TAP_ADD(&plan, silent_client_says_nothing, start, end);
-	TAP_ADD(&plan, client_that_declines_says_so_once, start, end);
-	TAP_ADD(&plan, katran_client_reads_both_kinds_of_servers, start, end);
-	TAP_ADD(&plan, full_segments_leave_room_for_the_id, start, end);
-	TAP_ADD(&plan, acknowledgment_of_many_gaps_has_no_room, start, end);
-	TAP_ADD(&plan, spoiled_options_teach_nothing, start, end);
-	status = tap_run(&plan, "tsi_client", 1);
-	tsi_case_bed_close();
-	return status;
+	ADD(client_echoes_the_id_in_every_segment);
+	ADD(client_that_is_told_nothing_asks_by_its_first_segments);
+	ADD(client_learns_the_id_later_too);
+	ADD(client_takes_over_another_id);
+	ADD(socket_that_connects_again_forgets_the_id);
+	ADD(segment_of_another_connection_changes_nothing);
+	ADD(silent_client_says_nothing);
+	ADD(client_that_declines_says_so_once);
+	ADD(katran_client_reads_both_kinds_of_servers);
+	ADD(full_segments_leave_room_for_the_id);
+	ADD(acknowledgment_of_many_gaps_has_no_room);
+	ADD(spoiled_options_teach_nothing);
+	return tsi_case_run(&plan, "tsi_client");
 }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,27 +19,29 @@
 #include "programs/shared/counts.h"
 #include "tests/support/progrun.h"
 #include "tests/support/cgroup_own.h"
-#include "tests/support/tap.h"
 
 #define FIRST_PORT 8000
 #define CLOSED (-1)
 
+struct tsi_case tsi;
+
 static struct tcp_peer peer;
 static int group = CLOSED;
 
-bool tsi_case_bed_open(void)
+int tsi_case_run(struct tap_plan *plan, const char *name)
 {
-	group = cgroup_own_open();
-	if (group < 0)
-		return false;
-	tcp_peer_open(&peer);
-	return true;
-}
+	int status;
 
-void tsi_case_bed_close(void)
-{
+	group = cgroup_own_open();
+	if (group < 0) {
+		printf("1..0 # SKIP there is no cgroup2 tree: %s\n", strerror(-group));
+		return 0;
+	}
+	tcp_peer_open(&peer);
+	status = tap_run(plan, name, 1);
 	tcp_peer_close(&peer);
 	cgroup_own_close(group);
+	return status;
 }
 
 static int attach(const struct bpf_object *object, const char *name, int group_fd)
@@ -56,34 +59,34 @@ static void close_fd(int *fd)
 	*fd = CLOSED;
 }
 
-void tsi_case_listen(struct tsi_case *tsi)
+void tsi_case_listen(void)
 {
 	static uint16_t port = FIRST_PORT;
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(++port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	close_fd(&tsi->listener);
+	close_fd(&tsi.listener);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 16), 0);
-	tsi->listener = fd;
-	tsi->port = port;
+	tsi.listener = fd;
+	tsi.port = port;
 }
 
-void tsi_case_ids(struct tsi_case *tsi, uint32_t primary, uint32_t fallback)
+void tsi_case_ids(uint32_t primary, uint32_t fallback)
 {
 	const struct tsi_ids ids = { primary, fallback };
 	__u32 key = 0;
 
 	assert_int_equal(
-		bpf_map_update_elem(bpf_object__find_map_fd_by_name(tsi->object, TSI_IDS_NAME),
-				    &key, &ids, BPF_ANY),
+		bpf_map_update_elem(bpf_object__find_map_fd_by_name(tsi.object, TSI_IDS_NAME), &key,
+				    &ids, BPF_ANY),
 		0);
 }
 
-void tsi_case_start(struct tsi_case *tsi, const struct tcp_server_id_config *config)
+static void start(const struct tcp_server_id_config *config)
 {
-	*tsi = (struct tsi_case){
+	tsi = (struct tsi_case){
 		.object = progrun_open("bpf/tcp_server_id.bpf.o"),
 		.peer = &peer,
 		.group = group,
@@ -91,31 +94,40 @@ void tsi_case_start(struct tsi_case *tsi, const struct tcp_server_id_config *con
 		.listener = CLOSED,
 		.socket = CLOSED,
 	};
-	assert_non_null(tsi->object);
-	assert_int_equal(progrun_set(tsi->object, "tcp_serv.rodata", config, sizeof(*config)), 0);
-	assert_int_equal(bpf_object__load(tsi->object), 0);
-	tsi_case_ids(tsi, TSI_ID, TSI_OLD_ID);
-	tsi->link = attach(tsi->object, "tcp_server_id", group);
-	tsi_case_listen(tsi);
+	assert_non_null(tsi.object);
+	assert_int_equal(progrun_set(tsi.object, "tcp_serv.rodata", config, sizeof(*config)), 0);
+	assert_int_equal(bpf_object__load(tsi.object), 0);
+	tsi_case_ids(TSI_ID, TSI_OLD_ID);
+	tsi.link = attach(tsi.object, "tcp_server_id", group);
+	tsi_case_listen();
 }
 
-void tsi_case_listen_before(struct tsi_case *tsi)
+int tsi_case_set_up(void **state)
 {
-	close_fd(&tsi->link);
-	tsi_case_listen(tsi);
-	tsi->link = attach(tsi->object, "tcp_server_id", tsi->group);
+	static const struct tcp_server_id_config config = TSI_CONFIG;
+
+	(void)state;
+	start(&config);
+	return 0;
 }
 
-void tsi_case_fill(struct tsi_case *tsi, uint32_t size)
+void tsi_case_listen_before(void)
 {
-	tsi->other = progrun_open("tests/bpf/progs/sock_ops_fill.bpf.o");
-	assert_non_null(tsi->other);
-	assert_int_equal(progrun_set(tsi->other, "sock_ops.rodata", &size, sizeof(size)), 0);
-	assert_int_equal(bpf_object__load(tsi->other), 0);
+	close_fd(&tsi.link);
+	tsi_case_listen();
+	tsi.link = attach(tsi.object, "tcp_server_id", tsi.group);
+}
+
+void tsi_case_fill(uint32_t size)
+{
+	tsi.other = progrun_open("tests/bpf/progs/sock_ops_fill.bpf.o");
+	assert_non_null(tsi.other);
+	assert_int_equal(progrun_set(tsi.other, "sock_ops.rodata", &size, sizeof(size)), 0);
+	assert_int_equal(bpf_object__load(tsi.other), 0);
 	/* The one that is attached first runs first. */
-	close_fd(&tsi->link);
-	tsi->other_link = attach(tsi->other, "sock_ops_fill", tsi->group);
-	tsi->link = attach(tsi->object, "tcp_server_id", tsi->group);
+	close_fd(&tsi.link);
+	tsi.other_link = attach(tsi.other, "sock_ops_fill", tsi.group);
+	tsi.link = attach(tsi.object, "tcp_server_id", tsi.group);
 }
 
 static void close_socket(int *fd)
@@ -127,23 +139,31 @@ static void close_socket(int *fd)
 	close_fd(fd);
 }
 
-void tsi_case_end(struct tsi_case *tsi)
+int tsi_case_tear_down(void **state)
 {
-	close_socket(&tsi->socket);
-	close_fd(&tsi->listener);
-	close_fd(&tsi->link);
-	close_fd(&tsi->other_link);
-	bpf_object__close(tsi->object);
-	bpf_object__close(tsi->other);
+	(void)state;
+	close_socket(&tsi.socket);
+	close_fd(&tsi.listener);
+	close_fd(&tsi.link);
+	close_fd(&tsi.other_link);
+	bpf_object__close(tsi.object);
+	bpf_object__close(tsi.other);
+	return 0;
 }
 
-uint64_t tsi_case_count(const struct tsi_case *tsi, enum tsi_counter counter)
+void tsi_case_restart(const struct tcp_server_id_config *config)
+{
+	tsi_case_tear_down(NULL);
+	start(config);
+}
+
+uint64_t tsi_case_count(enum tsi_counter counter)
 {
 	struct slot_count counts[TSI_COUNTS_SIZE];
 	struct slot_reason why = {};
 
 	assert_int_equal(
-		program_counts_get(bpf_object__find_map_fd_by_name(tsi->object, TSI_COUNTS_NAME),
+		program_counts_get(bpf_object__find_map_fd_by_name(tsi.object, TSI_COUNTS_NAME),
 				   TSI_COUNTS_SIZE, &why, counts),
 		0);
 	return counts[counter].packets;
@@ -172,10 +192,15 @@ struct tsi_option tsi_option_make(uint8_t kind, uint32_t id)
 	return option;
 }
 
-/* Where the option of @kind is in the last segment, and how many of them; -1: none. */
-static long find_option(const struct tsi_case *tsi, uint8_t kind, unsigned int *ret_count)
+struct tsi_option tsi_option_id(uint32_t id)
 {
-	const struct tcp_segment *segment = &tsi->segment;
+	return tsi_option_make(TCP_ID_EXPERIMENT, id);
+}
+
+/* Where the option of @kind is in the last segment, and how many of them; -1: none. */
+static long find_option(uint8_t kind, unsigned int *ret_count)
+{
+	const struct tcp_segment *segment = &tsi.segment;
 	long found = -1;
 	size_t at = 0;
 
@@ -190,96 +215,94 @@ static long find_option(const struct tsi_case *tsi, uint8_t kind, unsigned int *
 	return found;
 }
 
-void tsi_case_assert_id(const struct tsi_case *tsi, uint8_t kind, uint32_t id)
+void tsi_case_assert_id(uint8_t kind, uint32_t id)
 {
 	const struct tsi_option wanted = tsi_option_make(kind, id);
 	unsigned int count;
-	long at = find_option(tsi, kind, &count);
+	long at = find_option(kind, &count);
 
 	assert_int_equal(count, 1);
-	assert_memory_equal(tsi->segment.options + at, wanted.bytes, wanted.len);
+	assert_memory_equal(tsi.segment.options + at, wanted.bytes, wanted.len);
 }
 
-void tsi_case_assert_none(const struct tsi_case *tsi, uint8_t kind)
+void tsi_case_assert_none(uint8_t kind)
 {
 	unsigned int count;
 
-	find_option(tsi, kind, &count);
+	find_option(kind, &count);
 	assert_int_equal(count, 0);
 }
 
 /* --- connections ----------------------------------------------------------------------------- */
 
-static void send_with(struct tsi_case *tsi, uint8_t flags, const struct tsi_option *option,
-		      size_t payload_len)
+static void send_with(uint8_t flags, const struct tsi_option *option, size_t payload_len)
 {
-	tcp_peer_send(tsi->peer, flags, option ? option->bytes : NULL, option ? option->len : 0,
+	tcp_peer_send(tsi.peer, flags, option ? option->bytes : NULL, option ? option->len : 0,
 		      payload_len);
 }
 
-void tsi_case_serve(struct tsi_case *tsi, const struct tsi_option *syn,
-		    const struct tsi_option *ack)
+void tsi_case_serve(const struct tsi_option *syn, const struct tsi_option *ack)
 {
-	struct pollfd waits = { .fd = tsi->listener, .events = POLLIN };
+	struct pollfd waits = { .fd = tsi.listener, .events = POLLIN };
 
-	close_socket(&tsi->socket);
-	tcp_peer_begin(tsi->peer, tsi->port);
-	send_with(tsi, TCP_SYN, syn, 0);
-	assert_true(tcp_peer_receive(tsi->peer, &tsi->segment));
-	assert_int_equal(tsi->segment.flags, TCP_SYN | TCP_ACK);
-	send_with(tsi, TCP_ACK, ack, 0);
+	close_socket(&tsi.socket);
+	tcp_peer_begin(tsi.peer, tsi.port);
+	send_with(TCP_SYN, syn, 0);
+	assert_true(tcp_peer_receive(tsi.peer, &tsi.segment));
+	assert_int_equal(tsi.segment.flags, TCP_SYN | TCP_ACK);
+	send_with(TCP_ACK, ack, 0);
 	assert_int_equal(poll(&waits, 1, 1000), 1);
-	tsi->socket = accept4(tsi->listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(tsi->socket >= 0);
+	tsi.socket = accept4(tsi.listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(tsi.socket >= 0);
 }
 
-static void begin(struct tsi_case *tsi)
+static void begin(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
 
 	assert_int_equal(inet_pton(AF_INET, TCP_PEER, &to.sin_addr), 1);
-	assert_int_equal(connect(tsi->socket, (struct sockaddr *)&to, sizeof(to)), -1);
-	assert_true(tcp_peer_accept(tsi->peer, &tsi->segment));
+	assert_int_equal(connect(tsi.socket, (struct sockaddr *)&to, sizeof(to)), -1);
+	assert_true(tcp_peer_accept(tsi.peer, &tsi.segment));
 }
 
-void tsi_case_dial(struct tsi_case *tsi)
+void tsi_case_dial(void)
 {
-	close_socket(&tsi->socket);
-	tsi->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_true(tsi->socket >= 0);
-	begin(tsi);
+	close_socket(&tsi.socket);
+	tsi.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(tsi.socket >= 0);
+	begin();
 }
 
-void tsi_case_dial_again(struct tsi_case *tsi)
+void tsi_case_dial_again(void)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	assert_int_equal(connect(tsi->socket, &none, sizeof(none)), 0);
-	begin(tsi);
+	assert_int_equal(connect(tsi.socket, &none, sizeof(none)), 0);
+	begin();
 }
 
-void tsi_case_answer(struct tsi_case *tsi, const struct tsi_option *syn_ack)
+void tsi_case_answer(const struct tsi_option *syn_ack)
 {
-	send_with(tsi, TCP_SYN | TCP_ACK, syn_ack, 0);
+	send_with(TCP_SYN | TCP_ACK, syn_ack, 0);
 }
 
-void tsi_case_connect(struct tsi_case *tsi, const struct tsi_option *syn_ack)
+void tsi_case_connect(const struct tsi_option *syn_ack)
 {
-	tsi_case_dial(tsi);
-	tsi_case_answer(tsi, syn_ack);
+	tsi_case_dial();
+	tsi_case_answer(syn_ack);
 }
 
-void tsi_case_say(struct tsi_case *tsi)
+void tsi_case_say(void)
 {
-	assert_int_equal(write(tsi->socket, "hello", 5), 5);
+	assert_int_equal(write(tsi.socket, "hello", 5), 5);
 	do
-		assert_true(tcp_peer_receive(tsi->peer, &tsi->segment));
-	while (!tsi->segment.payload_len);
-	send_with(tsi, TCP_ACK, NULL, 0);
+		assert_true(tcp_peer_receive(tsi.peer, &tsi.segment));
+	while (!tsi.segment.payload_len);
+	send_with(TCP_ACK, NULL, 0);
 }
 
-void tsi_case_hear(struct tsi_case *tsi, const struct tsi_option *option)
+void tsi_case_hear(const struct tsi_option *option)
 {
-	send_with(tsi, TCP_ACK, option, 1);
-	assert_true(tcp_peer_receive(tsi->peer, &tsi->segment));
+	send_with(TCP_ACK, option, 1);
+	assert_true(tcp_peer_receive(tsi.peer, &tsi.segment));
 }
