@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/lib/base/endpoint.h"
+
 #define BITS_MAX (SL_CID_LEN_MAX * 8)
 
 /* mvfst's versions, the id's first two bits; version 0 is none. */
@@ -52,64 +54,35 @@ static bool parse_number(const char **text, unsigned long max, unsigned long *re
 
 /* --- VIPs ------------------------------------------------------------------------------------ */
 
-static bool parse_proto(const char **text, struct sl_vip_key *key)
-{
-	if (!strncmp(*text, "tcp/", 4))
-		key->proto = IPPROTO_TCP;
-	else if (!strncmp(*text, "udp/", 4))
-		key->proto = IPPROTO_UDP;
-	else
-		return false;
-	*text += 4;
-	return true;
-}
-
-/* The address, in brackets where it is IPv6, and the colon behind it. */
-static bool parse_address(const char **text, struct sl_vip_key *key)
-{
-	bool is_ip6 = **text == '[';
-	const char *start = *text + is_ip6, *end = strchr(start, is_ip6 ? ']' : ':');
-	char address[INET6_ADDRSTRLEN];
-
-	if (!end || (size_t)(end - start) >= sizeof(address))
-		return false;
-	memcpy(address, start, (size_t)(end - start));
-	address[end - start] = '\0';
-	key->family = is_ip6 ? 6 : 4;
-	if (inet_pton(is_ip6 ? AF_INET6 : AF_INET, address, key->addr) != 1)
-		return false;
-	end += is_ip6;
-	*text = end + 1;
-	return *end == ':';
-}
-
 int sl_vip_parse(const char *text, struct slot_reason *why, struct sl_vip_key *ret_key)
 {
-	struct sl_vip_key key = {};
-	const char *at = text;
-	unsigned long port = 0;
+	struct slot_endpoint bound;
 
-	if (!parse_proto(&at, &key) || !parse_address(&at, &key) ||
-	    !parse_number(&at, 65535, &port) || *at || !port)
+	if (slot_endpoint_parse(text, &bound))
 		return slot_reason_set(
 			why, -EINVAL,
 			"VIP '%.80s': expected what the sockets are bound to, as "
 			"tcp/203.0.113.80:80, udp/[2001:db8::80]:443 or udp/0.0.0.0:53",
 			text);
-	key.port = htons((__u16)port);
-	*ret_key = key;
+	*ret_key = (struct sl_vip_key){
+		.port = htons(bound.port),
+		.proto = bound.proto,
+		.family = bound.family,
+	};
+	memcpy(ret_key->addr, bound.addr, sizeof(ret_key->addr));
 	return 0;
 }
 
 void sl_vip_format(const struct sl_vip_key *key, char ret_text[SL_VIP_TEXT_MAX])
 {
-	const char *proto = key->proto == IPPROTO_TCP ? "tcp" : "udp";
-	char address[INET6_ADDRSTRLEN] = "?";
-	bool is_ip6 = key->family == 6;
+	struct slot_endpoint bound = {
+		.family = key->family,
+		.proto = key->proto,
+		.port = ntohs(key->port),
+	};
 
-	inet_ntop(is_ip6 ? AF_INET6 : AF_INET, key->addr, address, sizeof(address));
-	snprintf(ret_text, SL_VIP_TEXT_MAX, is_ip6 ? "%s/[%s]:%u" : "%s/%s:%u", proto, address,
-		 ntohs(key->port));
+	memcpy(bound.addr, key->addr, sizeof(bound.addr));
+	slot_endpoint_format(&bound, ret_text);
 }
 
 /* --- layouts --------------------------------------------------------------------------------- */

@@ -4,10 +4,10 @@
 #define SL_WORDS_H
 
 #include "bpf/socket_lb/socket_lb_abi.h"
+#include "loader/lib/base/endpoint.h"
 #include "loader/lib/base/reason.h"
 
-/* Room for the longest VIP in words, with its NUL: "udp/[ffff:...]:65535". */
-#define SL_VIP_TEXT_MAX 64
+#define SL_VIP_TEXT_MAX SLOT_ENDPOINT_TEXT_MAX
 #define SL_LAYOUT_TEXT_MAX 160
 
 /*

@@ -14,27 +14,10 @@ struct word_case {
 
 static const struct word_case vip_cases[] = {
 	{ "reads TCP of IPv4", "tcp/203.0.113.80:80", "tcp/203.0.113.80:80" },
-	{ "reads UDP of IPv4", "udp/203.0.113.80:65535", "udp/203.0.113.80:65535" },
 	{ "reads IPv6 in brackets", "udp/[2001:DB8:0::1]:443", "udp/[2001:db8::1]:443" },
-	{ "reads any address of IPv4", "udp/0.0.0.0:53", "udp/0.0.0.0:53" },
 	{ "reads any address of IPv6", "tcp/[::]:53", "tcp/[::]:53" },
-	{ "reads IPv4 in IPv6", "tcp/[::ffff:192.0.2.1]:53", "tcp/[::ffff:192.0.2.1]:53" },
 	{ "refuses nothing", "", NULL },
-	{ "refuses another protocol", "sctp/203.0.113.80:80", NULL },
-	{ "refuses no protocol", "203.0.113.80:80", NULL },
-	{ "refuses no port", "tcp/203.0.113.80", NULL },
 	{ "refuses port 0", "tcp/203.0.113.80:0", NULL },
-	{ "refuses a port beyond", "tcp/203.0.113.80:65536", NULL },
-	{ "refuses a port that never ends", "tcp/203.0.113.80:99999999999999999999999", NULL },
-	{ "refuses a word for a port", "tcp/203.0.113.80:http", NULL },
-	{ "refuses more behind the port", "tcp/203.0.113.80:80 ", NULL },
-	{ "refuses a sign", "tcp/203.0.113.80:+80", NULL },
-	{ "refuses IPv6 without brackets", "tcp/2001:db8::1:80", NULL },
-	{ "refuses an open bracket", "tcp/[2001:db8::1:80", NULL },
-	{ "refuses IPv4 in brackets", "tcp/[203.0.113.80]:80", NULL },
-	{ "refuses a name", "tcp/localhost:80", NULL },
-	{ "refuses an address that never ends",
-	  "tcp/[1111111111111111111111111111111111111111111111111111111111111]:80", NULL },
 };
 
 static void vip_in_words(void **state)

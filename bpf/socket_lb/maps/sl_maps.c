@@ -61,25 +61,30 @@ static const struct program_map counts_map = {
 int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		 struct sl_maps *ret_maps)
 {
-	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	struct sl_maps maps = SL_MAPS_CLOSED;
+	const struct program_map_fd all[] = {
+		{ &vips_map, &maps.vips },	     { &active_map, &maps.active },
+		{ &instances_map, &maps.instances }, { &sockets_map, &maps.sockets },
+		{ &flows_map, &maps.flows },	     { &counts_map, &maps.counts },
+	};
 	int err;
 
 	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (maps.dir < 0)
 		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
 				       strerror(errno));
-	err = program_map_open(map_dir, &vips_map, is_writer, why, &maps.vips);
-	err = err ? err : program_map_open(map_dir, &active_map, is_writer, why, &maps.active);
-	err = err ? err :
-		    program_map_open(map_dir, &instances_map, is_writer, why, &maps.instances);
-	err = err ? err : program_map_open(map_dir, &sockets_map, is_writer, why, &maps.sockets);
-	err = err ? err : program_map_open(map_dir, &flows_map, is_writer, why, &maps.flows);
-	err = err ? err : program_map_open(map_dir, &counts_map, is_writer, why, &maps.counts);
+	err = program_maps_open(map_dir, all, sizeof(all) / sizeof(all[0]), is_writer, why);
 	if (err)
-		return err;
-	*ret_maps = maps;
-	maps = (struct sl_maps)SL_MAPS_CLOSED;
-	return 0;
+		sl_maps_close(&maps);
+	else
+		*ret_maps = maps;
+	return err;
+}
+
+int sl_counts_clear(const struct sl_maps *maps, __u32 vip, struct slot_reason *why)
+{
+	return program_map_clear(maps->counts, &counts_map, SL_COUNT_INDEX(vip, 0), SL_COUNTS_SIZE,
+				 why);
 }
 
 void sl_maps_close(struct sl_maps *maps)

@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 
+#include <linux/types.h>
+
 #include "loader/lib/base/reason.h"
 
 struct sl_maps {
@@ -42,6 +44,9 @@ struct sl_maps {
 int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		 struct sl_maps *ret_maps);
 void sl_maps_close(struct sl_maps *maps);
+
+/* sl_counts_clear - the VIP of index @vip counts from 0. Returns 0 or -errno; says why. */
+int sl_counts_clear(const struct sl_maps *maps, __u32 vip, struct slot_reason *why);
 
 /*
  * sl_lock - wait until no other writer changes the maps. @ret_locked is for sl_unlock(). -EBUSY:

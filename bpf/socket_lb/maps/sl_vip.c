@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
-#include "bpf/count_abi.h"
 #include "bpf/socket_lb/maps/sl_instance.h"
 #include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/sl_words.h"
@@ -89,24 +87,6 @@ static int find_free_index(const struct sl_maps *maps, struct slot_reason *why, 
 	return 0;
 }
 
-static int clear_counts(const struct sl_maps *maps, __u32 vip, struct slot_reason *why)
-{
-	_cleanup_free_ struct slot_count *zeros = NULL;
-	int cpus = libbpf_num_possible_cpus(), err = 0;
-
-	zeros = cpus > 0 ? calloc((size_t)cpus, sizeof(*zeros)) : NULL;
-	if (!zeros)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	for (__u32 i = 0; !err && i < SL_COUNTS_SIZE; i++) {
-		__u32 index = SL_COUNT_INDEX(vip, i);
-
-		err = bpf_map_update_elem(maps->counts, &index, zeros, BPF_ANY);
-	}
-	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_COUNTS_NAME,
-				     strerror(-err)) :
-		     0;
-}
-
 /*
  * clear_vip - nobody serves under the index. Generations go on, so that flows that a VIP left
  * behind are none of the next one's.
@@ -149,7 +129,7 @@ int sl_vip_add(const struct sl_maps *maps, const struct sl_vip_key *key, const s
 		return slot_reason_set(why, -EEXIST, "VIP '%s' is there already", text);
 	err = find_free_index(maps, why, &added.index);
 	err = err ? err : clear_vip(maps, added.index, why);
-	err = err ? err : clear_counts(maps, added.index, why);
+	err = err ? err : sl_counts_clear(maps, added.index, why);
 	return err ? err : write_vip(maps, key, &added, why);
 }
 
