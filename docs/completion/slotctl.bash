@@ -12,7 +12,7 @@ _slotctl_slots() {
 }
 
 _slotctl_chains() {
-	slotctl status 2>/dev/null | awk '$2 == "attached" || $2 == "detached" { print $1 }'
+	slotctl status 2>/dev/null | awk '$2 ~ /^(attached|detached|waits|refused)$/ { print $1 }'
 }
 
 # _slotctl_given WORD...: how many of these are slots and objects, not options and their values.

@@ -78,6 +78,7 @@ static const json_t *find_slot(struct slot_ctl *ctl, const json_t *answer, const
 				json_is_false(json_object_get(answer, "attached")) ?
 					"; the chain is detached (slotctl apply)" :
 					"");
+	slot_ctl_blame_absence(ctl, answer);
 	return NULL;
 }
 

@@ -52,7 +52,9 @@ static void add_chain(struct slot_table *table, const json_t *chain)
 	slot_table_add_row(table, SLOT_STYLE_PLAIN);
 	slot_answer_add_text(table, chain, "interface");
 	slot_table_add(table, is_attached ? SLOT_STYLE_GOOD : SLOT_STYLE_BAD, "%s",
-		       is_attached ? "attached" : "detached");
+		       is_attached			   ? "attached" :
+		       json_object_get(chain, "waits_for") ? "waits" :
+							     "detached");
 	add_generation(table, chain, "generation");
 	add_generation(table, chain, "previous");
 	slot_answer_add_text(table, chain, "engine");

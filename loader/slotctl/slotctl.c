@@ -84,6 +84,17 @@ int slot_ctl_get(struct slot_ctl *ctl, const char *noun, json_t **ret_answer)
 	return slot_ctl_call(ctl, &request, noun, ret_answer);
 }
 
+bool slot_ctl_blame_absence(struct slot_ctl *ctl, const json_t *answer)
+{
+	const char *what = json_string_value(json_object_get(answer, "waits_for"));
+
+	if (what)
+		slot_reason_set(&ctl->failure.why, 0,
+				"'%s' waits for %s, which is not there: none of its slots runs yet",
+				slot_answer_text(answer, "interface"), what);
+	return what;
+}
+
 static int refuse_name(struct slot_ctl *ctl, const char *name, const json_t *answer)
 {
 	char names[1024] = "";
@@ -95,9 +106,12 @@ static int refuse_name(struct slot_ctl *ctl, const char *name, const json_t *ans
 			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
 						 used ? ", " : "", slot_answer_text(slot, "name"));
 	}
-	return slot_reason_set(&ctl->failure.why, -ENOENT,
-			       "no slot of '%s' is reserved as '%s'; reserved: %s", ctl->chain,
-			       name, used ? names : "none");
+	slot_reason_set(&ctl->failure.why, -ENOENT,
+			"no slot of '%s' is reserved as '%s'; reserved: %s", ctl->chain, name,
+			used ? names : "none");
+	if (!used)
+		slot_ctl_blame_absence(ctl, answer);
+	return -ENOENT;
 }
 
 static int find_name(struct slot_ctl *ctl, const char *name, unsigned int *ret_slot)

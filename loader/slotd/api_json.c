@@ -60,6 +60,7 @@ static void add_text(json_t *json, const char *key, const char *text)
 static void add_place(json_t *json, const struct slot_chain *chain)
 {
 	unsigned int peer = slot_chain_peer(chain);
+	struct slot_reason waits = { 0 };
 	char path[PATH_MAX];
 
 	if (!slot_hook_is_sock(chain->hook))
@@ -71,6 +72,8 @@ static void add_place(json_t *json, const struct slot_chain *chain)
 	add_text(json, "netns", chain->place.netns);
 	add_text(json, "cgroup", chain->place.cgroup);
 	add_text(json, "master", chain->place.master);
+	if (slot_chain_waits(chain, &waits))
+		json_object_set_new(json, "waits_for", json_string(waits.text));
 	if (peer)
 		add_number(json, "peer_ifindex", peer);
 	if (chain->hook == SLOT_HOOK_SK_REUSEPORT && !slot_seat_path(chain, path))
@@ -99,21 +102,28 @@ static json_t *describe_chain(const struct slot_chain *chain)
 	return json;
 }
 
-/* NULL: it runs where it should. */
-static const char *find_trouble(const struct slot_chain *chain)
+static const char *describe_absent(const struct slot_chain *chain, struct slot_reason *ret_text)
+{
+	if (slot_chain_waits(chain, ret_text))
+		slot_reason_set(ret_text, 0, "waits for %s, which is not there", ret_text->text);
+	else
+		slot_reason_set(ret_text, 0, "its %s is not there", slot_chain_absent_noun(chain));
+	return ret_text->text;
+}
+
+/* NULL: it runs where it should. What is found may be in @text. */
+static const char *find_trouble(const struct slot_chain *chain, struct slot_reason *text)
 {
 	bool is_sock = slot_hook_is_sock(chain->hook);
 
-	if (!chain->netns_cookie)
-		return chain->hook == SLOT_HOOK_SOCK_OPS ? "its cgroup is not there" :
-							   "its network namespace is not there";
+	if (!chain->netns_cookie && slot_chain_absent_noun(chain))
+		return describe_absent(chain, text);
 	if (slot_chain_has_strayed(chain))
 		return is_sock ? "it runs on where it was, which slots.conf does not lead to now" :
 				 "its interface was moved to another network namespace; it runs on "
 				 "there";
-	if (!chain->ifindex)
-		return chain->place.master[0] ? "the interface is no port of its master" :
-						"the interface is not there";
+	if (slot_chain_absent_noun(chain))
+		return describe_absent(chain, text);
 	if (slot_chain_is_out_of_reach(chain))
 		return "its network namespace cannot be entered now: what runs there is left as it "
 		       "is";
@@ -124,7 +134,8 @@ static const char *find_trouble(const struct slot_chain *chain)
 
 static json_t *list_warnings(const struct slot_chain *chain)
 {
-	const char *trouble = find_trouble(chain);
+	struct slot_reason text = { 0 };
+	const char *trouble = find_trouble(chain, &text);
 	json_t *list = json_array();
 
 	if (trouble)

@@ -43,7 +43,7 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 		else
 			slot_reason_set(&error->why, 0,
 					"no chain runs on '%s': the %s is not there",
-					chain->interface, slot_hook_noun(chain->hook));
+					chain->interface, slot_chain_absent_noun(chain));
 		error->err = -ENOTCONN;
 		return error->err;
 	}

@@ -118,7 +118,8 @@ test_netns_comes_and_goes() {
 	in_time "a chain whose namespace is deleted waits for it" 10 is_off blue:w0
 	in_time "slotd keeps nothing of the namespace alive" 10 eval \
 		'! in_ns client ip link show dev w1 2>/dev/null'
-	matches "status says why" "$(bed_ctl status)" "blue:w0: warning: its network namespace is not there"
+	matches "status says why" "$(bed_ctl status)" \
+		"blue:w0: warning: waits for its network namespace '[^']*/blue', which is not there"
 	in_time "the log too" 10 eval 'bed_log | grep -q "blue:w0: the interface is gone"'
 	succeeds "other chains can be changed meanwhile" bed_ctl --chain red:w0 disable guest
 	succeeds "a reload passes over it" bed_ctl reload

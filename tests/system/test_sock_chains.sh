@@ -245,7 +245,7 @@ has_seen() {
 }
 
 test_sock_ops() {
-	local before
+	local before waits words
 
 	conf_ops
 	rm_groups
@@ -253,7 +253,16 @@ test_sock_ops() {
 	bed_slotd_fresh
 	is "a cgroup that is not there has a chain that waits" \
 		"$(of "$OPS" '"\(.attached) \(.cgroup)"')" "false $GROUP/web"
-	matches "and says so" "$(bed_ctl status)" 'its cgroup is not there'
+	waits="waits for its cgroup '$GROUP/web'"
+	matches "and says so" "$(bed_ctl status)" "$OPS +waits .*$OPS: warning: $waits, which is not there"
+	matches "with its slots" "$(bed_ctl slots)" "$OPS: $waits"
+	for words in "tcp_server_id stats" "disable ret"; do
+		# shellcheck disable=SC2086 # several words
+		matches "to who asks for one: $words" "$(bed_ctl $words 2>&1)" "'$OPS' $waits"
+	done
+	for words in reload apply; do
+		matches "in a $words" "$(bed_ctl "$words" 2>&1)" "'$OPS' $waits"
+	done
 	mkdir "$GROUP/web"
 	in_time "it is attached when the cgroup comes" 5 is_on "$OPS"
 	is "as a link of the cgroup" "$(of "$OPS" '"\(.mode) \(.cgroup_id)"')" \

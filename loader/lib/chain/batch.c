@@ -67,13 +67,17 @@ static void revert(struct slot_batch *batch)
 /* An interface that comes begins with slots.conf; one that can be asked again has to be told. */
 static void leave_away(struct slot_batch_item *item)
 {
-	item->chain->has_missed = item->chain->ifindex != 0;
-	slot_reason_set(&item->outcome.warning, 0,
-			item->chain->has_missed ?
+	struct slot_reason *warning = &item->outcome.warning;
+	struct slot_chain *chain = item->chain;
+
+	chain->has_missed = chain->ifindex != 0;
+	if (chain->has_missed)
+		slot_reason_set(warning, 0,
 				"the network namespace of '%s' cannot be entered now; what runs "
-				"there waits for it" :
-				"the interface of '%s' is not there; its chain waits for it",
-			item->chain->interface);
+				"there waits for it",
+				chain->interface);
+	else
+		slot_chain_refuse_absent(chain, warning);
 }
 
 static void finish(struct slot_batch *batch, bool is_done)
@@ -179,7 +183,7 @@ const char *slot_batch_describe(const struct slot_batch_item *item)
 {
 	static const char *const words[] = {
 		[SLOT_BATCH_UNTRIED] = "not tried",
-		[SLOT_BATCH_AWAY] = "its interface is not there, or out of reach",
+		[SLOT_BATCH_AWAY] = "what it belongs to is not there, or out of reach",
 		[SLOT_BATCH_REFUSED] = "refused, not changed",
 		[SLOT_BATCH_BUILT] = "built, not swapped in",
 		[SLOT_BATCH_FAILED] = "not swapped in",

@@ -119,16 +119,6 @@ int slot_chain_save(const struct slot_chain *chain, struct slot_reason *why)
 	return slot_chain_record_write(&record, &chain->host->store, chain->interface, why);
 }
 
-int slot_chain_refuse_absent(const struct slot_chain *chain, struct slot_reason *why)
-{
-	if (!slot_hook_is_sock(chain->hook))
-		return slot_reason_set(why, -ENODEV, "interface '%s' is not there",
-				       chain->interface);
-	return slot_reason_set(why, -ENODEV, "the %s of '%s' is not there: '%s'",
-			       slot_hook_noun(chain->hook), chain->interface,
-			       chain->place.cgroup[0] ? chain->place.cgroup : chain->place.netns);
-}
-
 static int attach_tc(struct slot_chain *chain, int prog_fd, struct slot_reason *why,
 		     int *ret_link_fd)
 {

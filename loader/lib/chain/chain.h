@@ -127,6 +127,18 @@ bool slot_chain_is_unserved(const struct slot_chain *chain);
 /* slot_chain_free - let go of the chain; what is attached and pinned stays. NULL is fine. */
 void slot_chain_free(struct slot_chain *chain);
 
+/*
+ * slot_chain_absent_noun - what the chain belongs to and is not there: "interface", "cgroup" or
+ * "network namespace". NULL: it is there.
+ */
+const char *slot_chain_absent_noun(const struct slot_chain *chain);
+
+/*
+ * slot_chain_waits - whether the chain is attached as soon as what it belongs to is there, and
+ * what that is, in words: "its cgroup '/sys/fs/cgroup/web.slice'".
+ */
+bool slot_chain_waits(const struct slot_chain *chain, struct slot_reason *ret_what);
+
 /* slot_chain_is_attached - whether packets of the interface pass the chain now. */
 bool slot_chain_is_attached(const struct slot_chain *chain);
 
