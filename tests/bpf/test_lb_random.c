@@ -237,7 +237,8 @@ int main(void)
 	count = add_rows(rows, count, 1);
 	print_message("# %u packets each, seed %llu\n", get_packets(),
 		      (unsigned long long)draw_told());
-	tap_add_table(&plan, run_row, rows, count, sizeof(*rows));
+	tap_add_table(&plan, &(struct CMUnitTest){ .test_func = run_row }, rows, count,
+		      sizeof(*rows));
 	status = tap_run(&plan, "lb random", 1);
 	leave_place();
 	return status;

@@ -310,7 +310,8 @@ int main(void)
 		abort();
 	count = add_rows(rows, 0, OWN, OWN);
 	count = add_rows(rows, count, OTHERS, vectors_others());
-	tap_add_table(&plan, run_row, rows, count, sizeof(*rows));
+	tap_add_table(&plan, &(struct CMUnitTest){ .test_func = run_row }, rows, count,
+		      sizeof(*rows));
 	status = tap_run(&plan, "lb_vectors", 1);
 	free_places();
 	free(rows);

@@ -12,22 +12,6 @@
 #include "tests/support/lib_bed.h"
 #include "tests/support/tap.h"
 
-static struct lib_bed lib;
-
-static int set_up(void **state)
-{
-	(void)state;
-	lib_bed_open(&lib);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	lib_bed_close(&lib);
-	return 0;
-}
-
 static int open_socket(const struct sl_vip_key *vip, bool is_shared)
 {
 	int type = vip->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM, on = is_shared;
@@ -89,7 +73,7 @@ static void a_socket_is_told_what_it_lacks(void **state)
 	bind_socket(fd, &other);
 	lib_bed_failed(lb, socketlb_add(lb, fd, 0), -ENOENT, "udp/203.0.113.81:81");
 	close(fd);
-	fd = sl_bed_bind(&lib.bed, &lib.udp);
+	fd = lib_bed_bind(&lib.udp);
 	lib_bed_failed(lb, socketlb_add(lb, fd, 255), -ENOSPC, "worker 255");
 	lib_bed_failed(lb, socketlb_announce(lb), -ENOENT, "no socket was added");
 	close(fd);
@@ -97,19 +81,15 @@ static void a_socket_is_told_what_it_lacks(void **state)
 	close(unix_fd);
 	socketlb_leave(lb);
 	lib_bed_failed(lb, socketlb_announce(lb), -ENOENT, "no socket was added");
-	socketlb_free(lb);
 }
 
 static void a_socket_is_added_once(void **state)
 {
 	struct socketlb *lb = lib_bed_handle();
-	int fd = lib_bed_add(&lib, lb, &lib.udp);
+	int fd = lib_bed_add(lb, &lib.udp);
 
 	(void)state;
 	lib_bed_failed(lb, socketlb_add(lb, fd, 1), -EEXIST, "added before");
-	socketlb_leave(lb);
-	socketlb_free(lb);
-	close(fd);
 }
 
 /* Who waits while it is busy would wait without end. */
@@ -117,47 +97,38 @@ static void a_socket_of_another_map_is_no_lack_of_room(void **state)
 {
 	struct socketlb *first = lib_bed_handle(), *second = lib_bed_handle(),
 			*third = lib_bed_handle();
-	int fd = lib_bed_add(&lib, first, &lib.udp), other;
+	int fd = lib_bed_add(first, &lib.udp);
 
 	(void)state;
 	lib_bed_failed(second, socketlb_add(second, fd, 0), -EADDRINUSE, "in a map already");
 	/* and the instance that it would have had is free for who comes next */
 	lib_bed_announce(first);
-	other = lib_bed_add(&lib, third, &lib.udp);
+	lib_bed_add(third, &lib.udp);
 	lib_bed_announce(third);
 	assert_int_equal(socketlb_is_replaced(first), 1);
-	socketlb_leave(first);
-	socketlb_leave(third);
-	socketlb_free(first);
-	socketlb_free(second);
-	socketlb_free(third);
-	close(fd);
-	close(other);
 }
 
 /* Each adds as if it were alone: what the other one added meanwhile is in the map alone. */
 static void a_child_of_fork_replaces_no_socket(void **state)
 {
 	struct socketlb *lb = lib_bed_handle();
-	int first = lib_bed_add(&lib, lb, &lib.udp), second = sl_bed_bind(&lib.bed, &lib.udp),
-	    status;
 	struct slot_reason why;
 	size_t sockets = 0;
-	pid_t pid = fork();
+	int second, status;
+	pid_t pid;
 
 	(void)state;
+	lib_bed_add(lb, &lib.udp);
+	second = lib_bed_bind(&lib.udp);
+	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
 		_exit(-socketlb_add(lb, second, SOCKETLB_WORKER_ANY));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	close(lib_bed_add(&lib, lb, &lib.udp));
-	assert_int_equal(sl_sockets_count(&lib.bed.maps, INDEX_UDP, 0, &why, &sockets), 0);
+	close(lib_bed_add(lb, &lib.udp));
+	assert_int_equal(sl_sockets_count(&sl_bed.maps, INDEX_UDP, 0, &why, &sockets), 0);
 	assert_int_equal(sockets, 2);
-	socketlb_leave(lb);
-	socketlb_free(lb);
-	close(first);
-	close(second);
 }
 
 static size_t count_descriptors(void)
@@ -183,7 +154,6 @@ static void opening_again_leaves_nothing_open(void **state)
 	socketlb_set_paths(lb, LIB_BED_PROGRAM, "/nowhere");
 	lib_bed_failed(lb, socketlb_open(lb, "web"), -ENOENT, "/nowhere");
 	assert_int_equal(count_descriptors(), before);
-	socketlb_free(lb);
 }
 
 static void an_instance_has_no_more_than_64_sockets(void **state)
@@ -193,56 +163,45 @@ static void an_instance_has_no_more_than_64_sockets(void **state)
 
 	(void)state;
 	for (int i = 0; i < SL_SOCKETS_MAX; i++)
-		fds[i] = lib_bed_add(&lib, lb, &lib.udp);
-	fds[SL_SOCKETS_MAX] = sl_bed_bind(&lib.bed, &lib.udp);
+		fds[i] = lib_bed_add(lb, &lib.udp);
+	fds[SL_SOCKETS_MAX] = lib_bed_bind(&lib.udp);
 	lib_bed_failed(lb, socketlb_add(lb, fds[SL_SOCKETS_MAX], SOCKETLB_WORKER_ANY), -ENOSPC,
 		       "more than 64 sockets");
 	/* the place of one that is closed is free again */
 	close(fds[7]);
 	assert_int_equal(socketlb_add(lb, fds[SL_SOCKETS_MAX], SOCKETLB_WORKER_ANY), 0);
 	lib_bed_announce(lb);
-	for (int i = 0; i <= SL_SOCKETS_MAX; i++)
-		close(fds[i]);
-	socketlb_leave(lb);
-	socketlb_free(lb);
 }
 
 static void a_third_one_waits_until_the_first_has_left(void **state)
 {
 	struct socketlb *first = lib_bed_handle(), *second = lib_bed_handle(),
 			*third = lib_bed_handle();
-	int fds[3];
+	int fd;
 
 	(void)state;
-	fds[0] = lib_bed_add(&lib, first, &lib.udp);
+	lib_bed_add(first, &lib.udp);
 	lib_bed_announce(first);
-	fds[1] = lib_bed_add(&lib, second, &lib.udp);
+	lib_bed_add(second, &lib.udp);
 	lib_bed_announce(second);
-	fds[2] = sl_bed_bind(&lib.bed, &lib.udp);
-	lib_bed_failed(third, socketlb_add(third, fds[2], 0), -EBUSY, "still drains");
+	fd = lib_bed_bind(&lib.udp);
+	lib_bed_failed(third, socketlb_add(third, fd, 0), -EBUSY, "still drains");
 	assert_int_equal(socketlb_leave(first), 0);
 	assert_int_equal(socketlb_leave(first), 0);
-	assert_int_equal(socketlb_add(third, fds[2], 0), 0);
+	assert_int_equal(socketlb_add(third, fd, 0), 0);
 	lib_bed_announce(third);
 	assert_int_equal(socketlb_is_replaced(second), 1);
-	socketlb_leave(second);
-	socketlb_leave(third);
-	for (int i = 0; i < 3; i++)
-		close(fds[i]);
-	socketlb_free(first);
-	socketlb_free(second);
-	socketlb_free(third);
 }
 
 static void who_lost_its_place_is_told(void **state)
 {
 	struct socketlb *lb = lib_bed_handle();
-	int fd = lib_bed_add(&lib, lb, &lib.udp), again;
+	int fd = lib_bed_add(lb, &lib.udp), again;
 
 	(void)state;
 	lib_bed_announce(lb);
-	program_bed_assert_runs(&lib.bed.program, "free " LIB_BED_UDP " 0", "");
-	again = sl_bed_bind(&lib.bed, &lib.udp);
+	program_bed_assert_runs(&sl_bed.program, "free " LIB_BED_UDP " 0", "");
+	again = lib_bed_bind(&lib.udp);
 	assert_int_equal(socketlb_add(lb, again, SOCKETLB_WORKER_ANY), -ESTALE);
 	assert_int_equal(socketlb_is_replaced(lb), 1);
 	close(fd);
@@ -251,9 +210,6 @@ static void who_lost_its_place_is_told(void **state)
 	assert_int_equal(socketlb_add(lb, again, SOCKETLB_WORKER_ANY), 0);
 	lib_bed_announce(lb);
 	assert_int_equal(socketlb_is_replaced(lb), 0);
-	socketlb_leave(lb);
-	socketlb_free(lb);
-	close(again);
 }
 
 /* --- what is left ---------------------------------------------------------------------------- */
@@ -261,10 +217,11 @@ static void who_lost_its_place_is_told(void **state)
 static void flows_are_counted_until_others_have_them(void **state)
 {
 	struct socketlb *lb = lib_bed_handle();
-	int fd = lib_bed_add(&lib, lb, &lib.udp), clients[5];
+	int clients[5];
 	uint64_t flows = 1;
 
 	(void)state;
+	lib_bed_add(lb, &lib.udp);
 	lib_bed_announce(lb);
 	assert_int_equal(socketlb_flows(lb, &flows), 0);
 	assert_int_equal(flows, 0);
@@ -279,15 +236,12 @@ static void flows_are_counted_until_others_have_them(void **state)
 	assert_int_equal(flows, 0);
 	for (int i = 0; i < 5; i++)
 		close(clients[i]);
-	close(fd);
-	socketlb_free(lb);
 }
 
 static void ids_carry_the_instance_and_the_worker(void **state)
 {
 	struct socketlb *old = lib_bed_handle(), *new = lib_bed_handle();
-	int fds[2] = { lib_bed_add(&lib, old, &lib.quic), -1 },
-	    other = lib_bed_add(&lib, old, &lib.udp);
+	int fds[2] = { lib_bed_add(old, &lib.quic), -1 }, other = lib_bed_add(old, &lib.udp);
 	unsigned int process = 9, worker = 9;
 	struct socketlb_cid cid = {};
 	uint8_t id[8] = { 0x40, 1, 2, 3, 4, 5, 6, 7 };
@@ -296,7 +250,7 @@ static void ids_carry_the_instance_and_the_worker(void **state)
 	lib_bed_announce(old);
 	lib_bed_failed(new, socketlb_cid_get(new, fds[0], &cid), -ENOENT, "add the socket first");
 	lib_bed_failed(old, socketlb_cid_get(old, other, &cid), -ENOTSUP, "mode is not quic");
-	fds[1] = lib_bed_add(&lib, new, &lib.quic);
+	fds[1] = lib_bed_add(new, &lib.quic);
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(socketlb_cid_get(i ? new : old, fds[i], &cid), 0);
 		assert_int_equal(socketlb_cid_length(&cid), 4);
@@ -305,13 +259,6 @@ static void ids_carry_the_instance_and_the_worker(void **state)
 		assert_int_equal(process, i);
 		assert_int_equal(worker, 200 + i);
 	}
-	socketlb_leave(old);
-	socketlb_leave(new);
-	close(fds[0]);
-	close(fds[1]);
-	close(other);
-	socketlb_free(old);
-	socketlb_free(new);
 }
 
 static void addresses_of_the_chain_are_known(void **state)
@@ -327,24 +274,25 @@ static void addresses_of_the_chain_are_known(void **state)
 	assert_int_equal(socketlb_has_vip(lb, (struct sockaddr *)&address, IPPROTO_TCP), 0);
 	address.ss_family = AF_UNIX;
 	assert_int_equal(socketlb_has_vip(lb, (struct sockaddr *)&address, IPPROTO_TCP), 0);
-	socketlb_free(lb);
 }
+
+#define ADD(test) TAP_ADD(&plan, test, lib_bed_set_up, lib_bed_tear_down)
 
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, a_chain_that_is_not_there_is_named, set_up, tear_down);
-	TAP_ADD(&plan, a_socket_is_told_what_it_lacks, set_up, tear_down);
-	TAP_ADD(&plan, a_socket_is_added_once, set_up, tear_down);
-	TAP_ADD(&plan, a_socket_of_another_map_is_no_lack_of_room, set_up, tear_down);
-	TAP_ADD(&plan, a_child_of_fork_replaces_no_socket, set_up, tear_down);
-	TAP_ADD(&plan, opening_again_leaves_nothing_open, set_up, tear_down);
-	TAP_ADD(&plan, an_instance_has_no_more_than_64_sockets, set_up, tear_down);
-	TAP_ADD(&plan, a_third_one_waits_until_the_first_has_left, set_up, tear_down);
-	TAP_ADD(&plan, who_lost_its_place_is_told, set_up, tear_down);
-	TAP_ADD(&plan, flows_are_counted_until_others_have_them, set_up, tear_down);
-	TAP_ADD(&plan, ids_carry_the_instance_and_the_worker, set_up, tear_down);
-	TAP_ADD(&plan, addresses_of_the_chain_are_known, set_up, tear_down);
+	ADD(a_chain_that_is_not_there_is_named);
+	ADD(a_socket_is_told_what_it_lacks);
+	ADD(a_socket_is_added_once);
+	ADD(a_socket_of_another_map_is_no_lack_of_room);
+	ADD(a_child_of_fork_replaces_no_socket);
+	ADD(opening_again_leaves_nothing_open);
+	ADD(an_instance_has_no_more_than_64_sockets);
+	ADD(a_third_one_waits_until_the_first_has_left);
+	ADD(who_lost_its_place_is_told);
+	ADD(flows_are_counted_until_others_have_them);
+	ADD(ids_carry_the_instance_and_the_worker);
+	ADD(addresses_of_the_chain_are_known);
 	return tap_run(&plan, "libsocketlb", 1);
 }

@@ -14,29 +14,13 @@
 
 #define VIP "udp/203.0.113.80:53"
 
-static struct sl_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	sl_bed_open(&bed);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sl_bed_close(&bed);
-	return 0;
-}
-
 /* What @line says with --json; the caller's to release. */
 static json_t *ask(const char *line)
 {
 	json_t *said;
 
-	assert_int_equal(program_bed_run_json(&bed.program, line), PROGRAM_OK);
-	said = json_loads(bed.program.out, 0, NULL);
+	assert_int_equal(program_bed_run_json(&sl_bed.program, line), PROGRAM_OK);
+	said = json_loads(sl_bed.program.out, 0, NULL);
 	assert_non_null(said);
 	return said;
 }
@@ -79,7 +63,7 @@ static void bad_words_are_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		program_bed_assert_fails(&bed.program, refusals[i].line, refusals[i].why);
+		program_bed_assert_fails(&sl_bed.program, refusals[i].line, refusals[i].why);
 }
 
 static void missing_words_show_the_usage(void **state)
@@ -91,31 +75,31 @@ static void missing_words_show_the_usage(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		assert_int_equal(program_bed_run(&bed.program, lines[i]), PROGRAM_USAGE);
+		assert_int_equal(program_bed_run(&sl_bed.program, lines[i]), PROGRAM_USAGE);
 }
 
 static void vips_are_shown_as_they_were_given(void **state)
 {
 	(void)state;
-	sl_bed_vip(&bed, "udp/[2001:db8::80]:443 quic layout=quic-lb:3:1 memory=7");
-	sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	sl_bed_vip("udp/[2001:db8::80]:443 quic layout=quic-lb:3:1 memory=7");
+	sl_bed_vip("tcp/203.0.113.80:80 tcp");
 	program_bed_assert_runs(
-		&bed.program, "vip show",
+		&sl_bed.program, "vip show",
 		"vip                                       mode   active   memory  layout\n"
 		"tcp/203.0.113.80:80                       tcp    none         0s  -\n"
 		"udp/[2001:db8::80]:443                    quic   none         7s  quic-lb:3:1\n");
-	program_bed_assert_runs(&bed.program, "vip set udp/[2001:db8::80]:443 layout=mvfst", "");
+	program_bed_assert_runs(&sl_bed.program, "vip set udp/[2001:db8::80]:443 layout=mvfst", "");
 	program_bed_assert_runs(
-		&bed.program, "vip show udp/[2001:db8::80]:443",
+		&sl_bed.program, "vip show udp/[2001:db8::80]:443",
 		"vip                                       mode   active   memory  layout\n"
 		"udp/[2001:db8::80]:443                    quic   none         7s  mvfst\n");
-	program_bed_assert_runs(&bed.program, "vip set udp/[2001:db8::80]:443 flow", "");
-	program_bed_assert_fails(&bed.program, "vip add tcp/203.0.113.80:80 tcp",
+	program_bed_assert_runs(&sl_bed.program, "vip set udp/[2001:db8::80]:443 flow", "");
+	program_bed_assert_fails(&sl_bed.program, "vip add tcp/203.0.113.80:80 tcp",
 				 "VIP 'tcp/203.0.113.80:80' is there already\n");
-	program_bed_assert_runs(&bed.program, "vip del tcp/203.0.113.80:80 udp/[2001:db8::80]:443",
-				"");
+	program_bed_assert_runs(&sl_bed.program,
+				"vip del tcp/203.0.113.80:80 udp/[2001:db8::80]:443", "");
 	program_bed_assert_runs(
-		&bed.program, "vip show",
+		&sl_bed.program, "vip show",
 		"vip                                       mode   active   memory  layout\n");
 }
 
@@ -126,12 +110,12 @@ static void there_are_64_vips(void **state)
 	(void)state;
 	for (int i = 1; i <= SL_VIPS_MAX; i++) {
 		snprintf(line, sizeof(line), "udp/203.0.113.80:%d flow", i);
-		sl_bed_vip(&bed, line);
+		sl_bed_vip(line);
 	}
-	program_bed_assert_fails(&bed.program, "vip add udp/203.0.113.80:100 flow",
+	program_bed_assert_fails(&sl_bed.program, "vip add udp/203.0.113.80:100 flow",
 				 "64 VIPs are all that fit\n");
-	program_bed_assert_runs(&bed.program, "vip del udp/203.0.113.80:9", "");
-	program_bed_assert_runs(&bed.program, "vip add udp/203.0.113.80:100 flow", "");
+	program_bed_assert_runs(&sl_bed.program, "vip del udp/203.0.113.80:9", "");
+	program_bed_assert_runs(&sl_bed.program, "vip add udp/203.0.113.80:100 flow", "");
 }
 
 static json_t *instance_of(json_t *said, size_t number)
@@ -154,16 +138,16 @@ static void assert_number(json_t *object, const char *key, long long number)
 
 static void instances_tell_who_serves(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow");
 	struct sl_server old, new, *one[] = { &old };
 	int client = sl_bed_client(&vip.key);
 	json_t *said;
 
 	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 3, NULL);
+	sl_server_start(&old, &vip.key, 3, NULL);
 	send(client, "x", 1, 0);
 	assert_ptr_equal(sl_bed_arrived(one, 1).server, &old);
-	sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	sl_server_start(&new, &vip.key, 2, NULL);
 	said = ask("instances " VIP);
 	assert_text(instance_of(said, 0), "state", "draining");
 	assert_text(instance_of(said, 0), "process", "alive");
@@ -180,7 +164,7 @@ static void instances_tell_who_serves(void **state)
 	assert_number(json_array_get(json_object_get(said, "flows"), 0), "instance", 0);
 	assert_text(json_array_get(json_object_get(said, "flows"), 0), "server", SL_BED_ADDR4);
 	json_decref(said);
-	program_bed_assert_fails(&bed.program, "vip del " VIP,
+	program_bed_assert_fails(&sl_bed.program, "vip del " VIP,
 				 "instance 0 of VIP '" VIP
 				 "' has 3 sockets: stop it first, or say force\n");
 	close(client);
@@ -193,21 +177,21 @@ static void instances_tell_who_serves(void **state)
 
 static void an_operator_turns_back_a_takeover(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow");
 	struct sl_server old, new, *both[] = { &old, &new };
 	int client = sl_bed_client(&vip.key);
 
 	(void)state;
-	program_bed_assert_runs(&bed.program, "active " VIP, "none\n");
-	program_bed_assert_fails(&bed.program, "active " VIP " 0",
+	program_bed_assert_runs(&sl_bed.program, "active " VIP, "none\n");
+	program_bed_assert_fails(&sl_bed.program, "active " VIP " 0",
 				 "instance 0 cannot take traffic: it is free and has 0 sockets\n");
-	sl_server_start(&old, &bed, &vip.key, 1, NULL);
-	sl_server_start(&new, &bed, &vip.key, 1, NULL);
-	program_bed_assert_runs(&bed.program, "active " VIP, "1\n");
-	program_bed_assert_runs(&bed.program, "active " VIP " 0", "");
+	sl_server_start(&old, &vip.key, 1, NULL);
+	sl_server_start(&new, &vip.key, 1, NULL);
+	program_bed_assert_runs(&sl_bed.program, "active " VIP, "1\n");
+	program_bed_assert_runs(&sl_bed.program, "active " VIP " 0", "");
 	send(client, "x", 1, 0);
 	assert_ptr_equal(sl_bed_arrived(both, 2).server, &old);
-	program_bed_assert_runs(&bed.program, "active " VIP " none", "");
+	program_bed_assert_runs(&sl_bed.program, "active " VIP " none", "");
 	close(client);
 	client = sl_bed_client(&vip.key);
 	assert_false(sl_bed_send(client, "x", 1));
@@ -218,12 +202,12 @@ static void an_operator_turns_back_a_takeover(void **state)
 
 static void weights_hold_at_once(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow");
 	struct sl_server server, *one[] = { &server };
 
 	(void)state;
-	sl_server_start(&server, &bed, &vip.key, 3, NULL);
-	program_bed_assert_runs(&bed.program, "policy " VIP " 0 hash 0,0,1", "");
+	sl_server_start(&server, &vip.key, 3, NULL);
+	program_bed_assert_runs(&sl_bed.program, "policy " VIP " 0 hash 0,0,1", "");
 	for (int i = 0; i < 32; i++) {
 		int client = sl_bed_client(&vip.key);
 
@@ -232,24 +216,24 @@ static void weights_hold_at_once(void **state)
 		close(client);
 	}
 	program_bed_assert_fails(
-		&bed.program, "policy " VIP " 0 cpu 0,0,0",
+		&sl_bed.program, "policy " VIP " 0 cpu 0,0,0",
 		"every weight is 0: at least one socket has to take what is new\n");
-	program_bed_assert_fails(&bed.program, "policy " VIP " 1 cpu", "instance 1 is free\n");
+	program_bed_assert_fails(&sl_bed.program, "policy " VIP " 1 cpu", "instance 1 is free\n");
 	sl_server_stop(&server);
 }
 
 /* All sockets but that of the CPU that sends are for others. */
 static void by_cpu_the_socket_is_the_cpus_own(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow memory=0");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow memory=0");
 	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), sent = 0;
 	struct sl_server server, *one[] = { &server };
 	cpu_set_t before, only;
 
 	(void)state;
 	sched_getaffinity(0, sizeof(before), &before);
-	sl_server_start(&server, &bed, &vip.key, (__u32)cpus, NULL);
-	program_bed_assert_runs(&bed.program, "policy " VIP " 0 cpu", "");
+	sl_server_start(&server, &vip.key, (__u32)cpus, NULL);
+	program_bed_assert_runs(&sl_bed.program, "policy " VIP " 0 cpu", "");
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int client = sl_bed_client(&vip.key);
 
@@ -264,21 +248,21 @@ static void by_cpu_the_socket_is_the_cpus_own(void **state)
 	}
 	assert_true(sent > 0);
 	sched_setaffinity(0, sizeof(before), &before);
-	program_bed_assert_runs(&bed.program, "policy " VIP " 0 numa", "");
+	program_bed_assert_runs(&sl_bed.program, "policy " VIP " 0 numa", "");
 	sl_server_stop(&server);
 }
 
 static void stats_are_of_one_vip_or_of_all(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow");
-	struct sl_vip_entry other = sl_bed_vip(&bed, "udp/203.0.113.81:53 flow");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow");
+	struct sl_vip_entry other = sl_bed_vip("udp/203.0.113.81:53 flow");
 	struct sl_server server, second;
 	int client = sl_bed_client(&vip.key), next = sl_bed_client(&other.key);
 	json_t *said;
 
 	(void)state;
-	sl_server_start(&server, &bed, &vip.key, 1, NULL);
-	sl_server_start(&second, &bed, &other.key, 1, NULL);
+	sl_server_start(&server, &vip.key, 1, NULL);
+	sl_server_start(&second, &other.key, 1, NULL);
 	send(client, "x", 1, 0);
 	send(next, "x", 1, 0);
 	sl_bed_arrived((struct sl_server *[]){ &server, &second }, 2);
@@ -299,43 +283,45 @@ static void stats_are_of_one_vip_or_of_all(void **state)
 /* A VIP that is added anew begins at 0, and its index is nobody else's. */
 static void a_vip_made_again_begins_anew(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " flow"), again;
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow"), again;
 	struct sl_server server, *one[] = { &server };
 	int client = sl_bed_client(&vip.key);
 
 	(void)state;
-	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	sl_server_start(&server, &vip.key, 1, NULL);
 	send(client, "x", 1, 0);
 	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
-	program_bed_assert_runs(&bed.program, "vip del " VIP " force", "");
+	program_bed_assert_runs(&sl_bed.program, "vip del " VIP " force", "");
 	send(client, "x", 1, 0);
 	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
-	assert_int_equal(sl_bed_count(&bed, SL_NO_VIP, SL_NOT_OURS), 1);
+	assert_int_equal(sl_bed_count(SL_NO_VIP, SL_NOT_OURS), 1);
 	sl_server_crash(&server);
 
-	again = sl_bed_vip(&bed, VIP " flow");
-	assert_int_equal(sl_bed_count(&bed, again.vip.index, SL_NEW), 0);
-	sl_server_start(&server, &bed, &vip.key, 1, NULL);
+	again = sl_bed_vip(VIP " flow");
+	assert_int_equal(sl_bed_count(again.vip.index, SL_NEW), 0);
+	sl_server_start(&server, &vip.key, 1, NULL);
 	send(client, "x", 1, 0);
 	assert_ptr_equal(sl_bed_arrived(one, 1).server, &server);
-	assert_int_equal(sl_bed_count(&bed, again.vip.index, SL_STALE_FLOW), 1);
+	assert_int_equal(sl_bed_count(again.vip.index, SL_STALE_FLOW), 1);
 	close(client);
 	sl_server_stop(&server);
 }
+
+#define ADD(test) TAP_ADD(&plan, test, sl_bed_set_up, sl_bed_tear_down)
 
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, bad_words_are_refused, set_up, tear_down);
-	TAP_ADD(&plan, missing_words_show_the_usage, set_up, tear_down);
-	TAP_ADD(&plan, vips_are_shown_as_they_were_given, set_up, tear_down);
-	TAP_ADD(&plan, there_are_64_vips, set_up, tear_down);
-	TAP_ADD(&plan, instances_tell_who_serves, set_up, tear_down);
-	TAP_ADD(&plan, an_operator_turns_back_a_takeover, set_up, tear_down);
-	TAP_ADD(&plan, weights_hold_at_once, set_up, tear_down);
-	TAP_ADD(&plan, by_cpu_the_socket_is_the_cpus_own, set_up, tear_down);
-	TAP_ADD(&plan, stats_are_of_one_vip_or_of_all, set_up, tear_down);
-	TAP_ADD(&plan, a_vip_made_again_begins_anew, set_up, tear_down);
+	ADD(bad_words_are_refused);
+	ADD(missing_words_show_the_usage);
+	ADD(vips_are_shown_as_they_were_given);
+	ADD(there_are_64_vips);
+	ADD(instances_tell_who_serves);
+	ADD(an_operator_turns_back_a_takeover);
+	ADD(weights_hold_at_once);
+	ADD(by_cpu_the_socket_is_the_cpus_own);
+	ADD(stats_are_of_one_vip_or_of_all);
+	ADD(a_vip_made_again_begins_anew);
 	return tap_run(&plan, "socket_lb_cli", 1);
 }

@@ -19,24 +19,8 @@
 #define OLD_SOCKETS 4
 #define NEW_SOCKETS 5
 
-static struct sl_bed bed;
-
 /* Workers of the new instance's sockets: one has two, two have none. */
 static const __u8 new_workers[NEW_SOCKETS] = { 0, 1, 1, 2, 9 };
-
-static int set_up(void **state)
-{
-	(void)state;
-	sl_bed_open(&bed);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sl_bed_close(&bed);
-	return 0;
-}
 
 /* --- reference: what an id says, bit by bit --------------------------------------------------- */
 
@@ -245,9 +229,9 @@ static void send_drawn(struct trial *trial, int client, uint64_t *draw, int coun
 static void check_counts(const struct trial *trial, __u32 vip)
 {
 	for (int i = 0; i < SL_COUNTER_COUNT; i++)
-		if (sl_bed_count(&bed, vip, (enum sl_counter)i) != trial->counts[i])
+		if (sl_bed_count(vip, (enum sl_counter)i) != trial->counts[i])
 			fail_msg("counter %d is %llu, expected %llu", i,
-				 (unsigned long long)sl_bed_count(&bed, vip, (enum sl_counter)i),
+				 (unsigned long long)sl_bed_count(vip, (enum sl_counter)i),
 				 (unsigned long long)trial->counts[i]);
 }
 
@@ -264,12 +248,12 @@ static void packets_go_where_their_ids_say(void **state)
 	int client;
 
 	snprintf(words, sizeof(words), VIP " quic memory=0 layout=%s", row->layout);
-	vip = sl_bed_vip(&bed, words);
+	vip = sl_bed_vip(words);
 	client = sl_bed_client(&vip.key);
-	sl_server_start(&old, &bed, &vip.key, OLD_SOCKETS, NULL);
+	sl_server_start(&old, &vip.key, OLD_SOCKETS, NULL);
 	trial.servers[0] = trial.active = &old;
 	send_drawn(&trial, client, &draw, count / 3);
-	sl_server_start(&new, &bed, &vip.key, NEW_SOCKETS, &share);
+	sl_server_start(&new, &vip.key, NEW_SOCKETS, &share);
 	trial.servers[1] = trial.active = &new;
 	send_drawn(&trial, client, &draw, count);
 	sl_server_stop(&old);
@@ -302,21 +286,21 @@ static struct sl_arrival send_initial(int client, struct sl_server *one, struct 
 
 static void initials_of_one_handshake_stay_together(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " quic");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " quic");
 	struct sl_server old, new;
 	struct sl_arrival first, again;
 	int client = sl_bed_client(&vip.key), later = sl_bed_client(&vip.key);
 
 	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 8, NULL);
+	sl_server_start(&old, &vip.key, 8, NULL);
 	first = send_initial(client, &old, NULL);
-	sl_server_start(&new, &bed, &vip.key, 8, NULL);
+	sl_server_start(&new, &vip.key, 8, NULL);
 	again = send_initial(client, &old, &new);
 	assert_ptr_equal(again.server, first.server);
 	assert_int_equal(again.position, first.position);
 	assert_ptr_equal(send_initial(later, &old, &new).server, &new);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_NEW), 2);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_BY_FLOW), 1);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_NEW), 2);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_BY_FLOW), 1);
 	close(client);
 	close(later);
 	sl_server_stop(&old);
@@ -326,21 +310,21 @@ static void initials_of_one_handshake_stay_together(void **state)
 static void ids_without_a_name_follow_their_flow(void **state)
 {
 	static const uint8_t nameless[20] = { 0x40, 0 };
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " quic");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " quic");
 	struct sl_server old, new, *both[] = { &old, &new };
 	int client = sl_bed_client(&vip.key), stranger = sl_bed_client(&vip.key);
 
 	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	sl_server_start(&old, &vip.key, 2, NULL);
 	assert_ptr_equal(send_initial(client, &old, NULL).server, &old);
-	sl_server_start(&new, &bed, &vip.key, 2, NULL);
+	sl_server_start(&new, &vip.key, 2, NULL);
 	send(client, nameless, sizeof(nameless), 0);
 	assert_ptr_equal(sl_bed_arrived(both, 2).server, &old);
 	send(stranger, nameless, sizeof(nameless), 0);
 	assert_ptr_equal(sl_bed_arrived(both, 2).server, &new);
 	/* What began nothing is not remembered. */
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_UNKNOWN), 1);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_BAD_ID), 2);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_UNKNOWN), 1);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_BAD_ID), 2);
 	close(client);
 	close(stranger);
 	sl_server_stop(&old);
@@ -350,34 +334,35 @@ static void ids_without_a_name_follow_their_flow(void **state)
 static void a_known_id_of_an_instance_that_lost_a_socket_stays_in_it(void **state)
 {
 	static const uint8_t worker1[] = { 0x40, 0x40, 0, 0, 0x40, 0, 0, 0, 0 };
-	struct sl_vip_entry vip = sl_bed_vip(&bed, VIP " quic layout=mvfst");
+	struct sl_vip_entry vip = sl_bed_vip(VIP " quic layout=mvfst");
 	struct sl_server old, new, *both[] = { &old, &new };
 	int client = sl_bed_client(&vip.key);
 
 	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 3, NULL);
-	sl_server_start(&new, &bed, &vip.key, 3, NULL);
+	sl_server_start(&old, &vip.key, 3, NULL);
+	sl_server_start(&new, &vip.key, 3, NULL);
 	send(client, worker1, sizeof(worker1), 0);
 	assert_int_equal(sl_bed_arrived(both, 2).position, 1);
 	close(old.fds[1]);
 	old.fds[1] = old.fds[--old.count];
 	send(client, worker1, sizeof(worker1), 0);
 	assert_ptr_equal(sl_bed_arrived(both, 2).server, &old);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_OTHER_SOCKET), 1);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_OTHER_SOCKET), 1);
 	close(client);
 	sl_server_stop(&old);
 	sl_server_stop(&new);
 }
 
+#define ADD(test) TAP_ADD(&plan, test, sl_bed_set_up, sl_bed_tear_down)
+#define ROWS(test, rows) TAP_ADD_ROWS(&plan, test, rows, sl_bed_set_up, sl_bed_tear_down)
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ cases[i].name, packets_go_where_their_ids_say,
-						     set_up, tear_down, (void *)&cases[i] });
-	TAP_ADD(&plan, initials_of_one_handshake_stay_together, set_up, tear_down);
-	TAP_ADD(&plan, ids_without_a_name_follow_their_flow, set_up, tear_down);
-	TAP_ADD(&plan, a_known_id_of_an_instance_that_lost_a_socket_stays_in_it, set_up, tear_down);
+	ROWS(packets_go_where_their_ids_say, cases);
+	ADD(initials_of_one_handshake_stay_together);
+	ADD(ids_without_a_name_follow_their_flow);
+	ADD(a_known_id_of_an_instance_that_lost_a_socket_stays_in_it);
 	return tap_run(&plan, "socket_lb_ids", 1);
 }

@@ -25,22 +25,6 @@
 #define SOCKETS 3
 #define NOBODY 65534
 
-static struct sl_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	sl_bed_open(&bed);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sl_bed_close(&bed);
-	return 0;
-}
-
 /* What a process does to take over, step by step. */
 enum step {
 	TAKE,
@@ -64,21 +48,21 @@ static int run_step(struct sl_server *server, enum step step, struct slot_reason
 	case TAKE:
 		err = sl_process_get(0, &process);
 		return err ? err :
-			     sl_instance_take(&server->bed->maps, &server->vip, &process, why,
+			     sl_instance_take(&sl_bed.maps, &server->vip, &process, why,
 					      &server->place);
 	case SERVE:
-		return sl_instance_serve(&server->bed->maps, &server->place, &share, why);
+		return sl_instance_serve(&sl_bed.maps, &server->place, &share, why);
 	case ANNOUNCE:
-		return sl_announce(&server->bed->maps, &server->place, why);
+		return sl_announce(&sl_bed.maps, &server->place, why);
 	case LEAVE:
-		return sl_instance_leave(&server->bed->maps, &server->place, why);
+		return sl_instance_leave(&sl_bed.maps, &server->place, why);
 	default:
 		break;
 	}
 	for (; !err && server->count < until; server->count++) {
-		server->fds[server->count] = sl_bed_bind(server->bed, &server->vip);
-		err = sl_socket_add(&server->bed->maps, &server->place, server->fds[server->count],
-				    why, &position);
+		server->fds[server->count] = sl_bed_bind(&server->vip);
+		err = sl_socket_add(&sl_bed.maps, &server->place, server->fds[server->count], why,
+				    &position);
 	}
 	return err;
 }
@@ -95,7 +79,7 @@ static void run_to(struct sl_server *server, enum step first, enum step last)
 /* A process that goes up to @last and waits for its end. @ret_pid is the caller's to end. */
 static void start_process(const struct sl_vip_key *vip, enum step last, pid_t *ret_pid)
 {
-	struct sl_server server = { .bed = &bed, .vip = *vip };
+	struct sl_server server = { .vip = *vip };
 	int pipe_fds[2];
 	char byte;
 
@@ -149,9 +133,9 @@ static void own_by(const struct sl_place *place, pid_t pid)
 	__u32 index = SL_INSTANCE_INDEX(place->vip, place->instance);
 	struct sl_instance instance;
 
-	assert_int_equal(bpf_map_lookup_elem(bed.maps.instances, &index, &instance), 0);
+	assert_int_equal(bpf_map_lookup_elem(sl_bed.maps.instances, &index, &instance), 0);
 	instance.pid = (__u32)pid;
-	assert_int_equal(bpf_map_update_elem(bed.maps.instances, &index, &instance, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(sl_bed.maps.instances, &index, &instance, BPF_ANY), 0);
 }
 
 struct life_case {
@@ -167,12 +151,12 @@ static const struct life_case new_cases[] = {
 static void the_new_one_dies(void **state)
 {
 	const struct life_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
-	struct sl_server old = { .bed = &bed, .vip = vip.key };
+	struct sl_vip_entry vip = sl_bed_vip(row->vip);
+	struct sl_server old = { .vip = vip.key };
 
 	run_to(&old, TAKE, ANNOUNCE);
 	for (int last = TAKE; last < STEPS; last++) {
-		struct sl_server next = { .bed = &bed, .vip = vip.key };
+		struct sl_server next = { .vip = vip.key };
 		pid_t pid;
 
 		start_process(&vip.key, (enum step)last, &pid);
@@ -198,10 +182,10 @@ static const struct life_case old_cases[] = {
 static void the_old_one_dies(void **state)
 {
 	const struct life_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
+	struct sl_vip_entry vip = sl_bed_vip(row->vip);
 
 	for (int step = TAKE; step <= ANNOUNCE; step++) {
-		struct sl_server new = { .bed = &bed, .vip = vip.key };
+		struct sl_server new = { .vip = vip.key };
 		pid_t pid;
 
 		start_process(&vip.key, ANNOUNCE, &pid);
@@ -219,8 +203,8 @@ static void the_old_one_dies(void **state)
 /* What began with the old one stays with it, whatever becomes of the new one. */
 static void flows_of_the_old_one_outlive_the_new_one(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:53 flow");
-	struct sl_server old = { .bed = &bed, .vip = vip.key }, *one[] = { &old };
+	struct sl_vip_entry vip = sl_bed_vip("udp/203.0.113.80:53 flow");
+	struct sl_server old = { .vip = vip.key }, *one[] = { &old };
 	int client = sl_bed_client(&vip.key);
 	struct sl_arrival first, later;
 	pid_t pid;
@@ -245,8 +229,8 @@ static void flows_of_the_old_one_outlive_the_new_one(void **state)
 /* Of a server's processes the one that would have announced it dies; another one has its sockets. */
 static void who_served_unannounced_holds_no_place(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old = { .bed = &bed, .vip = vip.key }, dead = old, next = old;
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .vip = vip.key }, dead = old, next = old;
 	struct slot_reason why;
 	pid_t pid;
 
@@ -273,8 +257,8 @@ static void who_served_unannounced_holds_no_place(void **state)
 /* As if it came between the look of one that was replaced and what that one does about it. */
 static void nothing_is_taken_back_from_a_third_one(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old = { .bed = &bed, .vip = vip.key }, dead = old, third = old;
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .vip = vip.key }, dead = old, third = old;
 	bool is_active = false;
 	struct slot_reason why;
 
@@ -282,10 +266,10 @@ static void nothing_is_taken_back_from_a_third_one(void **state)
 	run_to(&old, TAKE, ANNOUNCE);
 	run_to(&dead, TAKE, ANNOUNCE);
 	sl_server_crash(&dead);
-	assert_int_equal(sl_announce_again(&bed.maps, &old.place, &why, &is_active), 0);
+	assert_int_equal(sl_announce_again(&sl_bed.maps, &old.place, &why, &is_active), 0);
 	assert_true(is_active);
 	run_to(&third, TAKE, ANNOUNCE);
-	assert_int_equal(sl_announce_again(&bed.maps, &old.place, &why, &is_active), 0);
+	assert_int_equal(sl_announce_again(&sl_bed.maps, &old.place, &why, &is_active), 0);
 	assert_false(is_active);
 	assert_true(is_served(&third));
 	sl_server_stop(&old);
@@ -294,8 +278,8 @@ static void nothing_is_taken_back_from_a_third_one(void **state)
 
 static void the_second_of_two_starters_is_refused(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old = { .bed = &bed, .vip = vip.key }, late = old;
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .vip = vip.key }, late = old;
 	struct slot_reason why = {};
 	char said[128];
 	pid_t pid;
@@ -321,8 +305,8 @@ static void the_second_of_two_starters_is_refused(void **state)
 
 static void a_lock_that_another_one_keeps_is_waited_for_ten_seconds(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server server = { .bed = &bed, .vip = vip.key };
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server server = { .vip = vip.key };
 	int held = open(PROGRAM_BED_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct slot_reason why = {};
 
@@ -346,12 +330,12 @@ static void a_child_of_fork_locks_for_itself(void **state)
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(sl_lock(&bed.maps, &why, &locked), 0);
+	assert_int_equal(sl_lock(&sl_bed.maps, &why, &locked), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
 		alarm(1); /* long before the lock is given up */
-		_exit(-sl_lock(&bed.maps, &why, &again));
+		_exit(-sl_lock(&sl_bed.maps, &why, &again));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
@@ -360,13 +344,13 @@ static void a_child_of_fork_locks_for_itself(void **state)
 
 static void who_lost_its_place_changes_nothing(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server lost = { .bed = &bed, .vip = vip.key }, other = lost;
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server lost = { .vip = vip.key }, other = lost;
 	struct slot_reason why;
 
 	(void)state;
 	run_to(&lost, TAKE, ANNOUNCE);
-	assert_int_equal(program_bed_run(&bed.program, "free tcp/203.0.113.80:80 0"), 0);
+	assert_int_equal(program_bed_run(&sl_bed.program, "free tcp/203.0.113.80:80 0"), 0);
 	run_to(&other, TAKE, ANNOUNCE);
 	assert_int_equal(run_step(&lost, ANNOUNCE, &why), -ESTALE);
 	assert_int_equal(run_step(&lost, SERVE, &why), -ESTALE);
@@ -378,8 +362,8 @@ static void who_lost_its_place_changes_nothing(void **state)
 
 static void an_instance_without_sockets_is_not_announced(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
-	struct sl_server old = { .bed = &bed, .vip = vip.key }, new = old;
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
+	struct sl_server old = { .vip = vip.key }, new = old;
 	struct slot_reason why;
 
 	(void)state;
@@ -415,7 +399,7 @@ static void give_pins_to(uid_t uid)
 /* In a child that is @uid: a whole takeover. Its exit status says how that went. */
 static int take_over_as(uid_t uid, const struct sl_vip_key *vip)
 {
-	struct sl_server server = { .bed = &bed, .vip = *vip };
+	struct sl_server server = { .vip = *vip };
 	struct slot_reason why = {};
 	int err, status;
 	pid_t pid = fork();
@@ -424,7 +408,7 @@ static int take_over_as(uid_t uid, const struct sl_vip_key *vip)
 	if (!pid) {
 		if (setgid(uid) || setuid(uid))
 			_exit(99);
-		err = sl_maps_open(PROGRAM_BED_DIR, true, &why, &bed.maps);
+		err = sl_maps_open(PROGRAM_BED_DIR, true, &why, &sl_bed.maps);
 		for (int step = 0; !err && step < LEAVE; step++)
 			err = run_step(&server, (enum step)step, &why);
 		if (!err && !is_served(&server))
@@ -442,8 +426,8 @@ static int take_over_as(uid_t uid, const struct sl_vip_key *vip)
 /* With the maps that root opened, in a folder that is closed to whom it became. */
 static void who_gave_up_root_still_locks(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:8053 flow");
-	struct sl_server server = { .bed = &bed, .vip = vip.key };
+	struct sl_vip_entry vip = sl_bed_vip("udp/203.0.113.80:8053 flow");
+	struct sl_server server = { .vip = vip.key };
 	struct slot_reason why = {};
 	int err = 0, status;
 	pid_t pid;
@@ -465,7 +449,7 @@ static void who_gave_up_root_still_locks(void **state)
 
 static void owners_need_no_root(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "udp/203.0.113.80:8053 flow");
+	struct sl_vip_entry vip = sl_bed_vip("udp/203.0.113.80:8053 flow");
 
 	(void)state;
 	give_pins_to(NOBODY);
@@ -474,25 +458,24 @@ static void owners_need_no_root(void **state)
 	give_pins_to(0);
 }
 
+#define ADD(test) TAP_ADD(&plan, test, sl_bed_set_up, sl_bed_tear_down)
+#define ROWS(test, rows) TAP_ADD_ROWS(&plan, test, rows, sl_bed_set_up, sl_bed_tear_down)
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, the_second_of_two_starters_is_refused, set_up, tear_down);
-	for (size_t i = 0; i < sizeof(new_cases) / sizeof(new_cases[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ new_cases[i].name, the_new_one_dies, set_up,
-						     tear_down, (void *)&new_cases[i] });
-	for (size_t i = 0; i < sizeof(old_cases) / sizeof(old_cases[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ old_cases[i].name, the_old_one_dies, set_up,
-						     tear_down, (void *)&old_cases[i] });
-	TAP_ADD(&plan, flows_of_the_old_one_outlive_the_new_one, set_up, tear_down);
-	TAP_ADD(&plan, a_lock_that_another_one_keeps_is_waited_for_ten_seconds, set_up, tear_down);
-	TAP_ADD(&plan, a_child_of_fork_locks_for_itself, set_up, tear_down);
-	TAP_ADD(&plan, who_served_unannounced_holds_no_place, set_up, tear_down);
-	TAP_ADD(&plan, nothing_is_taken_back_from_a_third_one, set_up, tear_down);
-	TAP_ADD(&plan, who_lost_its_place_changes_nothing, set_up, tear_down);
-	TAP_ADD(&plan, an_instance_without_sockets_is_not_announced, set_up, tear_down);
-	TAP_ADD(&plan, who_gave_up_root_still_locks, set_up, tear_down);
-	TAP_ADD(&plan, owners_need_no_root, set_up, tear_down);
+	ADD(the_second_of_two_starters_is_refused);
+	ROWS(the_new_one_dies, new_cases);
+	ROWS(the_old_one_dies, old_cases);
+	ADD(flows_of_the_old_one_outlive_the_new_one);
+	ADD(a_lock_that_another_one_keeps_is_waited_for_ten_seconds);
+	ADD(a_child_of_fork_locks_for_itself);
+	ADD(who_served_unannounced_holds_no_place);
+	ADD(nothing_is_taken_back_from_a_third_one);
+	ADD(who_lost_its_place_changes_nothing);
+	ADD(an_instance_without_sockets_is_not_announced);
+	ADD(who_gave_up_root_still_locks);
+	ADD(owners_need_no_root);
 	return tap_run(&plan, "socket_lb_life", 1);
 }

@@ -11,22 +11,6 @@
 
 #define CONNECTIONS 64
 
-static struct sl_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	sl_bed_open(&bed);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sl_bed_close(&bed);
-	return 0;
-}
-
 struct tcp_case {
 	const char *name, *vip;
 };
@@ -34,13 +18,13 @@ struct tcp_case {
 static void syns_go_to_the_active_one(void **state)
 {
 	const struct tcp_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, row->vip);
+	struct sl_vip_entry vip = sl_bed_vip(row->vip);
 	struct sl_server old, new, *both[] = { &old, &new };
 	int queued, client, fd = -1;
 
-	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	sl_server_start(&old, &vip.key, 2, NULL);
 	queued = sl_bed_client(&vip.key);
-	sl_server_start(&new, &bed, &vip.key, 3, NULL);
+	sl_server_start(&new, &vip.key, 3, NULL);
 	for (int i = 0; i < CONNECTIONS; i++) {
 		client = sl_bed_client(&vip.key);
 		assert_true(client >= 0);
@@ -51,7 +35,7 @@ static void syns_go_to_the_active_one(void **state)
 	assert_ptr_equal(sl_bed_accepted(both, 2, &fd).server, &old);
 	close(fd);
 	close(queued);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), CONNECTIONS + 1);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_SYN), CONNECTIONS + 1);
 	sl_server_stop(&old);
 	sl_server_stop(&new);
 }
@@ -66,20 +50,20 @@ static const struct tcp_case tcp_cases[] = {
 static void queued_connections_migrate(void **state)
 {
 	const struct tcp_case *row = *state;
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
 	struct sl_server old, new, *both[] = { &old, &new };
 	bool is_old_active = strstr(row->vip, "active");
 	int clients[8], fd = -1;
 
-	sl_server_start(&old, &bed, &vip.key, 2, NULL);
+	sl_server_start(&old, &vip.key, 2, NULL);
 	if (is_old_active)
-		sl_server_start(&new, &bed, &vip.key, 2, NULL);
+		sl_server_start(&new, &vip.key, 2, NULL);
 	if (is_old_active)
 		sl_server_announce(&old);
 	for (int i = 0; i < 8; i++)
 		clients[i] = sl_bed_client(&vip.key);
 	if (!is_old_active)
-		sl_server_start(&new, &bed, &vip.key, 2, NULL);
+		sl_server_start(&new, &vip.key, 2, NULL);
 	if (strstr(row->vip, "crash"))
 		sl_server_crash(&old);
 	else
@@ -95,7 +79,7 @@ static void queued_connections_migrate(void **state)
 	}
 	for (int i = 0; i < 8; i++)
 		close(clients[i]);
-	assert_true(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED) >= 8);
+	assert_true(sl_bed_count(vip.vip.index, SL_MIGRATED) >= 8);
 	sl_server_stop(&new);
 }
 
@@ -108,22 +92,22 @@ static const struct tcp_case migrations[] = {
 
 static void half_open_connections_migrate(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
 	struct sl_server old, new, *both[] = { &old, &new };
 	int client, fd = -1, defer = 30;
 
 	(void)state;
-	sl_server_start(&old, &bed, &vip.key, 1, NULL);
+	sl_server_start(&old, &vip.key, 1, NULL);
 	/* The listener waits for data, so that the connection stays half open for it. */
 	assert_int_equal(
 		setsockopt(old.fds[0], IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer)), 0);
 	client = sl_bed_client(&vip.key);
 	assert_true(client >= 0);
-	sl_server_start(&new, &bed, &vip.key, 1, NULL);
+	sl_server_start(&new, &vip.key, 1, NULL);
 	sl_server_stop(&old);
 	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
 	assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_MIGRATED), 1);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_MIGRATED), 1);
 	close(fd);
 	close(client);
 	sl_server_stop(&new);
@@ -131,7 +115,7 @@ static void half_open_connections_migrate(void **state)
 
 static void syn_cookies_are_answered_by_the_active_one(void **state)
 {
-	struct sl_vip_entry vip = sl_bed_vip(&bed, "tcp/203.0.113.80:80 tcp");
+	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
 	struct sl_server server, *one[] = { &server };
 	int client;
 
@@ -140,7 +124,7 @@ static void syn_cookies_are_answered_by_the_active_one(void **state)
 		print_message("# SKIP this kernel has no SYN cookies\n");
 		skip();
 	}
-	sl_server_start(&server, &bed, &vip.key, 4, NULL);
+	sl_server_start(&server, &vip.key, 4, NULL);
 	for (int i = 0; i < 16; i++) {
 		client = sl_bed_client(&vip.key);
 		assert_true(client >= 0);
@@ -148,23 +132,22 @@ static void syn_cookies_are_answered_by_the_active_one(void **state)
 		close(client);
 	}
 	assert_int_equal(system("echo 1 >/proc/sys/net/ipv4/tcp_syncookies"), 0);
-	assert_int_equal(sl_bed_count(&bed, vip.vip.index, SL_SYN), 16);
+	assert_int_equal(sl_bed_count(vip.vip.index, SL_SYN), 16);
 	/* No cookie for whose port is that of a connection in TIME_WAIT. */
-	assert_true(sl_bed_count(&bed, vip.vip.index, SL_SEGMENT) >= 8);
+	assert_true(sl_bed_count(vip.vip.index, SL_SEGMENT) >= 8);
 	sl_server_stop(&server);
 }
+
+#define ADD(test) TAP_ADD(&plan, test, sl_bed_set_up, sl_bed_tear_down)
+#define ROWS(test, rows) TAP_ADD_ROWS(&plan, test, rows, sl_bed_set_up, sl_bed_tear_down)
 
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	for (size_t i = 0; i < sizeof(tcp_cases) / sizeof(tcp_cases[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ tcp_cases[i].name, syns_go_to_the_active_one,
-						     set_up, tear_down, (void *)&tcp_cases[i] });
-	for (size_t i = 0; i < sizeof(migrations) / sizeof(migrations[0]); i++)
-		tap_add(&plan, &(struct CMUnitTest){ migrations[i].name, queued_connections_migrate,
-						     set_up, tear_down, (void *)&migrations[i] });
-	TAP_ADD(&plan, half_open_connections_migrate, set_up, tear_down);
-	TAP_ADD(&plan, syn_cookies_are_answered_by_the_active_one, set_up, tear_down);
+	ROWS(syns_go_to_the_active_one, tcp_cases);
+	ROWS(queued_connections_migrate, migrations);
+	ADD(half_open_connections_migrate);
+	ADD(syn_cookies_are_answered_by_the_active_one);
 	return tap_run(&plan, "socket_lb_tcp", 1);
 }

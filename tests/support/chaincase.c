@@ -81,7 +81,8 @@ int chain_cases_run(const char *group, const struct chain_case *cases, size_t co
 		snprintf(names[i], sizeof(names[i]), "%s: %s", rows[i].engine->name,
 			 rows[i].chain_case->name);
 	}
-	tap_add_table(&plan, run_row, rows, count * ENGINES, sizeof(*rows));
+	tap_add_table(&plan, &(struct CMUnitTest){ .test_func = run_row }, rows, count * ENGINES,
+		      sizeof(*rows));
 	status = tap_run(&plan, group, 1);
 	free(names);
 	free(rows);

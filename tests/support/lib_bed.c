@@ -8,19 +8,36 @@
 
 #include "tests/support/tap.h"
 
-void lib_bed_open(struct lib_bed *lib)
+#define HANDLES_MAX 8
+#define SOCKETS_MAX (SL_SOCKETS_MAX + 8)
+
+struct lib_bed lib;
+
+/* What the case has opened; of its sockets it may have closed some itself. */
+static struct socketlb *handles[HANDLES_MAX];
+static int sockets[SOCKETS_MAX];
+static size_t handle_count, socket_count;
+
+int lib_bed_set_up(void **state)
 {
-	sl_bed_open(&lib->bed);
-	assert_int_equal(bpf_obj_pin(lib->bed.prog, LIB_BED_PROGRAM), 0);
-	lib->tcp = sl_bed_vip(&lib->bed, LIB_BED_TCP " tcp").key;
-	lib->udp = sl_bed_vip(&lib->bed, LIB_BED_UDP " flow memory=60").key;
-	lib->quic = sl_bed_vip(&lib->bed, LIB_BED_QUIC " quic layout=mvfst").key;
+	sl_bed_set_up(state);
+	assert_int_equal(bpf_obj_pin(sl_bed.prog, LIB_BED_PROGRAM), 0);
+	lib.tcp = sl_bed_vip(LIB_BED_TCP " tcp").key;
+	lib.udp = sl_bed_vip(LIB_BED_UDP " flow memory=60").key;
+	lib.quic = sl_bed_vip(LIB_BED_QUIC " quic layout=mvfst").key;
+	return 0;
 }
 
-void lib_bed_close(struct lib_bed *lib)
+int lib_bed_tear_down(void **state)
 {
+	while (handle_count) {
+		socketlb_leave(handles[--handle_count]);
+		socketlb_free(handles[handle_count]);
+	}
+	while (socket_count)
+		close(sockets[--socket_count]);
 	unlink(LIB_BED_PROGRAM);
-	sl_bed_close(&lib->bed);
+	return sl_bed_tear_down(state);
 }
 
 struct socketlb *lib_bed_handle(void)
@@ -31,12 +48,23 @@ struct socketlb *lib_bed_handle(void)
 	assert_int_equal(socketlb_set_paths(lb, LIB_BED_PROGRAM, PROGRAM_BED_DIR), 0);
 	if (socketlb_open(lb, "web"))
 		fail_msg("%s", socketlb_error(lb));
+	assert_in_range(handle_count, 0, HANDLES_MAX - 1);
+	handles[handle_count++] = lb;
 	return lb;
 }
 
-int lib_bed_add(const struct lib_bed *lib, struct socketlb *lb, const struct sl_vip_key *vip)
+int lib_bed_bind(const struct sl_vip_key *vip)
 {
-	int fd = sl_bed_bind(&lib->bed, vip);
+	int fd = sl_bed_bind(vip);
+
+	assert_in_range(socket_count, 0, SOCKETS_MAX - 1);
+	sockets[socket_count++] = fd;
+	return fd;
+}
+
+int lib_bed_add(struct socketlb *lb, const struct sl_vip_key *vip)
+{
+	int fd = lib_bed_bind(vip);
 
 	if (socketlb_add(lb, fd, SOCKETLB_WORKER_ANY))
 		fail_msg("%s", socketlb_error(lb));

@@ -18,20 +18,24 @@ enum {
 	INDEX_QUIC,
 };
 
-struct lib_bed {
-	struct sl_bed bed;
+/* The VIPs of the case that is under way. */
+extern struct lib_bed {
 	struct sl_vip_key tcp, udp, quic;
-};
+} lib;
 
-/* lib_bed_open - with its program pinned; the first enters the netns, which needs root. */
-void lib_bed_open(struct lib_bed *lib);
-void lib_bed_close(struct lib_bed *lib);
+/*
+ * lib_bed_set_up - sl_bed, with its program pinned. lib_bed_tear_down - with it go the handles and sockets
+ * of the case. Both are for cmocka.
+ */
+int lib_bed_set_up(void **state);
+int lib_bed_tear_down(void **state);
 
-/* lib_bed_handle - an open one; the caller's to free. */
+/* lib_bed_handle - an open one. */
 struct socketlb *lib_bed_handle(void);
 
-/* lib_bed_add - a new socket of @vip, which the caller closes, has been added. */
-int lib_bed_add(const struct lib_bed *lib, struct socketlb *lb, const struct sl_vip_key *vip);
+/* lib_bed_bind - a socket bound to @vip. lib_bed_add - and it has been added. */
+int lib_bed_bind(const struct sl_vip_key *vip);
+int lib_bed_add(struct socketlb *lb, const struct sl_vip_key *vip);
 void lib_bed_announce(struct socketlb *lb);
 
 /* lib_bed_failed - @err is @expected, and the handle's one line has @words. */

@@ -24,6 +24,8 @@
 #define ACCEPT_MS 2000
 #define CPUS_MAX 512
 
+struct sl_bed sl_bed;
+
 static void enter_netns(void)
 {
 	static bool is_done;
@@ -39,41 +41,45 @@ static void enter_netns(void)
 	is_done = true;
 }
 
-void sl_bed_open(struct sl_bed *bed)
+int sl_bed_set_up(void **state)
 {
 	struct slot_reason why;
 
+	(void)state;
 	enter_netns();
-	program_bed_open(&bed->program, &socket_lb_cli, progrun_open("bpf/socket_lb.bpf.o"));
-	bed->prog = progrun_fd(bed->program.object, "socket_lb");
-	assert_true(bed->prog >= 0);
-	if (sl_maps_open(PROGRAM_BED_DIR, true, &why, &bed->maps))
+	program_bed_open(&sl_bed.program, &socket_lb_cli, progrun_open("bpf/socket_lb.bpf.o"));
+	sl_bed.prog = progrun_fd(sl_bed.program.object, "socket_lb");
+	assert_true(sl_bed.prog >= 0);
+	if (sl_maps_open(PROGRAM_BED_DIR, true, &why, &sl_bed.maps))
 		fail_msg("%s", why.text);
+	return 0;
 }
 
-void sl_bed_close(struct sl_bed *bed)
+int sl_bed_tear_down(void **state)
 {
-	sl_maps_close(&bed->maps);
-	program_bed_close(&bed->program);
+	(void)state;
+	sl_maps_close(&sl_bed.maps);
+	program_bed_close(&sl_bed.program);
+	return 0;
 }
 
-struct sl_vip_entry sl_bed_vip(struct sl_bed *bed, const char *words)
+struct sl_vip_entry sl_bed_vip(const char *words)
 {
 	struct sl_vip_entry entry = {};
 	struct slot_reason why = {};
 	char line[256], name[SL_VIP_TEXT_MAX];
 
 	snprintf(line, sizeof(line), "vip add %s", words);
-	if (program_bed_run(&bed->program, line))
-		fail_msg("%s", bed->program.err);
+	if (program_bed_run(&sl_bed.program, line))
+		fail_msg("%s", sl_bed.program.err);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(words, " "), words);
 	if (sl_vip_parse(name, &why, &entry.key) ||
-	    sl_vip_get(&bed->maps, &entry.key, &why, &entry.vip))
+	    sl_vip_get(&sl_bed.maps, &entry.key, &why, &entry.vip))
 		fail_msg("%s", why.text);
 	return entry;
 }
 
-__u64 sl_bed_count(const struct sl_bed *bed, __u32 row, enum sl_counter counter)
+__u64 sl_bed_count(__u32 row, enum sl_counter counter)
 {
 	struct slot_count percpu[CPUS_MAX];
 	__u32 index = SL_COUNT_INDEX(row, counter);
@@ -81,7 +87,7 @@ __u64 sl_bed_count(const struct sl_bed *bed, __u32 row, enum sl_counter counter)
 	__u64 packets = 0;
 
 	assert_in_range(cpus, 1, CPUS_MAX);
-	assert_int_equal(bpf_map_lookup_elem(bed->maps.counts, &index, percpu), 0);
+	assert_int_equal(bpf_map_lookup_elem(sl_bed.maps.counts, &index, percpu), 0);
 	for (int i = 0; i < cpus; i++)
 		packets += percpu[i].packets;
 	return packets;
@@ -119,7 +125,7 @@ static int type_of(const struct sl_vip_key *vip)
 	return vip->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
 }
 
-int sl_bed_bind(const struct sl_bed *bed, const struct sl_vip_key *vip)
+int sl_bed_bind(const struct sl_vip_key *vip)
 {
 	int fd = socket(vip->family == 6 ? AF_INET6 : AF_INET, type_of(vip) | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage address;
@@ -132,42 +138,41 @@ int sl_bed_bind(const struct sl_bed *bed, const struct sl_vip_key *vip)
 	if (vip->proto == IPPROTO_TCP)
 		assert_int_equal(listen(fd, BACKLOG), 0);
 	/* Before listen() it would look like a conflict with the others. */
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &bed->prog,
-				    sizeof(bed->prog)),
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &sl_bed.prog,
+				    sizeof(sl_bed.prog)),
 			 0);
 	return fd;
 }
 
-void sl_server_fill(struct sl_server *server, struct sl_bed *bed, const struct sl_vip_key *vip,
-		    __u32 count)
+void sl_server_fill(struct sl_server *server, const struct sl_vip_key *vip, __u32 count)
 {
 	struct sl_process process;
 	struct slot_reason why;
 	__u32 position;
 
-	*server = (struct sl_server){ .bed = bed, .vip = *vip };
+	*server = (struct sl_server){ .vip = *vip };
 	assert_int_equal(sl_process_get(0, &process), 0);
-	if (sl_instance_take(&bed->maps, vip, &process, &why, &server->place))
+	if (sl_instance_take(&sl_bed.maps, vip, &process, &why, &server->place))
 		fail_msg("%s", why.text);
 	for (; server->count < count; server->count++) {
-		int fd = sl_bed_bind(bed, vip);
+		int fd = sl_bed_bind(vip);
 
 		server->fds[server->count] = fd;
-		if (sl_socket_add(&bed->maps, &server->place, fd, &why, &position))
+		if (sl_socket_add(&sl_bed.maps, &server->place, fd, &why, &position))
 			fail_msg("%s", why.text);
 		assert_int_equal(position, server->count);
 	}
 }
 
-void sl_server_start(struct sl_server *server, struct sl_bed *bed, const struct sl_vip_key *vip,
-		     __u32 count, const struct sl_share *share)
+void sl_server_start(struct sl_server *server, const struct sl_vip_key *vip, __u32 count,
+		     const struct sl_share *share)
 {
 	struct sl_share all = share ? *share : (struct sl_share){ .policy = SL_BY_HASH };
 	struct slot_reason why;
 
-	sl_server_fill(server, bed, vip, count);
+	sl_server_fill(server, vip, count);
 	all.sockets = (__u16)count;
-	if (sl_instance_serve(&bed->maps, &server->place, &all, &why))
+	if (sl_instance_serve(&sl_bed.maps, &server->place, &all, &why))
 		fail_msg("%s", why.text);
 	sl_server_announce(server);
 }
@@ -176,7 +181,7 @@ void sl_server_announce(struct sl_server *server)
 {
 	struct slot_reason why;
 
-	if (sl_announce(&server->bed->maps, &server->place, &why))
+	if (sl_announce(&sl_bed.maps, &server->place, &why))
 		fail_msg("%s", why.text);
 }
 
@@ -190,7 +195,7 @@ void sl_server_stop(struct sl_server *server)
 {
 	struct slot_reason why;
 
-	if (sl_instance_leave(&server->bed->maps, &server->place, &why))
+	if (sl_instance_leave(&sl_bed.maps, &server->place, &why))
 		fail_msg("%s", why.text);
 	sl_server_crash(server);
 }

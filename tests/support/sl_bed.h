@@ -26,7 +26,6 @@ struct sl_bed {
 
 /* What a process of its own would hold. */
 struct sl_server {
-	struct sl_bed *bed;
 	struct sl_vip_key vip;
 	struct sl_place place;
 	__u32 count;
@@ -39,29 +38,31 @@ struct sl_arrival {
 	__u32 position;
 };
 
-/* sl_bed_open - an empty one; the first enters the netns, which needs root. */
-void sl_bed_open(struct sl_bed *bed);
-void sl_bed_close(struct sl_bed *bed);
+/* The bed of the case that is under way. */
+extern struct sl_bed sl_bed;
+
+/* sl_bed_set_up - an empty one; the first enters the netns, which needs root. Both are for cmocka. */
+int sl_bed_set_up(void **state);
+int sl_bed_tear_down(void **state);
 
 /* sl_bed_vip - "vip add @words" must succeed. Returns the VIP that they name. */
-struct sl_vip_entry sl_bed_vip(struct sl_bed *bed, const char *words);
+struct sl_vip_entry sl_bed_vip(const char *words);
 
 /* sl_bed_count - packets of a counter, of a VIP's row or SL_NO_VIP. */
-__u64 sl_bed_count(const struct sl_bed *bed, __u32 row, enum sl_counter counter);
+__u64 sl_bed_count(__u32 row, enum sl_counter counter);
 
 /* sl_bed_address - of a VIP, as sockets take it; any address becomes the host's own. */
 socklen_t sl_bed_address(const struct sl_vip_key *vip, bool is_client,
 			 struct sockaddr_storage *ret_address);
 
-/* sl_bed_bind - a socket bound to @vip, listening where it is TCP, of @bed's group. */
-int sl_bed_bind(const struct sl_bed *bed, const struct sl_vip_key *vip);
+/* sl_bed_bind - a socket bound to @vip, listening where it is TCP, of the bed's group. */
+int sl_bed_bind(const struct sl_vip_key *vip);
 
 /* sl_server_fill - @count sockets are bound and added, in an instance of its own. */
-void sl_server_fill(struct sl_server *server, struct sl_bed *bed, const struct sl_vip_key *vip,
-		    __u32 count);
+void sl_server_fill(struct sl_server *server, const struct sl_vip_key *vip, __u32 count);
 /* sl_server_start - and served, shared by @share (NULL: by hash), and announced. */
-void sl_server_start(struct sl_server *server, struct sl_bed *bed, const struct sl_vip_key *vip,
-		     __u32 count, const struct sl_share *share);
+void sl_server_start(struct sl_server *server, const struct sl_vip_key *vip, __u32 count,
+		     const struct sl_share *share);
 void sl_server_announce(struct sl_server *server);
 
 /* sl_server_crash - its sockets are closed, and nothing is said of it. */

@@ -16,19 +16,17 @@ void tap_add(struct tap_plan *plan, const struct CMUnitTest *test)
 	plan->tests = tests;
 }
 
-void tap_add_table(struct tap_plan *plan, CMUnitTestFunction fn, const void *rows, size_t count,
-		   size_t size)
+void tap_add_table(struct tap_plan *plan, const struct CMUnitTest *test, const void *rows,
+		   size_t count, size_t size)
 {
+	struct CMUnitTest one = *test;
 	const char *row = rows;
 	size_t i;
 
 	for (i = 0; i < count; i++, row += size) {
-		const char *name;
-
-		memcpy(&name, row, sizeof(name));
-		tap_add(plan, &(struct CMUnitTest){ .name = name,
-						    .test_func = fn,
-						    .initial_state = (void *)row });
+		memcpy(&one.name, row, sizeof(one.name));
+		one.initial_state = (void *)row;
+		tap_add(plan, &one);
 	}
 }
 

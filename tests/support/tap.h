@@ -22,11 +22,11 @@ struct tap_plan {
 void tap_add(struct tap_plan *plan, const struct CMUnitTest *test);
 
 /*
- * tap_add_table - a case for each of the @count rows of @size bytes at @rows. A
- * row begins with its name, a const char *; @fn finds the row at *state.
+ * tap_add_table - @test as a case for each of the @count rows of @size bytes at @rows. A
+ * row begins with its name, a const char *; it is found at *state.
  */
-void tap_add_table(struct tap_plan *plan, CMUnitTestFunction fn, const void *rows, size_t count,
-		   size_t size);
+void tap_add_table(struct tap_plan *plan, const struct CMUnitTest *test, const void *rows,
+		   size_t count, size_t size);
 
 /*
  * tap_run - run and forget what was added. Returns what main() returns. Without
@@ -37,7 +37,11 @@ int tap_run(struct tap_plan *plan, const char *group, int needs_root);
 /* TAP_ADD - one case with what to do before and after it, each of which may be NULL. */
 #define TAP_ADD(plan, fn, set_up, tear_down)                                                       \
 	tap_add(plan, &(struct CMUnitTest)cmocka_unit_test_setup_teardown(fn, set_up, tear_down))
-#define TAP_ADD_TABLE(plan, fn, rows)                                                              \
-	tap_add_table(plan, fn, rows, sizeof(rows) / sizeof((rows)[0]), sizeof((rows)[0]))
+/* TAP_ADD_TABLE - a case for each of the rows. TAP_ADD_ROWS - with what to do before and after each. */
+#define TAP_ADD_TABLE(plan, fn, rows) TAP_ADD_ROWS(plan, fn, rows, NULL, NULL)
+#define TAP_ADD_ROWS(plan, fn, rows, set_up, tear_down)                                            \
+	tap_add_table(plan,                                                                        \
+		      &(struct CMUnitTest)cmocka_unit_test_setup_teardown(fn, set_up, tear_down),  \
+		      rows, sizeof(rows) / sizeof((rows)[0]), sizeof((rows)[0]))
 
 #endif

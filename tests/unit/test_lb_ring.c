@@ -189,6 +189,7 @@ int main(void)
 	TAP_ADD(&plan, spooky_of_16_bytes_is_as_published, NULL, NULL);
 	TAP_ADD(&plan, a_mapped_address_hashes_as_the_ip4_address, NULL, NULL);
 	TAP_ADD(&plan, refuses_an_unknown_kind, NULL, NULL);
-	tap_add_table(&plan, check_ring, cases, case_count, sizeof(cases[0]));
+	tap_add_table(&plan, &(struct CMUnitTest){ .test_func = check_ring }, cases, case_count,
+		      sizeof(cases[0]));
 	return tap_run(&plan, "lb_ring", 0);
 }
