@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "bpf/socket_lb/run/sl_run.h"
+#include "bpf/socket_lb/run/sl_run_signal.h"
 #include "loader/slotctl/slotctl.h"
 
 #define SECONDS_MAX 1000000
@@ -32,29 +33,9 @@ static int parse_number(struct slot_ctl *ctl, const char *option, const char *te
 	return slot_ctl_refuse(ctl, "%s '%s': expected a number from 0 to %lu", option, text, max);
 }
 
-/* "QUIT", "SIGQUIT", "3", "RTMIN+1"; 0: none is called so. */
-static int find_signal(const char *text)
-{
-	const char *name = strncasecmp(text, "SIG", 3) ? text : text + 3;
-	unsigned int number;
-
-	if (is_number(text, (unsigned long)SIGRTMAX, &number))
-		return (int)number;
-	if (!strncasecmp(name, "RTMIN+", 6) &&
-	    is_number(name + 6, (unsigned long)(SIGRTMAX - SIGRTMIN), &number))
-		return SIGRTMIN + (int)number;
-	for (int i = 1; i < NSIG; i++) {
-		const char *abbreviation = sigabbrev_np(i);
-
-		if (abbreviation && !strcasecmp(abbreviation, name))
-			return i;
-	}
-	return 0;
-}
-
 static int parse_signal(struct slot_ctl *ctl, const char *option, const char *text, int *ret_signal)
 {
-	int number = text ? find_signal(text) : 0;
+	int number = text ? sl_run_signal_parse(text) : 0;
 
 	if (!text)
 		return 0;
@@ -62,6 +43,22 @@ static int parse_signal(struct slot_ctl *ctl, const char *option, const char *te
 		return slot_ctl_refuse(ctl, "%s '%s': expected the name of a signal, as QUIT",
 				       option, text);
 	*ret_signal = number;
+	return 0;
+}
+
+/* One that ends the command cannot start its successor as well. */
+static int check_reload(struct slot_ctl *ctl, const struct sl_run *run)
+{
+	int reload = run->reload_signal;
+
+	if (reload == SIGTERM || reload == SIGINT || reload == SIGQUIT)
+		return slot_ctl_refuse(ctl,
+				       "--reload-signal '%s': TERM, INT and QUIT end the command",
+				       ctl->socket_run.reload_signal);
+	if (reload && reload == run->stop_signal)
+		return slot_ctl_refuse(
+			ctl, "--reload-signal '%s': the command is told to end by that one",
+			ctl->socket_run.reload_signal);
 	return 0;
 }
 
@@ -82,6 +79,7 @@ static int parse_options(struct slot_ctl *ctl, struct sl_run *run)
 	err = err ? err : parse_signal(ctl, "--stop-signal", given->stop_signal, &run->stop_signal);
 	err = err ? err :
 		    parse_signal(ctl, "--reload-signal", given->reload_signal, &run->reload_signal);
+	err = err ? err : check_reload(ctl, run);
 	if (!err && !given->jump != !ctl->map_dir)
 		err = slot_ctl_refuse(ctl, "--jump and --map-dir are given together, or neither");
 	return err;

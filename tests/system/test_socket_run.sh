@@ -99,7 +99,8 @@ test_failed_start() {
 	plain_start slow workers 2 --workers 3 --start-timeout 1
 	ends "a new server without the sockets that were expected is given up" \
 		"$BED_SPAWNED" 7
-	matches "and says so" "$(<"$BED/log/slow")" 'not as many sockets as expected in time'
+	matches "and told what is missing" "$(<"$BED/log/slow")" \
+		'expected 3 sockets with SO_REUSEPORT at (tcp|udp)/192.0.2.1:7443, found 2; sending SIGTERM to the command'
 	run_start stuck --start-timeout 1 --stop-timeout 1 -- \
 		sh -c 'trap "" TERM; sleep 600 & echo "$!"; wait'
 	ends "one that does not end then is killed" "$BED_SPAWNED" 137
@@ -118,6 +119,42 @@ test_failed_start() {
 
 has_command() {
 	[[ $(command_of "$1") ]]
+}
+
+# Nothing would come of these starts, so the command is not started.
+test_no_vip() {
+	local other=tcp/$TAKEOVER_IP:7444 vip
+	local advice="slotctl --chain web:sk_reuseport socket_lb vip add"
+
+	is "a VIP that is none of the chain's is refused" "$(bad_start --vip "$other")" \
+		"slotctl: $other is no VIP of chain 'web': $advice $other tcp; 'echo' is not started status 1"
+	for vip in tcp udp; do
+		as_nobody socket_lb vip del "$vip/$TAKEOVER_IP:$TAKEOVER_PORT"
+	done
+	is "so is a chain that has no VIP" "$(bad_start)" \
+		"slotctl: chain 'web' has no VIP: $advice tcp/ADDRESS:PORT tcp; 'echo' is not started status 1"
+	takeover_vip "$TAKEOVER_PORT"
+}
+
+# bad_start [OPTION...]: what is said of it, on one line
+bad_start() {
+	local said status=0
+
+	said=$(as_nobody socket run --chain web "$@" -- echo started 2>&1) || status=$?
+	echo "$said status $status"
+}
+
+# The commonest mistake: the server is bound to something else than the VIP is.
+test_elsewhere() {
+	run_start elsewhere --start-timeout 1 -- "$BED_TOOLS/plain_echo" workers "$TAKEOVER_IP" 7444 1
+	ends "a server that is not at a VIP is given up" "$BED_SPAWNED" 7
+	matches "and told where it is instead" "$(<"$BED/log/elsewhere")" \
+		"expected 1 socket with SO_REUSEPORT at a VIP of the chain, found 0; process [0-9]+ listens at tcp/$TAKEOVER_IP:7444, which is no VIP; process [0-9]+ is bound to udp/$TAKEOVER_IP:7444, which is no VIP; sending SIGTERM"
+	run_start wanted --start-timeout 1 --vip "udp/$TAKEOVER_IP:$TAKEOVER_PORT" -- \
+		"$BED_TOOLS/plain_echo" workers "$TAKEOVER_IP" 7444 1
+	ends "so is one at none of those that were asked for" "$BED_SPAWNED" 7
+	matches "by the VIP's name" "$(<"$BED/log/wanted")" \
+		"at udp/$TAKEOVER_IP:$TAKEOVER_PORT, found 0; process [0-9]+ listens at .* no VIP that was asked for"
 }
 
 test_no_reuseport() {
@@ -192,6 +229,12 @@ test_signal_names() {
 			"$(bed_ctl socket run --chain none --stop-signal "$word" -- true 2>&1)" \
 			"'true' is not started"
 	done
+	for word in TERM sigint 3; do
+		is "'$word' is no signal to reload by" "$(bad_start --reload-signal "$word")" \
+			"slotctl: --reload-signal '$word': TERM, INT and QUIT end the command status 2"
+	done
+	is "nor is the one to stop by" "$(bad_start --stop-signal USR2 --reload-signal SIGUSR2)" \
+		"slotctl: --reload-signal 'SIGUSR2': the command is told to end by that one status 2"
 }
 
 # What a service manager hears, and a long connection that ends the drain.
@@ -237,7 +280,7 @@ test_successor_dies() {
 	wait_for 10 has_command "$next"
 	kill -KILL "$next"
 	in_time "a successor that dies before it took over is told of" 10 \
-		says "$BED/log/dies" 'the successor ended \(signal 9\) before it took over; this one serves on'
+		says "$BED/log/dies" 'the successor ended \(SIGKILL\) before it took over; this one serves on'
 	in_time "and its command is ended" 10 has_one_command
 	is "the one before serves on" "$(ask_once "$TAKEOVER_PORT")" "$(command_of "$old")"
 	echo 2 >"$BED/workers"

@@ -209,6 +209,15 @@ int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto
 	return err == -ENOENT ? 0 : err ? err : 1;
 }
 
+int socketlb_count_vips(struct socketlb *lb)
+{
+	_cleanup_free_ struct sl_vip_entry *vips = NULL;
+	size_t count = 0;
+	int err = sl_vips_get(&lb->maps, &lb->why, &vips, &count);
+
+	return err ? err : (int)count;
+}
+
 static int add_socket(struct socketlb *lb, struct served *served, int fd, unsigned int worker)
 {
 	__u32 position = 0;

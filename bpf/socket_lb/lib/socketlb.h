@@ -82,6 +82,12 @@ int socketlb_open(struct socketlb *lb, const char *chain);
 int socketlb_has_vip(struct socketlb *lb, const struct sockaddr *addr, int proto);
 
 /*
+ * socketlb_count_vips - how many addresses the chain has for sockets, of any process: 0 or more,
+ * or -errno.
+ */
+int socketlb_count_vips(struct socketlb *lb);
+
+/*
  * socketlb_add - let the socket @fd have packets, as that of worker @worker: bound, with
  * SO_REUSEPORT set before that, and for TCP listening. Attaches the chain's program to the
  * group of sockets. The first call for a VIP claims one of its two instances, until a socket was

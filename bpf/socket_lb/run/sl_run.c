@@ -18,9 +18,11 @@
 #include <systemd/sd-daemon.h>
 
 #include "bpf/socket_lb/lib/socketlb.h"
+#include "bpf/socket_lb/run/sl_run_chain.h"
 #include "bpf/socket_lb/run/sl_run_connections.h"
+#include "bpf/socket_lb/run/sl_run_lack.h"
+#include "bpf/socket_lb/run/sl_run_signal.h"
 #include "bpf/socket_lb/run/sl_run_sockets.h"
-#include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
 
 #define STARTING_MS 20 /* between two looks */
@@ -171,15 +173,19 @@ static void start_successor(struct runner *r)
  */
 static void end_successor(struct runner *r, int status)
 {
+	char how[SL_RUN_SIGNAL_TEXT_MAX];
+
 	r->successor = -1;
 	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb))
 		return;
 	r->is_ending_session = sl_run_tree_end_session(r->session);
 	if (r->phase != PHASE_SERVING)
 		return;
-	say(r, "the successor ended (%s %d) before it took over; this one serves on",
-	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (WIFSIGNALED(status))
+		sl_run_signal_format(WTERMSIG(status), how);
+	else
+		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
+	say(r, "the successor ended (%s) before it took over; this one serves on", how);
 	sd_notify(0, "READY=1");
 }
 
@@ -269,7 +275,8 @@ static void look_at_sockets(struct runner *r)
 
 static bool is_complete(const struct runner *r)
 {
-	size_t fewest = sl_run_sockets_fewest(r->sockets);
+	struct sl_vip_key vip;
+	size_t fewest = sl_run_sockets_fewest(r->sockets, &vip);
 
 	if (!fewest || r->sockets->is_busy)
 		return false;
@@ -297,7 +304,10 @@ static void announce(struct runner *r)
 
 static void stop_command(struct runner *r, const char *why)
 {
-	say(r, "%s; sending signal %d to the command", why, r->run->stop_signal);
+	char name[SL_RUN_SIGNAL_TEXT_MAX];
+
+	sl_run_signal_format(r->run->stop_signal, name);
+	say(r, "%s; sending %s to the command", why, name);
 	enter(r, PHASE_STOPPING);
 	r->is_to_end = true;
 	send_signal(r, r->run->stop_signal);
@@ -310,17 +320,20 @@ static void stop_command(struct runner *r, const char *why)
  */
 static void start_phase(struct runner *r)
 {
+	struct slot_reason lack;
+
 	look_at_sockets(r);
-	if (is_complete(r)) {
+	if (is_complete(r))
 		announce(r);
+	if (r->phase != PHASE_STARTING)
 		return;
-	}
 	if (r->sockets->is_busy && r->looked_ms - r->began_ms < (int64_t)r->run->drain_s * 1000)
 		r->busy_ms = r->looked_ms;
 	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
-	stop_command(r, sl_run_sockets_lack(r->sockets));
+	sl_run_lack(r->sockets, r->run->workers, r->session, &lack);
+	stop_command(r, lack.text);
 }
 
 static void serve_phase(struct runner *r)
@@ -414,35 +427,10 @@ static int serve(struct runner *r)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-static int parse_vips(struct runner *r, struct slot_reason *why)
-{
-	int err = 0;
-
-	if (r->run->vip_count > SL_VIPS_MAX)
-		return slot_reason_set(why, -E2BIG, "more than %d VIPs", SL_VIPS_MAX);
-	for (size_t i = 0; !err && i < r->run->vip_count; i++)
-		err = sl_vip_parse(r->run->vips[i], why, &r->sockets->wanted[i]);
-	r->sockets->wanted_count = r->run->vip_count;
-	return err;
-}
-
-static int open_chain(struct runner *r, struct slot_reason *why)
-{
-	int err = 0;
-
-	if (r->run->map_dir)
-		err = socketlb_set_paths(r->lb, r->run->program, r->run->map_dir);
-	err = err ? err : socketlb_open(r->lb, r->run->chain);
-	return err ? slot_reason_set(why, err, "%s; '%.200s' is not started", socketlb_error(r->lb),
-				     r->run->command[0]) :
-		     0;
-}
-
 static int prepare(struct runner *r, struct slot_reason *why)
 {
-	int err = parse_vips(r, why);
+	int err = sl_run_chain_open(r->run, r->sockets, why);
 
-	err = err ? err : open_chain(r, why);
 	if (err)
 		return err;
 	err = take_signals(r);

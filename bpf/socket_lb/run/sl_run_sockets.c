@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static bool is_same_vip(const struct sl_vip_key *a, const struct sl_vip_key *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-static int ask_chain(struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
+int sl_run_sockets_ask(struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = vip->port };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = vip->port };
@@ -45,7 +46,7 @@ static int is_wanted(struct sl_run_sockets *sockets, const struct sl_vip_key *vi
 	for (size_t i = 0; i < sockets->wanted_count; i++)
 		if (is_same_vip(&sockets->wanted[i], vip))
 			return 1;
-	return sockets->wanted_count ? 0 : ask_chain(sockets, vip);
+	return sockets->wanted_count ? 0 : sl_run_sockets_ask(sockets, vip);
 }
 
 /* --- what is there --------------------------------------------------------------------------- */
@@ -58,14 +59,29 @@ static struct sl_run_socket *find_socket(struct sl_run_sockets *sockets, __u64 c
 	return NULL;
 }
 
+bool sl_run_sockets_has(const struct sl_run_sockets *sockets, __u64 cookie)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->items[i].cookie == cookie)
+			return true;
+	return false;
+}
+
+void sl_run_sockets_key(const struct inet_diag_msg *message, __u8 proto, struct sl_vip_key *ret_key)
+{
+	bool is_ip4 = message->idiag_family == AF_INET;
+
+	*ret_key = (struct sl_vip_key){ .proto = proto,
+					.family = is_ip4 ? 4 : 6,
+					.port = message->id.idiag_sport };
+	memcpy(ret_key->addr, message->id.idiag_src, is_ip4 ? 4 : sizeof(ret_key->addr));
+}
+
 static void see_bound(const struct inet_diag_msg *message, void *data)
 {
 	struct look *look = data;
 	struct sl_run_sockets *sockets = look->sockets;
 	struct sl_run_socket socket = {
-		.vip = { .proto = look->proto,
-			 .family = message->idiag_family == AF_INET ? 4 : 6,
-			 .port = message->id.idiag_sport },
 		.cookie = program_socket_cookie(message),
 		.inode = message->idiag_inode,
 		.is_there = true,
@@ -77,8 +93,7 @@ static void see_bound(const struct inet_diag_msg *message, void *data)
 		known->is_there = true;
 		return;
 	}
-	memcpy(socket.vip.addr, message->id.idiag_src,
-	       message->idiag_family == AF_INET ? 4 : sizeof(socket.vip.addr));
+	sl_run_sockets_key(message, look->proto, &socket.vip);
 	wanted = look->err ? 0 : is_wanted(sockets, &socket.vip);
 	if (wanted < 0)
 		look->err = slot_reason_set(look->why, wanted, "%s", socketlb_error(sockets->lb));
@@ -233,30 +248,26 @@ static size_t count_vip(const struct sl_run_sockets *sockets, const struct sl_vi
 	return count;
 }
 
-size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets)
+static void keep_fewer(const struct sl_run_sockets *sockets, const struct sl_vip_key *vip,
+		       size_t *fewest, struct sl_vip_key *ret_vip)
 {
-	size_t fewest = sl_run_sockets_count(sockets);
+	size_t count = count_vip(sockets, vip);
 
-	for (size_t i = 0; i < sockets->wanted_count; i++) {
-		size_t count = count_vip(sockets, &sockets->wanted[i]);
-
-		fewest = count < fewest ? count : fewest;
-	}
-	for (size_t i = 0; i < sockets->count; i++) {
-		size_t count = count_vip(sockets, &sockets->items[i].vip);
-
-		if (sockets->items[i].is_ours && count < fewest)
-			fewest = count;
-	}
-	return fewest;
+	if (count >= *fewest)
+		return;
+	*fewest = count;
+	*ret_vip = *vip;
 }
 
-const char *sl_run_sockets_lack(const struct sl_run_sockets *sockets)
+size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets, struct sl_vip_key *ret_vip)
 {
-	if (sockets->is_busy)
-		return "no instance came free in time: slotctl socket_lb instances tells whose they "
-		       "are, slotctl socket_lb free takes one away";
-	return sl_run_sockets_count(sockets) ?
-		       "not as many sockets as expected in time" :
-		       "no socket with SO_REUSEPORT at an address of the chain in time";
+	size_t fewest = SIZE_MAX;
+
+	*ret_vip = (struct sl_vip_key){};
+	for (size_t i = 0; i < sockets->wanted_count; i++)
+		keep_fewer(sockets, &sockets->wanted[i], &fewest, ret_vip);
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->items[i].is_ours)
+			keep_fewer(sockets, &sockets->items[i].vip, &fewest, ret_vip);
+	return fewest == SIZE_MAX ? 0 : fewest;
 }

@@ -43,6 +43,9 @@ struct sl_run_sockets {
 	struct slot_reason trouble; /* why a socket of the command's was left alone; "": none was */
 };
 
+/* sl_run_sockets_ask - whether @vip is one of the chain's: 1, 0, or -errno. */
+int sl_run_sockets_ask(struct sl_run_sockets *sockets, const struct sl_vip_key *vip);
+
 /*
  * sl_run_sockets_look - register sockets on VIPs that processes below the calling one hold (@except
  * and what is below that apart) and that were not there before; forget those that are closed.
@@ -53,10 +56,17 @@ int sl_run_sockets_look(struct sl_run_sockets *sockets, pid_t except, struct slo
 /* sl_run_sockets_count - how many are registered. */
 size_t sl_run_sockets_count(const struct sl_run_sockets *sockets);
 
-/* sl_run_sockets_fewest - how many the VIP has that has fewest, of those wanted, else of those seen. */
-size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets);
+/*
+ * sl_run_sockets_fewest - how many @ret_vip has, the VIP that has fewest, of those wanted, else of
+ * those that have any. Where there is none, 0, and its family is 0.
+ */
+size_t sl_run_sockets_fewest(const struct sl_run_sockets *sockets, struct sl_vip_key *ret_vip);
 
-/* sl_run_sockets_lack - what to say of a start that was given up. */
-const char *sl_run_sockets_lack(const struct sl_run_sockets *sockets);
+/* sl_run_sockets_has - whether the socket @cookie is at a VIP, and still open. */
+bool sl_run_sockets_has(const struct sl_run_sockets *sockets, __u64 cookie);
+
+/* sl_run_sockets_key - what the socket of @message is bound to; @proto: IPPROTO_TCP, IPPROTO_UDP. */
+void sl_run_sockets_key(const struct inet_diag_msg *message, __u8 proto,
+			struct sl_vip_key *ret_key);
 
 #endif
