@@ -122,7 +122,7 @@ loader/lib/program loader/lib/(base|config|registry|host) bpf
 loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher
 loader/slotd loader/lib
-loader/slotctl loader/lib dispatcher programs/cli.h bpf/socket_lb/run/sl_run.h
+loader/slotctl loader/lib dispatcher programs/cli.h bpf/socket_lb/run
 programs loader/lib/base bpf
 programs/decap/data programs/decap/decap_abi.h bpf
 programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|rules) programs/(shared|cli.h) loader/lib/base bpf
