@@ -116,6 +116,8 @@ static json_t *describe_place(const struct slot_finding_place *place)
 		json_object_set_new(json, "port", json_integer(place->port));
 	if (*place->process)
 		json_object_set_new(json, "process", json_string(place->process));
+	if (place->sockets)
+		json_object_set_new(json, "sockets", json_integer(place->sockets));
 	return json;
 }
 
@@ -186,6 +188,7 @@ int cmd_doctor(struct slot_ctl *ctl, int argc, char **argv)
 	slot_progress_close(&progress);
 	err = err ? err : slot_checks_run(&picture, &findings);
 	slot_look_processes(&findings);
+	slot_findings_merge(&findings);
 	err = err ? err : print(ctl, &picture, &findings);
 	is_clean = !slot_findings_has(&findings, SLOT_WARNING);
 	slot_findings_free(&findings);

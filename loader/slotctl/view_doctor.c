@@ -56,8 +56,8 @@ static const char *print_member(const json_t *place, const char *name, const cha
 
 static void print_place(const json_t *place, FILE *out)
 {
-	static const char *const names[] = { "netns",	"chain", "interface",
-					     "address", "port",	 "process" };
+	static const char *const names[] = { "netns", "chain",	 "interface", "address",
+					     "port",  "process", "sockets" };
 	const char *before = ": ";
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -68,8 +68,14 @@ test_shared() {
 	SERVE_ADDRESS=$RESTART_IP GROUP_PORT=$RESTART_PORT sock_serve root udp stray ||
 		not_ok "another socket joins the group"
 	finds "a socket that did not register is found" shared edge warning \
-		"a socket of user 0 is bound to $VIP beside those that socket_lb knows"
+		"a process of user 0 is bound to $VIP beside the sockets that socket_lb knows"
 	stop "$SERVING"
+	flow_start reuseport 2
+	in_time "a process with several joins" 10 flow_is_ready 2
+	matches "those are one finding" "$(bed_ctl doctor --json 2>/dev/null |
+		jq -c '[.findings[] | select(.check == "shared").where | [.process, .sockets]]')" \
+		"^..\"[^\"]*flow_server[^\"]*\",$FLOW_SOCKETS..\$"
+	stop "$BED_SPAWNED"
 	gone "without it that is gone" shared edge
 	stop "$server" KILL
 	finds "a server that died is missed" shared edge warning "no instance serves $VIP"

@@ -167,7 +167,33 @@ static void a_socket_beside_those_that_are_known_is_told(void **state)
 	add_socket(&picture, other, VIP, KNOWN);
 	add_socket(&picture, other, VIP, UNKNOWN);
 	case_assert_finding(slot_check_shared, &picture, SLOT_WARNING,
-			    "a socket of user 33 is bound to udp/" VIP ":443 beside those");
+			    "a process of user 33 is bound to udp/" VIP ":443 beside the sockets");
+}
+
+static void sockets_of_one_process_are_told_together(void **state)
+{
+	struct slot_picture picture = new_shared(1);
+	struct slot_findings findings = { 0 };
+
+	(void)state;
+	add_socket(&picture, 0, VIP, KNOWN);
+	for (__u32 i = 0; i < 4; i++) {
+		add_socket(&picture, 0, VIP, UNKNOWN);
+		picture.netns[0].listeners[i + 1].inode = 100 + i;
+	}
+	slot_check_shared(&picture, &findings);
+	slot_picture_free(&picture);
+	assert_int_equal(findings.count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		findings.items[i].check = "shared";
+		strcpy(findings.items[i].place.process, i == 1 ? "pid 9 (other)" : "pid 7 (web)");
+	}
+	slot_findings_merge(&findings);
+	assert_int_equal(findings.count, 2);
+	assert_int_equal(findings.items[0].place.sockets, 3);
+	assert_string_equal(findings.items[1].place.process, "pid 9 (other)");
+	assert_int_equal(findings.items[1].place.sockets, 0);
+	slot_findings_free(&findings);
 }
 
 /* --- lookup ---------------------------------------------------------------------------------- */
@@ -247,6 +273,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_is_led_is_no_black_hole),
 		cmocka_unit_test(a_group_of_known_sockets_is_no_finding),
 		cmocka_unit_test(a_vip_that_no_instance_serves_is_told),
+		cmocka_unit_test(sockets_of_one_process_are_told_together),
 		cmocka_unit_test(a_socket_beside_those_that_are_known_is_told),
 		cmocka_unit_test(a_program_beside_a_chain_is_told),
 		cmocka_unit_test(a_program_that_keeps_a_chain_out_is_told),

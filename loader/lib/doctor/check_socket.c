@@ -137,12 +137,14 @@ static void tell_stranger(const struct slot_picture_netns *netns,
 	finding.place.port = claim->port;
 	finding.place.socket = listener->inode;
 	slot_service_format(&claim->addr, claim->proto, claim->port, text);
-	slot_finding_set_next(&finding,
-			      "let its server register it, or end that; slotctl %s instances has "
-			      "those who did",
-			      claim->program);
+	slot_finding_set_next(
+		&finding,
+		"where the maps were made anew (a detach, another layout) look again "
+		"in a few seconds: servers may register by themselves; restart or end "
+		"one that does not; slotctl %s instances has those who did",
+		claim->program);
 	slot_findings_add(findings, &finding,
-			  "a socket of user %u is bound to %s beside those that %s knows",
+			  "a process of user %u is bound to %s beside the sockets that %s knows",
 			  listener->uid, text, claim->program);
 }
 

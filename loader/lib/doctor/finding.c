@@ -38,6 +38,39 @@ void slot_findings_add(struct slot_findings *findings, const struct slot_finding
 		findings->is_short = true;
 }
 
+/* Of which @finding says the same, but for the socket; or NULL. */
+static struct slot_finding *find_same(struct slot_finding *items, size_t count,
+				      const struct slot_finding *finding)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct slot_finding_place place = items[i].place;
+
+		place.socket = finding->place.socket;
+		if (finding->place.socket && items[i].place.socket &&
+		    !strcmp(items[i].check, finding->check) &&
+		    !strcmp(items[i].what, finding->what) &&
+		    !strcmp(place.process, finding->place.process) &&
+		    is_same_place(&place, &finding->place))
+			return &items[i];
+	}
+	return NULL;
+}
+
+void slot_findings_merge(struct slot_findings *findings)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		struct slot_finding *same = find_same(findings->items, kept, &findings->items[i]);
+
+		if (!same)
+			findings->items[kept++] = findings->items[i];
+		else
+			same->place.sockets = same->place.sockets ? same->place.sockets + 1 : 2;
+	}
+	findings->count = kept;
+}
+
 void slot_findings_free(struct slot_findings *findings)
 {
 	free(findings->items);

@@ -23,6 +23,7 @@ struct slot_finding_place {
 	__u16 port;
 	__u32 socket; /* its inode, 0: none; host/look.h tells whose it is: */
 	char process[SLOT_PICTURE_NAME_MAX];
+	unsigned int sockets; /* how many of that process there are, 0: one */
 };
 
 struct slot_finding {
@@ -47,6 +48,12 @@ struct slot_findings {
  */
 void slot_findings_add(struct slot_findings *findings, const struct slot_finding *finding,
 		       const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * slot_findings_merge - leave one of those that say the same of several sockets of one process,
+ * once it is known whose they are; it says how many.
+ */
+void slot_findings_merge(struct slot_findings *findings);
 void slot_findings_free(struct slot_findings *findings);
 
 /* slot_finding_set_next - what to do about it, printf-like. */
