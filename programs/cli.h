@@ -125,8 +125,11 @@ struct program_ids {
 	const struct program_id *list; /* by id */
 	size_t count;
 	bool is_dry; /* judge, and tell what would change, but change nothing */
-	/* One difference: @what ("add", "del", "primary", "fallback") becomes of id @id. */
-	void (*tell)(const struct program_ids *ids, const char *what, __u32 id);
+	/*
+	 * One difference: @what ("add", "del", "primary", "fallback") becomes of id @id. Of the
+	 * last two @before was it, 0: none.
+	 */
+	void (*tell)(const struct program_ids *ids, const char *what, __u32 id, __u32 before);
 	void *data; /* theirs */
 };
 

@@ -124,8 +124,8 @@ int tsi_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 	if (err)
 		return err;
 	if (own.primary != old.primary)
-		ids->tell(ids, "primary", own.primary);
+		ids->tell(ids, "primary", own.primary, old.primary);
 	if (own.fallback != old.fallback)
-		ids->tell(ids, "fallback", own.fallback);
+		ids->tell(ids, "fallback", own.fallback, old.fallback);
 	return ids->is_dry || !memcmp(&own, &old, sizeof(own)) ? 0 : tsi_ids_set(fd, &own, why);
 }

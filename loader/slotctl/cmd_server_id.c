@@ -29,7 +29,7 @@ struct sync {
 	const char *path;
 	struct place *places;
 	size_t count;
-	json_t *changes;
+	json_t *changes, *waiting; /* the latter: chains whose slots are not there now, in words */
 	/* While a program is asked. */
 	const struct place *now;
 	size_t told;
@@ -43,6 +43,7 @@ static void free_sync(struct sync *sync)
 	}
 	free(sync->places);
 	json_decref(sync->changes);
+	json_decref(sync->waiting);
 	slot_server_ids_free(&sync->ids);
 }
 
@@ -98,22 +99,35 @@ static int add_place(struct sync *sync, json_t *chain, const json_t *slot)
 	return 0;
 }
 
+/* A chain that has never run has no maps that could take ids, and nobody else would say so. */
+static void note_waiting(struct sync *sync, const json_t *chain)
+{
+	const char *name = slot_answer_text(chain, "interface"), *what = slot_answer_awaited(chain);
+
+	if (what)
+		json_array_append_new(sync->waiting,
+				      json_sprintf("%s waits for its %s", name, what));
+}
+
 static int add_places(struct slot_ctl *ctl, struct sync *sync)
 {
 	json_auto_t *answer = NULL;
 	const json_t *results, *slot;
 	json_t *result;
-	size_t i, k;
+	size_t i, k, before;
 	int err = slot_ctl_get(ctl, "slots", &answer);
 
 	results = json_object_get(answer, "results");
 	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
 		result = results ? json_array_get(results, i) : answer;
+		before = sync->count;
 		json_array_foreach(json_object_get(result, "slots"), k, slot) {
 			err = add_place(sync, result, slot);
 			if (err)
 				break;
 		}
+		if (sync->count == before)
+			note_waiting(sync, result);
 	}
 	return err;
 }
@@ -190,23 +204,30 @@ static int dump_balancer(const struct place *place, struct slot_reason *why, cha
 	return 0;
 }
 
-static int take_ids(struct slot_ctl *ctl, struct sync *sync, char **ret_text, size_t *ret_len)
+static int take_ids(struct slot_ctl *ctl, struct sync *sync)
 {
-	const struct place *place = find_balancer(sync, &ctl->failure.why);
+	struct slot_reason *why = &ctl->failure.why;
+	const struct place *place = find_balancer(sync, why);
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int err;
 
 	if (!place)
 		return -ENOENT;
 	sync->path = "lb";
-	return dump_balancer(place, &ctl->failure.why, ret_text, ret_len);
+	err = dump_balancer(place, why, &text, &len);
+	err = err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
+	return err == -ENODATA ? slot_reason_set(why, err, "lb of '%s' has no ids: name a file",
+						 place->chain) :
+				 err;
 }
 
-static int load_ids(struct slot_ctl *ctl, struct sync *sync)
+static int load_file(struct slot_ctl *ctl, struct sync *sync)
 {
 	struct slot_reason *why = &ctl->failure.why;
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
-	int err = sync->path ? read_file(sync->path, why, &text, &len) :
-			       take_ids(ctl, sync, &text, &len);
+	int err = read_file(sync->path, why, &text, &len);
 
 	return err ? err : slot_server_ids_parse(sync->path, text, len, why, &sync->ids);
 }
@@ -293,18 +314,27 @@ static int claim_all(struct slot_ctl *ctl, struct sync *sync, const char *real)
 
 /* --- what changes ---------------------------------------------------------------------------- */
 
-static void tell(const struct program_ids *ids, const char *what, __u32 id)
+/* What a server tells its clients is changed, all else comes or goes. */
+static bool is_told(const char *what)
+{
+	return strcmp(what, "add") != 0 && strcmp(what, "del") != 0;
+}
+
+static void tell(const struct program_ids *ids, const char *what, __u32 id, __u32 before)
 {
 	struct sync *sync = ids->data;
 	const struct program_id *known = slot_server_ids_find(&sync->ids, id);
 	char real[SLOT_REAL_SIZE];
 
+	json_t *change = json_pack("{s:s, s:s, s:s, s:o, s:s?}", "chain", sync->now->chain,
+				   "program", sync->now->cli->name, "change", what, "id",
+				   id ? json_integer(id) : json_null(), "real",
+				   known ? slot_server_id_real(known, real) : NULL);
+
 	sync->told++;
-	json_array_append_new(sync->changes,
-			      json_pack("{s:s, s:s, s:s, s:o, s:s?}", "chain", sync->now->chain,
-					"program", sync->now->cli->name, "change", what, "id",
-					id ? json_integer(id) : json_null(), "real",
-					known ? slot_server_id_real(known, real) : NULL));
+	if (is_told(what))
+		json_object_set_new(change, "before", before ? json_integer(before) : json_null());
+	json_array_append_new(sync->changes, change);
 }
 
 /* Where nothing is claimed, what is told is what goes. */
@@ -357,9 +387,29 @@ static int ask_places(struct slot_ctl *ctl, struct sync *sync, bool is_dry)
 	return err;
 }
 
-static void print_changes(const struct slot_ctl *ctl, const struct sync *sync)
+static void print_change(const json_t *change, bool is_dry)
 {
-	const json_t *change;
+	const char *what = slot_answer_text(change, "change");
+	const char *real = json_string_value(json_object_get(change, "real"));
+	char id[SLOT_COUNT_SIZE];
+
+	printf("%s %s: %s%s %s%s%s", slot_answer_text(change, "chain"),
+	       slot_answer_text(change, "program"),
+	       !is_dry	     ? "" :
+	       is_told(what) ? "would set " :
+			       "would ",
+	       what, slot_answer_has(change, "id") ? slot_answer_count(change, "id", id) : "none",
+	       real ? " " : "", real ? real : "");
+	if (is_dry && is_told(what))
+		printf(" (now %s)", slot_answer_has(change, "before") ?
+					    slot_answer_count(change, "before", id) :
+					    "none");
+	putchar('\n');
+}
+
+static void print_changes(const struct slot_ctl *ctl, const struct sync *sync, bool is_dry)
+{
+	const json_t *item;
 	size_t i;
 
 	if (ctl->json) {
@@ -368,15 +418,34 @@ static void print_changes(const struct slot_ctl *ctl, const struct sync *sync)
 		slot_ctl_print_json(ctl, all);
 		return;
 	}
-	json_array_foreach(sync->changes, i, change) {
-		const char *real = json_string_value(json_object_get(change, "real"));
-		char id[SLOT_COUNT_SIZE];
+	json_array_foreach(sync->changes, i, item)
+		print_change(item, is_dry);
+	if (!json_array_size(sync->changes))
+		puts("no changes");
+}
 
-		printf("%s %s: %s %s%s%s\n", slot_answer_text(change, "chain"),
-		       slot_answer_text(change, "program"), slot_answer_text(change, "change"),
-		       slot_answer_has(change, "id") ? slot_answer_count(change, "id", id) : "none",
-		       real ? " " : "", real ? real : "");
-	}
+static void print_notes(const struct sync *sync)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(sync->waiting, i, item)
+		fprintf(stderr, "note: %s: where it needs ids, run this again when that is there\n",
+			json_string_value(item));
+}
+
+/* What could have been meant is told. */
+static int refuse_nowhere(const struct sync *sync, struct slot_reason *why)
+{
+	const json_t *item;
+	size_t i;
+
+	slot_reason_set(why, -ENOENT,
+			"no slot here runs what goes by servers' ids: lb, tcp_server_id, decap or "
+			"tc_decap");
+	json_array_foreach(sync->waiting, i, item)
+		slot_reason_append(why, -ENOENT, "; %s", json_string_value(item));
+	return -ENOENT;
 }
 
 /* [FILE] [real=ADDRESS|none] */
@@ -401,7 +470,8 @@ static int take_words(struct slot_ctl *ctl, int argc, char **argv, struct sync *
 
 int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 {
-	_cleanup_(free_sync) struct sync sync = { .changes = json_array() };
+	_cleanup_(free_sync) struct sync sync = { .changes = json_array(),
+						  .waiting = json_array() };
 	bool is_dry = !strcmp(argv[0], "check");
 	const char *real = NULL;
 	int err;
@@ -409,12 +479,11 @@ int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 	if (!is_dry && strcmp(argv[0], "sync") != 0)
 		return slot_ctl_refuse(ctl, "server-id '%s': expected check or sync", argv[0]);
 	err = take_words(ctl, argc - 1, argv + 1, &sync, &real);
+	err = err || !sync.path ? err : load_file(ctl, &sync);
 	err = err ? err : find_places(ctl, &sync);
 	if (!err && !sync.count)
-		return slot_reason_set(&ctl->failure.why, -ENOENT,
-				       "no slot here runs what goes by servers' ids: lb, "
-				       "tcp_server_id, decap or tc_decap");
-	err = err ? err : load_ids(ctl, &sync);
+		return refuse_nowhere(&sync, &ctl->failure.why);
+	err = err || sync.path ? err : take_ids(ctl, &sync);
 	err = err ? err : claim_all(ctl, &sync, real);
 	if (err)
 		return err;
@@ -422,7 +491,9 @@ int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 	/* All are asked before one is changed. */
 	err = ask_places(ctl, &sync, true);
 	err = err || is_dry ? err : ask_places(ctl, &sync, false);
-	if (!err)
-		print_changes(ctl, &sync);
-	return err;
+	if (err)
+		return err;
+	print_changes(ctl, &sync, is_dry);
+	print_notes(&sync);
+	return 0;
 }

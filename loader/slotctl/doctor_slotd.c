@@ -147,17 +147,6 @@ static size_t find_netns(const struct slot_netns_list *list, const json_t *chain
 	return SLOT_PICTURE_NOWHERE;
 }
 
-/* A chain of sk_reuseport belongs to nothing that could be away. */
-static bool is_waiting(const json_t *chain)
-{
-	static const char *const keys[] = { "ifindex", "cgroup_id", "netns_cookie" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (slot_answer_has(chain, keys[i]))
-			return !slot_answer_number(chain, keys[i]);
-	return false;
-}
-
 static int add_chain(const struct slot_netns_list *list, const json_t *chain, json_int_t pid,
 		     struct slot_picture *picture)
 {
@@ -165,7 +154,7 @@ static int add_chain(const struct slot_netns_list *list, const json_t *chain, js
 	struct slot_picture_chain copy = {
 		.netns = find_netns(list, chain, pid),
 		.ifindex = (unsigned int)slot_answer_number(chain, "ifindex"),
-		.is_waiting = is_waiting(chain),
+		.is_waiting = slot_answer_awaited(chain) != NULL,
 		.is_attached = slot_answer_is_true(chain, "attached"),
 		.is_generic = !strcmp(slot_answer_text(chain, "mode"), "generic"),
 	};

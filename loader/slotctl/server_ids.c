@@ -250,12 +250,13 @@ static int check_ids(struct slot_server_ids *ids, const char *path, struct slot_
 	_cleanup_free_ struct program_id **list = calloc(ids->count + 1, sizeof(void *));
 	int err;
 
-	if (!ids->count)
-		return slot_reason_set(
-			why, -EINVAL,
-			"%s: there are no ids in it: nobody's are taken away by that "
-			"(a host's: real=none; a balancer's: lb server-id del)",
-			path);
+	if (!ids->count) {
+		slot_reason_set(why, -ENODATA,
+				"%s: there are no ids in it: nobody's are taken away by that "
+				"(a host's: real=none; a balancer's: lb server-id del)",
+				path);
+		return -ENODATA;
+	}
 	if (!list)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < ids->count; i++)

@@ -25,8 +25,8 @@ struct slot_server_ids {
 
 /*
  * slot_server_ids_parse - the @len bytes at @text of the file @path. Pure. @ret_ids:
- * slot_server_ids_free. Returns 0, -EINVAL for what cannot be, and for no ids at all, -E2BIG, -ENOMEM; says why, and
- * where.
+ * slot_server_ids_free. Returns 0, -EINVAL for what cannot be, -ENODATA for no ids at all, -E2BIG,
+ * -ENOMEM; says why, and where.
  */
 int slot_server_ids_parse(const char *path, const char *text, size_t len, struct slot_reason *why,
 			  struct slot_server_ids *ret_ids);

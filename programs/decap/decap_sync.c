@@ -52,7 +52,7 @@ static int change_others(const struct program_ids *ids, const struct decap_maps 
 	for (size_t i = 0; !err && i < counts[0]; i++) {
 		if (has_id(lists[1], counts[1], lists[0][i]))
 			continue;
-		ids->tell(ids, what, lists[0][i]);
+		ids->tell(ids, what, lists[0][i], 0);
 		if (!ids->is_dry)
 			err = *what == 'a' ? decap_id_add(maps, lists[0][i], why) :
 					     decap_id_del(maps, lists[0][i], why);

@@ -332,11 +332,11 @@ static void a_new_version_goes_on_with_addresses_and_counters(void **state)
 
 /* --- ids of a file --------------------------------------------------------------------------- */
 
-static void note(const struct program_ids *ids, const char *what, __u32 id)
+static void note(const struct program_ids *ids, const char *what, __u32 id, __u32 before)
 {
 	size_t len = strlen(told);
 
-	(void)ids;
+	(void)ids, (void)before;
 	snprintf(told + len, sizeof(told) - len, "%s %u\n", what, id);
 }
 

@@ -140,12 +140,12 @@ static void counters_have_names(void **state)
 
 /* --- ids of a file --------------------------------------------------------------------------- */
 
-static void note(const struct program_ids *ids, const char *what, __u32 id)
+static void note(const struct program_ids *ids, const char *what, __u32 id, __u32 before)
 {
 	size_t len = strlen(told);
 
 	(void)ids;
-	snprintf(told + len, sizeof(told) - len, "%s %u\n", what, id);
+	snprintf(told + len, sizeof(told) - len, "%s %u, was %u\n", what, id, before);
 }
 
 static const struct program_id file[] = {
@@ -177,10 +177,10 @@ static void host_takes_its_own_of_a_file(void **state)
 
 	(void)state;
 	assert_int_equal(sync_ids(4, true, &why), 0);
-	assert_string_equal(told, "primary 7\nfallback 5\n");
+	assert_string_equal(told, "primary 7, was 0\nfallback 5, was 0\n");
 	program_bed_assert_runs(&bed, "show", "primary none\nfallback none\n");
 	assert_int_equal(sync_ids(4, false, &why), 0);
-	assert_string_equal(told, "primary 7\nfallback 5\n");
+	assert_string_equal(told, "primary 7, was 0\nfallback 5, was 0\n");
 	program_bed_assert_runs(&bed, "show", "primary 7\nfallback 5\n");
 	assert_int_equal(sync_ids(4, false, &why), 0);
 	assert_string_equal(told, "");
@@ -193,7 +193,7 @@ static void host_that_is_not_in_the_file_has_no_ids(void **state)
 	(void)state;
 	assert_int_equal(program_bed_run(&bed, "set primary=7"), PROGRAM_OK);
 	assert_int_equal(sync_ids(0, false, &why), 0);
-	assert_string_equal(told, "primary 0\n");
+	assert_string_equal(told, "primary 0, was 7\n");
 	program_bed_assert_runs(&bed, "show", "primary none\nfallback none\n");
 }
 

@@ -61,25 +61,30 @@ test_a_without_ids_connections_are_reset() {
 
 test_b_file_of_ids() {
 	is "check tells what a balancer would get" "$(host_id edge check "$BED/ids")" \
-		"$(sed 's/^/eth0 lb: add /' "$BED/ids")"
+		"$(sed 's/^/eth0 lb: would add /' "$BED/ids")"
 	is "and changes nothing" "$(host_ctl edge lb server-id list)" ""
 	is "a server takes its own of the file, by its address" "$(host_id r1 check "$BED/ids")" \
-		"eth0 decap: add 111 $(host4 r1)
-web:sock_ops tcp_server_id: primary 111 $(host4 r1)"
+		"eth0 decap: would add 111 $(host4 r1)
+web:sock_ops tcp_server_id: would set primary 111 $(host4 r1) (now none)"
 	is "or another one's, which is said" \
 		"$(host_id r1 check "$BED/ids" real="$(host4 r2)" | tail -n 1)" \
-		"web:sock_ops tcp_server_id: primary 112 $(host4 r2)"
+		"web:sock_ops tcp_server_id: would set primary 112 $(host4 r2) (now none)"
+	matches "a balancer without ids has none to give" "$(host_id edge check)" \
+		"lb of 'eth0' has no ids: name a file"
 	succeeds "one command loads them" sync_ids "$BED/ids"
 	is "into a balancer" "$(host_ctl other lb server-id list --json | jq -c '[.server_ids[].id]')" \
 		"[111,112,113]"
 	is "and into servers" "$(host_ctl r3 --chain web:sock_ops tcp_server_id show | head -n 1)" \
 		"primary 113"
 	is "and decap" "$(host_ctl r3 --chain eth0 decap show --json | jq -c .server_ids)" "[113]"
-	is "once more it changes nothing" "$(host_id edge sync "$BED/ids")" ""
-	is "without a file they are the balancer's own" "$(host_id edge check)" ""
+	is "once more it changes nothing" "$(host_id edge sync "$BED/ids")" "no changes"
+	is "without a file they are the balancer's own" "$(host_id edge check)" "no changes"
+	is "check tells what is there before" \
+		"$(host_id r1 check "$BED/ids" real="$(host4 r2)" | tail -n 1)" \
+		"web:sock_ops tcp_server_id: would set primary 112 $(host4 r2) (now 111)"
 	matches "which a host has to have" "$(host_id r1 check)" 'no slot here runs lb: name a file'
 	is "a balancer's dump is such a file" \
-		"$(host_ctl edge lb dump | host_id other check -)" ""
+		"$(host_ctl edge lb dump | host_id other check -)" "no changes"
 }
 
 test_c_ids_in_use_are_refused() {

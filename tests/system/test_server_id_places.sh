@@ -91,7 +91,7 @@ web:sock_ops tcp_server_id: primary 113 192.0.2.2"
 	end_sleepers
 	is "while it has no processes it is where the command is" \
 		"$(server_id edge --chain web:sock_ops check "$BED/ids")" \
-		"web:sock_ops tcp_server_id: primary 111 192.0.2.1"
+		"web:sock_ops tcp_server_id: would set primary 111 192.0.2.1 (now 113)"
 }
 
 test_ids_do_not_go_unasked() {
@@ -110,12 +110,32 @@ primary 113"
 	is "unless it is said that it is none of the reals" \
 		"$(server_id edge sync "$BED/ids" --chain server:s0 real=none)" \
 		"server:s0 decap: del 112"
-	is "one that has none is left alone" "$(server_id edge sync "$BED/ids")" ""
+	is "one that has none is left alone" "$(server_id edge sync "$BED/ids")" "no changes"
 	matches "of the netns that slotd is in nothing is known elsewhere" \
 		"$(server_id client sync "$BED/ids")" \
 		"decap of 'eth0': .*this command is in another one: say real="
-	is "and nothing is changed" "$(server_id edge check "$BED/ids")" ""
+	is "and nothing is changed" "$(server_id edge check "$BED/ids")" "no changes"
 	end_sleepers
+}
+
+test_what_is_not_there_is_told() {
+	cat >>"$BED/slots.conf" <<-END
+		chain "later" {
+			hook = "sock_ops"
+			cgroup = "$GROUP/later"
+			slot 4 { name = "ids" object = "tcp_server_id.bpf.o" }
+		}
+	END
+	succeeds "a chain of a cgroup that is not there is taken" bed_ctl reload
+	matches "a file that is not there is told before there are slots" \
+		"$(server_id edge sync "$BED/nowhere" --chain later:sock_ops)" \
+		"cannot open '$BED/nowhere': No such file"
+	matches "a chain that waits is named beside what has changed" \
+		"$(server_id edge check "$BED/ids" real=none)" \
+		"note: later:sock_ops waits for its cgroup: where it needs ids, run this again"
+	matches "and where there is nothing else" \
+		"$(server_id edge --chain later:sock_ops check "$BED/ids")" \
+		"no slot here runs what goes by servers' ids.*; later:sock_ops waits for its cgroup"
 }
 
 bed_run

@@ -52,7 +52,7 @@ static int keep_or_del(struct lb *lb, const struct program_ids *ids, const struc
 	struct lb_host host;
 
 	if (!kept) {
-		ids->tell(ids, "del", old->id);
+		ids->tell(ids, "del", old->id, 0);
 		return lb_server_id_del(&lb->model, old->id, why);
 	}
 	host = host_of(kept);
@@ -79,7 +79,7 @@ int lb_sync_ids(const struct program_ids *ids, struct slot_reason *why)
 
 		if (has_id(&lb.current, ids->list[i].id))
 			continue;
-		ids->tell(ids, "add", ids->list[i].id);
+		ids->tell(ids, "add", ids->list[i].id, 0);
 		err = lb_server_id_add(&lb.model, ids->list[i].id, &host, why);
 	}
 	if (err)
