@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* libsocketlb: whom it takes for replaced. */
+#include <errno.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -154,6 +156,123 @@ static void an_operators_policy_outlives_a_restart(void **state)
 	assert_int_equal(instance.weights[1], 1);
 }
 
+/* --- maps that are made anew ------------------------------------------------------------------ */
+
+/* As detach and apply have it: others are pinned, with the same VIPs and nobody in them. */
+static void renew_maps(void)
+{
+	lib_bed_take_away();
+	lib_bed_set_up(NULL);
+}
+
+/* The library looks once a second. */
+static int wait_told(struct socketlb *lb)
+{
+	return socketlb_wait(lb, 5000);
+}
+
+static void assert_gets_datagram(int fd)
+{
+	int client = sl_bed_client(&lib.udp);
+	char byte;
+
+	assert_true(sl_bed_send(client, "x", 1));
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 1);
+	assert_int_equal(sl_bed_count(INDEX_UDP, SL_NEW), 1);
+	close(client);
+}
+
+static void who_serves_comes_back_into_new_maps(void **state)
+{
+	struct socketlb *lb = lib_bed_handle();
+	int fd = lib_bed_add(lb, &lib.udp);
+
+	(void)state;
+	lib_bed_announce(lb);
+	assert_int_equal(socketlb_wait(lb, 1200), 0);
+	renew_maps();
+	lib_bed_failed(lb, wait_told(lb), -ESTALE,
+		       "the chain has new maps, or none: socketlb_open() and socketlb_add() again");
+	lib_bed_failed(lb, socketlb_add(lb, fd, 0), -ESTALE, "new maps");
+	assert_int_equal(socketlb_open(lb, "web"), 0);
+	program_bed_assert_runs(&sl_bed.program, "vip del " LIB_BED_UDP, "");
+	lib_bed_failed(lb, socketlb_add(lb, fd, 0), -ENOENT, LIB_BED_UDP);
+	lib_bed_failed(lb, socketlb_announce(lb), -ENOENT, "no socket was added");
+	program_bed_assert_runs(&sl_bed.program, "vip add " LIB_BED_UDP " flow", "");
+	assert_int_equal(socketlb_add(lb, fd, 0), 0);
+	lib_bed_announce(lb);
+	assert_int_equal(socketlb_is_replaced(lb), 0);
+	assert_gets_datagram(fd);
+}
+
+static void who_drains_is_told_as_well(void **state)
+{
+	struct socketlb *old = lib_bed_handle(), *new = lib_bed_handle();
+	int fds[2] = { lib_bed_add(old, &lib.udp), -1 };
+	uint64_t flows;
+
+	(void)state;
+	lib_bed_announce(old);
+	fds[1] = lib_bed_add(new, &lib.udp);
+	lib_bed_announce(new);
+	assert_int_equal(wait_told(old), 1);
+	renew_maps();
+	while (socketlb_is_replaced(old) == 1)
+		usleep(1000);
+	assert_int_equal(socketlb_is_replaced(old), -ESTALE);
+	assert_int_equal(socketlb_flows(old, &flows), -ESTALE);
+	/* it may be gone, or not, when the other one comes back */
+	assert_int_equal(wait_told(new), -ESTALE);
+	assert_int_equal(socketlb_open(new, "web"), 0);
+	assert_int_equal(socketlb_add(new, fds[1], 0), 0);
+	lib_bed_announce(new);
+	assert_gets_datagram(fds[1]);
+	socketlb_leave(old);
+	assert_int_equal(socketlb_is_replaced(new), 0);
+}
+
+static void who_comes_back_takes_nothing_from_who_came_before(void **state)
+{
+	struct socketlb *old = lib_bed_handle(), *new;
+	int fds[2] = { lib_bed_add(old, &lib.udp), -1 };
+
+	(void)state;
+	lib_bed_announce(old);
+	renew_maps();
+	new = lib_bed_handle();
+	fds[1] = lib_bed_add(new, &lib.udp);
+	lib_bed_announce(new);
+	assert_int_equal(wait_told(old), -ESTALE);
+	assert_int_equal(socketlb_open(old, "web"), 0);
+	assert_int_equal(socketlb_add(old, fds[0], 0), 0);
+	lib_bed_announce(old);
+	assert_int_equal(socketlb_is_replaced(old), 1);
+	assert_int_equal(socketlb_is_replaced(new), 0);
+	assert_gets_datagram(fds[1]);
+}
+
+static void maps_that_are_gone_are_told_until_there_are_some(void **state)
+{
+	struct socketlb *lb = lib_bed_handle();
+	int fd = lib_bed_add(lb, &lib.udp);
+
+	(void)state;
+	lib_bed_announce(lb);
+	lib_bed_take_away();
+	assert_int_equal(wait_told(lb), -ESTALE);
+	assert_int_equal(socketlb_open(lb, "web"), -ENOENT);
+	assert_int_equal(socketlb_is_replaced(lb), -ESTALE);
+	lib_bed_set_up(NULL);
+	assert_int_equal(socketlb_open(lb, "web"), 0);
+	assert_int_equal(socketlb_add(lb, fd, 0), 0);
+	lib_bed_announce(lb);
+	assert_gets_datagram(fd);
+	/* and opened once more it stays where it is */
+	assert_int_equal(socketlb_open(lb, "web"), 0);
+	assert_int_equal(socketlb_add(lb, fd, 0), -EEXIST);
+	assert_int_equal(socketlb_is_replaced(lb), 0);
+}
+
 #define ADD(test) TAP_ADD(&plan, test, lib_bed_set_up, lib_bed_tear_down)
 
 int main(void)
@@ -166,5 +285,9 @@ int main(void)
 	ADD(what_a_dead_one_took_is_taken_back);
 	ADD(announcing_again_takes_nothing_back);
 	ADD(an_operators_policy_outlives_a_restart);
+	ADD(who_serves_comes_back_into_new_maps);
+	ADD(who_drains_is_told_as_well);
+	ADD(who_comes_back_takes_nothing_from_who_came_before);
+	ADD(maps_that_are_gone_are_told_until_there_are_some);
 	return tap_run(&plan, "libsocketlb_replaced", 1);
 }

@@ -28,16 +28,23 @@ int lib_bed_set_up(void **state)
 	return 0;
 }
 
+void lib_bed_take_away(void)
+{
+	unlink(LIB_BED_PROGRAM);
+	sl_bed_tear_down(NULL);
+}
+
 int lib_bed_tear_down(void **state)
 {
+	(void)state;
 	while (handle_count) {
 		socketlb_leave(handles[--handle_count]);
 		socketlb_free(handles[handle_count]);
 	}
 	while (socket_count)
 		close(sockets[--socket_count]);
-	unlink(LIB_BED_PROGRAM);
-	return sl_bed_tear_down(state);
+	lib_bed_take_away();
+	return 0;
 }
 
 struct socketlb *lib_bed_handle(void)

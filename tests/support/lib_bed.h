@@ -30,6 +30,9 @@ extern struct lib_bed {
 int lib_bed_set_up(void **state);
 int lib_bed_tear_down(void **state);
 
+/* lib_bed_take_away - program and maps, until lib_bed_set_up() pins others; handles stay open. */
+void lib_bed_take_away(void);
+
 /* lib_bed_handle - an open one. */
 struct socketlb *lib_bed_handle(void);
 

@@ -14,6 +14,8 @@ CHANGES=4
 [[ ${SLOTD_TIER:-} != vm ]] || CHANGES=1
 UDP=udp/$TAKEOVER_IP:$TAKEOVER_PORT
 TCP=tcp/$TAKEOVER_IP:$TAKEOVER_PORT
+# of the servers that were started
+SERVER_one="" SERVER_two="" SERVER_three=""
 
 # server_start NAME: a server of two sockets for each protocol, which takes over
 server_start() {
@@ -116,17 +118,65 @@ test_operator() {
 	server_kill two
 }
 
-# A slot that is disabled leaves the sockets to the kernel, as without a chain.
+# hold: a connection that stays, so that whoever has it drains for as long
+hold() {
+	: >"$BED/log/hold"
+	spawn client "$BED/log/hold" bash -c "exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT &&
+		printf x >&3 && read -r -d ' ' server <&3 && echo \$server && exec cat <&3"
+	HOLD=$BED_SPAWNED
+	wait_for 5 says "$BED/log/hold" "^$1$"
+}
+
+# served_by COUNT: the processes that answer so many new connections
+served_by() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		ask_once "$TAKEOVER_PORT"
+	done | sort -u
+}
+
+# A slot that is disabled leaves the sockets to the kernel, as without a chain: who drains has new
+# connections again, while it does.
 test_disabled() {
+	local both
+
 	server_start one
+	hold "$SERVER_one" || bail "a server has a connection"
+	server_start two
+	both=$(printf '%s\n' "$SERVER_one" "$SERVER_two" | sort)
+	is "while one drains all that is new is the other one's" "$(served_by 24)" "$SERVER_two"
 	succeeds "the slot is disabled" as_nobody disable balance
-	matches "its server is there" "$(ask_once "$TAKEOVER_PORT")" '^[0-9]+$'
-	is "by the kernel's choice" "$(before=$(count "$TCP" syn); ask_once "$TAKEOVER_PORT" >/dev/null
-		echo $(($(count "$TCP" syn) - before)))" 0
+	is "what is new is shared by the kernel, with who drains" "$(served_by 48)" "$both"
 	succeeds "and enabled" as_nobody enable balance
-	is "again by the program's" "$(before=$(count "$TCP" syn); ask_once "$TAKEOVER_PORT" >/dev/null
-		echo $(($(count "$TCP" syn) - before)))" 1
-	server_kill one
+	is "again all of it is the other one's" "$(served_by 24)" "$SERVER_two"
+	stop "$HOLD" KILL
+	in_time "and the older one ends" 10 says "$BED/log/one" '^ends'
+	server_kill two
+}
+
+# Which forgets the VIPs, and who is registered.
+renew_chain() {
+	bed_ctl --chain web:sk_reuseport detach && bed_ctl --chain web:sk_reuseport apply &&
+		takeover_vip "$TAKEOVER_PORT"
+}
+
+test_new_maps() {
+	server_start one
+	hold "$SERVER_one" || bail "a server has a connection"
+	server_start two
+	wait_for 5 says "$BED/log/one" '^drains'
+	succeeds "a chain is detached and applied, which makes its maps anew" renew_chain
+	in_time "the server that serves is in them again by itself" 5 \
+		says "$BED/log/two" '^serves again'
+	is "and has what is new" "$(served_by 8)" "$SERVER_two"
+	is "as who takes it over from now on" "$(instances .state)" "active active free free"
+	stop "$HOLD" KILL
+	in_time "the one that drains ends when its connection has" 5 says "$BED/log/one" '^ends'
+	server_start three
+	in_time "a restart goes as before" 10 says "$BED/log/two" '^ends'
+	is "with all that is new" "$(served_by 8)" "$SERVER_three"
+	server_kill three
 }
 
 takeover_run

@@ -46,6 +46,8 @@ struct worker {
 	int udp;
 };
 
+static struct worker workers[WORKERS_MAX];
+static unsigned int worker_count;
 static atomic_int connections;
 static volatile sig_atomic_t is_told_to_end;
 static volatile sig_atomic_t is_told_to_restart;
@@ -62,6 +64,12 @@ static void fail(const char *what, const char *why)
 {
 	fprintf(stderr, "echo_server: %s: %s\n", what, why);
 	exit(1);
+}
+
+static void say(const char *what)
+{
+	puts(what);
+	fflush(stdout);
 }
 
 /* --- the server: nothing here knows of a takeover -------------------------------------------- */
@@ -186,11 +194,11 @@ static void add_socket(struct socketlb *lb, int fd, unsigned int worker)
 }
 
 /* From here on what is new comes to this process, and the service manager follows it. */
-static void take_over(struct socketlb *lb, const struct worker *workers, unsigned int count)
+static void take_over(struct socketlb *lb)
 {
 	char text[64];
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < worker_count; i++) {
 		add_socket(lb, workers[i].tcp, i);
 		add_socket(lb, workers[i].udp, i);
 	}
@@ -198,8 +206,7 @@ static void take_over(struct socketlb *lb, const struct worker *workers, unsigne
 		fail("socketlb_announce", socketlb_error(lb));
 	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", getpid());
 	notify(text);
-	puts("serves");
-	fflush(stdout);
+	say("serves");
 }
 
 /* The new one takes over by itself; if it dies before, nothing has happened. */
@@ -219,16 +226,48 @@ static void start_successor(char **argv)
 	fail(argv[0], strerror(errno));
 }
 
+static bool is_added(struct socketlb *lb, int fd, unsigned int worker)
+{
+	int err = socketlb_add(lb, fd, worker);
+
+	return !err || err == -EEXIST;
+}
+
+/*
+ * The chain's maps were made anew, and nobody is in them. This may be too early: the chain is to
+ * run and to have its addresses first. Whatever of them is there is served.
+ */
+static bool come_back(struct socketlb *lb, const char *chain)
+{
+	bool is_complete = true;
+
+	if (socketlb_open(lb, chain))
+		return false;
+	for (unsigned int i = 0; i < worker_count; i++) {
+		is_complete &= is_added(lb, workers[i].tcp, i);
+		is_complete &= is_added(lb, workers[i].udp, i);
+	}
+	return !socketlb_announce(lb) && is_complete;
+}
+
 static void serve(struct socketlb *lb, char **argv)
 {
+	bool is_lost = false;
 	int is_replaced = 0;
 
 	while (!is_told_to_end && is_replaced != 1) {
 		if (is_told_to_restart)
 			start_successor(argv);
 		is_replaced = socketlb_wait(lb, LOOK_MS);
-		if (is_replaced < 0)
+		if (is_replaced < 0 && is_replaced != -ESTALE)
 			fail("socketlb_wait", socketlb_error(lb));
+		is_lost |= is_replaced == -ESTALE;
+		if (!is_lost || is_replaced == 1)
+			continue;
+		usleep(LOOK_MS * 1000);
+		is_lost = !come_back(lb, argv[1]);
+		if (!is_lost)
+			say("serves again");
 	}
 }
 
@@ -237,13 +276,16 @@ static bool drain(struct socketlb *lb)
 {
 	time_t end = time(NULL) + DRAIN_S;
 	uint64_t flows = 1;
+	int err;
 
-	puts("drains");
-	fflush(stdout);
+	say("drains");
 	while (!is_told_to_end && time(NULL) < end && (flows || connections)) {
 		if (!socketlb_is_replaced(lb))
 			return false;
-		if (socketlb_flows(lb, &flows))
+		err = socketlb_flows(lb, &flows);
+		if (err == -ESTALE) /* new maps: no flow is this one's any more */
+			flows = 0;
+		else if (err)
 			fail("socketlb_flows", socketlb_error(lb));
 		usleep(LOOK_MS * 1000);
 	}
@@ -255,7 +297,6 @@ static bool drain(struct socketlb *lb)
 int main(int argc, char **argv)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
-	static struct worker workers[WORKERS_MAX];
 	struct socketlb *lb = socketlb_new();
 	int count = argc == 5 ? atoi(argv[2]) : 0;
 	struct addrinfo *at = NULL;
@@ -269,11 +310,12 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN);
 	if (!lb || socketlb_open(lb, argv[1]))
 		fail("socketlb_open", lb ? socketlb_error(lb) : "out of memory");
+	worker_count = (unsigned int)count;
 	for (int i = 0; i < count; i++) {
 		open_worker(&workers[i], at);
 		pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]);
 	}
-	take_over(lb, workers, (unsigned int)count);
+	take_over(lb);
 	do {
 		serve(lb, argv);
 	} while (!is_told_to_end && !drain(lb));

@@ -3,138 +3,17 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <bpf/bpf.h>
 
 #include "bpf/socket_lb/lib/socketlb_cid.h"
-#include "bpf/socket_lb/lib/socketlb_paths.h"
+#include "bpf/socket_lb/lib/socketlb_handle.h"
 #include "bpf/socket_lb/lib/socketlb_socket.h"
 #include "bpf/socket_lb/maps/sl_flows.h"
-#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/maps/sl_takeover.h"
 #include "bpf/socket_lb/maps/sl_vip.h"
 #include "loader/lib/base/cleanup.h"
-
-#define WAIT_MS 50 /* between two looks */
-
-/* A VIP that this handle has, or had, sockets of. */
-struct served {
-	struct sl_vip_key key;
-	struct sl_vip vip;
-	struct sl_place place;
-	__u8 workers[SL_SOCKETS_MAX]; /* of each position */
-	__u16 sockets;		      /* positions in use */
-	bool is_taken;
-	bool is_announced;
-};
-
-struct socketlb {
-	struct sl_maps maps;
-	int program;
-	char *program_path;
-	char *map_dir;
-	bool has_paths; /* which the caller set: they are not looked for */
-	struct served served[SL_VIPS_MAX];
-	size_t served_count;
-	struct slot_reason why;
-};
-
-/* --- the handle ------------------------------------------------------------------------------ */
-
-struct socketlb *socketlb_new(void)
-{
-	struct socketlb *lb = calloc(1, sizeof(*lb));
-
-	if (!lb)
-		return NULL;
-	lb->maps = (struct sl_maps)SL_MAPS_CLOSED;
-	lb->program = -1;
-	return lb;
-}
-
-void socketlb_free(struct socketlb *lb)
-{
-	if (!lb)
-		return;
-	sl_maps_close(&lb->maps);
-	slot_cleanup_close(&lb->program);
-	free(lb->program_path);
-	free(lb->map_dir);
-	free(lb);
-}
-
-const char *socketlb_error(const struct socketlb *lb)
-{
-	return lb->why.text;
-}
-
-int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map_dir)
-{
-	_cleanup_free_ char *program_path = strdup(program);
-	_cleanup_free_ char *dir = strdup(map_dir);
-
-	if (!program_path || !dir)
-		return slot_reason_set(&lb->why, -ENOMEM, "out of memory");
-	free(lb->program_path);
-	free(lb->map_dir);
-	lb->program_path = TAKE_PTR(program_path);
-	lb->map_dir = TAKE_PTR(dir);
-	lb->has_paths = true;
-	return 0;
-}
-
-/* Each time anew, as a slot may be renamed between two tries. */
-static int find_paths(struct socketlb *lb, const char *chain)
-{
-	_cleanup_free_ char *program_path = NULL;
-	_cleanup_free_ char *dir = NULL;
-	int err = socketlb_paths_find(chain, &lb->why, &program_path, &dir);
-
-	if (err)
-		return err;
-	free(lb->program_path);
-	free(lb->map_dir);
-	lb->program_path = TAKE_PTR(program_path);
-	lb->map_dir = TAKE_PTR(dir);
-	return 0;
-}
-
-static int open_pins(struct socketlb *lb, int *ret_program, struct sl_maps *ret_maps)
-{
-	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
-	_cleanup_close_ int program = bpf_obj_get_opts(lb->program_path, &opts);
-	int err;
-
-	if (program < 0)
-		return slot_reason_set(&lb->why, program, "cannot open program '%s': %s",
-				       lb->program_path, strerror(-program));
-	err = sl_maps_open(lb->map_dir, true, &lb->why, ret_maps);
-	if (!err)
-		*ret_program = TAKE_FD(program);
-	return err;
-}
-
-int socketlb_open(struct socketlb *lb, const char *chain)
-{
-	struct sl_maps maps = SL_MAPS_CLOSED;
-	int program = -1, err = 0;
-
-	if (!lb->has_paths)
-		err = find_paths(lb, chain);
-	err = err ? err : open_pins(lb, &program, &maps);
-	if (err)
-		return err;
-	sl_maps_close(&lb->maps);
-	slot_cleanup_close(&lb->program);
-	lb->maps = maps;
-	lb->program = program;
-	return 0;
-}
 
 /* --- sockets --------------------------------------------------------------------------------- */
 
@@ -158,12 +37,12 @@ static int take_place(struct socketlb *lb, const struct sl_vip_key *key, struct 
 			return slot_reason_set(&lb->why, -ENOSPC, "more than %d VIPs", SL_VIPS_MAX);
 		served = &lb->served[lb->served_count];
 		*served = (struct served){ .key = *key };
+	}
+	if (!served->is_taken) {
 		err = sl_vip_get(&lb->maps, key, &lb->why, &served->vip);
 		if (err)
 			return err;
-		lb->served_count++;
-	}
-	if (!served->is_taken) {
+		lb->served_count += served == &lb->served[lb->served_count];
 		err = sl_process_get(0, &owner);
 		if (err)
 			return slot_reason_set(&lb->why, err, "cannot look into /proc: %s",
@@ -253,7 +132,8 @@ int socketlb_add(struct socketlb *lb, int fd, unsigned int worker)
 	if (worker != SOCKETLB_WORKER_ANY && worker >= SL_NO_WORKER)
 		return slot_reason_set(&lb->why, -ENOSPC, "worker %u: the last one is %d", worker,
 				       SL_NO_WORKER - 1);
-	err = socketlb_socket_check(fd, &lb->why, &key);
+	err = socketlb_handle_check(lb);
+	err = err ? err : socketlb_socket_check(fd, &lb->why, &key);
 	err = err ? err : take_place(lb, &key, &served);
 	if (!served)
 		return err;
@@ -272,11 +152,21 @@ static bool is_new(const struct served *served)
 	return served->is_taken && !served->is_announced;
 }
 
+static int announce_vip(struct socketlb *lb, struct served *served)
+{
+	int err = served->was_announced ? sl_announce_first(&lb->maps, &served->place, &lb->why) :
+					  sl_announce(&lb->maps, &served->place, &lb->why);
+
+	served->is_announced = !err;
+	served->was_announced &= err != 0;
+	return err;
+}
+
 /* All serve before the first is announced: who is replaced sees so that more is to come. */
 int socketlb_announce(struct socketlb *lb)
 {
 	size_t taken = 0;
-	int err = 0;
+	int err = socketlb_handle_check(lb);
 
 	for (size_t i = 0; !err && i < lb->served_count; i++) {
 		taken += lb->served[i].is_taken;
@@ -288,123 +178,18 @@ int socketlb_announce(struct socketlb *lb)
 	for (size_t i = 0; !err && i < lb->served_count; i++) {
 		if (!is_new(&lb->served[i]))
 			continue;
-		err = sl_announce(&lb->maps, &lb->served[i].place, &lb->why);
-		lb->served[i].is_announced = !err;
+		err = announce_vip(lb, &lb->served[i]);
 	}
 	return err;
-}
-
-enum standing {
-	STANDING_OURS,
-	STANDING_SHARED, /* ours, and the other instance serves: not yet, or no longer announced */
-	STANDING_THEIRS,
-};
-
-/* How a VIP stands, and whose its other instance is; where ours was lost, who has that. */
-struct look {
-	enum standing standing;
-	struct sl_process other;
-};
-
-static struct sl_process owner_of(const struct sl_instance *instance)
-{
-	return (struct sl_process){ instance->pid, instance->pid_start, instance->pid_ns };
-}
-
-/* Who died after its takeover left its VIP with nobody: it is taken back. */
-static int look_at_place(struct socketlb *lb, const struct served *served, struct look *ret_look)
-{
-	const struct sl_place *place = &served->place;
-	struct sl_instance own, other;
-	bool is_active = true;
-	size_t sockets = 0;
-	int active = -1;
-	int err = sl_instance_get(&lb->maps, place->vip, place->instance, &lb->why, &own);
-
-	err = err ? err : sl_active_get(&lb->maps, place->vip, &lb->why, &active);
-	if (err)
-		return err;
-	*ret_look = (struct look){ STANDING_THEIRS, owner_of(&own) };
-	if (own.generation != place->generation)
-		return 0;
-	err = sl_instance_get(&lb->maps, place->vip, !place->instance, &lb->why, &other);
-	if (!err && other.state == SL_SERVING)
-		err = sl_sockets_count(&lb->maps, place->vip, !place->instance, &lb->why, &sockets);
-	if (err)
-		return err;
-	ret_look->other = owner_of(&other);
-	if (active == (int)!place->instance && sockets)
-		return 0;
-	if (active == (int)!place->instance)
-		err = sl_announce_again(&lb->maps, place, &lb->why, &is_active);
-	if (!err && is_active)
-		ret_look->standing = sockets ? STANDING_SHARED : STANDING_OURS;
-	return err;
-}
-
-/*
- * is_held - whether the one that has VIPs of ours is about to take @look's as well. An elder that
- * still drains there, another process, is no reason to wait.
- */
-static bool is_held(const struct look *look, const struct look *looks, size_t count)
-{
-	if (look->standing != STANDING_SHARED)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (looks[i].standing == STANDING_THEIRS && looks[i].other.pid == look->other.pid &&
-		    looks[i].other.pid_start == look->other.pid_start &&
-		    looks[i].other.pid_ns == look->other.pid_ns)
-			return true;
-	return false;
-}
-
-int socketlb_is_replaced(struct socketlb *lb)
-{
-	struct look looks[SL_VIPS_MAX];
-	size_t count = 0;
-	int is_replaced = 0;
-
-	for (size_t i = 0; i < lb->served_count; i++) {
-		int err = 0;
-
-		if (!lb->served[i].is_announced)
-			continue;
-		err = look_at_place(lb, &lb->served[i], &looks[count]);
-		if (err)
-			return err;
-		is_replaced |= looks[count++].standing == STANDING_THEIRS;
-	}
-	for (size_t i = 0; is_replaced && i < count; i++)
-		is_replaced = !is_held(&looks[i], looks, count);
-	return is_replaced;
-}
-
-static int64_t read_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int socketlb_wait(struct socketlb *lb, int timeout_ms)
-{
-	int64_t end_ms = read_clock_ms() + timeout_ms;
-
-	for (;;) {
-		int is_replaced = socketlb_is_replaced(lb);
-		int64_t left_ms = timeout_ms < 0 ? WAIT_MS : end_ms - read_clock_ms();
-
-		if (is_replaced || left_ms <= 0)
-			return is_replaced;
-		poll(NULL, 0, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS);
-	}
 }
 
 int socketlb_flows(struct socketlb *lb, uint64_t *ret_flows)
 {
 	uint64_t flows = 0;
+	int stale = socketlb_handle_check(lb);
 
+	if (stale)
+		return stale;
 	for (size_t i = 0; i < lb->served_count; i++) {
 		const struct served *served = &lb->served[i];
 		size_t count = 0;

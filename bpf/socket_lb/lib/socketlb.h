@@ -15,12 +15,19 @@
  *		...socketlb_error(lb)...
  *	for each worker: socketlb_add(lb, fd, worker)	bound, or listening for TCP
  *	socketlb_announce(lb)				now new connections come here
- *	...serve, until socketlb_is_replaced(lb) == 1, looked at ten times a second or so...
+ *	...serve, until socketlb_is_replaced(lb) == 1, looked at ten times a second or so;
+ *	   -ESTALE: socketlb_open(), socketlb_add() and socketlb_announce() again...
  *	...go on with what there is, until socketlb_flows() and the own TCP connections are at 0...
  *	socketlb_leave(lb)				then close the sockets
  *
  * A process that dies at any point of this leaves the other one serving: sockets of the dead are
  * gone from the map with it, and its place is taken by the next that starts.
+ *
+ * A chain may have its maps made anew: by slotctl detach and apply, by --reset-map, by a socket_lb
+ * of another layout. Then nothing is registered any more. Who serves is told by -ESTALE, within a
+ * second, and opens, adds and announces again, which takes nothing from who was there first;
+ * until the chain runs and has its VIPs again that fails with -ENOENT and is to be repeated. Who drains
+ * has flows no more, and ends when its own connections have.
  *
  * No rights are needed but those that slotd gives the slot's owner on its maps. Functions return
  * 0 or more, or -errno, and print nothing; socketlb_error() says in one line what went wrong. A
@@ -69,7 +76,8 @@ int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map
 
 /*
  * socketlb_open - open, or open again, the program and the maps of the chain titled @chain (slots.conf). Pins
- * are below $SOCKETLB_BPFFS, else /sys/fs/bpf. Returns 0, -ENOENT where no such chain runs,
+ * are below $SOCKETLB_BPFFS, else /sys/fs/bpf. Where the chain has other maps than at the time
+ * before, no socket is added in them. Returns 0, -ENOENT where no such chain runs,
  * -EACCES where the maps belong to somebody else, -EPROTO for a socket_lb of another layout, or
  * -errno.
  */
@@ -101,7 +109,7 @@ int socketlb_count_vips(struct socketlb *lb);
  * -ENOSPC for a worker beyond the last or where there is no place left, -EBUSY while both
  * instances of the VIP are in use (an old one that drains: try again later) or the maps are locked
  * by another process for ten seconds, -ESTALE where another process took the instance
- * (socketlb_leave() and start anew), or -errno. Where a VIP's first socket cannot be added, no
+ * (socketlb_leave() and start anew) or the chain has other maps by now (socketlb_open()), or -errno. Where a VIP's first socket cannot be added, no
  * instance is claimed.
  */
 int socketlb_add(struct socketlb *lb, int fd, unsigned int worker);
@@ -121,6 +129,7 @@ int socketlb_announce(struct socketlb *lb);
  * back. Three looks into maps for each VIP, and as many as an instance has room for sockets while
  * the other instance serves or drains: cheap enough for ten times a second. Where the newer one
  * is found to have no socket left, as it died, this one is announced again and is not replaced.
+ * -ESTALE: the chain has other maps than those that are open, or none; looked at once a second.
  */
 int socketlb_is_replaced(struct socketlb *lb);
 
@@ -130,7 +139,8 @@ int socketlb_wait(struct socketlb *lb, int timeout_ms);
 /*
  * socketlb_flows - how many UDP flows began with this instance and were heard of within the
  * VIP's memory (slotctl socket_lb vip). Connections of QUIC that are past their handshake, and
- * those of TCP, are known to the server alone. Returns 0 or -errno.
+ * those of TCP, are known to the server alone. Returns 0, -ESTALE as socketlb_is_replaced(), or
+ * -errno.
  */
 int socketlb_flows(struct socketlb *lb, uint64_t *ret_flows);
 

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+
+#include <bpf/bpf.h>
 
 #include "bpf/count_abi.h"
 #include "bpf/socket_lb/socket_lb_abi.h"
@@ -58,22 +62,28 @@ static const struct program_map counts_map = {
 	.max_entries = SL_COUNT_INDEX(SL_NO_VIP + 1, 0),
 };
 
+/* What a registration is in comes first. */
+#define REGISTERED_IN 4
+#define ALL_MAPS(maps)                                                                             \
+	{                                                                                          \
+		{ &vips_map, &(maps)->vips },		{ &active_map, &(maps)->active },          \
+		{ &instances_map, &(maps)->instances }, { &sockets_map, &(maps)->sockets },        \
+		{ &flows_map, &(maps)->flows },		{ &counts_map, &(maps)->counts },          \
+	}
+#define MAPS_COUNT 6
+
 int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		 struct sl_maps *ret_maps)
 {
 	struct sl_maps maps = SL_MAPS_CLOSED;
-	const struct program_map_fd all[] = {
-		{ &vips_map, &maps.vips },	     { &active_map, &maps.active },
-		{ &instances_map, &maps.instances }, { &sockets_map, &maps.sockets },
-		{ &flows_map, &maps.flows },	     { &counts_map, &maps.counts },
-	};
+	const struct program_map_fd all[MAPS_COUNT] = ALL_MAPS(&maps);
 	int err;
 
 	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (maps.dir < 0)
 		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
 				       strerror(errno));
-	err = program_maps_open(map_dir, all, sizeof(all) / sizeof(all[0]), is_writer, why);
+	err = program_maps_open(map_dir, all, MAPS_COUNT, is_writer, why);
 	if (err)
 		sl_maps_close(&maps);
 	else
@@ -89,14 +99,49 @@ int sl_counts_clear(const struct sl_maps *maps, __u32 vip, struct slot_reason *w
 
 void sl_maps_close(struct sl_maps *maps)
 {
+	const struct program_map_fd all[MAPS_COUNT] = ALL_MAPS(maps);
+
+	for (size_t i = 0; i < MAPS_COUNT; i++)
+		slot_cleanup_close(all[i].fd);
 	slot_cleanup_close(&maps->dir);
-	slot_cleanup_close(&maps->vips);
-	slot_cleanup_close(&maps->active);
-	slot_cleanup_close(&maps->instances);
-	slot_cleanup_close(&maps->sockets);
-	slot_cleanup_close(&maps->flows);
-	slot_cleanup_close(&maps->counts);
 	*maps = (struct sl_maps)SL_MAPS_CLOSED;
+}
+
+/* Returns 0 for none. */
+static __u32 read_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+bool sl_maps_are_same(struct sl_maps *a, struct sl_maps *b)
+{
+	const struct program_map_fd one[MAPS_COUNT] = ALL_MAPS(a);
+	const struct program_map_fd other[MAPS_COUNT] = ALL_MAPS(b);
+
+	for (size_t i = 0; i < REGISTERED_IN; i++)
+		if (read_id(*one[i].fd) != read_id(*other[i].fd))
+			return false;
+	return true;
+}
+
+int sl_maps_check(struct sl_maps *maps, const char *map_dir)
+{
+	const struct program_map_fd all[MAPS_COUNT] = ALL_MAPS(maps);
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+
+	for (size_t i = 0; i < MAPS_COUNT; i++) {
+		_cleanup_close_ int fd = -1;
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s", map_dir, all[i].map->name);
+		fd = bpf_obj_get_opts(path, &opts);
+		if (fd == -ENOENT || (fd >= 0 && read_id(fd) != read_id(*all[i].fd)))
+			return -ESTALE;
+	}
+	return 0;
 }
 
 /*

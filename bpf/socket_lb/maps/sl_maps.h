@@ -49,6 +49,16 @@ void sl_maps_close(struct sl_maps *maps);
 int sl_counts_clear(const struct sl_maps *maps, __u32 vip, struct slot_reason *why);
 
 /*
+ * sl_maps_check - that the pins in @map_dir are still those of @maps. Returns 0, or -ESTALE where
+ * others are there, or none: the chain was taken away, or has its maps made anew. Who may not
+ * look any more, as it gave up the right to, is told nothing.
+ */
+int sl_maps_check(struct sl_maps *maps, const char *map_dir);
+
+/* sl_maps_are_same - whether who is registered in @a is so in @b. */
+bool sl_maps_are_same(struct sl_maps *a, struct sl_maps *b);
+
+/*
  * sl_lock - wait until no other writer changes the maps. @ret_locked is for sl_unlock(). -EBUSY:
  * another one held the lock for ten seconds, longer than any change takes.
  */

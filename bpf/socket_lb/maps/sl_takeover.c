@@ -224,6 +224,22 @@ int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct
 	return err ? err : sl_active_write(maps, place->vip, (int)place->instance, why);
 }
 
+int sl_announce_first(const struct sl_maps *maps, const struct sl_place *place,
+		      struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	struct sl_instance instance;
+	struct pair pair = {};
+	int err = sl_lock(maps, why, &locked);
+
+	err = err ? err : sl_instance_own(maps, place, why, &instance);
+	err = err ? err : check_serving(maps, place->vip, place->instance, &instance, why);
+	err = err ? err : read_pair(maps, place->vip, why, &pair);
+	if (err || (pair.active >= 0 && can_serve(&pair, pair.active)))
+		return err;
+	return sl_active_write(maps, place->vip, (int)place->instance, why);
+}
+
 int sl_announce_again(const struct sl_maps *maps, const struct sl_place *place,
 		      struct slot_reason *why, bool *ret_is_active)
 {

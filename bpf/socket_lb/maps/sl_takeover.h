@@ -58,6 +58,13 @@ int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 number, __u8 
 int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct slot_reason *why);
 
 /*
+ * sl_announce_first - the same, where nobody else has what is new; from who has it, nothing is
+ * taken. For who was announced in maps that the chain has no more.
+ */
+int sl_announce_first(const struct sl_maps *maps, const struct sl_place *place,
+		      struct slot_reason *why);
+
+/*
  * sl_announce_again - who was replaced by an instance that has died since takes its VIP back.
  * From one that serves, a third one's as well, it takes nothing. @ret_is_active: whether new
  * traffic is the caller's afterwards.
