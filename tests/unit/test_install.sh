@@ -64,6 +64,9 @@ is "the library needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.
 is "it shows nothing but what its header declares" \
 	"$(nm -D --defined-only "$DIR/usr/lib/libsocketlb.so.1" | awk '{ print $3 }' | sort)" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
+is "libsocketlb(3) has each function" \
+	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/share/man/man3/libsocketlb.3" | tr -d '(' | sort -u)" \
+	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
 succeeds "installed headers of programs' maps compile alone" each_alone
 mapfile -t texts < <(find "$DOC" -name '*.md')
 is "links of the installed texts lead somewhere" "$("$ROOT/tools/links.sh" "${texts[@]}")" ""
