@@ -237,23 +237,60 @@ test_signal_names() {
 		"slotctl: --reload-signal 'SIGUSR2': the command is told to end by that one status 2"
 }
 
-# What a service manager hears, and a long connection that ends the drain.
+# unit_start NAME [OPTION...]: what its service manager hears is in log/NAME.heard
+unit_start() {
+	local socket=$BED/run/$1.notify
+
+	spawn edge "$BED/log/$1.heard" "$BED_TOOLS/notify_sink" "$socket"
+	wait_for 5 test -S "$socket"
+	chmod 0777 "$socket" "$BED/run"
+	export NOTIFY_SOCKET=$socket
+	plain_start "$1" workers 2 "${@:2}"
+	unset NOTIFY_SOCKET
+}
+
+# Units that take turns: each hears what is about itself alone.
+test_units_take_turns() {
+	local first client
+
+	unit_start turn_a
+	first=$BED_SPAWNED
+	in_time "a unit that serves says so" 10 says "$BED/log/turn_a.heard" '^STATUS=serving'
+	is "after it said that it starts" "$(head -n 1 "$BED/log/turn_a.heard")" 'STATUS=starting'
+	spawn client "$BED/log/held" bash -c "exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT &&
+		printf x >&3 && exec cat <&3"
+	client=$BED_SPAWNED
+	wait_for 5 says "$BED/log/held" x
+	unit_start turn_b
+	in_time "one that drains says what is left" 10 \
+		says "$BED/log/turn_a.heard" '^STATUS=draining, 1 connection, 0 flows'
+	unit_start turn_c --start-timeout 2 --stop-timeout 3
+	in_time "one that waits for it says for whom" 10 \
+		says "$BED/log/turn_c.heard" "^STATUS=waiting: .* still drains, by process $first "
+	matches "and asks for time to start, and to end if it does not" \
+		"$(<"$BED/log/turn_c.heard")" 'EXTEND_TIMEOUT_USEC=10000000'
+	is "a drain is no end, as it may have to serve again" \
+		"$(grep -c STOPPING "$BED/log/turn_a.heard")" 0
+	stop "$client"
+	in_time "what is told to end is" 10 says "$BED/log/turn_a.heard" '^STOPPING=1'
+	ends "and ends" "$first" 7
+	in_time "which the one that waits makes use of" 10 says "$BED/log/turn_c.heard" '^READY=1'
+	end_runs
+}
+
+# What a service manager hears of a reload, and a long connection that ends the drain.
 test_reload() {
 	local first next
 
-	spawn edge "$BED/log/notified" "$BED_TOOLS/notify_sink" "$BED/run/notify"
-	wait_for 5 test -S "$BED/run/notify"
-	chmod 0777 "$BED/run/notify" "$BED/run"
-	export NOTIFY_SOCKET=$BED/run/notify
-	plain_start reloads workers 2 --reload-signal USR2 --drain-timeout 1 \
-		--stop-timeout 1
-	unset NOTIFY_SOCKET
+	unit_start reloads --reload-signal USR2 --drain-timeout 1 --stop-timeout 1
 	first=$BED_SPAWNED
-	in_time "a service manager hears that it is ready" 10 says "$BED/log/notified" "^MAINPID=$first"
+	in_time "a service manager hears that it is ready" 10 says "$BED/log/reloads.heard" "^MAINPID=$first"
 	kill -USR2 "$first"
-	in_time "the reload signal starts a successor" 10 says "$BED/log/notified" '^RELOADING=1'
+	in_time "the reload signal starts a successor" 10 says "$BED/log/reloads.heard" '^RELOADING=1'
 	in_time "which says that it is the main process" 10 says_another "$first"
 	ends "the one before ends when its connections do" "$first" 7
+	matches "and says nothing of that, as the unit goes on" \
+		"$(grep -E '^(STOPPING|STATUS)' "$BED/log/reloads.heard" | tail -n 1)" '^STATUS=serving'
 	next=$(pgrep -x slotctl --ns $$ --nslist mnt)
 	exec {held}< <(in_ns client sh -c "sleep 30 | timeout 30 bash -c 'exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT; printf x >&3; cat <&3'")
 	plain_start last
@@ -310,7 +347,7 @@ has_one_command() {
 }
 
 says_another() {
-	grep -E '^MAINPID=' "$BED/log/notified" | grep -qvx "MAINPID=$1"
+	grep -E '^MAINPID=' "$BED/log/reloads.heard" | grep -qvx "MAINPID=$1"
 }
 
 # nginx_run NAME: the master opens a socket for each of its workers

@@ -2,7 +2,6 @@
 #include "bpf/socket_lb/run/sl_run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,12 +14,12 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "bpf/socket_lb/lib/socketlb.h"
 #include "bpf/socket_lb/run/sl_run_chain.h"
+#include "bpf/socket_lb/run/sl_run_command.h"
 #include "bpf/socket_lb/run/sl_run_connections.h"
 #include "bpf/socket_lb/run/sl_run_lack.h"
+#include "bpf/socket_lb/run/sl_run_notify.h"
 #include "bpf/socket_lb/run/sl_run_signal.h"
 #include "bpf/socket_lb/run/sl_run_sockets.h"
 #include "loader/lib/base/cleanup.h"
@@ -29,6 +28,7 @@
 #define SERVING_MS 100
 #define SOCKETS_MS 1000 /* between two looks at sockets, once it serves */
 #define SETTLED_MS 300	/* no more sockets come for so long: these are all */
+#define SPARE_S 5	/* more than what this process does takes, for who waits for it */
 #define CANNOT_RUN 127
 
 enum phase {
@@ -53,11 +53,13 @@ struct runner {
 	bool was_told_busy;
 	bool is_ending_session; /* until nothing of it is left */
 	bool is_failed;		/* it was given up before it served */
+	bool has_handed_on;	/* a successor of its own is the unit now, as the manager sees it */
 	bool is_to_end;		/* it was told to end, by nobody but this process */
 	int64_t began_ms;	/* the phase */
 	int64_t busy_ms;	/* when an instance was last waited for, or the phase began */
 	int64_t changed_ms;	/* when the last socket was registered */
 	int64_t looked_ms;	/* at sockets */
+	int64_t notified_ms;	/* that it waits */
 	char trouble[sizeof(((struct slot_reason *)0)->text)]; /* that was told last */
 };
 
@@ -107,39 +109,6 @@ static int take_signals(struct runner *r)
 	return r->signals < 0 ? -errno : 0;
 }
 
-/*
- * CMD does not hear of the service manager: it would say READY before its sockets have packets.
- * Returns what execvp failed with, through a pipe that a successful one closes.
- */
-static int start_command(struct runner *r, struct slot_reason *why)
-{
-	_cleanup_close_ int told = -1, tell = -1;
-	int pipe_fds[2], err = 0;
-
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		return slot_reason_set(why, -errno, "cannot make a pipe: %s", strerror(errno));
-	told = pipe_fds[0];
-	tell = pipe_fds[1];
-	r->child = fork();
-	if (r->child < 0)
-		return slot_reason_set(why, -errno, "cannot fork: %s", strerror(errno));
-	if (!r->child) {
-		sigprocmask(SIG_SETMASK, &r->mask, NULL);
-		unsetenv("NOTIFY_SOCKET");
-		execvp(r->run->command[0], r->run->command);
-		err = errno;
-		if (write(tell, &err, sizeof(err)) < 0)
-			perror("slotctl: socket run");
-		_exit(CANNOT_RUN);
-	}
-	close(TAKE_FD(tell));
-	if (read(told, &err, sizeof(err)) != sizeof(err))
-		return 0;
-	waitpid(r->child, NULL, 0);
-	return slot_reason_set(why, -err, "cannot run '%.200s': %s", r->run->command[0],
-			       strerror(err));
-}
-
 /* A successor is this command again, as it is installed by now. */
 static void start_successor(struct runner *r)
 {
@@ -148,7 +117,7 @@ static void start_successor(struct runner *r)
 		    r->successor > 0 ? "one starts already" : "this one does not serve");
 		return;
 	}
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, read_clock_ms() * 1000);
+	sl_run_notify_reloading();
 	r->successor = fork();
 	if (!r->successor) {
 		setsid();
@@ -158,7 +127,7 @@ static void start_successor(struct runner *r)
 	}
 	if (r->successor < 0) {
 		say(r, "cannot fork: %s; this one serves on", strerror(errno));
-		sd_notify(0, "READY=1");
+		sl_run_notify_serving();
 		return;
 	}
 	r->session = r->successor;
@@ -176,8 +145,10 @@ static void end_successor(struct runner *r, int status)
 	char how[SL_RUN_SIGNAL_TEXT_MAX];
 
 	r->successor = -1;
-	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb))
+	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb)) {
+		r->has_handed_on = true;
 		return;
+	}
 	r->is_ending_session = sl_run_tree_end_session(r->session);
 	if (r->phase != PHASE_SERVING)
 		return;
@@ -186,7 +157,7 @@ static void end_successor(struct runner *r, int status)
 	else
 		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
 	say(r, "the successor ended (%s) before it took over; this one serves on", how);
-	sd_notify(0, "READY=1");
+	sl_run_notify_serving();
 }
 
 /* What CMD left behind, a daemon of its own making, is CMD from then on. */
@@ -285,7 +256,6 @@ static bool is_complete(const struct runner *r)
 	return read_clock_ms() - r->changed_ms >= SETTLED_MS;
 }
 
-/* MAINPID: where this is a successor, the service manager follows this process from now on. */
 static void announce(struct runner *r)
 {
 	int err = socketlb_announce(r->lb);
@@ -299,7 +269,7 @@ static void announce(struct runner *r)
 	enter(r, PHASE_SERVING);
 	say(r, "serving, with %zu socket%s", sl_run_sockets_count(r->sockets),
 	    sl_run_sockets_count(r->sockets) == 1 ? "" : "s");
-	sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
+	sl_run_notify_serving();
 }
 
 static void stop_command(struct runner *r, const char *why)
@@ -311,6 +281,16 @@ static void stop_command(struct runner *r, const char *why)
 	enter(r, PHASE_STOPPING);
 	r->is_to_end = true;
 	send_signal(r, r->run->stop_signal);
+}
+
+/* The service manager's time to start does not count meanwhile either. */
+static void wait_for_place(struct runner *r)
+{
+	r->busy_ms = r->looked_ms;
+	if (r->looked_ms - r->notified_ms < SOCKETS_MS)
+		return;
+	r->notified_ms = r->looked_ms;
+	sl_run_notify_waiting(socketlb_error(r->lb), r->run->start_s + r->run->stop_s + SPARE_S);
 }
 
 /*
@@ -328,7 +308,7 @@ static void start_phase(struct runner *r)
 	if (r->phase != PHASE_STARTING)
 		return;
 	if (r->sockets->is_busy && r->looked_ms - r->began_ms < (int64_t)r->run->drain_s * 1000)
-		r->busy_ms = r->looked_ms;
+		wait_for_place(r);
 	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
@@ -344,6 +324,7 @@ static void serve_phase(struct runner *r)
 		tell_trouble(r, socketlb_error(r->lb));
 	if (is_replaced == 1) {
 		enter(r, PHASE_DRAINING);
+		r->has_handed_on |= r->successor > 0;
 		say(r, "a newer instance serves; draining");
 		return;
 	}
@@ -354,35 +335,48 @@ static void serve_phase(struct runner *r)
 		announce(r);
 }
 
+static bool count_left(struct runner *r, uint64_t *ret_flows, size_t *ret_connections)
+{
+	struct slot_reason why;
+
+	if (socketlb_flows(r->lb, ret_flows))
+		tell_trouble(r, socketlb_error(r->lb));
+	else if (sl_run_connections_count(r->sockets, r->session, &why, ret_connections))
+		tell_trouble(r, why.text);
+	else
+		return true;
+	return false;
+}
+
 /* The newer one may die while this one drains, or be turned away from: then this one serves again. */
 static void drain_phase(struct runner *r)
 {
 	bool is_late = read_clock_ms() - r->began_ms >= (int64_t)r->run->drain_s * 1000;
-	struct slot_reason why;
 	uint64_t flows = 0;
 	size_t connections = 0;
-	int err;
+	bool is_known;
 
 	if (!socketlb_is_replaced(r->lb)) {
 		enter(r, PHASE_SERVING);
+		r->has_handed_on = false;
 		say(r, "this one is active again, and serves");
-		sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());
+		sl_run_notify_serving();
 		return;
 	}
 	if (!is_late && read_clock_ms() - r->looked_ms < SOCKETS_MS)
 		return;
 	r->looked_ms = read_clock_ms();
-	err = socketlb_flows(r->lb, &flows);
-	if (err)
-		tell_trouble(r, socketlb_error(r->lb));
-	else if (sl_run_connections_count(r->sockets, r->session, &why, &connections))
-		tell_trouble(r, why.text);
-	else if (!flows && !connections)
+	is_known = count_left(r, &flows, &connections);
+	if (is_known && !r->has_handed_on)
+		sl_run_notify_draining(connections, flows);
+	if (is_known && !flows && !connections) {
 		stop_command(r, "drained");
-	if (is_late && r->phase == PHASE_DRAINING) {
+	} else if (is_late) {
 		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
 		stop_command(r, "the time to drain is over");
 	}
+	if (r->phase == PHASE_STOPPING && !r->has_handed_on)
+		sl_run_notify_stopping(r->run->stop_s + SPARE_S);
 }
 
 /* Who cannot end holds the place of the next one. A stop that somebody asked for is theirs to end. */
@@ -438,7 +432,7 @@ static int prepare(struct runner *r, struct slot_reason *why)
 	if (!err && prctl(PR_SET_CHILD_SUBREAPER, 1))
 		err = -errno;
 	return err ? slot_reason_set(why, err, "cannot watch over a command: %s", strerror(-err)) :
-		     start_command(r, why);
+		     sl_run_command_start(r->run->command, &r->mask, why, &r->child);
 }
 
 static void free_lb(struct socketlb **lb)
@@ -467,6 +461,7 @@ int sl_run(const struct sl_run *run, struct slot_reason *why)
 		return err;
 	}
 	enter(&r, PHASE_STARTING);
+	sl_run_notify_starting();
 	err = serve(&r);
 	if (r.phase < PHASE_DRAINING)
 		say(&r, "the command ended with status %d%s", r.status,

@@ -149,7 +149,7 @@ bool sl_run_tree_end_session(pid_t session)
 	_cleanup_free_ struct sl_run_tree *tree = NULL;
 	bool is_there = false;
 
-	if (sl_run_tree_get(-1, NULL, &tree))
+	if (sl_run_tree_get(-1, NULL, &tree) || !tree)
 		return true;
 	for (size_t i = 0; i < tree->count; i++) {
 		if (getsid(tree->pids[i]) != session)
