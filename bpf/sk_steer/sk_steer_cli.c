@@ -79,6 +79,37 @@ static int add_line(struct sk_steer_change *change, const struct sk_steer_line *
 	return 0;
 }
 
+void sk_steer_note_new(const struct sk_steer_change *change, const char *lacks)
+{
+	struct sk_steer_groups groups;
+	bool is_first = true;
+
+	if (sk_steer_groups_get(&change->maps, NULL, &groups))
+		return;
+	for (__u32 i = 0; i < SK_STEER_GROUPS_MAX; i++) {
+		if (!change->is_taken[i])
+			continue;
+		if (is_first)
+			fprintf(stderr, "note: new group without a %s yet: ", lacks);
+		fprintf(stderr, "%s%s", is_first ? "" : ", ", groups.groups[i].name);
+		is_first = false;
+	}
+	if (!is_first)
+		fputc('\n', stderr);
+}
+
+/* What is asked for, or all as before. */
+static int set_rules(struct sk_steer_change *change, int err, struct slot_reason *why)
+{
+	err = err ? err : sk_steer_rules_set(&change->maps, change->wanted, why);
+	if (err) {
+		sk_steer_groups_give_back(change);
+		return program_fail(why);
+	}
+	sk_steer_note_new(change, "socket");
+	return PROGRAM_OK;
+}
+
 static int add_rule(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(sk_steer_change_end) struct sk_steer_change change = SK_STEER_CHANGE_NONE;
@@ -90,9 +121,9 @@ static int add_rule(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	err = sk_steer_line_parse(argc, argv, &why, &line);
 	err = err ? err : sk_steer_change_begin(ctx->map_dir, &why, &change);
-	err = err ? err : add_line(&change, &line, &why);
-	err = err ? err : sk_steer_rules_set(&change.maps, change.wanted, &why);
-	return err ? program_fail(&why) : PROGRAM_OK;
+	if (err)
+		return program_fail(&why);
+	return set_rules(&change, add_line(&change, &line, &why), &why);
 }
 
 static int del_rule(const struct program_context *ctx, int argc, char **argv)
@@ -151,12 +182,12 @@ static int load_rules(const struct program_context *ctx, int argc, char **argv)
 	if (read_file(argv[0], &lines))
 		return PROGRAM_FAILED;
 	err = sk_steer_change_begin(ctx->map_dir, &why, &change);
-	if (!err)
-		*change.wanted = (struct sk_steer_rules){};
+	if (err)
+		return program_fail(&why);
+	*change.wanted = (struct sk_steer_rules){};
 	for (size_t i = 0; !err && i < lines.count; i++)
 		err = add_line(&change, &lines.lines[i], &why);
-	err = err ? err : sk_steer_rules_set(&change.maps, change.wanted, &why);
-	return err ? program_fail(&why) : PROGRAM_OK;
+	return set_rules(&change, err, &why);
 }
 
 /* --- list and stats -------------------------------------------------------------------------- */

@@ -86,6 +86,7 @@ static int put_sockets(const struct program_context *ctx, int argc, char **argv,
 		sk_steer_groups_give_back(&change);
 		return program_fail(&why);
 	}
+	sk_steer_note_new(&change, "rule");
 	return PROGRAM_OK;
 }
 

@@ -65,7 +65,7 @@ static void what_no_rule_is_about_passes_and_is_not_counted(void **state)
 
 	(void)state;
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 80 web", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
 	steer_socket_add(&bed, "web", web);
 	tcp_finds("192.0.2.1", 80, web);
 	tcp_finds("192.0.2.1", 81, NO_SOCKET);
@@ -83,10 +83,10 @@ static void the_longest_prefix_decides_then_the_narrowest_range(void **state)
 	int fds[4];
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp any wide", "");
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 8000-8099 ports", "");
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 8080 port", "");
-	program_bed_assert_runs(&bed, "rule add 192.0.2.128/25 tcp 8000-9000 half", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp any wide");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 8000-8099 ports");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 8080 port");
+	steer_assert_does(&bed, "rule add 192.0.2.128/25 tcp 8000-9000 half");
 	for (size_t i = 0; i < 4; i++) {
 		static const char *const groups[] = { "wide", "ports", "port", "half" };
 
@@ -113,10 +113,10 @@ static void both_families_and_protocols_have_rules_of_their_own(void **state)
 	int tcp6 = open_tcp("::1"), udp6 = open_udp("::1");
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 0.0.0.0/0 tcp 53 tcp4", "");
-	program_bed_assert_runs(&bed, "rule add 0.0.0.0/0 udp 53 udp4", "");
-	program_bed_assert_runs(&bed, "rule add ::/0 tcp 53 tcp6", "");
-	program_bed_assert_runs(&bed, "rule add 2001:db8::/32 udp 53 udp6", "");
+	steer_assert_does(&bed, "rule add 0.0.0.0/0 tcp 53 tcp4");
+	steer_assert_does(&bed, "rule add 0.0.0.0/0 udp 53 udp4");
+	steer_assert_does(&bed, "rule add ::/0 tcp 53 tcp6");
+	steer_assert_does(&bed, "rule add 2001:db8::/32 udp 53 udp6");
 	steer_socket_add(&bed, "tcp4", tcp4);
 	steer_socket_add(&bed, "udp4", udp4);
 	steer_socket_add(&bed, "tcp6", tcp6);
@@ -140,8 +140,8 @@ static void without_a_socket_a_lookup_goes_on_or_is_refused_as_the_rule_says(voi
 	int web = open_tcp("127.0.0.1");
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 80 web", "");
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 81 web drop", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 81 web drop");
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
 	steer_assert_drops(&bed, &strict);
 	steer_socket_add(&bed, "web", web);
@@ -162,7 +162,7 @@ static void a_socket_of_another_protocol_or_family_is_passed_over(void **state)
 	(void)state;
 	tcp6 = steer_socket_open(
 		&(struct steer_socket){ .addr = "::1", .proto = IPPROTO_TCP, .is_ip6_only = true });
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 80 web", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
 	steer_socket_add(&bed, "web", udp);
 	steer_socket_add(&bed, "web", tcp6);
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
@@ -182,7 +182,7 @@ static void a_udp_socket_that_was_connected_since_is_passed_over(void **state)
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 udp 53 dns", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 udp 53 dns");
 	steer_socket_add(&bed, "dns", udp);
 	udp_finds("192.0.2.1", 53, udp);
 	assert_int_equal(connect(udp, (struct sockaddr *)&peer, sizeof(peer)), 0);
@@ -213,7 +213,7 @@ static void flows_spread_over_a_group_and_only_those_of_a_dead_socket_move(void 
 	int fds[SOCKETS];
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 udp 53 dns", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 udp 53 dns");
 	for (size_t i = 0; i < SOCKETS; i++) {
 		fds[i] = open_udp("127.0.0.1");
 		cookies[i] = steer_cookie(fds[i]);
@@ -305,8 +305,8 @@ static void connections_reach_a_socket_that_is_bound_elsewhere(void **state)
 	int tcp4 = open_tcp("127.0.0.1"), tcp6 = open_tcp("::1"), link = attach();
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp 80-90 web", "");
-	program_bed_assert_runs(&bed, "rule add 2001:db8::/64 tcp any web6", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80-90 web");
+	steer_assert_does(&bed, "rule add 2001:db8::/64 tcp any web6");
 	assert_int_equal(open_client("192.0.2.1", 80, IPPROTO_TCP), -ECONNREFUSED);
 	steer_socket_add(&bed, "web", tcp4);
 	steer_socket_add(&bed, "web6", tcp6);
@@ -328,9 +328,9 @@ static void refused_is_refused_although_the_host_listens_there(void **state)
 	(void)state;
 	own = steer_socket_open(
 		&(struct steer_socket){ .addr = "192.0.2.1", .port = 80, .proto = IPPROTO_TCP });
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
 	assert_accepts(own, "192.0.2.1", 80);
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web drop", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web drop");
 	assert_int_equal(open_client("192.0.2.1", 80, IPPROTO_TCP), -ECONNREFUSED);
 	steer_assert_counted(&bed, SK_STEER_REFUSED, 1);
 	close(own);
@@ -343,8 +343,8 @@ static void datagrams_reach_a_socket_that_is_bound_elsewhere(void **state)
 	int link = attach();
 
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 udp 53 dns4", "");
-	program_bed_assert_runs(&bed, "rule add 2001:db8::/64 udp 53 dns6", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 udp 53 dns4");
+	steer_assert_does(&bed, "rule add 2001:db8::/64 udp 53 dns6");
 	for (size_t i = 0; i < 2; i++) {
 		int server = open_udp(i ? "::1" : "127.0.0.1"), client;
 		char text[8] = {};
@@ -398,10 +398,10 @@ static void one_socket_stands_for_its_reuseport_group_unless_the_rule_is_exact(v
 		worker.port = steer_port(fds[i]);
 		assert_int_equal(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
 	}
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
 	steer_socket_add(&bed, "web", fds[2]);
 	assert_int_equal(count_served(fds, taken), WORKERS);
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web exact", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web exact");
 	assert_int_equal(count_served(fds, taken), 1);
 	assert_int_equal(taken[2], CONNECTIONS);
 	for (size_t i = 0; i < WORKERS; i++)
@@ -434,7 +434,7 @@ static void a_group_with_a_program_is_led_to_by_a_socket_of_its_own(void **state
 	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program,
 				    sizeof(program)),
 			 0);
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 web", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[1]);
 	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
 	assert_non_null(strstr(bed.err, "put in another one of its SO_REUSEPORT group"));

@@ -35,7 +35,7 @@ static int set_up(void **state)
 	(void)state;
 	steer_netns_open();
 	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/24 tcp any fallback", "");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp any fallback");
 	before = open_web("before");
 	after = open_web("after");
 	fallback = open_web("fallback");
@@ -121,15 +121,15 @@ static void a_rule_that_comes_is_there_or_not(void **state)
 static void a_rule_that_moves_leads_here_or_there(void **state)
 {
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 before", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 before");
 	assert_is_whole("rule add 192.0.2.1 tcp 80 after", before, after);
 }
 
 static void a_rule_that_goes_is_gone_or_not(void **state)
 {
 	(void)state;
-	program_bed_assert_runs(&bed, "rule add 192.0.2.1 tcp 80 before", "");
-	program_bed_assert_runs(&bed, "rule add 192.0.2.0/25 tcp 82 before", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 before");
+	steer_assert_does(&bed, "rule add 192.0.2.0/25 tcp 82 before");
 	assert_is_whole("rule del 192.0.2.1 tcp 80", before, fallback);
 	assert_leads(82, before);
 }

@@ -31,7 +31,7 @@ static void fill_groups(void)
 
 		snprintf(name, sizeof(name), "group%d", i);
 		snprintf(line, sizeof(line), "rule add 203.0.113.%d tcp 1 %s", i + 1, name);
-		program_bed_assert_runs(&bed, line, "");
+		steer_assert_does(&bed, line);
 		tcp[i] = udp[i] = -1;
 		if (i >= GROUPS - EMPTY_GROUPS)
 			continue;

@@ -87,12 +87,20 @@ uint16_t steer_port(int fd)
 	return ntohs(addr.sin6_port);
 }
 
+void steer_assert_does(struct program_bed *bed, const char *line)
+{
+	if (program_bed_run(bed, line) != PROGRAM_OK || *bed->out)
+		fail_msg("'%s': %s%s", line, bed->out, bed->err);
+	if (*bed->err)
+		assert_ptr_equal(strstr(bed->err, "note: new group without a "), bed->err);
+}
+
 void steer_socket_add(struct program_bed *bed, const char *group, int fd)
 {
 	char line[128];
 
 	snprintf(line, sizeof(line), "socket add %s %d:%d", group, getpid(), fd);
-	program_bed_assert_runs(bed, line, "");
+	steer_assert_does(bed, line);
 }
 
 int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,

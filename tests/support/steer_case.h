@@ -25,6 +25,9 @@ int steer_socket_open(const struct steer_socket *wanted);
 uint64_t steer_cookie(int fd);
 uint16_t steer_port(int fd);
 
+/* Asserts that a command that changes something succeeds; it may note that a group is new. */
+void steer_assert_does(struct program_bed *bed, const char *line);
+
 /* steer_socket_add - the socket into the group, by the command that owners use. */
 void steer_socket_add(struct program_bed *bed, const char *group, int fd);
 

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What does not fit into sk_steer's maps, or that the kernel refuses, leaves them as they were. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "programs/cli.h"
+#include "tests/support/progrun.h"
+#include "tests/support/steer_case.h"
+#include "tests/support/tap.h"
+
+#define SOCKET_HEAD "group                          cookie  bound to\n"
+
+static struct program_bed bed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	steer_netns_open();
+	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	program_bed_close(&bed);
+	return 0;
+}
+
+static int open_web(uint16_t port)
+{
+	return steer_socket_open(
+		&(struct steer_socket){ "127.0.0.1", port, IPPROTO_TCP, false, false });
+}
+
+static void web_finds(int fd)
+{
+	steer_assert_finds(&bed, &(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static void no_more_rules_are_taken_than_fit(void **state)
+{
+	char path[] = "/tmp/steer_rules_XXXXXX", line[64];
+	int fd = mkstemp(path);
+	FILE *file;
+
+	(void)state;
+	assert_true(fd >= 0);
+	file = fdopen(fd, "w");
+	for (int i = 0; i < SK_STEER_RULES_MAX; i++)
+		fprintf(file, "192.0.2.0/24 tcp %d web\n", 1000 + i);
+	fclose(file);
+	snprintf(line, sizeof(line), "rule load %s", path);
+	steer_assert_does(&bed, line);
+	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 80 web",
+				 "1024 rules are all that fit\n");
+	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 1000 web drop");
+	program_bed_assert_runs(&bed, "rule del 192.0.2.0/24 tcp 1001", "");
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
+	web_finds(-1);
+	unlink(path);
+}
+
+/* Each of a thousand rules divides what the one around it leaves, in each of the longer prefixes, too. */
+static void rules_that_overlap_in_too_many_ways_make_no_group(void **state)
+{
+	char path[] = "/tmp/steer_rules_XXXXXX", line[64];
+	int fd = mkstemp(path);
+	FILE *file;
+
+	(void)state;
+	assert_true(fd >= 0);
+	file = fdopen(fd, "w");
+	for (int i = 0; i < 1000; i++)
+		fprintf(file, "192.0.2.0/24 tcp %d-%d web\n", 1000 + i, 60000 - i);
+	for (int len = 25; len < 32; len++)
+		fprintf(file, "192.0.2.0/%d tcp 80 web\n", len);
+	fclose(file);
+	snprintf(line, sizeof(line), "rule load %s", path);
+	steer_assert_does(&bed, line);
+	program_bed_assert_fails(
+		&bed, "rule add 192.0.2.0 tcp 80 other",
+		"the rules overlap in more than 16384 ways, which is all that fits\n");
+	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "web"));
+	assert_null(strstr(bed.out, "other"));
+	unlink(path);
+}
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+/* One that is in a map of sk_reuseport, which the kernel takes into no second kind of map. */
+static int open_refused(int *ret_map)
+{
+	struct steer_socket shared = { "127.0.0.1", 0, IPPROTO_TCP, true, false };
+	const __u32 first = 0;
+	__u64 value;
+	int fd = steer_socket_open(&shared);
+
+	*ret_map = bpf_map_create(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, "refused", sizeof(first),
+				  sizeof(value), 1, NULL);
+	assert_true(*ret_map >= 0);
+	value = (__u64)fd;
+	assert_int_equal(bpf_map_update_elem(*ret_map, &first, &value, BPF_ANY), 0);
+	return fd;
+}
+
+static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
+{
+	int old = open_web(0), new = open_web(0), map, refused = open_refused(&map);
+	char line[128], before[256];
+
+	(void)state;
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	program_bed_assert_runs(&bed, "socket list", SOCKET_HEAD);
+	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
+	steer_socket_add(&bed, "web", old);
+	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
+	snprintf(before, sizeof(before), "%s", bed.out);
+	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
+		 refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "it is in a map of sk_reuseport already"));
+	web_finds(old);
+	program_bed_assert_runs(&bed, "socket list", before);
+	close(old);
+	close(new);
+	close(refused);
+	close(map);
+}
+
+static void a_full_group_that_is_set_by_half_says_so(void **state)
+{
+	int fds[SK_STEER_PLACES_MAX], new = open_web(0), map, refused = open_refused(&map);
+	char line[128];
+
+	(void)state;
+	for (int i = 0; i < SK_STEER_PLACES_MAX; i++) {
+		fds[i] = open_web(0);
+		steer_socket_add(&bed, "web", fds[i]);
+	}
+	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
+		 refused);
+	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "the first 1 of 2 were put, and the sockets behind are as "
+					"before: "));
+	for (int i = 0; i < SK_STEER_PLACES_MAX; i++)
+		close(fds[i]);
+	close(new);
+	close(refused);
+	close(map);
+}
+
+static void a_group_takes_so_many_sockets_and_a_chain_so_many_groups(void **state)
+{
+	int fds[SK_STEER_PLACES_MAX + 1];
+	char line[128];
+
+	(void)state;
+	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++) {
+		fds[i] = open_web(0);
+		if (i < SK_STEER_PLACES_MAX)
+			steer_socket_add(&bed, "web", fds[i]);
+	}
+	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[SK_STEER_PLACES_MAX]);
+	program_bed_assert_fails(&bed, line,
+				 "cannot put a socket into group 'web': the group has 16 sockets, "
+				 "which is all that fits\n");
+	close(fds[3]);
+	steer_assert_does(&bed, line);
+	for (int i = 1; i < SK_STEER_GROUPS_MAX; i++) {
+		snprintf(line, sizeof(line), "rule add 192.0.2.1 tcp %d group%d", i, i);
+		steer_assert_does(&bed, line);
+	}
+	program_bed_assert_fails(&bed, "rule add 192.0.2.2 tcp 80 more",
+				 "no room for group 'more': 64 are all that fit\n");
+	program_bed_assert_runs(&bed, "rule del 192.0.2.1 tcp 7", "");
+	steer_assert_does(&bed, "rule add 192.0.2.2 tcp 80 more");
+	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++)
+		if (i != 3)
+			close(fds[i]);
+}
+
+/* Each on maps of its own. */
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	ADD(no_more_rules_are_taken_than_fit);
+	ADD(rules_that_overlap_in_too_many_ways_make_no_group);
+	ADD(a_socket_that_is_refused_leaves_the_group_as_it_was);
+	ADD(a_full_group_that_is_set_by_half_says_so);
+	ADD(a_group_takes_so_many_sockets_and_a_chain_so_many_groups);
+	return tap_run(&plan, "sk_steer_limits", 1);
+}
