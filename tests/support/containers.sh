@@ -90,27 +90,10 @@ container_nginx() {
 	local dir=$BED/www/$1
 
 	mkdir -p "$dir/upload"
-	cat >"$dir/nginx.conf" <<-END
-		worker_processes 1;
-		daemon off;
-		pid $dir/pid;
-		error_log $dir/errors warn;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/t1;
-			proxy_temp_path $dir/t2;
-			fastcgi_temp_path $dir/t3;
-			uwsgi_temp_path $dir/t4;
-			scgi_temp_path $dir/t5;
-			keepalive_requests $KEEPALIVE;
-			server {
-				listen 80;
-				listen [::]:80;
-				location / { return 200 "$1\n"; }
-				location /upload/ { root $dir; dav_methods PUT; client_max_body_size 64m; }
-			}
-		}
+	nginx_conf "$dir" 1 80 '[::]:80' <<-END
+		keepalive_requests $KEEPALIVE;
+		location / { return 200 "$1\n"; }
+		location /upload/ { root $dir; dav_methods PUT; client_max_body_size 64m; }
 	END
 	chown -R "${CONTAINER_USER[$1]}" "$dir"
 	# shellcheck disable=SC2016

@@ -229,31 +229,13 @@ host_nginx() {
 
 	mkdir -p "$dir"
 	head -c "$LONG_BYTES" /dev/zero >"$dir/long"
-	cat >"$dir/nginx.conf" <<-END
-		user root;
-		worker_processes 1;
-		daemon off;
-		pid $dir/pid;
-		error_log $BED/log/nginx.$1 warn;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/t1;
-			proxy_temp_path $dir/t2;
-			fastcgi_temp_path $dir/t3;
-			uwsgi_temp_path $dir/t4;
-			scgi_temp_path $dir/t5;
-			client_max_body_size 10m;
-			keepalive_requests $KEEPALIVE;
-			server {
-				listen 80;
-				listen [::]:80;
-				root $dir;
-				location = / { return 200 "$1\n"; }
-				location = /long { limit_rate 100k; }
-				location = /upload { dav_methods PUT; }
-			}
-		}
+	nginx_conf "$dir" 1 80 '[::]:80' <<-END
+		root $dir;
+		keepalive_requests $KEEPALIVE;
+		client_max_body_size 10m;
+		location = / { return 200 "$1\n"; }
+		location = /long { limit_rate 100k; }
+		location = /upload { dav_methods PUT; }
 	END
 	spawn "$1" "$BED/log/nginx.$1" "$NGINX" -p "$dir" -c "$dir/nginx.conf" -e "$BED/log/nginx.$1"
 	HOST_NGINX[$1]=$BED_SPAWNED

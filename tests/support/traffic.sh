@@ -24,36 +24,38 @@ SILENCE=0.4
 MANY=10
 [[ ${SLOTD_TIER:-} != vm ]] || RATE=200 SILENCE=2 MANY=2
 
+# nginx_conf DIR WORKERS LISTEN... <SERVER: DIR/nginx.conf, for a server that keeps its files there and
+# listens so; what it does is read from stdin. Errors go where its -e says.
+nginx_conf() {
+	local dir=$1
+
+	cat >"$dir/nginx.conf" <<-END
+		user root; # where root starts it
+		worker_processes $2;
+		daemon ${NGINX_DAEMON:-off};
+		pid $dir/pid;
+		events { worker_connections 512; }
+		http {
+			access_log off;
+			client_body_temp_path $dir/t1;
+			proxy_temp_path $dir/t2;
+			fastcgi_temp_path $dir/t3;
+			uwsgi_temp_path $dir/t4;
+			scgi_temp_path $dir/t5;
+			server {
+				$(printf 'listen %s; ' "${@:3}")
+				$(cat)
+			}
+		}
+	END
+}
+
 # nginx_start: at the server, ports 80, 8080 and 8081, both families
 nginx_start() {
 	[[ -z $NGINX_PID ]] || return 0
 	echo 'through the chain' >"$BED/www/index.html"
-	cat >"$BED/nginx.conf" <<-END
-		worker_processes 1;
-		daemon off;
-		pid $BED/nginx.pid;
-		error_log $BED/log/nginx warn;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path $BED/www/t1;
-			proxy_temp_path $BED/www/t2;
-			fastcgi_temp_path $BED/www/t3;
-			uwsgi_temp_path $BED/www/t4;
-			scgi_temp_path $BED/www/t5;
-			keepalive_requests 1000000;
-			server {
-				listen 80;
-				listen [::]:80;
-				listen 8080;
-				listen [::]:8080;
-				listen 8081;
-				listen [::]:8081;
-				root $BED/www;
-			}
-		}
-	END
-	spawn server "$BED/log/nginx" "$NGINX" -p "$BED" -c "$BED/nginx.conf" -e "$BED/log/nginx"
+	nginx_conf "$BED/www" 1 {,'[::]:'}{80,8080,8081} <<<"root $BED/www; keepalive_requests 1000000;"
+	spawn server "$BED/log/nginx" "$NGINX" -p "$BED/www" -c "$BED/www/nginx.conf" -e "$BED/log/nginx"
 	NGINX_PID=$BED_SPAWNED
 	wait_for 10 in_ns server curl -fsS "http://$SERVER4:80/" ||
 		bail "nginx serves" "$(cat "$BED/log/nginx")"

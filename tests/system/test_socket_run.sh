@@ -355,25 +355,7 @@ nginx_run() {
 	local dir=$BED/www/$1
 
 	mkdir -p "$dir" && echo "$1" >"$dir/index.html" && chmod -R a+rwX "$dir"
-	cat >"$dir/nginx.conf" <<-END
-		worker_processes 2;
-		daemon off;
-		pid $dir/nginx.pid;
-		error_log $dir/error.log warn;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/t1;
-			proxy_temp_path $dir/t2;
-			fastcgi_temp_path $dir/t3;
-			uwsgi_temp_path $dir/t4;
-			scgi_temp_path $dir/t5;
-			server {
-				listen $TAKEOVER_IP:$TAKEOVER_PORT reuseport;
-				root $dir;
-			}
-		}
-	END
+	nginx_conf "$dir" 2 "$TAKEOVER_IP:$TAKEOVER_PORT reuseport" <<<"root $dir;"
 	run_start "$1" --stop-signal QUIT --workers 2 -- "$NGINX" -p "$dir" -c "$dir/nginx.conf" \
 		-e "$dir/error.log"
 }

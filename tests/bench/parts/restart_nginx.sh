@@ -6,7 +6,6 @@
 # mode of its own, `handover`: nginx's own way, in which the next nginx gets the listening socket
 # from the one before and nothing has to be forwarded.
 
-NGINX=$BED_ROOT/build/cache/nginx/usr/sbin/nginx
 NGINX_PORT=8080
 # What nginx sends at once at this rate is a second's worth; the rest makes the download last.
 NGINX_RATE=100000
@@ -19,37 +18,18 @@ nginx_prepare() {
 	head -c "$NGINX_SLOW_BYTES" /dev/zero >"$BED/www/slow"
 }
 
-# nginx_conf MODE GENERATION
-nginx_conf() {
-	local dir=$RESTART_DIR/nginx.$2 listen="$RESTART_IP:$NGINX_PORT reuseport" daemon=off
+# nginx_configure MODE GENERATION: an nginx in the foreground refuses to hand over
+nginx_configure() {
+	local dir=$RESTART_DIR/nginx.$2 listen="$RESTART_IP:$NGINX_PORT reuseport" NGINX_DAEMON=off
 
-	# an nginx in the foreground refuses to hand over
-	[[ $1 != handover ]] || listen=$RESTART_IP:$NGINX_PORT daemon=on
+	[[ $1 != handover ]] || listen=$RESTART_IP:$NGINX_PORT NGINX_DAEMON=on
 	mkdir "$dir"
-	cat >"$dir/conf" <<-END
-		user root;
-		worker_processes $NGINX_WORKERS;
-		daemon $daemon;
-		pid $dir/pid;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/t1;
-			proxy_temp_path $dir/t2;
-			fastcgi_temp_path $dir/t3;
-			uwsgi_temp_path $dir/t4;
-			scgi_temp_path $dir/t5;
-			server {
-				listen $listen;
-				root $BED/www;
-				location /slow { limit_rate $NGINX_RATE; }
-			}
-		}
-	END
+	nginx_conf "$dir" "$NGINX_WORKERS" "$listen" \
+		<<<"root $BED/www; location /slow { limit_rate $NGINX_RATE; }"
 }
 
 nginx_start() {
-	local command=("$NGINX" -p "$RESTART_DIR" -c "$RESTART_DIR/nginx.$2/conf" -e
+	local command=("$NGINX" -p "$RESTART_DIR" -c "$RESTART_DIR/nginx.$2/nginx.conf" -e
 		"$RESTART_DIR/server.$2")
 
 	RESTART_MODE=$1
@@ -57,7 +37,7 @@ nginx_start() {
 		nginx_hand_over
 		return
 	fi
-	nginx_conf "$1" "$2"
+	nginx_configure "$1" "$2"
 	[[ $1 != socket_lb ]] || command=("$BED_BIN/slotctl" --chain "$RESTART_CHAIN" socket run
 		--workers "$NGINX_WORKERS" --drain-timeout 30 --stop-signal QUIT --
 		"${command[@]}")
