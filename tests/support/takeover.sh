@@ -72,6 +72,30 @@ ask_once() {
 		printf x >&3 && read -r -d ' ' server <&3 && echo \$server" 2>/dev/null
 }
 
+# hold PID: a connection to this server that stays, so that it drains for as long: $TAKEOVER_HOLD
+hold() {
+	: >"$BED/log/hold"
+	spawn client "$BED/log/hold" bash -c "exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT &&
+		printf x >&3 && read -r -d ' ' server <&3 && echo \$server && exec cat <&3"
+	TAKEOVER_HOLD=$BED_SPAWNED
+	wait_for 5 says "$BED/log/hold" "^$1$"
+}
+
+# served_by COUNT: the processes that answer so many new connections
+served_by() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		ask_once "$TAKEOVER_PORT"
+	done | sort -u
+}
+
+# renew_chain: forgets the VIPs, which it adds again, and who is registered
+renew_chain() {
+	bed_ctl --chain web:sk_reuseport detach && bed_ctl --chain web:sk_reuseport apply &&
+		takeover_vip "$TAKEOVER_PORT"
+}
+
 # takeover_run: every function of the script named test_*
 takeover_run() {
 	local test

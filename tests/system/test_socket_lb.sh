@@ -118,24 +118,6 @@ test_operator() {
 	server_kill two
 }
 
-# hold: a connection that stays, so that whoever has it drains for as long
-hold() {
-	: >"$BED/log/hold"
-	spawn client "$BED/log/hold" bash -c "exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT &&
-		printf x >&3 && read -r -d ' ' server <&3 && echo \$server && exec cat <&3"
-	HOLD=$BED_SPAWNED
-	wait_for 5 says "$BED/log/hold" "^$1$"
-}
-
-# served_by COUNT: the processes that answer so many new connections
-served_by() {
-	local i
-
-	for ((i = 0; i < $1; i++)); do
-		ask_once "$TAKEOVER_PORT"
-	done | sort -u
-}
-
 # A slot that is disabled leaves the sockets to the kernel, as without a chain: who drains has new
 # connections again, while it does.
 test_disabled() {
@@ -150,15 +132,9 @@ test_disabled() {
 	is "what is new is shared by the kernel, with who drains" "$(served_by 48)" "$both"
 	succeeds "and enabled" as_nobody enable balance
 	is "again all of it is the other one's" "$(served_by 24)" "$SERVER_two"
-	stop "$HOLD" KILL
+	stop "$TAKEOVER_HOLD" KILL
 	in_time "and the older one ends" 10 says "$BED/log/one" '^ends'
 	server_kill two
-}
-
-# Which forgets the VIPs, and who is registered.
-renew_chain() {
-	bed_ctl --chain web:sk_reuseport detach && bed_ctl --chain web:sk_reuseport apply &&
-		takeover_vip "$TAKEOVER_PORT"
 }
 
 test_new_maps() {
@@ -171,7 +147,7 @@ test_new_maps() {
 		says "$BED/log/two" '^serves again'
 	is "and has what is new" "$(served_by 8)" "$SERVER_two"
 	is "as who takes it over from now on" "$(instances .state)" "active active free free"
-	stop "$HOLD" KILL
+	stop "$TAKEOVER_HOLD" KILL
 	in_time "the one that drains ends when its connection has" 5 says "$BED/log/one" '^ends'
 	server_start three
 	in_time "a restart goes as before" 10 says "$BED/log/two" '^ends'

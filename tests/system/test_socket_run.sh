@@ -194,8 +194,38 @@ test_deaths() {
 
 # has_successor COMMAND WORKER: another worker is there, and all sockets are registered
 has_successor() {
-	is_gone "$2" && [[ $(pgrep -cP "$1") == 2 && $(bed_ctl socket_lb instances --json |
-		jq '.instances | map(.sockets) | add') == 4 ]]
+	is_gone "$2" && [[ $(pgrep -cP "$1") == 2 ]] && are_registered 4
+}
+
+# are_registered COUNT: sockets, at all VIPs
+are_registered() {
+	[[ $(bed_ctl socket_lb instances --json | jq '.instances | map(.sockets) | add') == "$1" ]]
+}
+
+test_new_maps() {
+	local one two three
+
+	plain_start elder
+	one=$BED_SPAWNED
+	serves elder
+	hold "$(command_of "$one")" || bail "a server has a connection"
+	plain_start younger workers 2 --vip "tcp/$TAKEOVER_IP:$TAKEOVER_PORT" \
+		--vip "udp/$TAKEOVER_IP:$TAKEOVER_PORT"
+	two=$BED_SPAWNED
+	serves younger
+	in_time "one drains, one serves" 5 says "$BED/log/elder" ': a newer instance serves'
+	succeeds "a chain is detached and applied, which makes its maps anew" renew_chain
+	in_time "the one that serves comes back into them" 5 says "$BED/log/younger" ': serving again'
+	in_time "with all of its sockets" 5 are_registered 4
+	is "what is new is its own" "$(served_by 8)" "$(command_of "$two")"
+	stop "$TAKEOVER_HOLD" KILL
+	ends "the one that drains ends with its connection" "$one" 7
+	plain_start last
+	three=$BED_SPAWNED
+	serves last
+	ends "a restart goes as before" "$two" 7
+	is "with all that is new" "$(served_by 8)" "$(command_of "$three")"
+	end_runs
 }
 
 test_signals() {

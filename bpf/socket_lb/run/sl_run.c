@@ -244,6 +244,20 @@ static void look_at_sockets(struct runner *r)
 	r->was_told_busy |= r->sockets->is_busy;
 }
 
+/* Maps that were made anew have nobody in them, until the next look at sockets. */
+static int follow_chain(struct runner *r)
+{
+	struct slot_reason why;
+	bool is_new = false;
+	int is_replaced = sl_run_chain_follow(r->run, r->sockets, &why, &is_new);
+
+	if (is_replaced < 0)
+		tell_trouble(r, why.text);
+	if (is_new)
+		say(r, "the chain has new maps; registering all sockets again");
+	return is_replaced;
+}
+
 static bool is_complete(const struct runner *r)
 {
 	struct sl_vip_key vip;
@@ -302,6 +316,7 @@ static void start_phase(struct runner *r)
 {
 	struct slot_reason lack;
 
+	follow_chain(r);
 	look_at_sockets(r);
 	if (is_complete(r))
 		announce(r);
@@ -318,28 +333,31 @@ static void start_phase(struct runner *r)
 
 static void serve_phase(struct runner *r)
 {
-	int is_replaced = socketlb_is_replaced(r->lb);
+	int is_replaced = follow_chain(r);
+	bool is_lost = !sl_run_sockets_count(r->sockets);
 
-	if (is_replaced < 0)
-		tell_trouble(r, socketlb_error(r->lb));
 	if (is_replaced == 1) {
 		enter(r, PHASE_DRAINING);
 		r->has_handed_on |= r->successor > 0;
 		say(r, "a newer instance serves; draining");
 		return;
 	}
-	if (read_clock_ms() - r->looked_ms < SOCKETS_MS)
+	if (read_clock_ms() - r->looked_ms < (is_lost ? SERVING_MS : SOCKETS_MS))
 		return;
 	look_at_sockets(r);
-	if (r->sockets->is_new)
-		announce(r);
+	if (!r->sockets->is_new)
+		return;
+	announce(r);
+	if (is_lost)
+		say(r, "serving again, with %zu sockets", sl_run_sockets_count(r->sockets));
 }
 
 static bool count_left(struct runner *r, uint64_t *ret_flows, size_t *ret_connections)
 {
 	struct slot_reason why;
+	int err = socketlb_flows(r->lb, ret_flows);
 
-	if (socketlb_flows(r->lb, ret_flows))
+	if (err && err != -ESTALE) /* of maps that the chain has no more, no flow is ours */
 		tell_trouble(r, socketlb_error(r->lb));
 	else if (sl_run_connections_count(r->sockets, r->session, &why, ret_connections))
 		tell_trouble(r, why.text);

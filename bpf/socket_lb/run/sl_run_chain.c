@@ -76,6 +76,21 @@ static int check_vips(const struct sl_run *run, struct sl_run_sockets *sockets,
 	return found < 0 ? slot_reason_set(why, found, "%s", socketlb_error(sockets->lb)) : 0;
 }
 
+int sl_run_chain_follow(const struct sl_run *run, struct sl_run_sockets *sockets,
+			struct slot_reason *why, bool *ret_is_new)
+{
+	struct socketlb *lb = sockets->lb;
+	int is_replaced = socketlb_is_replaced(lb);
+
+	*ret_is_new = is_replaced == -ESTALE && !socketlb_open(lb, run->chain);
+	if (*ret_is_new) {
+		sockets->count = 0;
+		return 0;
+	}
+	return is_replaced < 0 ? slot_reason_set(why, is_replaced, "%s", socketlb_error(lb)) :
+				 is_replaced;
+}
+
 int sl_run_chain_open(const struct sl_run *run, struct sl_run_sockets *sockets,
 		      struct slot_reason *why)
 {

@@ -14,4 +14,12 @@
 int sl_run_chain_open(const struct sl_run *run, struct sl_run_sockets *sockets,
 		      struct slot_reason *why);
 
+/*
+ * sl_run_chain_follow - whether a newer instance has taken over, as socketlb_is_replaced(): 1, 0, or
+ * -errno, and says why. @ret_is_new: no, but the chain has its maps made anew; these are open now,
+ * and all sockets are to be looked for and registered again.
+ */
+int sl_run_chain_follow(const struct sl_run *run, struct sl_run_sockets *sockets,
+			struct slot_reason *why, bool *ret_is_new);
+
 #endif

@@ -41,12 +41,14 @@ int sl_run_sockets_ask(struct sl_run_sockets *sockets, const struct sl_vip_key *
 				vip->proto);
 }
 
+/* Maps that were made anew may have no VIP yet, not even one that is named. */
 static int is_wanted(struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
-	for (size_t i = 0; i < sockets->wanted_count; i++)
-		if (is_same_vip(&sockets->wanted[i], vip))
-			return 1;
-	return sockets->wanted_count ? 0 : sl_run_sockets_ask(sockets, vip);
+	bool is_named = !sockets->wanted_count;
+
+	for (size_t i = 0; !is_named && i < sockets->wanted_count; i++)
+		is_named = is_same_vip(&sockets->wanted[i], vip);
+	return is_named ? sl_run_sockets_ask(sockets, vip) : 0;
 }
 
 /* --- what is there --------------------------------------------------------------------------- */
