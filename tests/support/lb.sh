@@ -248,7 +248,8 @@ host_echo() {
 	local address
 
 	for address in "${@:2}"; do
-		spawn "$1" "$BED/log/echo.$1" "$BED_TOOLS/udp_echo" "$address" 7 "$1"
+		spawn "$1" "$BED/log/echo.$1" "$BED_TOOLS/sock_group" serve udp "$address" 7 \
+			"$1"$'\n'
 	done
 }
 

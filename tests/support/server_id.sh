@@ -70,8 +70,8 @@ start_server() {
 	host_ctl "$1" --chain eth0 decap addr add "$(host4 "$1")" "$(host6 "$1")" >/dev/null ||
 		bail "tunnels to $1 end there"
 	host_ctl "$1" --chain eth0 decap set tcp-option=253 || bail "$1 reads ids"
-	spawn_in_group "$1" "$BED_TOOLS/tcp_hold" serve "$VIP4" 80
-	spawn_in_group "$1" "$BED_TOOLS/tcp_hold" serve "$VIP6" 80
+	spawn_in_group "$1" "$BED_TOOLS/plain_echo" brief "$VIP4" 80 1
+	spawn_in_group "$1" "$BED_TOOLS/plain_echo" brief "$VIP6" 80 1
 }
 
 start_client() {
@@ -133,7 +133,7 @@ id_sum() {
 # keep_start COUNT [ADDRESS]: connections that are held from now on
 keep_start() {
 	rm -f "$KEPT"
-	spawn_in_group client "$BED_TOOLS/tcp_hold" keep "${2:-$VIP4}" 80 "$1" "$KEPT"
+	spawn_in_group client "$BED_TOOLS/tcp_hold" "${2:-$VIP4}" 80 "$1" "$KEPT"
 	KEEPER=$BED_SPAWNED
 	TRAFFIC+=("$KEEPER")
 	wait_for 10 has_rounds 1

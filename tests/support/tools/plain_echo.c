@@ -7,9 +7,10 @@
  *   master    the first process opens all of them and hands them down
  *   daemon    as workers, after the process that was started went into the background
  *   alone     as workers, without SO_REUSEPORT
+ *   brief     as workers, which end at once when they are told to, whatever connections they have
  *
- * A worker that is killed is replaced; where one has no sockets, all of it ends with 1. SIGTERM ends it with status 7 once its connections have ended,
- * SIGHUP makes it say "hup".
+ * A worker that is killed is replaced; where one has no sockets, all of it ends with 1. SIGTERM ends
+ * it with status 7 once its connections have ended, SIGHUP makes it say "hup".
  */
 #include <errno.h>
 #include <netdb.h>
@@ -187,7 +188,8 @@ int main(int argc, char **argv)
 	if (!strcmp(kind, "daemon") && fork())
 		return 0;
 	first = getpid();
-	sigaction(SIGTERM, &action, NULL);
+	if (strcmp(kind, "brief") != 0)
+		sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	serve(count);
 	freeaddrinfo(found);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tcp_hold: long-lived TCP connections that always have something to say.
- *
- *	tcp_hold serve ADDRESS PORT		sends back what it gets, until a signal
- *	tcp_hold keep ADDRESS PORT COUNT FILE	keeps COUNT connections, until a signal
+ * tcp_hold ADDRESS PORT COUNT FILE: keeps COUNT TCP connections that always have something to say,
+ * until a signal.
  *
  * Each of them sends a byte and waits for its answer, again and again. One that is reset, closed
  * or without an answer for SILENCE_MS is counted, and another one begins in its place. FILE has
@@ -84,57 +82,6 @@ static struct addrinfo *resolve(char **args)
 	return at;
 }
 
-/* --- serve ----------------------------------------------------------------------------------- */
-
-static void add_client(struct pollfd *fds, nfds_t *count)
-{
-	int fd = accept4(fds[0].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (*count > COUNT_MAX)
-		close(fd);
-	else
-		fds[(*count)++] = (struct pollfd){ .fd = fd, .events = POLLIN };
-}
-
-static void serve_client(struct pollfd *fds, nfds_t *count, nfds_t at)
-{
-	char bytes[512];
-	ssize_t len = read(fds[at].fd, bytes, sizeof(bytes));
-
-	if (len > 0 && write(fds[at].fd, bytes, (size_t)len) == len)
-		return;
-	if (len < 0 && errno == EAGAIN)
-		return;
-	close(fds[at].fd);
-	fds[at] = fds[--*count];
-}
-
-static int serve(char **args)
-{
-	static struct pollfd fds[COUNT_MAX + 1];
-	struct addrinfo *at = resolve(args);
-	nfds_t count = 1;
-	int on = 1;
-
-	fds[0] = (struct pollfd){ .fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0),
-				  .events = POLLIN };
-	setsockopt(fds[0].fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fds[0].fd, at->ai_addr, at->ai_addrlen) || listen(fds[0].fd, COUNT_MAX))
-		fail("listen");
-	while (!is_over && (poll(fds, count, -1) > 0 || errno == EINTR)) {
-		for (nfds_t i = count; i-- > 1;)
-			if (fds[i].revents)
-				serve_client(fds, &count, i);
-		if (fds[0].revents)
-			add_client(fds, &count);
-	}
-	return 0;
-}
-
-/* --- keep ------------------------------------------------------------------------------------ */
-
 /* A connection in place @at; until it is there it waits for an answer already. */
 static void begin(struct keeper *keeper, nfds_t at)
 {
@@ -171,15 +118,15 @@ static void ask(struct keeper *keeper, nfds_t at)
 static void hear(struct keeper *keeper, nfds_t at)
 {
 	struct held *held = &keeper->held[at];
+	char answer[64];
 	ssize_t len;
-	char byte;
 
 	if (keeper->fds[at].revents == POLLOUT) {
 		ask(keeper, at);
 		return;
 	}
-	len = read(keeper->fds[at].fd, &byte, 1);
-	if (len != 1) {
+	len = read(keeper->fds[at].fd, answer, sizeof(answer));
+	if (len < 1) {
 		begin_again(keeper, at, &keeper->resets);
 		return;
 	}
@@ -241,10 +188,8 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
 	signal(SIGPIPE, SIG_IGN);
-	if (argc == 4 && !strcmp(argv[1], "serve"))
-		return serve(argv + 2);
-	if (argc == 6 && !strcmp(argv[1], "keep"))
-		return keep(argv + 2);
-	fputs("usage: tcp_hold serve ADDRESS PORT | keep ADDRESS PORT COUNT FILE\n", stderr);
+	if (argc == 5)
+		return keep(argv + 1);
+	fputs("usage: tcp_hold ADDRESS PORT COUNT FILE\n", stderr);
 	return 2;
 }
