@@ -62,7 +62,7 @@ int sl_vip_parse(const char *text, struct slot_reason *why, struct sl_vip_key *r
 		return slot_reason_set(
 			why, -EINVAL,
 			"VIP '%.80s': expected what the sockets are bound to, as "
-			"tcp/203.0.113.80:80, udp/[2001:db8::80]:443 or udp/0.0.0.0:53",
+			"tcp/203.0.113.80:80, udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535",
 			text);
 	*ret_key = (struct sl_vip_key){
 		.port = htons(bound.port),

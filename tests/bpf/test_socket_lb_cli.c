@@ -45,7 +45,12 @@ static const struct refusal refusals[] = {
 	{ "vip add " VIP " quic more", "'more': expected layout=LAYOUT or memory=SECONDS\n" },
 	{ "vip add here flow",
 	  "VIP 'here': expected what the sockets are bound to, as tcp/203.0.113.80:80, "
-	  "udp/[2001:db8::80]:443 or udp/0.0.0.0:53\n" },
+	  "udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535\n" },
+	{ "vip add udp/203.0.113.80:0 flow",
+	  "VIP 'udp/203.0.113.80:0': expected what the sockets are bound to, as "
+	  "tcp/203.0.113.80:80, udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535\n" },
+	{ "vip add " VIP " quic layout=mvfst layout=quic-lb:3", "layout= is named twice\n" },
+	{ "vip add " VIP " flow memory=1 memory=1", "memory= is named twice\n" },
 	{ "vip set " VIP " memory=3",
 	  "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
 	{ "vip del " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
@@ -94,8 +99,14 @@ static void vips_are_shown_as_they_were_given(void **state)
 		"vip                                       mode   active   memory  layout\n"
 		"udp/[2001:db8::80]:443                    quic   none         7s  mvfst\n");
 	program_bed_assert_runs(&sl_bed.program, "vip set udp/[2001:db8::80]:443 flow", "");
-	program_bed_assert_fails(&sl_bed.program, "vip add tcp/203.0.113.80:80 tcp",
-				 "VIP 'tcp/203.0.113.80:80' is there already\n");
+	program_bed_assert_runs(&sl_bed.program, "vip add tcp/203.0.113.80:80 tcp", "");
+	program_bed_assert_runs(&sl_bed.program, "vip add udp/[2001:db8::80]:443 flow", "");
+	program_bed_assert_fails(&sl_bed.program, "vip add udp/[2001:db8::80]:443 flow memory=3",
+				 "VIP 'udp/[2001:db8::80]:443' is there already, and otherwise: "
+				 "slotctl socket_lb vip set changes it\n");
+	program_bed_assert_fails(&sl_bed.program, "vip add udp/[2001:db8::80]:443 quic",
+				 "VIP 'udp/[2001:db8::80]:443' is there already, and otherwise: "
+				 "slotctl socket_lb vip set changes it\n");
 	program_bed_assert_runs(&sl_bed.program,
 				"vip del tcp/203.0.113.80:80 udp/[2001:db8::80]:443", "");
 	program_bed_assert_runs(
@@ -204,6 +215,7 @@ static void weights_hold_at_once(void **state)
 {
 	struct sl_vip_entry vip = sl_bed_vip(VIP " flow");
 	struct sl_server server, *one[] = { &server };
+	json_t *said, *weights;
 
 	(void)state;
 	sl_server_start(&server, &vip.key, 3, NULL);
@@ -219,6 +231,17 @@ static void weights_hold_at_once(void **state)
 		&sl_bed.program, "policy " VIP " 0 cpu 0,0,0",
 		"every weight is 0: at least one socket has to take what is new\n");
 	program_bed_assert_fails(&sl_bed.program, "policy " VIP " 1 cpu", "instance 1 is free\n");
+	program_bed_assert_fails(&sl_bed.program, "policy " VIP " 0 hash 1,1,1,1",
+				 "4 weights for the 3 sockets of instance 0\n");
+	program_bed_assert_fails(&sl_bed.program, "free " VIP " 1", "instance 1 is free\n");
+	assert_int_equal(program_bed_run(&sl_bed.program, "instances " VIP), PROGRAM_OK);
+	assert_non_null(strstr(sl_bed.program.out, "  hash         32  0,0,1\n"));
+	assert_non_null(strstr(sl_bed.program.out, "  hash          0  -\n"));
+	said = ask("instances " VIP);
+	weights = json_object_get(instance_of(said, 0), "weights");
+	assert_int_equal(json_array_size(weights), 3);
+	assert_int_equal(json_integer_value(json_array_get(weights, 2)), 1);
+	json_decref(said);
 	sl_server_stop(&server);
 }
 
@@ -248,7 +271,45 @@ static void by_cpu_the_socket_is_the_cpus_own(void **state)
 	}
 	assert_true(sent > 0);
 	sched_setaffinity(0, sizeof(before), &before);
+	sl_server_stop(&server);
+}
+
+/* Of the own node's row all but what a CPU would have taken; in the other rows nothing. */
+static void steer_by_node(__u32 vip, unsigned int cpu, unsigned int node)
+{
+	struct sl_instance instance;
+	struct slot_reason why;
+
+	assert_int_equal(sl_instance_get(&sl_bed.maps, vip, 0, &why, &instance), 0);
+	assert_int_equal(instance.policy, SL_BY_NUMA);
+	memset(instance.steer, 0, sizeof(instance.steer));
+	memset(instance.steer + (node * SL_STEER_PER_NODE) % SL_STEER_SIZE, 1, SL_STEER_PER_NODE);
+	instance.steer[cpu % SL_STEER_SIZE] = 0;
+	assert_int_equal(sl_instance_write(&sl_bed.maps, vip, 0, &instance, &why), 0);
+}
+
+/* As the host may have one node only, the rows of others are told by what is never taken. */
+static void by_numa_the_row_is_the_nodes_own(void **state)
+{
+	struct sl_vip_entry vip = sl_bed_vip(VIP " flow memory=0");
+	struct sl_server server, *one[] = { &server };
+	unsigned int cpu = 0, node = 0;
+	int at_node = 0;
+
+	(void)state;
+	assert_int_equal(getcpu(&cpu, &node), 0);
+	sl_server_start(&server, &vip.key, 2, NULL);
 	program_bed_assert_runs(&sl_bed.program, "policy " VIP " 0 numa", "");
+	steer_by_node(vip.vip.index, cpu, node);
+	for (int i = 0; i < 64; i++) {
+		int client = sl_bed_client(&vip.key);
+
+		send(client, "x", 1, 0);
+		at_node += sl_bed_arrived(one, 1).position == 1;
+		close(client);
+	}
+	/* by CPU it would be none, by hash an eighth */
+	assert_in_range(at_node, 48, 64);
 	sl_server_stop(&server);
 }
 
@@ -321,6 +382,7 @@ int main(void)
 	ADD(an_operator_turns_back_a_takeover);
 	ADD(weights_hold_at_once);
 	ADD(by_cpu_the_socket_is_the_cpus_own);
+	ADD(by_numa_the_row_is_the_nodes_own);
 	ADD(stats_are_of_one_vip_or_of_all);
 	ADD(a_vip_made_again_begins_anew);
 	return tap_run(&plan, "socket_lb_cli", 1);

@@ -85,12 +85,18 @@ static int parse_mode(const char *text, const struct sl_vip_key *key, struct slo
 
 static int parse_words(int argc, char **argv, struct slot_reason *why, struct sl_vip *vip)
 {
+	bool has_layout = false, has_memory = false;
 	int err = 0;
 
 	for (int i = 0; !err && i < argc; i++) {
 		const char *layout = value_of(argv[i], "layout");
 		const char *memory = value_of(argv[i], "memory");
 
+		if ((layout && has_layout) || (memory && has_memory))
+			return slot_reason_set(why, -EINVAL, "%s= is named twice",
+					       layout ? "layout" : "memory");
+		has_layout |= !!layout;
+		has_memory |= !!memory;
 		if (layout && vip->mode != SL_QUIC)
 			err = slot_reason_set(why, -EINVAL, "layout= is for mode quic alone");
 		else if (memory && vip->mode == SL_TCP)
@@ -286,10 +292,11 @@ static int cmd_active(const struct program_context *ctx, int argc, char **argv)
 }
 
 /* "1,1,4": of as many sockets, from position 0 on; those that are not named get 0. */
-static int parse_weights(const char *text, struct slot_reason *why, __u8 weights[SL_SOCKETS_MAX])
+static int parse_weights(const char *text, struct slot_reason *why, __u8 weights[SL_SOCKETS_MAX],
+			 unsigned int *ret_count)
 {
 	const char *at = text;
-	int count = 0;
+	unsigned int count = 0;
 
 	memset(weights, 0, SL_SOCKETS_MAX);
 	do {
@@ -306,7 +313,20 @@ static int parse_weights(const char *text, struct slot_reason *why, __u8 weights
 		weights[count++] = (__u8)weight;
 		at = *end ? end + 1 : NULL;
 	} while (at);
+	*ret_count = count;
 	return 0;
+}
+
+static int check_weights(const struct sl_maps *maps, const struct sl_vip *vip, __u32 instance,
+			 unsigned int weights, struct slot_reason *why)
+{
+	struct sl_instance held;
+	int err = sl_instance_get(maps, vip->index, instance, why, &held);
+
+	if (err || held.state == SL_FREE || weights <= held.sockets)
+		return err;
+	return slot_reason_set(why, -EINVAL, "%u weights for the %u sockets of instance %u",
+			       weights, held.sockets, instance);
 }
 
 static int cmd_policy(const struct program_context *ctx, int argc, char **argv)
@@ -314,6 +334,7 @@ static int cmd_policy(const struct program_context *ctx, int argc, char **argv)
 	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
 	struct sl_vip_entry entry = {};
 	__u8 weights[SL_SOCKETS_MAX], policy = SL_BY_HASH;
+	unsigned int count = 0;
 	struct slot_reason why;
 	int instance = 0, err;
 
@@ -321,9 +342,10 @@ static int cmd_policy(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	err = parse_instance(argv[1], &why, &instance);
 	err = err ? err : sl_policy_parse(argv[2], &why, &policy);
-	err = err || argc < 4 ? err : parse_weights(argv[3], &why, weights);
+	err = err || argc < 4 ? err : parse_weights(argv[3], &why, weights, &count);
 	err = err ? err : sl_maps_open(ctx->map_dir, true, &why, &maps);
 	err = err ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
+	err = err ? err : check_weights(&maps, &entry.vip, (__u32)instance, count, &why);
 	err = err ? err :
 		    sl_instance_share(&maps, entry.vip.index, (__u32)instance, policy,
 				      argc > 3 ? weights : NULL, &why);
@@ -345,6 +367,8 @@ static int cmd_free(const struct program_context *ctx, int argc, char **argv)
 	err = err ? err : sl_maps_open(ctx->map_dir, true, &why, &maps);
 	err = err ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
 	err = err ? err : sl_instance_get(&maps, entry.vip.index, (__u32)instance, &why, &held);
+	if (!err && held.state == SL_FREE)
+		err = slot_reason_set(&why, -ENOENT, "instance %d is free", instance);
 	if (err)
 		return program_fail(&why);
 	place = (struct sl_place){ entry.vip.index, (__u32)instance, held.generation };

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "bpf/count_abi.h"
@@ -90,22 +91,50 @@ static const char *life_of(const struct seen *seen)
 	return seen->life == SL_ALIVE ? "alive" : seen->life == SL_DEAD ? "dead" : "hidden";
 }
 
+static json_t *weights_to_json(const struct sl_instance *instance)
+{
+	json_t *list = json_array();
+
+	for (__u32 i = 0; i < instance->sockets && i < SL_SOCKETS_MAX; i++)
+		json_array_append_new(list, json_integer(instance->weights[i]));
+	return list;
+}
+
+/* "-" where all are the same, as without a word of them. */
+static void format_weights(const struct sl_instance *instance, char *ret_text)
+{
+	bool are_named = false;
+	size_t len = 0;
+
+	for (__u32 i = 0; i < instance->sockets && i < SL_SOCKETS_MAX; i++) {
+		are_named |= instance->weights[i] != 1;
+		len += (size_t)sprintf(ret_text + len, i ? ",%u" : "%u", instance->weights[i]);
+	}
+	if (!are_named)
+		strcpy(ret_text, "-");
+}
+
 static json_t *seen_to_json(const struct seen *seen)
 {
-	return json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:I, s:I, s:s, s:I, s:I}", "vip",
+	return json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:I, s:I, s:s, s:o, s:I, s:I}", "vip",
 			 seen->vip, "instance", (json_int_t)seen->number, "state", role_of(seen),
 			 "active", seen->is_active, "pid", (json_int_t)seen->instance.pid,
 			 "process", life_of(seen), "sockets", (json_int_t)seen->sockets, "workers",
 			 (json_int_t)seen->instance.workers, "policy",
-			 sl_policy_name(seen->instance.policy), "flows", (json_int_t)seen->flows,
+			 sl_policy_name(seen->instance.policy), "weights",
+			 weights_to_json(&seen->instance), "flows", (json_int_t)seen->flows,
 			 "generation", (json_int_t)seen->instance.generation);
 }
 
 static void print_seen(FILE *out, const struct seen *seen)
 {
-	fprintf(out, "%-40s  %8u  %-8s  %8u  %-7s  %7zu  %7u  %-6s  %7zu\n", seen->vip,
+	char weights[SL_SOCKETS_MAX * sizeof("255,")];
+
+	format_weights(&seen->instance, weights);
+	fprintf(out, "%-40s  %8u  %-8s  %8u  %-7s  %7zu  %7u  %-6s  %7zu  %s\n", seen->vip,
 		seen->number, role_of(seen), seen->instance.pid, life_of(seen), seen->sockets,
-		seen->instance.workers, sl_policy_name(seen->instance.policy), seen->flows);
+		seen->instance.workers, sl_policy_name(seen->instance.policy), seen->flows,
+		weights);
 }
 
 static int show_instances(const struct program_context *ctx, const struct sl_maps *maps,
@@ -143,9 +172,9 @@ int sl_cmd_instances(const struct program_context *ctx, int argc, char **argv)
 	if (ctx->json)
 		list = json_array();
 	else
-		fprintf(ctx->out, "%-40s  %8s  %-8s  %8s  %-7s  %7s  %7s  %-6s  %7s\n", "vip",
+		fprintf(ctx->out, "%-40s  %8s  %-8s  %8s  %-7s  %7s  %7s  %-6s  %7s  %s\n", "vip",
 			"instance", "state", "pid", "process", "sockets", "workers", "policy",
-			"flows");
+			"flows", "weights");
 	for (size_t i = 0; !err && i < count; i++)
 		err = show_instances(ctx, &maps, &vips[i], &why, list);
 	if (err) {

@@ -72,6 +72,10 @@ struct sl_run {
 	__u32 index; /* the VIP's */
 };
 
+/*
+ * Unlike at the other hooks of sockets nothing else counts in between: the kernel asks for a packet
+ * in a softirq, and for a connection of a listener that closes with softirqs off.
+ */
 static __always_inline void count(const struct sl_run *run, enum sl_counter counter)
 {
 	count_packet(&sl_counts, SL_COUNT_INDEX(run->index, counter), run->md->len);

@@ -124,9 +124,16 @@ int sl_vip_add(const struct sl_maps *maps, const struct sl_vip_key *key, const s
 
 	if (err)
 		return err;
-	sl_vip_format(key, text);
-	if (!bpf_map_lookup_elem(maps->vips, key, &known))
-		return slot_reason_set(why, -EEXIST, "VIP '%s' is there already", text);
+	if (!bpf_map_lookup_elem(maps->vips, key, &known)) {
+		added.index = known.index;
+		if (!memcmp(&added, &known, sizeof(known)))
+			return 0;
+		sl_vip_format(key, text);
+		return slot_reason_set(why, -EEXIST,
+				       "VIP '%s' is there already, and otherwise: slotctl "
+				       "socket_lb vip set changes it",
+				       text);
+	}
 	err = find_free_index(maps, why, &added.index);
 	err = err ? err : clear_vip(maps, added.index, why);
 	err = err ? err : sl_counts_clear(maps, added.index, why);

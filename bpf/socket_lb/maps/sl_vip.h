@@ -24,8 +24,8 @@ int sl_vips_get(const struct sl_maps *maps, struct slot_reason *why, struct sl_v
 
 /*
  * sl_vip_add - with mode, memory and layout of @vip, under an index that is free: both instances
- * free, without sockets. -EEXIST where it is there (sl_vip_change() gives it another mode or
- * layout; the instances stay), -E2BIG where there are SL_VIPS_MAX.
+ * free, without sockets. One that is there as @vip says stays as it is; -EEXIST where it is there
+ * otherwise (sl_vip_change() gives it another mode or layout; the instances stay), -E2BIG where there are SL_VIPS_MAX.
  */
 int sl_vip_add(const struct sl_maps *maps, const struct sl_vip_key *key, const struct sl_vip *vip,
 	       struct slot_reason *why);
