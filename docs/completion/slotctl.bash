@@ -66,6 +66,29 @@ _slotctl_program() {
 	esac
 }
 
+# _slotctl_socket_run AT: values of its options from the AT-th word on, and behind -- a command of
+# its own. Fails where the word is neither.
+_slotctl_socket_run() {
+	local word=${COMP_WORDS[COMP_CWORD]} words='' i
+
+	for ((i = $1; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -- ]] || continue
+		if declare -F _command_offset >/dev/null; then
+			_command_offset $((i + 1))
+		else
+			mapfile -t COMPREPLY < <(compgen -A command -A file -- "$word")
+		fi
+		return 0
+	done
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	-c | --chain) words=$(_slotctl_chains | sed -n 's/:sk_reuseport$//p') ;;
+	--stop-signal | --reload-signal) words=$(compgen -A signal SIG | sed 's/^SIG//') ;;
+	--vip | --workers | --start-timeout | --drain-timeout | --stop-timeout) ;;
+	*) return 1 ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
 _slotctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -79,6 +102,7 @@ _slotctl() {
 		esac
 	done
 	COMPREPLY=()
+	[[ $command != socket ]] || ! _slotctl_socket_run "$i" || return 0
 	# an option stands where a file could
 	[[ $word != -* ]] || before=''
 	case $before in
