@@ -89,6 +89,35 @@ read_header() {
 		{ read -r digit && echo $((4 * 16#$digit)); }
 }
 
+# Segments that the host has sent and taken, as TCP counts them.
+read_segments() {
+	in_ns "$1" cat /proc/net/snmp | awk '$1 == "Tcp:" && !n++ { for (i = 2; i <= NF; i++) at[$i] = i; next }
+		$1 == "Tcp:" { print $at["InSegs"] + $at["OutSegs"] }'
+}
+
+is_counting() {
+	grep -qx counting "$BED/log/runs"
+}
+
+# begin_runs: from here on runs of the programs at both ends are counted
+begin_runs() {
+	: >"$BED/log/runs"
+	spawn client "$BED/log/runs" "$BED_TOOLS/sock_ops_runs" "$GROUP/client" "$GROUP/r1"
+	COUNTING=$BED_SPAWNED
+	wait_for 5 is_counting || die "runs are not counted: $(cat "$BED/log/runs")"
+	BEFORE=("$(read_segments client)" "$(read_segments r1)")
+}
+
+# end_runs: sets RUNS to [[RUNS, NS, SEGMENTS], ...] of client and server
+end_runs() {
+	local after=("$(read_segments client)" "$(read_segments r1)")
+
+	stop "$COUNTING" >/dev/null || die "runs were not counted: $(cat "$BED/log/runs")"
+	RUNS=$(jq -cRn --argjson segments "[$((after[0] - BEFORE[0])), $((after[1] - BEFORE[1]))]" \
+		'[inputs | select(. != "counting") | split(" ") | map(tonumber)]
+		| [.[0] + [$segments[0]], .[1] + [$segments[1]]]' "$BED/log/runs")
+}
+
 # iperf_trial MODE up|down: prints a row
 iperf_trial() {
 	local reverse=() server header
@@ -99,16 +128,21 @@ iperf_trial() {
 	server=$BED_SPAWNED
 	wait_for 5 is_serving || die "iperf3 does not serve: $(cat "$BED"/log/r1.iperf)"
 	: >"$BED/log/client.iperf"
+	begin_runs
 	spawn_in_group client "$BED/iperf" -c "$(host4 r1)" -t "$LENGTH" -b "${RATE}M" -J "${reverse[@]}"
 	header=$(read_header) || die "nothing is sent: $(cat "$BED"/log/client.iperf)"
 	wait_for $((LENGTH + 10)) is_gone "$BED_SPAWNED"
 	stop "$server" >/dev/null
-	jq -c --arg mode "$1" --arg way "$2" --argjson header "$header" '."end" as $sums
+	end_runs
+	jq -c --argjson runs "$RUNS" --arg mode "$1" --arg way "$2" --argjson header "$header" '."end" as $sums
 		| $sums.sum_received as $got | ($got.bytes / 1e9) as $gb
 		| $sums.cpu_utilization_percent as $cpu
-		| {mode: $mode, way: $way, header: $header, gbit_s: ($got.bits_per_second / 1e9),
+		| def runs: {ns_per_run: (if .[0] > 0 then .[1] / .[0] else null end),
+			runs_per_segment: (.[0] / .[2]), ms_per_gb: (.[1] / 1e6 / $gb)};
+		{mode: $mode, way: $way, header: $header, gbit_s: ($got.bits_per_second / 1e9),
 			client_s_per_gb: ($cpu.host_total / 100 * $got.seconds / $gb),
-			server_s_per_gb: ($cpu.remote_total / 100 * $got.seconds / $gb)}
+			server_s_per_gb: ($cpu.remote_total / 100 * $got.seconds / $gb),
+			client: ($runs[0] | runs), server: ($runs[1] | runs)}
 		' "$BED/log/client.iperf"
 }
 
@@ -135,11 +169,18 @@ report() {
 	jq -n --arg kernel "$(uname -r)" --slurpfile rows "$BED/rows" --slurpfile trials "$BED/trials" '
 		def median: sort | .[(length - 1) / 2 | floor];
 		def about($digits): . * pow(10; $digits) | round / pow(10; $digits);
+		def about_if($digits): if . == null then . else about($digits) end;
 		($trials | group_by([.mode, .way]) | map({
 			mode: .[0].mode, way: .[0].way, trials: length,
 			header: (map(.header) | median), gbit_s: (map(.gbit_s) | median | about(2)),
 			client_s_per_gb: (map(.client_s_per_gb) | median | about(3)),
-			server_s_per_gb: (map(.server_s_per_gb) | median | about(3))})) as $all
+			server_s_per_gb: (map(.server_s_per_gb) | median | about(3)),
+			client_ns_per_run: (map(.client.ns_per_run) | median | about_if(0)),
+			client_runs_per_segment: (map(.client.runs_per_segment) | median | about(3)),
+			client_run_ms_per_gb: (map(.client.ms_per_gb) | median | about(1)),
+			server_ns_per_run: (map(.server.ns_per_run) | median | about_if(0)),
+			server_runs_per_segment: (map(.server.runs_per_segment) | median | about(3)),
+			server_run_ms_per_gb: (map(.server.ms_per_gb) | median | about(1))})) as $all
 		| {kernel: $kernel, rows: $rows, overhead: ($all | map(.way as $way
 			| ($all[] | select(.mode == "off" and .way == $way)) as $off
 			| . + {client_ratio: (.client_s_per_gb / $off.client_s_per_gb | about(2)),
