@@ -12,30 +12,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "programs/cli.h"
 #include "tests/support/progrun.h"
 #include "tests/support/steer_case.h"
 #include "tests/support/tap.h"
 
 #define NO_SOCKET (-1)
 #define ANSWER_TIME_S 5
-
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	steer_netns_open();
-	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
 
 static int open_tcp(const char *addr)
 {
@@ -49,12 +31,12 @@ static int open_udp(const char *addr)
 
 static void tcp_finds(const char *addr, uint16_t port, int fd)
 {
-	steer_assert_finds(&bed, &(struct steer_lookup){ addr, port, IPPROTO_TCP, 0 }, fd);
+	steer_assert_finds(&(struct steer_lookup){ addr, port, IPPROTO_TCP, 0 }, fd);
 }
 
 static void udp_finds(const char *addr, uint16_t port, int fd)
 {
-	steer_assert_finds(&bed, &(struct steer_lookup){ addr, port, IPPROTO_UDP, 0 }, fd);
+	steer_assert_finds(&(struct steer_lookup){ addr, port, IPPROTO_UDP, 0 }, fd);
 }
 
 /* --- rules ----------------------------------------------------------------------------------- */
@@ -65,16 +47,16 @@ static void what_no_rule_is_about_passes_and_is_not_counted(void **state)
 
 	(void)state;
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
-	steer_socket_add(&bed, "web", web);
+	steer_assert_does("rule add 192.0.2.0/24 tcp 80 web");
+	steer_socket_add("web", web);
 	tcp_finds("192.0.2.1", 80, web);
 	tcp_finds("192.0.2.1", 81, NO_SOCKET);
 	tcp_finds("192.0.2.1", 79, NO_SOCKET);
 	tcp_finds("192.0.3.1", 80, NO_SOCKET);
 	udp_finds("192.0.2.1", 80, NO_SOCKET);
 	tcp_finds("2001:db8::1", 80, NO_SOCKET);
-	steer_assert_counted(&bed, SK_STEER_ASSIGNED, 1);
-	steer_assert_counted(&bed, SK_STEER_NO_SOCKET, 0);
+	steer_assert_counted(SK_STEER_ASSIGNED, 1);
+	steer_assert_counted(SK_STEER_NO_SOCKET, 0);
 	close(web);
 }
 
@@ -83,15 +65,15 @@ static void the_longest_prefix_decides_then_the_narrowest_range(void **state)
 	int fds[4];
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp any wide");
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 8000-8099 ports");
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 8080 port");
-	steer_assert_does(&bed, "rule add 192.0.2.128/25 tcp 8000-9000 half");
+	steer_assert_does("rule add 192.0.2.0/24 tcp any wide");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 8000-8099 ports");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 8080 port");
+	steer_assert_does("rule add 192.0.2.128/25 tcp 8000-9000 half");
 	for (size_t i = 0; i < 4; i++) {
 		static const char *const groups[] = { "wide", "ports", "port", "half" };
 
 		fds[i] = open_tcp("127.0.0.1");
-		steer_socket_add(&bed, groups[i], fds[i]);
+		steer_socket_add(groups[i], fds[i]);
 	}
 	tcp_finds("192.0.2.1", 1, fds[0]);
 	tcp_finds("192.0.2.1", 65535, fds[0]);
@@ -113,14 +95,14 @@ static void both_families_and_protocols_have_rules_of_their_own(void **state)
 	int tcp6 = open_tcp("::1"), udp6 = open_udp("::1");
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 0.0.0.0/0 tcp 53 tcp4");
-	steer_assert_does(&bed, "rule add 0.0.0.0/0 udp 53 udp4");
-	steer_assert_does(&bed, "rule add ::/0 tcp 53 tcp6");
-	steer_assert_does(&bed, "rule add 2001:db8::/32 udp 53 udp6");
-	steer_socket_add(&bed, "tcp4", tcp4);
-	steer_socket_add(&bed, "udp4", udp4);
-	steer_socket_add(&bed, "tcp6", tcp6);
-	steer_socket_add(&bed, "udp6", udp6);
+	steer_assert_does("rule add 0.0.0.0/0 tcp 53 tcp4");
+	steer_assert_does("rule add 0.0.0.0/0 udp 53 udp4");
+	steer_assert_does("rule add ::/0 tcp 53 tcp6");
+	steer_assert_does("rule add 2001:db8::/32 udp 53 udp6");
+	steer_socket_add("tcp4", tcp4);
+	steer_socket_add("udp4", udp4);
+	steer_socket_add("tcp6", tcp6);
+	steer_socket_add("udp6", udp6);
 	tcp_finds("198.51.100.9", 53, tcp4);
 	udp_finds("198.51.100.9", 53, udp4);
 	tcp_finds("2001:db9::1", 53, tcp6);
@@ -140,19 +122,19 @@ static void without_a_socket_a_lookup_goes_on_or_is_refused_as_the_rule_says(voi
 	int web = open_tcp("127.0.0.1");
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 81 web drop");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 80 web");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 81 web drop");
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
-	steer_assert_drops(&bed, &strict);
-	steer_socket_add(&bed, "web", web);
+	steer_assert_drops(&strict);
+	steer_socket_add("web", web);
 	tcp_finds("192.0.2.1", 80, web);
 	tcp_finds("192.0.2.1", 81, web);
 	close(web);
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
-	steer_assert_drops(&bed, &strict);
-	steer_assert_counted(&bed, SK_STEER_ASSIGNED, 2);
-	steer_assert_counted(&bed, SK_STEER_NO_SOCKET, 2);
-	steer_assert_counted(&bed, SK_STEER_REFUSED, 2);
+	steer_assert_drops(&strict);
+	steer_assert_counted(SK_STEER_ASSIGNED, 2);
+	steer_assert_counted(SK_STEER_NO_SOCKET, 2);
+	steer_assert_counted(SK_STEER_REFUSED, 2);
 }
 
 static void a_socket_of_another_protocol_or_family_is_passed_over(void **state)
@@ -162,12 +144,12 @@ static void a_socket_of_another_protocol_or_family_is_passed_over(void **state)
 	(void)state;
 	tcp6 = steer_socket_open(
 		&(struct steer_socket){ .addr = "::1", .proto = IPPROTO_TCP, .is_ip6_only = true });
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80 web");
-	steer_socket_add(&bed, "web", udp);
-	steer_socket_add(&bed, "web", tcp6);
+	steer_assert_does("rule add 192.0.2.0/24 tcp 80 web");
+	steer_socket_add("web", udp);
+	steer_socket_add("web", tcp6);
 	tcp_finds("192.0.2.1", 80, NO_SOCKET);
-	steer_assert_counted(&bed, SK_STEER_UNSUITABLE, 2);
-	steer_socket_add(&bed, "web", tcp4);
+	steer_assert_counted(SK_STEER_UNSUITABLE, 2);
+	steer_socket_add("web", tcp4);
 	tcp_finds("192.0.2.1", 80, tcp4);
 	close(udp);
 	close(tcp4);
@@ -182,12 +164,12 @@ static void a_udp_socket_that_was_connected_since_is_passed_over(void **state)
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.1 udp 53 dns");
-	steer_socket_add(&bed, "dns", udp);
+	steer_assert_does("rule add 192.0.2.1 udp 53 dns");
+	steer_socket_add("dns", udp);
 	udp_finds("192.0.2.1", 53, udp);
 	assert_int_equal(connect(udp, (struct sockaddr *)&peer, sizeof(peer)), 0);
 	udp_finds("192.0.2.1", 53, NO_SOCKET);
-	steer_assert_counted(&bed, SK_STEER_UNSUITABLE, 1);
+	steer_assert_counted(SK_STEER_UNSUITABLE, 1);
 	close(udp);
 }
 
@@ -201,7 +183,7 @@ static uint64_t find_flow(uint16_t from_port)
 	const struct steer_lookup lookup = { "192.0.2.1", 53, IPPROTO_UDP, from_port };
 	struct steer_answer answer = {};
 
-	assert_int_equal(steer_run(&bed, &lookup, &answer), 0);
+	assert_int_equal(steer_run(&lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_PASS);
 	return answer.cookie;
 }
@@ -213,11 +195,11 @@ static void flows_spread_over_a_group_and_only_those_of_a_dead_socket_move(void 
 	int fds[SOCKETS];
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.1 udp 53 dns");
+	steer_assert_does("rule add 192.0.2.1 udp 53 dns");
 	for (size_t i = 0; i < SOCKETS; i++) {
 		fds[i] = open_udp("127.0.0.1");
 		cookies[i] = steer_cookie(fds[i]);
-		steer_socket_add(&bed, "dns", fds[i]);
+		steer_socket_add("dns", fds[i]);
 	}
 	for (uint16_t i = 0; i < FLOWS; i++) {
 		before[i] = find_flow(1024 + i);
@@ -246,7 +228,8 @@ static int attach(void)
 	int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), link;
 
 	assert_true(netns >= 0);
-	link = bpf_link_create(progrun_fd(bed.object, "sk_steer"), netns, BPF_SK_LOOKUP, NULL);
+	link = bpf_link_create(progrun_fd(steer_bed.object, "sk_steer"), netns, BPF_SK_LOOKUP,
+			       NULL);
 	assert_true(link >= 0);
 	close(netns);
 	return link;
@@ -305,11 +288,11 @@ static void connections_reach_a_socket_that_is_bound_elsewhere(void **state)
 	int tcp4 = open_tcp("127.0.0.1"), tcp6 = open_tcp("::1"), link = attach();
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 80-90 web");
-	steer_assert_does(&bed, "rule add 2001:db8::/64 tcp any web6");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 80-90 web");
+	steer_assert_does("rule add 2001:db8::/64 tcp any web6");
 	assert_int_equal(open_client("192.0.2.1", 80, IPPROTO_TCP), -ECONNREFUSED);
-	steer_socket_add(&bed, "web", tcp4);
-	steer_socket_add(&bed, "web6", tcp6);
+	steer_socket_add("web", tcp4);
+	steer_socket_add("web6", tcp6);
 	assert_accepts(tcp4, "192.0.2.1", 80);
 	assert_accepts(tcp4, "192.0.2.200", 90);
 	assert_accepts(tcp6, "2001:db8::5", 6080);
@@ -328,11 +311,11 @@ static void refused_is_refused_although_the_host_listens_there(void **state)
 	(void)state;
 	own = steer_socket_open(
 		&(struct steer_socket){ .addr = "192.0.2.1", .port = 80, .proto = IPPROTO_TCP });
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	assert_accepts(own, "192.0.2.1", 80);
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web drop");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web drop");
 	assert_int_equal(open_client("192.0.2.1", 80, IPPROTO_TCP), -ECONNREFUSED);
-	steer_assert_counted(&bed, SK_STEER_REFUSED, 1);
+	steer_assert_counted(SK_STEER_REFUSED, 1);
 	close(own);
 	close(link);
 }
@@ -343,13 +326,13 @@ static void datagrams_reach_a_socket_that_is_bound_elsewhere(void **state)
 	int link = attach();
 
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 udp 53 dns4");
-	steer_assert_does(&bed, "rule add 2001:db8::/64 udp 53 dns6");
+	steer_assert_does("rule add 192.0.2.0/24 udp 53 dns4");
+	steer_assert_does("rule add 2001:db8::/64 udp 53 dns6");
 	for (size_t i = 0; i < 2; i++) {
 		int server = open_udp(i ? "::1" : "127.0.0.1"), client;
 		char text[8] = {};
 
-		steer_socket_add(&bed, i ? "dns6" : "dns4", server);
+		steer_socket_add(i ? "dns6" : "dns4", server);
 		client = open_client(addrs[i], 53, IPPROTO_UDP);
 		assert_int_equal(send(client, "hello", 5, 0), 5);
 		assert_int_equal(recv(server, text, sizeof(text), MSG_DONTWAIT), 5);
@@ -398,10 +381,10 @@ static void one_socket_stands_for_its_reuseport_group_unless_the_rule_is_exact(v
 		worker.port = steer_port(fds[i]);
 		assert_int_equal(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
 	}
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
-	steer_socket_add(&bed, "web", fds[2]);
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
+	steer_socket_add("web", fds[2]);
 	assert_int_equal(count_served(fds, taken), WORKERS);
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web exact");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web exact");
 	assert_int_equal(count_served(fds, taken), 1);
 	assert_int_equal(taken[2], CONNECTIONS);
 	for (size_t i = 0; i < WORKERS; i++)
@@ -434,11 +417,11 @@ static void a_group_with_a_program_is_led_to_by_a_socket_of_its_own(void **state
 	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program,
 				    sizeof(program)),
 			 0);
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[1]);
-	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
-	assert_non_null(strstr(bed.err, "put in another one of its SO_REUSEPORT group"));
-	steer_socket_add(&bed, "web", fds[3]);
+	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(steer_bed.err, "put in another one of its SO_REUSEPORT group"));
+	steer_socket_add("web", fds[3]);
 	assert_int_equal(count_served(fds, taken), 1);
 	assert_int_equal(taken[1], CONNECTIONS);
 	for (size_t i = 0; i < WORKERS; i++)
@@ -448,7 +431,7 @@ static void a_group_with_a_program_is_led_to_by_a_socket_of_its_own(void **state
 }
 
 /* Each on maps of its own. */
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, steer_set_up, steer_tear_down)
 
 int main(void)
 {

@@ -10,15 +10,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "programs/cli.h"
 #include "tests/support/mapcall.h"
-#include "tests/support/progrun.h"
 #include "tests/support/steer_case.h"
 #include "tests/support/tap.h"
 
 #define RULES_APART 500 /* the bank's rules are not read by the program: one write is as the next */
 
-static struct program_bed bed;
 static int before, after, fallback;
 
 static int open_web(const char *group)
@@ -26,16 +23,14 @@ static int open_web(const char *group)
 	int fd = steer_socket_open(
 		&(struct steer_socket){ .addr = "127.0.0.1", .proto = IPPROTO_TCP });
 
-	steer_socket_add(&bed, group, fd);
+	steer_socket_add(group, fd);
 	return fd;
 }
 
 static int set_up(void **state)
 {
-	(void)state;
-	steer_netns_open();
-	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp any fallback");
+	steer_set_up(state);
+	steer_assert_does("rule add 192.0.2.0/24 tcp any fallback");
 	before = open_web("before");
 	after = open_web("after");
 	fallback = open_web("fallback");
@@ -48,8 +43,7 @@ static int tear_down(void **state)
 	close(before);
 	close(after);
 	close(fallback);
-	program_bed_close(&bed);
-	return 0;
+	return steer_tear_down(state);
 }
 
 static pid_t fork_command(const char *line)
@@ -61,14 +55,14 @@ static pid_t fork_command(const char *line)
 		return child;
 	ptrace(PTRACE_TRACEME, 0, 0, 0);
 	raise(SIGSTOP);
-	_exit(program_bed_run(&bed, line));
+	_exit(program_bed_run(&steer_bed, line));
 }
 
 static bool is_worth_it(pid_t child, const struct ptrace_syscall_info *info, int *rules)
 {
 	if (!mapcall_is_write(info))
 		return false;
-	return mapcall_map(child, info) != mapcall_id(bed.object, SK_STEER_RULES_NAME) ||
+	return mapcall_map(child, info) != mapcall_id(steer_bed.object, SK_STEER_RULES_NAME) ||
 	       !((*rules)++ % RULES_APART);
 }
 
@@ -96,7 +90,7 @@ static bool trace_until(pid_t child, int kill_at)
 
 static void assert_leads(uint16_t port, int fd)
 {
-	steer_assert_finds(&bed, &(struct steer_lookup){ "192.0.2.1", port, IPPROTO_TCP, 0 }, fd);
+	steer_assert_finds(&(struct steer_lookup){ "192.0.2.1", port, IPPROTO_TCP, 0 }, fd);
 }
 
 /* Once killed the same command is said again, and then all is as it was meant. */
@@ -121,15 +115,15 @@ static void a_rule_that_comes_is_there_or_not(void **state)
 static void a_rule_that_moves_leads_here_or_there(void **state)
 {
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 before");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 before");
 	assert_is_whole("rule add 192.0.2.1 tcp 80 after", before, after);
 }
 
 static void a_rule_that_goes_is_gone_or_not(void **state)
 {
 	(void)state;
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 before");
-	steer_assert_does(&bed, "rule add 192.0.2.0/25 tcp 82 before");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 before");
+	steer_assert_does("rule add 192.0.2.0/25 tcp 82 before");
 	assert_is_whole("rule del 192.0.2.1 tcp 80", before, fallback);
 	assert_leads(82, before);
 }

@@ -8,29 +8,10 @@
 
 #include <bpf/bpf.h>
 
-#include "programs/cli.h"
-#include "tests/support/progrun.h"
 #include "tests/support/steer_case.h"
 #include "tests/support/tap.h"
 
 #define SOCKET_HEAD "group                          cookie  bound to\n"
-
-static struct program_bed bed;
-
-static int set_up(void **state)
-{
-	(void)state;
-	steer_netns_open();
-	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	program_bed_close(&bed);
-	return 0;
-}
 
 static int open_web(uint16_t port)
 {
@@ -40,7 +21,7 @@ static int open_web(uint16_t port)
 
 static void web_finds(int fd)
 {
-	steer_assert_finds(&bed, &(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
+	steer_assert_finds(&(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
 }
 
 /* --- rules ----------------------------------------------------------------------------------- */
@@ -58,12 +39,12 @@ static void no_more_rules_are_taken_than_fit(void **state)
 		fprintf(file, "192.0.2.0/24 tcp %d web\n", 1000 + i);
 	fclose(file);
 	snprintf(line, sizeof(line), "rule load %s", path);
-	steer_assert_does(&bed, line);
-	program_bed_assert_fails(&bed, "rule add 192.0.2.1 tcp 80 web",
+	steer_assert_does(line);
+	program_bed_assert_fails(&steer_bed, "rule add 192.0.2.1 tcp 80 web",
 				 "1024 rules are all that fit\n");
-	steer_assert_does(&bed, "rule add 192.0.2.0/24 tcp 1000 web drop");
-	program_bed_assert_runs(&bed, "rule del 192.0.2.0/24 tcp 1001", "");
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
+	steer_assert_does("rule add 192.0.2.0/24 tcp 1000 web drop");
+	program_bed_assert_runs(&steer_bed, "rule del 192.0.2.0/24 tcp 1001", "");
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	web_finds(-1);
 	unlink(path);
 }
@@ -84,13 +65,13 @@ static void rules_that_overlap_in_too_many_ways_make_no_group(void **state)
 		fprintf(file, "192.0.2.0/%d tcp 80 web\n", len);
 	fclose(file);
 	snprintf(line, sizeof(line), "rule load %s", path);
-	steer_assert_does(&bed, line);
+	steer_assert_does(line);
 	program_bed_assert_fails(
-		&bed, "rule add 192.0.2.0 tcp 80 other",
+		&steer_bed, "rule add 192.0.2.0 tcp 80 other",
 		"the rules overlap in more than 16384 ways, which is all that fits\n");
-	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
-	assert_non_null(strstr(bed.out, "web"));
-	assert_null(strstr(bed.out, "other"));
+	assert_int_equal(program_bed_run(&steer_bed, "socket list"), PROGRAM_OK);
+	assert_non_null(strstr(steer_bed.out, "web"));
+	assert_null(strstr(steer_bed.out, "other"));
 	unlink(path);
 }
 
@@ -119,18 +100,18 @@ static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
 
 	(void)state;
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), refused);
-	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
-	program_bed_assert_runs(&bed, "socket list", SOCKET_HEAD);
-	steer_assert_does(&bed, "rule add 192.0.2.1 tcp 80 web");
-	steer_socket_add(&bed, "web", old);
-	assert_int_equal(program_bed_run(&bed, "socket list"), PROGRAM_OK);
-	snprintf(before, sizeof(before), "%s", bed.out);
+	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
+	program_bed_assert_runs(&steer_bed, "socket list", SOCKET_HEAD);
+	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
+	steer_socket_add("web", old);
+	assert_int_equal(program_bed_run(&steer_bed, "socket list"), PROGRAM_OK);
+	snprintf(before, sizeof(before), "%s", steer_bed.out);
 	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
 		 refused);
-	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
-	assert_non_null(strstr(bed.err, "it is in a map of sk_reuseport already"));
+	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(steer_bed.err, "it is in a map of sk_reuseport already"));
 	web_finds(old);
-	program_bed_assert_runs(&bed, "socket list", before);
+	program_bed_assert_runs(&steer_bed, "socket list", before);
 	close(old);
 	close(new);
 	close(refused);
@@ -145,13 +126,14 @@ static void a_full_group_that_is_set_by_half_says_so(void **state)
 	(void)state;
 	for (int i = 0; i < SK_STEER_PLACES_MAX; i++) {
 		fds[i] = open_web(0);
-		steer_socket_add(&bed, "web", fds[i]);
+		steer_socket_add("web", fds[i]);
 	}
 	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
 		 refused);
-	assert_int_equal(program_bed_run(&bed, line), PROGRAM_FAILED);
-	assert_non_null(strstr(bed.err, "the first 1 of 2 were put, and the sockets behind are as "
-					"before: "));
+	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
+	assert_non_null(strstr(steer_bed.err,
+			       "the first 1 of 2 were put, and the sockets behind are as "
+			       "before: "));
 	for (int i = 0; i < SK_STEER_PLACES_MAX; i++)
 		close(fds[i]);
 	close(new);
@@ -168,29 +150,29 @@ static void a_group_takes_so_many_sockets_and_a_chain_so_many_groups(void **stat
 	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++) {
 		fds[i] = open_web(0);
 		if (i < SK_STEER_PLACES_MAX)
-			steer_socket_add(&bed, "web", fds[i]);
+			steer_socket_add("web", fds[i]);
 	}
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), fds[SK_STEER_PLACES_MAX]);
-	program_bed_assert_fails(&bed, line,
+	program_bed_assert_fails(&steer_bed, line,
 				 "cannot put a socket into group 'web': the group has 16 sockets, "
 				 "which is all that fits\n");
 	close(fds[3]);
-	steer_assert_does(&bed, line);
+	steer_assert_does(line);
 	for (int i = 1; i < SK_STEER_GROUPS_MAX; i++) {
 		snprintf(line, sizeof(line), "rule add 192.0.2.1 tcp %d group%d", i, i);
-		steer_assert_does(&bed, line);
+		steer_assert_does(line);
 	}
-	program_bed_assert_fails(&bed, "rule add 192.0.2.2 tcp 80 more",
+	program_bed_assert_fails(&steer_bed, "rule add 192.0.2.2 tcp 80 more",
 				 "no room for group 'more': 64 are all that fit\n");
-	program_bed_assert_runs(&bed, "rule del 192.0.2.1 tcp 7", "");
-	steer_assert_does(&bed, "rule add 192.0.2.2 tcp 80 more");
+	program_bed_assert_runs(&steer_bed, "rule del 192.0.2.1 tcp 7", "");
+	steer_assert_does("rule add 192.0.2.2 tcp 80 more");
 	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++)
 		if (i != 3)
 			close(fds[i]);
 }
 
 /* Each on maps of its own. */
-#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+#define ADD(fn) TAP_ADD(&plan, fn, steer_set_up, steer_tear_down)
 
 int main(void)
 {

@@ -9,9 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "programs/cli.h"
 #include "tests/support/draw.h"
-#include "tests/support/progrun.h"
 #include "tests/support/steer_case.h"
 #include "tests/support/tap.h"
 
@@ -19,7 +17,6 @@
 #define GROUPS 8
 #define EMPTY_GROUPS 2 /* the last ones have no socket */
 
-static struct program_bed bed;
 /* One for each group and protocol, bound to :: so that both families may reach it. */
 static int tcp[GROUPS], udp[GROUPS];
 
@@ -31,25 +28,24 @@ static void fill_groups(void)
 
 		snprintf(name, sizeof(name), "group%d", i);
 		snprintf(line, sizeof(line), "rule add 203.0.113.%d tcp 1 %s", i + 1, name);
-		steer_assert_does(&bed, line);
+		steer_assert_does(line);
 		tcp[i] = udp[i] = -1;
 		if (i >= GROUPS - EMPTY_GROUPS)
 			continue;
 		tcp[i] = steer_socket_open(&own);
 		own.proto = IPPROTO_UDP;
 		udp[i] = steer_socket_open(&own);
-		steer_socket_add(&bed, name, tcp[i]);
-		steer_socket_add(&bed, name, udp[i]);
+		steer_socket_add(name, tcp[i]);
+		steer_socket_add(name, udp[i]);
 	}
 }
 
 /* Once for all cases, none of which leaves anything to the next. */
 static void open_bed(void)
 {
-	if (bed.object)
+	if (steer_bed.object)
 		return;
-	steer_netns_open();
-	program_bed_open(&bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
+	steer_set_up(NULL);
 	fill_groups();
 }
 
@@ -161,9 +157,9 @@ static void compare(const struct sk_steer_rules *rules, const struct sk_steer_ru
 
 	inet_ntop(dest->family == 4 ? AF_INET : AF_INET6, dest->addr, text, sizeof(text));
 	if (best && fd < 0 && best->flags & SK_STEER_DROP)
-		steer_assert_drops(&bed, &lookup);
+		steer_assert_drops(&lookup);
 	else
-		steer_assert_finds(&bed, &lookup, fd);
+		steer_assert_finds(&lookup, fd);
 }
 
 static const struct row {
@@ -179,7 +175,7 @@ static const struct row {
 
 static int map_fd(const char *name)
 {
-	return bpf_object__find_map_fd_by_name(bed.object, name);
+	return bpf_object__find_map_fd_by_name(steer_bed.object, name);
 }
 
 static void write_rules(const struct sk_steer_rules *rules)

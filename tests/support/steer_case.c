@@ -18,7 +18,9 @@
 #include "tests/support/progrun.h"
 #include "tests/support/tap.h"
 
-void steer_netns_open(void)
+struct program_bed steer_bed;
+
+static void open_netns(void)
 {
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	assert_int_equal(system("ip link set lo up && "
@@ -26,6 +28,21 @@ void steer_netns_open(void)
 				"ip route add local 198.51.100.0/24 dev lo && "
 				"ip -6 route add local 2001:db8::/32 dev lo"),
 			 0);
+}
+
+int steer_set_up(void **state)
+{
+	(void)state;
+	open_netns();
+	program_bed_open(&steer_bed, &sk_steer_cli, progrun_open("bpf/sk_steer.bpf.o"));
+	return 0;
+}
+
+int steer_tear_down(void **state)
+{
+	(void)state;
+	program_bed_close(&steer_bed);
+	return 0;
 }
 
 static socklen_t make_address(const char *text, uint16_t port, struct sockaddr_storage *addr)
@@ -87,24 +104,24 @@ uint16_t steer_port(int fd)
 	return ntohs(addr.sin6_port);
 }
 
-void steer_assert_does(struct program_bed *bed, const char *line)
+void steer_assert_does(const char *line)
 {
-	if (program_bed_run(bed, line) != PROGRAM_OK || *bed->out)
-		fail_msg("'%s': %s%s", line, bed->out, bed->err);
-	if (*bed->err)
-		assert_ptr_equal(strstr(bed->err, "note: new group without a "), bed->err);
+	if (program_bed_run(&steer_bed, line) != PROGRAM_OK || *steer_bed.out)
+		fail_msg("'%s': %s%s", line, steer_bed.out, steer_bed.err);
+	if (*steer_bed.err)
+		assert_ptr_equal(strstr(steer_bed.err, "note: new group without a "),
+				 steer_bed.err);
 }
 
-void steer_socket_add(struct program_bed *bed, const char *group, int fd)
+void steer_socket_add(const char *group, int fd)
 {
 	char line[128];
 
 	snprintf(line, sizeof(line), "socket add %s %d:%d", group, getpid(), fd);
-	steer_assert_does(bed, line);
+	steer_assert_does(line);
 }
 
-int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,
-	      struct steer_answer *ret_answer)
+int steer_run(const struct steer_lookup *lookup, struct steer_answer *ret_answer)
 {
 	struct bpf_sk_lookup ctx = {
 		.family = strchr(lookup->addr, ':') ? AF_INET6 : AF_INET,
@@ -123,37 +140,36 @@ int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,
 		assert_int_equal(inet_pton(AF_INET6, lookup->addr, ctx.local_ip6), 1);
 		assert_int_equal(inet_pton(AF_INET6, "2001:db8:ffff::7", ctx.remote_ip6), 1);
 	}
-	err = bpf_prog_test_run_opts(progrun_fd(bed->object, "sk_steer"), &opts);
+	err = bpf_prog_test_run_opts(progrun_fd(steer_bed.object, "sk_steer"), &opts);
 	if (err)
 		return err;
 	*ret_answer = (struct steer_answer){ opts.retval, ctx.cookie };
 	return 0;
 }
 
-void steer_assert_finds(const struct program_bed *bed, const struct steer_lookup *lookup, int fd)
+void steer_assert_finds(const struct steer_lookup *lookup, int fd)
 {
 	struct steer_answer answer = {};
 
-	assert_int_equal(steer_run(bed, lookup, &answer), 0);
+	assert_int_equal(steer_run(lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_PASS);
 	assert_int_equal(answer.cookie, fd < 0 ? 0 : steer_cookie(fd));
 }
 
-void steer_assert_drops(const struct program_bed *bed, const struct steer_lookup *lookup)
+void steer_assert_drops(const struct steer_lookup *lookup)
 {
 	struct steer_answer answer = {};
 
-	assert_int_equal(steer_run(bed, lookup, &answer), 0);
+	assert_int_equal(steer_run(lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_DROP);
 	assert_int_equal(answer.cookie, 0);
 }
 
-void steer_assert_counted(const struct program_bed *bed, enum sk_steer_counter counter,
-			  uint64_t lookups)
+void steer_assert_counted(enum sk_steer_counter counter, uint64_t lookups)
 {
 	struct slot_count counts[SK_STEER_COUNTS_SIZE];
 	struct slot_reason why = {};
-	int fd = bpf_object__find_map_fd_by_name(bed->object, SK_STEER_COUNTS_NAME);
+	int fd = bpf_object__find_map_fd_by_name(steer_bed.object, SK_STEER_COUNTS_NAME);
 
 	assert_int_equal(program_counts_get(fd, SK_STEER_COUNTS_SIZE, &why, counts), 0);
 	assert_int_equal(counts[counter].packets, lookups);

@@ -9,8 +9,15 @@
 #include "bpf/sk_steer/sk_steer.h"
 #include "tests/support/program_bed.h"
 
-/* A netns of the test's own, in which the documentation's addresses are local. */
-void steer_netns_open(void);
+/* sk_steer's bed in the case that is under way. */
+extern struct program_bed steer_bed;
+
+/*
+ * steer_set_up - the bed, in a netns of its own in which the documentation's addresses are local. Both
+ * are for cmocka.
+ */
+int steer_set_up(void **state);
+int steer_tear_down(void **state);
 
 struct steer_socket {
 	const char *addr; /* where it is bound; IPv6 where it has a colon */
@@ -26,10 +33,10 @@ uint64_t steer_cookie(int fd);
 uint16_t steer_port(int fd);
 
 /* Asserts that a command that changes something succeeds; it may note that a group is new. */
-void steer_assert_does(struct program_bed *bed, const char *line);
+void steer_assert_does(const char *line);
 
 /* steer_socket_add - the socket into the group, by the command that owners use. */
-void steer_socket_add(struct program_bed *bed, const char *group, int fd);
+void steer_socket_add(const char *group, int fd);
 
 struct steer_lookup {
 	const char *addr;
@@ -44,15 +51,13 @@ struct steer_answer {
 };
 
 /* steer_run - the program's answer to one lookup. Returns 0 or -errno. */
-int steer_run(const struct program_bed *bed, const struct steer_lookup *lookup,
-	      struct steer_answer *ret_answer);
+int steer_run(const struct steer_lookup *lookup, struct steer_answer *ret_answer);
 
 /* Asserts that the lookup selects the socket @fd; -1: it passes without. */
-void steer_assert_finds(const struct program_bed *bed, const struct steer_lookup *lookup, int fd);
-void steer_assert_drops(const struct program_bed *bed, const struct steer_lookup *lookup);
+void steer_assert_finds(const struct steer_lookup *lookup, int fd);
+void steer_assert_drops(const struct steer_lookup *lookup);
 
 /* Asserts what was counted so far. */
-void steer_assert_counted(const struct program_bed *bed, enum sk_steer_counter counter,
-			  uint64_t lookups);
+void steer_assert_counted(enum sk_steer_counter counter, uint64_t lookups);
 
 #endif
