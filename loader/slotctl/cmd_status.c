@@ -45,16 +45,22 @@ static void add_generation(struct slot_table *table, const json_t *chain, const 
 		slot_table_add(table, SLOT_STYLE_PLAIN, "-");
 }
 
+static const char *state_of(const json_t *chain)
+{
+	if (slot_answer_is_true(chain, "attached"))
+		return "attached";
+	if (json_object_get(chain, "waits_for"))
+		return "waits";
+	return json_object_get(chain, "refused") ? "refused" : "detached";
+}
+
 static void add_chain(struct slot_table *table, const json_t *chain)
 {
-	bool is_attached = slot_answer_is_true(chain, "attached");
-
 	slot_table_add_row(table, SLOT_STYLE_PLAIN);
 	slot_answer_add_text(table, chain, "interface");
-	slot_table_add(table, is_attached ? SLOT_STYLE_GOOD : SLOT_STYLE_BAD, "%s",
-		       is_attached			   ? "attached" :
-		       json_object_get(chain, "waits_for") ? "waits" :
-							     "detached");
+	slot_table_add(table,
+		       slot_answer_is_true(chain, "attached") ? SLOT_STYLE_GOOD : SLOT_STYLE_BAD,
+		       "%s", state_of(chain));
 	add_generation(table, chain, "generation");
 	add_generation(table, chain, "previous");
 	slot_answer_add_text(table, chain, "engine");
@@ -88,6 +94,18 @@ static int print_status(const struct slot_ctl *ctl, const json_t *status)
 	return 0;
 }
 
+/* Who asks by a script wants to know: what slots.conf says does not happen to its packets. */
+static bool has_refused(const json_t *status)
+{
+	const json_t *chain;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "chains"), i, chain)
+		if (json_object_get(chain, "refused"))
+			return true;
+	return false;
+}
+
 int cmd_status(struct slot_ctl *ctl, int argc, char **argv)
 {
 	struct slot_request request = { .method = "GET", .path = "/v1/status" };
@@ -98,8 +116,9 @@ int cmd_status(struct slot_ctl *ctl, int argc, char **argv)
 	err = slot_ctl_send(ctl, &request, &status);
 	if (err)
 		return err;
-	if (!ctl->json)
-		return print_status(ctl, status);
-	slot_ctl_print_json(ctl, status);
-	return 0;
+	if (ctl->json)
+		slot_ctl_print_json(ctl, status);
+	else
+		err = print_status(ctl, status);
+	return err ? err : has_refused(status) ? SLOTCTL_EXIT_FAILURE : 0;
 }

@@ -151,6 +151,7 @@ static int add_chain(const struct slot_netns_list *list, const json_t *chain, js
 		     struct slot_picture *picture)
 {
 	const char *cgroup = json_string_value(json_object_get(chain, "cgroup"));
+	const char *refused = json_string_value(json_object_get(chain, "refused"));
 	struct slot_picture_chain copy = {
 		.netns = find_netns(list, chain, pid),
 		.ifindex = (unsigned int)slot_answer_number(chain, "ifindex"),
@@ -160,6 +161,8 @@ static int add_chain(const struct slot_netns_list *list, const json_t *chain, js
 	};
 
 	snprintf(copy.name, sizeof(copy.name), "%s", slot_answer_text(chain, "interface"));
+	if (refused)
+		snprintf(copy.refused, sizeof(copy.refused), "%s", refused);
 	if (cgroup)
 		snprintf(copy.cgroup, sizeof(copy.cgroup), "%s", cgroup);
 	while (copy.hook + 1 < SLOT_HOOK_COUNT &&

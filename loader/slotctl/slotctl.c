@@ -86,13 +86,18 @@ int slot_ctl_get(struct slot_ctl *ctl, const char *noun, json_t **ret_answer)
 
 bool slot_ctl_blame_absence(struct slot_ctl *ctl, const json_t *answer)
 {
+	const char *name = slot_answer_text(answer, "interface");
 	const char *what = json_string_value(json_object_get(answer, "waits_for"));
+	const char *refused = json_string_value(json_object_get(answer, "refused"));
 
 	if (what)
 		slot_reason_set(&ctl->failure.why, 0,
 				"'%s' waits for %s, which is not there: none of its slots runs yet",
-				slot_answer_text(answer, "interface"), what);
-	return what;
+				name, what);
+	else if (refused)
+		slot_reason_set(&ctl->failure.why, 0, "none of the slots of '%s' runs: %s", name,
+				refused);
+	return what || refused;
 }
 
 static int refuse_name(struct slot_ctl *ctl, const char *name, const json_t *answer)

@@ -102,8 +102,9 @@ int slot_ctl_get(struct slot_ctl *ctl, const char *noun, json_t **ret_answer);
 int slot_ctl_find_slot(struct slot_ctl *ctl, const char *text, unsigned int *ret_slot);
 
 /*
- * slot_ctl_blame_absence - where the chain of @answer waits for what it belongs to, that is why
- * @ctl's command fails, whatever else it found. Returns whether it waits.
+ * slot_ctl_blame_absence - where the chain of @answer waits for what it belongs to, or for another
+ * program to leave that, it is why @ctl's command fails, whatever else it found. Returns whether
+ * it waits.
  */
 bool slot_ctl_blame_absence(struct slot_ctl *ctl, const json_t *answer);
 

@@ -52,15 +52,19 @@ void slot_view_mode(const json_t *chain, FILE *out)
 static void print_headline(const json_t *answer, const struct slot_look *look, FILE *out)
 {
 	_cleanup_free_ char *name = slot_text_clean(slot_answer_text(answer, "interface"), NULL);
-	const char *what = json_string_value(json_object_get(answer, "waits_for"));
-	_cleanup_free_ char *waits = what ? slot_text_clean(what, NULL) : NULL;
+	const char *waits = json_string_value(json_object_get(answer, "waits_for"));
+	const char *refused = json_string_value(json_object_get(answer, "refused"));
+	const char *what = waits ? waits : refused;
+	_cleanup_free_ char *clean = what ? slot_text_clean(what, NULL) : NULL;
 
 	fprintf(out, "%s%s%s: ", slot_style_begin(look, SLOT_STYLE_BOLD), name ? name : "-",
 		slot_style_end(look, SLOT_STYLE_BOLD));
 	if (!slot_answer_is_true(answer, "attached")) {
 		fprintf(out, "%s%s%s%s\n", slot_style_begin(look, SLOT_STYLE_BAD),
-			waits ? "waits for " : "not attached", waits ? waits : "",
-			slot_style_end(look, SLOT_STYLE_BAD));
+			waits	? "waits for " :
+			refused ? "refused: " :
+				  "not attached",
+			clean ? clean : "", slot_style_end(look, SLOT_STYLE_BAD));
 		return;
 	}
 	fprintf(out, "generation %" JSON_INTEGER_FORMAT ", engine %s, ",

@@ -56,11 +56,17 @@ static void add_text(json_t *json, const char *key, const char *text)
 		json_object_set_new(json, key, json_string(text));
 }
 
+/* What libxdp runs is not in its way: it can be adopted. */
+static bool is_refused(const struct slot_chain *chain, struct slot_reason *ret_why)
+{
+	return slot_chain_is_blocked(chain, ret_why) && !slot_chain_has_dispatcher(chain);
+}
+
 /* What the chain belongs to, and where applications find it. */
 static void add_place(json_t *json, const struct slot_chain *chain)
 {
 	unsigned int peer = slot_chain_peer(chain);
-	struct slot_reason waits = { 0 };
+	struct slot_reason why = { 0 };
 	char path[PATH_MAX];
 
 	if (!slot_hook_is_sock(chain->hook))
@@ -72,8 +78,10 @@ static void add_place(json_t *json, const struct slot_chain *chain)
 	add_text(json, "netns", chain->place.netns);
 	add_text(json, "cgroup", chain->place.cgroup);
 	add_text(json, "master", chain->place.master);
-	if (slot_chain_waits(chain, &waits))
-		json_object_set_new(json, "waits_for", json_string(waits.text));
+	if (slot_chain_waits(chain, &why))
+		json_object_set_new(json, "waits_for", json_string(why.text));
+	else if (is_refused(chain, &why))
+		json_object_set_new(json, "refused", json_string(why.text));
 	if (peer)
 		add_number(json, "peer_ifindex", peer);
 	if (chain->hook == SLOT_HOOK_SK_REUSEPORT && !slot_seat_path(chain, path))
@@ -127,6 +135,8 @@ static const char *find_trouble(const struct slot_chain *chain, struct slot_reas
 	if (slot_chain_is_out_of_reach(chain))
 		return "its network namespace cannot be entered now: what runs there is left as it "
 		       "is";
+	if (is_refused(chain, text))
+		return text->text;
 	if (!slot_chain_is_attached(chain) && !chain->unserved.text[0])
 		return chain->is_detached ? "detached until the next apply" : "not attached";
 	return NULL;

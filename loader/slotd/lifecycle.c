@@ -173,18 +173,41 @@ static int open_chains(struct daemon *daemon, struct slot_reason *why)
 	return err;
 }
 
+/* One that another's program keeps off its interface waits for that, unless all do. */
+static int start_all(struct daemon *daemon)
+{
+	size_t refused = 0;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < daemon->config.count && !err; i++) {
+		struct slot_chain *chain = daemon->chains[i];
+		struct op_error error = { 0 };
+
+		err = audited_start(daemon, chain, &error);
+		op_error_free(&error);
+		if (!err || !slot_chain_is_blocked(chain, NULL))
+			continue;
+		if (++refused == daemon->config.count)
+			return err;
+		log_warning("%s: refused, and tried again when interfaces change or by an apply; "
+			    "other chains do not wait for it",
+			    chain->interface);
+		err = 0;
+	}
+	return err;
+}
+
 static int start_chains(struct daemon *daemon)
 {
 	struct audit_deed deed = { .what = "start", .is_start = true };
 	struct op_error error = { 0 };
-	size_t i;
 	int err = open_chains(daemon, &error.why);
 
 	if (err)
 		audit_refuse(daemon, &deed, error.why.text);
-
-	for (i = 0; i < daemon->config.count && !err; i++)
-		err = audited_start(daemon, daemon->chains[i], &error);
+	else
+		err = start_all(daemon);
 	/* What a change that was interrupted kept or no longer needs. */
 	if (!err)
 		slot_store_sweep(&daemon->host.store);
@@ -333,6 +356,8 @@ static void follow_link(struct daemon *daemon, struct slot_chain *chain)
 		learn_place(chain);
 		return;
 	}
+	if (slot_chain_is_blocked(chain, NULL) && !slot_chain_has_moved(chain))
+		return;
 	snprintf(cause, sizeof(cause), "%s %s came or went",
 		 slot_hook_is_sock(chain->hook) ? "a" : "an", noun);
 	audit_begin(daemon, &deed, NULL, &entry);

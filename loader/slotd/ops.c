@@ -75,6 +75,26 @@ int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain)
 	return op_fail(error, -ENOENT, chain);
 }
 
+int op_fail_idle(struct op_error *error, const struct slot_chain *chain)
+{
+	const char *name = chain->interface;
+
+	error->err = -ENOTCONN;
+	if (slot_chain_is_blocked(chain, &error->why))
+		return slot_reason_prefix(&error->why, error->err, "no chain runs on '%s': ", name);
+	if (slot_chain_is_out_of_reach(chain))
+		return slot_reason_set(&error->why, error->err,
+				       "the network namespace of '%s' cannot be entered now: what "
+				       "runs there is left as it is",
+				       name);
+	if (chain->ifindex)
+		return slot_reason_set(&error->why, error->err,
+				       "no chain runs on '%s': apply slots.conf first", name);
+	return slot_reason_set(&error->why, error->err,
+			       "no chain runs on '%s': the %s is not there", name,
+			       slot_chain_absent_noun(chain));
+}
+
 void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
 		    const char *what)
 {

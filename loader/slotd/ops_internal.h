@@ -25,6 +25,9 @@ int op_fail_config(const struct daemon *daemon, struct op_error *error, int err,
 /* op_fail_unnamed - slots.conf, as read now, has no chain of this interface. */
 int op_fail_unnamed(struct op_error *error, const struct slot_chain *chain);
 
+/* op_fail_idle - a change of slots is asked for, and nothing of @chain runs. Returns -ENOTCONN. */
+int op_fail_idle(struct op_error *error, const struct slot_chain *chain);
+
 /* op_log_outcome - what a change did to @chain. */
 void op_log_outcome(const struct slot_chain *chain, const struct slot_outcome *outcome,
 		    const char *what);

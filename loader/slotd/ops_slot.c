@@ -30,23 +30,8 @@ static int edit_start(const struct slot_chain *chain, struct op_error *error, st
 {
 	int err;
 
-	if (!chain->current || !slot_chain_is_attached(chain)) {
-		if (slot_chain_is_out_of_reach(chain))
-			slot_reason_set(&error->why, 0,
-					"the network namespace of '%s' cannot be entered now: what "
-					"runs there is left as it is",
-					chain->interface);
-		else if (chain->ifindex)
-			slot_reason_set(&error->why, 0,
-					"no chain runs on '%s': apply slots.conf first",
-					chain->interface);
-		else
-			slot_reason_set(&error->why, 0,
-					"no chain runs on '%s': the %s is not there",
-					chain->interface, slot_chain_absent_noun(chain));
-		error->err = -ENOTCONN;
-		return error->err;
-	}
+	if (!chain->current || !slot_chain_is_attached(chain))
+		return op_fail_idle(error, chain);
 	err = slot_chain_state_copy(&chain->current->state, &ret_edit->state);
 	if (err) {
 		slot_reason_set(&error->why, 0, "out of memory");

@@ -55,6 +55,8 @@ int op_start(struct daemon *daemon, struct slot_chain *chain, const char *who,
 	struct slot_change change = { .reason = what };
 	int err;
 
+	if (slot_chain_is_blocked(chain, &error->why))
+		return op_fail(error, -EBUSY, chain);
 	daemon_find_chain(daemon, chain->interface, &config);
 	err = config_resolve_start(daemon, config, &chain->overrides, &error->details, &desired);
 	if (err)
@@ -153,6 +155,9 @@ static int part_open(struct daemon *daemon, struct part *part,
 		if (!err && part->chain->unserved.text[0])
 			err = slot_reason_set(&error->why, -ENOTSUP, "%s",
 					      part->chain->unserved.text);
+		/* One that slotd runs waits instead, until the interface is free. */
+		if (!err && slot_chain_is_blocked(part->chain, &error->why))
+			err = -EBUSY;
 	} else {
 		part->before = setup_get(part->chain);
 		err = slot_chain_configure(part->chain, config, &error->why);

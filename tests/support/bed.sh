@@ -243,9 +243,10 @@ is_off() {
 }
 
 # A socket that a killed slotd left does not count, and a look at it costs less than a question.
+# The status fails where a chain is refused.
 is_slotd_settled() {
-	is_gone "$BED_SLOTD" ||
-		{ [[ -S $BED_CTL_SOCKET && ! $BED_CTL_SOCKET -ef $BED/former.sock ]] && bed_ctl status; }
+	is_gone "$BED_SLOTD" || [[ -S $BED_CTL_SOCKET && ! $BED_CTL_SOCKET -ef $BED/former.sock &&
+		-n $(bed_get status .pid) ]]
 }
 
 # Start slotd without waiting for it.

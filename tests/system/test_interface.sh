@@ -176,6 +176,60 @@ test_two_chains() {
 	in_time "until its pins are removed" 5 is_bare eth1
 }
 
+# It is told of where one looks, and where one asks for something.
+tells_of_refusal() {
+	local foreign="interface 'eth1' already runs an XDP program that is not slotd's: 'pass' .id $1."
+
+	matches "status has it" "$(bed_ctl status)" "eth1 +refused .*eth1: warning: $foreign"
+	bed_ctl status >/dev/null
+	is "and fails" $? 1
+	matches "slots have it" "$(bed_ctl --chain eth1 slots)" "^eth1: refused: $foreign"
+	matches "the doctor finds it" "$(bed_ctl doctor 2>/dev/null | tr -s '\n ' ' ')" \
+		"the chain 'eth1' is refused: $foreign"
+	matches "a change of a slot is refused" "$(bed_ctl --chain eth1 disable 7 2>&1)" \
+		"no chain runs on 'eth1': $foreign"
+	matches "an apply is" "$(bed_ctl --chain eth1 apply 2>&1)" "$foreign"
+	matches "a program's command says why" "$(bed_ctl --chain eth1 firewall list 2>&1)" \
+		"none of the slots of 'eth1' runs: $foreign"
+}
+
+test_foreign_program_at_start() {
+	local foreign lines
+
+	bed_slotd_gone
+	rm -rf "$BED/state" "$BED/run"
+	mkdir "$BED/state" "$BED/run"
+	mount -t bpf bpf "$BED/bpf"
+	wait_for 5 is_bare eth1
+	attach_foreign eth1
+	foreign=$(xdp_id eth1)
+	two_chains
+	succeeds "slotd starts though another's program is on one interface" bed_slotd
+	succeeds "the chain of the other is on" is_on eth0
+	tells_of_refusal "$foreign"
+	sed -i 's/"guest"/"guest" object = "pass.bpf.o"/' "$BED/slots.conf"
+	matches "a reload changes the other chain and says that this one waits" \
+		"$(bed_ctl reload 2>&1)" "warning: interface 'eth1' already runs an XDP program"
+	is "which it did" "$(bed_ctl --chain eth0 slots --json | jq -r '.slots[5].running')" true
+	lines=$(bed_log_lines)
+	in_ns edge ip link set dev lo down
+	in_ns edge ip link set dev lo up
+	succeeds "the other chain goes on" bed_ctl --chain eth0 disable guest
+	is "news of interfaces cause no words while nothing changed" \
+		"$(bed_log "$lines" | grep -c eth1)" 0
+	is "someone else's program was left alone" "$(xdp_id eth1)" "$foreign"
+	bed_slotd_stop KILL
+	succeeds "the next start is no other" bed_slotd
+	is "with it left alone" "$(xdp_id eth1)" "$foreign"
+	in_ns edge ip link set dev eth1 xdp off
+	in_time "when it is gone, the chain comes" 5 is_on eth1
+	succeeds "status has nothing to complain of" bed_ctl status
+	write_conf
+	bed_ctl --chain eth1 detach >/dev/null
+	bed_ctl reload >/dev/null 2>&1
+	in_time "the interface is bare" 5 is_bare eth1
+}
+
 test_generic_mode() {
 	bed_slotd_stop
 	bed_conf lo <<-'END'

@@ -71,6 +71,11 @@ static void a_chain_that_is_not_attached_is_told(void **state)
 	case_assert_finding(slot_check_detached, &picture, SLOT_WARNING, "is not attached");
 	picture = case_new();
 	picture.chains[0].is_attached = false;
+	strcpy(picture.chains[0].refused, "another one runs");
+	case_assert_finding(slot_check_detached, &picture, SLOT_WARNING,
+			    "is refused: another one runs");
+	picture = case_new();
+	picture.chains[0].is_attached = false;
 	picture.chains[0].ifindex = 0;
 	picture.chains[0].is_waiting = true;
 	picture.chains[0].netns = SLOT_PICTURE_NOWHERE;

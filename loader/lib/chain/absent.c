@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A chain that waits: the interface, cgroup or netns that it belongs to is not there. */
+/* A chain that waits: the interface, cgroup or netns that it belongs to is not there, or taken. */
 #include <errno.h>
 
+#include "loader/lib/base/cleanup.h"
 #include "loader/lib/chain/internal.h"
 #include "loader/lib/host/netns.h"
+#include "loader/lib/host/xdp.h"
 
 const char *slot_chain_absent_noun(const struct slot_chain *chain)
 {
@@ -45,4 +47,13 @@ int slot_chain_refuse_absent(const struct slot_chain *chain, struct slot_reason 
 				       chain->interface, what.text);
 	return slot_reason_set(why, -ENODEV, "the %s of '%s' is not there",
 			       slot_hook_noun(chain->hook), chain->interface);
+}
+
+bool slot_chain_is_blocked(const struct slot_chain *chain, struct slot_reason *why)
+{
+	_cleanup_(slot_netns_leave) int home = -1;
+
+	return chain->hook == SLOT_HOOK_XDP && chain->ifindex && !chain->is_detached &&
+	       !slot_chain_is_attached(chain) && !slot_chain_enter(chain, &home, NULL) &&
+	       slot_xdp_refuse_foreign(chain->ifindex, chain->interface, why);
 }

@@ -42,7 +42,7 @@ int slot_batch_prepare(struct slot_batch *batch, const struct slot_chain *chain,
 		return slot_reason_set(why, -EINVAL, "'%s' is no part of this change",
 				       chain->interface);
 	item->state = SLOT_BATCH_AWAY;
-	if (slot_chain_is_out_of_reach(chain) ||
+	if (slot_chain_is_out_of_reach(chain) || slot_chain_is_blocked(chain, NULL) ||
 	    (!chain->ifindex && !slot_chain_is_attached(chain)))
 		return 0;
 	err = slot_chain_prepare(item->chain, change, why, &item->attempt);
@@ -70,6 +70,9 @@ static void leave_away(struct slot_batch_item *item)
 	struct slot_reason *warning = &item->outcome.warning;
 	struct slot_chain *chain = item->chain;
 
+	chain->has_missed = false;
+	if (slot_chain_is_blocked(chain, warning))
+		return;
 	chain->has_missed = chain->ifindex != 0;
 	if (chain->has_missed)
 		slot_reason_set(warning, 0,
@@ -183,7 +186,7 @@ const char *slot_batch_describe(const struct slot_batch_item *item)
 {
 	static const char *const words[] = {
 		[SLOT_BATCH_UNTRIED] = "not tried",
-		[SLOT_BATCH_AWAY] = "what it belongs to is not there, or out of reach",
+		[SLOT_BATCH_AWAY] = "what it belongs to is not there, taken, or out of reach",
 		[SLOT_BATCH_REFUSED] = "refused, not changed",
 		[SLOT_BATCH_BUILT] = "built, not swapped in",
 		[SLOT_BATCH_FAILED] = "not swapped in",

@@ -12,7 +12,7 @@
 
 enum slot_batch_state {
 	SLOT_BATCH_UNTRIED,
-	SLOT_BATCH_AWAY,     /* its interface is not there or out of reach: waits for it */
+	SLOT_BATCH_AWAY,     /* what it belongs to is not there, taken or out of reach: waits */
 	SLOT_BATCH_REFUSED,  /* it could not be built: packets met nothing of it */
 	SLOT_BATCH_BUILT,    /* built and tried; packets did not meet it */
 	SLOT_BATCH_FAILED,   /* it could not be swapped in */

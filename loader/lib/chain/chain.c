@@ -363,6 +363,15 @@ bool slot_chain_is_home(const struct slot_chain *chain)
 	       is_home_at(chain, &target);
 }
 
+bool slot_chain_has_moved(const struct slot_chain *chain)
+{
+	struct slot_target target;
+
+	return slot_target_find(chain->hook, &chain->place, chain->interface, chain->netns_cookie,
+				&target) ||
+	       !is_known_at(chain, &target);
+}
+
 bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place *place)
 {
 	_cleanup_(slot_netns_leave) int home = -1;

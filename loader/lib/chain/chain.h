@@ -139,6 +139,12 @@ const char *slot_chain_absent_noun(const struct slot_chain *chain);
  */
 bool slot_chain_waits(const struct slot_chain *chain, struct slot_reason *ret_what);
 
+/*
+ * slot_chain_is_blocked - whether the chain would be attached, if no XDP program of somebody else
+ * ran on its interface, and which does (@why, or NULL).
+ */
+bool slot_chain_is_blocked(const struct slot_chain *chain, struct slot_reason *why);
+
 /* slot_chain_is_attached - whether packets of the interface pass the chain now. */
 bool slot_chain_is_attached(const struct slot_chain *chain);
 
@@ -163,6 +169,9 @@ bool slot_chain_has_strayed(const struct slot_chain *chain);
  * there is no other. A port that was released by its master is no home.
  */
 bool slot_chain_is_home(const struct slot_chain *chain);
+
+/* slot_chain_has_moved - whether its place leads to another interface, cgroup or netns by now. */
+bool slot_chain_has_moved(const struct slot_chain *chain);
 
 /* slot_chain_runs_at - whether the interface that @place leads to runs this chain now. */
 bool slot_chain_runs_at(const struct slot_chain *chain, const struct slot_place *place);

@@ -59,6 +59,16 @@ static void check_attached(const struct slot_picture *picture,
 				  noun);
 		return;
 	}
+	if (*chain->refused) {
+		slot_finding_set_next(
+			&finding,
+			"take that program off (ip link set dev ... xdp off); slotd looks "
+			"again when interfaces change, or by slotctl -c %s apply",
+			chain->name);
+		slot_findings_add(findings, &finding, "the chain '%s' is refused: %s", chain->name,
+				  chain->refused);
+		return;
+	}
 	slot_finding_set_next(&finding, "slotctl status tells why; slotctl -c %s apply attaches it",
 			      chain->name);
 	slot_findings_add(findings, &finding, "the chain '%s' is not attached", chain->name);

@@ -133,6 +133,7 @@ struct slot_picture_chain {
 	bool is_waiting;      /* what it belongs to, an interface, cgroup or netns, is not there */
 	bool is_attached;
 	bool is_generic;
+	char refused[256];		   /* whose program keeps it off its interface, or empty */
 	char cgroup[SLOT_CGROUP_PATH_MAX]; /* of sock_ops: its path */
 	/* The nearest cgroup at or above it with a program of sock_ops that is no link and not multi. */
 	char single[SLOT_CGROUP_PATH_MAX]; /* empty: there is none, or it is not known */

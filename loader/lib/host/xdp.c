@@ -13,7 +13,7 @@
 #include "loader/lib/host/libxdp.h"
 #include "loader/lib/base/fault.h"
 
-static int describe_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why)
+int slot_xdp_refuse_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 	struct bpf_prog_info info = { 0 };
@@ -50,7 +50,7 @@ int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 {
 	int native = 0;
 	int fd = -EOPNOTSUPP;
-	int err = describe_foreign(ifindex, interface, why);
+	int err = slot_xdp_refuse_foreign(ifindex, interface, why);
 
 	if (err)
 		return err;

@@ -20,6 +20,13 @@ int slot_xdp_attach(unsigned int ifindex, const char *interface, int prog_fd,
 		    enum slot_attach_mode mode, struct slot_reason *why, int *ret_link_fd,
 		    enum slot_attach_mode *ret_mode, struct slot_reason *ret_note);
 
+/*
+ * slot_xdp_refuse_foreign - whether a chain called @interface, which is not attached, can be
+ * attached to @ifindex: 0, also where that cannot be asked, or -EBUSY and which program, of
+ * somebody else, runs there.
+ */
+int slot_xdp_refuse_foreign(unsigned int ifindex, const char *interface, struct slot_reason *why);
+
 /* slot_xdp_mode_get - native or generic, as @ifindex runs XDP now; auto when it runs none. */
 enum slot_attach_mode slot_xdp_mode_get(unsigned int ifindex);
 
