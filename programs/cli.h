@@ -43,6 +43,8 @@ struct program_context {
 	const char *map_dir;
 	const struct program_slot *slot; /* NULL: slotd was not asked (--map-dir) */
 	bool json;			 /* data as one JSON document */
+	const char *chain;		 /* --chain; NULL: not given */
+	char *const *words; /* the whole command line, for a command that starts itself again */
 	/* Given only to the commands that program_cli names for them. */
 	unsigned int watch_s; /* --watch: again and again, so far apart; 0: once */
 	const char *diff;     /* --diff: what a file would change; NULL: not asked for */
@@ -144,6 +146,11 @@ struct program_cli {
 	int (*claim)(const struct program_claims *claims, struct slot_reason *why);
 	const char *counters_command; /* which takes --counters; NULL: none */
 	const char *offline_command;  /* which needs no maps and no slotd; NULL: none */
+	/*
+	 * Of offline_command, where it reads options itself: their usage. The words behind its
+	 * name come to it as they are. NULL: it has slotctl's alone.
+	 */
+	const char *options;
 	/*
 	 * Make @ids those in the maps in ids->map_dir; NULL: it knows no servers' ids. Returns 0
 	 * or -errno; says why. Where it fails half-way ids that stay are there all the while,

@@ -102,7 +102,7 @@ bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
-bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
+bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps|run/sl_run_cli.h) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 bpf/socket_lb/data bpf/socket_lb/socket_lb_abi.h bpf/[a-z_]+.h
 bpf/socket_lb/examples bpf/socket_lb/lib/socketlb.h
 bpf/socket_lb/lib bpf/socket_lb/(socket_lb_abi.h|maps) loader/lib/base
@@ -122,7 +122,7 @@ loader/lib/program loader/lib/(base|config|registry|host) bpf
 loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher
 loader/slotd loader/lib
-loader/slotctl loader/lib dispatcher programs/cli.h bpf/socket_lb/run
+loader/slotctl loader/lib dispatcher programs/cli.h
 programs loader/lib/base bpf
 programs/decap/data programs/decap/decap_abi.h bpf
 programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|rules) programs/(shared|cli.h) loader/lib/base bpf

@@ -6,6 +6,7 @@
 
 #include "dispatcher/root_abi.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/number.h"
 #include "loader/lib/host/blob.h"
 #include "loader/slotctl/slotctl.h"
 
@@ -61,28 +62,6 @@ static int add_canary(struct slot_ctl *ctl, json_t *slot)
 
 #define WATCH_SECONDS_MAX 86400
 
-/* "30s", "5m", "1h" or plain seconds: 1 second to a day. */
-static int parse_seconds(const char *text, json_int_t *ret_seconds)
-{
-	static const struct {
-		const char *unit;
-		json_int_t seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
-	unsigned long number;
-	char *end;
-
-	number = strtoul(text, &end, 10);
-	if (end == text || *text == '-' || !number || number > WATCH_SECONDS_MAX)
-		return -EINVAL;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (!strcmp(end, units[i].unit)) {
-			*ret_seconds = (json_int_t)number * units[i].seconds;
-			return *ret_seconds > WATCH_SECONDS_MAX ? -ERANGE : 0;
-		}
-	}
-	return -EINVAL;
-}
-
 static int add_limits(struct slot_ctl *ctl, json_t *watch)
 {
 	const struct slot_ctl_change *change = &ctl->change;
@@ -111,21 +90,21 @@ static int make_watch(struct slot_ctl *ctl, struct upload *upload)
 {
 	const struct slot_ctl_change *change = &ctl->change;
 	bool has_limits = change->max_drop_ratio || change->max_abort;
-	json_int_t seconds;
+	__u32 seconds;
 
 	if (!(ctl->watch_s > 0))
 		return has_limits ? slot_ctl_refuse(ctl, "limits count while a deploy is watched: "
 							 "--watch 30s is missing") :
 				    0;
 	ctl->watch_s = 0;
-	if (!change->watch || parse_seconds(change->watch, &seconds))
+	if (!change->watch || slot_seconds_parse(change->watch, 1, WATCH_SECONDS_MAX, &seconds))
 		return slot_ctl_refuse(ctl,
 				       "--watch '%s': a time like 30s or 5m expected, at most 24h",
 				       change->watch ? change->watch : "");
 	if (!has_limits)
 		return slot_ctl_refuse(ctl, "--watch for what? --max-drop-ratio R, --max-abort N "
 					    "or both are missing");
-	upload->watch = json_pack("{s:I}", "seconds", seconds);
+	upload->watch = json_pack("{s:I}", "seconds", (json_int_t)seconds);
 	return upload->watch ? add_limits(ctl, upload->watch) : -ENOMEM;
 }
 

@@ -26,6 +26,15 @@ const struct program_cli *slot_cli_find(const char *name)
 	return NULL;
 }
 
+bool slot_cli_has_options(int argc, char *const *argv)
+{
+	const struct program_cli *cli = argc < 2		   ? NULL :
+					!strcmp(argv[0], "socket") ? &socket_lb_cli :
+								     slot_cli_find(argv[0]);
+
+	return cli && cli->options && !strcmp(argv[1], cli->offline_command);
+}
+
 void slot_cli_list(FILE *out)
 {
 	for (size_t i = 0; i < PROGRAMS; i++)
@@ -150,20 +159,21 @@ static const struct program_command *find_command(const struct program_cli *cli,
 	return command->name ? command : NULL;
 }
 
+static bool is_command(const char *name, const struct program_command *command)
+{
+	return name && !strcmp(name, command->name);
+}
+
 static int run_command(const struct program_context *context, const struct program_cli *cli,
 		       const struct program_command *command, int argc, char **argv)
 {
 	int status = command->run(context, argc, argv);
 
-	if (status == PROGRAM_USAGE)
+	/* who reads its own options says what is wrong; its status may be that of what it runs */
+	if (status == PROGRAM_USAGE && !(cli->options && is_command(cli->offline_command, command)))
 		fprintf(stderr, "usage: slotctl %s %s %s\n", cli->name, command->name,
 			command->args);
 	return status;
-}
-
-static bool is_command(const char *name, const struct program_command *command)
-{
-	return name && !strcmp(name, command->name);
 }
 
 /* Such a command runs until it is ended, but with --once. */
@@ -245,6 +255,8 @@ static int take_options(struct slot_ctl *ctl, const struct program_cli *cli,
 int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, char **argv)
 {
 	struct program_context context = { .map_dir = ctl->map_dir,
+					   .chain = ctl->chain,
+					   .words = ctl->words,
 					   .json = ctl->json,
 					   .out = stdout };
 	const struct program_command *command;
@@ -264,4 +276,12 @@ int slot_cli_run(struct slot_ctl *ctl, const struct program_cli *cli, int argc, 
 	if (!context.map_dir && !is_command(cli->offline_command, command))
 		return run_each(ctl, &context, cli, command, argc - 1, argv + 1);
 	return run_command(&context, cli, command, argc - 1, argv + 1);
+}
+
+int cmd_socket(struct slot_ctl *ctl, int argc, char **argv)
+{
+	if (strcmp(argv[0], socket_lb_cli.offline_command))
+		return slot_ctl_refuse(ctl, "unknown command 'socket %s'; expected socket run",
+				       argv[0]);
+	return slot_cli_run(ctl, &socket_lb_cli, argc, argv);
 }

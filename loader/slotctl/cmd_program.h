@@ -11,6 +11,9 @@
 /* slot_cli_find - the command line of the program @name, or NULL. */
 const struct program_cli *slot_cli_find(const char *name);
 
+/* slot_cli_has_options - whether the words name a command that reads what follows it itself. */
+bool slot_cli_has_options(int argc, char *const *argv);
+
 /* slot_cli_list - one line for each program; slot_cli_print - the usage of one. */
 void slot_cli_list(FILE *out);
 void slot_cli_print(const struct program_cli *cli, FILE *out);

@@ -28,7 +28,6 @@ enum option_bit {
 	OPTION_ONCE = 1 << 7,
 	OPTION_COUNTERS = 1 << 8,
 	OPTION_RESET_MAP = 1 << 9,
-	OPTION_SOCKET = 1 << 10,
 };
 
 struct command {
@@ -79,8 +78,8 @@ static const struct command commands[] = {
 	{ "doctor", cmd_doctor, "", "what on this host gets in the way of packets, and why", 0, 0,
 	  0 },
 	{ "socket", cmd_socket, "run [options] -- CMD [ARG]...",
-	  "run a server whose restarts lose nothing (socket_lb); needs no slotd", 2, INT_MAX,
-	  OPTION_SOCKET | OPTION_MAP_DIR },
+	  "run a server whose restarts lose nothing (socket_lb run); needs no slotd", 1, INT_MAX,
+	  OPTION_MAP_DIR },
 	{ "verify", cmd_verify, "OBJECT [FUNCTION]",
 	  "load an object for nothing and tell what it is; needs no slotd", 1, 2, 0 },
 };
@@ -104,14 +103,6 @@ enum long_only {
 	LONG_DIFF,
 	LONG_ONCE,
 	LONG_COUNTERS,
-	LONG_VIP,
-	LONG_WORKERS,
-	LONG_START_TIMEOUT,
-	LONG_DRAIN_TIMEOUT,
-	LONG_STOP_SIGNAL,
-	LONG_STOP_TIMEOUT,
-	LONG_RELOAD_SIGNAL,
-	LONG_JUMP,
 	LONG_VERSION,
 };
 
@@ -133,14 +124,6 @@ static const struct option long_options[] = {
 	{ "diff", required_argument, NULL, LONG_DIFF },
 	{ "once", no_argument, NULL, LONG_ONCE },
 	{ "counters", no_argument, NULL, LONG_COUNTERS },
-	{ "vip", required_argument, NULL, LONG_VIP },
-	{ "workers", required_argument, NULL, LONG_WORKERS },
-	{ "start-timeout", required_argument, NULL, LONG_START_TIMEOUT },
-	{ "drain-timeout", required_argument, NULL, LONG_DRAIN_TIMEOUT },
-	{ "stop-signal", required_argument, NULL, LONG_STOP_SIGNAL },
-	{ "stop-timeout", required_argument, NULL, LONG_STOP_TIMEOUT },
-	{ "reload-signal", required_argument, NULL, LONG_RELOAD_SIGNAL },
-	{ "jump", required_argument, NULL, LONG_JUMP },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 	{ 0 },
@@ -174,19 +157,6 @@ static const char deploy_options[] =
 	"      --reset-map [SLOT:]MAP     start this map empty\n"
 	"      --migrate [SLOT:]MAP       let the object's converter fill this map\n"
 	"      --signature FILE           of the object (default: OBJECT.minisig, if it is there)\n";
-
-static const char socket_options[] =
-	"\noptions of socket run:\n"
-	"  -c, --chain TITLE              the chain's title in slots.conf\n"
-	"      --vip PROTO/ADDRESS:PORT   wait for sockets there, leave others alone; may be repeated\n"
-	"                                 (default: whatever CMD serves of the chain's VIPs)\n"
-	"      --workers N                sockets to wait for at each (default: until no more come)\n"
-	"      --start-timeout SECONDS    end CMD if they do not come by then (60)\n"
-	"      --drain-timeout SECONDS    end CMD so long after a newer one took over (300)\n"
-	"      --stop-signal SIGNAL       with this one (TERM)\n"
-	"      --stop-timeout SECONDS     and kill it so long after that (30)\n"
-	"      --reload-signal SIGNAL     on this one start a successor; others go on to CMD\n"
-	"      --jump PIN --map-dir DIR   where program and maps are pinned, if not slotd's\n";
 
 struct command_line {
 	unsigned int options; /* of enum option_bit, that were given */
@@ -243,51 +213,6 @@ static unsigned int find_option_bit(int option)
 	return option == LONG_GENERATION ? OPTION_GENERATION :
 	       option == LONG_RESET_MAP	 ? OPTION_RESET_MAP :
 					   OPTION_DEPLOY;
-}
-
-static bool add_vip(struct slot_ctl_socket *socket)
-{
-	if (socket->vip_count == SLOTCTL_VIPS_MAX) {
-		slot_ctl_warn("slotctl: ", "too many VIPs");
-		return false;
-	}
-	socket->vips[socket->vip_count++] = optarg;
-	return true;
-}
-
-/* Options of socket run; false: it is none. */
-static bool set_socket(struct slot_ctl *ctl, struct command_line *line, int option)
-{
-	struct slot_ctl_socket *socket = &ctl->socket_run;
-
-	line->options |= OPTION_SOCKET;
-	switch (option) {
-	case LONG_VIP:
-		return add_vip(socket);
-	case LONG_WORKERS:
-		socket->workers = optarg;
-		return true;
-	case LONG_START_TIMEOUT:
-		socket->start_timeout = optarg;
-		return true;
-	case LONG_DRAIN_TIMEOUT:
-		socket->drain_timeout = optarg;
-		return true;
-	case LONG_STOP_SIGNAL:
-		socket->stop_signal = optarg;
-		return true;
-	case LONG_STOP_TIMEOUT:
-		socket->stop_timeout = optarg;
-		return true;
-	case LONG_RELOAD_SIGNAL:
-		socket->reload_signal = optarg;
-		return true;
-	case LONG_JUMP:
-		socket->jump = optarg;
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* Options of changes. */
@@ -376,8 +301,7 @@ static bool set_option(struct slot_ctl *ctl, struct command_line *line, int opti
 		line->wants_version = true;
 		return true;
 	default:
-		return option >= LONG_VIP && option <= LONG_JUMP ? set_socket(ctl, line, option) :
-								   set_change(ctl, line, option);
+		return set_change(ctl, line, option);
 	}
 }
 
@@ -391,7 +315,7 @@ static int run_command(struct slot_ctl *ctl, const struct command_line *line,
 		       *command->args ? " " : "", command->args, command->summary,
 		       command->options & OPTION_GENERATION ? change_options : "",
 		       command->options & OPTION_DEPLOY	   ? deploy_options :
-		       command->options & OPTION_SOCKET	   ? socket_options :
+		       command->run == cmd_socket	   ? socket_lb_cli.options :
 		       command->options & OPTION_RESET_MAP ? apply_options :
 							     "",
 		       global_options);
@@ -454,24 +378,57 @@ static int print_failure(struct slot_ctl *ctl, int err)
 	return ctl->is_usage ? SLOTCTL_EXIT_USAGE : SLOTCTL_EXIT_FAILURE;
 }
 
+static bool set_options(struct slot_ctl *ctl, struct command_line *line, const char *letters,
+			int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+		if (!set_option(ctl, line, option))
+			return false;
+		if (option == LONG_WATCH)
+			ctl->change.watch = take_value(argc, argv);
+	}
+	return true;
+}
+
+/*
+ * Options may be before and behind the command; but a command that reads its own has all behind
+ * its name, untouched and in its order. @argc and @argv become the words that are left.
+ */
+static bool read_options(struct slot_ctl *ctl, struct command_line *line, int *argc, char ***argv)
+{
+	char *name = **argv;
+
+	if (!set_options(ctl, line, "+c:h", *argc, *argv))
+		return false;
+	if (!slot_cli_has_options(*argc - optind, *argv + optind)) {
+		*argc -= optind - 1;
+		*argv += optind - 1;
+		**argv = name;
+		optind = 0; /* getopt(3) begins anew */
+		if (!set_options(ctl, line, "c:h", *argc, *argv))
+			return false;
+	}
+	*argc -= optind;
+	*argv += optind;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const char *socket = getenv("SLOTD_SOCKET");
 	struct slot_ctl ctl = { .socket = socket && *socket ? socket : DEFAULT_SOCKET,
 				.words = argv };
 	struct command_line line = { 0 };
-	int option, status;
+	int status;
 
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C"); /* figures read alike everywhere */
 	slot_look_get(stdout, &ctl.look);
-	while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (!set_option(&ctl, &line, option))
-			return SLOTCTL_EXIT_USAGE;
-		if (option == LONG_WATCH)
-			ctl.change.watch = take_value(argc, argv);
-	}
-	status = run_line(&ctl, &line, argc - optind, argv + optind);
+	if (!read_options(&ctl, &line, &argc, &argv))
+		return SLOTCTL_EXIT_USAGE;
+	status = run_line(&ctl, &line, argc, argv);
 	if (status < 0)
 		status = print_failure(&ctl, status);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -37,21 +37,6 @@ struct slot_ctl_change {
 	size_t migrate_count;
 };
 
-#define SLOTCTL_VIPS_MAX 64
-
-/* What the options of `socket run` say, likewise. */
-struct slot_ctl_socket {
-	const char *vips[SLOTCTL_VIPS_MAX];
-	size_t vip_count;
-	const char *workers;
-	const char *start_timeout;
-	const char *drain_timeout;
-	const char *stop_signal;
-	const char *stop_timeout;
-	const char *reload_signal;
-	const char *jump;
-};
-
 struct slot_ctl {
 	const char *socket;
 	const char *chain;   /* --chain, or NULL: the only one */
@@ -61,7 +46,6 @@ struct slot_ctl {
 	const char *map_dir; /* --map-dir, or NULL: as slotd says */
 	double watch_s;	     /* between two looks; 0: one look */
 	struct slot_ctl_change change;
-	struct slot_ctl_socket socket_run;
 	char *const *words; /* the whole command line, as it was given */
 	const char *lines;  /* --lines, or NULL: as many as slotd thinks fit */
 	bool json;

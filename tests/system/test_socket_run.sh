@@ -259,12 +259,35 @@ test_signal_names() {
 			"$(bed_ctl socket run --chain none --stop-signal "$word" -- true 2>&1)" \
 			"'true' is not started"
 	done
-	for word in TERM sigint 3; do
-		is "'$word' is no signal to reload by" "$(bad_start --reload-signal "$word")" \
-			"slotctl: --reload-signal '$word': TERM, INT and QUIT end the command status 2"
+	for word in TERM INT QUIT; do
+		is "SIG$word is no signal to reload by" "$(bad_start --reload-signal "$word")" \
+			"slotctl: --reload-signal SIG$word: TERM, INT and QUIT end the command status 2"
 	done
-	is "nor is the one to stop by" "$(bad_start --stop-signal USR2 --reload-signal SIGUSR2)" \
-		"slotctl: --reload-signal 'SIGUSR2': the command is told to end by that one status 2"
+	is "nor is the one to stop by" "$(bad_start --stop-signal USR2 --reload-signal 12)" \
+		"slotctl: --reload-signal SIGUSR2: the command is told to end by that one status 2"
+}
+
+test_words() {
+	local word
+
+	for word in 1d 5mm m -1 1000001 300h; do
+		is "'$word' is no time" "$(bad_start --drain-timeout "$word")" \
+			"slotctl: --drain-timeout '$word': a time like 30s or 5m expected, at most 1000000s status 2"
+	done
+	is "a VIP that is none is refused as a word" "$(bad_start --vip tcp/0.0.0.0 | sed 's/:.*status/ status/')" \
+		"slotctl status 2"
+	is "so is an option that is none" "$(bad_start --nosuch)" \
+		"slotctl: socket run: unknown option '--nosuch'; see --help status 2"
+	is "and one without its value" \
+		"$(as_nobody socket run --chain web --workers 2>&1)" \
+		"slotctl: socket run: nothing follows '--workers'; see --help"
+	is "all the chain's names will do, and times as people say them" "$(
+		as_nobody --chain web:sk_reuseport socket_lb run --drain-timeout 5m \
+			--start-timeout 1h --stop-timeout 30s --vip "tcp/$TAKEOVER_IP:1" -- true 2>&1
+	)" "slotctl: tcp/$TAKEOVER_IP:1 is no VIP of chain 'web:sk_reuseport': slotctl --chain web:sk_reuseport socket_lb vip add tcp/$TAKEOVER_IP:1 tcp; 'true' is not started"
+	run_start two -- sh -c 'exit 2'
+	ends "what a command ends with is told as it is" "$BED_SPAWNED" 2
+	is "without a word on usage" "$(grep -c usage "$BED/log/two")" 0
 }
 
 # unit_start NAME [OPTION...]: what its service manager hears is in log/NAME.heard
@@ -322,6 +345,8 @@ test_reload() {
 	matches "and says nothing of that, as the unit goes on" \
 		"$(grep -E '^(STOPPING|STATUS)' "$BED/log/reloads.heard" | tail -n 1)" '^STATUS=serving'
 	next=$(pgrep -x slotctl --ns $$ --nslist mnt)
+	matches "who lists processes finds it by the words that were typed" \
+		"$(ps -o args= -p "$next")" 'slotctl socket run --chain web .* -- .*plain_echo workers'
 	exec {held}< <(in_ns client sh -c "sleep 30 | timeout 30 bash -c 'exec 3<>/dev/tcp/$TAKEOVER_IP/$TAKEOVER_PORT; printf x >&3; cat <&3'")
 	plain_start last
 	serves last

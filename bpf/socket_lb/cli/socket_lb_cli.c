@@ -9,6 +9,7 @@
 
 #include "bpf/socket_lb/cli/socket_lb_cli.h"
 #include "bpf/socket_lb/maps/sl_takeover.h"
+#include "bpf/socket_lb/run/sl_run_cli.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/fail.h"
@@ -386,6 +387,8 @@ static const struct program_command commands[] = {
 	{ "policy", cmd_policy, "VIP 0|1 hash|cpu|numa [WEIGHT,...]",
 	  "how an instance's sockets share what is new" },
 	{ "free", cmd_free, "VIP 0|1", "take an instance from its process" },
+	{ "run", sl_cmd_run, SL_RUN_ARGS,
+	  "run a server whose restarts lose nothing: slotctl socket run --help" },
 	{ "flows", sl_cmd_flows, "[VIP]", "flows of UDP that are remembered" },
 	{ "stats", sl_cmd_stats, "[VIP]", "packets, by what became of them" },
 	{ NULL, NULL, NULL, NULL },
@@ -396,4 +399,6 @@ const struct program_cli socket_lb_cli = {
 	.summary = "lead packets to the process and socket that they belong to, through restarts",
 	.commands = commands,
 	.claim = sl_cli_claim,
+	.offline_command = "run",
+	.options = sl_run_options,
 };

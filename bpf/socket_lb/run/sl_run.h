@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bpf/socket_lb/socket_lb_abi.h"
 #include "loader/lib/base/reason.h"
 
 #define SL_RUN_DRAIN_S 300
@@ -24,8 +25,8 @@ struct sl_run {
 	const char *chain;
 	const char *program; /* with map_dir, in place of the chain's usual places; NULL: those */
 	const char *map_dir;
-	const char *const *vips; /* "tcp/192.0.2.1:80"; none: whatever CMD serves of the chain's */
-	size_t vip_count;
+	struct sl_vip_key vips[SL_VIPS_MAX];
+	size_t vip_count;     /* none: whatever CMD serves of the chain's */
 	unsigned int workers; /* sockets of each VIP to wait for; 0: until no more come */
 	unsigned int start_s; /* how long they may take */
 	unsigned int drain_s; /* how long connections may go on, once a newer instance serves */

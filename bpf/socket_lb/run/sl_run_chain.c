@@ -11,19 +11,6 @@
 
 #define HOOK ":sk_reuseport" /* behind the title in a chain's name */
 
-static int parse_vips(const struct sl_run *run, struct sl_run_sockets *sockets,
-		      struct slot_reason *why)
-{
-	int err = 0;
-
-	if (run->vip_count > SL_VIPS_MAX)
-		return slot_reason_set(why, -E2BIG, "more than %d VIPs", SL_VIPS_MAX);
-	for (size_t i = 0; !err && i < run->vip_count; i++)
-		err = sl_vip_parse(run->vips[i], why, &sockets->wanted[i]);
-	sockets->wanted_count = run->vip_count;
-	return err;
-}
-
 static int open_pins(const struct sl_run *run, struct sl_run_sockets *sockets,
 		     struct slot_reason *why)
 {
@@ -94,11 +81,10 @@ int sl_run_chain_follow(const struct sl_run *run, struct sl_run_sockets *sockets
 int sl_run_chain_open(const struct sl_run *run, struct sl_run_sockets *sockets,
 		      struct slot_reason *why)
 {
-	int err = parse_vips(run, sockets, why);
+	int err = open_pins(run, sockets, why);
 
-	if (err)
-		return err;
-	err = open_pins(run, sockets, why);
+	memcpy(sockets->wanted, run->vips, sizeof(sockets->wanted));
+	sockets->wanted_count = run->vip_count;
 	err = err ? err : check_vips(run, sockets, why);
 	return err ? slot_reason_append(why, err, "; '%.200s' is not started", run->command[0]) : 0;
 }

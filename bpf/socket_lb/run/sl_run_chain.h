@@ -8,7 +8,7 @@
 
 /*
  * sl_run_chain_open - open sockets->lb on the chain of @run, and take over its VIPs as those that
- * are wanted. Returns 0, -EINVAL for words that are no VIP, -ENOENT where the chain has not the VIPs that are
+ * are wanted. Returns 0, -ENOENT where the chain has not the VIPs that are
  * wanted, or none at all: nothing would come of a start. Or the errors of socketlb_open(). Says why.
  */
 int sl_run_chain_open(const struct sl_run *run, struct sl_run_sockets *sockets,

@@ -36,3 +36,29 @@ int slot_digits_parse(const char *text, __u32 max, __u32 *ret_number)
 {
 	return parse_digits(text, false, max, ret_number);
 }
+
+int slot_seconds_parse(const char *text, __u32 min, __u32 max, __u32 *ret_seconds)
+{
+	static const struct {
+		const char *name;
+		__u32 seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
+	size_t len = strspn(text, "0123456789");
+	char digits[11] = "";
+	__u64 seconds;
+	__u32 number;
+
+	if (len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	if (parse_digits(digits, false, max, &number))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		seconds = (__u64)number * units[i].seconds;
+		if (strcmp(text + len, units[i].name) || seconds < min || seconds > max)
+			continue;
+		*ret_seconds = (__u32)seconds;
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -17,4 +17,10 @@ int slot_number_parse(const char *text, __u32 min, __u32 max, __u32 *ret_number)
  */
 int slot_digits_parse(const char *text, __u32 max, __u32 *ret_number);
 
+/*
+ * slot_seconds_parse - @text as a time, "30", "30s", "5m" or "1h", from @min to @max seconds. Returns 0
+ * or -EINVAL. Pure.
+ */
+int slot_seconds_parse(const char *text, __u32 min, __u32 max, __u32 *ret_seconds);
+
 #endif
