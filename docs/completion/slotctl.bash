@@ -102,6 +102,8 @@ _slotctl() {
 		esac
 	done
 	COMPREPLY=()
+	# socket_lb run is the same command
+	[[ $command != socket_lb || ${COMP_WORDS[i + 1]:-} != run ]] || command=socket
 	[[ $command != socket ]] || ! _slotctl_socket_run "$i" || return 0
 	# an option stands where a file could
 	[[ $word != -* ]] || before=''
