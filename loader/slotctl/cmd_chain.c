@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/slotctl/answer.h"
+#include "loader/slotctl/cmd_program.h"
 #include "loader/slotctl/slotctl.h"
 
 #define MAP_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
@@ -77,10 +79,69 @@ int cmd_adopt(struct slot_ctl *ctl, int argc, char **argv)
 	return change_chain(ctl, "adopt", "adopting what libxdp runs");
 }
 
+static const char *get_no_setting(const struct program_claims *claims, const char *name)
+{
+	(void)claims, (void)name;
+	return NULL;
+}
+
+static int count_socket(const struct program_claims *claims, const struct program_claim *claim)
+{
+	size_t *count = claims->data;
+
+	*count += claim->kind == PROGRAM_CLAIM_SOCKET;
+	return 0;
+}
+
+/* Of servers, that @slot's program may choose; 0 where that cannot be known. */
+static size_t count_sockets(const json_t *slot)
+{
+	const struct program_cli *cli = slot_cli_find(slot_answer_text(slot, "program"));
+	size_t count = 0;
+	struct program_claims claims = {
+		.map_dir = json_string_value(json_object_get(slot, "map_dir")),
+		.setting = get_no_setting,
+		.add = count_socket,
+		.data = &count,
+	};
+	struct slot_reason why;
+
+	return cli && cli->claim && claims.map_dir && !cli->claim(&claims, &why) ? count : 0;
+}
+
+/* Servers are not asked: whoever takes the chain off shall know of them. */
+static void add_sockets(const json_t *slots, struct slot_reasons *warnings)
+{
+	const json_t *slot;
+	size_t i;
+
+	json_array_foreach(json_object_get(slots, "slots"), i, slot) {
+		size_t count = count_sockets(slot);
+
+		if (count)
+			slot_reasons_add(warnings,
+					 "'%s' knew %zu socket%s of servers, and is gone with its "
+					 "maps: the kernel chooses now, and after the next apply "
+					 "they have to be registered again",
+					 slot_answer_text(slot, "name"), count,
+					 count == 1 ? "" : "s");
+	}
+}
+
 int cmd_detach(struct slot_ctl *ctl, int argc, char **argv)
 {
+	struct slot_reasons warnings = { 0 };
+	json_auto_t *slots = NULL;
+	int err = slot_ctl_get(ctl, "slots", &slots);
+
 	(void)argc, (void)argv;
-	return change_chain(ctl, "detach", "detaching");
+	if (!err)
+		add_sockets(slots, &warnings);
+	err = err ? err : change_chain(ctl, "detach", "detaching");
+	for (size_t i = 0; !err && i < warnings.count; i++)
+		slot_ctl_warn("slotctl: warning: ", warnings.lines[i]);
+	slot_reasons_free(&warnings);
+	return err;
 }
 
 int cmd_reload(struct slot_ctl *ctl, int argc, char **argv)

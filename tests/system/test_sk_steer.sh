@@ -61,6 +61,15 @@ asked_both() {
 	is "and over IPv6" "$(sock_ask "$1" 5 "$ANY6:9" "$port")" "${1}6 5"
 }
 
+test_detach() {
+	serve udp web
+	steer socket add web "udp/127.0.0.1:$GROUP_PORT"
+	matches "a detach says which sockets are forgotten" "$(bed_ctl --chain "$CHAIN" detach 2>&1)" \
+		"slotctl: warning: 'steer' knew 1 socket of servers, and is gone with its maps"
+	bed_ctl --chain "$CHAIN" apply >/dev/null
+	is "where there are none it says nothing" "$(bed_ctl --chain "$CHAIN" detach 2>&1 >/dev/null)" ""
+}
+
 test_both_protocols_and_families() {
 	local proto ports=$GROUP_PORT-$((GROUP_PORT + 9))
 
