@@ -157,6 +157,33 @@ test_elsewhere() {
 		"at udp/$TAKEOVER_IP:$TAKEOVER_PORT, found 0; process [0-9]+ listens at .* no VIP that was asked for"
 }
 
+# others_start COUNT: another process of the same user, with so many sockets at the VIP
+others_start() {
+	spawn edge "$BED/log/others" python3 -c '
+import os, pwd, socket, sys, time
+os.setuid(pwd.getpwnam("nobody").pw_uid)
+kept = []
+for i in range(int(sys.argv[1])):
+    kept.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    kept[-1].bind((sys.argv[2], int(sys.argv[3])))
+print("there", flush=True)
+time.sleep(600)' "$1" "$TAKEOVER_IP" "$TAKEOVER_PORT"
+}
+
+test_many_others() {
+	local others
+
+	others_start 1100
+	others=$BED_SPAWNED
+	wait_for 10 says "$BED/log/others" there || bail "another process has sockets"
+	plain_start among
+	in_time "others' sockets at a VIP are in nobody's way, however many" 15 \
+		says "$BED/log/among" ': serving, with 4 sockets'
+	stop "$others"
+	end_runs
+}
+
 test_no_reuseport() {
 	plain_start alone alone 1 --start-timeout 1
 	ends "a server without SO_REUSEPORT is given up" "$BED_SPAWNED" 7

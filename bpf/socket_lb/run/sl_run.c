@@ -460,19 +460,18 @@ static void free_lb(struct socketlb **lb)
 
 int sl_run(const struct sl_run *run, struct slot_reason *why)
 {
-	_cleanup_free_ struct sl_run_sockets *sockets = calloc(1, sizeof(*sockets));
 	__attribute__((cleanup(free_lb))) struct socketlb *lb = socketlb_new();
+	_cleanup_(sl_run_sockets_free) struct sl_run_sockets sockets = { .lb = lb };
 	struct runner r = { .run = run,
 			    .lb = lb,
-			    .sockets = sockets,
+			    .sockets = &sockets,
 			    .successor = -1,
 			    .session = -1,
 			    .signals = -1 };
 	int err;
 
-	if (!sockets || !lb)
+	if (!lb)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	sockets->lb = lb;
 	err = prepare(&r, why);
 	if (err) {
 		slot_cleanup_close(&r.signals);

@@ -7,12 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/socket_lb/run/sl_run_room.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/sockets.h"
 
+struct connection {
+	__u64 inode;
+	bool is_held; /* by a process of the command */
+};
+
 struct connections {
 	const struct sl_run_sockets *sockets;
-	__u64 *inodes;
+	struct connection *items; /* by inode, once all are there */
 	size_t count;
 	size_t queued;
 	size_t held;
@@ -21,24 +27,24 @@ struct connections {
 
 static void free_connections(struct connections *all)
 {
-	free(all->inodes);
+	free(all->items);
 }
 
 /* A connection that is not accepted yet has no inode: it counts at its listener. */
 static void see_connection(const struct inet_diag_msg *message, void *data)
 {
 	struct connections *all = data;
-	__u64 *inodes;
+	struct connection *items;
 
 	if (!message->idiag_inode || all->err)
 		return;
-	inodes = reallocarray(all->inodes, all->count + 1, sizeof(*inodes));
-	if (!inodes) {
+	items = sl_run_room(all->items, all->count, sizeof(*items));
+	if (!items) {
 		all->err = -ENOMEM;
 		return;
 	}
-	inodes[all->count++] = message->idiag_inode;
-	all->inodes = inodes;
+	items[all->count++] = (struct connection){ .inode = message->idiag_inode };
+	all->items = items;
 }
 
 static void see_listener(const struct inet_diag_msg *message, void *data)
@@ -54,27 +60,25 @@ static void see_listener(const struct inet_diag_msg *message, void *data)
 
 static int compare_inodes(const void *left, const void *right)
 {
-	const __u64 *a = left, *b = right;
+	const struct connection *a = left, *b = right;
 
-	return (*a > *b) - (*a < *b);
+	return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
 /* Each connection once, in however many processes it is open. */
 static int see_held(pid_t pid, int fd, uint64_t inode, void *data)
 {
 	struct connections *all = data;
-	__u64 key = inode, *found;
+	struct connection key = { .inode = inode }, *found;
 
 	(void)pid;
 	(void)fd;
 	if (!all->count)
 		return 0;
-	found = bsearch(&key, all->inodes, all->count, sizeof(key), compare_inodes);
-	if (found) {
+	found = bsearch(&key, all->items, all->count, sizeof(key), compare_inodes);
+	if (found && !found->is_held) {
+		found->is_held = true;
 		all->held++;
-		memmove(found, found + 1,
-			(size_t)(all->inodes + all->count - found - 1) * sizeof(*found));
-		all->count--;
 	}
 	return 0;
 }
@@ -127,7 +131,7 @@ int sl_run_connections_count(const struct sl_run_sockets *sockets, pid_t except,
 	if (err)
 		return err;
 	if (all.count)
-		qsort(all.inodes, all.count, sizeof(*all.inodes), compare_inodes);
+		qsort(all.items, all.count, sizeof(*all.items), compare_inodes);
 	sl_run_tree_sockets(tree, see_held, &all);
 	*ret_count = all.held + all.queued;
 	return 0;

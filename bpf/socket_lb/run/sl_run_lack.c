@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/socket_lb/run/sl_run_room.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/sockets.h"
@@ -41,7 +42,7 @@ static void see_serving(const struct inet_diag_msg *message, void *data)
 	sl_run_sockets_key(message, strays->proto, &stray.at);
 	if (sl_run_sockets_has(strays->sockets, program_socket_cookie(message)))
 		return;
-	items = reallocarray(strays->items, strays->count + 1, sizeof(*items));
+	items = sl_run_room(strays->items, strays->count, sizeof(*items));
 	if (!items)
 		return;
 	items[strays->count++] = stray;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/socket_lb/run/sl_run_room.h"
 #include "bpf/socket_lb/sl_words.h"
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/sockets.h"
@@ -21,6 +22,11 @@ struct look {
 	int err;
 	struct slot_reason *why;
 };
+
+void sl_run_sockets_free(struct sl_run_sockets *sockets)
+{
+	free(sockets->items);
+}
 
 /* --- VIPs ------------------------------------------------------------------------------------ */
 
@@ -79,6 +85,18 @@ void sl_run_sockets_key(const struct inet_diag_msg *message, __u8 proto, struct 
 	memcpy(ret_key->addr, message->id.idiag_src, is_ip4 ? 4 : sizeof(ret_key->addr));
 }
 
+static int add_socket(struct sl_run_sockets *sockets, const struct sl_run_socket *socket,
+		      struct slot_reason *why)
+{
+	struct sl_run_socket *items = sl_run_room(sockets->items, sockets->count, sizeof(*items));
+
+	if (!items)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	items[sockets->count++] = *socket;
+	sockets->items = items;
+	return 0;
+}
+
 static void see_bound(const struct inet_diag_msg *message, void *data)
 {
 	struct look *look = data;
@@ -99,11 +117,8 @@ static void see_bound(const struct inet_diag_msg *message, void *data)
 	wanted = look->err ? 0 : is_wanted(sockets, &socket.vip);
 	if (wanted < 0)
 		look->err = slot_reason_set(look->why, wanted, "%s", socketlb_error(sockets->lb));
-	else if (wanted && sockets->count == SL_RUN_SOCKETS_MAX)
-		look->err = slot_reason_set(look->why, -E2BIG, "more than %d sockets on VIPs",
-					    SL_RUN_SOCKETS_MAX);
 	else if (wanted)
-		sockets->items[sockets->count++] = socket;
+		look->err = add_socket(sockets, &socket, look->why);
 }
 
 static void forget_closed(struct sl_run_sockets *sockets)

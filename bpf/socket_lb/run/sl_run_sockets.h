@@ -21,8 +21,6 @@
 #include "bpf/socket_lb/socket_lb_abi.h"
 #include "loader/lib/base/reason.h"
 
-#define SL_RUN_SOCKETS_MAX 1024 /* on all VIPs of the chain, others' as well */
-
 struct sl_run_socket {
 	struct sl_vip_key vip;
 	__u64 cookie;
@@ -34,7 +32,7 @@ struct sl_run_socket {
 
 struct sl_run_sockets {
 	struct socketlb *lb;
-	struct sl_run_socket items[SL_RUN_SOCKETS_MAX];
+	struct sl_run_socket *items; /* on all VIPs of the chain, others' as well */
 	size_t count;
 	struct sl_vip_key wanted[SL_VIPS_MAX]; /* --vip; none: all of the chain */
 	size_t wanted_count;
@@ -42,6 +40,9 @@ struct sl_run_sockets {
 	bool is_new;		    /* the last look registered something */
 	struct slot_reason trouble; /* why a socket of the command's was left alone; "": none was */
 };
+
+/* sl_run_sockets_free - what a look found is forgotten, not closed. */
+void sl_run_sockets_free(struct sl_run_sockets *sockets);
 
 /* sl_run_sockets_ask - whether @vip is one of the chain's: 1, 0, or -errno. */
 int sl_run_sockets_ask(struct sl_run_sockets *sockets, const struct sl_vip_key *vip);

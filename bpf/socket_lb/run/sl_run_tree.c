@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/socket_lb/run/sl_run_room.h"
 #include "loader/lib/base/cleanup.h"
 
 #define PATH_SIZE 64
@@ -60,7 +61,7 @@ static int add_process(struct processes *all, pid_t pid)
 
 	if (read_process(pid, &process))
 		return 0; /* it is gone */
-	items = reallocarray(all->items, all->count + 1, sizeof(*items));
+	items = sl_run_room(all->items, all->count, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	items[all->count++] = process;
