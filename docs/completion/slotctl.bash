@@ -29,6 +29,12 @@ _slotctl_given() {
 	echo "$given"
 }
 
+# _slotctl_rows COLUMN COMMAND...: a column of what a program's list command prints for the chain
+# on the command line, without its heading.
+_slotctl_rows() {
+	slotctl ${chain:+--chain "$chain"} "${@:2}" 2>/dev/null | awk -v column="$1" 'NR > 1 { print $column }'
+}
+
 # _slotctl_program PROGRAM WORD...: what may follow these words.
 _slotctl_program() {
 	case "$#:$1 ${2:-} ${3:-}" in
@@ -57,17 +63,25 @@ _slotctl_program() {
 	*:'tcp_server_id set '*) echo 'primary= fallback=' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
-	4:'sk_steer rule add'*) echo 'tcp udp' ;;
+	4:'sk_steer rule add'* | 4:'sk_steer rule del'*) echo 'tcp udp' ;;
+	3:'sk_steer rule del'*) _slotctl_rows 1 sk_steer rule list ;;
+	5:'sk_steer rule del'*) _slotctl_rows 3 sk_steer rule list ;;
+	6:'sk_steer rule add'* | 3:'sk_steer socket add'* | 3:'sk_steer socket set'* | 3:'sk_steer socket del'*)
+		_slotctl_rows 1 sk_steer socket list
+		;;
+	*:'sk_steer socket del') slotctl ${chain:+--chain "$chain"} sk_steer socket list 2>/dev/null |
+		awk -v group="$4" '$1 == group && $2 != "-" { print $2 }' ;;
 	[0-3]:*) ;;
 	*:'socket_lb vip add' | *:'socket_lb vip set') echo 'layout= memory=' ;;
 	*:'lb vip add' | *:'lb vip set') echo 'encap= table= ring= window= flags=' ;;
 	*:'lb real set') echo 'mac= local=' ;;
 	*:'lb real add') echo 'weight= mac= local=' ;;
+	*:'sk_steer rule add') echo 'drop exact' ;;
 	esac
 }
 
-# _slotctl_socket_run AT: values of its options from the AT-th word on, and behind -- a command of
-# its own. Fails where the word is neither.
+# _slotctl_socket_run AT: its options and their values from the AT-th word on, and behind -- a
+# command of its own. Fails where the word is none of these.
 _slotctl_socket_run() {
 	local word=${COMP_WORDS[COMP_CWORD]} words='' i
 
@@ -84,16 +98,26 @@ _slotctl_socket_run() {
 	-c | --chain) words=$(_slotctl_chains | sed -n 's/:sk_reuseport$//p') ;;
 	--stop-signal | --reload-signal) words=$(compgen -A signal SIG | sed 's/^SIG//') ;;
 	--vip | --workers | --start-timeout | --drain-timeout | --stop-timeout) ;;
-	*) return 1 ;;
+	--map-dir) return 1 ;;
+	--jump)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	*)
+		[[ $word == -* ]] || return 1
+		words='--chain --vip --workers --start-timeout --drain-timeout --stop-signal --stop-timeout'
+		words+=' --reload-signal --jump --map-dir --help --'
+		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
-_slotctl() {
-	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
+_slotctl_words() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' chain='' words='' i
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-c | --chain | --socket | --map-dir) i=$((i + 1)) ;;
+		-c | --chain) i=$((i + 1)) chain=${COMP_WORDS[i]} ;;
+		--socket | --map-dir) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -104,7 +128,11 @@ _slotctl() {
 	COMPREPLY=()
 	# socket_lb run is the same command
 	[[ $command != socket_lb || ${COMP_WORDS[i + 1]:-} != run ]] || command=socket
-	[[ $command != socket ]] || ! _slotctl_socket_run "$i" || return 0
+	case $command:${COMP_WORDS[i + 1]-} in
+	socket:run | socket_lb:run)
+		((i + 1 == COMP_CWORD)) || ! _slotctl_socket_run "$i" || return 0
+		;;
+	esac
 	# an option stands where a file could
 	[[ $word != -* ]] || before=''
 	case $before in
@@ -136,10 +164,6 @@ _slotctl() {
 		words+=' --signature --generation'
 		;;
 	apply:-*) words+=' --generation --reset-map' ;;
-	socket:-*)
-		words+=' --vip --workers --start-timeout --drain-timeout --stop-signal --stop-timeout'
-		words+=' --reload-signal --jump --map-dir'
-		;;
 	rollback:-* | promote:-* | abort:-* | undeploy:-* | enable:-* | disable:-*)
 		words+=' --generation'
 		;;
@@ -175,6 +199,24 @@ _slotctl() {
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+# Readline takes ':' for the end of a word: names of chains and IPv6 addresses are put together
+# again, and what stands before the last ':' is left out of the answers.
+_slotctl() {
+	local -a COMP_WORDS
+	local COMP_CWORD line=${COMP_LINE:0:COMP_POINT} colon i
+
+	read -ra COMP_WORDS <<<"$line"
+	[[ $line != *[[:space:]] ]] || COMP_WORDS+=('')
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	_slotctl_words
+	colon=${COMP_WORDS[COMP_CWORD]}
+	[[ $colon == *:* && $COMP_WORDBREAKS == *:* ]] || return 0
+	colon=${colon%"${colon##*:}"}
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=${COMPREPLY[i]#"$colon"}
+	done
 }
 
 complete -F _slotctl slotctl
