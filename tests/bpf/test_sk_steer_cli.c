@@ -20,24 +20,12 @@
 #define RULE_HEAD                                                                                  \
 	"rule                                              group            flags            "     \
 	"lookups\n"
-#define SOCKET_HEAD "group                          cookie  bound to\n"
-
-static int open_web(uint16_t port)
-{
-	return steer_socket_open(
-		&(struct steer_socket){ "127.0.0.1", port, IPPROTO_TCP, false, false });
-}
-
-static void web_finds(int fd)
-{
-	steer_assert_finds(&(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
-}
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
 static void rules_are_listed_in_the_order_in_which_they_decide(void **state)
 {
-	int web = open_web(0);
+	int web = steer_web_open(0);
 
 	(void)state;
 	program_bed_assert_runs(&steer_bed, "rule list", RULE_HEAD);
@@ -46,7 +34,7 @@ static void rules_are_listed_in_the_order_in_which_they_decide(void **state)
 	steer_assert_does("rule add 192.0.2.0/24 tcp 80-90 web exact");
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web drop");
 	steer_socket_add("web", web);
-	web_finds(web);
+	steer_assert_web_finds(web);
 	program_bed_assert_runs(
 		&steer_bed, "rule list",
 		RULE_HEAD
@@ -63,14 +51,14 @@ static void rules_are_listed_in_the_order_in_which_they_decide(void **state)
 
 static void a_rule_said_again_moves_and_goes_on_counting(void **state)
 {
-	int web = open_web(0);
+	int web = steer_web_open(0);
 
 	(void)state;
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	steer_assert_does("rule add 192.0.2.1 tcp 80 other");
 	steer_socket_add("other", web);
-	web_finds(web);
+	steer_assert_web_finds(web);
 	assert_int_equal(program_bed_run_json(&steer_bed, "rule list"), PROGRAM_OK);
 	program_bed_assert_said(&steer_bed,
 				"{\n  \"rules\": [\n    {\n      \"prefix\": \"192.0.2.1\",\n"
@@ -89,7 +77,7 @@ static void a_rule_said_again_moves_and_goes_on_counting(void **state)
 /* A name that was mistyped makes a group, and leads to nobody. */
 static void new_groups_are_told(void **state)
 {
-	int web = open_web(0);
+	int web = steer_web_open(0);
 	char line[128];
 
 	(void)state;
@@ -106,14 +94,14 @@ static void new_groups_are_told(void **state)
 
 static void deleted_rules_no_longer_decide(void **state)
 {
-	int web = open_web(0);
+	int web = steer_web_open(0);
 
 	(void)state;
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	steer_socket_add("web", web);
-	web_finds(web);
+	steer_assert_web_finds(web);
 	program_bed_assert_runs(&steer_bed, "rule del 192.0.2.1 tcp 80", "");
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	program_bed_assert_runs(&steer_bed, "rule list", RULE_HEAD);
 	program_bed_assert_fails(&steer_bed, "rule del 192.0.2.1 tcp 80",
 				 "cannot delete '192.0.2.1 tcp 80': there is no such rule\n");
@@ -132,7 +120,7 @@ static void write_file(const char *path, const char *text)
 static void a_file_replaces_all_rules_or_none(void **state)
 {
 	char path[] = "/tmp/steer_rules_XXXXXX", line[64], words[512];
-	int fd = mkstemp(path), web = open_web(0);
+	int fd = mkstemp(path), web = steer_web_open(0);
 
 	(void)state;
 	assert_true(fd >= 0);
@@ -148,16 +136,16 @@ static void a_file_replaces_all_rules_or_none(void **state)
 		 "%s:5: a line before has the same prefix, protocol and ports\n",
 		 path, path, path);
 	program_bed_assert_fails(&steer_bed, line, words);
-	web_finds(web);
+	steer_assert_web_finds(web);
 	write_file(path, "# all of them\n192.0.2.0/24 tcp 80 web\n");
 	steer_assert_does(line);
-	web_finds(web);
+	steer_assert_web_finds(web);
 	assert_int_equal(program_bed_run(&steer_bed, "rule list"), PROGRAM_OK);
 	assert_null(strstr(steer_bed.out, "192.0.2.1 "));
 	write_file(path, "");
 	steer_assert_does(line);
 	program_bed_assert_runs(&steer_bed, "rule list", RULE_HEAD);
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	unlink(path);
 	close(web);
 }
@@ -184,7 +172,7 @@ static void wrong_words_are_told_and_change_nothing(void **state)
 	program_bed_assert_fails(&steer_bed, "socket del web some",
 				 "'some': expected a socket's cookie, a number\n");
 	program_bed_assert_runs(&steer_bed, "rule list", RULE_HEAD);
-	program_bed_assert_runs(&steer_bed, "socket list", SOCKET_HEAD);
+	program_bed_assert_runs(&steer_bed, "socket list", STEER_SOCKET_HEAD);
 }
 
 static void commands_that_make_no_sense_ask_for_usage(void **state)
@@ -216,7 +204,8 @@ static void commands_that_make_no_sense_ask_for_usage(void **state)
 static void sockets_are_named_by_their_process_or_by_where_they_are_bound(void **state)
 {
 	struct steer_socket dns = { "::1", 53, IPPROTO_UDP, true, false };
-	int web = open_web(8080), one = steer_socket_open(&dns), other = steer_socket_open(&dns);
+	int web = steer_web_open(8080), one = steer_socket_open(&dns),
+	    other = steer_socket_open(&dns);
 	char wanted[512];
 
 	(void)state;
@@ -238,22 +227,22 @@ static void sockets_are_named_by_their_process_or_by_where_they_are_bound(void *
 	close(one);
 	close(other);
 	program_bed_assert_runs(&steer_bed, "socket list",
-				SOCKET_HEAD "web                                 -  none\n"
-					    "dns                                 -  none\n");
+				STEER_SOCKET_HEAD "web                                 -  none\n"
+						  "dns                                 -  none\n");
 }
 
 static void sockets_of_a_group_are_replaced_and_deleted(void **state)
 {
-	int old = open_web(0), new = open_web(0);
+	int old = steer_web_open(0), new = steer_web_open(0);
 	char line[128], wanted[256];
 
 	(void)state;
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	steer_socket_add("web", old);
-	web_finds(old);
+	steer_assert_web_finds(old);
 	snprintf(line, sizeof(line), "socket set web %d:%d", getpid(), new);
 	steer_assert_does(line);
-	web_finds(new);
+	steer_assert_web_finds(new);
 	assert_int_equal(program_bed_run_json(&steer_bed, "socket list"), PROGRAM_OK);
 	snprintf(wanted, sizeof(wanted),
 		 "{\n  \"groups\": [\n    {\n      \"group\": \"web\",\n      \"sockets\": [\n"
@@ -263,7 +252,7 @@ static void sockets_of_a_group_are_replaced_and_deleted(void **state)
 	program_bed_assert_said(&steer_bed, wanted, "");
 	snprintf(line, sizeof(line), "socket del web %" PRIu64, steer_cookie(new));
 	steer_assert_does(line);
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
 	assert_non_null(strstr(steer_bed.err, "it is not in the group\n"));
 	close(old);
@@ -327,14 +316,14 @@ static int act_as_owner(void)
 
 	if (setgid(OWNER) || setuid(OWNER))
 		return 1;
-	web = open_web(0);
+	web = steer_web_open(0);
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), web);
 	if (program_bed_run(&steer_bed, "rule add 192.0.2.1 tcp 80 web") != PROGRAM_OK ||
 	    program_bed_run(&steer_bed, line) != PROGRAM_OK) {
 		fputs(steer_bed.err, stderr);
 		return 1;
 	}
-	web_finds(web);
+	steer_assert_web_finds(web);
 	return program_bed_run(&steer_bed, "socket add web 1:0") == PROGRAM_FAILED ? 0 : 1;
 }
 
@@ -352,7 +341,7 @@ static void an_owner_needs_no_root(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	/* its socket went with it, the rule did not */
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	steer_assert_counted(SK_STEER_NO_SOCKET, 1);
 }
 

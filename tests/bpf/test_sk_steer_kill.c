@@ -20,8 +20,7 @@ static int before, after, fallback;
 
 static int open_web(const char *group)
 {
-	int fd = steer_socket_open(
-		&(struct steer_socket){ .addr = "127.0.0.1", .proto = IPPROTO_TCP });
+	int fd = steer_web_open(0);
 
 	steer_socket_add(group, fd);
 	return fd;

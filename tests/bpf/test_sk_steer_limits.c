@@ -11,19 +11,6 @@
 #include "tests/support/steer_case.h"
 #include "tests/support/tap.h"
 
-#define SOCKET_HEAD "group                          cookie  bound to\n"
-
-static int open_web(uint16_t port)
-{
-	return steer_socket_open(
-		&(struct steer_socket){ "127.0.0.1", port, IPPROTO_TCP, false, false });
-}
-
-static void web_finds(int fd)
-{
-	steer_assert_finds(&(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
-}
-
 /* --- rules ----------------------------------------------------------------------------------- */
 
 static void no_more_rules_are_taken_than_fit(void **state)
@@ -45,7 +32,7 @@ static void no_more_rules_are_taken_than_fit(void **state)
 	steer_assert_does("rule add 192.0.2.0/24 tcp 1000 web drop");
 	program_bed_assert_runs(&steer_bed, "rule del 192.0.2.0/24 tcp 1001", "");
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
-	web_finds(-1);
+	steer_assert_web_finds(-1);
 	unlink(path);
 }
 
@@ -95,13 +82,13 @@ static int open_refused(int *ret_map)
 
 static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
 {
-	int old = open_web(0), new = open_web(0), map, refused = open_refused(&map);
+	int old = steer_web_open(0), new = steer_web_open(0), map, refused = open_refused(&map);
 	char line[128], before[256];
 
 	(void)state;
 	snprintf(line, sizeof(line), "socket add web %d:%d", getpid(), refused);
 	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
-	program_bed_assert_runs(&steer_bed, "socket list", SOCKET_HEAD);
+	program_bed_assert_runs(&steer_bed, "socket list", STEER_SOCKET_HEAD);
 	steer_assert_does("rule add 192.0.2.1 tcp 80 web");
 	steer_socket_add("web", old);
 	assert_int_equal(program_bed_run(&steer_bed, "socket list"), PROGRAM_OK);
@@ -110,7 +97,7 @@ static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
 		 refused);
 	assert_int_equal(program_bed_run(&steer_bed, line), PROGRAM_FAILED);
 	assert_non_null(strstr(steer_bed.err, "it is in a map of sk_reuseport already"));
-	web_finds(old);
+	steer_assert_web_finds(old);
 	program_bed_assert_runs(&steer_bed, "socket list", before);
 	close(old);
 	close(new);
@@ -120,12 +107,12 @@ static void a_socket_that_is_refused_leaves_the_group_as_it_was(void **state)
 
 static void a_full_group_that_is_set_by_half_says_so(void **state)
 {
-	int fds[SK_STEER_PLACES_MAX], new = open_web(0), map, refused = open_refused(&map);
+	int fds[SK_STEER_PLACES_MAX], new = steer_web_open(0), map, refused = open_refused(&map);
 	char line[128];
 
 	(void)state;
 	for (int i = 0; i < SK_STEER_PLACES_MAX; i++) {
-		fds[i] = open_web(0);
+		fds[i] = steer_web_open(0);
 		steer_socket_add("web", fds[i]);
 	}
 	snprintf(line, sizeof(line), "socket set web %d:%d %d:%d", getpid(), new, getpid(),
@@ -148,7 +135,7 @@ static void a_group_takes_so_many_sockets_and_a_chain_so_many_groups(void **stat
 
 	(void)state;
 	for (int i = 0; i <= SK_STEER_PLACES_MAX; i++) {
-		fds[i] = open_web(0);
+		fds[i] = steer_web_open(0);
 		if (i < SK_STEER_PLACES_MAX)
 			steer_socket_add("web", fds[i]);
 	}

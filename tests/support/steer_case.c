@@ -86,6 +86,12 @@ int steer_socket_open(const struct steer_socket *wanted)
 	return fd;
 }
 
+int steer_web_open(uint16_t port)
+{
+	return steer_socket_open(
+		&(struct steer_socket){ .addr = "127.0.0.1", .port = port, .proto = IPPROTO_TCP });
+}
+
 uint64_t steer_cookie(int fd)
 {
 	uint64_t cookie = 0;
@@ -154,6 +160,11 @@ void steer_assert_finds(const struct steer_lookup *lookup, int fd)
 	assert_int_equal(steer_run(lookup, &answer), 0);
 	assert_int_equal(answer.verdict, SK_PASS);
 	assert_int_equal(answer.cookie, fd < 0 ? 0 : steer_cookie(fd));
+}
+
+void steer_assert_web_finds(int fd)
+{
+	steer_assert_finds(&(struct steer_lookup){ "192.0.2.1", 80, IPPROTO_TCP, 0 }, fd);
 }
 
 void steer_assert_drops(const struct steer_lookup *lookup)

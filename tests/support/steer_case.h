@@ -9,6 +9,9 @@
 #include "bpf/sk_steer/sk_steer.h"
 #include "tests/support/program_bed.h"
 
+/* What "socket list" begins with. */
+#define STEER_SOCKET_HEAD "group                          cookie  bound to\n"
+
 /* sk_steer's bed in the case that is under way. */
 extern struct program_bed steer_bed;
 
@@ -29,6 +32,8 @@ struct steer_socket {
 
 /* steer_socket_open - bound, TCP listening; the caller's to close. */
 int steer_socket_open(const struct steer_socket *wanted);
+/* steer_web_open - one of TCP at 127.0.0.1. */
+int steer_web_open(uint16_t port);
 uint64_t steer_cookie(int fd);
 uint16_t steer_port(int fd);
 
@@ -55,6 +60,8 @@ int steer_run(const struct steer_lookup *lookup, struct steer_answer *ret_answer
 
 /* Asserts that the lookup selects the socket @fd; -1: it passes without. */
 void steer_assert_finds(const struct steer_lookup *lookup, int fd);
+/* Asserts it of a connection to 192.0.2.1, port 80. */
+void steer_assert_web_finds(int fd);
 void steer_assert_drops(const struct steer_lookup *lookup);
 
 /* Asserts what was counted so far. */
