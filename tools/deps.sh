@@ -240,20 +240,17 @@ unpack_packages() {
 
 main() {
 	local dry_run='' with_fuzz='' with_quic='' with_iperf='' as_root missing unpacked
-	local option
-
-	for option; do
-		case $option in
-		--dry-run) dry_run=yes ;;
-		--fuzz) with_fuzz=yes ;;
-		--quic) with_quic=yes ;;
-		--iperf) with_iperf=yes ;;
-		*)
-			printf 'usage: tools/deps.sh [--dry-run] [--fuzz] [--quic] [--iperf]\n' >&2
-			exit 2
-			;;
-		esac
-	done
+	case ${1-} in
+	'') ;;
+	--dry-run) dry_run=yes ;;
+	--fuzz) with_fuzz=yes ;;
+	--quic) with_quic=yes ;;
+	--iperf) with_iperf=yes ;;
+	*)
+		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic | --iperf]\n' >&2
+		exit 2
+		;;
+	esac
 
 	# shellcheck source=/dev/null
 	. /etc/os-release
