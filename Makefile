@@ -30,6 +30,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG ?= $(firstword $(foreach c,clang-19 clang-18 clang-17 clang-16,$(shell command -v $(c))) clang)
+OBJCOPY ?= objcopy
 LLVM_STRIP ?= $(firstword $(shell command -v $(subst clang,llvm-strip,$(notdir $(CLANG))) llvm-strip))
 
 LIB_PKGS := 'libbpf >= 1.3' libxdp libelf zlib libmnl libconfuse libsodium
@@ -323,7 +324,13 @@ build/pic/obj/%.o: %.c build/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-build/lib/libsocketlb.a: $(SOCKETLB_OBJS)
+# Linked into an application it has no other names either.
+build/pic/socketlb.o: $(SOCKETLB_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(LD) -r -o $@ $^
+	$(Q)$(OBJCOPY) --localize-hidden $@
+
+build/lib/libsocketlb.a: build/pic/socketlb.o
 
 build/lib/libsocketlb.so: $(SOCKETLB_OBJS)
 	$(call say,LINK,$@)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,11 @@
 
 #include "loader/lib/base/cleanup.h"
 
-/* As long as the largest of changes takes. */
-#define LOCK_WAIT_S 10
 #define LOCK_PAUSE_NS (1000 * 1000) /* the first; each is twice the one before */
 #define LOCK_PAUSE_MAX_NS (16 * LOCK_PAUSE_NS)
+
+/* As long as the largest of changes takes. */
+unsigned int program_maps_wait_ms = 10 * 1000;
 
 static bool has_shape(const struct bpf_map_info *info, const struct program_map *map)
 {
@@ -119,23 +121,23 @@ int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
 	return 0;
 }
 
-static time_t read_clock_s(void)
+static int64_t read_clock_ms(void)
 {
 	struct timespec now = {};
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int program_maps_wait(int dir, int operation)
 {
 	struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	time_t end_s = read_clock_s() + LOCK_WAIT_S;
+	int64_t end_ms = read_clock_ms() + program_maps_wait_ms;
 
 	while (flock(dir, operation | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (read_clock_s() >= end_s)
+		if (read_clock_ms() >= end_ms)
 			return -EBUSY;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)

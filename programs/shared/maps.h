@@ -59,12 +59,14 @@ int program_map_clear(int fd, const struct program_map *map, __u32 first, __u32 
 int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
 
 /*
- * program_maps_wait - lock the open folder @dir, but wait for ten seconds at most.
+ * program_maps_wait - lock the open folder @dir, but wait for ten seconds at most. Tests make them
+ * fewer.
  *
  * @operation is LOCK_SH or LOCK_EX of flock(2). Returns 0, -EBUSY where another one held it for
  * all that time, or -errno.
  */
 int program_maps_wait(int dir, int operation);
+extern unsigned int program_maps_wait_ms;
 
 /*
  * program_maps_share - wait until no command is changing the maps in @map_dir, and keep

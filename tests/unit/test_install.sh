@@ -64,6 +64,9 @@ is "the library needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.
 is "it shows nothing but what its header declares" \
 	"$(nm -D --defined-only "$DIR/usr/lib/libsocketlb.so.1" | awk '{ print $3 }' | sort)" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
+is "and so does the archive" \
+	"$(nm -g --defined-only "$DIR/usr/lib/libsocketlb.a" | awk 'NF == 3 { print $3 }' | sort)" \
+	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
 is "libsocketlb(3) has each function" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/share/man/man3/libsocketlb.3" | tr -d '(' | sort -u)" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
