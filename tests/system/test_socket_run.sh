@@ -312,6 +312,9 @@ test_words() {
 		as_nobody --chain web:sk_reuseport socket_lb run --drain-timeout 5m \
 			--start-timeout 1h --stop-timeout 30s --vip "tcp/$TAKEOVER_IP:1" -- true 2>&1
 	)" "slotctl: tcp/$TAKEOVER_IP:1 is no VIP of chain 'web:sk_reuseport': slotctl --chain web:sk_reuseport socket_lb vip add tcp/$TAKEOVER_IP:1 tcp; 'true' is not started"
+	matches "a chain at another hook is none for it" \
+		"$(as_nobody --chain web:sk_lookup socket run -- true 2>&1)" \
+		": expected TITLE or TITLE:sk_reuseport; 'true' is not started$"
 	run_start two -- sh -c 'exit 2'
 	ends "what a command ends with is told as it is" "$BED_SPAWNED" 2
 	is "without a word on usage" "$(grep -c usage "$BED/log/two")" 0

@@ -79,10 +79,12 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 	}
 	err = find_maps(slots, ret_map_dir);
 	if (err)
-		return slot_reason_set(why, err,
-				       "chain '%s' has no slot of yours that runs socket_lb "
-				       "('%s': %s)",
-				       chain, slots, strerror(-err));
+		return slot_reason_set(
+			why, err,
+			"chain '%s' has no slot of yours that runs socket_lb "
+			"('%s': %s)%s",
+			chain, slots, strerror(-err),
+			strchr(chain, ':') && !hook ? ": expected TITLE or TITLE" HOOK : "");
 	*ret_program = TAKE_PTR(program);
 	return 0;
 }
