@@ -9,41 +9,26 @@
 #include "loader/lib/host/cgroup.h"
 #include "loader/lib/host/netns.h"
 #include "loader/slotctl/answer.h"
-#include "loader/slotctl/cmd_program.h"
+#include "loader/slotctl/server_id_places.h"
 #include "loader/slotctl/server_ids.h"
 #include "loader/slotctl/slotctl.h"
 
 #define FILE_SIZE_MAX (8UL << 20)
 
-/* A slot whose program goes by ids. */
-struct place {
-	json_t *answer; /* of its chain, which the texts are of */
-	const char *chain, *map_dir;
-	const struct program_cli *cli;
-	struct program_id *list; /* all ids, with those claimed that are of where the chain is */
-	bool is_guess;		 /* nothing is claimed, and nobody said so */
-};
-
 struct sync {
 	struct slot_server_ids ids;
 	const char *path;
-	struct place *places;
-	size_t count;
-	json_t *changes, *waiting; /* the latter: chains whose slots are not there now, in words */
+	struct slot_id_places places;
+	json_t *changes;
 	/* While a program is asked. */
-	const struct place *now;
+	const struct slot_id_place *now;
 	size_t told;
 };
 
 static void free_sync(struct sync *sync)
 {
-	for (size_t i = 0; i < sync->count; i++) {
-		json_decref(sync->places[i].answer);
-		free(sync->places[i].list);
-	}
-	free(sync->places);
+	slot_id_places_free(&sync->places);
 	json_decref(sync->changes);
-	json_decref(sync->waiting);
 	slot_server_ids_free(&sync->ids);
 }
 
@@ -70,114 +55,22 @@ static int read_file(const char *path, struct slot_reason *why, char **ret_text,
 	return 0;
 }
 
-/* --- the slots ------------------------------------------------------------------------------- */
-
-static bool is_balancer(const struct place *place)
-{
-	return !strcmp(place->cli->name, "lb");
-}
-
-static int add_place(struct sync *sync, json_t *chain, const json_t *slot)
-{
-	const struct program_cli *cli = slot_cli_find(slot_answer_text(slot, "program"));
-	const char *map_dir = json_string_value(json_object_get(slot, "map_dir"));
-	struct place *places;
-
-	if (!cli || !cli->sync_ids || !map_dir || !*map_dir ||
-	    !slot_answer_is_true(slot, "running"))
-		return 0;
-	places = reallocarray(sync->places, sync->count + 1, sizeof(*places));
-	if (!places)
-		return -ENOMEM;
-	sync->places = places;
-	places[sync->count++] = (struct place){
-		.answer = json_incref(chain),
-		.chain = slot_answer_text(chain, "interface"),
-		.map_dir = map_dir,
-		.cli = cli,
-	};
-	return 0;
-}
-
-/* A chain that has never run has no maps that could take ids, and nobody else would say so. */
-static void note_waiting(struct sync *sync, const json_t *chain)
-{
-	const char *name = slot_answer_text(chain, "interface"), *what = slot_answer_awaited(chain);
-
-	if (what)
-		json_array_append_new(sync->waiting,
-				      json_sprintf("%s waits for its %s", name, what));
-}
-
-static int add_places(struct slot_ctl *ctl, struct sync *sync)
-{
-	json_auto_t *answer = NULL;
-	const json_t *results, *slot;
-	json_t *result;
-	size_t i, k, before;
-	int err = slot_ctl_get(ctl, "slots", &answer);
-
-	results = json_object_get(answer, "results");
-	for (i = 0; !err && i < (results ? json_array_size(results) : 1); i++) {
-		result = results ? json_array_get(results, i) : answer;
-		before = sync->count;
-		json_array_foreach(json_object_get(result, "slots"), k, slot) {
-			err = add_place(sync, result, slot);
-			if (err)
-				break;
-		}
-		if (sync->count == before)
-			note_waiting(sync, result);
-	}
-	return err;
-}
-
-/* Those of --chain, or of all chains. */
-static int find_places(struct slot_ctl *ctl, struct sync *sync)
-{
-	const struct slot_request request = { .method = "GET", .path = "/v1/status" };
-	json_auto_t *status = NULL;
-	const json_t *chain;
-	size_t i;
-	int err;
-
-	if (ctl->chain)
-		return add_places(ctl, sync);
-	err = slot_ctl_send(ctl, &request, &status);
-	json_array_foreach(json_object_get(status, "chains"), i, chain) {
-		ctl->chain = slot_answer_text(chain, "interface");
-		err = add_places(ctl, sync);
-		ctl->chain = NULL;
-		if (err)
-			break;
-	}
-	return err;
-}
-
-/* Balancers first: they know an id before a server tells it. */
-static int compare_places(const void *a, const void *b)
-{
-	const struct place *one = a, *other = b;
-
-	return is_balancer(other) - is_balancer(one);
-}
-
 /* --- without a file: what a balancer here has -------------------------------------------------- */
 
-static const struct place *find_balancer(const struct sync *sync, struct slot_reason *why)
+static const struct slot_id_place *find_balancer(const struct sync *sync, struct slot_reason *why)
 {
-	const struct place *found = NULL;
+	const struct slot_id_place *found = NULL;
 
-	for (size_t i = 0; i < sync->count; i++) {
-		if (!is_balancer(&sync->places[i]))
+	for (size_t i = 0; i < sync->places.count; i++) {
+		if (!slot_id_place_is_balancer(&sync->places.list[i]))
 			continue;
 		if (found) {
 			slot_reason_set(why, -ENOENT,
 					"both '%s' and '%s' run lb: name a file of ids",
-					found->chain, sync->places[i].chain);
+					found->chain, sync->places.list[i].chain);
 			return NULL;
 		}
-		found = &sync->places[i];
+		found = &sync->places.list[i];
 	}
 	if (!found)
 		slot_reason_set(why, -ENOENT, "no slot here runs lb: name a file of ids");
@@ -185,8 +78,8 @@ static const struct place *find_balancer(const struct sync *sync, struct slot_re
 }
 
 /* By its own command, whose words are such a file. */
-static int dump_balancer(const struct place *place, struct slot_reason *why, char **ret_text,
-			 size_t *ret_len)
+static int dump_balancer(const struct slot_id_place *place, struct slot_reason *why,
+			 char **ret_text, size_t *ret_len)
 {
 	const struct program_command *command = place->cli->commands;
 	struct program_context context = { .map_dir = place->map_dir, .json = true };
@@ -207,7 +100,7 @@ static int dump_balancer(const struct place *place, struct slot_reason *why, cha
 static int take_ids(struct slot_ctl *ctl, struct sync *sync)
 {
 	struct slot_reason *why = &ctl->failure.why;
-	const struct place *place = find_balancer(sync, why);
+	const struct slot_id_place *place = find_balancer(sync, why);
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
 	int err;
@@ -258,7 +151,7 @@ static int enter_place(const json_t *chain, int *ret_home)
 	return netns ? slot_netns_enter(netns, cookie, ret_home) : -EXDEV;
 }
 
-static int claim_there(struct sync *sync, struct place *place, struct slot_reason *why)
+static int claim_there(struct sync *sync, struct slot_id_place *place, struct slot_reason *why)
 {
 	_cleanup_(slot_netns_leave) int home = -1;
 	size_t claimed = 0;
@@ -276,7 +169,7 @@ static int claim_there(struct sync *sync, struct place *place, struct slot_reaso
 	return err;
 }
 
-static int claim_ids(struct sync *sync, struct place *place, const char *real,
+static int claim_ids(struct sync *sync, struct slot_id_place *place, const char *real,
 		     struct slot_reason *why)
 {
 	size_t size = sync->ids.count * sizeof(*place->list);
@@ -284,7 +177,7 @@ static int claim_ids(struct sync *sync, struct place *place, const char *real,
 
 	if (real)
 		err = slot_server_ids_claim(&sync->ids, real, why);
-	else if (!is_balancer(place))
+	else if (!slot_id_place_is_balancer(place))
 		err = claim_there(sync, place, why);
 	if (err)
 		return err;
@@ -301,10 +194,10 @@ static int claim_all(struct slot_ctl *ctl, struct sync *sync, const char *real)
 	struct slot_reason *why = &ctl->failure.why;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sync->count; i++) {
-		const struct place *place = &sync->places[i];
+	for (size_t i = 0; !err && i < sync->places.count; i++) {
+		const struct slot_id_place *place = &sync->places.list[i];
 
-		err = claim_ids(sync, &sync->places[i], real, why);
+		err = claim_ids(sync, &sync->places.list[i], real, why);
 		if (err && !real)
 			slot_reason_prefix(why, err, "%s of '%s': ", place->cli->name,
 					   place->chain);
@@ -346,7 +239,7 @@ static int refuse_guess(const struct sync *sync, struct slot_reason *why)
 			       sync->path);
 }
 
-static int ask_place(struct sync *sync, const struct place *place, bool is_dry,
+static int ask_place(struct sync *sync, const struct slot_id_place *place, bool is_dry,
 		     struct slot_reason *why)
 {
 	const struct program_ids ids = {
@@ -372,8 +265,8 @@ static int ask_places(struct slot_ctl *ctl, struct sync *sync, bool is_dry)
 	int err = 0;
 
 	json_array_clear(sync->changes);
-	for (size_t i = 0; !err && i < sync->count; i++) {
-		const struct place *place = &sync->places[i];
+	for (size_t i = 0; !err && i < sync->places.count; i++) {
+		const struct slot_id_place *place = &sync->places.list[i];
 
 		err = ask_place(sync, place, is_dry, why);
 		if (!err)
@@ -429,7 +322,7 @@ static void print_notes(const struct sync *sync)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(sync->waiting, i, item)
+	json_array_foreach(sync->places.waiting, i, item)
 		fprintf(stderr, "note: %s: where it needs ids, run this again when that is there\n",
 			json_string_value(item));
 }
@@ -443,7 +336,7 @@ static int refuse_nowhere(const struct sync *sync, struct slot_reason *why)
 	slot_reason_set(why, -ENOENT,
 			"no slot here runs what goes by servers' ids: lb, tcp_server_id, decap or "
 			"tc_decap");
-	json_array_foreach(sync->waiting, i, item)
+	json_array_foreach(sync->places.waiting, i, item)
 		slot_reason_append(why, -ENOENT, "; %s", json_string_value(item));
 	return -ENOENT;
 }
@@ -470,8 +363,7 @@ static int take_words(struct slot_ctl *ctl, int argc, char **argv, struct sync *
 
 int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 {
-	_cleanup_(free_sync) struct sync sync = { .changes = json_array(),
-						  .waiting = json_array() };
+	_cleanup_(free_sync) struct sync sync = { .changes = json_array() };
 	bool is_dry = !strcmp(argv[0], "check");
 	const char *real = NULL;
 	int err;
@@ -480,14 +372,13 @@ int cmd_server_id(struct slot_ctl *ctl, int argc, char **argv)
 		return slot_ctl_refuse(ctl, "server-id '%s': expected check or sync", argv[0]);
 	err = take_words(ctl, argc - 1, argv + 1, &sync, &real);
 	err = err || !sync.path ? err : load_file(ctl, &sync);
-	err = err ? err : find_places(ctl, &sync);
-	if (!err && !sync.count)
+	err = err ? err : slot_id_places_find(ctl, &sync.places);
+	if (!err && !sync.places.count)
 		return refuse_nowhere(&sync, &ctl->failure.why);
 	err = err || sync.path ? err : take_ids(ctl, &sync);
 	err = err ? err : claim_all(ctl, &sync, real);
 	if (err)
 		return err;
-	qsort(sync.places, sync.count, sizeof(*sync.places), compare_places);
 	/* All are asked before one is changed. */
 	err = ask_places(ctl, &sync, true);
 	err = err || is_dry ? err : ask_places(ctl, &sync, false);
