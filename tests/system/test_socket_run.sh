@@ -315,6 +315,8 @@ test_words() {
 	matches "a chain at another hook is none for it" \
 		"$(as_nobody --chain web:sk_lookup socket run -- true 2>&1)" \
 		": expected TITLE or TITLE:sk_reuseport; 'true' is not started$"
+	matches "the only chain needs no name" "$(as_nobody socket run -- true 2>&1 | tail -n 1)" \
+		"^slotctl: socket run 'web': the command ended with status 0 before it served"
 	run_start two -- sh -c 'exit 2'
 	ends "what a command ends with is told as it is" "$BED_SPAWNED" 2
 	is "without a word on usage" "$(grep -c usage "$BED/log/two")" 0

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,4 +88,56 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 			strchr(chain, ':') && !hook ? ": expected TITLE or TITLE" HOOK : "");
 	*ret_program = TAKE_PTR(program);
 	return 0;
+}
+
+static bool has_maps(const char *chains, const char *title)
+{
+	_cleanup_free_ char *slots = NULL, *map_dir = NULL;
+
+	if (asprintf(&slots, "%s/%s/maps", chains, title) < 0) {
+		slots = NULL;
+		return false;
+	}
+	return !find_maps(slots, &map_dir);
+}
+
+static int keep_only(DIR *chains, const char *path, struct slot_reason *why, char **ret_chain)
+{
+	_cleanup_free_ char *found = NULL;
+	const struct dirent *chain;
+
+	while ((chain = readdir(chains))) {
+		if (*chain->d_name == '.' || !has_maps(path, chain->d_name))
+			continue;
+		if (found)
+			return slot_reason_set(why, -ENOTUNIQ,
+					       "chains '%s' and '%s' run socket_lb: choose one "
+					       "with --chain",
+					       found, chain->d_name);
+		found = strdup(chain->d_name);
+		if (!found)
+			return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	if (!found)
+		return slot_reason_set(why, -ENOENT,
+				       "no chain in '%s' has a slot of yours that runs socket_lb",
+				       path);
+	*ret_chain = TAKE_PTR(found);
+	return 0;
+}
+
+int socketlb_paths_only(struct slot_reason *why, char **ret_chain)
+{
+	_cleanup_closedir_ DIR *chains = NULL;
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/" CHAINS, find_bpffs()) < 0) {
+		path = NULL;
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	}
+	chains = opendir(path);
+	if (!chains)
+		return slot_reason_set(why, -errno, "cannot look for chains in '%s': %s", path,
+				       strerror(errno));
+	return keep_only(chains, path, why, ret_chain);
 }

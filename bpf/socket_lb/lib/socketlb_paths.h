@@ -13,4 +13,11 @@
 int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_program,
 			char **ret_map_dir);
 
+/*
+ * socketlb_paths_only - the title, the caller's to free, of the only chain that has a slot which
+ * runs socket_lb and that the caller may look into. Returns 0, -ENOENT where there is none, -ENOTUNIQ where there are
+ * several, or -errno; says why.
+ */
+int socketlb_paths_only(struct slot_reason *why, char **ret_chain);
+
 #endif

@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "bpf/socket_lb/run/sl_run.h"
 #include "bpf/socket_lb/run/sl_run_signal.h"
 #include "bpf/socket_lb/sl_words.h"
+#include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/number.h"
 
 #define SECONDS_MAX 1000000
@@ -45,7 +47,7 @@ static const struct option long_options[] = {
 
 const char sl_run_options[] =
 	"\noptions of socket run:\n"
-	"  -c, --chain TITLE              the chain's title in slots.conf\n"
+	"  -c, --chain TITLE              the chain's title in slots.conf (default: the only one)\n"
 	"      --vip PROTO/ADDRESS:PORT   wait for sockets there, leave others alone; may be repeated\n"
 	"                                 (default: whatever CMD serves of the chain's VIPs)\n"
 	"      --workers N                sockets to wait for at each (default: until no more come)\n"
@@ -166,9 +168,9 @@ static int check_words(struct words *words)
 {
 	const struct sl_run *run = &words->run;
 
-	if (!run->chain)
+	if (!run->chain && run->map_dir)
 		return slot_reason_set(&words->why, -EINVAL,
-				       "socket run needs --chain, the chain's title in slots.conf");
+				       "--map-dir needs --chain, for its name");
 	if (!run->program != !run->map_dir)
 		return slot_reason_set(&words->why, -EINVAL,
 				       "--jump and --map-dir are given together, or neither");
@@ -207,12 +209,18 @@ int sl_cmd_run(const struct program_context *ctx, int argc, char **argv)
 					.stop_s = SL_RUN_STOP_S,
 					.stop_signal = SIGTERM,
 					.self = ctx->words } };
+	_cleanup_free_ char *chain = NULL;
 	int err = read_words(&words, argc + 1, argv - 1);
 	int status = err ? PROGRAM_USAGE : PROGRAM_OK;
 
 	if (!err && words.wants_help) {
 		fprintf(ctx->out, "usage: slotctl socket run " SL_RUN_ARGS "\n%s", sl_run_options);
 		return PROGRAM_OK;
+	}
+	if (!err && !words.run.chain) {
+		err = socketlb_paths_only(&words.why, &chain);
+		words.run.chain = chain;
+		status = err ? PROGRAM_FAILED : PROGRAM_OK;
 	}
 	if (!err) {
 		status = sl_run(&words.run, &words.why);
