@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "loader/lib/host/loopback.h"
 #include "tests/support/sl_bed.h"
 #include "tests/support/tap.h"
 
@@ -90,6 +91,17 @@ static const struct tcp_case migrations[] = {
 	{ "queued connections migrate from the active instance that dies", "active crash" },
 };
 
+/* By migration alone: not by a SYN that was sent again, nor by what a cookie proves. */
+static void assert_migrated_one(__u32 vip)
+{
+	__u64 syn = sl_bed_count(vip, SL_SYN), segment = sl_bed_count(vip, SL_SEGMENT);
+	__u64 migrated = sl_bed_count(vip, SL_MIGRATED), lost = sl_bed_count(vip, SL_NO_SOCKET);
+
+	if (migrated != 1 || syn != 1 || segment || lost)
+		fail_msg("migrated %llu, syn %llu, segment %llu, no_socket %llu: expected 1 1 0 0",
+			 migrated, syn, segment, lost);
+}
+
 static void half_open_connections_migrate(void **state)
 {
 	struct sl_vip_entry vip = sl_bed_vip("tcp/203.0.113.80:80 tcp");
@@ -103,11 +115,13 @@ static void half_open_connections_migrate(void **state)
 		setsockopt(old.fds[0], IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer)), 0);
 	client = sl_bed_client(&vip.key);
 	assert_true(client >= 0);
+	/* On a busy machine the handshake's last segment is on its way still: it is the old one's. */
+	assert_int_equal(slot_loopback_settle(), 0);
 	sl_server_start(&new, &vip.key, 1, NULL);
 	sl_server_stop(&old);
 	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
 	assert_ptr_equal(sl_bed_accepted(&both[1], 1, &fd).server, &new);
-	assert_int_equal(sl_bed_count(vip.vip.index, SL_MIGRATED), 1);
+	assert_migrated_one(vip.vip.index);
 	close(fd);
 	close(client);
 	sl_server_stop(&new);

@@ -185,7 +185,7 @@ test_strangers() {
 	out=$(in_ns edge setpriv --reuid daemon --regid daemon --clear-groups \
 		"$BED_TOOLS/echo_server" web 2 "$TAKEOVER_IP" "$TAKEOVER_PORT" 2>&1)
 	matches "who does not own the slot is refused in one line" "$out" \
-		'^echo_server: socketlb_open: .*Permission denied'
+		"^echo_server: socketlb_open: chain 'web' has no slot of yours .* one of user $(id -u nobody): Permission denied"
 	out=$(in_ns edge "$BED_TOOLS/echo_server" mail 2 "$TAKEOVER_IP" "$TAKEOVER_PORT" 2>&1)
 	matches "a chain that is not there is named" "$out" "'mail'"
 	out=$(in_ns edge setpriv --reuid nobody --regid nogroup --clear-groups \

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include "bpf/socket_lb/socket_lb_abi.h"
 #include "loader/lib/base/cleanup.h"
 
@@ -43,10 +45,11 @@ static int check_slot(const char *dir, const char *name, char **ret_path)
 }
 
 /* A slot may be called anything: it is the one that has these maps. Folders of others stay shut. */
-static int find_maps(const char *dir, char **ret_path)
+static int find_maps(const char *dir, char **ret_path, uid_t *ret_owner)
 {
 	_cleanup_closedir_ DIR *slots = opendir(dir);
 	const struct dirent *slot;
+	struct stat info;
 	int err = -ENOENT;
 
 	if (!slots)
@@ -56,6 +59,8 @@ static int find_maps(const char *dir, char **ret_path)
 						      check_slot(dir, slot->d_name, ret_path);
 
 		err = slot_err == -ENOENT ? err : slot_err;
+		if (slot_err == -EACCES && !fstatat(dirfd(slots), slot->d_name, &info, 0))
+			*ret_owner = info.st_uid;
 	}
 	return err;
 }
@@ -66,6 +71,7 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 	_cleanup_free_ char *program = NULL, *slots = NULL;
 	const char *hook = strstr(chain, HOOK);
 	int len = hook && !hook[strlen(HOOK)] ? (int)(hook - chain) : (int)strlen(chain);
+	uid_t owner = (uid_t)-1;
 	int err;
 
 	if (!len || *chain == '.' || strchr(chain, '/'))
@@ -78,7 +84,12 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 		slots = NULL;
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	}
-	err = find_maps(slots, ret_map_dir);
+	err = find_maps(slots, ret_map_dir, &owner);
+	if (err == -EACCES && owner != (uid_t)-1)
+		return slot_reason_set(why, err,
+				       "chain '%s' has no slot of yours that runs socket_lb, but "
+				       "one of user %u: %s",
+				       chain, owner, strerror(-err));
 	if (err)
 		return slot_reason_set(
 			why, err,

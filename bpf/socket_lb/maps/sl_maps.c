@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <bpf/bpf.h>
 
@@ -72,6 +73,17 @@ static const struct program_map counts_map = {
 	}
 #define MAPS_COUNT 6
 
+static int refuse_folder(const char *map_dir, int err, struct slot_reason *why)
+{
+	struct stat info;
+
+	if (err == -EACCES && !stat(map_dir, &info))
+		return slot_reason_set(why, err, "map folder '%s' is user %u's: %s", map_dir,
+				       info.st_uid, strerror(-err));
+	return slot_reason_set(why, err, "cannot open map folder '%s': %s", map_dir,
+			       strerror(-err));
+}
+
 int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		 struct sl_maps *ret_maps)
 {
@@ -81,8 +93,7 @@ int sl_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 
 	maps.dir = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (maps.dir < 0)
-		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
-				       strerror(errno));
+		return refuse_folder(map_dir, -errno, why);
 	err = program_maps_open(map_dir, all, MAPS_COUNT, is_writer, why);
 	if (err)
 		sl_maps_close(&maps);
