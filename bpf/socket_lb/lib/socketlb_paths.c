@@ -104,12 +104,13 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 static bool has_maps(const char *chains, const char *title)
 {
 	_cleanup_free_ char *slots = NULL, *map_dir = NULL;
+	uid_t owner;
 
 	if (asprintf(&slots, "%s/%s/maps", chains, title) < 0) {
 		slots = NULL;
 		return false;
 	}
-	return !find_maps(slots, &map_dir);
+	return !find_maps(slots, &map_dir, &owner);
 }
 
 static int keep_only(DIR *chains, const char *path, struct slot_reason *why, char **ret_chain)
