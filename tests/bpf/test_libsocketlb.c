@@ -270,6 +270,7 @@ static void addresses_of_the_chain_are_known(void **state)
 	sl_bed_address(&lib.tcp, false, &address);
 	assert_int_equal(socketlb_has_vip(lb, (struct sockaddr *)&address, IPPROTO_TCP), 1);
 	assert_int_equal(socketlb_has_vip(lb, (struct sockaddr *)&address, IPPROTO_UDP), 1);
+	assert_int_equal(socketlb_count_vips(lb), 3);
 	sl_bed_address(&lib.quic, false, &address);
 	assert_int_equal(socketlb_has_vip(lb, (struct sockaddr *)&address, IPPROTO_TCP), 0);
 	address.ss_family = AF_UNIX;
