@@ -289,8 +289,11 @@ int sl_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 
 	if (argc > 1)
 		return PROGRAM_USAGE;
-	err = counts ? 0 : slot_reason_set(&why, -ENOMEM, "out of memory");
-	err = err ? err : sl_maps_open(ctx->map_dir, false, &why, &maps);
+	if (!counts) {
+		slot_reason_set(&why, -ENOMEM, "out of memory");
+		return program_fail(&why);
+	}
+	err = sl_maps_open(ctx->map_dir, false, &why, &maps);
 	err = err || !argc ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
 	err = err ? err : program_counts_get(maps.counts, COUNTS, &why, counts);
 	if (err)
