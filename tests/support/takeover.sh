@@ -45,6 +45,13 @@ spawn_nobody() {
 	spawn edge "$1" setpriv --reuid nobody --regid nogroup --clear-groups "${@:2}"
 }
 
+# notify_start SOCKET FILE: what a service manager hears at this socket is in the file
+notify_start() {
+	spawn edge "$2" "$BED_TOOLS/notify_sink" "$1"
+	wait_for 5 test -S "$1"
+	chmod 0777 "$1" "${1%/*}"
+}
+
 # says FILE PATTERN
 says() {
 	grep -qE "$2" "$1"

@@ -48,13 +48,14 @@ struct runner {
 	pid_t session;	 /* that it leads, and its command is in; -1: there was none */
 	int signals;
 	sigset_t mask;	/* that was before: children have it */
-	int status;	/* of CMD, once it ended */
+	int status;	/* of CMD, once it ended, as wait(2) has it */
 	bool has_ended; /* there is no process of CMD's left */
 	bool was_told_busy;
 	bool is_ending_session; /* until nothing of it is left */
 	bool is_failed;		/* it was given up before it served */
 	bool has_handed_on;	/* a successor of its own is the unit now, as the manager sees it */
 	bool is_to_end;		/* it was told to end, by nobody but this process */
+	bool has_drained;	/* or its time to do so was over */
 	int64_t began_ms;	/* the phase */
 	int64_t busy_ms;	/* when an instance was last waited for, or the phase began */
 	int64_t changed_ms;	/* when the last socket was registered */
@@ -90,24 +91,6 @@ static void enter(struct runner *r, enum phase phase)
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
-
-/* Signals come through a descriptor; to children they come as they did to this process. */
-static int take_signals(struct runner *r)
-{
-	static const int taken[] = { SIGTERM, SIGINT,  SIGHUP,	SIGQUIT,
-				     SIGUSR1, SIGUSR2, SIGCHLD, SIGWINCH };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		sigaddset(&set, taken[i]);
-	if (r->run->reload_signal)
-		sigaddset(&set, r->run->reload_signal);
-	if (sigprocmask(SIG_BLOCK, &set, &r->mask))
-		return -errno;
-	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->signals < 0 ? -errno : 0;
-}
 
 /* A successor is this command again, as it is installed by now. */
 static void start_successor(struct runner *r)
@@ -152,10 +135,7 @@ static void end_successor(struct runner *r, int status)
 	r->is_ending_session = sl_run_tree_end_session(r->session);
 	if (r->phase != PHASE_SERVING)
 		return;
-	if (WIFSIGNALED(status))
-		sl_run_signal_format(WTERMSIG(status), how);
-	else
-		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
+	sl_run_signal_format_end(status, how);
 	say(r, "the successor ended (%s) before it took over; this one serves on", how);
 	sl_run_notify_serving();
 }
@@ -171,9 +151,8 @@ static void reap(struct runner *r)
 			end_successor(r, status);
 		} else if (pid == r->child) {
 			r->child = -1;
-			r->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-							  WEXITSTATUS(status);
-			r->has_ended = r->status != 0;
+			r->status = status;
+			r->has_ended = status != 0;
 		}
 	}
 }
@@ -393,7 +372,8 @@ static void drain_phase(struct runner *r)
 		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
 		stop_command(r, "the time to drain is over");
 	}
-	if (r->phase == PHASE_STOPPING && !r->has_handed_on)
+	r->has_drained = r->phase == PHASE_STOPPING;
+	if (r->has_drained && !r->has_handed_on)
 		sl_run_notify_stopping(r->run->stop_s + SPARE_S);
 }
 
@@ -405,6 +385,25 @@ static void stop_phase(struct runner *r)
 	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
 	r->is_to_end = false;
 	sl_run_tree_kill(r->session);
+}
+
+/* What this ends with. Who never served did not do what was asked, whatever it says of itself. */
+static int tell_end(struct runner *r)
+{
+	int status = WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
+	char how[SL_RUN_SIGNAL_TEXT_MAX];
+
+	/* Its end was asked for: as a failure a service manager would start it again, to take over. */
+	if (r->has_drained || r->phase == PHASE_DRAINING) {
+		sl_run_signal_format_end(r->status, how);
+		say(r, "%sthe command ended with %s%s", r->has_drained ? "drained; " : "", how,
+		    r->has_drained ? "" : " while it drained");
+		return 0;
+	}
+	if (r->phase < PHASE_DRAINING)
+		say(r, "the command ended with status %d%s", status,
+		    r->phase == PHASE_STARTING ? " before it served: nothing was taken over" : "");
+	return (r->is_failed || r->phase == PHASE_STARTING) && !status ? 1 : status;
 }
 
 static int serve(struct runner *r)
@@ -433,8 +432,7 @@ static int serve(struct runner *r)
 			break;
 		}
 	}
-	/* Who never served did not do what was asked, whatever it says of itself. */
-	return (r->is_failed || r->phase == PHASE_STARTING) && !r->status ? 1 : r->status;
+	return tell_end(r);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
@@ -445,7 +443,7 @@ static int prepare(struct runner *r, struct slot_reason *why)
 
 	if (err)
 		return err;
-	err = take_signals(r);
+	err = sl_run_signal_take(r->run->reload_signal, &r->mask, &r->signals);
 	/* what CMD leaves behind when it becomes a daemon stays below this process */
 	if (!err && prctl(PR_SET_CHILD_SUBREAPER, 1))
 		err = -errno;
@@ -480,9 +478,6 @@ int sl_run(const struct sl_run *run, struct slot_reason *why)
 	enter(&r, PHASE_STARTING);
 	sl_run_notify_starting();
 	err = serve(&r);
-	if (r.phase < PHASE_DRAINING)
-		say(&r, "the command ended with status %d%s", r.status,
-		    r.phase == PHASE_STARTING ? " before it served: nothing was taken over" : "");
 	socketlb_leave(lb);
 	close(r.signals);
 	return err;

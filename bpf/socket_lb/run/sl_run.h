@@ -39,8 +39,9 @@ struct sl_run {
 
 /*
  * sl_run - run the command until it ends, all that was said above. @run and what it points
- * to stay the caller's. Words go to stderr, a line for each thing that happens. Returns CMD's
- * exit status, 128 + its signal, or -errno where CMD was not started; says why.
+ * to stay the caller's. Words go to stderr, a line for each thing that happens. Returns 0
+ * where a newer instance served and this one drained, else CMD's exit status, 128 + its signal, or
+ * -errno where CMD was not started; says why.
  */
 int sl_run(const struct sl_run *run, struct slot_reason *why);
 
