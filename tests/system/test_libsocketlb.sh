@@ -114,6 +114,36 @@ is_killed_or_serves() {
 	is_gone "$1" || says "$BED/log/killed" '^serves'
 }
 
+# A service manager is told the end of a reload that comes to nothing, too.
+test_failed_reload() {
+	local server=$BED/bin/reloaded heard=$BED/log/reloaded.heard pid
+
+	mkdir -p "$BED/bin" && cp "$BED_TOOLS/echo_server" "$server" && chmod 0755 "$BED/bin"
+	notify_start "$BED/run/reloaded.notify" "$heard"
+	export NOTIFY_SOCKET=$BED/run/reloaded.notify
+	spawn_nobody "$BED/log/reloaded" "$server" web 2 "$TAKEOVER_IP" "$TAKEOVER_PORT"
+	pid=$BED_SPAWNED
+	unset NOTIFY_SOCKET
+	in_time "a service manager hears of a server that is ready" 10 says "$heard" "^MAINPID=$pid"
+	mv "$server" "$server.gone"
+	kill -HUP "$pid"
+	in_time "a successor that cannot be run is told of" 10 says "$BED/log/reloaded" 'the successor ended'
+	is "the service manager hears that the reload is over" \
+		"$(grep -E '^(RELOADING|READY|MAINPID)=' "$heard" | tail -n 3 | xargs)" \
+		"RELOADING=1 READY=1 MAINPID=$pid"
+	is "the server serves on" "$(ask_once "$TAKEOVER_PORT")" "$pid"
+	mv "$server.gone" "$server"
+	kill -HUP "$pid"
+	in_time "the next reload has its successor" 10 has_two_mains "$heard"
+	in_time "and the one before ends" 20 is_gone "$pid"
+	end_servers
+}
+
+# has_two_mains FILE: two processes have said that they are the main one
+has_two_mains() {
+	[[ $(grep -E '^MAINPID=' "$1" | sort -u | wc -l) == 2 ]]
+}
+
 answers_as() {
 	[[ $(ask_once "$TAKEOVER_PORT") == "$1" ]]
 }

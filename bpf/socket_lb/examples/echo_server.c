@@ -30,6 +30,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <socketlb.h>
 
@@ -49,6 +50,7 @@ struct worker {
 static struct worker workers[WORKERS_MAX];
 static unsigned int worker_count;
 static atomic_int connections;
+static pid_t successor = -1; /* -1: none */
 static volatile sig_atomic_t is_told_to_end;
 static volatile sig_atomic_t is_told_to_restart;
 
@@ -193,37 +195,61 @@ static void add_socket(struct socketlb *lb, int fd, unsigned int worker)
 		fail("socketlb_add", socketlb_error(lb));
 }
 
-/* From here on what is new comes to this process, and the service manager follows it. */
-static void take_over(struct socketlb *lb)
+static void tell_ready(void)
 {
 	char text[64];
 
+	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", getpid());
+	notify(text);
+}
+
+/* From here on what is new comes to this process, and the service manager follows it. */
+static void take_over(struct socketlb *lb)
+{
 	for (unsigned int i = 0; i < worker_count; i++) {
 		add_socket(lb, workers[i].tcp, i);
 		add_socket(lb, workers[i].udp, i);
 	}
 	if (socketlb_announce(lb))
 		fail("socketlb_announce", socketlb_error(lb));
-	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", getpid());
-	notify(text);
+	tell_ready();
 	say("serves");
 }
 
-/* The new one takes over by itself; if it dies before, nothing has happened. */
+/* The new one takes over by itself. */
 static void start_successor(char **argv)
 {
 	char text[64];
 	struct timespec now;
 
 	is_told_to_restart = 0;
+	if (successor > 0) {
+		say("a successor starts already");
+		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
 		 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	notify(text);
-	if (fork())
+	successor = fork();
+	if (!successor) {
+		execvp(argv[0], argv);
+		fail(argv[0], strerror(errno));
+	}
+	if (successor < 0) {
+		fprintf(stderr, "echo_server: fork: %s\n", strerror(errno));
+		tell_ready();
+	}
+}
+
+/* If it ends before that, nothing has happened: the reload is over, for the service manager as well. */
+static void watch_successor(void)
+{
+	if (successor < 0 || waitpid(successor, NULL, WNOHANG) != successor)
 		return;
-	execvp(argv[0], argv);
-	fail(argv[0], strerror(errno));
+	successor = -1;
+	say("the successor ended; serves on");
+	tell_ready();
 }
 
 static bool is_added(struct socketlb *lb, int fd, unsigned int worker)
@@ -250,6 +276,13 @@ static bool come_back(struct socketlb *lb, const char *chain)
 	return !socketlb_announce(lb) && is_complete;
 }
 
+/* Such as maps that another process has locked: nothing to end a server for. */
+static void tell_trouble(struct socketlb *lb)
+{
+	fprintf(stderr, "echo_server: socketlb_wait: %s; serves on\n", socketlb_error(lb));
+	sleep(1);
+}
+
 static void serve(struct socketlb *lb, char **argv)
 {
 	bool is_lost = false;
@@ -260,7 +293,9 @@ static void serve(struct socketlb *lb, char **argv)
 			start_successor(argv);
 		is_replaced = socketlb_wait(lb, LOOK_MS);
 		if (is_replaced < 0 && is_replaced != -ESTALE)
-			fail("socketlb_wait", socketlb_error(lb));
+			tell_trouble(lb);
+		if (is_replaced != 1)
+			watch_successor();
 		is_lost |= is_replaced == -ESTALE;
 		if (!is_lost || is_replaced == 1)
 			continue;
@@ -307,7 +342,6 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, on_signal);
 	signal(SIGHUP, on_signal);
-	signal(SIGCHLD, SIG_IGN);
 	if (!lb || socketlb_open(lb, argv[1]))
 		fail("socketlb_open", lb ? socketlb_error(lb) : "out of memory");
 	worker_count = (unsigned int)count;
