@@ -388,6 +388,43 @@ test_reload() {
 	end_runs
 }
 
+# Neither has a chain to come to: the one that serves goes on, the one that starts is given up.
+test_detached() {
+	local first
+
+	unit_start lonely --reload-signal USR2
+	first=$BED_SPAWNED
+	in_time "a unit serves" 10 says "$BED/log/lonely.heard" '^READY=1'
+	run_start late --workers 2 --start-timeout 3 -- sh -c "echo begun
+		until [ -e $BED/detached ]; do sleep 0.1; done
+		exec $BED_TOOLS/plain_echo workers $TAKEOVER_IP $TAKEOVER_PORT 2"
+	wait_for 5 says "$BED/log/late" '^begun'
+	succeeds "its chain is detached while another one starts" bed_ctl --chain web:sk_reuseport detach
+	in_time "both tell that there is none" 5 both_lack_chain
+	: >"$BED/detached"
+	kill -USR2 "$first"
+	in_time "a successor that ends for that is told of" 10 \
+		says "$BED/log/lonely" 'the successor ended \(status 1\) before it took over; this one serves on'
+	in_time "and the unit is ready again" 5 is_ready_again lonely
+	ends "the one that starts is given up" "$BED_SPAWNED" 7
+	matches "for the chain, and not for its sockets" "$(<"$BED/log/late")" \
+		"$LACKS_CHAIN.*; sending SIGTERM to the command"
+	is "which is told once, and not at each look" "$(grep -c 'socket run' "$BED/log/late")" 2
+	bed_ctl --chain web:sk_reuseport apply && takeover_vip "$TAKEOVER_PORT"
+	in_time "the one that serves comes back" 5 says "$BED/log/lonely" ': serving again'
+	end_runs
+}
+
+LACKS_CHAIN="socket run 'web': .*has no slot"
+
+both_lack_chain() {
+	says "$BED/log/lonely" "$LACKS_CHAIN" && says "$BED/log/late" "$LACKS_CHAIN"
+}
+
+is_ready_again() {
+	[[ $(grep -c '^READY=1' "$BED/log/$1.heard") == 2 ]]
+}
+
 # What a successor ran belongs to it alone, whatever becomes of it.
 test_successor_dies() {
 	local old next client command
@@ -479,6 +516,8 @@ test_nginx() {
 test_units() {
 	local dir=$BED/units unit
 
+	is "no restart of a server needs slotd, as its VIPs are there" \
+		"$(grep -h '^ExecStartPre=/usr/bin/slotctl' "$BED_ROOT"/bpf/socket_lb/examples/*.service)" ""
 	command -v systemd-analyze >/dev/null || {
 		skip "the examples of units are sound" "there is no systemd-analyze"
 		return

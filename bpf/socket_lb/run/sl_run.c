@@ -128,7 +128,7 @@ static void end_successor(struct runner *r, int status)
 	char how[SL_RUN_SIGNAL_TEXT_MAX];
 
 	r->successor = -1;
-	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb)) {
+	if (r->phase == PHASE_DRAINING || socketlb_is_replaced(r->lb) == 1) {
 		r->has_handed_on = true;
 		return;
 	}
@@ -249,20 +249,19 @@ static bool is_complete(const struct runner *r)
 	return read_clock_ms() - r->changed_ms >= SETTLED_MS;
 }
 
-static void announce(struct runner *r)
+static int announce(struct runner *r)
 {
 	int err = socketlb_announce(r->lb);
 
-	if (err) {
+	if (err)
 		tell_trouble(r, socketlb_error(r->lb));
-		return;
-	}
-	if (r->phase != PHASE_STARTING)
-		return;
+	if (err || r->phase != PHASE_STARTING)
+		return err;
 	enter(r, PHASE_SERVING);
 	say(r, "serving, with %zu socket%s", sl_run_sockets_count(r->sockets),
 	    sl_run_sockets_count(r->sockets) == 1 ? "" : "s");
 	sl_run_notify_serving();
+	return 0;
 }
 
 static void stop_command(struct runner *r, const char *why)
@@ -294,11 +293,12 @@ static void wait_for_place(struct runner *r)
 static void start_phase(struct runner *r)
 {
 	struct slot_reason lack;
+	int err = follow_chain(r);
 
-	follow_chain(r);
-	look_at_sockets(r);
-	if (is_complete(r))
-		announce(r);
+	if (err >= 0) { /* else each step would tell its own of the same trouble */
+		look_at_sockets(r);
+		err = is_complete(r) ? announce(r) : 0;
+	}
 	if (r->phase != PHASE_STARTING)
 		return;
 	if (r->sockets->is_busy && r->looked_ms - r->began_ms < (int64_t)r->run->drain_s * 1000)
@@ -306,8 +306,9 @@ static void start_phase(struct runner *r)
 	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
-	sl_run_lack(r->sockets, r->run->workers, r->session, &lack);
-	stop_command(r, lack.text);
+	if (!err)
+		sl_run_lack(r->sockets, r->run->workers, r->session, &lack);
+	stop_command(r, err ? r->trouble : lack.text);
 }
 
 static void serve_phase(struct runner *r)
@@ -321,7 +322,7 @@ static void serve_phase(struct runner *r)
 		say(r, "a newer instance serves; draining");
 		return;
 	}
-	if (read_clock_ms() - r->looked_ms < (is_lost ? SERVING_MS : SOCKETS_MS))
+	if (is_replaced < 0 || read_clock_ms() - r->looked_ms < (is_lost ? SERVING_MS : SOCKETS_MS))
 		return;
 	look_at_sockets(r);
 	if (!r->sockets->is_new)
@@ -369,7 +370,9 @@ static void drain_phase(struct runner *r)
 	if (is_known && !flows && !connections) {
 		stop_command(r, "drained");
 	} else if (is_late) {
-		say(r, "%" PRIu64 " flows and %zu connections are left", flows, connections);
+		if (is_known)
+			say(r, "%" PRIu64 " flows and %zu connections are left", flows,
+			    connections);
 		stop_command(r, "the time to drain is over");
 	}
 	r->has_drained = r->phase == PHASE_STOPPING;
