@@ -37,9 +37,9 @@ struct {
 } sl_instances SEC(".maps");
 
 /*
- * Written by server processes, and by the kernel when a socket is closed. One array for all: arrays
- * inside a map would have to be made by the processes, which takes a privilege, and a known
- * flow of the old instance could not be led to it from the one entry that a takeover replaces.
+ * Written by server processes, and by the kernel when a socket is closed. One array for all, no map
+ * of maps: known flows are the old process's, so the arrays of both and which is active would have
+ * to be found anyway: the outer map would be sl_active once more, with two maps a VIP to be made.
  * 64-bit values, so that user space can look up the cookies.
  */
 struct {

@@ -260,6 +260,8 @@ static int announce(struct runner *r)
 	enter(r, PHASE_SERVING);
 	say(r, "serving, with %zu socket%s", sl_run_sockets_count(r->sockets),
 	    sl_run_sockets_count(r->sockets) == 1 ? "" : "s");
+	if (*r->sockets->advice.text)
+		say(r, "%s", r->sockets->advice.text);
 	sl_run_notify_serving();
 	return 0;
 }

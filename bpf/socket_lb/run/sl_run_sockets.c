@@ -171,6 +171,24 @@ static bool has_reuseport(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is_on, &len) && is_on;
 }
 
+/* A command cannot know which process bit is its: that takes a handle of its own. */
+static void advise(struct sl_run_sockets *sockets, const struct sl_run_socket *socket, int fd)
+{
+	char vip[SL_VIP_TEXT_MAX];
+	struct socketlb_cid cid;
+
+	if (socket->vip.proto != IPPROTO_UDP || *sockets->advice.text ||
+	    socketlb_cid_get(sockets->lb, fd, &cid))
+		return;
+	sl_vip_format(&socket->vip, vip);
+	slot_reason_set(
+		&sockets->advice, 0,
+		"warning: %s is of mode quic, for servers that write the process bit into their "
+		"connection ids (libsocketlb); restarts of any other misroute: "
+		"slotctl socket_lb vip set %s flow",
+		vip, vip);
+}
+
 /* Our own descriptor of it is closed at once: the socket is to end when the command closes it. */
 static int register_socket(struct sl_run_sockets *sockets, struct sl_run_socket *socket, pid_t pid,
 			   int fd)
@@ -191,6 +209,8 @@ static int register_socket(struct sl_run_sockets *sockets, struct sl_run_socket 
 	else if (err && err != -EEXIST)
 		return leave_alone(sockets, socket, pid, socketlb_error(sockets->lb));
 	socket->is_ours = !err || err == -EEXIST;
+	if (!err)
+		advise(sockets, socket, own);
 	sockets->is_new |= socket->is_ours;
 	return 0;
 }

@@ -39,6 +39,7 @@ struct sl_run_sockets {
 	bool is_busy;		    /* sockets wait for a place: both instances are in use */
 	bool is_new;		    /* the last look registered something */
 	struct slot_reason trouble; /* why a socket of the command's was left alone; "": none was */
+	struct slot_reason advice;  /* what to mind at a VIP that was registered at; "": nothing */
 };
 
 /* sl_run_sockets_free - what a look found is forgotten, not closed. */
