@@ -64,7 +64,7 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 		return slot_reason_set(why, err, "cannot read what map '%s' is: %s", path,
 				       strerror(-err));
 	if (!has_shape(&info, map))
-		return slot_reason_set(why, -EEXIST,
+		return slot_reason_set(why, -EPROTO,
 				       "map '%s' has another layout than this command knows; "
 				       "it belongs to another program or version",
 				       path);

@@ -23,7 +23,7 @@ struct program_map {
  * program_map_open - open the map @map, pinned under its name in @map_dir.
  *
  * Reading needs no more than read permission on the pin. @ret_fd is the
- * caller's to close. Returns 0, -EEXIST for a map of another shape than
+ * caller's to close. Returns 0, -EPROTO for a map of another shape than
  * @map, -errno from the kernel; says why.
  */
 int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "bpf/socket_lb/maps/sl_sockets.h"
 #include "tests/support/lib_bed.h"
 #include "tests/support/tap.h"
@@ -193,6 +195,28 @@ static void a_third_one_waits_until_the_first_has_left(void **state)
 	assert_int_equal(socketlb_is_replaced(second), 1);
 }
 
+static void who_has_no_socket_left_is_not_announced(void **state)
+{
+	struct socketlb *lb = lib_bed_handle();
+
+	(void)state;
+	close(lib_bed_add(lb, &lib.udp));
+	lib_bed_failed(lb, socketlb_announce(lb), -EINVAL, "has 0 sockets");
+}
+
+static void maps_of_another_layout_are_refused(void **state)
+{
+	struct socketlb *lb = lib_bed_handle();
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(PROGRAM_BED_DIR "/" SL_ACTIVE_NAME), 0);
+	assert_int_equal(bpf_obj_pin(fd, PROGRAM_BED_DIR "/" SL_ACTIVE_NAME), 0);
+	close(fd);
+	lib_bed_failed(lb, socketlb_open(lb, "web"), -EPROTO, "another layout");
+}
+
 static void who_lost_its_place_is_told(void **state)
 {
 	struct socketlb *lb = lib_bed_handle();
@@ -202,7 +226,8 @@ static void who_lost_its_place_is_told(void **state)
 	lib_bed_announce(lb);
 	program_bed_assert_runs(&sl_bed.program, "free " LIB_BED_UDP " 0", "");
 	again = lib_bed_bind(&lib.udp);
-	assert_int_equal(socketlb_add(lb, again, SOCKETLB_WORKER_ANY), -ESTALE);
+	lib_bed_failed(lb, socketlb_add(lb, again, SOCKETLB_WORKER_ANY), -EOWNERDEAD,
+		       "no longer this process's");
 	assert_int_equal(socketlb_is_replaced(lb), 1);
 	close(fd);
 	socketlb_leave(lb);
@@ -291,6 +316,8 @@ int main(void)
 	ADD(opening_again_leaves_nothing_open);
 	ADD(an_instance_has_no_more_than_64_sockets);
 	ADD(a_third_one_waits_until_the_first_has_left);
+	ADD(who_has_no_socket_left_is_not_announced);
+	ADD(maps_of_another_layout_are_refused);
 	ADD(who_lost_its_place_is_told);
 	ADD(flows_are_counted_until_others_have_them);
 	ADD(ids_carry_the_instance_and_the_worker);

@@ -357,8 +357,8 @@ static void who_lost_its_place_changes_nothing(void **state)
 	run_to(&lost, TAKE, ANNOUNCE);
 	assert_int_equal(program_bed_run(&sl_bed.program, "free tcp/203.0.113.80:80 0"), 0);
 	run_to(&other, TAKE, ANNOUNCE);
-	assert_int_equal(run_step(&lost, ANNOUNCE, &why), -ESTALE);
-	assert_int_equal(run_step(&lost, SERVE, &why), -ESTALE);
+	assert_int_equal(run_step(&lost, ANNOUNCE, &why), -EOWNERDEAD);
+	assert_int_equal(run_step(&lost, SERVE, &why), -EOWNERDEAD);
 	assert_int_equal(run_step(&lost, LEAVE, &why), 0);
 	assert_true(is_served(&other));
 	sl_server_crash(&lost);

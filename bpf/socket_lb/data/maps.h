@@ -17,7 +17,7 @@ struct {
 	__uint(max_entries, SL_VIPS_MAX);
 	__type(key, struct sl_vip_key);
 	__type(value, struct sl_vip);
-} sl_vips SEC(".maps");
+} sl_vips SEC(".maps") SLOT_TOGETHER("instances");
 
 /* Written by server processes; an array, so that it can be mapped into them and watched. */
 struct {
@@ -26,7 +26,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct sl_active);
-} sl_active SEC(".maps");
+} sl_active SEC(".maps") SLOT_TOGETHER("instances");
 
 /* Written by server processes, each its own element. */
 struct {
@@ -34,7 +34,7 @@ struct {
 	__uint(max_entries, SL_VIPS_MAX *SL_INSTANCES);
 	__type(key, __u32);
 	__type(value, struct sl_instance);
-} sl_instances SEC(".maps");
+} sl_instances SEC(".maps") SLOT_TOGETHER("instances");
 
 /*
  * Written by server processes, and by the kernel when a socket is closed. One array for all, no map
@@ -47,7 +47,7 @@ struct {
 	__uint(max_entries, SL_VIPS_MAX *SL_INSTANCES *SL_SOCKETS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
-} sl_sockets SEC(".maps");
+} sl_sockets SEC(".maps") SLOT_TOGETHER("instances");
 
 /* Written here, read by who counts what is left to drain. LRU: of floods the oldest give way. */
 struct {

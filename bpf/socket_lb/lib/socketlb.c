@@ -11,6 +11,7 @@
 #include "bpf/socket_lb/lib/socketlb_handle.h"
 #include "bpf/socket_lb/lib/socketlb_socket.h"
 #include "bpf/socket_lb/maps/sl_flows.h"
+#include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/maps/sl_takeover.h"
 #include "bpf/socket_lb/maps/sl_vip.h"
 #include "loader/lib/base/cleanup.h"
@@ -100,8 +101,11 @@ int socketlb_count_vips(struct socketlb *lb)
 static int add_socket(struct socketlb *lb, struct served *served, int fd, unsigned int worker)
 {
 	__u32 position = 0;
-	int err;
+	__u64 cookie = 0;
+	int err = sl_socket_cookie(fd, &lb->why, &cookie);
 
+	if (err)
+		return err;
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &lb->program, sizeof(lb->program)))
 		return slot_reason_set(&lb->why, -errno, "cannot attach '%s' to a socket: %s",
 				       lb->program_path, strerror(errno));
@@ -109,6 +113,7 @@ static int add_socket(struct socketlb *lb, struct served *served, int fd, unsign
 	if (err)
 		return err;
 	served->workers[position] = (__u8)(worker == SOCKETLB_WORKER_ANY ? position : worker);
+	served->cookies[position] = cookie;
 	if (position >= served->sockets)
 		served->sockets = (__u16)(position + 1);
 	return 0;
@@ -206,8 +211,16 @@ int socketlb_flows(struct socketlb *lb, uint64_t *ret_flows)
 	return 0;
 }
 
+/* In maps that the chain has no more a place is nobody's; a socket stays in the way there. */
+static int leave_vip(struct socketlb *lb, const struct served *served, bool is_stale)
+{
+	return is_stale ? socketlb_handle_take_out(lb, served, &lb->why) :
+			  sl_instance_leave(&lb->maps, &served->place, &lb->why);
+}
+
 int socketlb_leave(struct socketlb *lb)
 {
+	bool is_stale = socketlb_handle_look(lb);
 	int err = 0;
 
 	for (size_t i = 0; i < lb->served_count; i++) {
@@ -215,7 +228,7 @@ int socketlb_leave(struct socketlb *lb)
 		int failed = 0;
 
 		if (served->is_taken)
-			failed = sl_instance_leave(&lb->maps, &served->place, &lb->why);
+			failed = leave_vip(lb, served, is_stale);
 		served->is_taken = failed != 0;
 		err = err ? err : failed;
 	}

@@ -25,9 +25,12 @@
  *
  * A chain may have its maps made anew: by slotctl detach and apply, by --reset-map, by a socket_lb
  * of another layout. Then nothing is registered any more. Who serves is told by -ESTALE, within a
- * second, and opens, adds and announces again, which takes nothing from who was there first;
- * until the chain runs and has its VIPs again that fails with -ENOENT and is to be repeated. Who drains
- * has flows no more, and ends when its own connections have.
+ * second, and opens, adds and announces again, which takes nothing from who was there first, and
+ * where -EEXIST means that the socket is there; until the chain runs and has its VIPs again that
+ * fails with -ENOENT and is to be repeated. Who drains has flows no more, and ends when its own
+ * connections have. Who has given up the right to look at the pins (another user, a mount namespace
+ * of its own) is not told, and cannot come back: it is to be restarted. Where flows or counts
+ * alone are made anew nobody is told, as nothing is to be done.
  *
  * No rights are needed but those that slotd gives the slot's owner on its maps. Functions return
  * 0 or more, or -errno, and print nothing; socketlb_error() says in one line what went wrong. A
@@ -79,7 +82,7 @@ int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map
  * are below $SOCKETLB_BPFFS, else /sys/fs/bpf. Where the chain has other maps than at the time
  * before, no socket is added in them. Returns 0, -ENOENT where no such chain runs,
  * -EACCES where the maps belong to somebody else, -EPROTO for a socket_lb of another layout, or
- * -errno.
+ * -errno; then what was open before still is.
  */
 int socketlb_open(struct socketlb *lb, const char *chain);
 
@@ -105,11 +108,12 @@ int socketlb_count_vips(struct socketlb *lb);
  *
  * @fd remains the caller's; when it is closed the kernel takes it out. Returns 0 or -EINVAL for a
  * socket that is not as above, -ENOENT for an address that is no VIP of the chain, -EEXIST where
- * the socket was added before, -EADDRINUSE where it is in a map already, another process's,
+ * the socket is there, added before: so all is well after socketlb_open(). -EADDRINUSE where it is in a map already, another process's,
  * -ENOSPC for a worker beyond the last or where there is no place left, -EBUSY while both
  * instances of the VIP are in use (an old one that drains: try again later) or the maps are locked
- * by another process for ten seconds, -ESTALE where another process took the instance
- * (socketlb_leave() and start anew) or the chain has other maps by now (socketlb_open()), or -errno. Where a VIP's first socket cannot be added, no
+ * by another process for ten seconds, -EOWNERDEAD where the instance was freed meanwhile, or is
+ * another process's (socketlb_leave() and start anew), -ESTALE where the chain has other maps by
+ * now (socketlb_open() and add again), or -errno. Where a VIP's first socket cannot be added, no
  * instance is claimed.
  */
 int socketlb_add(struct socketlb *lb, int fd, unsigned int worker);
@@ -118,8 +122,8 @@ int socketlb_add(struct socketlb *lb, int fd, unsigned int worker);
  * socketlb_announce - from now on new connections come here: for each VIP that sockets were
  * added for, one update of one map. VIPs that were announced before stay as they are, so that who
  * was replaced meanwhile takes nothing back. Two that announce at once do so one after the other,
- * and the later one stays. Returns 0, -ENOENT where no socket was added or none is left
- * of a VIP's, -ESTALE as above, or -errno.
+ * and the later one stays. Returns 0, -ENOENT where no socket was added, -EINVAL where none is
+ * left of a VIP's, -EOWNERDEAD or -ESTALE as above, or -errno.
  */
 int socketlb_announce(struct socketlb *lb);
 
@@ -129,7 +133,7 @@ int socketlb_announce(struct socketlb *lb);
  * back. Three looks into maps for each VIP, and as many as an instance has room for sockets while
  * the other instance serves or drains: cheap enough for ten times a second. Where the newer one
  * is found to have no socket left, as it died, this one is announced again and is not replaced.
- * -ESTALE: the chain has other maps than those that are open, or none; looked at once a second.
+ * -ESTALE: sockets are registered in maps that the chain has no more; looked at once a second.
  */
 int socketlb_is_replaced(struct socketlb *lb);
 

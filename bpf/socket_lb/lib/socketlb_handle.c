@@ -55,73 +55,87 @@ int socketlb_set_paths(struct socketlb *lb, const char *program, const char *map
 	return 0;
 }
 
-/* Each time anew, as a slot may be renamed between two tries. */
-static int find_paths(struct socketlb *lb, const char *chain)
+/* Each time anew, as a slot may be renamed between two tries; those that the caller set remain. */
+static int find_paths(struct socketlb *lb, const char *chain, char **ret_program, char **ret_dir)
 {
-	_cleanup_free_ char *program_path = NULL;
+	_cleanup_free_ char *program = NULL;
 	_cleanup_free_ char *dir = NULL;
-	int err = socketlb_paths_find(chain, &lb->why, &program_path, &dir);
 
-	if (err)
-		return err;
-	free(lb->program_path);
-	free(lb->map_dir);
-	lb->program_path = TAKE_PTR(program_path);
-	lb->map_dir = TAKE_PTR(dir);
+	if (!lb->has_paths)
+		return socketlb_paths_find(chain, &lb->why, ret_program, ret_dir);
+	program = strdup(lb->program_path);
+	dir = strdup(lb->map_dir);
+	if (!program || !dir)
+		return slot_reason_set(&lb->why, -ENOMEM, "out of memory");
+	*ret_program = TAKE_PTR(program);
+	*ret_dir = TAKE_PTR(dir);
 	return 0;
 }
 
-static int open_pins(struct socketlb *lb, int *ret_program, struct sl_maps *ret_maps)
+static int open_program(const char *path, struct slot_reason *why, int *ret_program)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
-	_cleanup_close_ int program = bpf_obj_get_opts(lb->program_path, &opts);
-	int err;
+	int program = bpf_obj_get_opts(path, &opts);
 
 	if (program < 0)
-		return slot_reason_set(&lb->why, program, "cannot open program '%s': %s",
-				       lb->program_path, strerror(-program));
-	err = sl_maps_open(lb->map_dir, true, &lb->why, ret_maps);
-	if (!err)
-		*ret_program = TAKE_FD(program);
-	return err;
+		return slot_reason_set(why, program, "cannot open program '%s': %s", path,
+				       strerror(-program));
+	*ret_program = program;
+	return 0;
 }
 
-/*
- * leave_old - a socket is in one map only: who is still in one that the chain has no more cannot
- * be added again. Nobody else looks into these, so what fails there matters to nobody.
- */
+/* A socket is in one map only: who is still in one that the chain has no more cannot be added. */
 static void leave_old(struct socketlb *lb)
 {
 	for (size_t i = 0; i < lb->served_count; i++) {
 		struct served *served = &lb->served[i];
 
 		if (served->is_taken)
-			sl_instance_leave(&lb->maps, &served->place, NULL);
+			socketlb_handle_take_out(lb, served, &lb->why);
 		served->was_announced |= served->is_announced;
 		served->is_taken = false;
 		served->is_announced = false;
 	}
 }
 
+static void swap_maps(struct socketlb *lb, struct sl_maps *maps)
+{
+	sl_maps_close(&lb->maps);
+	lb->maps = *maps;
+	*maps = (struct sl_maps)SL_MAPS_CLOSED;
+}
+
 int socketlb_open(struct socketlb *lb, const char *chain)
 {
-	struct sl_maps maps = SL_MAPS_CLOSED;
-	int program = -1, err = 0;
+	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	_cleanup_free_ char *program_path = NULL;
+	_cleanup_free_ char *map_dir = NULL;
+	_cleanup_close_ int program = -1;
+	int err = find_paths(lb, chain, &program_path, &map_dir);
 
-	if (!lb->has_paths)
-		err = find_paths(lb, chain);
-	err = err ? err : open_pins(lb, &program, &maps);
+	err = err ? err : open_program(program_path, &lb->why, &program);
+	err = err ? err : sl_maps_open(map_dir, true, &lb->why, &maps);
 	if (err)
 		return err;
 	if (!sl_maps_are_same(&lb->maps, &maps))
 		leave_old(lb);
-	sl_maps_close(&lb->maps);
+	swap_maps(lb, &maps);
 	slot_cleanup_close(&lb->program);
-	lb->maps = maps;
-	lb->program = program;
+	free(lb->program_path);
+	free(lb->map_dir);
+	lb->program = TAKE_FD(program);
+	lb->program_path = TAKE_PTR(program_path);
+	lb->map_dir = TAKE_PTR(map_dir);
 	lb->is_stale = false;
 	lb->checked_ms = socketlb_handle_clock();
 	return 0;
+}
+
+int socketlb_handle_take_out(struct socketlb *lb, const struct served *served,
+			     struct slot_reason *why)
+{
+	return sl_sockets_take_out(&lb->maps, &served->place, served->cookies, served->sockets,
+				   why);
 }
 
 int64_t socketlb_handle_clock(void)
@@ -132,14 +146,32 @@ int64_t socketlb_handle_clock(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Flows and counts may be made anew alone; who may not open them goes on with those it has. */
+static void follow_maps(struct socketlb *lb)
+{
+	_cleanup_(sl_maps_close) struct sl_maps maps = SL_MAPS_CLOSED;
+	struct slot_reason why; /* tried again at the next look */
+
+	if (!sl_maps_open(lb->map_dir, true, &why, &maps) && sl_maps_are_same(&lb->maps, &maps))
+		swap_maps(lb, &maps);
+}
+
+bool socketlb_handle_look(struct socketlb *lb)
+{
+	bool is_other = false;
+
+	lb->checked_ms = socketlb_handle_clock();
+	if (!lb->is_stale && lb->map_dir)
+		lb->is_stale = sl_maps_check(&lb->maps, lb->map_dir, &is_other) == -ESTALE;
+	if (!lb->is_stale && is_other)
+		follow_maps(lb);
+	return lb->is_stale;
+}
+
 int socketlb_handle_check(struct socketlb *lb)
 {
-	int64_t now_ms = socketlb_handle_clock();
-
-	if (!lb->is_stale && now_ms - lb->checked_ms >= CHECK_MS) {
-		lb->checked_ms = now_ms;
-		lb->is_stale = lb->map_dir && sl_maps_check(&lb->maps, lb->map_dir) == -ESTALE;
-	}
+	if (!lb->is_stale && socketlb_handle_clock() - lb->checked_ms >= CHECK_MS)
+		socketlb_handle_look(lb);
 	return lb->is_stale ?
 		       slot_reason_set(&lb->why, -ESTALE,
 				       "the chain has new maps, or none: socketlb_open() and "

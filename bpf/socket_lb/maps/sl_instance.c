@@ -104,7 +104,7 @@ int sl_instance_own(const struct sl_maps *maps, const struct sl_place *place,
 	if (err)
 		return err;
 	if (ret_instance->state == SL_FREE || ret_instance->generation != place->generation)
-		return slot_reason_set(why, -ESTALE, "instance %u is no longer this process's",
+		return slot_reason_set(why, -EOWNERDEAD, "instance %u is no longer this process's",
 				       place->instance);
 	return 0;
 }

@@ -33,7 +33,7 @@ int sl_active_write(const struct sl_maps *maps, __u32 vip, int instance, struct 
 int sl_instance_clear(const struct sl_maps *maps, __u32 vip, __u32 instance,
 		      struct slot_reason *why);
 
-/* sl_instance_own - the instance, if it is still the caller's; else -ESTALE. */
+/* sl_instance_own - the instance, if it is still the caller's; else -EOWNERDEAD. */
 int sl_instance_own(const struct sl_maps *maps, const struct sl_place *place,
 		    struct slot_reason *why, struct sl_instance *ret_instance);
 

@@ -138,19 +138,23 @@ bool sl_maps_are_same(struct sl_maps *a, struct sl_maps *b)
 	return true;
 }
 
-int sl_maps_check(struct sl_maps *maps, const char *map_dir)
+int sl_maps_check(struct sl_maps *maps, const char *map_dir, bool *ret_is_other)
 {
 	const struct program_map_fd all[MAPS_COUNT] = ALL_MAPS(maps);
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
 
+	*ret_is_other = false;
 	for (size_t i = 0; i < MAPS_COUNT; i++) {
 		_cleanup_close_ int fd = -1;
 		char path[PATH_MAX];
+		bool is_same;
 
 		snprintf(path, sizeof(path), "%s/%s", map_dir, all[i].map->name);
 		fd = bpf_obj_get_opts(path, &opts);
-		if (fd == -ENOENT || (fd >= 0 && read_id(fd) != read_id(*all[i].fd)))
+		is_same = fd < 0 ? fd != -ENOENT : read_id(fd) == read_id(*all[i].fd);
+		if (!is_same && i < REGISTERED_IN)
 			return -ESTALE;
+		*ret_is_other |= !is_same;
 	}
 	return 0;
 }

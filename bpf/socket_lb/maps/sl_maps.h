@@ -50,10 +50,11 @@ int sl_counts_clear(const struct sl_maps *maps, __u32 vip, struct slot_reason *w
 
 /*
  * sl_maps_check - that the pins in @map_dir are still those of @maps. Returns 0, or -ESTALE where
- * others are there, or none: the chain was taken away, or has its maps made anew. Who may not
- * look any more, as it gave up the right to, is told nothing.
+ * those that hold a registration are others, or none: the chain was taken away, or has its maps
+ * made anew. @ret_is_other: flows or counts alone are. Who may not look any more, as it gave up
+ * the right to, is told nothing.
  */
-int sl_maps_check(struct sl_maps *maps, const char *map_dir);
+int sl_maps_check(struct sl_maps *maps, const char *map_dir, bool *ret_is_other);
 
 /* sl_maps_are_same - whether who is registered in @a is so in @b. */
 bool sl_maps_are_same(struct sl_maps *a, struct sl_maps *b);

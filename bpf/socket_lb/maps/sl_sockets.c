@@ -79,18 +79,24 @@ static int find_position(const struct sl_maps *maps, __u32 vip, __u32 instance, 
 	return 0;
 }
 
+int sl_socket_cookie(int fd, struct slot_reason *why, __u64 *ret_cookie)
+{
+	socklen_t len = sizeof(*ret_cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, ret_cookie, &len))
+		return slot_reason_set(why, -errno, "cannot add socket %d: %s", fd,
+				       strerror(errno));
+	return 0;
+}
+
 int sl_sockets_put(const struct sl_maps *maps, __u32 vip, __u32 instance, int fd,
 		   struct slot_reason *why, __u32 *ret_position)
 {
 	__u64 socket = (__u64)fd, cookie = 0;
-	socklen_t len = sizeof(cookie);
 	__u32 index;
-	int err;
+	int err = sl_socket_cookie(fd, why, &cookie);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
-		return slot_reason_set(why, -errno, "cannot add socket %d: %s", fd,
-				       strerror(errno));
-	err = find_position(maps, vip, instance, cookie, why, ret_position);
+	err = err ? err : find_position(maps, vip, instance, cookie, why, ret_position);
 	if (err)
 		return err;
 	index = SL_SOCKET_INDEX(vip, instance, *ret_position);

@@ -12,6 +12,9 @@
 int sl_sockets_count(const struct sl_maps *maps, __u32 vip, __u32 instance, struct slot_reason *why,
 		     size_t *ret_count);
 
+/* sl_socket_cookie - what the map has @fd as. Returns 0 or -errno, and says why. */
+int sl_socket_cookie(int fd, struct slot_reason *why, __u64 *ret_cookie);
+
 /* --- under sl_lock() ------------------------------------------------------------------------- */
 
 /* sl_sockets_put - @fd, at the first position that has none; errors as those of sl_socket_add(). */

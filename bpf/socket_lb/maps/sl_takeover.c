@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <bpf/bpf.h>
+
 #include "bpf/socket_lb/maps/sl_sockets.h"
 #include "bpf/socket_lb/maps/sl_spread.h"
 #include "bpf/socket_lb/maps/sl_vip.h"
@@ -289,4 +291,25 @@ int sl_instance_leave(const struct sl_maps *maps, const struct sl_place *place,
 	if (pair.active == (int)place->instance)
 		err = sl_active_write(maps, place->vip, can_serve(&pair, other) ? other : -1, why);
 	return err ? err : sl_instance_clear(maps, place->vip, place->instance, why);
+}
+
+int sl_sockets_take_out(const struct sl_maps *maps, const struct sl_place *place,
+			const __u64 *cookies, __u32 count, struct slot_reason *why)
+{
+	_cleanup_(sl_unlock) int locked = -1;
+	int err = sl_lock(maps, why, &locked);
+
+	if (err)
+		return err;
+	for (__u32 i = 0; !err && i < count; i++) {
+		__u32 index = SL_SOCKET_INDEX(place->vip, place->instance, i);
+		__u64 there;
+
+		if (!bpf_map_lookup_elem(maps->sockets, &index, &there) && there == cookies[i])
+			err = bpf_map_delete_elem(maps->sockets, &index);
+		err = err == -ENOENT ? 0 : err;
+	}
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", SL_SOCKETS_NAME,
+				     strerror(-err)) :
+		     0;
 }

@@ -23,7 +23,7 @@ int sl_instance_take(const struct sl_maps *maps, const struct sl_vip_key *key,
 /*
  * sl_socket_add - put the socket @fd at the first position that has none. It has SO_REUSEPORT, is
  * bound, and listens where it is TCP. -EADDRINUSE: it is in a map already; -EEXIST: in this part
- * of it. -ENOSPC: all SL_SOCKETS_MAX positions have one. -ESTALE: the place is no longer the
+ * of it. -ENOSPC: all SL_SOCKETS_MAX positions have one. -EOWNERDEAD: the place is no longer the
  * caller's.
  */
 int sl_socket_add(const struct sl_maps *maps, const struct sl_place *place, int fd,
@@ -53,7 +53,7 @@ int sl_instance_share(const struct sl_maps *maps, __u32 vip, __u32 number, __u8 
 
 /*
  * sl_announce - the takeover: from here on what is new is this instance's. One map update.
- * -EINVAL: it does not serve, or has no socket left. -ESTALE: the place is no longer the caller's.
+ * -EINVAL: it does not serve, or has no socket left. -EOWNERDEAD: the place is no longer the caller's.
  */
 int sl_announce(const struct sl_maps *maps, const struct sl_place *place, struct slot_reason *why);
 
@@ -79,6 +79,13 @@ int sl_announce_again(const struct sl_maps *maps, const struct sl_place *place,
  */
 int sl_instance_leave(const struct sl_maps *maps, const struct sl_place *place,
 		      struct slot_reason *why);
+
+/*
+ * sl_sockets_take_out - of the @count positions at @place those that have the socket of @cookies
+ * still. All else stays as it is: for a place that may be another's by now.
+ */
+int sl_sockets_take_out(const struct sl_maps *maps, const struct sl_place *place,
+			const __u64 *cookies, __u32 count, struct slot_reason *why);
 
 /* sl_active_set - by an operator: instance @number has to serve and to have sockets; -1: none. */
 int sl_active_set(const struct sl_maps *maps, __u32 vip, int number, struct slot_reason *why);
