@@ -100,7 +100,7 @@ static json_t *weights_to_json(const struct sl_instance *instance)
 	return list;
 }
 
-/* "-" where all are the same, as without a word of them. */
+/* "-" where each is 1, as without a word of them. */
 static void format_weights(const struct sl_instance *instance, char *ret_text)
 {
 	bool are_named = false;
