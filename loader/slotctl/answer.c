@@ -35,20 +35,6 @@ const char *slot_answer_count(const json_t *object, const char *key, char ret_te
 	return ret_text;
 }
 
-const char *slot_answer_awaited(const json_t *chain)
-{
-	static const char *const keys[][2] = {
-		{ "ifindex", "interface" },
-		{ "cgroup_id", "cgroup" },
-		{ "netns_cookie", "network namespace" },
-	};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (slot_answer_has(chain, keys[i][0]))
-			return slot_answer_number(chain, keys[i][0]) ? NULL : keys[i][1];
-	return NULL;
-}
-
 char *slot_answer_list(const json_t *object, const char *key)
 {
 	const json_t *list = json_object_get(object, key), *item;

@@ -32,12 +32,6 @@ char *slot_answer_list(const json_t *object, const char *key);
 /* slot_answer_slot - the member of the array "slots" that has that number, or NULL; owned by @answer. */
 const json_t *slot_answer_slot(const json_t *answer, json_int_t number);
 
-/*
- * slot_answer_awaited - what @chain waits for as it is not there: "interface", "cgroup" or "network
- * namespace"; NULL: for nothing. A chain of sk_reuseport belongs to nothing that could be away.
- */
-const char *slot_answer_awaited(const json_t *chain);
-
 /* slot_answer_add_text, slot_answer_add_count - a cell with the text, the integer, at @key. */
 void slot_answer_add_text(struct slot_table *table, const json_t *object, const char *key);
 void slot_answer_add_count(struct slot_table *table, enum slot_style style, const json_t *object,

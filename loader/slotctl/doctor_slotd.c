@@ -155,7 +155,7 @@ static int add_chain(const struct slot_netns_list *list, const json_t *chain, js
 	struct slot_picture_chain copy = {
 		.netns = find_netns(list, chain, pid),
 		.ifindex = (unsigned int)slot_answer_number(chain, "ifindex"),
-		.is_waiting = slot_answer_awaited(chain) != NULL,
+		.is_waiting = json_object_get(chain, "waits_for") != NULL,
 		.is_attached = slot_answer_is_true(chain, "attached"),
 		.is_generic = !strcmp(slot_answer_text(chain, "mode"), "generic"),
 	};

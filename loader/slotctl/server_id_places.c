@@ -38,11 +38,15 @@ static int add_place(struct slot_id_places *places, json_t *chain, const json_t 
 /* A chain that has never run has no maps that could take ids, and nobody else would say so. */
 static void note_waiting(struct slot_id_places *places, const json_t *chain)
 {
-	const char *name = slot_answer_text(chain, "interface"), *what = slot_answer_awaited(chain);
+	const char *name = slot_answer_text(chain, "interface");
+	const char *what = json_string_value(json_object_get(chain, "waits_for"));
+	const char *refused = json_string_value(json_object_get(chain, "refused"));
 
 	if (what)
+		json_array_append_new(places->waiting, json_sprintf("%s waits for %s", name, what));
+	else if (refused)
 		json_array_append_new(places->waiting,
-				      json_sprintf("%s waits for its %s", name, what));
+				      json_sprintf("%s is refused (%s)", name, refused));
 }
 
 static int add_places(struct slot_ctl *ctl, struct slot_id_places *places)

@@ -132,10 +132,27 @@ test_what_is_not_there_is_told() {
 		"cannot open '$BED/nowhere': No such file"
 	matches "a chain that waits is named beside what has changed" \
 		"$(server_id edge check "$BED/ids" real=none)" \
-		"note: later:sock_ops waits for its cgroup: where it needs ids, run this again"
+		"note: later:sock_ops waits for its cgroup '$GROUP/later': where it needs ids, run this again"
 	matches "and where there is nothing else" \
 		"$(server_id edge --chain later:sock_ops check "$BED/ids")" \
-		"no slot here runs what goes by servers' ids.*; later:sock_ops waits for its cgroup"
+		"no slot here runs what goes by servers' ids.*; later:sock_ops waits for its cgroup '$GROUP/later'"
+}
+
+test_what_is_refused_is_told() {
+	bed_slotd_stop
+	in_ns edge ip link set dev eth1 xdp obj "$BED_OBJECTS/pass.bpf.o" sec xdp
+	cat >>"$BED/slots.conf" <<-END
+		chain "eth1" {
+			engine = "$BED_ENGINE"
+			slot 12 { name = "decap" object = "decap.bpf.o" }
+		}
+	END
+	succeeds "slotd starts beside a program of somebody else" bed_slotd
+	matches "the chain that it keeps away is named" \
+		"$(server_id edge check "$BED/ids" real=none)" \
+		"note: .*eth1 is refused \(interface 'eth1' already runs an XDP program that is not slotd's"
+	bed_slotd_stop
+	in_ns edge ip link set dev eth1 xdp off
 }
 
 bed_run
