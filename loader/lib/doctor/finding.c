@@ -38,7 +38,7 @@ void slot_findings_add(struct slot_findings *findings, const struct slot_finding
 		findings->is_short = true;
 }
 
-/* Of which @finding says the same, but for the socket; or NULL. */
+/* Of which @finding says the same, but for the socket; or NULL. Who is not known may be several. */
 static struct slot_finding *find_same(struct slot_finding *items, size_t count,
 				      const struct slot_finding *finding)
 {
@@ -46,7 +46,7 @@ static struct slot_finding *find_same(struct slot_finding *items, size_t count,
 		struct slot_finding_place place = items[i].place;
 
 		place.socket = finding->place.socket;
-		if (finding->place.socket && items[i].place.socket &&
+		if (*finding->place.process && finding->place.socket && items[i].place.socket &&
 		    !strcmp(items[i].check, finding->check) &&
 		    !strcmp(items[i].what, finding->what) &&
 		    !strcmp(place.process, finding->place.process) &&
