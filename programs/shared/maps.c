@@ -98,6 +98,9 @@ int program_map_clear(int fd, const struct program_map *map, __u32 first, __u32 
 	int cpus = libbpf_num_possible_cpus(), err = 0;
 	_cleanup_free_ void *zeros = cpus > 0 ? calloc((size_t)cpus, percpu_size(map)) : NULL;
 
+	if (cpus < 0)
+		return slot_reason_set(why, cpus, "cannot tell the number of CPUs: %s",
+				       strerror(-cpus));
 	if (!zeros)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (__u32 i = first; !err && i < first + count; i++)

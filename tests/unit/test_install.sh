@@ -72,5 +72,6 @@ is "libsocketlb(3) has each function" \
 	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
 succeeds "installed headers of programs' maps compile alone" each_alone
 mapfile -t texts < <(find "$DOC" -name '*.md')
+succeeds "texts are installed" test "${#texts[@]}" -gt 0
 is "links of the installed texts lead somewhere" "$("$ROOT/tools/links.sh" "${texts[@]}")" ""
 done_testing
