@@ -6,7 +6,7 @@
 
 bool program_option_is_free(__u32 kind)
 {
-	static const __u8 taken[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 19, 28, 29, 30, 34 };
+	static const __u8 taken[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 19, 28, 29, 30, 34, 69, 172, 174 };
 
 	for (size_t i = 0; i < sizeof(taken); i++)
 		if (taken[i] == kind)

@@ -8,11 +8,11 @@
 #include "programs/cli.h"
 
 /* Kinds that TCP has a use for, in words. */
-#define PROGRAM_OPTION_TAKEN "0 to 8, 19, 28 to 30 and 34"
+#define PROGRAM_OPTION_TAKEN "0 to 8, 19, 28 to 30, 34, 69, 172 and 174"
 
 /*
  * program_option_is_free - whether @kind, 0 to 255, is none that TCP or the kernel has a use for:
- * RFC 9293, 7323, 2018, 1072, 2385, 5482, 5925, 8684, 7413. Pure.
+ * RFC 9293, 7323, 2018, 1072, 2385, 5482, 5925, 8684, 7413, 8547, 9768. Pure.
  */
 bool program_option_is_free(__u32 kind);
 

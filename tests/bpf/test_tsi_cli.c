@@ -54,6 +54,7 @@ static const struct warning {
 	{ "kind_of_sack_is_told", { "kind", "5" }, "setting kind = 5" },
 	{ "kind_of_md5_is_told", { "server_kind", "19" }, "setting server_kind = 19" },
 	{ "kind_of_multipath_tcp_is_told", { "none_kind", "0x1e" }, "setting none_kind = 0x1e" },
+	{ "kinds_of_accurate_ecn_are_told", { "kind", "172" }, "setting kind = 172" },
 	{ "kind_beside_a_preset_is_told",
 	  { "preset", "katran", "kind", "253" },
 	  "setting kind = 253: of no effect beside preset = katran\n" },

@@ -43,7 +43,7 @@ struct setting_case {
 
 #define KIND                                                                                       \
 	": expected an option's kind up to 255, such as 0xb7, and none of TCP's own, "             \
-	"0 to 8, 19, 28 to 30 and 34"
+	"0 to 8, 19, 28 to 30, 34, 69, 172 and 174"
 
 static const struct setting_case bad_settings[] = {
 	CASE(refuses_another_setting, "port=1",
@@ -60,6 +60,9 @@ static const struct setting_case bad_settings[] = {
 	CASE(refuses_the_option_of_md5, "tcp-option=19", "tcp-option '19'" KIND),
 	CASE(refuses_the_option_of_multipath_tcp, "tcp-option=0x1e", "tcp-option '0x1e'" KIND),
 	CASE(refuses_the_option_of_fast_open, "tcp-option=34", "tcp-option '34'" KIND),
+	CASE(refuses_the_option_of_tcpcrypt, "tcp-option=69", "tcp-option '69'" KIND),
+	CASE(refuses_an_option_of_accurate_ecn, "tcp-option=172", "tcp-option '172'" KIND),
+	CASE(refuses_the_other_of_accurate_ecn, "tcp-option=174", "tcp-option '174'" KIND),
 	CASE(refuses_an_option_too_large, "tcp-option=0x100", "tcp-option '0x100'" KIND),
 };
 
