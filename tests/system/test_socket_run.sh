@@ -375,11 +375,24 @@ test_nginx() {
 	end_runs
 }
 
+# unit_vips: what the examples' units run before their servers, without a slotd
+unit_vips() {
+	local line words
+
+	while read -r line; do
+		read -ra words <<<"${line//\/sys\/fs\/bpf\/slotd\/sk_reuseport\/web\/maps\/socket_lb/$BED\/bpf\/slotd\/sk_reuseport\/web\/maps\/balance}"
+		bed_ctl_as nobody nogroup --socket /nowhere "${words[@]:1}" 2>&1
+	done < <(grep -h '^ExecStartPre=' "$BED_ROOT"/bpf/socket_lb/examples/*.service)
+}
+
 test_units() {
 	local dir=$BED/units unit
 
-	is "no restart of a server needs slotd, as its VIPs are there" \
-		"$(grep -h '^ExecStartPre=/usr/bin/slotctl' "$BED_ROOT"/bpf/socket_lb/examples/*.service)" ""
+	is "units say their VIPs in words that ask no slotd" "$(unit_vips)" ""
+	is "and that make them" "$(bed_ctl socket_lb vip show --json |
+		jq -c '[.vips[].vip | select(contains("0.0.0.0"))] | sort')" \
+		'["tcp/0.0.0.0:7777","tcp/0.0.0.0:80","udp/0.0.0.0:7777"]'
+	as_nobody socket_lb vip del tcp/0.0.0.0:7777 tcp/0.0.0.0:80 udp/0.0.0.0:7777
 	command -v systemd-analyze >/dev/null || {
 		skip "the examples of units are sound" "there is no systemd-analyze"
 		return

@@ -110,7 +110,8 @@ int socketlb_count_vips(struct socketlb *lb);
  * socket that is not as above, -ENOENT for an address that is no VIP of the chain, -EEXIST where
  * the socket is there, added before: so all is well after socketlb_open(). -EADDRINUSE where it is in a map already, another process's,
  * -ENOSPC for a worker beyond the last or where there is no place left, -EBUSY while both
- * instances of the VIP are in use (an old one that drains: try again later) or the maps are locked
+ * instances of the VIP are in use (an old one that drains: try again later; who waits has no place
+ * in a queue) or the maps are locked
  * by another process for ten seconds, -EOWNERDEAD where the instance was freed meanwhile, or is
  * another process's (socketlb_leave() and start anew), -ESTALE where the chain has other maps by
  * now (socketlb_open() and add again), or -errno. Where a VIP's first socket cannot be added, no
