@@ -190,9 +190,10 @@ static int start_all(struct daemon *daemon)
 			continue;
 		if (++refused == daemon->config.count)
 			return err;
-		log_warning("%s: refused, and tried again when interfaces change or by an apply; "
-			    "other chains do not wait for it",
-			    chain->interface);
+		log_warning(
+			"%s: refused, and tried again once that program is gone, or by an apply; "
+			"other chains do not wait for it",
+			chain->interface);
 		err = 0;
 	}
 	return err;
@@ -449,7 +450,7 @@ static bool has_member_cgroup(const struct slot_config *config)
 	return false;
 }
 
-void lifecycle_follow_cgroups(struct daemon *daemon)
+void lifecycle_follow_quiet(struct daemon *daemon)
 {
 	size_t i;
 
@@ -457,6 +458,20 @@ void lifecycle_follow_cgroups(struct daemon *daemon)
 	if (has_member_cgroup(&daemon->config))
 		add_members(daemon);
 	for (i = 0; i < daemon->config.count; i++)
-		if (links_is_of_cgroup(&daemon->chains[i]->place))
+		if (daemon->chains[i]->was_blocked || links_is_of_cgroup(&daemon->chains[i]->place))
 			follow_link(daemon, daemon->chains[i]);
+}
+
+bool lifecycle_has_quiet(struct daemon *daemon)
+{
+	bool has_any = links_has_cgroups(&daemon->config);
+	size_t i;
+
+	for (i = 0; i < daemon->config.count; i++) {
+		struct slot_chain *chain = daemon->chains[i];
+
+		chain->was_blocked = slot_chain_is_blocked(chain, NULL);
+		has_any |= chain->was_blocked;
+	}
+	return has_any;
 }

@@ -14,8 +14,13 @@ void lifecycle_stop(struct daemon *daemon);
 /* lifecycle_follow_links - after interfaces came or went: bring chains back to theirs. Logs. */
 void lifecycle_follow_links(struct daemon *daemon);
 
-/* lifecycle_follow_cgroups - the same for those alone of which nobody tells (links_is_of_cgroup). */
-void lifecycle_follow_cgroups(struct daemon *daemon);
+/*
+ * lifecycle_follow_quiet - the same for those alone of which nobody tells: of cgroups
+ * (links_is_of_cgroup), and refused ones, as a program that a bpf_link holds goes without news.
+ * lifecycle_has_quiet - whether there are such; looks which are refused.
+ */
+void lifecycle_follow_quiet(struct daemon *daemon);
+bool lifecycle_has_quiet(struct daemon *daemon);
 
 /* lifecycle_follow_filters - after filters came or went: put back those of chains. Logs. */
 void lifecycle_follow_filters(struct daemon *daemon);

@@ -35,11 +35,11 @@ struct service {
 	struct mnl_socket *links;
 	FILE *mounts;
 	sd_event_source *again_timer;
-	sd_event_source *cgroup_timer;
+	sd_event_source *quiet_timer;
 };
 
 #define AGAIN_USEC 1000000
-#define CGROUPS_USEC 1000000
+#define QUIET_USEC 1000000
 
 static void arm_http_timer(struct service *service)
 {
@@ -67,15 +67,15 @@ static void arm_trial_timer(struct service *service)
 	}
 }
 
-static void arm_cgroup_timer(struct service *service)
+static void arm_quiet_timer(struct service *service)
 {
 	int enabled = SD_EVENT_OFF;
 
-	sd_event_source_get_enabled(service->cgroup_timer, &enabled);
-	if (enabled != SD_EVENT_OFF || !links_has_cgroups(&service->daemon.config))
+	sd_event_source_get_enabled(service->quiet_timer, &enabled);
+	if (enabled != SD_EVENT_OFF || !lifecycle_has_quiet(&service->daemon))
 		return;
-	sd_event_source_set_time_relative(service->cgroup_timer, CGROUPS_USEC);
-	sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_ONESHOT);
+	sd_event_source_set_time_relative(service->quiet_timer, QUIET_USEC);
+	sd_event_source_set_enabled(service->quiet_timer, SD_EVENT_ONESHOT);
 }
 
 /* Whatever slotd was asked to do may have given a timer something to wait for. */
@@ -83,7 +83,7 @@ static void after_change(struct service *service)
 {
 	arm_http_timer(service);
 	arm_trial_timer(service);
-	arm_cgroup_timer(service);
+	arm_quiet_timer(service);
 }
 
 static int on_trial_timer(sd_event_source *source, uint64_t usec, void *data)
@@ -120,15 +120,15 @@ static int on_http(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-/* Cgroups come and go, and their processes into another netns, and nobody tells of that. */
-static int on_cgroup_timer(sd_event_source *source, uint64_t usec, void *data)
+/* Cgroups come and go, processes of theirs into another netns, bpf_links of others: nobody tells. */
+static int on_quiet_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct service *service = data;
 
 	(void)source;
 	(void)usec;
 	links_watch_cgroups(&service->daemon.config);
-	lifecycle_follow_cgroups(&service->daemon);
+	lifecycle_follow_quiet(&service->daemon);
 	after_change(service);
 	return 0;
 }
@@ -301,16 +301,15 @@ static int add_mounts(struct service *service)
 	return err < 0 ? err : 0;
 }
 
-static int add_cgroups(struct service *service)
+static int add_quiet(struct service *service)
 {
-	int err = sd_event_add_time_relative(service->event, &service->cgroup_timer,
-					     CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_cgroup_timer,
-					     service);
+	int err = sd_event_add_time_relative(service->event, &service->quiet_timer, CLOCK_MONOTONIC,
+					     UINT64_MAX / 4, 0, on_quiet_timer, service);
 
 	if (err >= 0)
-		err = sd_event_source_set_enabled(service->cgroup_timer, SD_EVENT_OFF);
+		err = sd_event_source_set_enabled(service->quiet_timer, SD_EVENT_OFF);
 	if (err < 0)
-		log_error("cannot watch cgroups: %s", strerror(-err));
+		log_error("cannot watch cgroups and refused chains: %s", strerror(-err));
 	return err < 0 ? err : 0;
 }
 
@@ -326,7 +325,7 @@ static int run_service(struct service *service)
 	if (err >= 0)
 		err = add_mounts(service);
 	if (err >= 0)
-		err = add_cgroups(service);
+		err = add_quiet(service);
 	if (err >= 0)
 		err = lifecycle_start(&service->daemon);
 	if (err >= 0)
@@ -351,7 +350,7 @@ static void stop_service(struct service *service)
 	sd_event_source_unref(service->http_timer);
 	sd_event_source_unref(service->trial_timer);
 	sd_event_source_unref(service->again_timer);
-	sd_event_source_unref(service->cgroup_timer);
+	sd_event_source_unref(service->quiet_timer);
 	if (service->mounts)
 		fclose(service->mounts);
 	sd_event_unref(service->event);

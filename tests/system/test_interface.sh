@@ -193,14 +193,38 @@ tells_of_refusal() {
 		"none of the slots of 'eth1' runs: $foreign"
 }
 
-test_foreign_program_at_start() {
-	local foreign lines
-
+start_over() {
 	bed_slotd_gone
 	rm -rf "$BED/state" "$BED/run"
 	mkdir "$BED/state" "$BED/run"
 	mount -t bpf bpf "$BED/bpf"
 	wait_for 5 is_bare eth1
+}
+
+# Nothing tells that it lets go.
+test_foreign_link() {
+	start_over
+	bpftool prog load "$BED_OBJECTS/pass.bpf.o" "$BED/bpf/theirs" type xdp &&
+		in_ns edge "$BED_TOOLS/other_link" eth1 xdp "$BED/bpf/theirs" "$BED/bpf/theirs_link" ||
+		not_ok "somebody else's link holds a program"
+	two_chains
+	succeeds "slotd starts though another's link is on one interface" bed_slotd
+	matches "its chain is refused" "$(bed_ctl status)" "eth1 +refused"
+	matches "the doctor tells what takes such a program off" \
+		"$(bed_ctl doctor 2>/dev/null | tr -s '\n ' ' ')" "a bpf_link holds it .*bpftool link"
+	rm "$BED/bpf/theirs_link" "$BED/bpf/theirs"
+	in_time "when the link is gone, the chain comes" 5 is_on eth1
+	succeeds "status has nothing to complain of" bed_ctl status
+	write_conf
+	bed_ctl --chain eth1 detach >/dev/null
+	bed_ctl reload >/dev/null 2>&1
+	in_time "the interface is bare" 5 is_bare eth1
+}
+
+test_foreign_program_at_start() {
+	local foreign lines
+
+	start_over
 	attach_foreign eth1
 	foreign=$(xdp_id eth1)
 	two_chains

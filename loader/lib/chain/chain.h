@@ -61,6 +61,7 @@ struct slot_chain {
 	struct slot_reason lost; /* programs or counts that a start could not keep; else empty */
 	struct slot_reason left; /* what the last detach could not take off; else empty */
 	bool has_missed;	 /* a change of all chains, while this one was out of reach */
+	bool was_blocked;	 /* when slotd last looked; nobody tells when a bpf_link lets go */
 	bool is_detached;	 /* somebody took the chain off; only an apply brings it back */
 	int totals_fd;		 /* -1: none */
 	bool has_newer_totals;	 /* of a version that this slotd does not know */

@@ -62,8 +62,9 @@ static void check_attached(const struct slot_picture *picture,
 	if (*chain->refused) {
 		slot_finding_set_next(
 			&finding,
-			"take that program off (ip link set dev ... xdp off); slotd looks "
-			"again when interfaces change, or by slotctl -c %s apply",
+			"take that program off: ip link set dev ... xdp off, or, where a bpf_link "
+			"holds it (EBUSY), end who has that or remove its pin (bpftool link); "
+			"within a second slotd attaches '%s'",
 			chain->name);
 		slot_findings_add(findings, &finding, "the chain '%s' is refused: %s", chain->name,
 				  chain->refused);

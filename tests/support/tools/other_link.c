@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * other_link TARGET HOOK PROGRAM LINK: attaches the pinned PROGRAM to HOOK of TARGET, behind what
- * is there, by a link that is pinned at LINK: as somebody else than slotd does. HOOK is tcx-ingress,
+ * is there, by a link that is pinned at LINK: as somebody else than slotd does. HOOK is xdp, tcx-ingress,
  * tcx-egress, netkit-primary or netkit-peer of an interface, or sk-lookup of a netns, by its path.
  */
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static const struct {
 	uint32_t type;
 } hooks[] = {
 	{ "tcx-ingress", 46 }, { "tcx-egress", 47 },	       { "netkit-primary", 54 },
-	{ "netkit-peer", 55 }, { "sk-lookup", BPF_SK_LOOKUP },
+	{ "netkit-peer", 55 }, { "sk-lookup", BPF_SK_LOOKUP }, { "xdp", BPF_XDP },
 };
 
 #define HOOK_COUNT (sizeof(hooks) / sizeof(hooks[0]))
