@@ -144,6 +144,7 @@ struct program_cli {
 	const char *once_command;		/* which takes --once; NULL: none */
 	/* Each claim of the maps in claims->map_dir; NULL: it has none. Returns 0 or -errno; says why. */
 	int (*claim)(const struct program_claims *claims, struct slot_reason *why);
+	const char *anew; /* what servers' sockets need once its maps are new; NULL: it has none */
 	const char *counters_command; /* which takes --counters; NULL: none */
 	const char *offline_command;  /* which needs no maps and no slotd; NULL: none */
 	/*

@@ -387,4 +387,5 @@ const struct program_cli sk_steer_cli = {
 	.summary = "lead destinations to sockets, whatever these are bound to",
 	.commands = commands,
 	.claim = claim_led,
+	.anew = "its rules and their sockets have to be added again",
 };

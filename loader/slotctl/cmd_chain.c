@@ -94,9 +94,8 @@ static int count_socket(const struct program_claims *claims, const struct progra
 }
 
 /* Of servers, that @slot's program may choose; 0 where that cannot be known. */
-static size_t count_sockets(const json_t *slot)
+static size_t count_sockets(const struct program_cli *cli, const json_t *slot)
 {
-	const struct program_cli *cli = slot_cli_find(slot_answer_text(slot, "program"));
 	size_t count = 0;
 	struct program_claims claims = {
 		.map_dir = json_string_value(json_object_get(slot, "map_dir")),
@@ -116,15 +115,16 @@ static void add_sockets(const json_t *slots, struct slot_reasons *warnings)
 	size_t i;
 
 	json_array_foreach(json_object_get(slots, "slots"), i, slot) {
-		size_t count = count_sockets(slot);
+		const struct program_cli *cli = slot_cli_find(slot_answer_text(slot, "program"));
+		size_t count = count_sockets(cli, slot);
 
-		if (count)
+		if (count && cli->anew)
 			slot_reasons_add(warnings,
 					 "'%s' knew %zu socket%s of servers, and is gone with its "
 					 "maps: the kernel chooses now, and after the next apply "
-					 "they have to be registered again",
+					 "%s",
 					 slot_answer_text(slot, "name"), count,
-					 count == 1 ? "" : "s");
+					 count == 1 ? "" : "s", cli->anew);
 	}
 }
 

@@ -401,6 +401,8 @@ const struct program_cli socket_lb_cli = {
 	.summary = "lead packets to the process and socket that they belong to, through restarts",
 	.commands = commands,
 	.claim = sl_cli_claim,
+	.anew = "its VIPs have to be added again (slotctl socket_lb vip add); servers come "
+		"back to them by themselves",
 	.offline_command = "run",
 	.options = sl_run_options,
 };
