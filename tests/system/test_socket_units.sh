@@ -10,6 +10,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/takeover.sh"
 # shellcheck source=tests/support/socket_run.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/socket_run.sh"
+# shellcheck source=tests/support/user_systemd.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/user_systemd.sh"
 
 # unit_start NAME [OPTION...]: what its service manager hears is in log/NAME.heard
 unit_start() {
@@ -122,4 +124,87 @@ says_another() {
 	grep -E '^MAINPID=' "$BED/log/reloads.heard" | grep -qvx "MAINPID=$1"
 }
 
+# example UNIT [SED...]: as it is installed, but for users, paths and what takes minutes
+example() {
+	sed -E -e '/^(User|AmbientCapabilities|Slice|ExecStartPre)=/d' \
+		-e "/^Type=/a Environment=SOCKETLB_BPFFS=$BED/bpf\\nStandardError=append:$BED/log/units\\nStandardOutput=append:$BED/log/units" \
+		"${@:2}" \
+		"$BED_ROOT/bpf/socket_lb/examples/$1" >"$BED/xdg/systemd/user/$1"
+}
+
+units_of_examples() {
+	local dir=$BED/www/units
+
+	mkdir -p "$BED/xdg/systemd/user" "$BED/bin" "$dir"
+	head -c 30000000 /dev/zero >"$dir/big"
+	nginx_conf "$dir" 2 "$TAKEOVER_IP:$TAKEOVER_PORT reuseport" <<<"root $dir;"
+	sed -i -E '/^(pid|daemon)\b/d' "$dir/nginx.conf"
+	chmod -R a+rwX "$dir"
+	example web@.service \
+		-e "s,^ExecStart=[^ ]+,ExecStart=$BED_BIN/slotctl," \
+		-e 's,--drain-timeout 120,--drain-timeout 1 --stop-timeout 1,' \
+		-e "s,/usr/sbin/nginx -c [^ ]+,$NGINX -e $dir/error.log -p $dir -c $dir/nginx.conf," \
+		-e "s,/run/web-,$BED/xdg/web-,"
+	cp "$BED_TOOLS/echo_server" "$BED/bin"
+	example echo.service \
+		-e "s,^ExecStart=.*,ExecStart=$BED/bin/echo_server web 2 $TAKEOVER_IP $TAKEOVER_PORT,"
+}
+
+# download RATE: of a file that takes a while. Its process is $BED_SPAWNED.
+download() {
+	: >"$BED/log/download"
+	spawn client "$BED/log/download" curl -fsS --noproxy '*' --limit-rate "$1" \
+		-o "$BED/run/downloaded" "http://$TAKEOVER_IP:$TAKEOVER_PORT/big"
+	wait_for 5 test -s "$BED/run/downloaded"
+}
+
+# The drain's time is over before the download is, and nginx is killed.
+units_deploy() {
+	local client
+
+	succeeds "web@a starts" user_ctl start web@a
+	download 100k
+	client=$BED_SPAWNED
+	succeeds "web@b takes over" user_ctl start web@b
+	in_time "web@a ends when its time to drain is over" 15 user_unit_is web@a ActiveState inactive
+	is "with success, and is not started again" \
+		"$(user_unit web@a Result) $(user_unit web@a NRestarts)" "success 0"
+	is "web@b serves on" "$(user_unit web@b ActiveState) $(user_unit web@b StatusText)" "active serving"
+	stop "$client" KILL
+}
+
+units_stop() {
+	local client
+
+	rm -f "$BED/run/downloaded"
+	download 10M
+	client=$BED_SPAWNED
+	succeeds "web@b is stopped" user_ctl stop web@b
+	ends "a download that was under way is not cut off" "$client" 0
+	is "nor the unit failed" "$(user_unit web@b Result)" success
+}
+
+units_failed_reload() {
+	succeeds "a server of the library's starts" user_ctl start echo
+	mv "$BED/bin/echo_server" "$BED/bin/gone"
+	user_ctl reload echo
+	in_time "its reload fails" 10 says "$BED/log/units" 'echo_server: .*: No such file'
+	in_time "and the unit is no longer reloading" 10 user_unit_is echo ActiveState active
+	succeeds "it is stopped" user_ctl stop echo
+}
+
+# The examples, by a real systemd.
+test_examples() {
+	mkdir -p "$BED/xdg"
+	units_of_examples
+	user_systemd || {
+		skip "the examples of units run" "no systemd --user starts here: $(tail -n 1 "$BED/log/systemd" 2>&1)"
+		return
+	}
+	units_deploy
+	units_stop
+	units_failed_reload
+}
+
+only_in_vm reload
 takeover_run
