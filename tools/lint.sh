@@ -64,6 +64,7 @@ check_shell() {
 
 licence_of() {
 	case $1 in
+	bpf/count_abi.h | bpf/socket_lb/socket_lb_abi.h) echo 'GPL-2.0-only OR LGPL-2.1-or-later' ;;
 	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
@@ -79,6 +80,19 @@ check_licences() {
 		want="SPDX-License-Identifier: $(licence_of "$file")"
 		sed -n "${line}p" "$file" | grep -qF "$want" && continue
 		printf '%s:%d: expected %s\n' "$file" "$line" "$want"
+		bad=1
+	done
+	return "$bad"
+}
+
+# check_library_licences SOURCE...: what libsocketlb is made of is LGPL down to its last header.
+check_library_licences() {
+	local file made included bad=0
+	made=$("$CC" "${c_flags[@]}" -MM "$@") || return 1
+	mapfile -t included < <(tr ' ' '\n' <<<"$made" | grep -E '^[^/].*\.[ch]$' | sort -u)
+	for file in "${included[@]}"; do
+		head -n 1 "$file" | grep -q 'LGPL-2.1-or-later' && continue
+		echo "$file: libsocketlb includes it, so it has to be LGPL-2.1-or-later as well"
 		bad=1
 	done
 	return "$bad"
@@ -241,6 +255,10 @@ report "shellcheck" ${#shell[@]} $?
 
 check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"
 report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
+
+mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/shared/maps\.c$')
+check_library_licences "${library[@]}"
+report "licences of what libsocketlb includes" ${#library[@]} $?
 
 check_length "${sources[@]}" "${shell[@]}"
 report "file length" $((${#sources[@]} + ${#shell[@]})) $?
