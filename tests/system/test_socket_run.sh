@@ -375,6 +375,40 @@ test_nginx() {
 	end_runs
 }
 
+# What a new user may take for served.
+test_what_is_not_served() {
+	local tcp=tcp/$TAKEOVER_IP:$TAKEOVER_PORT udp=udp/$TAKEOVER_IP:$TAKEOVER_PORT
+
+	plain_start both
+	serves both
+	matches "VIPs that are served are named" "$(<"$BED/log/both")" \
+		": serving, with 4 sockets at (tcp|udp)/$TAKEOVER_IP:$TAKEOVER_PORT, (tcp|udp)/$TAKEOVER_IP:$TAKEOVER_PORT"
+	is "and nothing else is said" "$(grep -c 'socket run' "$BED/log/both")" 1
+	plain_start less workers 2 --vip "$tcp"
+	serves less
+	in_time "a VIP that only the one before serves is told" 5 says "$BED/log/less" \
+		"'web': $udp was served by the one before and not by this one: refused from its end on"
+	end_runs
+	as_nobody socket_lb vip del "$udp" force
+	plain_start part
+	serves part
+	in_time "sockets at an address that is no VIP are told" 5 says "$BED/log/part" \
+		"'web': 2 sockets at $udp: no VIP of 'web', so restarts lose connections there"
+	end_runs
+	takeover_vip "$TAKEOVER_PORT"
+}
+
+# Not a server of socket_lb's: who was there first may be any.
+test_another_user() {
+	spawn edge "$BED/log/roots" "$BED_TOOLS/plain_echo" workers "$TAKEOVER_IP" "$TAKEOVER_PORT" 1
+	wait_for 5 ask_once "$TAKEOVER_PORT"
+	plain_start refused workers 1
+	ends "a server beside another user's cannot bind" "$BED_SPAWNED" 1
+	matches "and its end names whose they are" "$(<"$BED/log/refused")" \
+		"before it served: nothing was taken over; what serves (tcp|udp)/$TAKEOVER_IP:$TAKEOVER_PORT is user 0's, this is user $(id -u nobody).s: all that share"
+	end_runs
+}
+
 # unit_vips: what the examples' units run before their servers, without a slotd
 unit_vips() {
 	local line words

@@ -20,6 +20,7 @@
 #include "bpf/socket_lb/run/sl_run_connections.h"
 #include "bpf/socket_lb/run/sl_run_lack.h"
 #include "bpf/socket_lb/run/sl_run_notify.h"
+#include "bpf/socket_lb/run/sl_run_serving.h"
 #include "bpf/socket_lb/run/sl_run_signal.h"
 #include "bpf/socket_lb/run/sl_run_sockets.h"
 #include "loader/lib/base/cleanup.h"
@@ -249,6 +250,16 @@ static bool is_complete(const struct runner *r)
 	return read_clock_ms() - r->changed_ms >= SETTLED_MS;
 }
 
+static void tell_serving(const struct runner *r)
+{
+	_cleanup_(slot_reasons_free) struct slot_reasons lines = {};
+
+	sl_run_serving_tell(r->sockets, r->session, r->run->chain, &lines);
+	for (size_t i = 0; i < lines.count; i++)
+		say(r, "%s", lines.lines[i]);
+	sl_run_notify_serving();
+}
+
 static int announce(struct runner *r)
 {
 	int err = socketlb_announce(r->lb);
@@ -258,11 +269,7 @@ static int announce(struct runner *r)
 	if (err || r->phase != PHASE_STARTING)
 		return err;
 	enter(r, PHASE_SERVING);
-	say(r, "serving, with %zu socket%s", sl_run_sockets_count(r->sockets),
-	    sl_run_sockets_count(r->sockets) == 1 ? "" : "s");
-	if (*r->sockets->advice.text)
-		say(r, "%s", r->sockets->advice.text);
-	sl_run_notify_serving();
+	tell_serving(r);
 	return 0;
 }
 
@@ -397,6 +404,7 @@ static int tell_end(struct runner *r)
 {
 	int status = WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 	char how[SL_RUN_SIGNAL_TEXT_MAX];
+	struct slot_reason what = {};
 
 	/* Its end was asked for: as a failure a service manager would start it again, to take over. */
 	if (r->has_drained || r->phase == PHASE_DRAINING) {
@@ -405,9 +413,10 @@ static int tell_end(struct runner *r)
 		    r->has_drained ? "" : " while it drained");
 		return 0;
 	}
+	if (r->phase == PHASE_STARTING)
+		sl_run_lack_end(r->sockets, status, &what);
 	if (r->phase < PHASE_DRAINING)
-		say(r, "the command ended with status %d%s", status,
-		    r->phase == PHASE_STARTING ? " before it served: nothing was taken over" : "");
+		say(r, "the command ended with status %d%s", status, what.text);
 	return (r->is_failed || r->phase == PHASE_STARTING) && !status ? 1 : status;
 }
 

@@ -13,4 +13,10 @@
 void sl_run_lack(const struct sl_run_sockets *sockets, unsigned int workers, pid_t except,
 		 struct slot_reason *ret_text);
 
+/*
+ * sl_run_lack_end - what to say of a command that ended with @status before it served: behind
+ * that, if there is one, what the kernel may have refused it for.
+ */
+void sl_run_lack_end(struct sl_run_sockets *sockets, int status, struct slot_reason *ret_text);
+
 #endif

@@ -276,6 +276,29 @@ size_t sl_run_sockets_count(const struct sl_run_sockets *sockets)
 	return count;
 }
 
+static bool is_first_at_vip(const struct sl_run_sockets *sockets, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (sockets->items[i].is_ours &&
+		    is_same_vip(&sockets->items[i].vip, &sockets->items[index].vip))
+			return false;
+	return sockets->items[index].is_ours;
+}
+
+void sl_run_sockets_tell(const struct sl_run_sockets *sockets, struct slot_reason *ret_text)
+{
+	size_t count = sl_run_sockets_count(sockets), told = 0;
+	char at[SL_VIP_TEXT_MAX];
+
+	slot_reason_set(ret_text, 0, "%zu socket%s", count, count == 1 ? "" : "s");
+	for (size_t i = 0; i < sockets->count; i++) {
+		if (!is_first_at_vip(sockets, i))
+			continue;
+		sl_vip_format(&sockets->items[i].vip, at);
+		slot_reason_append(ret_text, 0, "%s%s", told++ ? ", " : " at ", at);
+	}
+}
+
 static size_t count_vip(const struct sl_run_sockets *sockets, const struct sl_vip_key *vip)
 {
 	size_t count = 0;

@@ -58,6 +58,9 @@ int sl_run_sockets_look(struct sl_run_sockets *sockets, pid_t except, struct slo
 /* sl_run_sockets_count - how many are registered. */
 size_t sl_run_sockets_count(const struct sl_run_sockets *sockets);
 
+/* sl_run_sockets_tell - the same in words, and at which VIPs: "2 sockets at tcp/0.0.0.0:80". */
+void sl_run_sockets_tell(const struct sl_run_sockets *sockets, struct slot_reason *ret_text);
+
 /*
  * sl_run_sockets_fewest - how many @ret_vip has, the VIP that has fewest, of those wanted, else of
  * those that have any. Where there is none, 0, and its family is 0.
