@@ -68,7 +68,7 @@ SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c progra
 	$(foreach r,cli lib maps run,bpf/*/$(r)/*.c))
 # The library for servers: these alone, with libbpf and libc.
 SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
-	$(addprefix loader/lib/base/,endpoint.c number.c reason.c)
+	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)

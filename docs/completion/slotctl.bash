@@ -129,7 +129,7 @@ _slotctl_words() {
 	# socket_lb run is the same command
 	[[ $command != socket_lb || ${COMP_WORDS[i + 1]:-} != run ]] || command=socket
 	case $command:${COMP_WORDS[i + 1]-} in
-	socket:run | socket_lb:run)
+	socket:run)
 		((i + 1 == COMP_CWORD)) || ! _slotctl_socket_run "$i" || return 0
 		;;
 	esac

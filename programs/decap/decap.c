@@ -151,14 +151,14 @@ static int compare_prefixes(const void *a, const void *b)
 
 static void address_to_prefix(const struct decap_address *address, struct slot_prefix *prefix)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
-	bool is_ip4 = !memcmp(address->addr, mapped, sizeof(mapped));
+	bool is_ip4 = !memcmp(address->addr, program_prefix_mapped, sizeof(program_prefix_mapped));
 
 	*prefix = (struct slot_prefix){
 		.len = SLOT_PREFIX_FAMILY_BITS + (is_ip4 ? 32 : 128),
 		.family = is_ip4 ? 4 : 6,
 	};
-	memcpy(prefix->addr, address->addr + (is_ip4 ? sizeof(mapped) : 0), is_ip4 ? 4 : 16);
+	memcpy(prefix->addr, address->addr + (is_ip4 ? sizeof(program_prefix_mapped) : 0),
+	       is_ip4 ? 4 : 16);
 }
 
 int decap_ends_get(const struct decap_maps *maps, struct slot_reason *why,

@@ -9,15 +9,13 @@
 #include "programs/decap/decap.h"
 #include "programs/shared/tcp_option.h"
 
-static const __u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
-
 bool decap_prefix_to_address(const struct slot_prefix *prefix, struct decap_address *ret_address)
 {
 	if (prefix->len != SLOT_PREFIX_FAMILY_BITS + program_prefix_bits(prefix))
 		return false;
-	memcpy(ret_address->addr, mapped_prefix, sizeof(mapped_prefix));
+	memcpy(ret_address->addr, program_prefix_mapped, sizeof(program_prefix_mapped));
 	if (prefix->family == 4)
-		memcpy(ret_address->addr + sizeof(mapped_prefix), prefix->addr, 4);
+		memcpy(ret_address->addr + sizeof(program_prefix_mapped), prefix->addr, 4);
 	else
 		memcpy(ret_address->addr, prefix->addr, sizeof(prefix->addr));
 	return true;

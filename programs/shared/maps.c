@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 
 #define LOCK_PAUSE_NS (1000 * 1000) /* the first; each is twice the one before */
 #define LOCK_PAUSE_MAX_NS (16 * LOCK_PAUSE_NS)
@@ -124,23 +125,15 @@ int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
 	return 0;
 }
 
-static int64_t read_clock_ms(void)
-{
-	struct timespec now = {};
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int program_maps_wait(int dir, int operation)
 {
 	struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	int64_t end_ms = read_clock_ms() + program_maps_wait_ms;
+	int64_t end_ms = slot_clock_ms() + program_maps_wait_ms;
 
 	while (flock(dir, operation | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (read_clock_ms() >= end_ms)
+		if (slot_clock_ms() >= end_ms)
 			return -EBUSY;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)

@@ -9,7 +9,7 @@
 
 #include "loader/lib/base/number.h"
 
-static const __u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
+const __u8 program_prefix_mapped[PROGRAM_PREFIX_MAPPED_SIZE] = { [10] = 0xff, [11] = 0xff };
 
 static bool is_unicast(const struct slot_prefix *prefix)
 {
@@ -31,8 +31,8 @@ static int parse_address(const char *text, struct slot_prefix *prefix)
 		return 0;
 	if (inet_pton(AF_INET6, text, bytes) != 1)
 		return -EINVAL;
-	if (!memcmp(bytes, mapped_prefix, sizeof(mapped_prefix))) {
-		memcpy(prefix->addr, bytes + sizeof(mapped_prefix), 4);
+	if (!memcmp(bytes, program_prefix_mapped, sizeof(program_prefix_mapped))) {
+		memcpy(prefix->addr, bytes + sizeof(program_prefix_mapped), 4);
 		return 0;
 	}
 	prefix->family = 6;

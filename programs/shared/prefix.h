@@ -6,8 +6,13 @@
 #include "bpf/prefix_abi.h"
 #include "loader/lib/base/reason.h"
 
+#define PROGRAM_PREFIX_MAPPED_SIZE 12
+
 /* Room for the longest prefix in words, with its NUL. */
 #define PROGRAM_PREFIX_TEXT_MAX 52
+
+/* What an IPv4-mapped IPv6 address begins with; the IPv4 one is behind it. */
+extern const __u8 program_prefix_mapped[PROGRAM_PREFIX_MAPPED_SIZE];
 
 /*
  * program_prefix_parse - the IPv4 or IPv6 address in @text, or the prefix. A single address

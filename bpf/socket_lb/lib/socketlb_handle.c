@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 
 #define CHECK_MS 1000 /* between two looks at what the chain has for maps */
 
@@ -127,7 +127,7 @@ int socketlb_open(struct socketlb *lb, const char *chain)
 	lb->program_path = TAKE_PTR(program_path);
 	lb->map_dir = TAKE_PTR(map_dir);
 	lb->is_stale = false;
-	lb->checked_ms = socketlb_handle_clock();
+	lb->checked_ms = slot_clock_ms();
 	return 0;
 }
 
@@ -136,14 +136,6 @@ int socketlb_handle_take_out(struct socketlb *lb, const struct served *served,
 {
 	return sl_sockets_take_out(&lb->maps, &served->place, served->cookies, served->sockets,
 				   why);
-}
-
-int64_t socketlb_handle_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Flows and counts may be made anew alone; who may not open them goes on with those it has. */
@@ -160,7 +152,7 @@ bool socketlb_handle_look(struct socketlb *lb)
 {
 	bool is_other = false;
 
-	lb->checked_ms = socketlb_handle_clock();
+	lb->checked_ms = slot_clock_ms();
 	if (!lb->is_stale && lb->map_dir)
 		lb->is_stale = sl_maps_check(&lb->maps, lb->map_dir, &is_other) == -ESTALE;
 	if (!lb->is_stale && is_other)
@@ -170,7 +162,7 @@ bool socketlb_handle_look(struct socketlb *lb)
 
 int socketlb_handle_check(struct socketlb *lb)
 {
-	if (!lb->is_stale && socketlb_handle_clock() - lb->checked_ms >= CHECK_MS)
+	if (!lb->is_stale && slot_clock_ms() - lb->checked_ms >= CHECK_MS)
 		socketlb_handle_look(lb);
 	return lb->is_stale ?
 		       slot_reason_set(&lb->why, -ESTALE,

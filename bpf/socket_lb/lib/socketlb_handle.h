@@ -52,7 +52,4 @@ bool socketlb_handle_look(struct socketlb *lb);
 int socketlb_handle_take_out(struct socketlb *lb, const struct served *served,
 			     struct slot_reason *why);
 
-/* socketlb_handle_clock - milliseconds of CLOCK_MONOTONIC. */
-int64_t socketlb_handle_clock(void);
-
 #endif

@@ -16,7 +16,6 @@
 
 #define BPFFS "/sys/fs/bpf"
 #define CHAINS "slotd/sk_reuseport"
-#define HOOK ":sk_reuseport" /* behind the title in the chain's name, which is as good */
 
 static const char *find_bpffs(void)
 {
@@ -69,8 +68,8 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 			char **ret_map_dir)
 {
 	_cleanup_free_ char *program = NULL, *slots = NULL;
-	const char *hook = strstr(chain, HOOK);
-	int len = hook && !hook[strlen(HOOK)] ? (int)(hook - chain) : (int)strlen(chain);
+	const char *hook = strstr(chain, SOCKETLB_HOOK);
+	int len = hook && !hook[strlen(SOCKETLB_HOOK)] ? (int)(hook - chain) : (int)strlen(chain);
 	uid_t owner = (uid_t)-1;
 	int err;
 
@@ -91,12 +90,13 @@ int socketlb_paths_find(const char *chain, struct slot_reason *why, char **ret_p
 				       "one of user %u: %s",
 				       chain, owner, strerror(-err));
 	if (err)
-		return slot_reason_set(
-			why, err,
-			"chain '%s' has no slot of yours that runs socket_lb "
-			"('%s': %s)%s",
-			chain, slots, strerror(-err),
-			strchr(chain, ':') && !hook ? ": expected TITLE or TITLE" HOOK : "");
+		return slot_reason_set(why, err,
+				       "chain '%s' has no slot of yours that runs socket_lb "
+				       "('%s': %s)%s",
+				       chain, slots, strerror(-err),
+				       strchr(chain, ':') && !hook ?
+					       ": expected TITLE or TITLE" SOCKETLB_HOOK :
+					       "");
 	*ret_program = TAKE_PTR(program);
 	return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "loader/lib/base/reason.h"
 
+#define SOCKETLB_HOOK ":sk_reuseport" /* behind the title in the chain's name, which is as good */
+
 /*
  * socketlb_paths_find - the program of the chain titled @chain, and the folder of the slot's
  * maps that runs socket_lb. Both are the caller's to free. Returns 0, -EINVAL for what is no

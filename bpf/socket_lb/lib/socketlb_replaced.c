@@ -7,6 +7,7 @@
 #include "bpf/socket_lb/lib/socketlb_handle.h"
 #include "bpf/socket_lb/maps/sl_process.h"
 #include "bpf/socket_lb/maps/sl_sockets.h"
+#include "loader/lib/base/clock.h"
 
 #define WAIT_MS 50 /* between two looks */
 
@@ -100,11 +101,11 @@ int socketlb_is_replaced(struct socketlb *lb)
 
 int socketlb_wait(struct socketlb *lb, int timeout_ms)
 {
-	int64_t end_ms = socketlb_handle_clock() + timeout_ms;
+	int64_t end_ms = slot_clock_ms() + timeout_ms;
 
 	for (;;) {
 		int is_replaced = socketlb_is_replaced(lb);
-		int64_t left_ms = timeout_ms < 0 ? WAIT_MS : end_ms - socketlb_handle_clock();
+		int64_t left_ms = timeout_ms < 0 ? WAIT_MS : end_ms - slot_clock_ms();
 
 		if (is_replaced || left_ms <= 0)
 			return is_replaced;

@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -24,13 +23,13 @@
 #include "bpf/socket_lb/run/sl_run_signal.h"
 #include "bpf/socket_lb/run/sl_run_sockets.h"
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 
 #define STARTING_MS 20 /* between two looks */
 #define SERVING_MS 100
 #define SOCKETS_MS 1000 /* between two looks at sockets, once it serves */
 #define SETTLED_MS 300	/* no more sockets come for so long: these are all */
 #define SPARE_S 5	/* more than what this process does takes, for who waits for it */
-#define CANNOT_RUN 127
 
 enum phase {
 	PHASE_STARTING, /* sockets come; nothing new reaches them yet */
@@ -65,14 +64,6 @@ struct runner {
 	char trouble[sizeof(((struct slot_reason *)0)->text)]; /* that was told last */
 };
 
-static int64_t read_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 __attribute__((format(printf, 2, 3))) static void say(const struct runner *r, const char *fmt, ...)
 {
 	va_list args;
@@ -87,7 +78,7 @@ __attribute__((format(printf, 2, 3))) static void say(const struct runner *r, co
 static void enter(struct runner *r, enum phase phase)
 {
 	r->phase = phase;
-	r->began_ms = read_clock_ms();
+	r->began_ms = slot_clock_ms();
 	r->busy_ms = r->began_ms;
 }
 
@@ -107,7 +98,7 @@ static void start_successor(struct runner *r)
 		setsid();
 		sigprocmask(SIG_SETMASK, &r->mask, NULL);
 		execvp(r->run->self[0], r->run->self);
-		_exit(CANNOT_RUN);
+		_exit(SL_RUN_CANNOT_RUN);
 	}
 	if (r->successor < 0) {
 		say(r, "cannot fork: %s; this one serves on", strerror(errno));
@@ -211,7 +202,7 @@ static void look_at_sockets(struct runner *r)
 {
 	struct slot_reason why;
 
-	r->looked_ms = read_clock_ms();
+	r->looked_ms = slot_clock_ms();
 	if (sl_run_sockets_look(r->sockets, r->session, &why)) {
 		tell_trouble(r, why.text);
 		return;
@@ -247,7 +238,7 @@ static bool is_complete(const struct runner *r)
 		return false;
 	if (r->run->workers)
 		return fewest >= r->run->workers;
-	return read_clock_ms() - r->changed_ms >= SETTLED_MS;
+	return slot_clock_ms() - r->changed_ms >= SETTLED_MS;
 }
 
 static void tell_serving(const struct runner *r)
@@ -312,7 +303,7 @@ static void start_phase(struct runner *r)
 		return;
 	if (r->sockets->is_busy && r->looked_ms - r->began_ms < (int64_t)r->run->drain_s * 1000)
 		wait_for_place(r);
-	if (read_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
+	if (slot_clock_ms() - r->busy_ms < (int64_t)r->run->start_s * 1000)
 		return;
 	r->is_failed = true;
 	if (!err)
@@ -331,7 +322,7 @@ static void serve_phase(struct runner *r)
 		say(r, "a newer instance serves; draining");
 		return;
 	}
-	if (is_replaced < 0 || read_clock_ms() - r->looked_ms < (is_lost ? SERVING_MS : SOCKETS_MS))
+	if (is_replaced < 0 || slot_clock_ms() - r->looked_ms < (is_lost ? SERVING_MS : SOCKETS_MS))
 		return;
 	look_at_sockets(r);
 	if (!r->sockets->is_new)
@@ -358,7 +349,7 @@ static bool count_left(struct runner *r, uint64_t *ret_flows, size_t *ret_connec
 /* The newer one may die while this one drains, or be turned away from: then this one serves again. */
 static void drain_phase(struct runner *r)
 {
-	bool is_late = read_clock_ms() - r->began_ms >= (int64_t)r->run->drain_s * 1000;
+	bool is_late = slot_clock_ms() - r->began_ms >= (int64_t)r->run->drain_s * 1000;
 	uint64_t flows = 0;
 	size_t connections = 0;
 	bool is_known;
@@ -370,9 +361,9 @@ static void drain_phase(struct runner *r)
 		sl_run_notify_serving();
 		return;
 	}
-	if (!is_late && read_clock_ms() - r->looked_ms < SOCKETS_MS)
+	if (!is_late && slot_clock_ms() - r->looked_ms < SOCKETS_MS)
 		return;
-	r->looked_ms = read_clock_ms();
+	r->looked_ms = slot_clock_ms();
 	is_known = count_left(r, &flows, &connections);
 	if (is_known && !r->has_handed_on)
 		sl_run_notify_draining(connections, flows);
@@ -392,7 +383,7 @@ static void drain_phase(struct runner *r)
 /* Who cannot end holds the place of the next one. A stop that somebody asked for is theirs to end. */
 static void stop_phase(struct runner *r)
 {
-	if (!r->is_to_end || read_clock_ms() - r->began_ms < (int64_t)r->run->stop_s * 1000)
+	if (!r->is_to_end || slot_clock_ms() - r->began_ms < (int64_t)r->run->stop_s * 1000)
 		return;
 	say(r, "the command did not end within %u s; killing it", r->run->stop_s);
 	r->is_to_end = false;

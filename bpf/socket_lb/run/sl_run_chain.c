@@ -7,9 +7,8 @@
 
 #include <netinet/in.h>
 
+#include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "bpf/socket_lb/sl_words.h"
-
-#define HOOK ":sk_reuseport" /* behind the title in a chain's name */
 
 static int open_pins(const struct sl_run *run, struct sl_run_sockets *sockets,
 		     struct slot_reason *why)
@@ -31,7 +30,8 @@ static int add_advice(const struct sl_run *run, const char *words, struct slot_r
 					  ": slotctl --map-dir %s socket_lb vip add %s",
 					  run->map_dir, words);
 	return slot_reason_append(why, -ENOENT, ": slotctl --chain %s%s socket_lb vip add %s",
-				  run->chain, strstr(run->chain, HOOK) ? "" : HOOK, words);
+				  run->chain,
+				  strstr(run->chain, SOCKETLB_HOOK) ? "" : SOCKETLB_HOOK, words);
 }
 
 static int refuse_vip(const struct sl_run *run, const struct sl_vip_key *vip,

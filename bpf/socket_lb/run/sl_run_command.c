@@ -12,8 +12,6 @@
 
 #include "loader/lib/base/cleanup.h"
 
-#define CANNOT_RUN 127
-
 /* What execvp fails with goes through a pipe that a successful one closes. */
 __attribute__((noreturn)) static void become(char *const *words, const sigset_t *mask, int tell)
 {
@@ -25,7 +23,7 @@ __attribute__((noreturn)) static void become(char *const *words, const sigset_t 
 	err = errno;
 	if (write(tell, &err, sizeof(err)) < 0)
 		perror("slotctl: socket run");
-	_exit(CANNOT_RUN);
+	_exit(SL_RUN_CANNOT_RUN);
 }
 
 int sl_run_command_start(char *const *words, const sigset_t *mask, struct slot_reason *why,

@@ -8,6 +8,8 @@
 
 #include "loader/lib/base/reason.h"
 
+#define SL_RUN_CANNOT_RUN 127 /* what a child ends with that could not become its command */
+
 /*
  * sl_run_command_start - run @words as a child, with @mask blocked, and without the service manager's
  * ear: it would say READY before its sockets have packets. Returns 0, or what execvp(3) or fork(2)
