@@ -149,7 +149,7 @@ test_quic() {
 	in_time "a server at a VIP of mode quic is warned of" 10 says "$BED/log/by_id" \
 		": warning: $vip is of mode quic, .*: slotctl socket_lb vip set $vip flow$"
 	is "once" "$(grep -c warning "$BED/log/by_id")" 1
-	as_nobody socket_lb vip set "$vip" flow
+	as_nobody socket_lb vip set "$vip" flow "memory=$TAKEOVER_MEMORY"
 	end_runs
 }
 
