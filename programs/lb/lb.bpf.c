@@ -114,7 +114,7 @@ static __always_inline bool start_run(struct lb_run *run)
 SEC("xdp")
 int lb(struct xdp_md *ctx)
 {
-	struct lb_run run = { .ctx = ctx };
+	struct lb_run run = { .ctx = ctx, .mtu = &lb_config.mtu };
 	int end;
 
 	if (!start_run(&run))

@@ -17,6 +17,9 @@
 
 #include <linux/types.h>
 
+#include "programs/lb/lb_config_abi.h"
+#include "programs/lb/lb_mark_abi.h"
+
 #define LB_CONTROL_NAME "lb_control"
 #define LB_ACTIVE_NAME "lb_active"
 #define LB_GENERATION_NAME "lb_generation"
@@ -395,6 +398,10 @@ enum lb_counter {
 	LB_TCP_ID_BAD_ID,
 	LB_TCP_ID_OTHER, /* the flow table knew another real */
 	LB_TCP_ID_SYN,	 /* not looked for yet */
+	LB_MARK_EVENTS,	 /* flows that user space was told of, to be marked by the device */
+	LB_MARK_LIMITED, /* more of them than `hwmark_rate` */
+	LB_MARK_LOST,	 /* no room in lb_marks_wanted */
+	LB_MARK_NO_MARK, /* this CPU's pool is empty */
 	LB_COUNTERS = 128,
 };
 
@@ -458,27 +465,6 @@ struct lb_member {
 	__u32 flags;	   /* enum lb_member_flag */
 	__u32 next_weight; /* with LB_MEMBER_CHANGING; 0: no member any more */
 	__u32 next_flags;
-};
-
-/* --- load-time settings ---------------------------------------------------------------------- */
-
-enum lb_hash {
-	LB_JHASH,   /* Katran's */
-	LB_XXHASH,  /* XXH32 */
-	LB_MURMUR3, /* x86, 32 bits */
-} __attribute__((packed));
-#define LB_HASHES 3
-
-/* By these names in `settings { }` of slots.conf. What is off costs nothing. */
-struct lb_config {
-	enum lb_hash hash; /* of a flow: its position in the ring */
-	bool too_big;	   /* answer frames that do not fit with packet-too-big; false: drop them */
-	bool decap; /* take tunnels apart first: those to lb_tunnels, and to source4 and source6 */
-	bool tcp_server_id;   /* read server ids in TCP options */
-	__u8 tcp_option_kind; /* 0xb7 */
-	__u8 pad;
-	__u16 mtu;		/* of the way to the reals, bytes of IP */
-	__u16 tcp_option_magic; /* of kinds 253 and 254 alone (bpf/tcp_id_abi.h); host byte order */
 };
 
 _Static_assert(LB_VIPS_MAX <= 1 << 23, "a VIP's number has its bits in LB_PREVIOUS_KEY()");

@@ -15,6 +15,9 @@
 #include "loader/lib/program/map_sizes.h"
 #include "loader/lib/program/settings.h"
 
+/* More is more than the kernel takes. */
+#define PROGRUN_META_MAX 32
+
 /* What libbpf finds remarkable but goes on with would drown the test's own words. */
 static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -74,6 +77,31 @@ int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run)
 		return err;
 	run.verdict = opts.retval;
 	run.len = opts.data_size_out;
+	*ret_run = run;
+	return 0;
+}
+
+int progrun_meta(int prog_fd, const void *meta, size_t meta_len, struct packet *p,
+		 struct progrun *ret_run)
+{
+	unsigned char in[PACKET_SIZE_MAX + PROGRUN_META_MAX], out[sizeof(in)];
+	struct xdp_md ctx = { .data = (__u32)meta_len, .data_end = (__u32)(meta_len + p->len) };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = ctx.data_end,
+		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
+	struct progrun run = {};
+	int err;
+
+	if (meta_len > PROGRUN_META_MAX)
+		return -EINVAL;
+	memcpy(in, meta, meta_len);
+	memcpy(in + meta_len, packet_bytes(p), p->len);
+	err = bpf_prog_test_run_opts(prog_fd, &opts);
+	if (err)
+		return err;
+	run.verdict = opts.retval;
+	run.len = opts.data_size_out - meta_len;
+	memcpy(run.bytes, out + meta_len, run.len);
 	*ret_run = run;
 	return 0;
 }

@@ -41,7 +41,14 @@ void progrun_stay(void);
 /* progrun_packet - run @prog_fd on @p once. Returns 0 or -errno. */
 int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run);
 
-/* progrun_skb - the same for a TC program; the packet has @mark. */
+/*
+ * progrun_meta - the same with @meta_len bytes at @meta, a multiple of 4, in front of the packet,
+ * as a device's metadata; they are not in @ret_run.
+ */
+int progrun_meta(int prog_fd, const void *meta, size_t meta_len, struct packet *p,
+		 struct progrun *ret_run);
+
+/* progrun_skb - as progrun_packet() for a TC program; the packet has @mark. */
 int progrun_skb(int prog_fd, struct packet *p, uint32_t mark, struct progrun *ret_run);
 
 /* progrun_fd - the loaded program @name of @object, or a negative number; owned by @object. */

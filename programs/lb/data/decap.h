@@ -10,6 +10,7 @@
 #include "bpf/decap.h"
 #include "bpf/gue.h"
 #include "programs/lb/data/icmp.h"
+#include "programs/lb/data/maps.h"
 
 /* Tunnels in tunnels that are taken apart; what is in there deeper is no TCP or UDP. */
 #define TUNNELS_DEEP 4

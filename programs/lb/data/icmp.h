@@ -4,6 +4,7 @@
 #define LB_DATA_ICMP_H
 
 #include "programs/lb/data/link.h"
+#include "programs/lb/data/maps.h"
 
 #define ICMP4_ECHO_REPLY 0
 #define ICMP4_UNREACHABLE 3

@@ -41,7 +41,7 @@ static __always_inline struct lb_mac get_mac(const struct lb_run *run, const str
 /* What is sent as long as it came. */
 static __always_inline void count_long(const struct lb_run *run)
 {
-	if (packet_end(run) - packet_at(run, ETH_HLEN) > lb_config.mtu)
+	if (packet_end(run) - packet_at(run, ETH_HLEN) > *run->mtu)
 		run->count[LB_SENT_LONG]++;
 }
 

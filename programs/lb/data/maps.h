@@ -7,9 +7,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/count_abi.h"
 #include "bpf/tcp_id_abi.h"
-#include "programs/lb/lb_abi.h"
+#include "programs/lb/data/send_maps.h"
 
 const volatile struct lb_config lb_config = {
 	.hash = LB_JHASH,
@@ -17,30 +16,6 @@ const volatile struct lb_config lb_config = {
 	.mtu = 1500,
 	.tcp_option_magic = TCP_ID_MAGIC,
 };
-
-/* Written by the control plane, read here: two, of which lb_active names one. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct lb_control);
-} lb_control SEC(".maps");
-
-/* Written by the control plane, read here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} lb_active SEC(".maps");
-
-/* Written by the control plane, read here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} lb_generation SEC(".maps");
 
 /* Written by the control plane, read here, for packets that the filter lets through. */
 struct {
@@ -96,14 +71,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lb_previous_page);
 } lb_previous SEC(".maps");
-
-/* Written by the control plane, read here for every packet that is sent to a real. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LB_REAL_INDEXES);
-	__type(key, __u32);
-	__type(value, struct lb_real);
-} lb_reals SEC(".maps");
 
 /*
  * Written and read here, by all CPUs, without locks. An array that could be mapped begins
@@ -178,30 +145,6 @@ struct {
 	__type(key, struct lb_address);
 	__type(value, __u8);
 } lb_tunnels SEC(".maps");
-
-/* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct lb_counts);
-} lb_counts SEC(".maps");
-
-/* As lb_counts, by VIP number. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LB_VIPS_MAX);
-	__type(key, __u32);
-	__type(value, struct slot_count);
-} lb_vip_counts SEC(".maps");
-
-/* As lb_counts, by index of the real. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LB_REAL_INDEXES);
-	__type(key, __u32);
-	__type(value, struct slot_count);
-} lb_real_counts SEC(".maps");
 
 /* Written and read here: how many flows are new in this second, on each CPU. */
 struct {

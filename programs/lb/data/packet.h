@@ -20,7 +20,7 @@
 
 #include "bpf/encap.h"
 #include "bpf/verifier.h"
-#include "programs/lb/data/maps.h"
+#include "programs/lb/data/send_maps.h"
 
 #define LB_GO_ON (-1)
 
@@ -31,10 +31,14 @@
 #define IP4_FRAGMENT 0x3fff /* more follow, or an offset */
 #define IP4_OFFSET 0x1fff
 
+struct lb_known;
+
 /* What every part needs beside the packet. */
 struct lb_run {
 	struct xdp_md *ctx;
 	const struct lb_control *control;
+	const volatile __u16
+		*mtu; /* of the program's settings: of the way to the reals, bytes of IP */
 	__u64 *count; /* LB_COUNTERS of this CPU */
 	struct lb_clock *clock;
 	struct lb_known *known;

@@ -7,6 +7,7 @@
 #define LB_DATA_REWRITE_H
 
 #include "programs/lb/data/link.h"
+#include "programs/lb/data/maps.h"
 
 /* The transport checksum of TCP or UDP, as far as there is one; NULL if it is cut off. */
 static __always_inline __sum16 *find_check(const struct lb_run *run, const struct lb_packet *packet)

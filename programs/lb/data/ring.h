@@ -4,6 +4,7 @@
 #define LB_DATA_RING_H
 
 #include "bpf/hash.h"
+#include "programs/lb/data/maps.h"
 #include "programs/lb/data/packet.h"
 
 /* Katran's, which follow from its 512 VIPs: they stay, however many there may be here. */

@@ -3,6 +3,7 @@
 #ifndef LB_DATA_TABLE_H
 #define LB_DATA_TABLE_H
 
+#include "programs/lb/data/maps.h"
 #include "programs/lb/data/packet.h"
 
 #define SECOND_NS 1000000000ULL

@@ -3,6 +3,7 @@
 #ifndef LB_DATA_VIP_H
 #define LB_DATA_VIP_H
 
+#include "programs/lb/data/maps.h"
 #include "programs/lb/data/packet.h"
 
 static __always_inline __u32 address_word(const struct lb_packet *packet)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the BPF side of hwmark and its control plane agree on.
+ *
+ * Contract: the maps below are pinned under their names, beside those of the load balancer
+ * whose slot this one names (lb_abi.h: lb_control, lb_active, lb_generation, lb_reals,
+ * lb_counts, lb_vip_counts, lb_real_counts), which are the same maps. User space writes
+ * entries, the program reads them; the program writes the counters. Version rule:
+ * SLOT_MAP_ABI in hwmark.bpf.c is raised when a map here changes its meaning but not its
+ * layout. Counters keep their numbers; new ones take free ones.
+ *
+ * Addresses and ports are in network byte order, everything else in the host's.
+ */
+#ifndef HWMARK_ABI_H
+#define HWMARK_ABI_H
+
+#include <linux/types.h>
+
+#define HWMARK_ENTRIES_NAME "hwmark_entries"
+#define HWMARK_COUNTS_NAME "hwmark_counts"
+
+#define HWMARK_MARKS 65536 /* 16 bits of mark: what the setting `marks` is unless it is given */
+
+/* What the device writes in front of a packet, directly before its first byte, and nothing else. */
+struct hwmark_meta {
+	__u32 mark; /* 0: none */
+};
+
+/*
+ * Element of hwmark_entries (ARRAY, by mark; 0 is never a mark): what packets with the mark
+ * are, and where they go. A cache line. To write one that is free: all of it with generation
+ * 0, then the same with the generation. To free it: generation 0, then a grace period,
+ * before which it is not written again; and before either no rule has the mark any more.
+ */
+struct hwmark_entry {
+	__u32 generation; /* lb_generation for which it holds, not 0; 0: free */
+	__u32 vip;	  /* number: its counters */
+	__u32 real;	  /* index into lb_reals */
+	__u8 epoch;	  /* the real's: another one is another real */
+	__u8 proto;	  /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 is_ip6;
+	__u8 encap;   /* enum lb_encap, not LB_REWRITE */
+	__u32 dst[4]; /* the VIP's address, as in packets; IPv4: the first word, the others 0 */
+	__u32 src[4]; /* HWMARK_FLOW: the client's, likewise */
+	__be16 sport; /* HWMARK_FLOW: the client's */
+	__be16 dport; /* HWMARK_DESTINATION: 0: every port */
+	__u32 pad[3];
+};
+
+enum hwmark_counter {
+	/* Sent to a real. */
+	HWMARK_SENT,
+
+	/* Passed on to the load balancer. Packets without a mark are not counted. */
+	HWMARK_REFRESH,	   /* one in `refresh`, so that the flow table knows the flow */
+	HWMARK_SYN,	   /* begins a connection, which the load balancer places */
+	HWMARK_OFF,	   /* the load balancer has no gateway */
+	HWMARK_UNKNOWN,	   /* the mark has no entry */
+	HWMARK_STALE,	   /* the load balancer changed since, or the real is gone */
+	HWMARK_OTHER_VIP,  /* the packet is for another address, port or protocol */
+	HWMARK_OTHER_FLOW, /* its client is another (HWMARK_FLOW) */
+	HWMARK_NOT_IP,	   /* neither IPv4 nor IPv6; VLAN tags too */
+	HWMARK_OPTIONS,	   /* of IPv4 */
+	HWMARK_FRAGMENT,
+	HWMARK_TOO_LONG,   /* longer than `mtu` */
+	HWMARK_CUT,	   /* cut short */
+	HWMARK_NOT_SENT,   /* no way to the real that keeps or allows the family, or no room */
+	HWMARK_OTHER_META, /* what is in front of the packet is no struct hwmark_meta */
+	HWMARK_NO_SOURCE, /* this kernel does not show a veth's marks (HWMARK_VETH), of any packet */
+	HWMARK_COUNTER_COUNT,
+};
+
+#define HWMARK_COUNTS_SIZE 24
+
+/* Element of hwmark_counts (PERCPU_ARRAY of one). */
+struct hwmark_counts {
+	__u64 count[HWMARK_COUNTS_SIZE]; /* enum hwmark_counter */
+	__u32 since_refresh;		 /* the data plane's own: packets sent since the last one */
+	__u32 pad;
+};
+
+/* Where a packet's mark is. */
+enum hwmark_source {
+	HWMARK_META, /* struct hwmark_meta */
+	HWMARK_VETH, /* the skb's, on a veth whose other end is in the same netns (Linux 6.3) */
+} __attribute__((packed));
+
+/* What a mark stands for. */
+enum hwmark_mode {
+	HWMARK_FLOW,	    /* one flow */
+	HWMARK_DESTINATION, /* a VIP's real, whoever the client is */
+} __attribute__((packed));
+
+/* By these names in `settings { }` of slots.conf. */
+struct hwmark_config {
+	enum hwmark_source mark_from;
+	enum hwmark_mode mode;
+	__u16 mtu;     /* as the load balancer's: of the way to the reals, bytes of IP */
+	__u32 marks;   /* entries: marks are below */
+	__u32 refresh; /* one packet in so many goes on to the load balancer; 0: none */
+};
+
+_Static_assert(sizeof(struct hwmark_entry) == 64, "an entry is a cache line");
+_Static_assert(HWMARK_COUNTER_COUNT <= HWMARK_COUNTS_SIZE, "counters fit their map");
+_Static_assert(sizeof(struct hwmark_config) == 12, "settings without padding");
+
+#endif
