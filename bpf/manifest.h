@@ -57,4 +57,15 @@
 #define SLOT_TOGETHER(group)
 #endif
 
+/*
+ * A map of another slot of the chain, which `maps_of` of the reservation names: SLOT_BORROWED
+ * behind the map's name, which is the other program's for a map of the same shape.
+ */
+#define SLOT_BORROWED_TAG "slot_borrowed"
+#ifdef __bpf__
+#define SLOT_BORROWED __attribute__((btf_decl_tag(SLOT_BORROWED_TAG)))
+#else
+#define SLOT_BORROWED
+#endif
+
 #endif

@@ -77,6 +77,8 @@ static int add_limits(struct slot_table *table, const json_t *slot)
 
 	if (json_object_get(limits, "helpers"))
 		err = slot_pairs_add_list(table, limits, "helpers");
+	if (json_object_get(limits, "maps_of"))
+		slot_pairs_add_text(table, limits, "maps_of");
 	add_map_memory(table, slot, json_object_get(limits, "map_memory"));
 	if (json_is_string(key))
 		slot_pairs_add(table, "signature", "by %s", json_string_value(key));

@@ -179,11 +179,13 @@ static struct slot_chain_state make_hoard(__u64 map_memory)
 
 static __u64 measure(const struct slot_chain *chain)
 {
+	struct slot_map_folders folders = { 0 };
 	struct slot_map_memory memory;
 	char dir[PATH_MAX];
 
 	assert_int_equal(slot_pin_path(dir, chain->dir, "maps/slot2"), 0);
-	assert_int_equal(slot_map_memory_sum(dir, NULL, &memory), 0);
+	folders.own = dir;
+	assert_int_equal(slot_map_memory_sum(&folders, &memory), 0);
 	return memory.bytes;
 }
 

@@ -19,9 +19,10 @@
 #define CGROUP "the path of a cgroup: /sys/fs/cgroup or a folder below it, of at most 255 bytes"
 #define TITLE "a name for the chain, 1 to 15 letters, digits, _ and -"
 #define CHAIN_KEYS "one of hook, netns, cgroup, members, mode, order, engine, counters, slot"
-#define SLOT_KEYS                                                                                   \
-	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, " \
-	"require_signature, enabled, settings"
+#define LENDER "the name of another slot of the chain, that has none itself"
+#define SLOT_KEYS                                                                                  \
+	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, maps_of, "   \
+	"map_memory, require_signature, enabled, settings"
 #define NETNS                                                                                      \
 	"a network namespace: the name of one in /run/netns, 1 to 47 letters, digits, _, . and "   \
 	"-, or an absolute path that ends so"
@@ -235,6 +236,16 @@ static const struct bad_config bad_configs[] = {
 	  "slots.conf:4: helpers: \"basic\": expected one of " CLASSES "\n" },
 	{ "parse_refuses_class_of_helpers_twice", IN_SLOT("helpers = { trace, trace }\n"),
 	  "slots.conf:4: helpers: \"trace\": expected each class once\n" },
+	{ "parse_refuses_the_maps_of_a_slot_without_a_name", IN_SLOT("maps_of = \"\"\n"),
+	  "slots.conf:4: maps_of: \"\": expected the name of another slot of the chain\n" },
+	{ "parse_refuses_the_maps_of_a_slot_that_is_not_there", IN_SLOT("maps_of = lb\n"),
+	  "slots.conf:2: maps_of: \"lb\": expected " LENDER "\n" },
+	{ "parse_refuses_a_slots_own_maps", IN_CHAIN("slot 2 { name = a maps_of = a }\n"),
+	  "slots.conf:2: maps_of: \"a\": expected " LENDER "\n" },
+	{ "parse_refuses_maps_that_are_lent_on",
+	  IN_CHAIN("slot 2 { name = a maps_of = b }\nslot 3 { name = b maps_of = c }\n"
+		   "slot 4 { name = c }\n"),
+	  "slots.conf:2: maps_of: \"b\": expected " LENDER "\n" },
 	{ "parse_refuses_map_memory_of_nothing", IN_SLOT("map_memory = 0\n"),
 	  "slots.conf:4: map_memory: \"0\": expected " SIZE "\n" },
 	{ "parse_refuses_map_memory_in_unknown_units", IN_SLOT("map_memory = 64MB\n"),

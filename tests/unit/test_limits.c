@@ -124,12 +124,14 @@ static void limits_differ_in_any_member(void **state)
 	struct slot_limits b = { .has_helpers = true };
 	struct slot_limits c = { .map_memory = 1 };
 	struct slot_limits d = { .signature_key = "/etc/slotd/team.pub" };
+	struct slot_limits e = { .maps_of = "lb" };
 
 	(void)state;
 	assert_true(slot_limits_is_equal(&a, &a));
 	assert_false(slot_limits_is_equal(&a, &b));
 	assert_false(slot_limits_is_equal(&a, &c));
 	assert_false(slot_limits_is_equal(&a, &d));
+	assert_false(slot_limits_is_equal(&a, &e));
 	a = b;
 	a.helpers = 1U << SLOT_HELPER_TIMER;
 	assert_false(slot_limits_is_equal(&a, &b));
@@ -251,6 +253,7 @@ static void limits_come_back_from_json_as_they_were(void **state)
 		.has_helpers = true,
 		.helpers = 1U << SLOT_HELPER_ADJUST_HEAD | 1U << SLOT_HELPER_KFUNC,
 		.map_memory = 64 << 20,
+		.maps_of = "lb",
 		.signature_key = "/etc/slotd/team.pub",
 	};
 	_cleanup_json_ json_t *json = json_pack("{s:o}", "limits", slot_limits_to_json(&limits));
@@ -293,6 +296,7 @@ static void limits_that_are_none_are_refused(void **state)
 		  "'map_memory': bytes, more than 0, expected" },
 		{ "{\"limits\": {\"map_memory\": -1}}",
 		  "'map_memory': bytes, more than 0, expected" },
+		{ "{\"limits\": {\"maps_of\": 1}}", "'maps_of': a string expected" },
 		{ "{\"limits\": {\"require_signature\": 1}}",
 		  "'require_signature': a string expected" },
 	};

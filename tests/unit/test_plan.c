@@ -194,6 +194,11 @@ static void plan_relinks_for_each_of_the_limits(void **state)
 	after->limits.helpers = 1U << SLOT_HELPER_REDIRECT;
 	assert_one(&running, &desired, SLOT_ACTION_RELINK,
 		   "relink firewall 1.0.a (aaaaaaaa): helpers redirect");
+	after->limits = (struct slot_limits){ .maps_of = "lb" };
+	assert_one(&running, &desired, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): maps_of lb");
+	assert_one(&desired, &running, SLOT_ACTION_RELINK,
+		   "relink firewall 1.0.a (aaaaaaaa): maps_of none");
 	after->limits = (struct slot_limits){ .map_memory = 64 << 20 };
 	assert_one(&running, &desired, SLOT_ACTION_RELINK,
 		   "relink firewall 1.0.a (aaaaaaaa): map_memory 64M");

@@ -11,6 +11,7 @@
 #include "loader/lib/host/pins.h"
 #include "loader/lib/host/xdp.h"
 #include "loader/lib/program/limits.h"
+#include "loader/lib/program/map_loan.h"
 #include "loader/lib/program/maps.h"
 #include "loader/lib/registry/adoption.h"
 
@@ -179,19 +180,32 @@ static int open_part(struct slot_attempt *attempt, const struct part *part, stru
 	return err ? prefix_part(part, err, why) : 0;
 }
 
-static const struct slot_map_orders *find_orders(const struct slot_attempt *attempt,
-						 const struct part *part)
-{
-	return attempt->map_orders ? &attempt->map_orders[part->slot] : NULL;
-}
-
 static bool is_map_current(const struct slot_attempt *attempt, const struct part *part,
 			   const struct slot_program *program)
 {
+	const struct bpf_object *object = program->object;
+	const char *maps_of = part->state.limits.maps_of;
+	char lender[PATH_MAX];
 	char dir[PATH_MAX];
 
-	return !slot_pin_path(dir, attempt->map_dir, "%s", part->state.name) &&
-	       slot_program_maps_is_current(program, dir);
+	if (slot_pin_path(dir, attempt->map_dir, "%s", part->state.name) ||
+	    slot_pin_path(lender, attempt->map_dir, "%s", maps_of))
+		return false;
+	return slot_program_maps_is_current(program, dir) &&
+	       (!object || slot_map_loans_hold(object, dir, maps_of[0] ? lender : NULL));
+}
+
+/* Whether its maps, or those that it borrows, are to be others than they were. */
+static bool has_orders(const struct slot_attempt *attempt, const struct part *part)
+{
+	const struct slot_state *slots = attempt->desired.slots;
+	const struct slot_state *lender =
+		slot_chain_state_find(&attempt->desired, part->state.limits.maps_of);
+
+	if (!attempt->map_orders)
+		return false;
+	return !slot_map_orders_is_empty(&attempt->map_orders[part->slot]) ||
+	       (lender && !slot_map_orders_is_empty(&attempt->map_orders[lender - slots]));
 }
 
 /* A program is loaded with its maps: it fits again only while they are the slot's, and shall stay so. */
@@ -201,7 +215,7 @@ static struct slot_program *find_cached(const struct slot_attempt *attempt, cons
 	const struct slot_chain *chain = attempt->chain;
 	struct slot_program *program;
 
-	if (!slot_map_orders_is_empty(find_orders(attempt, part)))
+	if (has_orders(attempt, part))
 		return NULL;
 	program = slot_program_cache_find(&chain->cache, &part->state, chain->engine->type,
 					  has_frags);
@@ -234,6 +248,17 @@ static bool is_same_program(const struct slot_state *a, const struct slot_state 
 	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
+/* What maps are lent by whom is read in objects. */
+static bool is_in_loan(const struct slot_attempt *attempt, const struct part *part)
+{
+	bool is_found = part->state.limits.maps_of[0];
+	unsigned int i;
+
+	for (i = 0; i < ROOT_SLOTS; i++)
+		is_found |= !strcmp(attempt->desired.slots[i].limits.maps_of, part->state.name);
+	return is_found;
+}
+
 /* After a restart the running generation's pins give back what need not be loaded again. */
 static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 {
@@ -246,9 +271,8 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 
 	/* Without its object nobody could keep its program arrays from being emptied. */
 	if (!current || current->engine != attempt->chain->engine ||
-	    current->has_frags != attempt->has_frags ||
-	    !slot_map_orders_is_empty(find_orders(attempt, part)) ||
-	    slot_program_maps_has_code((*opened)->object) ||
+	    current->has_frags != attempt->has_frags || has_orders(attempt, part) ||
+	    is_in_loan(attempt, part) || slot_program_maps_has_code((*opened)->object) ||
 	    slot_generation_dir(attempt->chain->dir, current->number, dir))
 		return;
 	for (i = 0; i < PARTS && !program; i++)

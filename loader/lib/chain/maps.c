@@ -143,26 +143,30 @@ int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *w
 		     0;
 }
 
-static __u64 measure_folder(const char *dir)
+static __u64 measure_folder(const char *dir, const char *lender)
 {
+	struct slot_map_folders folders = { .own = dir, .lender = lender };
 	struct slot_map_memory memory = { 0 };
 
-	slot_map_memory_sum(dir, NULL, &memory);
+	slot_map_memory_sum(&folders, &memory);
 	return memory.bytes;
 }
 
 __u64 slot_chain_measure_maps(const struct slot_chain *chain, unsigned int slot)
 {
 	static const char *const versions[] = { "", "_c" };
+	const struct slot_state *state = &chain->current->state.slots[slot];
+	const char *maps_of = state->limits.maps_of;
+	char lender[PATH_MAX];
 	char path[PATH_MAX];
 	__u64 bytes = 0;
 
-	if (!slot_pin_path(path, chain->dir, SLOT_PIN_MAPS "/%s",
-			   chain->current->state.slots[slot].name))
-		bytes = measure_folder(path);
+	if (!slot_pin_path(path, chain->dir, SLOT_PIN_MAPS "/%s", state->name) &&
+	    !slot_pin_path(lender, chain->dir, SLOT_PIN_MAPS "/%s", maps_of))
+		bytes = measure_folder(path, maps_of[0] ? lender : NULL);
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (!slot_pin_path(path, chain->dir, "gen/%u/" SLOT_PIN_CODE "_%02u%s",
 				   chain->current->number, slot, versions[i]))
-			bytes += measure_folder(path);
+			bytes += measure_folder(path, NULL);
 	return bytes;
 }

@@ -169,6 +169,35 @@ static bool check_unique(const struct slot_config_value *value,
 	return true;
 }
 
+static const struct slot_reservation *find_slot(const struct slot_chain_config *chain,
+						const char *name)
+{
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++)
+		if (chain->slots[i].present && !strcmp(chain->slots[i].name, name))
+			return &chain->slots[i];
+	return NULL;
+}
+
+/* Maps are lent by who made them. */
+static void check_lenders(const struct slot_config_value *value)
+{
+	const struct slot_chain_config *chain = value->chain;
+	const struct slot_reservation *lender;
+
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++) {
+		const struct slot_reservation *slot = &chain->slots[i];
+		const char *name = slot->limits.maps_of;
+
+		if (!slot->present || !name[0])
+			continue;
+		lender = find_slot(chain, name);
+		if (!lender || lender == slot || lender->limits.maps_of[0])
+			slot_config_errors_add_value(
+				value->errors, slot->line, "maps_of", name,
+				"the name of another slot of the chain, that has none itself");
+	}
+}
+
 void slot_config_chain_check(const struct slot_config_value *value,
 			     const struct slot_chain_config *chains, size_t count)
 {
@@ -179,6 +208,7 @@ void slot_config_chain_check(const struct slot_config_value *value,
 	if (!set_name(value))
 		return;
 	check_hook(value);
+	check_lenders(value);
 	slot_chain_name_format(chain->hook, place->netns, place->interface, chain->interface);
 	if (!check_unique(value, chains, count) || place->netns[0] || chain->has_members ||
 	    slot_hook_is_sock(chain->hook) || !world || !world->has_interface)

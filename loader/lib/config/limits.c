@@ -229,7 +229,8 @@ void slot_limits_format_helpers(const struct slot_limits *limits,
 bool slot_limits_is_equal(const struct slot_limits *a, const struct slot_limits *b)
 {
 	return a->has_helpers == b->has_helpers && a->helpers == b->helpers &&
-	       a->map_memory == b->map_memory && !strcmp(a->signature_key, b->signature_key);
+	       a->map_memory == b->map_memory && !strcmp(a->maps_of, b->maps_of) &&
+	       !strcmp(a->signature_key, b->signature_key);
 }
 
 /* --- sizes --------------------------------------------------------------------------------- */

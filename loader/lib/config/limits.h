@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a reservation grants its programs, and what it bounds: classes of BPF
- * helpers, memory for maps, the key that must have signed them. Pure; looked at
+ * helpers, another slot's maps, memory for maps, the key that must have signed them. Pure; looked at
  * where a program is loaded, and where an object comes in.
  */
 #ifndef SLOT_CONFIG_LIMITS_H
@@ -12,6 +12,7 @@
 
 #include <linux/types.h>
 
+#define SLOT_LENDER_MAX 32	 /* of a reservation's name, with its NUL */
 #define SLOT_KEY_PATH_MAX 256	 /* of a public key's file, with its NUL */
 #define SLOT_LIMITS_TEXT_MAX 192 /* every class by name */
 #define SLOT_SIZE_TEXT_MAX 24
@@ -39,9 +40,10 @@ enum slot_helper_class {
 };
 
 struct slot_limits {
-	bool has_helpers;		       /* false: all classes are granted */
-	__u32 helpers;			       /* granted beyond the basic ones, 1 << class */
-	__u64 map_memory;		       /* bytes; 0: no bound */
+	bool has_helpers;	       /* false: all classes are granted */
+	__u32 helpers;		       /* granted beyond the basic ones, 1 << class */
+	__u64 map_memory;	       /* bytes; 0: no bound */
+	char maps_of[SLOT_LENDER_MAX]; /* the reservation whose maps it may use; empty: none's */
 	char signature_key[SLOT_KEY_PATH_MAX]; /* public key's file; empty: none is asked for */
 };
 

@@ -58,7 +58,7 @@ void slot_config_unknown_add(struct slot_config_reader *reader, enum slot_config
 		[SLOT_LEVEL_CHAIN] =
 			"one of hook, netns, cgroup, members, mode, order, engine, counters, slot",
 		[SLOT_LEVEL_SLOT] =
-			"one of name, owner, object, program, continue_on, allow, denied_as, helpers, map_memory, require_signature, enabled, settings",
+			"one of name, owner, object, program, continue_on, allow, denied_as, helpers, maps_of, map_memory, require_signature, enabled, settings",
 		[SLOT_LEVEL_SETTINGS] = "a key of letters, digits, _ and .",
 	};
 

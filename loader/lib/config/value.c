@@ -349,50 +349,6 @@ static int set_denied_as(const struct slot_config_value *value, const char *key)
 	return 0;
 }
 
-static int add_helpers(const struct slot_config_value *value, const char *key)
-{
-	struct slot_limits *limits = &value->slot->limits;
-	int kind = slot_helper_class_parse(value->text);
-	char accepted[SLOT_LIMITS_TEXT_MAX];
-
-	if (value->is_first)
-		limits->helpers = 0;
-	limits->has_helpers = true;
-	if (kind < 0) {
-		slot_helper_class_list(accepted);
-		slot_config_errors_add_value(value->errors, value->line, key, value->text,
-					     "one of %s", accepted);
-	} else if (limits->helpers & 1U << kind) {
-		refuse(value, key, "each class once");
-	} else {
-		limits->helpers |= 1U << kind;
-	}
-	return 0;
-}
-
-static int set_map_memory(const struct slot_config_value *value, const char *key)
-{
-	if (slot_size_parse(value->text, &value->slot->limits.map_memory))
-		refuse(value, key, "bytes, or a number with K, M or G, more than 0");
-	return 0;
-}
-
-/* Whether the key can be read is found out when it is needed: its loss must stop no start. */
-static int set_require_signature(const struct slot_config_value *value, const char *key)
-{
-	const char *file = value->errors->file;
-	const char *slash = value->text[0] == '/' ? NULL : strrchr(file, '/');
-	char path[SLOT_KEY_PATH_MAX];
-	int len = snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - file) + 1 : 0, file,
-			   value->text);
-
-	if (!value->text[0] || len >= (int)sizeof(path) || !slot_config_text_is_valid(value->text))
-		refuse(value, key, "the path of a minisign public key, of at most 255 bytes");
-	else
-		strcpy(value->slot->limits.signature_key, path);
-	return 0;
-}
-
 static const struct key keys[SLOT_KEY_COUNT] = {
 	[SLOT_KEY_HOOK] = { "hook", false, set_hook },
 	[SLOT_KEY_NETNS] = { "netns", false, set_netns },
@@ -409,9 +365,10 @@ static const struct key keys[SLOT_KEY_COUNT] = {
 	[SLOT_KEY_CONTINUE_ON] = { "continue_on", true, set_continue_on },
 	[SLOT_KEY_ALLOW] = { "allow", true, set_allow },
 	[SLOT_KEY_DENIED_AS] = { "denied_as", false, set_denied_as },
-	[SLOT_KEY_HELPERS] = { "helpers", true, add_helpers },
-	[SLOT_KEY_MAP_MEMORY] = { "map_memory", false, set_map_memory },
-	[SLOT_KEY_REQUIRE_SIGNATURE] = { "require_signature", false, set_require_signature },
+	[SLOT_KEY_HELPERS] = { "helpers", true, slot_config_helpers_add },
+	[SLOT_KEY_MAPS_OF] = { "maps_of", false, slot_config_lender_set },
+	[SLOT_KEY_MAP_MEMORY] = { "map_memory", false, slot_config_map_memory_set },
+	[SLOT_KEY_REQUIRE_SIGNATURE] = { "require_signature", false, slot_config_signature_set },
 	[SLOT_KEY_ENABLED] = { "enabled", false, set_enabled },
 };
 

@@ -25,6 +25,7 @@ enum slot_config_key {
 	SLOT_KEY_ALLOW,
 	SLOT_KEY_DENIED_AS,
 	SLOT_KEY_HELPERS,
+	SLOT_KEY_MAPS_OF,
 	SLOT_KEY_MAP_MEMORY,
 	SLOT_KEY_REQUIRE_SIGNATURE,
 	SLOT_KEY_ENABLED,
@@ -70,5 +71,11 @@ int slot_config_slot_parse(const struct slot_config_value *value);
  */
 void slot_config_slot_check(const struct slot_config_value *value,
 			    const unsigned int lines[SLOT_KEY_COUNT], bool is_allow_empty);
+
+/* Setters of the keys that grant or bound something: see config/limits.h. Return 0. */
+int slot_config_helpers_add(const struct slot_config_value *value, const char *key);
+int slot_config_lender_set(const struct slot_config_value *value, const char *key);
+int slot_config_map_memory_set(const struct slot_config_value *value, const char *key);
+int slot_config_signature_set(const struct slot_config_value *value, const char *key);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loader/lib/host/pins.h"
+#include "loader/lib/program/map_loan.h"
 #include "loader/lib/program/limits.h"
 
 static int choose_auto(const struct slot_engine **ret_engine, struct slot_reason *ret_reason)
@@ -101,6 +102,41 @@ static int load_program(struct slot_program *program, const struct slot_program_
 			     slot_program_load_ext(program, place, root_fd, stub, why);
 }
 
+/* Where the maps of one reservation are, by the folders of all. */
+struct dirs {
+	char map[PATH_MAX];
+	char stage[PATH_MAX];
+};
+
+static int find_dirs(const struct slot_build *build, const char *name, struct dirs *ret_dirs)
+{
+	int err = build->map_dir ? slot_pin_path(ret_dirs->map, build->map_dir, "%s", name) : 0;
+
+	if (!err && build->stage_dir)
+		err = slot_pin_path(ret_dirs->stage, build->stage_dir, "%s", name);
+	return err;
+}
+
+/* Who lends @program maps is loaded first, as it may make them. It borrows none itself. */
+static int load_lender(const struct slot_build *build, const struct slot_state *state,
+		       const struct slot_program *program, int root_fd, struct slot_reason *why)
+{
+	const struct slot_state *lender =
+		slot_chain_state_find(build->state, state->limits.maps_of);
+	unsigned int slot = lender ? (unsigned int)(lender - build->state->slots) : 0;
+	int err;
+
+	if (!lender || !build->programs[slot])
+		return slot_reason_set(why, -ENOENT,
+				       "'%s', whose maps it uses (maps_of in slots.conf), does "
+				       "not run: enable that slot, or disable this one",
+				       state->limits.maps_of);
+	err = program->object ?
+		      slot_map_loans_check(program->object, build->programs[slot]->object, why) :
+		      0;
+	return err ? err : slot_build_load(build, slot, ROOT_STABLE, root_fd, why);
+}
+
 int slot_build_load(const struct slot_build *build, unsigned int slot, enum root_version version,
 		    int root_fd, struct slot_reason *why)
 {
@@ -112,22 +148,22 @@ int slot_build_load(const struct slot_build *build, unsigned int slot, enum root
 		.has_frags = build->has_frags,
 	};
 	char stub[ROOT_STUB_NAME_SIZE];
-	char map_dir[PATH_MAX];
-	char stage_dir[PATH_MAX];
-	int err = 0;
+	struct dirs own, lender;
+	int err = find_dirs(build, state->name, &own);
 
-	if (build->map_dir) {
-		err = slot_pin_path(map_dir, build->map_dir, "%s", state->name);
-		place.map_dir = map_dir;
-	}
-	if (!err && build->stage_dir) {
-		err = slot_pin_path(stage_dir, build->stage_dir, "%s", state->name);
-		place.stage_dir = stage_dir;
-	}
+	if (!err)
+		err = find_dirs(build, state->limits.maps_of, &lender);
 	if (err)
 		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
+	place.map_dir = build->map_dir ? own.map : NULL;
+	place.stage_dir = build->stage_dir ? own.stage : NULL;
+	if (state->limits.maps_of[0]) {
+		place.lender_map_dir = build->map_dir ? lender.map : NULL;
+		place.lender_stage_dir = build->stage_dir ? lender.stage : NULL;
+		err = load_lender(build, state, program, root_fd, why);
+	}
 	slot_root_stub_name(slot, version, stub);
-	if (program->fd < 0)
+	if (!err && program->fd < 0)
 		err = load_program(program, &place, stub, root_fd, why);
 	/* Also of one that was loaded earlier: its reservation may grant less by now. */
 	if (!err)

@@ -121,13 +121,6 @@ int slot_map_memory_add(int fd, const char *name, struct slot_map_memory *memory
 	return 0;
 }
 
-static int add_pin(const char *dir, const char *name, struct slot_map_memory *memory)
-{
-	_cleanup_close_ int fd = slot_pin_open(dir, name);
-
-	return fd < 0 ? fd : slot_map_memory_add(fd, name, memory);
-}
-
 static bool is_there(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
@@ -135,8 +128,29 @@ static bool is_there(const char *dir, const char *name)
 	return dir && !slot_pin_path(path, dir, "%s", name) && !access(path, F_OK);
 }
 
-/* Those of @dir but not of @except_dir. */
-static int add_folder(const char *path, const char *except_dir, struct slot_map_memory *memory)
+static bool is_borrowed(const struct slot_map_folders *folders, const char *dir, const char *name)
+{
+	__u32 id = folders->lender ? slot_pin_map_id(dir, name) : 0;
+
+	return id &&
+	       (id == slot_pin_map_id(folders->lender, name) ||
+		(folders->lender_stage && id == slot_pin_map_id(folders->lender_stage, name)));
+}
+
+static int add_pin(const struct slot_map_folders *folders, const char *dir, const char *name,
+		   struct slot_map_memory *memory)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (is_borrowed(folders, dir, name))
+		return 0;
+	fd = slot_pin_open(dir, name);
+	return fd < 0 ? fd : slot_map_memory_add(fd, name, memory);
+}
+
+/* Those of @path but not of @except_dir. */
+static int add_folder(const struct slot_map_folders *folders, const char *path,
+		      const char *except_dir, struct slot_map_memory *memory)
 {
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	const struct dirent *entry;
@@ -146,17 +160,17 @@ static int add_folder(const char *path, const char *except_dir, struct slot_map_
 		return errno == ENOENT ? 0 : -errno;
 	while (!err && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && !is_there(except_dir, entry->d_name))
-			err = add_pin(path, entry->d_name, memory);
+			err = add_pin(folders, path, entry->d_name, memory);
 	return err;
 }
 
-int slot_map_memory_sum(const char *dir, const char *stage_dir, struct slot_map_memory *ret_memory)
+int slot_map_memory_sum(const struct slot_map_folders *folders, struct slot_map_memory *ret_memory)
 {
 	struct slot_map_memory memory = { 0 };
-	int err = add_folder(dir, stage_dir, &memory);
+	int err = add_folder(folders, folders->own, folders->stage, &memory);
 
-	if (!err && stage_dir)
-		err = add_folder(stage_dir, NULL, &memory);
+	if (!err && folders->stage)
+		err = add_folder(folders, folders->stage, NULL, &memory);
 	if (!err)
 		*ret_memory = memory;
 	return err;

@@ -22,11 +22,18 @@ struct slot_map_memory {
 /* slot_map_memory_add - add the map @fd, called @name, to @memory. Returns 0 or -errno. */
 int slot_map_memory_add(int fd, const char *name, struct slot_map_memory *memory);
 
+/* Whose maps are summed: folders of pins. */
+struct slot_map_folders {
+	const char *own;
+	const char *stage;  /* whose maps take the place of those of the same name; or NULL */
+	const char *lender; /* a slot's whose maps are borrowed: theirs do not count; or NULL */
+	const char *lender_stage; /* or NULL */
+};
+
 /*
- * slot_map_memory_sum - of the maps pinned in @dir and in @stage_dir (NULL:
- * none), whose maps take the place of those of the same name. A folder that is
- * not there is empty. Returns 0 or -errno.
+ * slot_map_memory_sum - of the maps pinned in @folders. A folder that is not there is
+ * empty. Returns 0 or -errno.
  */
-int slot_map_memory_sum(const char *dir, const char *stage_dir, struct slot_map_memory *ret_memory);
+int slot_map_memory_sum(const struct slot_map_folders *folders, struct slot_map_memory *ret_memory);
 
 #endif

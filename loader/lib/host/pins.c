@@ -150,6 +150,15 @@ int slot_pin_open(const char *dir, const char *name)
 	return err ? err : bpf_obj_get(path);
 }
 
+__u32 slot_pin_map_id(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = slot_pin_open(dir, name);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
 int slot_pin_set(int fd, const char *dir, const char *name)
 {
 	char path[PATH_MAX];

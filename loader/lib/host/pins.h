@@ -56,6 +56,9 @@ int slot_pin_path(char *ret_path, const char *dir, const char *fmt, ...)
 /* slot_pin_open - the object pinned at @dir/@name as a new descriptor, or -errno. */
 int slot_pin_open(const char *dir, const char *name);
 
+/* slot_pin_map_id - the kernel's number of the map pinned at @dir/@name; 0 where there is none. */
+__u32 slot_pin_map_id(const char *dir, const char *name);
+
 /* slot_pin_set - pin @fd at @dir/@name, which must be free. Returns 0 or -errno. */
 int slot_pin_set(int fd, const char *dir, const char *name);
 

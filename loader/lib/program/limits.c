@@ -64,8 +64,14 @@ static int check_memory(const struct slot_program *program, const struct slot_pr
 	char taken[SLOT_SIZE_TEXT_MAX];
 	char granted[SLOT_SIZE_TEXT_MAX];
 	char largest[SLOT_SIZE_TEXT_MAX];
+	struct slot_map_folders folders = {
+		.own = place->map_dir,
+		.stage = place->stage_dir,
+		.lender = place->lender_map_dir,
+		.lender_stage = place->lender_stage_dir,
+	};
 	struct slot_map_memory memory;
-	int err = slot_map_memory_sum(place->map_dir, place->stage_dir, &memory);
+	int err = slot_map_memory_sum(&folders, &memory);
 
 	if (!err)
 		err = add_own_maps(program, &memory);

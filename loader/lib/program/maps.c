@@ -14,6 +14,7 @@
 #include "bpf/manifest.h"
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/host/pins.h"
+#include "loader/lib/program/map_loan.h"
 #include "loader/lib/program/map_shape.h"
 #include "loader/lib/program/map_tags.h"
 #include "loader/lib/program/program.h"
@@ -40,12 +41,16 @@ static __u32 find_map_id(int fd)
 	return fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
 }
 
-/* The map pinned at @dir/@name, 0 for none. @dir may be NULL. */
+/* As slot_pin_map_id(). @dir may be NULL. */
 static __u32 find_pinned_id(const char *dir, const char *name)
 {
-	_cleanup_close_ int fd = dir ? slot_pin_open(dir, name) : -1;
+	return dir ? slot_pin_map_id(dir, name) : 0;
+}
 
-	return find_map_id(fd);
+/* State that is this slot's, not another one's. */
+static bool is_own(const struct bpf_object *object, const struct bpf_map *map)
+{
+	return slot_map_is_state(map) && !slot_map_is_borrowed(object, map);
 }
 
 /* --- orders --------------------------------------------------------------------------------- */
@@ -57,7 +62,7 @@ static const struct bpf_map *find_map(const struct bpf_object *object, const cha
 
 	bpf_object__for_each_map(map, object) {
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
-		if (slot_map_is_state(map) && !strcmp(name, pin_name))
+		if (is_own(object, map) && !strcmp(name, pin_name))
 			return map;
 	}
 	return NULL;
@@ -73,7 +78,7 @@ static int refuse_unknown(const struct bpf_object *object, const char *wanted, c
 	bpf_object__for_each_map(map, object) {
 		size_t used = strlen(known);
 
-		if (!slot_map_is_state(map))
+		if (!is_own(object, map))
 			continue;
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
 		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", name);
@@ -152,6 +157,8 @@ static int reuse_map(struct bpf_map *map, const struct bpf_object *object,
 	if (!slot_map_is_state(map))
 		return 0;
 	slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
+	if (slot_map_is_borrowed(object, map))
+		return slot_map_borrow(map, object, place, why);
 	is_fresh = slot_map_orders_is_fresh(place->map_orders, name) ||
 		   is_reset(object, map, place->map_orders);
 	fd = open_pinned(place, name, is_fresh);
@@ -301,7 +308,7 @@ size_t slot_program_maps_list_unpinned(const struct slot_program *program, const
 
 	bpf_object__for_each_map(map, program->object) {
 		slot_pin_map_name(bpf_map__name(map), name, sizeof(name));
-		if (count < max && slot_map_is_state(map) && !find_pinned_id(map_dir, name))
+		if (count < max && is_own(program->object, map) && !find_pinned_id(map_dir, name))
 			memcpy(ret_names[count++], name, sizeof(name));
 	}
 	return count;

@@ -37,6 +37,8 @@ struct slot_program_place {
 	const char *map_dir; /* pins of maps that outlive versions: reused where present */
 	const char *
 		stage_dir; /* where maps that are new get pinned until the swap; NULL: not pinned */
+	const char *lender_map_dir;   /* map_dir of the slot whose maps it may use; NULL: none's */
+	const char *lender_stage_dir; /* stage_dir of that slot */
 	const struct slot_map_orders *map_orders; /* NULL: every map with a pin is reused */
 	const char *log_dir; /* full verifier logs of refused objects; NULL: not kept */
 	bool has_frags;	     /* load for a chain that takes multi-buffer packets */

@@ -30,6 +30,8 @@ json_t *slot_limits_to_json(const struct slot_limits *limits)
 	if (!err && limits->map_memory)
 		err = json_object_set_new(json, "map_memory",
 					  json_integer((json_int_t)limits->map_memory));
+	if (!err && limits->maps_of[0])
+		err = json_object_set_new(json, "maps_of", json_string(limits->maps_of));
 	if (!err && limits->signature_key[0])
 		err = json_object_set_new(json, "require_signature",
 					  json_string(limits->signature_key));
@@ -98,6 +100,9 @@ int slot_limits_from_json(const json_t *json, struct slot_reason *why,
 		err = helpers_from_json(member, why, &limits);
 	if (!err)
 		err = map_memory_from_json(member, why, &limits);
+	if (!err && json_object_get(member, "maps_of"))
+		err = slot_json_get_text(member, "maps_of", sizeof(limits.maps_of), why,
+					 limits.maps_of);
 	if (!err && json_object_get(member, "require_signature"))
 		err = slot_json_get_text(member, "require_signature", sizeof(limits.signature_key),
 					 why, limits.signature_key);

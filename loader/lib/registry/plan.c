@@ -109,6 +109,9 @@ static void format_limits(const struct slot_limits *before, const struct slot_li
 	if (before->has_helpers != after->has_helpers || before->helpers != after->helpers) {
 		slot_limits_format_helpers(after, text);
 		snprintf(step->text, sizeof(step->text), "relink %s: helpers %s", object, text);
+	} else if (strcmp(before->maps_of, after->maps_of) != 0) {
+		snprintf(step->text, sizeof(step->text), "relink %s: maps_of %s", object,
+			 after->maps_of[0] ? after->maps_of : "none");
 	} else if (before->map_memory != after->map_memory) {
 		if (after->map_memory)
 			slot_size_format(after->map_memory, text);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reads a map of the slot `state`, and notes what it saw there in one of its own. */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/manifest.h"
+
+SLOT_NAME("borrow");
+SLOT_VERSION("1.0.0");
+SLOT_HOOK("xdp");
+SLOT_MAP_ABI(1);
+
+struct state_value {
+	__u64 packets[1];
+};
+
+/* The other slot's, read here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct state_value);
+} state_seen SEC(".maps") SLOT_BORROWED;
+
+/* Written here, read by tests. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} borrow_saw SEC(".maps");
+
+SEC("xdp")
+int borrow(struct xdp_md *ctx __attribute__((unused)))
+{
+	__u32 key = 0;
+	const struct state_value *value = bpf_map_lookup_elem(&state_seen, &key);
+	__u64 *saw = bpf_map_lookup_elem(&borrow_saw, &key);
+
+	if (value && saw)
+		*saw = value->packets[0];
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

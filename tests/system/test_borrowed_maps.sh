@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A slot that uses another slot's maps (maps_of): of one generation always, with pins of its own,
+# whatever happens to the lender.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+PROGS=$BED_PROGS/system/progs
+
+# conf TERMS: of the borrower, which is called before the lender
+conf() {
+	bed_conf <<-END
+		slot 3 { name = "borrow" owner = "daemon" object = "$PROGS/borrow.bpf.o" $* }
+		slot 19 { name = "state" owner = "nobody" object = "$PROGS/state.bpf.o" }
+	END
+}
+
+setup() {
+	conf 'maps_of = "state"'
+	bed_slotd_fresh
+}
+
+pin() {
+	echo "$(bed_ctl show "$1" --json | jq -r .map_dir)/$2"
+}
+
+number() {
+	"$BED_TOOLS/state_read" "$(pin "$@")"
+}
+
+ping_server() {
+	in_ns client ping -c 5 -i 0.01 -W 1 "$SERVER4" >/dev/null
+}
+
+# The borrower runs first: it sees what there was before the packet, and may miss what came since.
+follows() {
+	local saw seen
+
+	ping_server
+	saw=$(number borrow borrow_saw)
+	seen=$(number state state_seen)
+	((saw > 0 && saw <= seen && seen - saw < 5))
+}
+
+test_one_map() {
+	succeeds "the borrower sees what the lender counts" follows
+	is "its pin is of the lender's map" "$(number borrow state_seen)" "$(number state state_seen)"
+	is "and its owner's" "$(stat -c '%U %a' "$(pin borrow state_seen)")" "daemon 600"
+	is "the lender's stays its owner's" "$(stat -c '%U %a' "$(pin state state_seen)")" \
+		"nobody 600"
+	is "the terms are shown" "$(bed_ctl show borrow --json | jq -c .limits)" \
+		'{"maps_of":"state"}'
+	matches "to readers, too" "$(bed_ctl show borrow)" "maps_of +state"
+}
+
+test_new_versions() {
+	changes "the lender's next version comes" deploy state "$PROGS/state_next.bpf.o"
+	succeeds "and the borrower sees its map" follows
+	bed_slotd_stop KILL
+	succeeds "slotd starts again" bed_slotd
+	succeeds "and nothing changed" follows
+	changes "a change after that keeps the map" disable 3
+	changes "also where the borrower comes again" enable 3
+	succeeds "as it was" follows
+}
+
+test_lender_begins_anew() {
+	local before
+
+	succeeds "packets are counted" follows
+	before=$(number borrow borrow_saw)
+	changes "the lender's map begins anew" deploy state "$PROGS/state_next.bpf.o" \
+		--reset-map state_seen
+	succeeds "the borrower goes along" follows
+	is "its pin is of the new map" "$(number borrow state_seen)" "$(number state state_seen)"
+	succeeds "which has counted little" test "$(number borrow borrow_saw)" -lt $((before + 5))
+	changes "rollback" rollback
+	succeeds "brings both back" follows
+	is "to the old map" "$(number borrow state_seen)" "$(number state state_seen)"
+	succeeds "which goes on where it was" test "$(number borrow borrow_saw)" -ge "$before"
+}
+
+test_refusals() {
+	local id
+
+	succeeds "packets are counted" follows
+	refuses "a lender's map of another layout is refused for the borrower's sake" \
+		"slot 3 \(borrow\): the map 'state_seen' of the slot that maps_of names has another layout" \
+		bed_ctl deploy state "$PROGS/state_wide.bpf.o" --reset-map state_seen
+	refuses "a lender does not go before its borrower" \
+		"slot 3 \(borrow\): 'state', whose maps it uses \(maps_of in slots.conf\), does not run" \
+		bed_ctl disable state
+	refuses "what is borrowed is the lender's to begin anew" \
+		"there is no map 'state_seen' to begin anew: this object keeps its state in borrow_saw" \
+		bed_ctl deploy borrow "$PROGS/borrow.bpf.o" --reset-map state_seen
+	refuses "another program of the lender's has not the map" \
+		"slot 3 \(borrow\): the slot that maps_of in slots.conf names has no map 'state_seen'" \
+		bed_ctl deploy state "$BED_PROGS/bpf/progs/count.bpf.o"
+	conf
+	refuses "a map is not lent without a grant" \
+		"slot 3 \(borrow\): its map 'state_seen' is another slot's: maps_of in slots.conf" \
+		bed_ctl apply
+	succeeds "all runs on" follows
+	changes "the borrower is taken away" disable borrow
+	changes "and then the lender may go" disable state
+	id=$(bed_get slots '.slots[3].running')
+	is "nothing is left of both" "$id" false
+}
+
+test_memory() {
+	conf 'maps_of = "state" map_memory = "4K"'
+	changes "the lender's maps do not count against the borrower's bound" apply
+	is "nor are they shown as its own" \
+		"$(bed_ctl show borrow --json | jq '.map_memory <= 4096')" true
+}
+
+bed_run
