@@ -12,7 +12,9 @@
 #include "programs/lb/data/decap.h"
 #include "programs/lb/data/icmp.h"
 #include "programs/lb/data/ids.h"
+#include "programs/lb/data/marks.h"
 #include "programs/lb/data/packet.h"
+#include "programs/lb/data/run.h"
 #include "programs/lb/data/send.h"
 #include "programs/lb/data/vip.h"
 
@@ -45,8 +47,14 @@ static __always_inline int balance(const struct lb_run *run, struct lb_packet *p
 	if (!vip->has_ring)
 		return LB_NO_REALS;
 	ret = choose_by_id(run, packet, vip, &choice);
-	if (ret == LB_GO_ON && !choice.real)
+	if (ret == LB_GO_ON && !choice.real) {
 		ret = choose_by_tuple(run, packet, vip, &choice);
+		if (ret != LB_GO_ON)
+			return ret;
+		/* Said to be rare, or what is kept for the call would cost all packets. */
+		if (__builtin_expect(lb_config.hwmark, 0) && can_have_mark(vip))
+			lb_offer(run->ctx, mark_vip(vip), mark_real(&choice));
+	}
 	if (ret != LB_GO_ON)
 		return ret;
 	return send(run, packet, vip, &choice);
@@ -88,27 +96,6 @@ static __always_inline int handle(const struct lb_run *run)
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
 		return handle_ip6(run);
 	return LB_NOT_IP;
-}
-
-/* Maps of one element and of two: they are there, the verifier only does not know. */
-static __always_inline bool start_run(struct lb_run *run)
-{
-	__u32 zero = 0, *active = bpf_map_lookup_elem(&lb_active, &zero), number;
-	__u32 *generation = bpf_map_lookup_elem(&lb_generation, &zero);
-	struct lb_counts *counts = bpf_map_lookup_elem(&lb_counts, &zero);
-
-	run->known = bpf_map_lookup_elem(&lb_known, &zero);
-	if (!active || !generation || !counts || !run->known)
-		return false;
-	number = *active & 1;
-	run->generation = *generation;
-	/* Never 0, as the kernel's clock does not begin there. */
-	run->stamp = (__u64)*generation << 32 | (__u32)(bpf_jiffies64() / LB_KNOWN_TICKS);
-	run->control = bpf_map_lookup_elem(&lb_control, &number);
-	run->count = counts->count;
-	run->clock = &counts->clock;
-	run->zero = verifier_zero(packet_at(run, 0), packet_end(run));
-	return run->control;
 }
 
 SEC("xdp")

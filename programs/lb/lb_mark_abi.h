@@ -9,30 +9,43 @@
 #include <linux/types.h>
 
 #define LB_CANDIDATES_NAME "lb_candidates"
+#define LB_MARK_RATE_NAME "lb_mark_rate"
 #define LB_MARK_POOL_NAME "lb_mark_pool"
 #define LB_MARKS_WANTED_NAME "lb_marks_wanted"
 
-#define LB_CANDIDATES 2048 /* of each CPU */
+#define LB_CANDIDATES 2048 /* of each CPU, a power of two */
 #define LB_MARK_POOL_CPUS 128
-#define LB_MARK_POOL_IDS 992
+#define LB_MARK_POOL_IDS 512 /* of each CPU, a power of two */
 #define LB_MARKS_WANTED_BYTES (1 << 18)
 
-/* A flow that counts its packets, in the place that its tag chooses: who comes later has it. */
+/*
+ * VIPs with one of these are never told of: what becomes of their packets, or how they look
+ * when they are sent, is not said by address, port and real. LB_REWRITE neither.
+ */
+#define LB_MARKLESS_FLAGS                                                                          \
+	(LB_NO_SRC_PORT | LB_NO_TABLE | LB_QUIC | LB_DST_PORT_ONLY | LB_LOCAL_VIP |                \
+	 LB_STABLE_ROUTING | LB_FLOW_MIGRATION)
+
+/*
+ * Element of lb_candidates (PERCPU_ARRAY), the data plane's own: a flow that counts its
+ * packets, in the place that its tag chooses. Another flow's packet there takes one off.
+ */
 struct lb_candidate {
 	__u64 tag; /* 0: free */
 	__u32 packets;
-	__u32 second; /* CLOCK_MONOTONIC, when it began */
+	__u32 second; /* in 2^30 ns of CLOCK_MONOTONIC: when it began */
 };
 
-/* Element of lb_candidates (PERCPU_ARRAY of one): the data plane's own. */
-struct lb_candidates {
-	__u64 second; /* CLOCK_MONOTONIC, in which @events were */
-	__u64 events; /* flows that were worth it, told of or not */
-	struct lb_candidate flows[LB_CANDIDATES];
+/* Element of lb_mark_rate (PERCPU_ARRAY of one), the data plane's own. */
+struct lb_mark_rate {
+	__u32 second; /* likewise: in which @events were */
+	__u32 events; /* flows that were worth it, told of or not */
+	__u32 opened; /* whether the packet at hand came in a tunnel */
+	__u32 pad;
 };
 
 /*
- * Element of lb_mark_pool (ARRAY, by CPU; to be mapped: a page): free marks, with
+ * Element of lb_mark_pool (ARRAY, by CPU; to be mapped): free marks, with
  * `hwmark = flow`. User space alone puts marks and raises @put, the data plane on that CPU
  * alone takes them and raises @taken; both only ever grow, modulo 2^32. A CPU without an
  * element has an empty pool.
@@ -68,7 +81,10 @@ struct lb_mark_event {
 };
 
 _Static_assert(sizeof(struct lb_candidate) == 16, "of lb_candidates");
-_Static_assert(sizeof(struct lb_mark_pool) == 4096, "a pool is a page");
+_Static_assert(!(LB_CANDIDATES & (LB_CANDIDATES - 1)), "a place is chosen by bits");
+_Static_assert(sizeof(struct lb_mark_rate) == 16, "of lb_mark_rate");
+_Static_assert(sizeof(struct lb_mark_pool) % 64 == 0, "pools share no cache line");
+_Static_assert(!(LB_MARK_POOL_IDS & (LB_MARK_POOL_IDS - 1)), "numbers go round at 2^32");
 _Static_assert(sizeof(struct lb_mark_event) == 64, "an event");
 
 #endif

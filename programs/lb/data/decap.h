@@ -11,6 +11,7 @@
 #include "bpf/gue.h"
 #include "programs/lb/data/icmp.h"
 #include "programs/lb/data/maps.h"
+#include "programs/lb/data/marks.h"
 
 /* Tunnels in tunnels that are taken apart; what is in there deeper is no TCP or UDP. */
 #define TUNNELS_DEEP 4
@@ -147,12 +148,14 @@ static __always_inline int open_tunnel(const struct lb_run *run, const struct tu
 	if (decap_remove_outer(run->ctx, ETH_HLEN, tunnel->len, proto))
 		return LB_BAD_HEADER;
 	run->count[tunnel->flags & TUNNEL_OUTER_IP6 ? LB_DECAP6 : LB_DECAP4]++;
+	note_tunnel(true);
 	return is_ip6 ? lower_ttl6(run) : lower_ttl4(run);
 }
 
 /* open_tunnels - the frame is what was in them afterwards. */
 static __always_inline int open_tunnels(const struct lb_run *run)
 {
+	note_tunnel(false);
 	for (int i = 0; i < TUNNELS_DEEP; i++) {
 		struct tunnel tunnel = {};
 		bool is_here;

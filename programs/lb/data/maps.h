@@ -15,6 +15,9 @@ const volatile struct lb_config lb_config = {
 	.tcp_option_kind = TCP_ID_KATRAN,
 	.mtu = 1500,
 	.tcp_option_magic = TCP_ID_MAGIC,
+	.hwmark_packets = 32,
+	.hwmark_seconds = 4,
+	.hwmark_rate = 1000,
 };
 
 /* Written by the control plane, read here, for packets that the filter lets through. */
@@ -201,6 +204,43 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } lb_entries SEC(".maps");
+
+/* Written and read here, with `hwmark`: this CPU's flows that may be worth a mark. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_CANDIDATES);
+	__type(key, __u32);
+	__type(value, struct lb_candidate);
+} lb_candidates SEC(".maps");
+
+/* Written and read here, with `hwmark`: how many of them there were in this second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_mark_rate);
+} lb_mark_rate SEC(".maps");
+
+/*
+ * With `hwmark`: marks that user space puts and this CPU takes, in memory that both map, as a
+ * queue map would take a call for each mark, and a lock.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_MARK_POOL_CPUS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct lb_mark_pool);
+} lb_mark_pool SEC(".maps");
+
+/*
+ * Written here, with `hwmark`, read by user space, which sleeps until something comes. One
+ * for all CPUs: flows that are told of are few (`hwmark_rate`).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, LB_MARKS_WANTED_BYTES);
+} lb_marks_wanted SEC(".maps");
 
 /* The control plane's own: what VIPs are, and which reals they have. */
 struct {

@@ -69,6 +69,10 @@ static const struct lb_counter_name names[LB_COUNTERS] = {
 	[LB_TCP_ID_BAD_ID] = { "tcp_id_bad_id", "" },
 	[LB_TCP_ID_OTHER] = { "tcp_id_other", "tpr.dst_mismatch_in_lru" },
 	[LB_TCP_ID_SYN] = { "tcp_id_syn", "tpr.tcp_syn" },
+	[LB_MARK_EVENTS] = { "mark_events", "" },
+	[LB_MARK_LIMITED] = { "mark_limited", "" },
+	[LB_MARK_LOST] = { "mark_lost", "" },
+	[LB_MARK_NO_MARK] = { "mark_no_mark", "" },
 };
 
 const struct lb_counter_name *lb_counter_name(enum lb_counter counter)
