@@ -132,6 +132,7 @@ loader/lib/config loader/lib/base dispatcher
 loader/lib/registry loader/lib/(base|config) dispatcher bpf
 loader/lib/doctor loader/lib/(base|config)
 loader/lib/host loader/lib/(base|config|registry|doctor)
+loader/lib/offload loader/lib/(base|config|host)
 loader/lib/program loader/lib/(base|config|registry|host) bpf
 loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher

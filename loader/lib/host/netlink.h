@@ -3,7 +3,11 @@
 #ifndef SLOT_NETLINK_H
 #define SLOT_NETLINK_H
 
+#include <stddef.h>
+
 #include <libmnl/libmnl.h>
+
+#include "loader/lib/base/answer.h"
 
 /* Room for a question, and where one begins. */
 #define SLOT_NETLINK_SIZE 512
@@ -15,6 +19,23 @@
  * again), -errno from the kernel or from @read (MNL_CB_ERROR with errno).
  */
 int slot_netlink_ask(int bus, const struct nlmsghdr *request, mnl_cb_t read, void *data);
+
+/*
+ * The most requests of a batch: the kernel answers all of them before the first answer is
+ * read, and so many fit into a socket's buffer as it is by default.
+ */
+#define SLOT_NETLINK_BATCH_MAX 128
+
+/*
+ * slot_netlink_batch - send the @count requests that follow each other in @size bytes at
+ * @requests to the protocol @bus, by one call. Their flags and sequence numbers are set
+ * here. Each is carried out alone: @ret_answers has the kernel's error of each, and its
+ * words (extended ack, Linux 4.12); -ENOBUFS where its answer was lost, so that it may have
+ * been carried out. Returns 0, -E2BIG over SLOT_NETLINK_BATCH_MAX, or -errno where
+ * nothing was sent.
+ */
+int slot_netlink_batch(int bus, void *requests, size_t size, size_t count,
+		       struct slot_answer *ret_answers);
 
 /*
  * slot_netlink_family - the number of the generic netlink family @name. Returns 0,
