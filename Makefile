@@ -48,6 +48,7 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection \
 	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE_THREADS := -fsanitize=thread -fno-omit-frame-pointer
 
 # For both sides of what BPF code and user space agree on: LIMITS="-DLB_VIPS_MAX=1024".
 LIMITS ?=
@@ -98,7 +99,11 @@ BPF_TEST_BINS := $(patsubst %.c,build/%,$(BPF_TEST_SRCS))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCH_BINS := $(patsubst %.c,build/%,$(filter-out %.bpf.c,$(BENCH_SRCS)))
 
-UNIT_TESTS := $(UNIT_BINS) $(wildcard tests/unit/test_*.sh)
+# What threads share, watched by ThreadSanitizer, beside the same under ASan.
+TSAN_TESTS := build/tests/unit/test_offload_queue_tsan
+TSAN_SRCS := tests/support/tap.c loader/lib/offload/queue.c
+
+UNIT_TESTS := $(UNIT_BINS) $(TSAN_TESTS) $(wildcard tests/unit/test_*.sh)
 SYSTEM_TESTS := $(wildcard tests/system/test_*.sh)
 VM_TESTS := $(BPF_TEST_BINS) $(SYSTEM_TESTS)
 
@@ -141,7 +146,7 @@ all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SOCKETLB) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next
-checks: all test-programs $(UNIT_BINS) $(BPF_TEST_BINS) ## build everything, the tests too
+checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
 	@tools/deps.sh
@@ -274,6 +279,11 @@ build/asan/obj/%.o: %.c build/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
+build/tsan/obj/%.o: %.c build/flags
+	$(call say,TSAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SANITIZE_THREADS) -MMD -MP -c -o $@ $<
+
 # The same sources as the next slotd will be: its roots count in another layout.
 build/next/obj/%.o: %.c build/flags
 	$(call say,NEXT,$<)
@@ -356,6 +366,11 @@ $(UNIT_BINS): build/%: build/asan/obj/%.o $(ASAN_ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(SANITIZE) $(call pkg_libs,$(ALL_PKGS) cmocka)
+
+$(TSAN_TESTS): build/%_tsan: build/tsan/obj/%.o $(call objects,build/tsan,$(TSAN_SRCS))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(SANITIZE_THREADS) $(call pkg_libs,cmocka)
 
 $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(call say,LINK,$@)
