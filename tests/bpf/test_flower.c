@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Rules of flower in the kernel: as tc tells them, with packets, refused, and beside others'. */
+/* Rules of flower in the kernel: as tc tells them, with packets, and refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "loader/lib/host/clsact.h"
 #include "tests/support/flower_bed.h"
 #include "tests/support/tap.h"
 
@@ -69,14 +68,6 @@ static const char *const told_always[] = {
 	"\"cookie\":\"746573742d6f776e0000000000000007\"",
 };
 
-static void add_rule(const struct slot_flower_place *place, const struct slot_flower_rule *rule)
-{
-	struct slot_answer answer;
-
-	if (slot_flower_add(place, &rule, 1, &answer))
-		fail_msg("not added: %d %s", answer.err, answer.text);
-}
-
 static void refuse_rule(const struct slot_flower_place *place, const struct slot_flower_rule *rule,
 			int err, const char *words)
 {
@@ -85,33 +76,6 @@ static void refuse_rule(const struct slot_flower_place *place, const struct slot
 	assert_int_equal(slot_flower_add(place, &rule, 1, &answer), err);
 	assert_int_equal(answer.err, err);
 	assert_string_equal(answer.text, words);
-}
-
-struct tally {
-	size_t own;
-	size_t others;
-	struct slot_flower_seen last; /* own */
-};
-
-static int count_rule(const struct slot_flower_seen *seen, void *data)
-{
-	struct tally *tally = data;
-
-	if (seen->rule.owner != FLOWER_OWNER) {
-		tally->others++;
-		return 0;
-	}
-	tally->own++;
-	tally->last = *seen;
-	return 0;
-}
-
-static struct tally list_rules(const struct slot_flower_place *place)
-{
-	struct tally tally = { 0 };
-
-	assert_int_equal(slot_flower_list(place, count_rule, &tally), 0);
-	return tally;
 }
 
 static __u64 now_ns(void)
@@ -126,10 +90,10 @@ static __u64 now_ns(void)
 static struct slot_flower_seen wait_packets(const struct slot_flower_place *place, __u64 packets)
 {
 	const __u64 deadline = now_ns() + DEADLINE_S * NS_PER_S;
-	struct tally tally;
+	struct flower_tally tally;
 
 	do {
-		tally = list_rules(place);
+		tally = flower_bed_list(place);
 	} while (tally.last.packets < packets && now_ns() < deadline);
 	return tally.last;
 }
@@ -138,7 +102,7 @@ static void check_told(const struct kind *kind, const struct slot_flower_place *
 		       const struct slot_flower_rule *rule)
 {
 	const char *told = flower_bed_told(kind->place);
-	struct tally tally = list_rules(place);
+	struct flower_tally tally = flower_bed_list(place);
 	size_t i;
 
 	for (i = 0; i < sizeof(told_always) / sizeof(told_always[0]); i++)
@@ -178,7 +142,7 @@ static void check_gone(const struct kind *kind, const struct slot_flower_place *
 	struct slot_answer answer;
 
 	assert_int_equal(slot_flower_del(place, &rule, 1, &answer), 0);
-	assert_int_equal(list_rules(place).own, 0);
+	assert_int_equal(flower_bed_list(place).own, 0);
 	assert_int_equal(slot_flower_del(place, &rule, 1, &answer), -ENOENT);
 	assert_null(strstr(flower_bed_told(kind->place), "flower"));
 }
@@ -191,7 +155,7 @@ static void check_kind(void **state)
 
 	flower_bed_start(NULL);
 	place = flower_bed_place(kind->device, kind->hook);
-	add_rule(&place, &rule);
+	flower_bed_add(&place, &rule);
 	check_told(kind, &place, &rule);
 	check_counts(kind, &place);
 	check_gone(kind, &place, &rule);
@@ -206,13 +170,13 @@ static __u64 count_fragment(__u8 family, bool no_fragments)
 	struct slot_flower_rule rule = flower_bed_rule(&flow, 7);
 
 	rule.match.no_fragments = no_fragments;
-	add_rule(&place, &rule);
+	flower_bed_add(&place, &rule);
 	flow.sport = FLOWER_SPORT;
 	flow.dport = FLOWER_DPORT;
 	flower_bed_send(&flow, 1);
 	flow.fragment = MORE_FRAGMENTS;
 	flower_bed_send(&flow, 1);
-	return list_rules(&place).last.packets;
+	return flower_bed_list(&place).last.packets;
 }
 
 static void first_fragments_of_ip4_do_not_match(void **state)
@@ -244,7 +208,7 @@ static void filters_behind_see_the_mark(void **state)
 	(void)state;
 	flower_bed_must("tc filter add dev v1 ingress pref 60000 protocol ip handle 0x1234 fw "
 			"action pass");
-	add_rule(&place, &rule);
+	flower_bed_add(&place, &rule);
 	flower_bed_send(&flow, 3);
 	wait_packets(&place, 3);
 	while (!strstr(flower_bed_told("v1 ingress pref 60000"), "\"packets\":3"))
@@ -257,7 +221,7 @@ static void refuses_the_same_handle_again(void **state)
 	struct slot_flower_rule rule = flower_bed_rule(&kinds[0].flow, 7);
 
 	(void)state;
-	add_rule(&place, &rule);
+	flower_bed_add(&place, &rule);
 	rule.match.source.port = htons(1);
 	refuse_rule(&place, &rule, -EEXIST, "Filter already exists");
 }
@@ -268,7 +232,7 @@ static void refuses_the_same_match_again(void **state)
 	struct slot_flower_rule rule = flower_bed_rule(&kinds[0].flow, 7);
 
 	(void)state;
-	add_rule(&place, &rule);
+	flower_bed_add(&place, &rule);
 	rule.handle = 8;
 	refuse_rule(&place, &rule, -EEXIST, "File exists");
 }
@@ -281,7 +245,7 @@ static void refuses_a_device_that_is_not_there(void **state)
 	(void)state;
 	place.ifindex = 9999;
 	refuse_rule(&place, &rule, -ENODEV, "No such device");
-	assert_int_equal(list_rules(&place).own, 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
 }
 
 static void refuses_a_device_without_a_qdisc(void **state)
@@ -302,10 +266,10 @@ static void refuses_what_a_veth_cannot_do_itself(void **state)
 	(void)state;
 	rule.mode = SLOT_FLOWER_SKIP_SW;
 	refuse_rule(&place, &rule, -EOPNOTSUPP, "Operation not supported");
-	assert_int_equal(list_rules(&place).own, 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
 	rule.mode = SLOT_FLOWER_SKIP_HW;
-	add_rule(&place, &rule);
-	assert_int_equal(list_rules(&place).last.rule.mode, SLOT_FLOWER_SKIP_HW);
+	flower_bed_add(&place, &rule);
+	assert_int_equal(flower_bed_list(&place).last.rule.mode, SLOT_FLOWER_SKIP_HW);
 }
 
 static void refuses_what_is_no_rule_before_the_kernel_sees_any(void **state)
@@ -320,7 +284,7 @@ static void refuses_what_is_no_rule_before_the_kernel_sees_any(void **state)
 	bad.handle = 0;
 	assert_int_equal(slot_flower_add(&place, rules, 2, answers), -EINVAL);
 	assert_int_equal(answers[0].err, -EINVAL);
-	assert_int_equal(list_rules(&place).own, 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
 }
 
 struct many {
@@ -363,7 +327,7 @@ static void one_bad_rule_of_a_batch_is_refused_alone(void **state)
 		assert_int_equal(answer->text[0] != '\0', i == 77 || i == 500);
 	}
 	assert_string_equal(many->answers[77].text, "Filter already exists");
-	assert_int_equal(list_rules(&place).own, MANY - 2);
+	assert_int_equal(flower_bed_list(&place).own, MANY - 2);
 	free(many);
 }
 
@@ -384,92 +348,19 @@ static void a_thousand_come_and_go_one_by_one_and_together(void **state)
 	(void)state;
 	since = now_ns();
 	for (i = 0; i < MANY; i++)
-		add_rule(&place, &many->rules[i]);
+		flower_bed_add(&place, &many->rules[i]);
 	print_rate("one by one", since);
-	assert_int_equal(list_rules(&place).own, MANY);
+	assert_int_equal(flower_bed_list(&place).own, MANY);
 	since = now_ns();
 	assert_int_equal(slot_flower_flush(&place, FLOWER_OWNER, &count), 0);
 	print_rate("listed and taken off", since);
 	assert_int_equal(count, MANY);
-	assert_int_equal(list_rules(&place).own, 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
 	since = now_ns();
 	assert_int_equal(slot_flower_add(&place, many->pointers, MANY, many->answers), 0);
 	print_rate("together", since);
-	assert_int_equal(list_rules(&place).own, MANY);
+	assert_int_equal(flower_bed_list(&place).own, MANY);
 	free(many);
-}
-
-static void what_others_put_beside_stays(void **state)
-{
-	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
-	struct slot_flower_rule rule = flower_bed_rule(&kinds[0].flow, 7);
-	struct tally tally;
-	size_t count;
-
-	(void)state;
-	flower_bed_must("tc filter add dev v0 egress pref 100 protocol ip handle 1 flower "
-			"ip_proto tcp dst_ip 198.51.100.9 action skbedit mark 9");
-	flower_bed_must("tc filter add dev v0 egress pref 100 protocol ip handle 2 flower "
-			"ip_proto tcp dst_ip 198.51.100.8 action skbedit mark 9 "
-			"cookie 746573742d6f776e");
-	flower_bed_must("tc filter add dev v0 egress pref 100 chain 5 protocol ip handle 3 flower "
-			"ip_proto tcp dst_ip 198.51.100.7 action skbedit mark 9");
-	flower_bed_must("tc filter add dev v0 egress pref 10 protocol all matchall action pass");
-	add_rule(&place, &rule);
-	tally = list_rules(&place);
-	assert_int_equal(tally.own, 1);
-	assert_int_equal(tally.others, 2);
-	assert_int_equal(slot_flower_flush(&place, FLOWER_OWNER, &count), 0);
-	assert_int_equal(count, 1);
-	tally = list_rules(&place);
-	assert_int_equal(tally.own, 0);
-	assert_int_equal(tally.others, 2);
-	assert_non_null(strstr(flower_bed_told("v0 egress"), "198.51.100.7"));
-	assert_non_null(strstr(flower_bed_told("v0 egress"), "matchall"));
-}
-
-static enum slot_qdisc qdisc_of(const struct slot_flower_place *place)
-{
-	enum slot_qdisc qdisc;
-
-	assert_int_equal(slot_qdisc_find(place->ifindex, &qdisc), 0);
-	return qdisc;
-}
-
-static void its_own_qdisc_goes_with_it_unless_somebody_uses_it(void **state)
-{
-	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
-	bool made = true;
-
-	(void)state;
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_false(made);
-	assert_int_equal(slot_flower_close(&place, made), 0);
-	assert_int_equal(qdisc_of(&place), SLOT_QDISC_CLSACT);
-	flower_bed_must("tc filter add dev v0 ingress chain 3 protocol all matchall action pass");
-	assert_int_equal(slot_flower_close(&place, true), 0);
-	assert_int_equal(qdisc_of(&place), SLOT_QDISC_CLSACT);
-	flower_bed_must("tc filter del dev v0 ingress chain 3");
-	assert_int_equal(slot_flower_close(&place, true), 0);
-	assert_int_equal(qdisc_of(&place), SLOT_QDISC_NONE);
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_true(made);
-}
-
-static void a_qdisc_ingress_serves_for_ingress_alone(void **state)
-{
-	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
-	struct slot_flower_rule rule = flower_bed_rule(&kinds[0].flow, 7);
-	bool made = true;
-
-	(void)state;
-	flower_bed_must("tc qdisc del dev v0 clsact && tc qdisc add dev v0 ingress");
-	assert_int_equal(slot_flower_open(&place, &made), -EBUSY);
-	place.hook = SLOT_HOOK_TC_INGRESS;
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_false(made);
-	add_rule(&place, &rule);
-	assert_int_equal(list_rules(&place).own, 1);
 }
 
 #define ADD(fn) TAP_ADD(&plan, fn, flower_bed_start, flower_bed_end)
@@ -496,8 +387,5 @@ int main(void)
 	ADD(refuses_what_is_no_rule_before_the_kernel_sees_any);
 	ADD(one_bad_rule_of_a_batch_is_refused_alone);
 	ADD(a_thousand_come_and_go_one_by_one_and_together);
-	ADD(what_others_put_beside_stays);
-	ADD(its_own_qdisc_goes_with_it_unless_somebody_uses_it);
-	ADD(a_qdisc_ingress_serves_for_ingress_alone);
 	return tap_run(&plan, "flower", 1);
 }

@@ -106,6 +106,35 @@ struct slot_flower_rule flower_bed_rule(const struct flower_flow *flow, __u32 id
 	};
 }
 
+void flower_bed_add(const struct slot_flower_place *place, const struct slot_flower_rule *rule)
+{
+	struct slot_answer answer;
+
+	if (slot_flower_add(place, &rule, 1, &answer))
+		fail_msg("not added: %d %s", answer.err, answer.text);
+}
+
+static int count_rule(const struct slot_flower_seen *seen, void *data)
+{
+	struct flower_tally *tally = data;
+
+	if (seen->rule.owner != FLOWER_OWNER) {
+		tally->others++;
+		return 0;
+	}
+	tally->own++;
+	tally->last = *seen;
+	return 0;
+}
+
+struct flower_tally flower_bed_list(const struct slot_flower_place *place)
+{
+	struct flower_tally tally = { 0 };
+
+	assert_int_equal(slot_flower_list(place, count_rule, &tally), 0);
+	return tally;
+}
+
 static void build_packet(struct packet *p, const struct flower_flow *flow)
 {
 	packet_start(p, "through the rules", 17);

@@ -42,6 +42,18 @@ struct slot_flower_place flower_bed_place(const char *device, enum slot_hook hoo
 /* flower_bed_rule - marks all of @flow, whose ports may be 0 for any, as @id and handle. */
 struct slot_flower_rule flower_bed_rule(const struct flower_flow *flow, __u32 id);
 
+/* flower_bed_add - which must succeed. */
+void flower_bed_add(const struct slot_flower_place *place, const struct slot_flower_rule *rule);
+
+struct flower_tally {
+	size_t own; /* FLOWER_OWNER's */
+	size_t others;
+	struct slot_flower_seen last; /* own */
+};
+
+/* flower_bed_list - the rules of @place. */
+struct flower_tally flower_bed_list(const struct slot_flower_place *place);
+
 /* flower_bed_send - @count packets of @flow out of v0, each of which is at v1 when this returns. */
 void flower_bed_send(const struct flower_flow *flow, unsigned int count);
 
