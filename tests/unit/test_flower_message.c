@@ -101,7 +101,7 @@ static const char tc_add6[] =
 
 union message {
 	struct nlmsghdr head;
-	unsigned char bytes[SLOT_NETLINK_SIZE];
+	unsigned char bytes[2 * SLOT_NETLINK_SIZE];
 };
 
 static size_t parse_bytes(const char *text, unsigned char *ret_bytes)
@@ -307,6 +307,65 @@ static void what_is_no_rule_of_the_place_is_not_read(void **state)
 	assert_false(slot_flower_read(&message.head, &place_egress, &seen));
 }
 
+static void put_action(struct nlmsghdr *head, __u16 number, __u32 mark)
+{
+	const __be32 cookie[4] = { htonl(number), 0, 0, htonl(number) };
+	struct nlattr *action = mnl_attr_nest_start(head, number);
+	struct nlattr *options;
+
+	mnl_attr_put_strz(head, TCA_ACT_KIND, "skbedit");
+	mnl_attr_put(head, TCA_ACT_COOKIE, sizeof(cookie), cookie);
+	options = mnl_attr_nest_start(head, TCA_ACT_OPTIONS);
+	mnl_attr_put_u32(head, TCA_SKBEDIT_MARK, mark);
+	mnl_attr_nest_end(head, options);
+	mnl_attr_nest_end(head, action);
+}
+
+/* Somebody else's rule has as many actions as it wants. */
+static void of_many_actions_the_first_has_the_cookie_and_the_last_are_left_out(void **state)
+{
+	struct slot_flower_rule rule = make_rule4();
+	struct slot_flower_seen seen;
+	struct nlattr *nests[2];
+	union message message;
+	struct nlmsghdr *head = slot_flower_put_del(&message, &place, &rule);
+	__u16 i;
+
+	(void)state;
+	head->nlmsg_type = RTM_NEWTFILTER;
+	nests[0] = mnl_attr_nest_start(head, TCA_OPTIONS);
+	nests[1] = mnl_attr_nest_start(head, TCA_FLOWER_ACT);
+	for (i = 1; i <= SLOT_FLOWER_ACTIONS_MAX + 2; i++)
+		put_action(head, i, 100 + i);
+	mnl_attr_nest_end(head, nests[1]);
+	mnl_attr_nest_end(head, nests[0]);
+	assert_true(slot_flower_read(head, &place, &seen));
+	assert_true(seen.rule.owner == 1ULL << 32);
+	assert_int_equal(seen.rule.id, 1);
+	assert_int_equal(seen.rule.action_count, SLOT_FLOWER_ACTIONS_MAX);
+	assert_int_equal(seen.rule.actions[3].mark, 104);
+	assert_int_equal(seen.rule.mode, SLOT_FLOWER_BOTH);
+}
+
+static void an_address_that_is_too_long_is_left_out(void **state)
+{
+	const unsigned char address[24] = { 1, 2, 3 };
+	struct slot_flower_rule rule = make_rule4();
+	struct slot_flower_seen seen;
+	union message message;
+	struct nlmsghdr *head = slot_flower_put_del(&message, &place, &rule);
+	struct nlattr *options;
+
+	(void)state;
+	head->nlmsg_type = RTM_NEWTFILTER;
+	options = mnl_attr_nest_start(head, TCA_OPTIONS);
+	mnl_attr_put(head, TCA_FLOWER_KEY_IPV6_SRC, sizeof(address), address);
+	mnl_attr_nest_end(head, options);
+	assert_true(slot_flower_read(head, &place, &seen));
+	assert_int_equal(seen.rule.match.source.address[0], 0);
+	assert_int_equal(seen.rule.match.source.port, 0);
+}
+
 /* Of the size of the rest, whatever is cut off: ASan looks on. */
 static void a_message_that_ends_early_is_read_to_its_end(void **state)
 {
@@ -342,6 +401,8 @@ int main(void)
 	ADD(reads_whether_the_device_has_it);
 	ADD(a_cookie_of_another_form_names_nobody);
 	ADD(what_is_no_rule_of_the_place_is_not_read);
+	ADD(of_many_actions_the_first_has_the_cookie_and_the_last_are_left_out);
+	ADD(an_address_that_is_too_long_is_left_out);
 	ADD(a_message_that_ends_early_is_read_to_its_end);
 	return tap_run(&plan, "flower_message", 0);
 }

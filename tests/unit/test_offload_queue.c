@@ -180,6 +180,17 @@ static void nothing_is_added_twice(void **state)
 	assert_int_equal(slot_queue_add(queue_bed.queue, &queue_bed.things[0].request), -EALREADY);
 }
 
+static void what_is_cancelled_is_not_added_before_it_is_reported(void **state)
+{
+	(void)state;
+	queue_bed_add_and_hold(0);
+	queue_bed_add(1);
+	queue_bed_cancel(1);
+	assert_int_equal(slot_queue_add(queue_bed.queue, &queue_bed.things[1].request), -EALREADY);
+	queue_bed_release();
+	queue_bed_assert_reported(1, SLOT_QUEUE_CANCELLED, 0);
+}
+
 static void a_full_queue_says_so_and_what_is_cancelled_makes_room(void **state)
 {
 	struct slot_queue_stats stats;
@@ -349,6 +360,7 @@ int main(void)
 	ADD(what_was_cancelled_and_cannot_be_removed_is_active);
 	ADD(nothing_is_cancelled_twice);
 	ADD(nothing_is_added_twice);
+	ADD(what_is_cancelled_is_not_added_before_it_is_reported);
 	ADD(a_full_queue_says_so_and_what_is_cancelled_makes_room);
 	ADD(what_waits_goes_in_batches);
 	ADD(removals_come_before_installations);
