@@ -119,7 +119,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a
 # --- a missing tool or library is one clear line --------------------------------------------
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
-	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-server-id \
+	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-server-id bench-hwmark \
 	bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
@@ -139,7 +139,7 @@ endif
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
 .PHONY: bench-decap bench-socket bench-server-id bench-plots run-bench-decap run-bench-socket
-.PHONY: run-bench-server-id
+.PHONY: run-bench-server-id bench-hwmark run-bench-hwmark
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
@@ -188,6 +188,9 @@ bench-lb: deps ## cost of the load balancer for each kind of packet, into build/
 
 bench-lb-http: deps ## what HTTP pays for the load balancer, into build/bench/lb_http.json
 	@$(MAKE) run-bench-lb-http
+
+bench-hwmark: deps ## cost of packets that the device marked, into build/bench/hwmark.json
+	@$(MAKE) run-bench-hwmark
 
 bench-decap: deps ## cost of taking packets out of tunnels, into build/bench/decap.json
 	@$(MAKE) run-bench-decap
@@ -240,6 +243,9 @@ run-bench-lb: all test-programs $(BENCH_BINS)
 
 run-bench-lb-http: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/lb_http.sh
+
+run-bench-hwmark: all test-programs $(BENCH_BINS)
+	$(Q)tests/bench/hwmark.sh
 
 run-bench-decap: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/decap.sh

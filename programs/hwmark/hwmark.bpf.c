@@ -2,7 +2,7 @@
 /*
  * hwmark: packets of which the device already told, by a mark, where they go. What the
  * mark's entry says of a packet is compared with the packet; then it is encapsulated as the
- * load balancer would and sent, with its settings, and counted with its counters. Whatever
+ * load balancer would and sent, with its settings, and counted as its VIP's and real's. Whatever
  * is not so passes as it came, to the load balancer in a slot behind.
  */
 #include <linux/bpf.h>
@@ -24,8 +24,8 @@ static __always_inline void count(int counter)
 	__u32 zero = 0;
 	struct hwmark_counts *counts = bpf_map_lookup_elem(&hwmark_counts, &zero);
 
-	if (counts && counter < HWMARK_COUNTS_SIZE)
-		counts->count[counter]++;
+	if (counts)
+		counts->count[counter & (LB_COUNTERS - 1)]++;
 }
 
 /* The load balancer's settings in force; NULL where it is off. */
@@ -62,23 +62,6 @@ static __always_inline const struct lb_real *find_real(const struct hwmark_entry
 	return real;
 }
 
-/* What the packet has to be for @entry; reads what outer headers are made of. */
-static __always_inline int check(const struct lb_run *run, const struct hwmark_entry *entry,
-				 struct lb_packet *packet)
-{
-	struct ethhdr *eth = packet_at(run, 0);
-
-	if ((void *)(eth + 1) > packet_end(run))
-		return HWMARK_CUT;
-	if (packet_end(run) - packet_at(run, ETH_HLEN) > hwmark_config.mtu)
-		return HWMARK_TOO_LONG;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return check_ip4(entry, (void *)(eth + 1), packet_end(run), packet);
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		return check_ip6(entry, (void *)(eth + 1), packet_end(run), packet);
-	return HWMARK_NOT_IP;
-}
-
 /* Whether it is this packet's turn to go the long way. */
 static __always_inline bool is_refresh(struct hwmark_counts *counts)
 {
@@ -88,19 +71,18 @@ static __always_inline bool is_refresh(struct hwmark_counts *counts)
 	return true;
 }
 
-/* What is sent counts with the load balancer too, whose numbers stay whole. */
+/* The VIP and the real count as the load balancer counts them. */
 static __always_inline int send_to(struct lb_run *run, const struct hwmark_entry *entry,
 				   const struct lb_packet *packet)
 {
 	__u32 zero = 0, vip = entry->vip, index = entry->real;
-	struct hwmark_counts *own = bpf_map_lookup_elem(&hwmark_counts, &zero);
-	struct lb_counts *counts = bpf_map_lookup_elem(&lb_counts, &zero);
+	struct hwmark_counts *counts = bpf_map_lookup_elem(&hwmark_counts, &zero);
 	const struct lb_real *real = find_real(entry);
 	int end;
 
-	if (!own || !counts || !real)
+	if (!counts || !real)
 		return HWMARK_STALE;
-	if (is_refresh(own))
+	if (is_refresh(counts))
 		return HWMARK_REFRESH;
 	run->count = counts->count;
 	end = send_outer(run, packet, real, entry->encap);
@@ -108,15 +90,30 @@ static __always_inline int send_to(struct lb_run *run, const struct hwmark_entry
 		return HWMARK_NOT_SENT;
 	count_sent(packet, vip, index);
 	counts->count[end]++;
-	own->count[HWMARK_SENT]++;
-	return HWMARK_SENT;
+	return end;
+}
+
+/* Each family by itself: what differs between them is known on the whole way. */
+static __always_inline int handle_ip4(struct lb_run *run, const struct hwmark_entry *entry)
+{
+	struct lb_packet packet = {};
+	int ret = check_ip4(entry, packet_at(run, ETH_HLEN), packet_end(run), &packet);
+
+	return ret == LB_GO_ON ? send_to(run, entry, &packet) : ret;
+}
+
+static __always_inline int handle_ip6(struct lb_run *run, const struct hwmark_entry *entry)
+{
+	struct lb_packet packet = {};
+	int ret = check_ip6(entry, packet_at(run, ETH_HLEN), packet_end(run), &packet);
+
+	return ret == LB_GO_ON ? send_to(run, entry, &packet) : ret;
 }
 
 static __always_inline int handle(struct lb_run *run, __u32 mark)
 {
 	const struct hwmark_entry *entry = bpf_map_lookup_elem(&hwmark_entries, &mark);
-	struct lb_packet packet = {};
-	int ret;
+	struct lb_link *link = packet_at(run, 0);
 
 	if (!entry || !entry->generation || entry->encap >= LB_REWRITE)
 		return HWMARK_UNKNOWN;
@@ -125,8 +122,15 @@ static __always_inline int handle(struct lb_run *run, __u32 mark)
 		return HWMARK_OFF;
 	if (!is_live(entry))
 		return HWMARK_STALE;
-	ret = check(run, entry, &packet);
-	return ret == HWMARK_SENT ? send_to(run, entry, &packet) : ret;
+	if ((void *)link + LINK_LEN > packet_end(run))
+		return HWMARK_CUT;
+	if (packet_end(run) - packet_at(run, ETH_HLEN) > hwmark_config.mtu)
+		return HWMARK_TOO_LONG;
+	if (link->proto == bpf_htons(ETH_P_IP))
+		return handle_ip4(run, entry);
+	if (link->proto == bpf_htons(ETH_P_IPV6))
+		return handle_ip6(run, entry);
+	return HWMARK_NOT_IP;
 }
 
 SEC("xdp")
@@ -139,7 +143,7 @@ int hwmark(struct xdp_md *ctx)
 	if (!mark)
 		return XDP_PASS;
 	ret = mark < 0 ? (int)MARK_FAILURE(mark) : handle(&run, mark);
-	if (ret == HWMARK_SENT)
+	if (ret >= (int)HWMARK_SENT4)
 		return XDP_TX;
 	count(ret);
 	return XDP_PASS;

@@ -4,7 +4,7 @@
  *
  * Contract: the maps below are pinned under their names, beside those of the load balancer
  * whose slot this one names (lb_abi.h: lb_control, lb_active, lb_generation, lb_reals,
- * lb_counts, lb_vip_counts, lb_real_counts), which are the same maps. User space writes
+ * lb_vip_counts, lb_real_counts), which are the same maps. User space writes
  * entries, the program reads them; the program writes the counters. Version rule:
  * SLOT_MAP_ABI in hwmark.bpf.c is raised when a map here changes its meaning but not its
  * layout. Counters keep their numbers; new ones take free ones.
@@ -15,6 +15,8 @@
 #define HWMARK_ABI_H
 
 #include <linux/types.h>
+
+#include "programs/lb/lb_abi.h"
 
 #define HWMARK_ENTRIES_NAME "hwmark_entries"
 #define HWMARK_COUNTS_NAME "hwmark_counts"
@@ -47,11 +49,9 @@ struct hwmark_entry {
 	__u32 pad[3];
 };
 
+/* Of packets with a mark; each adds one to one of the ends. The others are not counted. */
 enum hwmark_counter {
-	/* Sent to a real. */
-	HWMARK_SENT,
-
-	/* Passed on to the load balancer. Packets without a mark are not counted. */
+	/* Ends: the chain goes on, to the load balancer, with the packet as it came. */
 	HWMARK_REFRESH,	   /* one in `refresh`, so that the flow table knows the flow */
 	HWMARK_SYN,	   /* begins a connection, which the load balancer places */
 	HWMARK_OFF,	   /* the load balancer has no gateway */
@@ -64,18 +64,26 @@ enum hwmark_counter {
 	HWMARK_FRAGMENT,
 	HWMARK_TOO_LONG,   /* longer than `mtu` */
 	HWMARK_CUT,	   /* cut short */
-	HWMARK_NOT_SENT,   /* no way to the real that keeps or allows the family, or no room */
+	HWMARK_NOT_SENT,   /* no way to the real that allows the family, or no room */
 	HWMARK_OTHER_META, /* what is in front of the packet is no struct hwmark_meta */
 	HWMARK_NO_SOURCE, /* this kernel does not show a veth's marks (HWMARK_VETH), of any packet */
-	HWMARK_COUNTER_COUNT,
+	HWMARK_PASSED_COUNT,
+
+	/* Ends: sent to a real, of either family. With the load balancer's numbers. */
+	HWMARK_SENT4 = LB_SENT4,
+	HWMARK_SENT6 = LB_SENT6,
+
+	/* Event: sent although longer than `mtu` with its outer headers. */
+	HWMARK_SENT_LONG = LB_SENT_LONG,
 };
 
-#define HWMARK_COUNTS_SIZE 24
-
-/* Element of hwmark_counts (PERCPU_ARRAY of one). */
+/*
+ * Element of hwmark_counts (PERCPU_ARRAY of one). VIPs and reals count in the load balancer's
+ * maps; its ends are of the packets that came to it.
+ */
 struct hwmark_counts {
-	__u64 count[HWMARK_COUNTS_SIZE]; /* enum hwmark_counter */
-	__u32 since_refresh;		 /* the data plane's own: packets sent since the last one */
+	__u64 count[LB_COUNTERS]; /* enum hwmark_counter */
+	__u32 since_refresh;	  /* the data plane's own: packets sent since the last one */
 	__u32 pad;
 };
 
@@ -101,7 +109,7 @@ struct hwmark_config {
 };
 
 _Static_assert(sizeof(struct hwmark_entry) == 64, "an entry is a cache line");
-_Static_assert(HWMARK_COUNTER_COUNT <= HWMARK_COUNTS_SIZE, "counters fit their map");
+_Static_assert(HWMARK_PASSED_COUNT <= (int)LB_FIRST_SENT, "counters keep clear of the others");
 _Static_assert(sizeof(struct hwmark_config) == 12, "settings without padding");
 
 #endif

@@ -137,6 +137,11 @@ int chainrun_add_canary(struct chainrun *chain, unsigned int slot, const char *o
 	return open_program(chain, object, settings, &chain->build.canaries[slot]);
 }
 
+void chainrun_share(struct chainrun *chain, unsigned int slot, const struct bpf_object *lender)
+{
+	progrun_share(chain->build.programs[slot]->object, lender);
+}
+
 int chainrun_build(struct chainrun *chain)
 {
 	return chain->engine->build(chain->engine, &chain->build, &chain->why, &chain->root_fd);

@@ -38,6 +38,12 @@ int chainrun_add(struct chainrun *chain, unsigned int slot, const char *object,
 int chainrun_add_canary(struct chainrun *chain, unsigned int slot, const char *object,
 			const char *settings);
 
+/*
+ * chainrun_share - before the chain is built, the program in @slot, which was added, has maps
+ * of @lender, which is loaded, in place of its own of the same names.
+ */
+void chainrun_share(struct chainrun *chain, unsigned int slot, const struct bpf_object *lender);
+
 /* chainrun_build - build what was added. Returns 0 or -errno, chain->why says why. */
 int chainrun_build(struct chainrun *chain);
 

@@ -79,7 +79,6 @@ static void add_kind(struct lb_case *lb, const struct hwmark_case_kind *kind)
 	lb_case_real(lb, number + 1, kind->real, 0);
 	if (kind->mac)
 		set_mac(lb, number + 1, kind->mac);
-	lb_case_ring_of(lb, number, number + 1);
 	lb_case_vip(lb, &spec);
 }
 
@@ -91,23 +90,38 @@ void hwmark_case_open(struct hwmark_case *hc)
 						.marks = HWMARK_MARKS } };
 	lb_case_open(&hc->lb);
 	lb_case_load(&hc->lb, NULL);
+	for (__u32 i = 0; i < hwmark_case_kind_count; i++)
+		lb_case_ring_of(&hc->lb, i, i + 1);
+	hwmark_case_reset(hc);
+}
+
+void hwmark_case_reset(struct hwmark_case *hc)
+{
+	memcpy(hc->lb.control.gateway, LB_CASE_GATEWAY, sizeof(hc->lb.control.gateway));
 	for (size_t i = 0; i < hwmark_case_kind_count; i++)
 		add_kind(&hc->lb, &hwmark_case_kinds[i]);
 }
 
-/* The load balancer's maps in place of those that hwmark's object names alike. */
+struct hwmark_case *hwmark_case_get(enum hwmark_mode mode)
+{
+	static struct hwmark_case cases[2];
+	struct hwmark_case *hc = &cases[mode];
+
+	if (hc->object) {
+		hwmark_case_reset(hc);
+		return hc;
+	}
+	hwmark_case_open(hc);
+	hc->config.mode = mode;
+	hwmark_case_load(hc);
+	return hc;
+}
+
 void hwmark_case_load(struct hwmark_case *hc)
 {
-	struct bpf_map *map;
-	int fd;
-
 	hc->object = progrun_open("bpf/hwmark.bpf.o");
 	assert_non_null(hc->object);
-	bpf_object__for_each_map(map, hc->object) {
-		fd = bpf_object__find_map_fd_by_name(hc->lb.object, bpf_map__name(map));
-		if (fd >= 0 && !bpf_map__is_internal(map))
-			assert_int_equal(bpf_map__reuse_fd(map, fd), 0);
-	}
+	progrun_share(hc->object, hc->lb.object);
 	assert_int_equal(progrun_set(hc->object, "hwmark.rodata", &hc->config, sizeof(hc->config)),
 			 0);
 	assert_int_equal(bpf_object__load(hc->object), 0);

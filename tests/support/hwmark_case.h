@@ -49,6 +49,12 @@ void hwmark_case_open(struct hwmark_case *hc);
 void hwmark_case_load(struct hwmark_case *hc);
 void hwmark_case_close(struct hwmark_case *hc);
 
+/* hwmark_case_reset - VIPs, reals and the gateway are as hwmark_case_open() made them. */
+void hwmark_case_reset(struct hwmark_case *hc);
+
+/* hwmark_case_get - one of @mode for the whole process, reset. */
+struct hwmark_case *hwmark_case_get(enum hwmark_mode mode);
+
 /* hwmark_case_draw - a packet of a client at random, to @kind. */
 struct hwmark_case_packet hwmark_case_draw(const struct hwmark_case_kind *kind, uint64_t *state);
 

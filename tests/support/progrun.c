@@ -14,6 +14,7 @@
 
 #include "loader/lib/program/map_sizes.h"
 #include "loader/lib/program/settings.h"
+#include "tests/support/tap.h"
 
 /* More is more than the kernel takes. */
 #define PROGRUN_META_MAX 32
@@ -53,6 +54,18 @@ int progrun_apply(struct bpf_object *object, const struct slot_settings *setting
 	int err = slot_settings_apply(object, settings, why);
 
 	return err ? err : slot_map_sizes_apply(object, why);
+}
+
+void progrun_share(struct bpf_object *object, const struct bpf_object *lender)
+{
+	struct bpf_map *map;
+	int fd;
+
+	bpf_object__for_each_map(map, object) {
+		fd = bpf_object__find_map_fd_by_name(lender, bpf_map__name(map));
+		if (fd >= 0 && !bpf_map__is_internal(map))
+			assert_int_equal(bpf_map__reuse_fd(map, fd), 0);
+	}
 }
 
 /* Of a set with one CPU that there is nothing can be refused. */

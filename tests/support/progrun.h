@@ -35,6 +35,12 @@ int progrun_set(struct bpf_object *object, const char *map, const void *config, 
 int progrun_apply(struct bpf_object *object, const struct slot_settings *settings,
 		  struct slot_reason *why);
 
+/*
+ * progrun_share - before @object is loaded, maps of @lender, which is, take the place of those
+ * that it names alike; settings are no such maps.
+ */
+void progrun_share(struct bpf_object *object, const struct bpf_object *lender);
+
 /* progrun_stay - all runs from now on on one CPU, for programs that keep things for each. */
 void progrun_stay(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Whether a packet is what its mark's entry says. Functions return enum hwmark_counter, the
- * reason why it is not, or HWMARK_SENT where nothing stands against it.
+ * reason why it is not, or LB_GO_ON where nothing stands against it.
  */
 #ifndef HWMARK_DATA_ENTRY_H
 #define HWMARK_DATA_ENTRY_H
@@ -29,10 +29,10 @@ static __always_inline bool is_same_address(const __u32 *a, const __u32 *b)
 static __always_inline int check_ports(const struct hwmark_entry *entry, __u32 ports)
 {
 	if (hwmark_config.mode == HWMARK_FLOW)
-		return ports == entry_ports(entry) ? HWMARK_SENT : HWMARK_OTHER_FLOW;
+		return ports == entry_ports(entry) ? LB_GO_ON : HWMARK_OTHER_FLOW;
 	if (entry->dport && entry->dport != ports >> DPORT_SHIFT)
 		return HWMARK_OTHER_VIP;
-	return HWMARK_SENT;
+	return LB_GO_ON;
 }
 
 static __always_inline int check_tcp(const struct hwmark_entry *entry, const struct tcphdr *tcp,

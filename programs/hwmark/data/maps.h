@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* hwmark's own maps and its settings; those of the load balancer are in its send_maps.h. */
+/* hwmark's own maps and its settings, and those maps of the load balancer that it borrows. */
 #ifndef HWMARK_DATA_MAPS_H
 #define HWMARK_DATA_MAPS_H
 
@@ -9,6 +9,9 @@
 
 #include "bpf/manifest.h"
 #include "programs/hwmark/hwmark_abi.h"
+
+#define LB_SEND_MAP_TAG SLOT_BORROWED
+#include "programs/lb/data/send_maps.h"
 
 const volatile struct hwmark_config hwmark_config = {
 	.mark_from = HWMARK_META,

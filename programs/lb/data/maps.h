@@ -149,6 +149,14 @@ struct {
 	__type(value, __u8);
 } lb_tunnels SEC(".maps");
 
+/* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_counts);
+} lb_counts SEC(".maps");
+
 /* Written and read here: how many flows are new in this second, on each CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -13,13 +13,18 @@
 #include "bpf/count_abi.h"
 #include "programs/lb/lb_abi.h"
 
+/* What hwmark says of them: SLOT_BORROWED. */
+#ifndef LB_SEND_MAP_TAG
+#define LB_SEND_MAP_TAG
+#endif
+
 /* Written by the control plane, read here: two, of which lb_active names one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct lb_control);
-} lb_control SEC(".maps");
+} lb_control LB_SEND_MAP_TAG SEC(".maps");
 
 /* Written by the control plane, read here. */
 struct {
@@ -27,7 +32,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} lb_active SEC(".maps");
+} lb_active LB_SEND_MAP_TAG SEC(".maps");
 
 /* Written by the control plane, read here. */
 struct {
@@ -35,7 +40,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} lb_generation SEC(".maps");
+} lb_generation LB_SEND_MAP_TAG SEC(".maps");
 
 /* Written by the control plane, read here for every packet that is sent to a real. */
 struct {
@@ -43,30 +48,22 @@ struct {
 	__uint(max_entries, LB_REAL_INDEXES);
 	__type(key, __u32);
 	__type(value, struct lb_real);
-} lb_reals SEC(".maps");
+} lb_reals LB_SEND_MAP_TAG SEC(".maps");
 
-/* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct lb_counts);
-} lb_counts SEC(".maps");
-
-/* As lb_counts, by VIP number. */
+/* Written here, read by the control plane, by VIP number; per CPU, so that none waits for another. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LB_VIPS_MAX);
 	__type(key, __u32);
 	__type(value, struct slot_count);
-} lb_vip_counts SEC(".maps");
+} lb_vip_counts LB_SEND_MAP_TAG SEC(".maps");
 
-/* As lb_counts, by index of the real. */
+/* As lb_vip_counts, by index of the real. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LB_REAL_INDEXES);
 	__type(key, __u32);
 	__type(value, struct slot_count);
-} lb_real_counts SEC(".maps");
+} lb_real_counts LB_SEND_MAP_TAG SEC(".maps");
 
 #endif
