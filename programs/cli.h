@@ -170,5 +170,6 @@ extern const struct program_cli fw_egress_cli;
 extern const struct program_cli sk_steer_cli;
 extern const struct program_cli tcp_server_id_cli;
 extern const struct program_cli lb_cli;
+extern const struct program_cli hwmark_cli;
 
 #endif

@@ -172,6 +172,7 @@ _slotctl_words() {
 		socket_lb:-*)
 		words+=' --map-dir'
 		;;
+	hwmark:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -190,7 +191,7 @@ _slotctl_words() {
 		fi
 		;;
 	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:* | \
-		tcp_server_id:* | socket_lb:*)
+		tcp_server_id:* | socket_lb:* | hwmark:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

@@ -17,7 +17,7 @@ static const struct bound {
 	{ "decap", "bpf/decap.bpf.o", 8800 },
 	{ "tc_decap", "bpf/tc_decap.bpf.o", 8800 },
 	{ "lb", "bpf/lb.bpf.o", 39000 },
-	{ "hwmark", "bpf/hwmark.bpf.o", 4400 },
+	{ "hwmark", "bpf/hwmark.bpf.o", 4600 },
 	{ "tcp_server_id", "bpf/tcp_server_id.bpf.o", 1900 },
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },
 	{ "fw_egress", "bpf/fw_egress.bpf.o", 15500 },

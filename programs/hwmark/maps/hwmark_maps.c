@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/hwmark/maps/hwmark_maps.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/grace.h"
+#include "programs/shared/maps.h"
+
+static const struct program_map entries_map = {
+	.name = HWMARK_ENTRIES_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct hwmark_entry),
+};
+
+static const struct program_map counts_map = {
+	.name = HWMARK_COUNTS_NAME,
+	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct hwmark_counts),
+	.max_entries = 1,
+};
+
+static const struct program_map generation_map = {
+	.name = LB_GENERATION_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(__u32),
+	.max_entries = 1,
+};
+
+static const struct program_map reals_map = {
+	.name = LB_REALS_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct lb_real),
+	.max_entries = LB_REAL_INDEXES,
+};
+
+void hwmark_maps_close(struct hwmark_maps *maps)
+{
+	slot_cleanup_close(&maps->entries);
+	slot_cleanup_close(&maps->counts);
+	slot_cleanup_close(&maps->generation);
+	slot_cleanup_close(&maps->reals);
+	*maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
+}
+
+static int read_size(struct hwmark_maps *maps, struct slot_reason *why)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int err = bpf_map_get_info_by_fd(maps->entries, &info, &len);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot ask for the size of map '%s': %s",
+				       entries_map.name, strerror(-err));
+	maps->marks = info.max_entries;
+	return 0;
+}
+
+int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		     struct hwmark_maps *ret_maps)
+{
+	struct hwmark_maps maps = HWMARK_MAPS_CLOSED;
+	int err = program_map_open(map_dir, &entries_map, is_writer, why, &maps.entries);
+
+	err = err ? err : program_map_open(map_dir, &counts_map, false, why, &maps.counts);
+	err = err ? err : program_map_open(map_dir, &generation_map, false, why, &maps.generation);
+	err = err ? err : program_map_open(map_dir, &reals_map, false, why, &maps.reals);
+	err = err ? err : read_size(&maps, why);
+	if (err) {
+		hwmark_maps_close(&maps);
+		return err;
+	}
+	*ret_maps = maps;
+	return 0;
+}
+
+int hwmark_generation_get(const struct hwmark_maps *maps, struct slot_reason *why,
+			  __u32 *ret_generation)
+{
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(maps->generation, &zero, ret_generation);
+
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", generation_map.name,
+				     strerror(-err)) :
+		     0;
+}
+
+static int check_mark(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why)
+{
+	if (mark && mark < maps->marks)
+		return 0;
+	return slot_reason_set(why, -EINVAL, "%u is no mark, which are from 1 to %u", mark,
+			       maps->marks - 1);
+}
+
+int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why,
+		     struct hwmark_entry *ret_entry)
+{
+	int err = check_mark(maps, mark, why);
+
+	if (err)
+		return err;
+	err = bpf_map_lookup_elem(maps->entries, &mark, ret_entry);
+	return err ? slot_reason_set(why, err, "cannot read the entry of mark %u: %s", mark,
+				     strerror(-err)) :
+		     0;
+}
+
+int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+		       struct slot_reason *why)
+{
+	int err = check_mark(maps, mark, why);
+
+	if (err)
+		return err;
+	err = bpf_map_update_elem(maps->entries, &mark, entry, BPF_ANY);
+	return err ? slot_reason_set(why, err, "cannot write the entry of mark %u: %s", mark,
+				     strerror(-err)) :
+		     0;
+}
+
+/* The generation last: a write of 64 bytes may be seen in parts. */
+int hwmark_entry_write(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+		       struct slot_reason *why)
+{
+	struct hwmark_entry unborn = *entry;
+	int err;
+
+	unborn.generation = 0;
+	err = hwmark_entry_renew(maps, mark, &unborn, why);
+	return err ? err : hwmark_entry_renew(maps, mark, entry, why);
+}
+
+int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size_t count,
+			struct slot_reason *why)
+{
+	struct hwmark_entry entry;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < count; i++) {
+		err = hwmark_entry_get(maps, marks[i], why, &entry);
+		entry.generation = 0;
+		if (!err)
+			err = hwmark_entry_renew(maps, marks[i], &entry, why);
+	}
+	if (count)
+		program_grace();
+	return err;
+}
+
+int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,
+		      __u64 ret_counts[LB_COUNTERS])
+{
+	_cleanup_free_ struct hwmark_counts *counts = NULL;
+	int cpus = libbpf_num_possible_cpus(), err;
+	__u32 zero = 0;
+
+	if (cpus > 0)
+		counts = calloc((size_t)cpus, sizeof(*counts));
+	err = counts ? bpf_map_lookup_elem(maps->counts, &zero, counts) : -ENOMEM;
+	if (err)
+		return slot_reason_set(why, err, "cannot read map '%s': %s", counts_map.name,
+				       strerror(-err));
+	memset(ret_counts, 0, LB_COUNTERS * sizeof(*ret_counts));
+	for (int cpu = 0; cpu < cpus; cpu++)
+		for (__u32 i = 0; i < LB_COUNTERS; i++)
+			ret_counts[i] += counts[cpu].count[i];
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hwmark's pinned maps: entries written and freed, counters read. The maps that it borrows of
+ * the load balancer are pinned beside them.
+ */
+#ifndef HWMARK_MAPS_H
+#define HWMARK_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loader/lib/base/reason.h"
+#include "programs/hwmark/hwmark_abi.h"
+
+/* -1 where closed. */
+struct hwmark_maps {
+	int entries;
+	int counts;
+	int generation; /* lb_generation */
+	int reals;	/* lb_reals */
+	__u32 marks;	/* entries there are: marks are below, and above 0 */
+};
+
+#define HWMARK_MAPS_CLOSED { -1, -1, -1, -1, 0 }
+
+/* hwmark_maps_open - those in @map_dir, all or none. Returns 0 or -errno, and says why. */
+int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
+		     struct hwmark_maps *ret_maps);
+void hwmark_maps_close(struct hwmark_maps *maps);
+
+/* hwmark_generation_get - lb_generation as it is now. Returns 0 or -errno, and says why. */
+int hwmark_generation_get(const struct hwmark_maps *maps, struct slot_reason *why,
+			  __u32 *ret_generation);
+
+/* hwmark_entry_get - of @mark. Returns 0, -EINVAL for what is no mark, -errno; says why. */
+int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why,
+		     struct hwmark_entry *ret_entry);
+
+/*
+ * hwmark_entry_write - @mark, whose entry is free, is @entry's from now on; no rule has it yet.
+ * hwmark_entry_renew - the entry, which holds @entry already, holds for @entry->generation.
+ * Return 0, -EINVAL for what is no mark, -errno; say why.
+ */
+int hwmark_entry_write(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+		       struct slot_reason *why);
+int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+		       struct slot_reason *why);
+
+/*
+ * hwmark_entries_free - the entries of @count @marks, whose rules are gone, are free, and no
+ * packet is under way any more that saw them: waits once for all of them, some 10 ms. Returns 0
+ * or -errno, and says why; what was freed before stays so.
+ */
+int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size_t count,
+			struct slot_reason *why);
+
+/* hwmark_counts_get - by enum hwmark_counter, of all CPUs. Returns 0 or -errno, and says why. */
+int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,
+		      __u64 ret_counts[LB_COUNTERS]);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl hwmark, and entries written and freed, on the pinned maps of a loaded hwmark. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "programs/hwmark/maps/hwmark_maps.h"
+#include "tests/support/program_bed.h"
+#include "tests/support/progrun.h"
+#include "tests/support/tap.h"
+
+static struct program_bed bed;
+static struct hwmark_maps maps;
+static struct slot_reason why;
+
+static void set_generation(__u32 generation)
+{
+	int fd = bpf_object__find_map_fd_by_name(bed.object, LB_GENERATION_NAME);
+	__u32 zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &generation, BPF_ANY), 0);
+}
+
+static int set_up(void **state)
+{
+	struct lb_real real = { .flags = LB_REAL_USED, .epoch = 2 };
+	__u32 index = 3;
+	int fd;
+
+	(void)state;
+	program_bed_open(&bed, &hwmark_cli, progrun_open("bpf/hwmark.bpf.o"));
+	assert_int_equal(inet_pton(AF_INET, "203.0.113.3", real.addr), 1);
+	fd = bpf_object__find_map_fd_by_name(bed.object, LB_REALS_NAME);
+	assert_int_equal(bpf_map_update_elem(fd, &index, &real, BPF_ANY), 0);
+	set_generation(7);
+	assert_int_equal(hwmark_maps_open(PROGRAM_BED_DIR, true, &why, &maps), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hwmark_maps_close(&maps);
+	program_bed_close(&bed);
+	return 0;
+}
+
+static struct hwmark_entry make_entry(void)
+{
+	struct hwmark_entry entry = {
+		.generation = 7, .real = 3, .epoch = 2, .proto = IPPROTO_TCP, .dport = htons(80)
+	};
+
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.1", entry.dst), 1);
+	return entry;
+}
+
+static void write_entry(__u32 mark, const struct hwmark_entry *entry)
+{
+	assert_int_equal(hwmark_entry_write(&maps, mark, entry, &why), 0);
+}
+
+static void show_counts_entries_by_their_state(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+
+	(void)state;
+	write_entry(1, &entry);
+	write_entry(65535, &entry);
+	entry.generation = 6;
+	write_entry(2, &entry);
+	program_bed_assert_runs(&bed, "show",
+				"mode unknown\nmark_from unknown\nmarks 65535\nlive 2\nstale 1\n"
+				"free 65532\ngeneration 7\n");
+	set_generation(8);
+	program_bed_assert_runs(&bed, "show",
+				"mode unknown\nmark_from unknown\nmarks 65535\nlive 0\nstale 3\n"
+				"free 65532\ngeneration 8\n");
+	assert_int_equal(program_bed_run_json(&bed, "show"), 0);
+	assert_non_null(strstr(bed.out, "\"stale\": 3"));
+}
+
+static void show_says_what_a_mark_stands_for(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+
+	(void)state;
+	write_entry(10, &entry);
+	program_bed_assert_runs(&bed, "show 10",
+				"mark 10\nvip tcp/192.0.2.1:80\nclient any\nreal 203.0.113.3\n"
+				"encap ipip\nstate live\n");
+	entry.proto = IPPROTO_UDP;
+	entry.is_ip6 = 1;
+	entry.encap = LB_GUE;
+	entry.sport = htons(1000);
+	entry.epoch = 1;
+	entry.generation = 5;
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", entry.dst), 1);
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8:18::7", entry.src), 1);
+	write_entry(10, &entry);
+	program_bed_assert_runs(&bed, "show 10",
+				"mark 10\nvip udp/[2001:db8::1]:80\nclient [2001:db8:18::7]:1000\n"
+				"real gone\nencap gue\nstate stale\n");
+	assert_int_equal(program_bed_run_json(&bed, "show 10"), 0);
+	assert_non_null(strstr(bed.out, "\"client\": \"[2001:db8:18::7]:1000\""));
+}
+
+static void what_is_no_mark_is_refused(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+
+	(void)state;
+	assert_int_equal(program_bed_run(&bed, "show 0"), PROGRAM_FAILED);
+	assert_int_equal(program_bed_run(&bed, "show 65536"), PROGRAM_FAILED);
+	assert_int_equal(program_bed_run(&bed, "show ten"), PROGRAM_FAILED);
+	assert_int_equal(program_bed_run(&bed, "show 1 2"), PROGRAM_USAGE);
+	assert_int_equal(program_bed_run(&bed, "stats 1"), PROGRAM_USAGE);
+	program_bed_assert_fails(&bed, "show 9", "mark 9 has no entry\n");
+	assert_int_equal(hwmark_entry_write(&maps, 0, &entry, &why), -EINVAL);
+	assert_int_equal(hwmark_entry_write(&maps, 65536, &entry, &why), -EINVAL);
+	assert_string_equal(why.text, "65536 is no mark, which are from 1 to 65535");
+}
+
+static void an_entry_that_is_freed_is_free_and_keeps_its_words(void **state)
+{
+	struct hwmark_entry entry = make_entry(), after;
+	__u32 marks[] = { 5, 6 };
+
+	(void)state;
+	write_entry(5, &entry);
+	write_entry(6, &entry);
+	write_entry(7, &entry);
+	assert_int_equal(hwmark_entries_free(&maps, marks, 2, &why), 0);
+	assert_int_equal(hwmark_entry_get(&maps, 6, &why, &after), 0);
+	assert_int_equal(after.generation, 0);
+	/* Packets that saw it before may still read on. */
+	assert_memory_equal(after.dst, entry.dst, sizeof(entry.dst));
+	assert_int_equal(hwmark_entry_get(&maps, 7, &why, &after), 0);
+	assert_int_equal(after.generation, 7);
+	entry.generation = 9;
+	assert_int_equal(hwmark_entry_renew(&maps, 7, &entry, &why), 0);
+	assert_int_equal(hwmark_entry_get(&maps, 7, &why, &after), 0);
+	assert_int_equal(after.generation, 9);
+}
+
+static void stats_has_each_outcome(void **state)
+{
+	int fd = bpf_object__find_map_fd_by_name(bed.object, HWMARK_COUNTS_NAME);
+	int cpus = libbpf_num_possible_cpus();
+	struct hwmark_counts counts[cpus];
+	__u32 zero = 0;
+
+	(void)state;
+	memset(counts, 0, sizeof(counts));
+	for (int cpu = 0; cpu < cpus; cpu++)
+		counts[cpu].count[HWMARK_STALE] = 10;
+	counts[0].count[HWMARK_SENT6] = 4;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, counts, BPF_ANY), 0);
+	assert_int_equal(program_bed_run(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "sent6         tx                    4\n"));
+	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
+	for (__u32 i = 0; i < HWMARK_PASSED_COUNT + 3; i++) {
+		const char *name = strstr(bed.out, "\"name\"");
+
+		assert_non_null(name);
+		bed.out[name - bed.out] = ' ';
+		bed.out[name - bed.out + 1] = ' ';
+	}
+	assert_null(strstr(bed.out, "\"name\""));
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD(&plan, show_counts_entries_by_their_state, set_up, tear_down);
+	TAP_ADD(&plan, show_says_what_a_mark_stands_for, set_up, tear_down);
+	TAP_ADD(&plan, what_is_no_mark_is_refused, set_up, tear_down);
+	TAP_ADD(&plan, an_entry_that_is_freed_is_free_and_keeps_its_words, set_up, tear_down);
+	TAP_ADD(&plan, stats_has_each_outcome, set_up, tear_down);
+	return tap_run(&plan, "hwmark_cli", 1);
+}
