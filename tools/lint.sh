@@ -145,6 +145,9 @@ programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
+programs/hwmark/cli programs/hwmark/(agent|maps) programs/(lb|shared|cli.h) loader/lib/base
+programs/hwmark/data programs/hwmark/hwmark_abi.h programs/lb/(data|lb_abi.h) bpf
+programs/hwmark/maps programs/hwmark/hwmark_abi.h programs/(lb|shared) loader/lib/base
 programs/lb/cli programs/lb/(lb.h|lb_abi.h|health|maps|model) programs/(shared|cli.h) loader/lib/base
 programs/lb/data programs/lb/lb_abi.h bpf
 programs/lb/ring programs/lb/lb_abi.h loader/lib/base bpf

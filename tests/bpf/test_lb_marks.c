@@ -2,8 +2,6 @@
 /* lb: which flows user space is told of, for the device to mark. */
 #include <arpa/inet.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -99,7 +97,6 @@ static int close_bed(void **state)
 	return 0;
 }
 
-/* What came since the last time. */
 static unsigned int take_events(void)
 {
 	bed.count = 0;
@@ -243,7 +240,6 @@ static void packets_that_are_too_far_apart_do_not_add_up(void **state)
 	assert_int_equal(take_events(), 1);
 }
 
-/* The event may have been lost, or the mark be gone again. */
 static void a_flow_that_goes_on_is_told_of_again_later(void **state)
 {
 	(void)state;
@@ -268,9 +264,9 @@ static void another_flow_in_its_place_takes_one_off(void **state)
 static void what_begins_or_ends_a_connection_does_not_count(void **state)
 {
 	(void)state;
-	send_tcp(1000, SYN, 2 * THRESHOLD);
-	send_tcp(1000, SYN | ACK, 2 * THRESHOLD);
-	send_tcp(1000, RST, 2 * THRESHOLD);
+	send_tcp(1000, SYN, THRESHOLD);
+	send_tcp(1000, SYN | ACK, THRESHOLD);
+	send_tcp(1000, RST, THRESHOLD);
 	send_tcp(1000, ACK, THRESHOLD - 1);
 	assert_int_equal(take_events(), 0);
 	send_tcp(1000, ACK, 1);
@@ -300,8 +296,8 @@ static void errors_of_icmp_do_not_count(void **state)
 static void one_of_many_cpus_tells_no_more_than_the_rate(void **state)
 {
 	struct lb_config config = defaults;
-	int fd;
 	struct lb_mark_rate before[1024], after[1024];
+	int fd;
 	__u32 zero = 0;
 
 	(void)state;

@@ -39,7 +39,8 @@ struct veth_xdp_buff {
 } __attribute__((preserve_access_index));
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
-extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
+/* NOLINTNEXTLINE(readability-redundant-declaration): libbpf has it since 1.4 only */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 static __always_inline __s64 read_meta(const struct xdp_md *ctx)
 {
