@@ -12,7 +12,7 @@ int bench_bed_open(unsigned int *ret_ifindex);
 
 /*
  * bench_cpu_pin - stay on the last CPU this process may use: interrupts mostly
- * go to the first. Returns 0 or -errno.
+ * go to the first. Other processes there wait. Returns 0 or -errno.
  */
 int bench_cpu_pin(void);
 
