@@ -20,6 +20,8 @@
 
 #define HWMARK_ENTRIES_NAME "hwmark_entries"
 #define HWMARK_COUNTS_NAME "hwmark_counts"
+#define HWMARK_AGENT_NAME "hwmark_agent"
+#define HWMARK_FLUSH_NAME "hwmark_flush"
 
 #define HWMARK_MARKS 65536 /* 16 bits of mark: what the setting `marks` is unless it is given */
 
@@ -85,6 +87,46 @@ struct hwmark_counts {
 	__u64 count[LB_COUNTERS]; /* enum hwmark_counter */
 	__u32 since_refresh;	  /* the data plane's own: packets sent since the last one */
 	__u32 pad;
+};
+
+#define HWMARK_LATENCIES 26 /* bucket n: below 2^n us; the last: all others */
+#define HWMARK_DEVICE_MAX 16 /* IFNAMSIZ */
+
+/*
+ * Element of hwmark_agent (ARRAY of one): what the agent says of itself and where its rules
+ * are. The agent alone writes it, several times a second while it runs; what is there stays
+ * for commands that come later. Whether it runs says the lock of the maps' folder.
+ */
+struct hwmark_agent {
+	__u64 owner; /* of its rules, see loader/lib/offload/flower.h; 0: no agent ever ran */
+	char device[HWMARK_DEVICE_MAX];
+	__u32 ifindex; /* of @device, when it was last there */
+	__u8 is_egress;
+	__u8 offload; /* enum slot_flower_mode */
+	__u16 pref;
+	__u32 flows_max;
+	__u32 flows;	 /* in its table, now */
+	__u32 marks;	 /* that stand for something, now */
+	__u32 in_pools;	 /* marks that wait in lb_mark_pool, now */
+	__u64 flushed;	 /* the last number of hwmark_flush that was carried out */
+	__u64 events;	 /* that were read; each is one of the next: */
+	__u64 taken;	 /* a flow began to be offloaded, */
+	__u64 known;	 /* was so already, */
+	__u64 refused;	 /* may not be: changed since, or down, */
+	__u64 full;	 /* no place in the table, or no mark free, */
+	__u64 paused;	 /* or the device takes nothing just now */
+	__u64 mismatched; /* of lb's other mode */
+	__u64 aged;	 /* flows that went because they were idle, */
+	__u64 outdated;	 /* because the load balancer changed, */
+	__u64 vanished;	 /* because their rule was gone */
+	/* Of the queue, see loader/lib/offload/queue.h. */
+	__u64 pending;
+	__u64 installed;
+	__u64 failed;
+	__u64 cancelled;
+	__u64 removed;
+	__u64 not_removed;
+	__u64 latency[HWMARK_LATENCIES];
 };
 
 /* Where a packet's mark is. */

@@ -8,10 +8,8 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/cli.h"
+#include "programs/hwmark/cli/hwmark_cli.h"
 #include "programs/hwmark/maps/hwmark_entry.h"
-#include "programs/hwmark/maps/hwmark_maps.h"
-#include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 
 /* --- show ------------------------------------------------------------------------------------ */
@@ -21,8 +19,7 @@ struct summary {
 	__u32 live, stale, free;
 };
 
-/* What slotd knows the slot was given, or the program's own default. */
-static const char *get_setting(const struct program_context *ctx, const char *name,
+const char *hwmark_cli_setting(const struct program_context *ctx, const char *name,
 			       const char *otherwise)
 {
 	const char *value = NULL;
@@ -56,8 +53,8 @@ static int sum_up(const struct hwmark_maps *maps, struct slot_reason *why,
 
 static int show_all(const struct program_context *ctx, const struct hwmark_maps *maps)
 {
-	const char *mode = get_setting(ctx, "mode", "destination");
-	const char *mark_from = get_setting(ctx, "mark_from", "meta");
+	const char *mode = hwmark_cli_setting(ctx, "mode", "destination");
+	const char *mark_from = hwmark_cli_setting(ctx, "mark_from", "meta");
 	struct slot_reason why;
 	struct summary s;
 
@@ -76,8 +73,7 @@ static int show_all(const struct program_context *ctx, const struct hwmark_maps 
 	return PROGRAM_OK;
 }
 
-/* The client as `ADDR:PORT`; "any" of an entry for all of them. */
-static void format_client(const struct hwmark_entry *entry, char ret_text[LB_WORDS_MAX])
+void hwmark_cli_client(const struct hwmark_entry *entry, char ret_text[LB_WORDS_MAX])
 {
 	struct lb_vip_name client = hwmark_entry_vip(entry);
 
@@ -92,8 +88,8 @@ static void format_client(const struct hwmark_entry *entry, char ret_text[LB_WOR
 	memmove(ret_text, ret_text + 4, strlen(ret_text + 4) + 1);
 }
 
-static void format_real(const struct hwmark_maps *maps, const struct hwmark_entry *entry,
-			char ret_text[LB_WORDS_MAX])
+void hwmark_cli_real(const struct hwmark_maps *maps, const struct hwmark_entry *entry,
+		     char ret_text[LB_WORDS_MAX])
 {
 	struct lb_real real = {};
 	struct lb_host host;
@@ -127,8 +123,8 @@ static int show_mark(const struct program_context *ctx, const struct hwmark_maps
 	}
 	name = hwmark_entry_vip(&entry);
 	lb_vip_name_format(&name, vip);
-	format_client(&entry, client);
-	format_real(maps, &entry, real);
+	hwmark_cli_client(&entry, client);
+	hwmark_cli_real(maps, &entry, real);
 	state = entry.generation == generation ? "live" : "stale";
 	if (ctx->json)
 		return program_json_print(
@@ -222,6 +218,10 @@ static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
 static const struct program_command commands[] = {
 	{ "show", cmd_show, "[MARK]", "marks in use and free, or what one stands for" },
 	{ "stats", cmd_stats, "", "marked packets by outcome" },
+	{ "agent", hwmark_cmd_agent,
+	  "[device=DEV] [hook=ingress|egress] [offload=both|skip_sw|skip_hw] [flows=N] [batch=N] "
+	  "[age=SECONDS] [pref=N] [mode=flow|destination]",
+	  "offload flows to the device, until it is ended" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -42,4 +42,20 @@ struct {
 	__type(value, struct hwmark_counts);
 } hwmark_counts SEC(".maps");
 
+/* The agent's, for commands to read: not read or written here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hwmark_agent);
+} hwmark_agent SEC(".maps");
+
+/* How often commands asked the agent to take all rules off; likewise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} hwmark_flush SEC(".maps");
+
 #endif

@@ -2,8 +2,11 @@
 #include "programs/hwmark/maps/hwmark_maps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sys/file.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,6 +27,22 @@ static const struct program_map counts_map = {
 	.type = BPF_MAP_TYPE_PERCPU_ARRAY,
 	.key_size = sizeof(__u32),
 	.value_size = sizeof(struct hwmark_counts),
+	.max_entries = 1,
+};
+
+static const struct program_map agent_map = {
+	.name = HWMARK_AGENT_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(struct hwmark_agent),
+	.max_entries = 1,
+};
+
+static const struct program_map flush_map = {
+	.name = HWMARK_FLUSH_NAME,
+	.type = BPF_MAP_TYPE_ARRAY,
+	.key_size = sizeof(__u32),
+	.value_size = sizeof(__u64),
 	.max_entries = 1,
 };
 
@@ -49,6 +68,8 @@ void hwmark_maps_close(struct hwmark_maps *maps)
 	slot_cleanup_close(&maps->counts);
 	slot_cleanup_close(&maps->generation);
 	slot_cleanup_close(&maps->reals);
+	slot_cleanup_close(&maps->agent);
+	slot_cleanup_close(&maps->flush);
 	*maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
 }
 
@@ -74,6 +95,8 @@ int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *wh
 	err = err ? err : program_map_open(map_dir, &counts_map, false, why, &maps.counts);
 	err = err ? err : program_map_open(map_dir, &generation_map, false, why, &maps.generation);
 	err = err ? err : program_map_open(map_dir, &reals_map, false, why, &maps.reals);
+	err = err ? err : program_map_open(map_dir, &agent_map, is_writer, why, &maps.agent);
+	err = err ? err : program_map_open(map_dir, &flush_map, is_writer, why, &maps.flush);
 	err = err ? err : read_size(&maps, why);
 	if (err) {
 		hwmark_maps_close(&maps);
@@ -175,4 +198,69 @@ int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,
 		for (__u32 i = 0; i < LB_COUNTERS; i++)
 			ret_counts[i] += counts[cpu].count[i];
 	return 0;
+}
+
+static int read_only(int fd, const char *name, struct slot_reason *why, void *ret_value)
+{
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(fd, &zero, ret_value);
+
+	return err ? slot_reason_set(why, err, "cannot read map '%s': %s", name, strerror(-err)) :
+		     0;
+}
+
+static int write_only(int fd, const char *name, const void *value, struct slot_reason *why)
+{
+	__u32 zero = 0;
+	int err = bpf_map_update_elem(fd, &zero, value, BPF_ANY);
+
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", name, strerror(-err)) :
+		     0;
+}
+
+int hwmark_agent_get(const struct hwmark_maps *maps, struct slot_reason *why,
+		     struct hwmark_agent *ret_agent)
+{
+	return read_only(maps->agent, agent_map.name, why, ret_agent);
+}
+
+int hwmark_agent_set(const struct hwmark_maps *maps, const struct hwmark_agent *agent,
+		     struct slot_reason *why)
+{
+	return write_only(maps->agent, agent_map.name, agent, why);
+}
+
+int hwmark_flush_get(const struct hwmark_maps *maps, struct slot_reason *why, __u64 *ret_number)
+{
+	return read_only(maps->flush, flush_map.name, why, ret_number);
+}
+
+int hwmark_flush_set(const struct hwmark_maps *maps, __u64 number, struct slot_reason *why)
+{
+	return write_only(maps->flush, flush_map.name, &number, why);
+}
+
+int hwmark_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
+{
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return slot_reason_set(why, -errno, "cannot open '%s': %s", map_dir,
+				       strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return slot_reason_set(why, errno == EWOULDBLOCK ? -EBUSY : -errno, "'%s': %s",
+				       map_dir,
+				       errno == EWOULDBLOCK ?
+					       "an agent or a command of hwmark is at "
+					       "these maps, and one at a time may be" :
+					       strerror(errno));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+bool hwmark_is_locked(const char *map_dir)
+{
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 }

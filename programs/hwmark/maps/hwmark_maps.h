@@ -18,10 +18,12 @@ struct hwmark_maps {
 	int counts;
 	int generation; /* lb_generation */
 	int reals;	/* lb_reals */
-	__u32 marks;	/* entries there are: marks are below, and above 0 */
+	int agent;
+	int flush;
+	__u32 marks; /* entries there are: marks are below, and above 0 */
 };
 
-#define HWMARK_MAPS_CLOSED { -1, -1, -1, -1, 0 }
+#define HWMARK_MAPS_CLOSED { -1, -1, -1, -1, -1, -1, 0 }
 
 /* hwmark_maps_open - those in @map_dir, all or none. Returns 0 or -errno, and says why. */
 int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
@@ -57,5 +59,24 @@ int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size
 /* hwmark_counts_get - by enum hwmark_counter, of all CPUs. Returns 0 or -errno, and says why. */
 int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,
 		      __u64 ret_counts[LB_COUNTERS]);
+
+/*
+ * hwmark_agent_get, hwmark_agent_set - what the agent says of itself. hwmark_flush_get,
+ * hwmark_flush_set - how often it was asked to take off its rules. Return 0 or -errno; say why.
+ */
+int hwmark_agent_get(const struct hwmark_maps *maps, struct slot_reason *why,
+		     struct hwmark_agent *ret_agent);
+int hwmark_agent_set(const struct hwmark_maps *maps, const struct hwmark_agent *agent,
+		     struct slot_reason *why);
+int hwmark_flush_get(const struct hwmark_maps *maps, struct slot_reason *why, __u64 *ret_number);
+int hwmark_flush_set(const struct hwmark_maps *maps, __u64 number, struct slot_reason *why);
+
+/*
+ * hwmark_lock - be the only one that writes entries of the maps in @map_dir, as long as @ret_fd
+ * is open. Returns 0, -EBUSY where the agent or a command is it, or -errno; says why.
+ */
+int hwmark_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
+/* hwmark_is_locked - whether there is somebody. */
+bool hwmark_is_locked(const char *map_dir);
 
 #endif

@@ -5,30 +5,18 @@
 #include <string.h>
 #include <time.h>
 
-#define AGAIN_MS (300U * 1000)
 #define NAME_SIZE (2 * LB_WORDS_MAX + 8)
 #define CLOCK_SIZE 16
 
 void lb_say_trouble(struct lb_troubles *troubles, enum lb_trouble which, const char *text,
 		    __u64 now_ms)
 {
-	char *last = troubles->of[which].text;
-
-	if (!strncmp(last, text, sizeof(troubles->of[which].text) - 1) &&
-	    now_ms - troubles->of[which].said_ms < AGAIN_MS)
-		return;
-	snprintf(last, sizeof(troubles->of[which].text), "%s", text);
-	troubles->of[which].said_ms = now_ms;
-	fprintf(stderr, "%s\n", text);
+	program_say_trouble(&troubles->of[which], text, now_ms);
 }
 
 void lb_say_over(struct lb_troubles *troubles, enum lb_trouble which)
 {
-	char *last = troubles->of[which].text;
-
-	if (*last)
-		fprintf(stderr, "no longer: %s\n", last);
-	*last = '\0';
+	program_say_over(&troubles->of[which]);
 }
 
 /* @text: what @count of them are; none: it is over. */

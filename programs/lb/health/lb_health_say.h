@@ -4,6 +4,7 @@
 #define LB_HEALTH_SAY_H
 
 #include "programs/lb/health/lb_health_maps.h"
+#include "programs/shared/say.h"
 
 /* What may go on for long and is said once, and again now and then. */
 enum lb_trouble {
@@ -21,10 +22,7 @@ enum lb_trouble {
 };
 
 struct lb_troubles {
-	struct {
-		char text[512]; /* "": it is over */
-		__u64 said_ms;
-	} of[LB_TROUBLES];
+	struct program_trouble of[LB_TROUBLES];
 };
 
 void lb_say_trouble(struct lb_troubles *troubles, enum lb_trouble which, const char *text,

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A bounded table of the flows that are offloaded: each has a place, whose number plus one is
+ * the handle of its rule. Pure: no system call but for memory.
+ */
+#ifndef HWMARK_FLOWS_H
+#define HWMARK_FLOWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "loader/lib/offload/flower_request.h"
+
+enum hwmark_flow_state {
+	HWMARK_FLOW_NONE,
+	HWMARK_FLOW_WANTED,  /* its rule is being installed */
+	HWMARK_FLOW_ACTIVE,  /* its rule is there */
+	HWMARK_FLOW_LEAVING, /* its rule is being removed, or not installed after all */
+};
+
+struct hwmark_flow {
+	struct slot_flower_request rule; /* first; the match is what the flow is known by */
+	enum hwmark_flow_state state;
+	TAILQ_ENTRY(hwmark_flow) free; /* while NONE */
+	struct hwmark_flow *next;      /* of its chain, else */
+	__u64 seen;		       /* the last look at the device that saw its rule */
+	bool is_adopted;	       /* its rule was there before: another agent's */
+	bool is_flushed;	       /* a command waits for its end */
+	/* What the queue reported and nobody took yet; under the reports' lock. */
+	TAILQ_ENTRY(hwmark_flow) report;
+	bool is_reported;
+	enum slot_queue_state reported;
+	int error;
+};
+
+TAILQ_HEAD(hwmark_flow_list, hwmark_flow);
+
+struct hwmark_flows {
+	size_t max, count;
+	struct hwmark_flow *flows; /* by place */
+	struct hwmark_flow **chains;
+	struct hwmark_flow_list free;
+};
+
+/* hwmark_flows_new - not to be moved. hwmark_flows_free. Returns 0 or -ENOMEM. */
+int hwmark_flows_new(size_t max, struct hwmark_flows *ret_flows);
+void hwmark_flows_free(struct hwmark_flows *flows);
+
+/* hwmark_flows_find - NULL: there is none with @match. */
+struct hwmark_flow *hwmark_flows_find(const struct hwmark_flows *flows,
+				      const struct slot_flower_match *match);
+/* hwmark_flows_at - the one whose rule has @handle; NULL: there is none. */
+struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, __u32 handle);
+
+/*
+ * hwmark_flows_add - one more flow, WANTED, with @rule; where that has no handle it gets one.
+ * NULL: the table is full, the handle taken or too large, or such a flow there.
+ */
+struct hwmark_flow *hwmark_flows_add(struct hwmark_flows *flows,
+				     const struct slot_flower_rule *rule);
+/* hwmark_flows_del - it is gone, and so is its rule. */
+void hwmark_flows_del(struct hwmark_flows *flows, struct hwmark_flow *flow);
+
+#endif

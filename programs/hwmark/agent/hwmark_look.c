@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The device's rules, as they are: which are idle, which are gone, which another agent left. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
+#include "programs/hwmark/agent/hwmark_offload.h"
+#include "programs/shared/grace.h"
+
+/* --- own rules that nobody needs --------------------------------------------------------------- */
+
+struct strays {
+	struct hwmark_offload *offload;
+	struct slot_flower_rule *rules;
+	size_t count, room;
+};
+
+static void free_strays(struct strays *strays)
+{
+	free(strays->rules);
+}
+
+static int add_stray(struct strays *strays, const struct slot_flower_rule *rule)
+{
+	if (strays->count == strays->room) {
+		size_t room = strays->room ? strays->room * 2 : 64;
+		void *rules = reallocarray(strays->rules, room, sizeof(*rule));
+
+		if (!rules)
+			return -ENOMEM;
+		strays->rules = rules;
+		strays->room = room;
+	}
+	strays->rules[strays->count++] = *rule;
+	return 0;
+}
+
+/* Those that went by themselves meanwhile are gone as well. */
+static int del_strays(const struct strays *strays, struct slot_reason *why)
+{
+	const struct hwmark_device *device = &strays->offload->device;
+	const struct slot_flower_place place = hwmark_device_place(&device->set, device->ifindex);
+	int err = 0;
+
+	for (size_t i = 0; i < strays->count; i++) {
+		const struct slot_flower_rule *rule = &strays->rules[i];
+		struct slot_answer answer;
+		int ret = slot_flower_del(&place, &rule, 1, &answer);
+
+		if (ret && ret != -ENOENT)
+			err = slot_reason_set(why, ret, "cannot remove a rule of %s: %s",
+					      device->set.name, answer.text);
+	}
+	return err;
+}
+
+/* --- while it runs ----------------------------------------------------------------------------- */
+
+static int see_rule(const struct slot_flower_seen *seen, void *data)
+{
+	struct strays *strays = data;
+	struct hwmark_offload *offload = strays->offload;
+	struct hwmark_flow *flow;
+
+	if (seen->rule.owner != offload->device.owner)
+		return 0;
+	flow = hwmark_flows_at(&offload->flows, seen->rule.handle);
+	if (!flow || flow->rule.rule.match.family != seen->rule.match.family)
+		return add_stray(strays, &seen->rule);
+	flow->seen = offload->looks;
+	if (flow->state == HWMARK_FLOW_ACTIVE && seen->idle_ms >= offload->set.age_ms)
+		hwmark_offload_leave(offload, flow, &offload->agent.aged);
+	return 0;
+}
+
+/* What was active before the look, and was not seen. What could not be removed is tried again. */
+static void end_unseen(struct hwmark_offload *offload)
+{
+	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+
+		if (!flow)
+			continue;
+		if (flow->state == HWMARK_FLOW_LEAVING)
+			slot_queue_cancel(offload->device.queue, &flow->rule.request);
+		else if (flow->state == HWMARK_FLOW_ACTIVE && flow->seen != offload->looks)
+			hwmark_offload_leave(offload, flow, &offload->agent.vanished);
+	}
+}
+
+void hwmark_offload_look(struct hwmark_offload *offload)
+{
+	_cleanup_(free_strays) struct strays strays = { .offload = offload };
+	struct slot_flower_place place =
+		hwmark_device_place(&offload->device.set, offload->device.ifindex);
+	struct slot_reason why;
+	int err;
+
+	offload->looks++;
+	err = offload->device.ifindex ? SLOT_STEP("hwmark-rules-listed",
+						  slot_flower_list(&place, see_rule, &strays)) :
+					0;
+	if (err) {
+		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
+				offload->device.set.name, strerror(-err));
+		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
+		return;
+	}
+	end_unseen(offload);
+	if (del_strays(&strays, &why))
+		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
+	else
+		program_say_over(&offload->troubles[HWMARK_TROUBLE_REMOVAL]);
+}
+
+/* --- when it begins ---------------------------------------------------------------------------- */
+
+static bool is_of_entry(const struct hwmark_offload *offload, const struct slot_flower_match *match,
+			const struct hwmark_entry *entry)
+{
+	if (match->proto != entry->proto || (match->family == AF_INET6) != entry->is_ip6 ||
+	    memcmp(match->destination.address, entry->dst, sizeof(entry->dst)) != 0 ||
+	    !match->source.port || !match->destination.port)
+		return false;
+	if (offload->set.mode == HWMARK_DESTINATION)
+		return !entry->dport || entry->dport == match->destination.port;
+	return entry->dport == match->destination.port && entry->sport == match->source.port &&
+	       !memcmp(match->source.address, entry->src, sizeof(entry->src));
+}
+
+/* A rule as this agent would have made it, whose entry is as it would be. */
+static bool is_sound(const struct hwmark_offload *offload, const struct slot_flower_rule *rule,
+		     struct hwmark_entry *ret_entry)
+{
+	__u32 mark = rule->actions[0].mark;
+
+	if (rule->action_count != 1 || rule->actions[0].kind != SLOT_FLOWER_MARK ||
+	    rule->mode != offload->device.set.offload || rule->match.no_fragments || !mark ||
+	    mark >= offload->marks.count ||
+	    hwmark_entry_get(&offload->maps, mark, NULL, ret_entry) || !ret_entry->generation ||
+	    !is_of_entry(offload, &rule->match, ret_entry) ||
+	    hwmark_view_judge(&offload->view, ret_entry,
+			      ret_entry->generation != offload->view.generation, NULL))
+		return false;
+	return offload->set.mode == HWMARK_DESTINATION ||
+	       hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_OUT;
+}
+
+static int adopt_rule(const struct slot_flower_seen *seen, void *data)
+{
+	struct strays *strays = data;
+	struct hwmark_offload *offload = strays->offload;
+	__u32 mark = seen->rule.actions[0].mark;
+	struct hwmark_entry entry;
+	struct hwmark_flow *flow;
+
+	if (seen->rule.owner != offload->device.owner)
+		return 0;
+	if (!is_sound(offload, &seen->rule, &entry))
+		return add_stray(strays, &seen->rule);
+	flow = hwmark_flows_add(&offload->flows, &seen->rule);
+	if (!flow)
+		return add_stray(strays, &seen->rule);
+	flow->is_adopted = true;
+	if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
+		offload->marks.marks[mark].users++;
+	else
+		hwmark_marks_use(&offload->marks, mark, &entry);
+	return 0;
+}
+
+/* The queue takes them as installed. */
+static int queue_adopted(struct hwmark_offload *offload)
+{
+	int err = 0;
+
+	for (__u32 handle = 1; !err && handle <= offload->flows.max; handle++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+
+		if (flow)
+			err = slot_queue_add(offload->device.queue, &flow->rule.request);
+	}
+	return err;
+}
+
+/* Entries hold for this generation, or are free. */
+static int settle_entries(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	_cleanup_free_ __u32 *over = calloc(offload->marks.count, sizeof(*over));
+	size_t count = 0;
+	int err = 0;
+
+	if (!over)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	for (__u32 mark = 1; !err && mark < offload->marks.count; mark++) {
+		struct hwmark_mark *used = &offload->marks.marks[mark];
+		struct hwmark_entry entry = {};
+
+		if (used->state == HWMARK_MARK_USED) {
+			used->entry.generation = offload->view.generation;
+			err = hwmark_entry_renew(&offload->maps, mark, &used->entry, why);
+			continue;
+		}
+		err = hwmark_entry_get(&offload->maps, mark, why, &entry);
+		if (!err && entry.generation)
+			over[count++] = mark;
+	}
+	if (!err)
+		err = SLOT_STEP("hwmark-entries-cleared",
+				hwmark_entries_free(&offload->maps, over, count, why));
+	return err;
+}
+
+/*
+ * What is in a pool, or taken from one and not told of yet, is not free; both are looked at in
+ * this order, so that a mark on its way from one to the other is seen.
+ */
+static int settle_marks(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	_cleanup_free_ bool *is_in = calloc(offload->marks.count, sizeof(*is_in));
+
+	if (!is_in)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	if (offload->pool.pools) {
+		hwmark_pool_look(&offload->pool, offload->marks.count, is_in);
+		program_grace();
+		hwmark_offload_drain(offload, is_in);
+	}
+	for (__u32 mark = 1; mark < offload->marks.count; mark++)
+		if (!is_in[mark])
+			hwmark_marks_give(&offload->marks, mark);
+	return 0;
+}
+
+int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	_cleanup_(free_strays) struct strays strays = { .offload = offload };
+	struct slot_flower_place place =
+		hwmark_device_place(&offload->device.set, offload->device.ifindex);
+	int err = offload->device.ifindex ? slot_flower_list(&place, adopt_rule, &strays) : 0;
+
+	if (err)
+		return slot_reason_set(why, err, "cannot list the rules of %s: %s",
+				       offload->device.set.name, strerror(-err));
+	err = del_strays(&strays, why);
+	SLOT_FAULT("hwmark-strays-removed");
+	err = err ? err : settle_entries(offload, why);
+	err = err ? err : settle_marks(offload, why);
+	if (!err && queue_adopted(offload))
+		err = slot_reason_set(why, -ENOMEM, "rules that are there cannot be taken over");
+	return err;
+}

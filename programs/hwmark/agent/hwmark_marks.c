@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/hwmark/agent/hwmark_marks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void hwmark_marks_free(struct hwmark_marks *marks)
+{
+	free(marks->marks);
+	free(marks->free);
+	free(marks->chains);
+	*marks = (struct hwmark_marks){};
+}
+
+int hwmark_marks_new(__u32 count, struct hwmark_marks *ret_marks)
+{
+	struct hwmark_marks marks = { .count = count, .chain_count = count };
+
+	marks.marks = calloc(count, sizeof(*marks.marks));
+	marks.free = calloc(count, sizeof(*marks.free));
+	marks.chains = calloc(count, sizeof(*marks.chains));
+	if (!marks.marks || !marks.free || !marks.chains) {
+		hwmark_marks_free(&marks);
+		return -ENOMEM;
+	}
+	*ret_marks = marks;
+	return 0;
+}
+
+static bool is_mark(const struct hwmark_marks *marks, __u32 mark)
+{
+	return mark && mark < marks->count;
+}
+
+enum hwmark_mark_state hwmark_marks_state(const struct hwmark_marks *marks, __u32 mark)
+{
+	return is_mark(marks, mark) ? marks->marks[mark].state : HWMARK_MARK_OUT;
+}
+
+void hwmark_marks_give(struct hwmark_marks *marks, __u32 mark)
+{
+	if (!is_mark(marks, mark) || marks->marks[mark].state != HWMARK_MARK_OUT)
+		return;
+	marks->marks[mark].state = HWMARK_MARK_FREE;
+	marks->free[(marks->free_first + marks->free_count++) % marks->count] = mark;
+}
+
+__u32 hwmark_marks_take(struct hwmark_marks *marks)
+{
+	__u32 mark;
+
+	if (!marks->free_count)
+		return 0;
+	mark = marks->free[marks->free_first];
+	marks->free_first = (marks->free_first + 1) % marks->count;
+	marks->free_count--;
+	marks->marks[mark].state = HWMARK_MARK_OUT;
+	return mark;
+}
+
+/* All of it but the generation, which is its first word; FNV-1a. */
+static __u32 *find_chain(const struct hwmark_marks *marks, const struct hwmark_entry *entry)
+{
+	const unsigned char *bytes = (const unsigned char *)entry;
+	__u32 hash = 2166136261U;
+
+	for (size_t i = sizeof(entry->generation); i < sizeof(*entry); i++)
+		hash = (hash ^ bytes[i]) * 16777619U;
+	return &marks->chains[hash % marks->chain_count];
+}
+
+static bool is_same(const struct hwmark_entry *a, const struct hwmark_entry *b)
+{
+	struct hwmark_entry one = *a;
+
+	one.generation = b->generation;
+	return !memcmp(&one, b, sizeof(one));
+}
+
+__u32 hwmark_marks_find(const struct hwmark_marks *marks, const struct hwmark_entry *entry)
+{
+	__u32 mark = *find_chain(marks, entry);
+
+	while (mark && (marks->marks[mark].is_dead || !is_same(&marks->marks[mark].entry, entry)))
+		mark = marks->marks[mark].next;
+	return mark;
+}
+
+void hwmark_marks_use(struct hwmark_marks *marks, __u32 mark, const struct hwmark_entry *entry)
+{
+	__u32 *chain = find_chain(marks, entry);
+
+	marks->marks[mark] = (struct hwmark_mark){
+		.state = HWMARK_MARK_USED,
+		.users = 1,
+		.next = *chain,
+		.entry = *entry,
+	};
+	*chain = mark;
+	marks->used++;
+}
+
+bool hwmark_marks_drop(struct hwmark_marks *marks, __u32 mark)
+{
+	struct hwmark_mark *used = &marks->marks[mark];
+	__u32 *at;
+
+	if (--used->users)
+		return false;
+	at = find_chain(marks, &used->entry);
+	while (*at != mark)
+		at = &marks->marks[*at].next;
+	*at = used->next;
+	used->state = HWMARK_MARK_OUT;
+	marks->used--;
+	return true;
+}

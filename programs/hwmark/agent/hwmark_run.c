@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent from start to end. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <sys/signalfd.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/hwmark/agent/hwmark_offload.h"
+#include "programs/shared/maps.h"
+
+#define TICK_MS 100  /* changes of the load balancer are seen so soon, */
+#define TELL_MS 250  /* what goes on is told, */
+#define FIND_MS 1000 /* a device that is not there looked for, */
+#define LENT_MS 5000 /* and whether the maps are still the load balancer's */
+#define LOOK_MIN_MS 1000
+#define LOOK_MAX_MS 10000
+
+static const struct program_map wanted_map = {
+	.name = LB_MARKS_WANTED_NAME,
+	.type = BPF_MAP_TYPE_RINGBUF,
+};
+
+static int open_ring(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	_cleanup_close_ int fd = -1;
+	int err = program_map_open(offload->view.lb_dir, &wanted_map, true, why, &fd);
+
+	if (err)
+		return err;
+	offload->ring = ring_buffer__new(fd, hwmark_offload_event, offload, NULL);
+	return offload->ring ? 0 :
+			       slot_reason_set(why, -errno, "cannot read map '%s': %s",
+					       wanted_map.name, strerror(errno));
+}
+
+void hwmark_offload_drain(struct hwmark_offload *offload, bool *is_in)
+{
+	offload->drain = is_in;
+	ring_buffer__consume(offload->ring);
+	offload->drain = NULL;
+}
+
+static int open_signals(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	offload->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return offload->signal_fd < 0 ?
+		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
+		       0;
+}
+
+static int open_maps(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	const char *map_dir = offload->set.map_dir;
+	bool is_new;
+	int err = hwmark_maps_open(map_dir, true, why, &offload->maps);
+
+	err = err ? err : hwmark_view_find(map_dir, &offload->maps, why, &offload->view);
+	err = err ? err : hwmark_view_sync(&offload->view, &offload->maps, why, &is_new);
+	if (!err && offload->set.mode == HWMARK_FLOW)
+		err = hwmark_pool_open(offload->view.lb_dir, why, &offload->pool);
+	return err ? err : open_ring(offload, why);
+}
+
+static int make_tables(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	__u32 marks = offload->maps.marks;
+
+	offload->dying = calloc(marks, sizeof(*offload->dying));
+	if (!offload->dying || hwmark_marks_new(marks, &offload->marks) ||
+	    hwmark_flows_new(offload->device.set.flows_max, &offload->flows))
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	return 0;
+}
+
+static void tell(struct hwmark_offload *offload)
+{
+	struct hwmark_agent *agent = &offload->agent;
+	struct slot_queue_stats stats;
+	struct slot_reason why;
+
+	_Static_assert((int)HWMARK_LATENCIES == (int)SLOT_QUEUE_BUCKETS, "the same buckets");
+	slot_queue_stats(offload->device.queue, &stats);
+	agent->owner = offload->device.owner;
+	memcpy(agent->device, offload->device.set.name, sizeof(agent->device));
+	if (offload->device.ifindex)
+		agent->ifindex = offload->device.ifindex;
+	agent->is_egress = offload->device.set.is_egress;
+	agent->offload = offload->device.set.offload;
+	agent->pref = offload->device.set.pref;
+	agent->flows_max = (__u32)offload->flows.max;
+	agent->flows = (__u32)offload->flows.count;
+	agent->marks = offload->marks.used;
+	agent->pending = stats.pending;
+	agent->installed = stats.installed;
+	agent->failed = stats.failed;
+	agent->cancelled = stats.cancelled;
+	agent->removed = stats.removed;
+	agent->not_removed = stats.not_removed;
+	memcpy(agent->latency, stats.latency, sizeof(agent->latency));
+	if (hwmark_agent_set(&offload->maps, agent, &why))
+		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, &why);
+}
+
+/* An agent before this one may have had another device: no rule there may outlive its entry. */
+static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	const struct hwmark_device *device = &offload->device;
+	struct hwmark_device_settings set = device->set;
+	struct slot_flower_place place;
+	struct hwmark_agent before;
+	size_t count = 0;
+	int err = hwmark_agent_get(&offload->maps, why, &before);
+
+	if (err || !before.owner ||
+	    (before.ifindex == device->ifindex && before.is_egress == set.is_egress &&
+	     before.pref == set.pref))
+		return err;
+	set.is_egress = before.is_egress;
+	set.pref = before.pref;
+	place = hwmark_device_place(&set, before.ifindex);
+	err = slot_flower_flush(&place, before.owner, &count);
+	return err ? slot_reason_set(why, err, "cannot remove the rules that are at %s: %s",
+				     before.device, strerror(-err)) :
+		     0;
+}
+
+static int begin(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	int err;
+
+	if (hwmark_device_find(&offload->device, why))
+		hwmark_offload_say(offload, HWMARK_TROUBLE_DEVICE, why);
+	err = leave_device(offload, why);
+	err = err ? err : hwmark_offload_adopt(offload, why);
+	if (!err)
+		err = hwmark_flush_get(&offload->maps, why, &offload->agent.flushed);
+	offload->flush_number = offload->agent.flushed;
+	if (err)
+		return err;
+	tell(offload);
+	fprintf(stderr, "flows are offloaded to %s; %zu are there already\n",
+		offload->device.set.name, offload->flows.count);
+	return 0;
+}
+
+int hwmark_offload_open(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	int err;
+
+	offload->maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
+	offload->lock_fd = offload->signal_fd = offload->device.event_fd = -1;
+	offload->device.owner = hwmark_device_owner(offload->set.map_dir);
+	err = hwmark_lock(offload->set.map_dir, why, &offload->lock_fd);
+	err = err ? err : open_signals(offload, why);
+	err = err ? err : open_maps(offload, why);
+	err = err ? err : make_tables(offload, why);
+	err = err ? err : hwmark_device_open(&offload->device, why);
+	return err ? err : begin(offload, why);
+}
+
+void hwmark_offload_close(struct hwmark_offload *offload)
+{
+	hwmark_device_close(&offload->device);
+	ring_buffer__free(offload->ring);
+	hwmark_pool_close(&offload->pool);
+	hwmark_view_free(&offload->view);
+	hwmark_flows_free(&offload->flows);
+	hwmark_marks_free(&offload->marks);
+	free(offload->dying);
+	hwmark_maps_close(&offload->maps);
+	slot_cleanup_close(&offload->signal_fd);
+	slot_cleanup_close(&offload->lock_fd);
+}
+
+/* --- step by step ------------------------------------------------------------------------------ */
+
+static void find_device(struct hwmark_offload *offload, __u64 now)
+{
+	__u32 before = offload->device.ifindex;
+	struct slot_reason why;
+
+	offload->find_ms = now + FIND_MS;
+	if (hwmark_device_find(&offload->device, &why)) {
+		slot_reason_append(&why, 0, "; flows go on without marks");
+		hwmark_offload_say(offload, HWMARK_TROUBLE_DEVICE, &why);
+	} else {
+		program_say_over(&offload->troubles[HWMARK_TROUBLE_DEVICE]);
+	}
+	/* Rules went with the device that they were of. */
+	if (before != offload->device.ifindex)
+		offload->look_ms = now;
+}
+
+static void look(struct hwmark_offload *offload, __u64 now)
+{
+	__u64 pause = offload->set.age_ms / 4;
+
+	if (pause < LOOK_MIN_MS)
+		pause = LOOK_MIN_MS;
+	offload->look_ms = now + (pause > LOOK_MAX_MS ? LOOK_MAX_MS : pause);
+	hwmark_offload_look(offload);
+}
+
+/* What was asked for before it is carried out is carried out with it. */
+static void flush(struct hwmark_offload *offload)
+{
+	struct slot_reason why;
+	__u64 number = 0;
+
+	if (offload->flush_left)
+		return;
+	offload->agent.flushed = offload->flush_number;
+	if (hwmark_flush_get(&offload->maps, &why, &number) || number == offload->flush_number)
+		return;
+	offload->flush_number = number;
+	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+
+		if (!flow)
+			continue;
+		flow->is_flushed = true;
+		offload->flush_left++;
+		hwmark_offload_leave(offload, flow, NULL);
+	}
+	/* Others that are ours are nobody's. */
+	offload->look_ms = 0;
+}
+
+static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	__u64 now = hwmark_offload_now();
+
+	if (now >= offload->lent_ms) {
+		offload->lent_ms = now + LENT_MS;
+		if (!hwmark_view_is_lent(&offload->view, &offload->maps))
+			return slot_reason_set(
+				why, -ENOENT,
+				"the load balancer's maps are others now: start the agent again");
+	}
+	if (!hwmark_offload_sync(offload))
+		program_say_over(&offload->troubles[HWMARK_TROUBLE_MAPS]);
+	if (now >= offload->find_ms)
+		find_device(offload, now);
+	flush(offload);
+	if (now >= offload->look_ms)
+		look(offload, now);
+	if (offload->pool.pools)
+		offload->agent.in_pools = hwmark_pool_fill(&offload->pool, &offload->marks);
+	if (now >= offload->tell_ms) {
+		offload->tell_ms = now + TELL_MS;
+		tell(offload);
+	}
+	return 0;
+}
+
+static void clear(int fd)
+{
+	__u64 number;
+
+	if (read(fd, &number, sizeof(number)) < 0)
+		return;
+}
+
+int hwmark_offload_step(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	struct pollfd fds[] = {
+		{ .fd = ring_buffer__epoll_fd(offload->ring), .events = POLLIN },
+		{ .fd = offload->device.event_fd, .events = POLLIN },
+		{ .fd = offload->signal_fd, .events = POLLIN },
+	};
+	int err = do_due(offload, why);
+
+	if (err)
+		return err;
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS) < 0 && errno != EINTR)
+		return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
+	offload->is_over = fds[2].revents & POLLIN;
+	clear(offload->device.event_fd);
+	hwmark_offload_reports(offload);
+	ring_buffer__consume(offload->ring);
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/hwmark/agent/hwmark_view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/hwmark/maps/hwmark_entry.h"
+#include "programs/lb/lb.h"
+
+#define TRIES 16
+
+static __u32 get_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+static bool is_lender(const char *dir, __u32 generation_id)
+{
+	_cleanup_close_ int fd = -1, pool = -1;
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" LB_GENERATION_NAME, dir) >= (int)sizeof(path))
+		return false;
+	fd = bpf_obj_get(path);
+	if (fd < 0 || !generation_id || get_id(fd) != generation_id)
+		return false;
+	snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, dir);
+	pool = bpf_obj_get(path);
+	return pool >= 0;
+}
+
+bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
+{
+	return is_lender(view->lb_dir, get_id(maps->generation));
+}
+
+int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,
+		     struct hwmark_view *view)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char copy[PATH_MAX];
+	const char *parent;
+
+	if (snprintf(copy, sizeof(copy), "%s", map_dir) >= (int)sizeof(copy))
+		return slot_reason_set(why, -ENAMETOOLONG, "'%s' is too long", map_dir);
+	parent = dirname(copy);
+	dir = opendir(parent);
+	if (!dir)
+		return slot_reason_set(why, -errno, "cannot look for lb's maps in '%s': %s", parent,
+				       strerror(errno));
+	while ((entry = readdir(dir))) {
+		if (*entry->d_name == '.' ||
+		    snprintf(view->lb_dir, sizeof(view->lb_dir), "%s/%s", parent, entry->d_name) >=
+			    (int)sizeof(view->lb_dir))
+			continue;
+		if (hwmark_view_is_lent(view, maps))
+			return 0;
+	}
+	return slot_reason_set(
+		why, -ENOENT, "no slot in '%s' lends its maps to this one, or they may not be read",
+		parent);
+}
+
+static int read_once(struct hwmark_view *view, const struct hwmark_maps *maps,
+		     struct slot_reason *why, __u32 before)
+{
+	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
+	struct lb_model old = view->model;
+	__u32 after = 0;
+	int err = lb_look(view->lb_dir, why, &lb);
+
+	err = err ? err : hwmark_generation_get(maps, why, &after);
+	if (err)
+		return err;
+	if (before != after)
+		return slot_reason_set(why, -EAGAIN, "the load balancer changes all the while");
+	view->model = lb.current;
+	lb.current = old;
+	view->has_model = true;
+	view->generation = before;
+	return 0;
+}
+
+int hwmark_view_sync(struct hwmark_view *view, const struct hwmark_maps *maps,
+		     struct slot_reason *why, bool *ret_is_new)
+{
+	__u32 generation = 0;
+	int err = -EAGAIN;
+
+	*ret_is_new = false;
+	for (int i = 0; err == -EAGAIN && i < TRIES; i++) {
+		err = hwmark_generation_get(maps, why, &generation);
+		if (err || (view->has_model && generation == view->generation))
+			return err;
+		err = read_once(view, maps, why, generation);
+		*ret_is_new = !err;
+	}
+	return err;
+}
+
+void hwmark_view_free(struct hwmark_view *view)
+{
+	lb_model_free(&view->model);
+	view->has_model = false;
+	view->generation = 0;
+}
+
+int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry *entry,
+		      bool was_there, struct slot_reason *why)
+{
+	const struct lb_model_vip *vip = &view->model.vips[entry->vip % LB_VIPS_MAX];
+	const struct lb_own *own;
+	int err = hwmark_entry_check(&view->model, entry, why);
+
+	if (err)
+		return err;
+	own = lb_model_own_find(vip, entry->real);
+	if (!own || own->flags & LB_MEMBER_OUT)
+		return slot_reason_set(why, -ESTALE, "real %u is down", entry->real);
+	/* What the ring decided has to be seen by the flow table while changes are fresh. */
+	if (was_there && vip->set.table == LB_TABLE_TRANSITIONS)
+		return slot_reason_set(why, -ESTALE, "VIP %u has transitions", entry->vip);
+	return 0;
+}

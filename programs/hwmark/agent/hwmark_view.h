@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the load balancer says of VIPs and reals, as of one generation. */
+#ifndef HWMARK_VIEW_H
+#define HWMARK_VIEW_H
+
+#include <limits.h>
+
+#include "programs/hwmark/maps/hwmark_maps.h"
+#include "programs/lb/model/lb_model.h"
+
+struct hwmark_view {
+	char lb_dir[PATH_MAX]; /* of its maps */
+	struct lb_model model;
+	bool has_model;
+	__u32 generation; /* the model's; 0: none yet */
+};
+
+/*
+ * hwmark_view_find - the load balancer that lends its maps to the slot with @maps in
+ * @map_dir: its maps are in a folder beside that. Returns 0, -ENOENT, or -errno; says why.
+ */
+int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,
+		     struct hwmark_view *view);
+/* hwmark_view_is_lent - whether it still lends them: its lb_generation is that of @maps. */
+bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps);
+
+/*
+ * hwmark_view_sync - read all of it, if the generation is another than the view's. Returns 0,
+ * -EAGAIN where it changes all the while, or -errno; says why, and then the view is as it was.
+ */
+int hwmark_view_sync(struct hwmark_view *view, const struct hwmark_maps *maps,
+		     struct slot_reason *why, bool *ret_is_new);
+void hwmark_view_free(struct hwmark_view *view);
+
+/*
+ * hwmark_view_judge - whether packets may go as @entry says: hwmark_entry_check(), and the real
+ * is in. With @was_there it was so before, in another generation. Returns 0, or -ESTALE and
+ * says what is not so.
+ */
+int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry *entry,
+		      bool was_there, struct slot_reason *why);
+
+#endif

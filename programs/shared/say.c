@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/shared/say.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AGAIN_MS (300U * 1000)
+
+void program_say_trouble(struct program_trouble *trouble, const char *text, __u64 now_ms)
+{
+	if (!strncmp(trouble->text, text, sizeof(trouble->text) - 1) &&
+	    now_ms - trouble->said_ms < AGAIN_MS)
+		return;
+	snprintf(trouble->text, sizeof(trouble->text), "%s", text);
+	trouble->said_ms = now_ms;
+	fprintf(stderr, "%s\n", text);
+}
+
+void program_say_over(struct program_trouble *trouble)
+{
+	if (*trouble->text)
+		fprintf(stderr, "no longer: %s\n", trouble->text);
+	*trouble->text = '\0';
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a program that runs for long says on stderr of what goes on for long. */
+#ifndef PROGRAM_SAY_H
+#define PROGRAM_SAY_H
+
+#include <linux/types.h>
+
+struct program_trouble {
+	char text[512]; /* "": it is over */
+	__u64 said_ms;
+};
+
+/* program_say_trouble - a line; the same one again only after some minutes. */
+void program_say_trouble(struct program_trouble *trouble, const char *text, __u64 now_ms);
+/* program_say_over - if it was said. */
+void program_say_over(struct program_trouble *trouble);
+
+#endif
