@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# hwmark in a slot before lb: it works with lb's own maps, through changes, upgrades and restarts
+# of slotd, and packets without a mark do not notice it.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+HWMARK=$BED_OBJECTS/hwmark.bpf.o
+LB=$BED_OBJECTS/lb.bpf.o
+VIP=tcp/192.0.2.1:80
+
+# conf MODE [PACKETS]: of both slots; when lb tells of a flow
+conf() {
+	bed_conf <<-END
+		slot 7 { name = "hwmark" object = "$HWMARK" maps_of = "lb" settings { mode = $1 mark_from = veth } }
+		slot 8 { name = "lb" object = "$LB" settings { hwmark = $1 hwmark_packets = ${2:-32} } }
+	END
+}
+
+setup() {
+	conf destination
+	bed_slotd_fresh
+}
+
+# value KEY: of hwmark show
+value() {
+	bed_ctl hwmark show --json | jq -r ".$1"
+}
+
+pings() {
+	in_ns client ping -c 3 -i 0.01 -W 1 "$SERVER4" >/dev/null
+}
+
+test_lb_maps() {
+	local before
+
+	is "it says how it reads marks" "$(value mode),$(value mark_from)" destination,veth
+	is "no mark is in use" "$(value live),$(value stale),$(value free)" 0,0,65535
+	before=$(value generation)
+	succeeds "lb is told" bed_ctl lb vip add "$VIP"
+	succeeds "of a VIP and a real" bed_ctl lb real add "$VIP" 203.0.113.1
+	succeeds "its generation is hwmark's" test "$(value generation)" -gt "$before"
+	succeeds "packets pass" pings
+	is "and none of them is counted" "$(bed_ctl hwmark stats --json |
+		jq '[.counters[] | select(.name != "no_source") | .packets] | add')" 0
+}
+
+test_new_versions() {
+	local before
+
+	bed_ctl lb vip add "$VIP"
+	before=$(value generation)
+	changes "hwmark goes" disable hwmark
+	changes "and comes" enable hwmark
+	conf destination 7
+	changes "lb comes anew, with other settings" apply
+	is "the generation is lb's still" "$(value generation)" "$before"
+	bed_slotd_stop KILL
+	succeeds "slotd starts again" bed_slotd
+	bed_ctl lb vip del "$VIP"
+	succeeds "and changes of lb arrive" test "$(value generation)" -gt "$before"
+	succeeds "packets pass" pings
+}
+
+test_settings() {
+	conf flow
+	changes "marks become those of flows" apply
+	is "as it says" "$(value mode)" flow
+	conf nothing
+	refuses "a mode that there is not is refused" "FLOW, DESTINATION" bed_ctl apply
+}
+
+bed_run
