@@ -19,6 +19,8 @@ SLOT_VERSION(SLOT_PROGRAM_VERSION);
 SLOT_HOOK("xdp");
 SLOT_MAP_ABI(1);
 
+#define REFRESH_VARIES 16
+
 static __always_inline void count(int counter)
 {
 	__u32 zero = 0;
@@ -62,12 +64,16 @@ static __always_inline const struct lb_real *find_real(const struct hwmark_entry
 	return real;
 }
 
-/* Whether it is this packet's turn to go the long way. */
+/*
+ * Whether it is this packet's turn to go the long way. The next turn comes up to a sixteenth
+ * earlier each time, or of flows that take turns it might be one alone that ever has it.
+ */
 static __always_inline bool is_refresh(struct hwmark_counts *counts)
 {
 	if (!hwmark_config.refresh || ++counts->since_refresh < hwmark_config.refresh)
 		return false;
-	counts->since_refresh = 0;
+	counts->since_refresh =
+		counts->count[HWMARK_REFRESH] % (hwmark_config.refresh / REFRESH_VARIES + 1);
 	return true;
 }
 
