@@ -29,7 +29,8 @@ static void lb_runs_among_six_with_all_settings_on(void **state)
 	chain_start(&chain, state);
 	chain_add(&chain, 2, SHIPPED "firewall", "default_deny=false");
 	chain_add(&chain, 5, SHIPPED "decap", NULL);
-	chain_add(&chain, 7, SHIPPED "lb", "too_big=true decap=true tcp_server_id=true hash=2");
+	chain_add(&chain, 7, SHIPPED "lb",
+		  "too_big=true decap=true tcp_server_id=true hash=2 hwmark=flow");
 	for (unsigned int slot = 9; slot < 13; slot++)
 		chain_add(&chain, slot, SHIPPED "pass", NULL);
 	chain_build(&chain);
