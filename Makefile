@@ -109,6 +109,8 @@ VM_TESTS := $(BPF_TEST_BINS) $(SYSTEM_TESTS)
 
 ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
 ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
+# The part of slotctl that has fault points.
+AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c)
 FAULT_OBJS := $(call objects,build/faults,$(LIB_SRCS) $(SLOTD_SRCS)) \
 	$(call objects,build,tests/support/fault.c tests/support/arm.c)
 # Where the version of the root counts; the rest of the next slotd is this one's.
@@ -145,7 +147,8 @@ endif
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SOCKETLB) $(EXAMPLES)
 programs: $(PROGRAMS)
-test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next
+test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
+	build/tests/tools/slotctl_faults
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -409,6 +412,13 @@ build/tests/tools/slotd_faults: $(FAULT_OBJS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTD_PKGS))
+
+build/tests/tools/slotctl_faults: $(call objects,build/faults,$(AGENT_SRCS)) \
+		$(call objects,build,$(filter-out $(AGENT_SRCS),$(SLOTCTL_SRCS)) tests/support/fault.c tests/support/arm.c) \
+		build/lib/libslot.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTCTL_PKGS))
 
 build/tests/tools/slotd_next: $(NEXT_OBJS) build/lib/slotd.a build/lib/libslot.a
 	$(call say,LINK,$@)

@@ -5,7 +5,7 @@
  * Contract: the maps below are pinned under their names, beside those of the load balancer
  * whose slot this one names (lb_abi.h: lb_control, lb_active, lb_generation, lb_reals,
  * lb_vip_counts, lb_real_counts), which are the same maps. User space writes
- * entries, the program reads them; the program writes the counters. Version rule:
+ * entries, the program reads them, and ends them; the program writes the counters. Version rule:
  * SLOT_MAP_ABI in hwmark.bpf.c is raised when a map here changes its meaning but not its
  * layout. Counters keep their numbers; new ones take free ones.
  *
@@ -35,6 +35,8 @@ struct hwmark_meta {
  * are, and where they go. A cache line. To write one that is free: all of it with generation
  * 0, then the same with the generation. To free it: generation 0, then a grace period,
  * before which it is not written again; and before either no rule has the mark any more.
+ * With HWMARK_FLOW the program sets generation 0 when the flow begins anew (SYN): user space
+ * changes it there by compare and exchange.
  */
 struct hwmark_entry {
 	__u32 generation; /* lb_generation for which it holds, not 0; 0: free */
@@ -89,7 +91,7 @@ struct hwmark_counts {
 	__u32 pad;
 };
 
-#define HWMARK_LATENCIES 26 /* bucket n: below 2^n us; the last: all others */
+#define HWMARK_LATENCIES 26  /* bucket n: below 2^n us; the last: all others */
 #define HWMARK_DEVICE_MAX 16 /* IFNAMSIZ */
 
 /*
@@ -105,20 +107,21 @@ struct hwmark_agent {
 	__u8 offload; /* enum slot_flower_mode */
 	__u16 pref;
 	__u32 flows_max;
-	__u32 flows;	 /* in its table, now */
-	__u32 marks;	 /* that stand for something, now */
-	__u32 in_pools;	 /* marks that wait in lb_mark_pool, now */
-	__u64 flushed;	 /* the last number of hwmark_flush that was carried out */
-	__u64 events;	 /* that were read; each is one of the next: */
-	__u64 taken;	 /* a flow began to be offloaded, */
-	__u64 known;	 /* was so already, */
-	__u64 refused;	 /* may not be: changed since, or down, */
-	__u64 full;	 /* no place in the table, or no mark free, */
-	__u64 paused;	 /* or the device takes nothing just now */
+	__u32 flows;	  /* in its table, now */
+	__u32 marks;	  /* that stand for something, now */
+	__u32 in_pools;	  /* marks that wait in lb_mark_pool, now */
+	__u64 flushed;	  /* the last number of hwmark_flush that was carried out */
+	__u64 events;	  /* that were read; each is one of the next: */
+	__u64 taken;	  /* a flow began to be offloaded, */
+	__u64 known;	  /* was so already, */
+	__u64 refused;	  /* may not be: changed since, or down, */
+	__u64 full;	  /* no place in the table, or no mark free, */
+	__u64 paused;	  /* or the device takes nothing just now */
 	__u64 mismatched; /* of lb's other mode */
-	__u64 aged;	 /* flows that went because they were idle, */
-	__u64 outdated;	 /* because the load balancer changed, */
-	__u64 vanished;	 /* because their rule was gone */
+	__u64 aged;	  /* flows that went because they were idle, */
+	__u64 outdated;	  /* because the load balancer changed, */
+	__u64 ended;	  /* because their client began anew, */
+	__u64 vanished;	  /* because their rule was gone */
 	/* Of the queue, see loader/lib/offload/queue.h. */
 	__u64 pending;
 	__u64 installed;

@@ -74,11 +74,11 @@ static void show_counts_entries_by_their_state(void **state)
 	write_entry(2, &entry);
 	program_bed_assert_runs(&bed, "show",
 				"mode unknown\nmark_from unknown\nmarks 65535\nlive 2\nstale 1\n"
-				"free 65532\ngeneration 7\n");
+				"free 65532\ngeneration 7\nagent not running\n");
 	set_generation(8);
 	program_bed_assert_runs(&bed, "show",
 				"mode unknown\nmark_from unknown\nmarks 65535\nlive 0\nstale 3\n"
-				"free 65532\ngeneration 8\n");
+				"free 65532\ngeneration 8\nagent not running\n");
 	assert_int_equal(program_bed_run_json(&bed, "show"), 0);
 	assert_non_null(strstr(bed.out, "\"stale\": 3"));
 }
@@ -140,10 +140,24 @@ static void an_entry_that_is_freed_is_free_and_keeps_its_words(void **state)
 	assert_memory_equal(after.dst, entry.dst, sizeof(entry.dst));
 	assert_int_equal(hwmark_entry_get(&maps, 7, &why, &after), 0);
 	assert_int_equal(after.generation, 7);
-	entry.generation = 9;
-	assert_int_equal(hwmark_entry_renew(&maps, 7, &entry, &why), 0);
+	assert_int_equal(hwmark_entry_renew(&maps, 7, 9, &why), 0);
 	assert_int_equal(hwmark_entry_get(&maps, 7, &why, &after), 0);
 	assert_int_equal(after.generation, 9);
+}
+
+static void an_entry_that_has_ended_is_not_renewed(void **state)
+{
+	const __u32 mark = 8;
+	struct hwmark_entry entry = make_entry(), after;
+
+	(void)state;
+	assert_int_equal(hwmark_entry_write(&maps, mark, &entry, &why), 0);
+	/* As the program does it, when the flow begins anew. */
+	entry.generation = 0;
+	assert_int_equal(bpf_map_update_elem(maps.entries, &mark, &entry, BPF_ANY), 0);
+	assert_int_equal(hwmark_entry_renew(&maps, mark, 9, &why), -ESTALE);
+	assert_int_equal(hwmark_entry_get(&maps, mark, &why, &after), 0);
+	assert_int_equal(after.generation, 0);
 }
 
 static void stats_has_each_outcome(void **state)
@@ -180,6 +194,7 @@ int main(void)
 	TAP_ADD(&plan, show_says_what_a_mark_stands_for, set_up, tear_down);
 	TAP_ADD(&plan, what_is_no_mark_is_refused, set_up, tear_down);
 	TAP_ADD(&plan, an_entry_that_is_freed_is_free_and_keeps_its_words, set_up, tear_down);
+	TAP_ADD(&plan, an_entry_that_has_ended_is_not_renewed, set_up, tear_down);
 	TAP_ADD(&plan, stats_has_each_outcome, set_up, tear_down);
 	return tap_run(&plan, "hwmark_cli", 1);
 }

@@ -420,6 +420,32 @@ static void run_in_turn(struct hwmark_case *hc, unsigned int packets, unsigned i
 	}
 }
 
+/* @flags: of the packet in between. Returns what becomes of the one after it. */
+static __u32 run_after(enum hwmark_mode mode, __u8 flags)
+{
+	static struct attempt a;
+	struct progrun out;
+	int fd;
+
+	start(&a, &hwmark_case_kinds[TCP4], mode);
+	a.spec.tcp_flags = flags;
+	hwmark_case_build(a.kind, &a.spec, &a.p);
+	run(&a, &out);
+	a.spec.tcp_flags = 0x10;
+	hwmark_case_build(a.kind, &a.spec, &a.p);
+	fd = progrun_fd(a.hc->object, "hwmark");
+	assert_int_equal(progrun_meta(fd, a.meta, a.meta_len, &a.p, &out), 0);
+	return out.verdict;
+}
+
+static void a_flow_that_begins_anew_has_no_entry_any_more(void **state)
+{
+	(void)state;
+	assert_int_equal(run_after(HWMARK_FLOW, 0x10), XDP_TX);
+	assert_int_equal(run_after(HWMARK_FLOW, SYN), XDP_PASS);
+	assert_int_equal(run_after(HWMARK_DESTINATION, SYN), XDP_TX);
+}
+
 static void one_packet_in_so_many_goes_on_to_the_load_balancer(void **state)
 {
 	struct hwmark_case hc;
@@ -489,6 +515,7 @@ int main(void)
 	progrun_stay();
 	TAP_ADD_TABLE(&plan, a_packet_is_left_as_it_came_and_counted_by_the_reason, rows);
 	TAP_ADD(&plan, what_is_not_spoiled_is_sent, NULL, NULL);
+	TAP_ADD(&plan, a_flow_that_begins_anew_has_no_entry_any_more, NULL, NULL);
 	TAP_ADD(&plan, one_packet_in_so_many_goes_on_to_the_load_balancer, NULL, NULL);
 	TAP_ADD(&plan, flows_in_turn_all_go_on_now_and_then, NULL, NULL);
 	TAP_ADD(&plan, whatever_leaves_leaves_as_the_load_balancer_sends_it, NULL, NULL);

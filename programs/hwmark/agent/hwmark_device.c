@@ -59,7 +59,7 @@ static void install(void *context, struct slot_queue_request *const *requests, s
 			slot_flower_install(&place, requests + first, i - first,
 					    ret_answers + first);
 	}
-	SLOT_FAULT("hwmark-rules-added");
+	SLOT_FAULT("hwmark.added");
 }
 
 static void remove_rules(void *context, struct slot_queue_request *const *requests, size_t count,
@@ -68,7 +68,7 @@ static void remove_rules(void *context, struct slot_queue_request *const *reques
 	const struct slot_flower_place place = get_place(context);
 
 	slot_flower_remove(&place, requests, count, ret_answers);
-	SLOT_FAULT("hwmark-rules-removed");
+	SLOT_FAULT("hwmark.removed");
 }
 
 static void report(void *context, struct slot_queue_request *request, enum slot_queue_state state,
@@ -140,7 +140,7 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 	if (!ifindex)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
-	err = SLOT_STEP("hwmark-qdisc-made", slot_flower_open(&place, &is_made));
+	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place, &is_made));
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
 				     strerror(-err)) :
 		     0;

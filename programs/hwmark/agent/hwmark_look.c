@@ -59,6 +59,15 @@ static int del_strays(const struct strays *strays, struct slot_reason *why)
 
 /* --- while it runs ----------------------------------------------------------------------------- */
 
+/* The program ended its entry, as its client began anew. */
+static bool has_ended(const struct hwmark_offload *offload, const struct hwmark_flow *flow)
+{
+	struct hwmark_entry entry;
+
+	return !hwmark_entry_get(&offload->maps, flow->rule.rule.actions[0].mark, NULL, &entry) &&
+	       !entry.generation;
+}
+
 static int see_rule(const struct slot_flower_seen *seen, void *data)
 {
 	struct strays *strays = data;
@@ -71,8 +80,12 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 	if (!flow || flow->rule.rule.match.family != seen->rule.match.family)
 		return add_stray(strays, &seen->rule);
 	flow->seen = offload->looks;
-	if (flow->state == HWMARK_FLOW_ACTIVE && seen->idle_ms >= offload->set.age_ms)
+	if (flow->state != HWMARK_FLOW_ACTIVE)
+		return 0;
+	if (seen->idle_ms >= offload->set.age_ms)
 		hwmark_offload_leave(offload, flow, &offload->agent.aged);
+	else if (has_ended(offload, flow))
+		hwmark_offload_leave(offload, flow, &offload->agent.ended);
 	return 0;
 }
 
@@ -100,9 +113,9 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	int err;
 
 	offload->looks++;
-	err = offload->device.ifindex ? SLOT_STEP("hwmark-rules-listed",
-						  slot_flower_list(&place, see_rule, &strays)) :
-					0;
+	err = offload->device.ifindex ?
+		      SLOT_STEP("hwmark.list", slot_flower_list(&place, see_rule, &strays)) :
+		      0;
 	if (err) {
 		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
 				offload->device.set.name, strerror(-err));
@@ -186,30 +199,25 @@ static int queue_adopted(struct hwmark_offload *offload)
 	return err;
 }
 
-/* Entries hold for this generation, or are free. */
-static int settle_entries(struct hwmark_offload *offload, struct slot_reason *why)
+/* Entries without a rule are free. */
+static int clear_entries(struct hwmark_offload *offload, struct slot_reason *why)
 {
 	_cleanup_free_ __u32 *over = calloc(offload->marks.count, sizeof(*over));
+	struct hwmark_entry entry;
 	size_t count = 0;
 	int err = 0;
 
 	if (!over)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	for (__u32 mark = 1; !err && mark < offload->marks.count; mark++) {
-		struct hwmark_mark *used = &offload->marks.marks[mark];
-		struct hwmark_entry entry = {};
-
-		if (used->state == HWMARK_MARK_USED) {
-			used->entry.generation = offload->view.generation;
-			err = hwmark_entry_renew(&offload->maps, mark, &used->entry, why);
+		if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
 			continue;
-		}
 		err = hwmark_entry_get(&offload->maps, mark, why, &entry);
 		if (!err && entry.generation)
 			over[count++] = mark;
 	}
 	if (!err)
-		err = SLOT_STEP("hwmark-entries-cleared",
+		err = SLOT_STEP("hwmark.clear",
 				hwmark_entries_free(&offload->maps, over, count, why));
 	return err;
 }
@@ -246,10 +254,12 @@ int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why
 		return slot_reason_set(why, err, "cannot list the rules of %s: %s",
 				       offload->device.set.name, strerror(-err));
 	err = del_strays(&strays, why);
-	SLOT_FAULT("hwmark-strays-removed");
-	err = err ? err : settle_entries(offload, why);
+	SLOT_FAULT("hwmark.strays");
+	err = err ? err : clear_entries(offload, why);
 	err = err ? err : settle_marks(offload, why);
 	if (!err && queue_adopted(offload))
 		err = slot_reason_set(why, -ENOMEM, "rules that are there cannot be taken over");
+	if (!err)
+		hwmark_offload_renew(offload);
 	return err;
 }

@@ -101,8 +101,7 @@ static int write_entry(struct hwmark_offload *offload, __u32 mark, const struct 
 		offload->marks.marks[mark].users++;
 		return 0;
 	}
-	err = SLOT_STEP("hwmark-entry-written",
-			hwmark_entry_write(&offload->maps, mark, entry, &why));
+	err = SLOT_STEP("hwmark.entry", hwmark_entry_write(&offload->maps, mark, entry, &why));
 	if (err) {
 		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, &why);
 		hwmark_marks_give(&offload->marks, mark);
@@ -230,8 +229,8 @@ static void free_dying(struct hwmark_offload *offload)
 
 	if (!offload->dying_count)
 		return;
-	err = SLOT_STEP("hwmark-entries-freed", hwmark_entries_free(&offload->maps, offload->dying,
-								    offload->dying_count, &why));
+	err = SLOT_STEP("hwmark.free", hwmark_entries_free(&offload->maps, offload->dying,
+							   offload->dying_count, &why));
 	if (err) {
 		/* They are tried again with the next ones: no mark stands for two things. */
 		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, &why);
@@ -310,24 +309,20 @@ void hwmark_offload_reports(struct hwmark_offload *offload)
 
 /* --- the load balancer changes ----------------------------------------------------------------- */
 
+/* One that has ended (hwmark_entry_renew()) is dead as well. */
 static void renew(struct hwmark_offload *offload, __u32 mark)
 {
 	struct hwmark_mark *used = &offload->marks.marks[mark];
-	struct slot_reason why;
 
-	if (hwmark_view_judge(&offload->view, &used->entry, true, NULL)) {
-		used->is_dead = true;
-		return;
-	}
+	used->is_dead =
+		hwmark_view_judge(&offload->view, &used->entry,
+				  used->entry.generation != offload->view.generation, NULL) ||
+		SLOT_STEP("hwmark.renew",
+			  hwmark_entry_renew(&offload->maps, mark, offload->view.generation, NULL));
 	used->entry.generation = offload->view.generation;
-	if (SLOT_STEP("hwmark-entry-renewed",
-		      hwmark_entry_renew(&offload->maps, mark, &used->entry, &why))) {
-		used->is_dead = true;
-		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, &why);
-	}
 }
 
-static void hold_against(struct hwmark_offload *offload)
+void hwmark_offload_renew(struct hwmark_offload *offload)
 {
 	for (__u32 mark = 1; mark < offload->marks.count; mark++)
 		if (offload->marks.marks[mark].state == HWMARK_MARK_USED &&
@@ -353,6 +348,6 @@ int hwmark_offload_sync(struct hwmark_offload *offload)
 		return err;
 	}
 	if (is_new)
-		hold_against(offload);
+		hwmark_offload_renew(offload);
 	return 0;
 }

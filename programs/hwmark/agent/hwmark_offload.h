@@ -87,6 +87,12 @@ int hwmark_offload_sync(struct hwmark_offload *offload);
  */
 void hwmark_offload_drain(struct hwmark_offload *offload, bool *is_in);
 
+/*
+ * hwmark_offload_renew - hold all entries against what the load balancer says now: they hold for
+ * its generation, or the flows that need them leave.
+ */
+void hwmark_offload_renew(struct hwmark_offload *offload);
+
 /* hwmark_offload_leave - the flow's rule is to go. */
 void hwmark_offload_leave(struct hwmark_offload *offload, struct hwmark_flow *flow, __u64 *count);
 /* hwmark_offload_reports - take what the device reported, and free what is over. */

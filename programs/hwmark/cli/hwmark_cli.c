@@ -51,25 +51,47 @@ static int sum_up(const struct hwmark_maps *maps, struct slot_reason *why,
 	return err;
 }
 
+static json_t *agent_json(const struct hwmark_agent *agent, bool is_running)
+{
+	return json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:I}", "running", is_running, "device",
+			 agent->device, "hook", agent->is_egress ? "egress" : "ingress", "flows",
+			 (json_int_t)agent->flows, "flows_max", (json_int_t)agent->flows_max,
+			 "in_pools", (json_int_t)agent->in_pools, "pending",
+			 (json_int_t)agent->pending);
+}
+
+static void print_agent(FILE *out, const struct hwmark_agent *agent, bool is_running)
+{
+	fprintf(out, "agent %s\n", is_running ? "running" : "not running");
+	if (agent->owner)
+		fprintf(out, "device %s %s\nflows %u of %u\nin_pools %u\n", agent->device,
+			agent->is_egress ? "egress" : "ingress", agent->flows, agent->flows_max,
+			agent->in_pools);
+}
+
 static int show_all(const struct program_context *ctx, const struct hwmark_maps *maps)
 {
 	const char *mode = hwmark_cli_setting(ctx, "mode", "destination");
 	const char *mark_from = hwmark_cli_setting(ctx, "mark_from", "meta");
+	bool is_running = hwmark_is_locked(ctx->map_dir);
+	struct hwmark_agent agent;
 	struct slot_reason why;
 	struct summary s;
 
-	if (sum_up(maps, &why, &s))
+	if (sum_up(maps, &why, &s) || hwmark_agent_get(maps, &why, &agent))
 		return program_fail(&why);
 	if (ctx->json)
 		return program_json_print(
 			ctx,
-			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "mode", mode, "mark_from",
-				  mark_from, "marks", (json_int_t)maps->marks - 1, "live",
-				  (json_int_t)s.live, "stale", (json_int_t)s.stale, "free",
-				  (json_int_t)s.free, "generation", (json_int_t)s.generation));
+			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "mode", mode,
+				  "mark_from", mark_from, "marks", (json_int_t)maps->marks - 1,
+				  "live", (json_int_t)s.live, "stale", (json_int_t)s.stale, "free",
+				  (json_int_t)s.free, "generation", (json_int_t)s.generation,
+				  "agent", agent_json(&agent, is_running)));
 	fprintf(ctx->out,
 		"mode %s\nmark_from %s\nmarks %u\nlive %u\nstale %u\nfree %u\ngeneration %u\n",
 		mode, mark_from, maps->marks - 1, s.live, s.stale, s.free, s.generation);
+	print_agent(ctx->out, &agent, is_running);
 	return PROGRAM_OK;
 }
 
@@ -149,75 +171,11 @@ static int cmd_show(const struct program_context *ctx, int argc, char **argv)
 	return argc ? show_mark(ctx, &maps, argv[0]) : show_all(ctx, &maps);
 }
 
-/* --- stats ----------------------------------------------------------------------------------- */
-
-static const char *const counter_names[LB_COUNTERS] = {
-	[HWMARK_REFRESH] = "refresh",
-	[HWMARK_SYN] = "syn",
-	[HWMARK_OFF] = "off",
-	[HWMARK_UNKNOWN] = "unknown",
-	[HWMARK_STALE] = "stale",
-	[HWMARK_OTHER_VIP] = "other_vip",
-	[HWMARK_OTHER_FLOW] = "other_flow",
-	[HWMARK_NOT_IP] = "not_ip",
-	[HWMARK_OPTIONS] = "options",
-	[HWMARK_FRAGMENT] = "fragment",
-	[HWMARK_TOO_LONG] = "too_long",
-	[HWMARK_CUT] = "cut",
-	[HWMARK_NOT_SENT] = "not_sent",
-	[HWMARK_OTHER_META] = "other_meta",
-	[HWMARK_NO_SOURCE] = "no_source",
-	[HWMARK_SENT4] = "sent4",
-	[HWMARK_SENT6] = "sent6",
-	[HWMARK_SENT_LONG] = "sent_long",
-};
-
-/* "" for an event. */
-static const char *get_verdict(__u32 counter)
-{
-	if (counter == HWMARK_SENT_LONG)
-		return "";
-	return counter < HWMARK_PASSED_COUNT ? "pass" : "tx";
-}
-
-static json_t *stats_json(const __u64 *counts)
-{
-	json_t *list = json_array();
-
-	for (__u32 i = 0; i < LB_COUNTERS; i++)
-		if (counter_names[i])
-			json_array_append_new(list,
-					      json_pack("{s:s, s:s, s:I}", "name", counter_names[i],
-							"verdict", get_verdict(i), "packets",
-							(json_int_t)counts[i]));
-	return json_pack("{s:o}", "counters", list);
-}
-
-static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
-{
-	_cleanup_(hwmark_maps_close) struct hwmark_maps maps = HWMARK_MAPS_CLOSED;
-	__u64 counts[LB_COUNTERS];
-	struct slot_reason why;
-
-	(void)argv;
-	if (argc)
-		return PROGRAM_USAGE;
-	if (hwmark_maps_open(ctx->map_dir, false, &why, &maps) ||
-	    hwmark_counts_get(&maps, &why, counts))
-		return program_fail(&why);
-	if (ctx->json)
-		return program_json_print(ctx, stats_json(counts));
-	fprintf(ctx->out, "%-12s  %-7s  %14s\n", "counter", "verdict", "packets");
-	for (__u32 i = 0; i < LB_COUNTERS; i++)
-		if (counter_names[i])
-			fprintf(ctx->out, "%-12s  %-7s  %14" PRIu64 "\n", counter_names[i],
-				get_verdict(i), (uint64_t)counts[i]);
-	return PROGRAM_OK;
-}
-
 static const struct program_command commands[] = {
 	{ "show", cmd_show, "[MARK]", "marks in use and free, or what one stands for" },
-	{ "stats", cmd_stats, "", "marked packets by outcome" },
+	{ "stats", hwmark_cmd_stats, "", "marked packets by outcome, and what the agent did" },
+	{ "flows", hwmark_cmd_flows, "", "flows that the device marks, with its counts" },
+	{ "flush", hwmark_cmd_flush, "", "take off all rules of this slot, and their entries" },
 	{ "agent", hwmark_cmd_agent,
 	  "[device=DEV] [hook=ingress|egress] [offload=both|skip_sw|skip_hw] [flows=N] [batch=N] "
 	  "[age=SECONDS] [pref=N] [mode=flow|destination]",

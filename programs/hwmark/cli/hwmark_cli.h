@@ -21,6 +21,7 @@ void hwmark_cli_client(const struct hwmark_entry *entry, char ret_text[LB_WORDS_
 void hwmark_cli_real(const struct hwmark_maps *maps, const struct hwmark_entry *entry,
 		     char ret_text[LB_WORDS_MAX]);
 
+int hwmark_cmd_stats(const struct program_context *ctx, int argc, char **argv);
 int hwmark_cmd_agent(const struct program_context *ctx, int argc, char **argv);
 int hwmark_cmd_flows(const struct program_context *ctx, int argc, char **argv);
 int hwmark_cmd_flush(const struct program_context *ctx, int argc, char **argv);

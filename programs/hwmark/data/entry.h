@@ -35,13 +35,25 @@ static __always_inline int check_ports(const struct hwmark_entry *entry, __u32 p
 	return LB_GO_ON;
 }
 
+/*
+ * A client that begins anew with the same port, which the load balancer may place elsewhere:
+ * the flow that the entry was of is over. Whoever owns the entry frees it when the rule is gone.
+ */
+static __always_inline void end_flow(const struct hwmark_entry *entry, __u32 ports)
+{
+	if (hwmark_config.mode == HWMARK_FLOW && ports == entry_ports(entry))
+		((struct hwmark_entry *)entry)->generation = 0;
+}
+
 static __always_inline int check_tcp(const struct hwmark_entry *entry, const struct tcphdr *tcp,
 				     const void *end, struct lb_packet *packet)
 {
 	if ((const void *)(tcp + 1) > end)
 		return HWMARK_CUT;
-	if (tcp->syn)
+	if (tcp->syn) {
+		end_flow(entry, *(const __u32 *)tcp);
 		return HWMARK_SYN;
+	}
 	packet->flags = PACKET_CHECK;
 	packet->outer_sport = tcp->source;
 	return check_ports(entry, *(const __u32 *)tcp);

@@ -22,7 +22,7 @@ const volatile struct hwmark_config hwmark_config = {
 };
 
 /*
- * Written by the control plane, read here for every packet with a mark. An array that could
+ * Written by the control plane, read here for every packet with a mark, and ended. An array that could
  * be mapped begins at a page, others 8 bytes before a cache line ends: an entry would be in
  * two of them.
  */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <sys/file.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -64,6 +65,8 @@ static const struct program_map reals_map = {
 
 void hwmark_maps_close(struct hwmark_maps *maps)
 {
+	if (maps->mapped)
+		munmap(maps->mapped, maps->marks * sizeof(*maps->mapped));
 	slot_cleanup_close(&maps->entries);
 	slot_cleanup_close(&maps->counts);
 	slot_cleanup_close(&maps->generation);
@@ -86,6 +89,18 @@ static int read_size(struct hwmark_maps *maps, struct slot_reason *why)
 	return 0;
 }
 
+static int map_entries(struct hwmark_maps *maps, struct slot_reason *why)
+{
+	void *mapped = mmap(NULL, maps->marks * sizeof(*maps->mapped), PROT_READ | PROT_WRITE,
+			    MAP_SHARED, maps->entries, 0);
+
+	if (mapped == MAP_FAILED)
+		return slot_reason_set(why, -errno, "cannot map '%s': %s", entries_map.name,
+				       strerror(errno));
+	maps->mapped = mapped;
+	return 0;
+}
+
 int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
 		     struct hwmark_maps *ret_maps)
 {
@@ -98,6 +113,8 @@ int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *wh
 	err = err ? err : program_map_open(map_dir, &agent_map, is_writer, why, &maps.agent);
 	err = err ? err : program_map_open(map_dir, &flush_map, is_writer, why, &maps.flush);
 	err = err ? err : read_size(&maps, why);
+	if (!err && is_writer)
+		err = map_entries(&maps, why);
 	if (err) {
 		hwmark_maps_close(&maps);
 		return err;
@@ -138,42 +155,49 @@ int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_rea
 		     0;
 }
 
-int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, __u32 generation,
 		       struct slot_reason *why)
 {
+	__u32 before, *at;
 	int err = check_mark(maps, mark, why);
 
 	if (err)
 		return err;
-	err = bpf_map_update_elem(maps->entries, &mark, entry, BPF_ANY);
-	return err ? slot_reason_set(why, err, "cannot write the entry of mark %u: %s", mark,
-				     strerror(-err)) :
-		     0;
+	at = &maps->mapped[mark].generation;
+	before = __atomic_load_n(at, __ATOMIC_RELAXED);
+	do {
+		if (!before)
+			return slot_reason_set(why, -ESTALE, "the entry of mark %u has ended",
+					       mark);
+	} while (!__atomic_compare_exchange_n(at, &before, generation, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return 0;
 }
 
-/* The generation last: a write of 64 bytes may be seen in parts. */
+/* The generation last: what is written of 64 bytes may be seen in parts. */
 int hwmark_entry_write(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
 		       struct slot_reason *why)
 {
 	struct hwmark_entry unborn = *entry;
-	int err;
+	int err = check_mark(maps, mark, why);
 
+	if (err)
+		return err;
 	unborn.generation = 0;
-	err = hwmark_entry_renew(maps, mark, &unborn, why);
-	return err ? err : hwmark_entry_renew(maps, mark, entry, why);
+	maps->mapped[mark] = unborn;
+	__atomic_store_n(&maps->mapped[mark].generation, entry->generation, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size_t count,
 			struct slot_reason *why)
 {
-	struct hwmark_entry entry;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < count; i++) {
-		err = hwmark_entry_get(maps, marks[i], why, &entry);
-		entry.generation = 0;
+		err = check_mark(maps, marks[i], why);
 		if (!err)
-			err = hwmark_entry_renew(maps, marks[i], &entry, why);
+			__atomic_store_n(&maps->mapped[marks[i]].generation, 0, __ATOMIC_RELAXED);
 	}
 	if (count)
 		program_grace();

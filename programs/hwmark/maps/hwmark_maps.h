@@ -20,10 +20,11 @@ struct hwmark_maps {
 	int reals;	/* lb_reals */
 	int agent;
 	int flush;
-	__u32 marks; /* entries there are: marks are below, and above 0 */
+	struct hwmark_entry *mapped; /* the entries; NULL for readers */
+	__u32 marks;		     /* entries there are: marks are below, and above 0 */
 };
 
-#define HWMARK_MAPS_CLOSED { -1, -1, -1, -1, -1, -1, 0 }
+#define HWMARK_MAPS_CLOSED { -1, -1, -1, -1, -1, -1, NULL, 0 }
 
 /* hwmark_maps_open - those in @map_dir, all or none. Returns 0 or -errno, and says why. */
 int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *why,
@@ -40,12 +41,12 @@ int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_rea
 
 /*
  * hwmark_entry_write - @mark, whose entry is free, is @entry's from now on; no rule has it yet.
- * hwmark_entry_renew - the entry, which holds @entry already, holds for @entry->generation.
- * Return 0, -EINVAL for what is no mark, -errno; say why.
+ * hwmark_entry_renew - the entry, which was written before, holds for @generation. Return 0,
+ * -EINVAL for what is no mark, -ESTALE for an entry that has ended, -errno; say why.
  */
 int hwmark_entry_write(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
 		       struct slot_reason *why);
-int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, const struct hwmark_entry *entry,
+int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, __u32 generation,
 		       struct slot_reason *why);
 
 /*
