@@ -18,8 +18,10 @@ MODES=(flow destination)
 PACKETS=4
 AGE=2
 [[ ${SLOTD_TIER:-} != vm ]] || AGE=10
+CHURN=10000
 AGENT=
 AGENT_BIN=
+FLOWS=
 
 # The edge's netns is the router's.
 make_bed() {
@@ -70,7 +72,7 @@ is_reached() {
 }
 
 hw() {
-	host_ctl edge hwmark "$@"
+	in_ns router "$BED_BIN/slotctl" --socket "$BED/hosts/edge/run/slotd.sock" hwmark "$@"
 }
 
 # hw_get COMMAND FILTER
@@ -91,7 +93,7 @@ has_flower() {
 start_edge() {
 	host_fresh edge <<-END
 		slot 7 { name = "hwmark" object = "hwmark.bpf.o" maps_of = "lb"
-			settings { mark_from = "veth" mode = "$1" refresh = 64 mtu = 1600 } }
+			settings { mark_from = "veth" mode = "$1" refresh = 64 marks = 4096 mtu = 1600 } }
 		slot 8 { name = "lb" object = "lb.bpf.o"
 			settings { hwmark = "$1" hwmark_packets = $PACKETS hwmark_rate = 100000 mtu = 1600 } }
 	END
@@ -112,15 +114,22 @@ balance() {
 	done
 }
 
+# agent_start [KEY=VALUE...]
 agent_start() {
-	spawn router "$BED/log/agent" "${AGENT_BIN:-$BED_BIN/slotctl}" --socket "$BED/hosts/edge/run/slotd.sock" \
+	: >"$BED/log/agent"
+	spawn router "$BED/log/agent" "${AGENT_BIN:-$BED_BIN/slotctl}" \
+		--socket "$BED/hosts/edge/run/slotd.sock" \
 		hwmark agent device=edge hook=egress age="$AGE" "$@"
 	AGENT=$BED_SPAWNED
-	wait_for 10 is_agent
+	wait_for 10 is_agent && ! is_gone "$AGENT"
 }
 
 is_agent() {
-	is_gone "$AGENT" || grep -q 'flows are offloaded' "$BED/log/agent"
+	is_gone "$AGENT" || says 'flows are offloaded'
+}
+
+says() {
+	grep -q "$1" "$BED/log/agent"
 }
 
 # hits: packets that hwmark sent
@@ -132,31 +141,235 @@ has_hits() {
 	[[ $(hits) -gt ${1:-0} ]]
 }
 
-flows_start() {
-	spawn client "$BED/flows" "$BED_TOOLS/udp_flows" "$1" 7 20
-	TRAFFIC+=("$BED_SPAWNED")
+# hits_more SENTENCE: from now on
+hits_more() {
+	in_time "$1" 20 has_hits $(($(hits) + 50))
 }
 
-says() {
-	grep -q "$1" "$BED/log/agent"
+# agent_number NAME: of what the agent did
+agent_number() {
+	hw_get stats ".agent.$1"
+}
+
+has_done() {
+	[[ $(agent_number "$1") -ge $2 ]]
+}
+
+# flows_start ADDRESS COUNT: datagrams without an end
+flows_start() {
+	: >"$BED/flows"
+	spawn client "$BED/flows" "$BED_TOOLS/udp_flows" "$1" 7 "$2"
+	TRAFFIC+=("$BED_SPAWNED")
+	FLOWS=$BED_SPAWNED
+}
+
+# flows_stop SENTENCE: none changed its real, none was lost
+flows_stop() {
+	stop "$FLOWS" INT
+	matches "$1" "$(<"$BED/flows")" '^[1-9][0-9]+ 0 0$'
+}
+
+# How many rules there are, and of how many marks.
+count_rules() {
+	hw_get flows '.flows | length'
+}
+
+count_marks() {
+	hw_get flows '[.flows[].mark] | unique | length'
+}
+
+has_rules() {
+	[[ $(count_rules) -eq $1 ]]
+}
+
+# Rules, entries and the agent's table say the same.
+is_consistent() {
+	local rules marks
+
+	rules=$(count_rules) marks=$(count_marks)
+	[[ $(hw_get flows '[.flows[] | select(.real == "gone")] | length') -eq 0 &&
+		$(hw_get show .live) -eq $marks && $(hw_get show .stale) -eq 0 &&
+		$(hw_get show .agent.flows) -eq $rules ]]
+}
+
+count_foreign() {
+	in_ns router tc filter show dev edge egress | grep -c 'handle 0x7777'
+}
+
+# The same pref as the agent's, another's handle.
+foreign_add() {
+	in_ns router tc qdisc add dev edge clsact
+	in_ns router tc filter add dev edge egress pref 1000 protocol ip handle 0x7777 flower \
+		ip_proto tcp dst_ip 192.0.2.99 dst_port 9 action pass
+}
+
+test_no_flower() {
+	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
+	flows_start "$VIP4" 20
+	in_time "it is said that the kernel has no flower" 20 says 'edge takes no rules'
+	is "once" "$(grep -c 'takes no rules' "$BED/log/agent")" 1
+	is "and nothing is marked" "$(hits)" 0
+	is "nor has an entry" "$(hw_get show .live)" 0
+	flows_stop "each flow has one real"
+	succeeds "the agent ends" stop "$AGENT"
 }
 
 test_flows_are_marked() {
-	local flows
+	local address
 
+	foreign_add
 	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
-	: >"$BED/flows"
-	flows_start "$VIP4"
-	flows=$BED_SPAWNED
-	if [[ $FLOWER == yes ]]; then
-		in_time "marked packets are sent" 20 has_hits 100
-	else
-		in_time "it is said that the kernel has no flower" 20 says 'edge takes no rules'
-		is "and nothing is marked" "$(hits)" 0
-	fi
-	stop "$flows" INT
-	matches "each flow has one real" "$(<"$BED/flows")" '^[1-9][0-9]+ 0 0$'
+	for address in "$VIP4" "$VIP6"; do
+		flows_start "$address" 20
+		hits_more "marked packets to $address are sent"
+		in_time "there is a rule for each flow" 20 has_rules 20
+		succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
+		flows_stop "each flow has one real, and nothing is lost"
+		in_time "idle flows go" $((AGE * 3)) has_rules 0
+		is "and nothing has an entry any more" "$(hw_get show .live)" 0
+	done
+	start_long 4 "$VIP4"
+	hits_more "TCP's packets are marked"
+	wait_for 20 are_long_over
+	is "its connections end well" "$(count_whole)" 4
+	matches "most packets were marked" "$(hw_get stats .hit_ratio)" '^0\.[4-9]'
+	matches "it is known how long rules took" "$(hw_get stats '.latency | map(.rules) | add')" \
+		'^[1-9]'
+}
+
+test_one_agent() {
+	refused "another agent is refused" 'an agent or a command of hwmark is at these maps' \
+		hw agent device=edge hook=egress
+	matches "the one that runs is shown" "$(hw show)" 'agent running'
+}
+
+# refused SENTENCE PATTERN COMMAND...
+refused() {
+	local out status=0
+
+	out=$("${@:3}" 2>&1) || status=$?
+	matches "$1" "$status $out" "^1 .*$2"
+}
+
+test_changes() {
+	local before
+
+	flows_start "$VIP4" 20
+	in_time "there is a rule for each flow" 20 has_rules 20
+	before=$(agent_number outdated)
+	succeeds "the load balancer gets another VIP" lb vip add tcp/203.0.113.99:80 encap=l2
+	hits_more "flows are marked as before"
+	is "none of them left" "$(agent_number outdated)" "$before"
+	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
+	succeeds "a real is taken out" lb real down "udp/$VIP4:7" "$(host4 r1)"
+	in_time "its flows leave" 20 has_done outdated $((before + 1))
+	hits_more "the others go on"
+	lb real up "udp/$VIP4:7" "$(host4 r1)"
+	lb vip del tcp/203.0.113.99:80
+	in_time "it is in again, and so are its flows" 30 has_rules 20
+	flows_stop "each flow has one real, and nothing is lost"
+}
+
+test_restart() {
+	flows_start "$VIP4" 20
+	in_time "there is a rule for each flow" 20 has_rules 20
+	stop "$AGENT" KILL
+	hits_more "without an agent packets are marked"
+	succeeds "an agent starts" agent_start
+	matches "it takes over what is there" "$(<"$BED/log/agent")" '; 20 are there already'
+	hits_more "packets are marked"
+	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
+	flows_stop "each flow has one real, and nothing is lost"
+	in_time "what was taken over goes when it is idle" $((AGE * 3)) has_rules 0
+}
+
+test_flush() {
+	flows_start "$VIP4" 20
+	in_time "there is a rule for each flow" 20 has_rules 20
+	succeeds "flush, by the agent" hw flush
+	in_time "flows come again" 20 has_rules 20
 	succeeds "the agent ends" stop "$AGENT"
+	succeeds "flush, without one" hw flush
+	is "no rule is left" "$(count_rules)" 0
+	is "and no entry" "$(hw_get show .live)" 0
+	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
+	in_time "flows come again" 20 has_rules 20
+	in_ns router tc qdisc del dev edge clsact
+	in_time "that rules are gone is seen" 20 has_done vanished 20
+	in_time "and flows come again" 30 has_rules 20
+	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
+	foreign_add
+	flows_stop "each flow has one real, and nothing is lost"
+}
+
+test_devices() {
+	stop "$AGENT"
+	flows_start "$VIP4" 20
+	agent_start offload=skip_sw
+	in_time "it is said that the device takes no rules" 20 says 'edge takes no rules'
+	is "so none is left, and none came" "$(count_rules)" 0
+	stop "$AGENT"
+	agent_start device=late0
+	in_time "a device that is not there is said" 5 says "there is no device 'late0'"
+	in_ns router ip link add late0 type dummy
+	in_time "and that it came" 10 says "no longer: there is no device 'late0'"
+	in_time "it takes rules" 20 has_rules 20
+	in_ns router ip link del late0
+	in_time "that it is gone is seen" 20 has_done vanished 20
+	stop "$AGENT"
+	agent_start flows=5
+	in_time "a full table is said" 20 says 'the table of flows is full'
+	in_time "and the rest is marked" 20 has_rules 5
+	flows_stop "each flow has one real, and nothing is lost"
+	stop "$AGENT"
+}
+
+# is_met POINT: the agent is killed there
+is_met() {
+	lb vip add tcp/203.0.113.98:80 encap=l2
+	lb vip del tcp/203.0.113.98:80
+	is_gone "$AGENT" || { timeout 1 nsenter --net="$BED/ns/router" "$BED_BIN/slotctl" --socket "$BED/hosts/edge/run/slotd.sock" hwmark flush
+		is_gone "$AGENT"; }
+}
+
+test_killed() {
+	local point
+
+	export SLOTD_FAULT_DIR=$BED/fault
+	mkdir -p "$SLOTD_FAULT_DIR"
+	flows_start "$VIP4" 20
+	while read -r point; do
+		AGENT_BIN=$BED_TOOLS/slotctl_faults
+		echo "$point 2 kill" >"$SLOTD_FAULT_DIR/arm"
+		[[ $point != hwmark.@(clear|strays) ]] || echo "$point 1 kill" >"$SLOTD_FAULT_DIR/arm"
+		agent_start
+		in_time "killed at $point" 20 is_met
+		rm -f "$SLOTD_FAULT_DIR/arm"
+		AGENT_BIN=
+		agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
+		in_time "all flows are marked again" 20 has_rules 20
+		succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
+		stop "$AGENT"
+	done < <(readelf -p slot_faults "$BED_TOOLS/slotctl_faults" |
+		sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u)
+	flows_stop "each flow has one real, and nothing is lost"
+	is "another's rule is where it was" "$(count_foreign)" 1
+}
+
+# More flows than places and marks: they are used again and again.
+test_churn() {
+	local out began=$SECONDS
+
+	agent_start flows=2048 || bail "the agent starts" "$(<"$BED/log/agent")"
+	out=$(in_ns client "$BED_TOOLS/udp_churn" "$VIP4" 7 "$CHURN" $((PACKETS * 2)) 2>&1)
+	matches "$CHURN flows: each has one real" "$out" '^[1-9][0-9]+ [0-9]+ 0$'
+	matches "in bounded time" $((SECONDS - began)) '^([0-9]|[0-9][0-9]|[12][0-9][0-9])$'
+	echo "$CHURN flows in $((SECONDS - began)) s: $out, $(hits) hits," \
+		"$(hw_get stats '.agent | "\(.taken) taken, \(.installed) installed, \(.full) full"')" |
+		tap_note
+	in_time "at the end no rule is left" $((AGE * 4)) has_rules 0
+	is "and no entry" "$(hw_get show .live)" 0
+	stop "$AGENT"
 }
 
 bed_start
@@ -166,11 +379,17 @@ for host in "${REALS[@]}"; do
 done
 FLOWER=no
 ! has_flower || FLOWER=yes
-for BED_ENGINE in $(bed_engines); do
-	for mode in "${MODES[@]}"; do
-		TAP_PREFIX="$BED_ENGINE, $mode: "
-		start_edge "$mode"
-		test_flows_are_marked
+# The agent knows nothing of engines.
+BED_ENGINE=$(bed_engines | head -n 1)
+for mode in "${MODES[@]}"; do
+	TAP_PREFIX="$mode: "
+	start_edge "$mode"
+	if [[ $FLOWER == no ]]; then
+		test_no_flower
+		continue
+	fi
+	for name in ${SLOTD_TEST_ONLY:-flows_are_marked one_agent changes restart flush devices killed churn}; do
+		"test_${name#test_}"
 	done
 done
 done_testing

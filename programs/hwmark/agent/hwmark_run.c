@@ -92,7 +92,7 @@ static void tell(struct hwmark_offload *offload)
 	struct slot_queue_stats stats;
 	struct slot_reason why;
 
-	_Static_assert((int)HWMARK_LATENCIES == (int)SLOT_QUEUE_BUCKETS, "the same buckets");
+	_Static_assert(sizeof(agent->latency) == sizeof(stats.latency), "the same buckets");
 	slot_queue_stats(offload->device.queue, &stats);
 	agent->owner = offload->device.owner;
 	memcpy(agent->device, offload->device.set.name, sizeof(agent->device));

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <net/if.h>
+
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
@@ -26,6 +28,16 @@ static struct slot_flower_place get_place(const struct hwmark_agent *agent)
 	};
 
 	return hwmark_device_place(&set, agent->ifindex);
+}
+
+/* The agent may be in another netns than this command. */
+static int check_device(const struct hwmark_agent *agent, struct slot_reason *why)
+{
+	if (if_nametoindex(agent->device) == agent->ifindex)
+		return 0;
+	return slot_reason_set(why, -ENODEV,
+			       "'%s' with the agent's rules is gone, or not in this netns",
+			       agent->device);
 }
 
 /* --- flows ----------------------------------------------------------------------------------- */
@@ -90,6 +102,8 @@ static int list_flows(const struct program_context *ctx, const struct hwmark_map
 	struct hwmark_agent agent;
 	int err = hwmark_agent_get(maps, why, &agent);
 
+	if (!err && agent.owner)
+		err = check_device(&agent, why);
 	if (err || !agent.owner)
 		return err;
 	listing.owner = agent.owner;
@@ -154,7 +168,10 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 	if (err)
 		return slot_reason_set(why, err, "cannot remove the rules of %s: %s; entries stay",
 				       agent.device, strerror(-err));
-	return free_entries(maps, why);
+	err = free_entries(maps, why);
+	if (!err && agent.owner && check_device(&agent, why))
+		err = slot_reason_append(why, -ENODEV, "; entries are free");
+	return err;
 }
 
 static int ask_agent(const struct hwmark_maps *maps, struct slot_reason *why)
