@@ -399,27 +399,6 @@ static void what_is_not_spoiled_is_sent(void **state)
 	}
 }
 
-/* Packets of @flows in turn; which of them went on, by flow. */
-static void run_in_turn(struct hwmark_case *hc, unsigned int packets, unsigned int flows,
-			unsigned int *ret_passed)
-{
-	static struct attempt a;
-	struct progrun out;
-
-	hc->config.mode = HWMARK_DESTINATION;
-	hwmark_case_load(hc);
-	a = (struct attempt){ .hc = hc, .kind = &hwmark_case_kinds[UDP4], .meta = { MARK } };
-	a.spec = (struct hwmark_case_packet){ .client = "198.18.0.1", .dport = 53 };
-	a.entry = hwmark_case_entry(hc, a.kind, &a.spec);
-	a.meta_len = sizeof(struct hwmark_meta);
-	for (unsigned int i = 0; i < packets; i++) {
-		a.spec.sport = (__u16)(1 + i % flows);
-		hwmark_case_build(a.kind, &a.spec, &a.p);
-		run(&a, &out);
-		ret_passed[i % flows] += out.verdict == XDP_PASS;
-	}
-}
-
 /* @flags: of the packet in between. Returns what becomes of the one after it. */
 static __u32 run_after(enum hwmark_mode mode, __u8 flags)
 {
@@ -444,36 +423,6 @@ static void a_flow_that_begins_anew_has_no_entry_any_more(void **state)
 	assert_int_equal(run_after(HWMARK_FLOW, 0x10), XDP_TX);
 	assert_int_equal(run_after(HWMARK_FLOW, SYN), XDP_PASS);
 	assert_int_equal(run_after(HWMARK_DESTINATION, SYN), XDP_TX);
-}
-
-static void one_packet_in_so_many_goes_on_to_the_load_balancer(void **state)
-{
-	struct hwmark_case hc;
-	unsigned int passed = 0;
-
-	(void)state;
-	hwmark_case_open(&hc);
-	hc.config.refresh = 4;
-	run_in_turn(&hc, 40, 1, &passed);
-	assert_int_equal(passed, 10);
-	assert_int_equal(hwmark_case_count(&hc, HWMARK_REFRESH), 10);
-	assert_int_equal(hwmark_case_count(&hc, HWMARK_SENT4), 30);
-	hwmark_case_close(&hc);
-}
-
-/* Else of flows that take turns one alone might be known to the load balancer. */
-static void flows_in_turn_all_go_on_now_and_then(void **state)
-{
-	unsigned int passed[4] = {};
-	struct hwmark_case hc;
-
-	(void)state;
-	hwmark_case_open(&hc);
-	hc.config.refresh = 64;
-	run_in_turn(&hc, 6400, 4, passed);
-	for (unsigned int i = 0; i < 4; i++)
-		assert_in_range(passed[i], 10, 50);
-	hwmark_case_close(&hc);
 }
 
 /* One VIP's marks on another's packets too, and a few bytes of the headers at random. */
@@ -516,8 +465,6 @@ int main(void)
 	TAP_ADD_TABLE(&plan, a_packet_is_left_as_it_came_and_counted_by_the_reason, rows);
 	TAP_ADD(&plan, what_is_not_spoiled_is_sent, NULL, NULL);
 	TAP_ADD(&plan, a_flow_that_begins_anew_has_no_entry_any_more, NULL, NULL);
-	TAP_ADD(&plan, one_packet_in_so_many_goes_on_to_the_load_balancer, NULL, NULL);
-	TAP_ADD(&plan, flows_in_turn_all_go_on_now_and_then, NULL, NULL);
 	TAP_ADD(&plan, whatever_leaves_leaves_as_the_load_balancer_sends_it, NULL, NULL);
 	return tap_run(&plan, "hwmark_left", 1);
 }
