@@ -15,6 +15,11 @@ HOSTS=(edge r1 r2) REALS=(r1 r2)
 . "$(dirname "${BASH_SOURCE[0]}")/../support/lb.sh"
 
 MODES=(flow destination)
+# What a mark stands for makes no difference to the others.
+declare -A CASES=(
+	[flow]='flows_are_marked one_agent changes restart flush devices killed churn'
+	[destination]='flows_are_marked changes restart end churn'
+)
 PACKETS=4
 AGE=2
 [[ ${SLOTD_TIER:-} != vm ]] || AGE=10
@@ -163,10 +168,15 @@ flows_start() {
 	FLOWS=$BED_SPAWNED
 }
 
-# flows_stop SENTENCE: none changed its real, none was lost
+# flows_stop: none changed its real. An answer may be late where everything is emulated.
 flows_stop() {
+	local asked lost moved
+
 	stop "$FLOWS" INT
-	matches "$1" "$(<"$BED/flows")" '^[1-9][0-9]+ 0 0$'
+	read -r asked lost moved <"$BED/flows"
+	is "each flow has one real" "$asked asked, $moved moved" "$asked asked, 0 moved"
+	succeeds "and hardly an answer is missing: $lost of $asked" \
+		test "$lost" -le $((TAP_SCALE > 1 ? asked / 1000 : 0))
 }
 
 # How many rules there are, and of how many marks.
@@ -198,9 +208,9 @@ count_foreign() {
 
 # The same pref as the agent's, another's handle.
 foreign_add() {
-	in_ns router tc qdisc add dev edge clsact
+	in_ns router tc qdisc add dev edge clsact 2>/dev/null
 	in_ns router tc filter add dev edge egress pref 1000 protocol ip handle 0x7777 flower \
-		ip_proto tcp dst_ip 192.0.2.99 dst_port 9 action pass
+		ip_proto tcp dst_ip 192.0.2.99 dst_port 9 action pass 2>/dev/null
 }
 
 test_no_flower() {
@@ -210,7 +220,24 @@ test_no_flower() {
 	is "once" "$(grep -c 'takes no rules' "$BED/log/agent")" 1
 	is "and nothing is marked" "$(hits)" 0
 	is "nor has an entry" "$(hw_get show .live)" 0
-	flows_stop "each flow has one real"
+	flows_stop
+	succeeds "the agent ends" stop "$AGENT"
+}
+
+# Linux 6.3: what veth hands to XDP has its skb behind it.
+has_marks() {
+	printf '6.3\n%s\n' "$(uname -r)" | sort -VC
+}
+
+test_no_source() {
+	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
+	flows_start "$VIP4" 20
+	in_time "there is a rule for each flow" 20 has_rules 20
+	is "this kernel shows no mark: nothing is sent by it" "$(hits)" 0
+	matches "which is counted" \
+		"$(hw_get stats '.counters[] | select(.name == "no_source") | .packets')" '^[1-9]'
+	flows_stop
+	in_time "idle flows go" $((AGE * 3)) has_rules 0
 	succeeds "the agent ends" stop "$AGENT"
 }
 
@@ -224,7 +251,7 @@ test_flows_are_marked() {
 		hits_more "marked packets to $address are sent"
 		in_time "there is a rule for each flow" 20 has_rules 20
 		succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
-		flows_stop "each flow has one real, and nothing is lost"
+		flows_stop
 		in_time "idle flows go" $((AGE * 3)) has_rules 0
 		is "and nothing has an entry any more" "$(hw_get show .live)" 0
 	done
@@ -267,7 +294,7 @@ test_changes() {
 	lb real up "udp/$VIP4:7" "$(host4 r1)"
 	lb vip del tcp/203.0.113.99:80
 	in_time "it is in again, and so are its flows" 30 has_rules 20
-	flows_stop "each flow has one real, and nothing is lost"
+	flows_stop
 }
 
 test_restart() {
@@ -279,7 +306,7 @@ test_restart() {
 	matches "it takes over what is there" "$(<"$BED/log/agent")" '; 20 are there already'
 	hits_more "packets are marked"
 	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
-	flows_stop "each flow has one real, and nothing is lost"
+	flows_stop
 	in_time "what was taken over goes when it is idle" $((AGE * 3)) has_rules 0
 }
 
@@ -299,7 +326,11 @@ test_flush() {
 	in_time "and flows come again" 30 has_rules 20
 	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
 	foreign_add
-	flows_stop "each flow has one real, and nothing is lost"
+	flows_stop
+}
+
+test_end() {
+	succeeds "the agent ends" stop "$AGENT"
 }
 
 test_devices() {
@@ -320,7 +351,7 @@ test_devices() {
 	agent_start flows=5
 	in_time "a full table is said" 20 says 'the table of flows is full'
 	in_time "and the rest is marked" 20 has_rules 5
-	flows_stop "each flow has one real, and nothing is lost"
+	flows_stop
 	stop "$AGENT"
 }
 
@@ -352,7 +383,7 @@ test_killed() {
 		stop "$AGENT"
 	done < <(readelf -p slot_faults "$BED_TOOLS/slotctl_faults" |
 		sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u)
-	flows_stop "each flow has one real, and nothing is lost"
+	flows_stop
 	is "another's rule is where it was" "$(count_foreign)" 1
 }
 
@@ -388,7 +419,11 @@ for mode in "${MODES[@]}"; do
 		test_no_flower
 		continue
 	fi
-	for name in ${SLOTD_TEST_ONLY:-flows_are_marked one_agent changes restart flush devices killed churn}; do
+	if ! has_marks; then
+		test_no_source
+		continue
+	fi
+	for name in ${SLOTD_TEST_ONLY:-${CASES[$mode]}}; do
 		"test_${name#test_}"
 	done
 done
