@@ -121,7 +121,7 @@ bpf/socket_lb/data bpf/socket_lb/socket_lb_abi.h bpf/[a-z_]+.h
 bpf/socket_lb/examples bpf/socket_lb/lib/socketlb.h
 bpf/socket_lb/lib bpf/socket_lb/(socket_lb_abi.h|maps) loader/lib/base
 bpf/socket_lb/maps bpf/socket_lb/(socket_lb_abi.h|sl_words.h) programs/shared loader/lib/base bpf/count_abi.h
-bpf/socket_lb/run bpf/socket_lb/(lib|sl_words.h|socket_lb_abi.h) programs/(shared|cli.h) loader/lib/base
+bpf/socket_lb/run bpf/socket_lb/(lib|maps|sl_words.h|socket_lb_abi.h) programs/(shared|cli.h) loader/lib/base
 bpf/sk_steer loader/lib/base programs/(shared|cli.h) bpf
 bpf/tc_decap programs/decap bpf
 bpf/tc_redirect loader/lib/base programs/(shared|cli.h) bpf
