@@ -325,6 +325,15 @@ static void print_notes(const struct sync *sync)
 	json_array_foreach(sync->places.waiting, i, item)
 		fprintf(stderr, "note: %s: where it needs ids, run this again when that is there\n",
 			json_string_value(item));
+	for (i = 0; i < sync->places.count; i++) {
+		const struct slot_id_place *place = &sync->places.list[i];
+
+		if (place->is_guess)
+			fprintf(stderr,
+				"note: %s %s: no address in its network namespace is a real of "
+				"'%s', so it gets no ids: real=ADDRESS says which it is\n",
+				place->chain, place->cli->name, sync->path);
+	}
 }
 
 /* What could have been meant is told. */
