@@ -111,7 +111,9 @@ int main(void)
 	struct tap_plan plan = {};
 
 	progrun_stay();
-	tap_add_table(&plan, marked_packets_leave_as_the_load_balancer_sends_them,
+	tap_add_table(&plan,
+		      &(struct CMUnitTest)cmocka_unit_test(
+			      marked_packets_leave_as_the_load_balancer_sends_them),
 		      hwmark_case_kinds, hwmark_case_kind_count, sizeof(*hwmark_case_kinds));
 	return tap_run(&plan, "hwmark", 1);
 }

@@ -14,29 +14,37 @@
 #define MARK_FAILED(counter) (-1LL - (counter))
 #define MARK_FAILURE(mark) (-1LL - (mark))
 
-/* The kernel's own, as far as they are read here. */
+/* The kernel's own, as far as they are read here: where its types have their members. */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+#endif
+
 struct net_device;
 
 struct sk_buff {
 	struct net_device *dev;
 	__u32 mark;
-} __attribute__((preserve_access_index));
+};
 
 struct sk_buff_list {
 	struct sk_buff *next;
-} __attribute__((preserve_access_index));
+};
 
 struct xdp_rxq_info {
 	struct net_device *dev;
-} __attribute__((preserve_access_index));
+};
 
 struct xdp_buff {
 	struct xdp_rxq_info *rxq;
-} __attribute__((preserve_access_index));
+};
 
 struct veth_xdp_buff {
 	struct sk_buff *skb;
-} __attribute__((preserve_access_index));
+};
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 /* NOLINTNEXTLINE(readability-redundant-declaration): libbpf has it since 1.4 only */
