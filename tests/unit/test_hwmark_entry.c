@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "programs/hwmark/agent/hwmark_view.h"
 #include "programs/hwmark/maps/hwmark_entry.h"
 #include "programs/lb/model/lb_edit.h"
 #include "tests/support/lb_texts.h"
@@ -164,6 +165,42 @@ static void numbers_beyond_all_are_refused(void **state)
 	assert_int_equal(make(HWMARK_FLOW), -ESTALE);
 }
 
+static int judge(bool was_there)
+{
+	static struct hwmark_view view;
+
+	view.model = model;
+	return hwmark_view_judge(&view, &entry, was_there, &why);
+}
+
+static void no_flow_is_offloaded_to_a_real_that_is_down(void **state)
+{
+	struct lb_real_spec spec = { .host = lb_host_of(REAL) };
+	struct lb_vip_name name = lb_vip_of(VIP);
+
+	(void)state;
+	assert_int_equal(make(HWMARK_FLOW), 0);
+	assert_int_equal(judge(false), 0);
+	spec.flags = LB_MEMBER_DRAINED;
+	assert_int_equal(lb_real_mark(&model, &name, &spec, true, &why), 0);
+	assert_int_equal(judge(true), 0);
+	spec.flags = LB_MEMBER_FAILED;
+	assert_int_equal(lb_real_mark(&model, &name, &spec, true, &why), 0);
+	assert_int_equal(judge(false), -ESTALE);
+	assert_string_equal(why.text, "real 1 is down");
+	assert_int_equal(lb_real_mark(&model, &name, &spec, false, &why), 0);
+	assert_int_equal(judge(false), 0);
+}
+
+static void flows_of_a_vip_with_transitions_begin_anew_with_each_change(void **state)
+{
+	(void)state;
+	assert_int_equal(make(HWMARK_FLOW), 0);
+	model.vips[0].set.table = LB_TABLE_TRANSITIONS;
+	assert_int_equal(judge(false), 0);
+	assert_int_equal(judge(true), -ESTALE);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -176,6 +213,8 @@ int main(void)
 		CASE(an_entry_does_not_hold_for_another_real_at_its_index),
 		CASE(an_entry_does_not_hold_for_a_vip_that_is_sent_otherwise),
 		CASE(numbers_beyond_all_are_refused),
+		CASE(no_flow_is_offloaded_to_a_real_that_is_down),
+		CASE(flows_of_a_vip_with_transitions_begin_anew_with_each_change),
 	};
 
 	return cmocka_run_group_tests_name("hwmark_entry", tests, NULL, NULL);

@@ -41,7 +41,7 @@ static struct slot_flower_place get_place(const struct hwmark_device *device)
 	return hwmark_device_place(&device->set, ifindex);
 }
 
-/* --- on the queue's thread --------------------------------------------------------------------- */
+/* --- on the queue's thread -------------------------------------------------------------------- */
 
 /* Rules of another agent are there already: one by one what is none. */
 static void install(void *context, struct slot_queue_request *const *requests, size_t count,
@@ -98,7 +98,7 @@ static const struct slot_queue_ops ops = {
 	.report = report,
 };
 
-/* --- on the agent's ---------------------------------------------------------------------------- */
+/* --- on the agent's --------------------------------------------------------------------------- */
 
 int hwmark_device_open(struct hwmark_device *device, struct slot_reason *why)
 {

@@ -49,7 +49,10 @@ int hwmark_device_open(struct hwmark_device *device, struct slot_reason *why);
 /* hwmark_device_close - rules that are there stay. */
 void hwmark_device_close(struct hwmark_device *device);
 
-/* hwmark_device_find - see whether it is there, and has a qdisc. Returns 0, -ENODEV, or -errno; says why. */
+/*
+ * hwmark_device_find - see whether it is there, and has a qdisc. Returns 0, -ENODEV, or -errno;
+ * says why.
+ */
 int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why);
 
 /* hwmark_device_take - one flow of which something was reported; NULL: no more. */

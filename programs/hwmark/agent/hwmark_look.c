@@ -10,7 +10,7 @@
 #include "programs/hwmark/agent/hwmark_offload.h"
 #include "programs/shared/grace.h"
 
-/* --- own rules that nobody needs --------------------------------------------------------------- */
+/* --- own rules that nobody needs -------------------------------------------------------------- */
 
 struct strays {
 	struct hwmark_offload *offload;
@@ -57,7 +57,7 @@ static int del_strays(const struct strays *strays, struct slot_reason *why)
 	return err;
 }
 
-/* --- while it runs ----------------------------------------------------------------------------- */
+/* --- while it runs ---------------------------------------------------------------------------- */
 
 /* The program ended its entry, as its client began anew. */
 static bool has_ended(const struct hwmark_offload *offload, const struct hwmark_flow *flow)
@@ -129,7 +129,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 		program_say_over(&offload->troubles[HWMARK_TROUBLE_REMOVAL]);
 }
 
-/* --- when it begins ---------------------------------------------------------------------------- */
+/* --- when it begins --------------------------------------------------------------------------- */
 
 static bool is_of_entry(const struct hwmark_offload *offload, const struct slot_flower_match *match,
 			const struct hwmark_entry *entry)

@@ -44,16 +44,22 @@ void hwmark_marks_free(struct hwmark_marks *marks);
 /* hwmark_marks_state - OUT also for what is no mark. */
 enum hwmark_mark_state hwmark_marks_state(const struct hwmark_marks *marks, __u32 mark);
 
-/* hwmark_marks_give - one that is OUT is FREE; others stay as they are, and so does what is none. */
+/* hwmark_marks_give - one that is OUT is FREE; others, and what is no mark, stay as they are. */
 void hwmark_marks_give(struct hwmark_marks *marks, __u32 mark);
 /* hwmark_marks_take - the one that is FREE for the longest time is OUT; 0: none is. */
 __u32 hwmark_marks_take(struct hwmark_marks *marks);
 
-/* hwmark_marks_find - the one that stands for @entry, of whatever generation, and is not dead; 0: none. */
+/*
+ * hwmark_marks_find - the one that stands for @entry, of whatever generation, and is not dead;
+ * 0: none.
+ */
 __u32 hwmark_marks_find(const struct hwmark_marks *marks, const struct hwmark_entry *entry);
 /* hwmark_marks_use - one that is OUT stands for @entry, and has one user. */
 void hwmark_marks_use(struct hwmark_marks *marks, __u32 mark, const struct hwmark_entry *entry);
-/* hwmark_marks_drop - one that is USED has one user less. Returns whether that was the last: it is OUT. */
+/*
+ * hwmark_marks_drop - one that is USED has one user less. Returns whether that was the last: it
+ * is OUT.
+ */
 bool hwmark_marks_drop(struct hwmark_marks *marks, __u32 mark);
 
 #endif

@@ -38,7 +38,7 @@ static void say_over(struct hwmark_offload *offload, enum hwmark_trouble which)
 	program_say_over(&offload->troubles[which]);
 }
 
-/* --- they come --------------------------------------------------------------------------------- */
+/* --- they come -------------------------------------------------------------------------------- */
 
 static struct slot_flower_match make_match(const struct lb_mark_event *event)
 {
@@ -60,8 +60,8 @@ static bool is_mode(struct hwmark_offload *offload, const struct lb_mark_event *
 		return true;
 	say(offload, HWMARK_TROUBLE_MODE,
 	    offload->set.mode == HWMARK_FLOW ?
-		    "the load balancer has hwmark = destination and this slot mode = flow: no flow is offloaded" :
-		    "the load balancer has hwmark = flow and this slot mode = destination: no flow is offloaded");
+		    "lb has hwmark = destination, and this slot mode = flow: no flow is offloaded" :
+		    "lb has hwmark = flow, and this slot mode = destination: no flow is offloaded");
 	return false;
 }
 
@@ -209,7 +209,7 @@ int hwmark_offload_event(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* --- they go ----------------------------------------------------------------------------------- */
+/* --- they go ---------------------------------------------------------------------------------- */
 
 void hwmark_offload_leave(struct hwmark_offload *offload, struct hwmark_flow *flow, __u64 *count)
 {
@@ -307,7 +307,7 @@ void hwmark_offload_reports(struct hwmark_offload *offload)
 	free_dying(offload);
 }
 
-/* --- the load balancer changes ----------------------------------------------------------------- */
+/* --- the load balancer changes ---------------------------------------------------------------- */
 
 /* One that has ended (hwmark_entry_renew()) is dead as well. */
 static void renew(struct hwmark_offload *offload, __u32 mark)

@@ -78,7 +78,7 @@ void hwmark_offload_say(struct hwmark_offload *offload, enum hwmark_trouble whic
 /* hwmark_offload_event - for the ring buffer: one struct lb_mark_event. Always 0. */
 int hwmark_offload_event(void *context, void *data, size_t size);
 
-/* hwmark_offload_sync - follow the load balancer, if it changed. Returns 0 or -errno; has said why. */
+/* hwmark_offload_sync - follow lb, if it changed. Returns 0 or -errno; has said why. */
 int hwmark_offload_sync(struct hwmark_offload *offload);
 
 /*
@@ -97,9 +97,12 @@ void hwmark_offload_renew(struct hwmark_offload *offload);
 void hwmark_offload_leave(struct hwmark_offload *offload, struct hwmark_flow *flow, __u64 *count);
 /* hwmark_offload_reports - take what the device reported, and free what is over. */
 void hwmark_offload_reports(struct hwmark_offload *offload);
-/* hwmark_offload_look - by the device's counts: end flows that are idle, or have lost their rule. */
+/* hwmark_offload_look - by the device's counts: end flows that are idle, or lost their rule. */
 void hwmark_offload_look(struct hwmark_offload *offload);
-/* hwmark_offload_adopt - take over what another agent left, or take it off. Returns 0 or -errno; says why. */
+/*
+ * hwmark_offload_adopt - take over what another agent left, or take it off. Returns 0 or -errno;
+ * says why.
+ */
 int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why);
 
 #endif

@@ -11,7 +11,7 @@ struct hwmark_pool {
 	__u32 cpus;		    /* that there may be, and that have a pool */
 };
 
-/* hwmark_pool_open - of the load balancer with maps in @lb_dir. Returns 0 or -errno, and says why. */
+/* hwmark_pool_open - of lb with maps in @lb_dir. Returns 0 or -errno, and says why. */
 int hwmark_pool_open(const char *lb_dir, struct slot_reason *why, struct hwmark_pool *ret_pool);
 void hwmark_pool_close(struct hwmark_pool *pool);
 

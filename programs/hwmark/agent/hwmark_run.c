@@ -186,7 +186,7 @@ void hwmark_offload_close(struct hwmark_offload *offload)
 	slot_cleanup_close(&offload->lock_fd);
 }
 
-/* --- step by step ------------------------------------------------------------------------------ */
+/* --- step by step ----------------------------------------------------------------------------- */
 
 static void find_device(struct hwmark_offload *offload, __u64 now)
 {

@@ -109,7 +109,7 @@ static int parse_word(struct words *words, const char *key, const char *value,
 	if (strcmp(key, "age") != 0)
 		return slot_reason_set(
 			why, -EINVAL,
-			"'%s': expected device=, hook=, offload=, flows=, batch=, age=, pref= or mode=",
+			"'%s' is none of device, hook, offload, flows, batch, age, pref, mode",
 			key);
 	err = parse_number(key, value, AGE_MAX_S, why, &number);
 	words->offload->set.age_ms = number * 1000;
