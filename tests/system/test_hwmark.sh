@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 900
+# timeout: 1800
 #
 # Flows that a device marks: the load balancer tells of them, the agent puts rules of flower
 # where packets leave for the edge's interface, and hwmark sends what is marked. That "device" is

@@ -240,16 +240,23 @@ static void flush(struct hwmark_offload *offload)
 	offload->look_ms = 0;
 }
 
+/* Another version of a program may have begun with maps of its own. */
+static bool are_current(const struct hwmark_offload *offload)
+{
+	return hwmark_view_is_lent(&offload->view, &offload->maps) &&
+	       hwmark_map_is_at(offload->maps.entries, offload->set.map_dir, HWMARK_ENTRIES_NAME);
+}
+
 static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
 {
 	__u64 now = hwmark_offload_now();
 
 	if (now >= offload->lent_ms) {
 		offload->lent_ms = now + LENT_MS;
-		if (!hwmark_view_is_lent(&offload->view, &offload->maps))
+		if (!are_current(offload))
 			return slot_reason_set(
 				why, -ENOENT,
-				"the load balancer's maps are others now: start the agent again");
+				"the slot's maps are others now: start the agent again");
 	}
 	if (!hwmark_offload_sync(offload))
 		program_say_over(&offload->troubles[HWMARK_TROUBLE_MAPS]);

@@ -6,8 +6,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <bpf/bpf.h>
+#include <unistd.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/hwmark/maps/hwmark_entry.h"
@@ -15,32 +14,19 @@
 
 #define TRIES 16
 
-static __u32 get_id(int fd)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-
-	return bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
-static bool is_lender(const char *dir, __u32 generation_id)
-{
-	_cleanup_close_ int fd = -1, pool = -1;
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), "%s/" LB_GENERATION_NAME, dir) >= (int)sizeof(path))
-		return false;
-	fd = bpf_obj_get(path);
-	if (fd < 0 || !generation_id || get_id(fd) != generation_id)
-		return false;
-	snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, dir);
-	pool = bpf_obj_get(path);
-	return pool >= 0;
-}
-
 bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
 {
-	return is_lender(view->lb_dir, get_id(maps->generation));
+	return hwmark_map_is_at(maps->generation, view->lb_dir, LB_GENERATION_NAME);
+}
+
+/* The borrower has the map as well, and not what lb keeps for itself. */
+static bool is_lender(const struct hwmark_view *view, const struct hwmark_maps *maps)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, view->lb_dir) <
+		       (int)sizeof(path) &&
+	       !access(path, F_OK) && hwmark_view_is_lent(view, maps);
 }
 
 int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,
@@ -63,7 +49,7 @@ int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct
 		    snprintf(view->lb_dir, sizeof(view->lb_dir), "%s/%s", parent, entry->d_name) >=
 			    (int)sizeof(view->lb_dir))
 			continue;
-		if (hwmark_view_is_lent(view, maps))
+		if (is_lender(view, maps))
 			return 0;
 	}
 	return slot_reason_set(

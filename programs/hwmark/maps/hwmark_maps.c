@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +76,25 @@ void hwmark_maps_close(struct hwmark_maps *maps)
 	slot_cleanup_close(&maps->agent);
 	slot_cleanup_close(&maps->flush);
 	*maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
+}
+
+static __u32 get_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+bool hwmark_map_is_at(int fd, const char *dir, const char *name)
+{
+	_cleanup_close_ int pinned = -1;
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return false;
+	pinned = bpf_obj_get(path);
+	return pinned >= 0 && get_id(pinned) && get_id(pinned) == get_id(fd);
 }
 
 static int read_size(struct hwmark_maps *maps, struct slot_reason *why)
