@@ -213,6 +213,19 @@ foreign_add() {
 		ip_proto tcp dst_ip 192.0.2.99 dst_port 9 action pass 2>/dev/null
 }
 
+# The slot's maps are others then.
+test_other_maps() {
+	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
+	sed -i 's/marks = 4096/marks = 8192/' "$BED/hosts/edge/slots.conf"
+	succeeds "the slot gets maps of another size" \
+		host_ctl edge apply --reset-map hwmark:hwmark_entries
+	in_time "the agent sees it, and ends" 10 is_gone "$AGENT"
+	matches "with a word" "$(<"$BED/log/agent")" "the slot's maps are others now"
+	succeeds "the next one has the new ones" agent_start
+	is "all of them" "$(hw_get show .marks)" 8191
+	succeeds "the agent ends" stop "$AGENT"
+}
+
 test_no_flower() {
 	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
 	flows_start "$VIP4" 20
@@ -417,6 +430,7 @@ for mode in "${MODES[@]}"; do
 	start_edge "$mode"
 	if [[ $FLOWER == no ]]; then
 		test_no_flower
+		test_other_maps
 		continue
 	fi
 	if ! has_marks; then
