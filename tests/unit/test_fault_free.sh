@@ -7,7 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/tap.sh"
 BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build
 
-POINTS=$(readelf -p slot_faults "$BUILD/tests/tools/slotd_faults" |
+POINTS=$(for name in slotd slotctl; do readelf -p slot_faults "$BUILD/tests/tools/${name}_faults"; done |
 	sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u)
 
 # Points and functions of the test build that FILE knows.
@@ -21,6 +21,7 @@ count_traces() {
 matches "the test build has fault points (control)" \
 	"$(wc -l <<<"$POINTS")" '^[1-9][0-9]+$'
 matches "and is seen to have them" "$(count_traces "$BUILD/tests/tools/slotd_faults")" '^[1-9][0-9]+$'
+matches "slotctl's, too" "$(count_traces "$BUILD/tests/tools/slotctl_faults")" '^[1-9][0-9]+$'
 is "slotd has no trace of them" "$(count_traces "$BUILD/bin/slotd")" 0
 is "neither has slotctl" "$(count_traces "$BUILD/bin/slotctl")" 0
 is "slotd takes no order to fail" "$(strings -a "$BUILD/bin/slotd" | grep -c SLOTD_FAULT)" 0
