@@ -248,10 +248,11 @@ static bool is_same_program(const struct slot_state *a, const struct slot_state 
 	       slot_settings_is_equal(&a->settings, &b->settings);
 }
 
-/* What maps are lent by whom is read in objects. */
-static bool is_in_loan(const struct slot_attempt *attempt, const struct part *part)
+/* What maps are lent by whom is read in objects, also where the grant is gone. */
+static bool is_in_loan(const struct slot_attempt *attempt, const struct part *part,
+		       const struct bpf_object *object)
 {
-	bool is_found = part->state.limits.maps_of[0];
+	bool is_found = slot_map_has_loans(object);
 	unsigned int i;
 
 	for (i = 0; i < ROOT_SLOTS; i++)
@@ -272,7 +273,8 @@ static void reopen_pinned(struct slot_attempt *attempt, const struct part *part)
 	/* Without its object nobody could keep its program arrays from being emptied. */
 	if (!current || current->engine != attempt->chain->engine ||
 	    current->has_frags != attempt->has_frags || has_orders(attempt, part) ||
-	    is_in_loan(attempt, part) || slot_program_maps_has_code((*opened)->object) ||
+	    is_in_loan(attempt, part, (*opened)->object) ||
+	    slot_program_maps_has_code((*opened)->object) ||
 	    slot_generation_dir(attempt->chain->dir, current->number, dir))
 		return;
 	for (i = 0; i < PARTS && !program; i++)

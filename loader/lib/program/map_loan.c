@@ -19,6 +19,16 @@ bool slot_map_is_borrowed(const struct bpf_object *object, const struct bpf_map 
 	return slot_map_tag_get(bpf_object__btf(object), bpf_map__name(map), SLOT_BORROWED_TAG);
 }
 
+bool slot_map_has_loans(const struct bpf_object *object)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		if (slot_map_is_borrowed(object, map))
+			return true;
+	return false;
+}
+
 static int open_lent(const struct slot_program_place *place, const char *name)
 {
 	int fd = place->lender_stage_dir ? slot_pin_open(place->lender_stage_dir, name) : -ENOENT;

@@ -17,6 +17,9 @@ struct slot_program_place;
 /* slot_map_is_borrowed - whether @map of @object is another slot's. Pure. */
 bool slot_map_is_borrowed(const struct bpf_object *object, const struct bpf_map *map);
 
+/* slot_map_has_loans - whether any map of @object is another slot's. Pure. */
+bool slot_map_has_loans(const struct bpf_object *object);
+
 /*
  * slot_map_borrow - let @map of @object, not yet loaded, be the lender's map of its name: that
  * in @place->lender_stage_dir, as a program of this generation has it, else the one in
