@@ -175,7 +175,8 @@ static void a_chain_whose_interface_is_away_is_passed_over(void **state)
 	assert_int_equal(prepare(&batch, 0, "count"), 0);
 	assert_int_equal(slot_batch_commit(&batch, &world_why), 0);
 	assert_int_equal(batch.items[0].state, SLOT_BATCH_AWAY);
-	assert_non_null(strstr(batch.items[0].outcome.warning.text, "'eth0' waits for its interface"));
+	assert_non_null(
+		strstr(batch.items[0].outcome.warning.text, "'eth0' waits for its interface"));
 	slot_batch_close(&batch);
 }
 
