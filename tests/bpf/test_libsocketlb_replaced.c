@@ -251,6 +251,22 @@ static void who_drains_is_told_as_well(void **state)
 	assert_int_equal(socketlb_is_replaced(new), 0);
 }
 
+/* Who serves leaves the old maps as it opens the new ones, which looks like its death there. */
+static void who_drains_does_not_come_back_as_the_other_one_leaves_old_maps(void **state)
+{
+	struct socketlb *old = lib_bed_handle(), *new = lib_bed_handle();
+
+	(void)state;
+	lib_bed_add(old, &lib.udp);
+	lib_bed_announce(old);
+	lib_bed_add(new, &lib.udp);
+	lib_bed_announce(new);
+	assert_int_equal(wait_told(old), 1);
+	renew_maps();
+	assert_int_equal(socketlb_open(new, "web"), 0);
+	lib_bed_failed(old, socketlb_is_replaced(old), -ESTALE, "the chain has new maps");
+}
+
 static void who_comes_back_takes_nothing_from_who_came_before(void **state)
 {
 	struct socketlb *old = lib_bed_handle(), *new;
@@ -452,6 +468,7 @@ int main(void)
 	ADD(an_operators_policy_outlives_a_restart);
 	ADD(who_serves_comes_back_into_new_maps);
 	ADD(who_drains_is_told_as_well);
+	ADD(who_drains_does_not_come_back_as_the_other_one_leaves_old_maps);
 	ADD(who_comes_back_takes_nothing_from_who_came_before);
 	ADD(maps_that_are_gone_are_told_until_there_are_some);
 	ADD(registrations_are_made_anew_together);

@@ -28,7 +28,10 @@ static struct sl_process owner_of(const struct sl_instance *instance)
 	return (struct sl_process){ instance->pid, instance->pid_start, instance->pid_ns };
 }
 
-/* Who died after its takeover left its VIP with nobody: it is taken back. */
+/*
+ * Who died after its takeover left its VIP with nobody: it is taken back. One that has left for new
+ * maps looks the same in the old ones.
+ */
 static int look_at_place(struct socketlb *lb, const struct served *served, struct look *ret_look)
 {
 	const struct sl_place *place = &served->place;
@@ -53,7 +56,9 @@ static int look_at_place(struct socketlb *lb, const struct served *served, struc
 	if (active == (int)!place->instance && sockets)
 		return 0;
 	if (active == (int)!place->instance)
-		err = sl_announce_again(&lb->maps, place, &lb->why, &is_active);
+		err = socketlb_handle_look(lb) ?
+			      socketlb_handle_check(lb) :
+			      sl_announce_again(&lb->maps, place, &lb->why, &is_active);
 	if (!err && is_active)
 		ret_look->standing = sockets ? STANDING_SHARED : STANDING_OURS;
 	return err;
