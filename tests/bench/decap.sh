@@ -23,14 +23,8 @@ measure_round_trips() {
 
 # measure_ways: from the device to the inner packet's routing, on this kernel and in the guest
 measure_ways() {
-	local result=decap-way-$$.json
-
 	build/tests/bench/decap_way >"$out/decap-way.json" || die "no ways on this kernel"
-	# shellcheck disable=SC2016 # the guest knows where its results go
-	"$root/tests/vm/boot.sh" --icount "$kernel" sh -c \
-		"build/tests/bench/decap_way --instructions --repeat 3200 --trials 5 >\"\$SLOTD_VM_RESULTS/$result\"" ||
-		die "no ways in the guest"
-	mv "$root/build/vm/$kernel/results/$result" "$out/decap-way-vm.json"
+	in_guest decap-way-vm.json decap_way --instructions --repeat 3200 --trials 5
 }
 
 report() {

@@ -11,10 +11,7 @@
 report() {
 	local from=$out/lb.json
 
-	printf '\nA packet, in instructions (kernel %s) and nanoseconds (kernel %s, %s)\n' \
-		"$(jq -r '.clocks[0].kernel' "$from")" "$(jq -r '.clocks[1].kernel' "$from")" \
-		"$(jq -r '.clocks[1] | "median and minimum of \(.trials) trials"' "$from")"
-	filter -r row_lines <"$from" | columns
+	print_packets
 	filter -r left_out_lines <"$from" | columns
 	printf '\n%s\n' "$(jq -r '.bed | "The bed alone takes \(.ns) ns here, and took \(.katran_ns
 		) where Katran was measured: paced ratios are divided by \(.pace)."' "$from")"

@@ -26,16 +26,32 @@ columns() {
 	column -t -s $'\t' | sed 's/^/  /'
 }
 
-# measure_instructions TRIALS [OPTION...]
-# Runs that end before the guest's next timer tick, whose instructions would count as well.
-measure_instructions() {
+# in_guest FILE PROGRAM [OPTION...]: what build/tests/bench/PROGRAM prints in a VM where
+# instructions are counted, into build/bench/FILE
+in_guest() {
 	local result=$name-$$.json
 
 	# shellcheck disable=SC2016 # the guest knows where its results go
 	"$root/tests/vm/boot.sh" --icount "$kernel" sh -c \
-		"build/tests/bench/$name --instructions --repeat 1000 --trials $* >\"\$SLOTD_VM_RESULTS/$result\"" ||
-		die "no instruction counts: the VM run failed"
-	mv "$root/build/vm/$kernel/results/$result" "$out/$name-instructions.json"
+		"build/tests/bench/${*:2} >\"\$SLOTD_VM_RESULTS/$result\"" ||
+		die "nothing from the guest: the VM run of $2 failed"
+	mv "$root/build/vm/$kernel/results/$result" "$out/$1"
+}
+
+# measure_instructions TRIALS [OPTION...]
+# Runs that end before the guest's next timer tick, whose instructions would count as well.
+measure_instructions() {
+	in_guest "$name-instructions.json" "$name" --instructions --repeat 1000 --trials "$@"
+}
+
+# print_packets: what row_lines makes of the rows, under the two kernels that they are from
+print_packets() {
+	local from=$out/$name.json
+
+	printf '\nA packet, in instructions (kernel %s) and nanoseconds (kernel %s, %s)\n' \
+		"$(jq -r '.clocks[0].kernel' "$from")" "$(jq -r '.clocks[1].kernel' "$from")" \
+		"$(jq -r '.clocks[1] | "median and minimum of \(.trials) trials"' "$from")"
+	filter -r row_lines <"$from" | columns
 }
 
 # bench_run NAME TRIALS [OPTION...]: TRIALS in the guest, and what else to tell NAME there
