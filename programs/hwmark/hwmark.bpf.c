@@ -12,14 +12,13 @@
 #include "bpf/manifest.h"
 #include "programs/hwmark/data/entry.h"
 #include "programs/hwmark/data/mark.h"
+#include "programs/hwmark/data/refresh.h"
 #include "programs/lb/data/outer.h"
 
 SLOT_NAME("hwmark");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
 SLOT_HOOK("xdp");
 SLOT_MAP_ABI(1);
-
-#define REFRESH_VARIES 16
 
 static __always_inline void count(int counter)
 {
@@ -65,19 +64,10 @@ static __always_inline const struct lb_real *find_real(const struct hwmark_entry
 }
 
 /*
- * Whether it is this packet's turn to go the long way. The next turn comes up to a sixteenth
- * earlier each time, or of flows that take turns it might be one alone that ever has it.
+ * The VIP and the real count as the load balancer counts them. Only here is asked whether the
+ * entry still holds: a packet that ends its flow does so in any case, as who owns the entry may
+ * be about to renew it.
  */
-static __always_inline bool is_refresh(struct hwmark_counts *counts)
-{
-	if (!hwmark_config.refresh || ++counts->since_refresh < hwmark_config.refresh)
-		return false;
-	counts->since_refresh =
-		counts->count[HWMARK_REFRESH] % (hwmark_config.refresh / REFRESH_VARIES + 1);
-	return true;
-}
-
-/* The VIP and the real count as the load balancer counts them. */
 static __always_inline int send_to(struct lb_run *run, const struct hwmark_entry *entry,
 				   const struct lb_packet *packet)
 {
@@ -86,11 +76,15 @@ static __always_inline int send_to(struct lb_run *run, const struct hwmark_entry
 	const struct lb_real *real = find_real(entry);
 	int end;
 
-	if (!counts || !real)
+	run->control = find_control();
+	if (!run->control)
+		return HWMARK_OFF;
+	if (!counts || !real || !is_live(entry))
 		return HWMARK_STALE;
-	if (is_refresh(counts))
-		return HWMARK_REFRESH;
 	run->count = counts->count;
+	run->clock = &counts->clock;
+	if (is_refresh(run, entry, packet))
+		return HWMARK_REFRESH;
 	end = send_outer(run, packet, real, entry->encap);
 	if (end != LB_SENT4 && end != LB_SENT6)
 		return HWMARK_NOT_SENT;
@@ -123,11 +117,6 @@ static __always_inline int handle(struct lb_run *run, __u32 mark)
 
 	if (!entry || !entry->generation || entry->encap >= LB_REWRITE)
 		return HWMARK_UNKNOWN;
-	run->control = find_control();
-	if (!run->control)
-		return HWMARK_OFF;
-	if (!is_live(entry))
-		return HWMARK_STALE;
 	if ((void *)link + LINK_LEN > packet_end(run))
 		return HWMARK_CUT;
 	if (packet_end(run) - packet_at(run, ETH_HLEN) > hwmark_config.mtu)

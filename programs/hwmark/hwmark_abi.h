@@ -35,8 +35,8 @@ struct hwmark_meta {
  * are, and where they go. A cache line. To write one that is free: all of it with generation
  * 0, then the same with the generation. To free it: generation 0, then a grace period,
  * before which it is not written again; and before either no rule has the mark any more.
- * With HWMARK_FLOW the program sets generation 0 when the flow begins anew (SYN): user space
- * changes it there by compare and exchange.
+ * With HWMARK_FLOW the program sets generation 0 when the flow begins anew or breaks off (SYN,
+ * RST), whether it holds or not: user space changes it there by compare and exchange.
  */
 struct hwmark_entry {
 	__u32 generation; /* lb_generation for which it holds, not 0; 0: free */
@@ -50,17 +50,18 @@ struct hwmark_entry {
 	__u32 src[4]; /* HWMARK_FLOW: the client's, likewise */
 	__be16 sport; /* HWMARK_FLOW: the client's */
 	__be16 dport; /* HWMARK_DESTINATION: 0: every port */
-	__u32 pad[3];
+	__u32 refreshed; /* HWMARK_FLOW: the data plane's own, s (2^30 ns): of the last HWMARK_REFRESH */
+	__u32 pad[2];
 };
 
 /* Of packets with a mark; each adds one to one of the ends. The others are not counted. */
 enum hwmark_counter {
 	/* Ends: the chain goes on, to the load balancer, with the packet as it came. */
-	HWMARK_REFRESH,	   /* one in `refresh`, so that the flow table knows the flow */
-	HWMARK_SYN,	   /* begins a connection, which the load balancer places */
-	HWMARK_OFF,	   /* the load balancer has no gateway */
-	HWMARK_UNKNOWN,	   /* the mark has no entry */
-	HWMARK_STALE,	   /* the load balancer changed since, or the real is gone */
+	HWMARK_REFRESH, /* so that the flow table knows the flow, see `refresh` */
+	HWMARK_SYN,	/* begins a connection, which the load balancer places, or breaks it off */
+	HWMARK_OFF,	/* the load balancer has no gateway */
+	HWMARK_UNKNOWN, /* the mark has no entry */
+	HWMARK_STALE,	/* the load balancer changed since, or the real is gone */
 	HWMARK_OTHER_VIP,  /* the packet is for another address, port or protocol */
 	HWMARK_OTHER_FLOW, /* its client is another (HWMARK_FLOW) */
 	HWMARK_NOT_IP,	   /* neither IPv4 nor IPv6; VLAN tags too */
@@ -87,8 +88,7 @@ enum hwmark_counter {
  */
 struct hwmark_counts {
 	__u64 count[LB_COUNTERS]; /* enum hwmark_counter */
-	__u32 since_refresh;	  /* the data plane's own: packets sent since the last one */
-	__u32 pad;
+	struct lb_clock clock;	  /* the data plane's own */
 };
 
 #define HWMARK_LATENCIES 26  /* bucket n: below 2^n us; the last: all others */
@@ -150,7 +150,7 @@ struct hwmark_config {
 	enum hwmark_mode mode;
 	__u16 mtu;     /* as the load balancer's: of the way to the reals, bytes of IP */
 	__u32 marks;   /* entries: marks are below */
-	__u32 refresh; /* one packet in so many goes on to the load balancer; 0: none */
+	__u32 refresh; /* s (2^30 ns): how often each flow goes on to the load balancer; 0: never */
 };
 
 _Static_assert(sizeof(struct hwmark_entry) == 64, "an entry is a cache line");

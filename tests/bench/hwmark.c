@@ -105,7 +105,8 @@ static int add_slot(struct bench *b, struct chainrun *chain, unsigned int slot, 
 static int add_slots(struct bench *b, struct chainrun *chain, enum bed_chain which)
 {
 	static const char *const settings[CHAINS] = {
-		[CHAIN_FLOW] = "mode=flow marks=1000001",
+		/* A million flows are each slower here than the slowest that anybody marks. */
+		[CHAIN_FLOW] = "mode=flow marks=1000001 refresh=1000000",
 		[CHAIN_DESTINATION] = "mode=destination marks=65536",
 	};
 	int err;
@@ -147,7 +148,8 @@ static struct hwmark_entry make_entry(const struct lb_case *lb, __u32 number)
 				      .proto = IPPROTO_TCP,
 				      .encap = LB_IPIP,
 				      .sport = htons(31337),
-				      .dport = htons(80) };
+				      .dport = htons(80),
+				      .refreshed = (__u32)(bench_clock_ns() >> 30) };
 	__u32 zero = 0, client;
 
 	bpf_map_lookup_elem(lb_case_map(lb, LB_GENERATION_NAME), &zero, &entry.generation);
@@ -281,7 +283,7 @@ static int check_row(struct bench *b, struct row *row)
 	sent = count_sent(b, row) - before;
 	if (err)
 		return err;
-	if (row->kind == REMARK_NONE ? sent > 0 : sent < repeat / 100 * 99)
+	if (row->kind == REMARK_NONE ? sent > 0 : sent < repeat / 100 * 95)
 		return -EBADMSG;
 	return 0;
 }

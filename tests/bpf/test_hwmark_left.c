@@ -13,6 +13,7 @@
 #define UNCOUNTED (HWMARK_SENT6 + 1)
 #define ACK 0x10
 #define SYN 0x02
+#define RST 0x04
 #define DRAWS 3000
 
 /* The kinds of hwmark_case.c that are used here. */
@@ -246,6 +247,12 @@ static void with_syn(struct attempt *a)
 	hwmark_case_build(a->kind, &a->spec, &a->p);
 }
 
+static void with_rst(struct attempt *a)
+{
+	a->spec.tcp_flags = RST | ACK;
+	hwmark_case_build(a->kind, &a->spec, &a->p);
+}
+
 static void too_long(struct attempt *a)
 {
 	packet_pad(&a->p, 14 + 1501);
@@ -368,6 +375,8 @@ static const struct row rows[] = {
 	{ "IPv6 for a real of IPv4", real_of_ip4, HWMARK_NOT_SENT, TCP6, DEST },
 	{ "a SYN", with_syn, HWMARK_SYN, TCP4, FLOW },
 	{ "a SYN, IPv6", with_syn, HWMARK_SYN, TCP6, DEST },
+	{ "an RST", with_rst, HWMARK_SYN, TCP4, DEST },
+	{ "an RST, IPv6", with_rst, HWMARK_SYN, TCP6, FLOW },
 	{ "a packet that is too long", too_long, HWMARK_TOO_LONG, TCP4, FLOW },
 	{ "an Ethernet header alone", cut_ethernet, HWMARK_CUT, TCP4, FLOW },
 	{ "a cut IPv4 header", cut_ip, HWMARK_CUT, TCP4, DEST },
@@ -397,32 +406,6 @@ static void what_is_not_spoiled_is_sent(void **state)
 		run(&a, &out);
 		assert_int_equal(out.verdict, XDP_TX);
 	}
-}
-
-/* @flags: of the packet in between. Returns what becomes of the one after it. */
-static __u32 run_after(enum hwmark_mode mode, __u8 flags)
-{
-	static struct attempt a;
-	struct progrun out;
-	int fd;
-
-	start(&a, &hwmark_case_kinds[TCP4], mode);
-	a.spec.tcp_flags = flags;
-	hwmark_case_build(a.kind, &a.spec, &a.p);
-	run(&a, &out);
-	a.spec.tcp_flags = 0x10;
-	hwmark_case_build(a.kind, &a.spec, &a.p);
-	fd = progrun_fd(a.hc->object, "hwmark");
-	assert_int_equal(progrun_meta(fd, a.meta, a.meta_len, &a.p, &out), 0);
-	return out.verdict;
-}
-
-static void a_flow_that_begins_anew_has_no_entry_any_more(void **state)
-{
-	(void)state;
-	assert_int_equal(run_after(HWMARK_FLOW, 0x10), XDP_TX);
-	assert_int_equal(run_after(HWMARK_FLOW, SYN), XDP_PASS);
-	assert_int_equal(run_after(HWMARK_DESTINATION, SYN), XDP_TX);
 }
 
 /* One VIP's marks on another's packets too, and a few bytes of the headers at random. */
@@ -464,7 +447,6 @@ int main(void)
 	progrun_stay();
 	TAP_ADD_TABLE(&plan, a_packet_is_left_as_it_came_and_counted_by_the_reason, rows);
 	TAP_ADD(&plan, what_is_not_spoiled_is_sent, NULL, NULL);
-	TAP_ADD(&plan, a_flow_that_begins_anew_has_no_entry_any_more, NULL, NULL);
 	TAP_ADD(&plan, whatever_leaves_leaves_as_the_load_balancer_sends_it, NULL, NULL);
 	return tap_run(&plan, "hwmark_left", 1);
 }

@@ -1,66 +1,155 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* hwmark: one packet in so many goes on, so that the load balancer keeps knowing the flow. */
+/* hwmark: each flow goes on now and then, so that the load balancer keeps knowing it. */
+#include <time.h>
+
 #include <linux/bpf.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "tests/support/hwmark_case.h"
 #include "tests/support/tap.h"
 
 #define MARK 4711
 #define UDP4 1 /* of hwmark_case_kinds */
+#define FLOWS 16
+#define REFRESH 8
 
-/* Packets of @flows in turn; which of them went on, by flow. */
-static void run_in_turn(struct hwmark_case *hc, unsigned int packets, unsigned int flows,
-			unsigned int *ret_passed)
+static struct hwmark_case hc;
+
+static int open_case(enum hwmark_mode mode, __u32 refresh)
 {
-	const struct hwmark_case_kind *kind = &hwmark_case_kinds[UDP4];
-	struct hwmark_case_packet spec = { .client = "198.18.0.1", .dport = 53 };
-	struct hwmark_meta meta = { .mark = MARK };
+	hwmark_case_open(&hc);
+	hc.config.mode = mode;
+	hc.config.refresh = refresh;
+	hwmark_case_load(&hc);
+	return 0;
+}
+
+static int open_flow(void **state)
+{
+	(void)state;
+	return open_case(HWMARK_FLOW, REFRESH);
+}
+
+static int open_destination(void **state)
+{
+	(void)state;
+	return open_case(HWMARK_DESTINATION, 1);
+}
+
+static int open_never(void **state)
+{
+	(void)state;
+	return open_case(HWMARK_FLOW, 0);
+}
+
+static int open_destination_never(void **state)
+{
+	(void)state;
+	return open_case(HWMARK_DESTINATION, 0);
+}
+
+static int close_case(void **state)
+{
+	(void)state;
+	hwmark_case_close(&hc);
+	return 0;
+}
+
+static struct hwmark_case_packet make_spec(unsigned int flow)
+{
+	return (struct hwmark_case_packet){ .client = "198.18.0.1",
+					    .sport = (__u16)(1 + flow),
+					    .dport = 53 };
+}
+
+/* 2^30 ns. */
+static __u32 get_second(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC_COARSE, &now), 0);
+	return (__u32)(((__u64)now.tv_sec * 1000000000 + (__u64)now.tv_nsec) >> 30);
+}
+
+/* Whether one packet of @flow goes on. */
+static bool is_passed(unsigned int flow)
+{
+	struct hwmark_case_packet spec = make_spec(flow);
 	static struct packet packet;
-	struct hwmark_entry entry;
 	struct progrun out;
-	int fd;
 
-	hc->config.mode = HWMARK_DESTINATION;
-	hwmark_case_load(hc);
-	fd = progrun_fd(hc->object, "hwmark");
-	entry = hwmark_case_entry(hc, kind, &spec);
-	hwmark_case_mark(hc, MARK, &entry);
-	for (unsigned int i = 0; i < packets; i++) {
-		spec.sport = (__u16)(1 + i % flows);
-		hwmark_case_build(kind, &spec, &packet);
-		assert_int_equal(progrun_meta(fd, &meta, sizeof(meta), &packet, &out), 0);
-		ret_passed[i % flows] += out.verdict == XDP_PASS;
+	hwmark_case_build(&hwmark_case_kinds[UDP4], &spec, &packet);
+	hwmark_case_run(&hc, MARK, &packet, &out);
+	return out.verdict == XDP_PASS;
+}
+
+static void write_entry(__u32 refreshed)
+{
+	struct hwmark_case_packet spec = make_spec(0);
+	struct hwmark_entry entry = hwmark_case_entry(&hc, &hwmark_case_kinds[UDP4], &spec);
+
+	entry.refreshed = refreshed;
+	hwmark_case_mark(&hc, MARK, &entry);
+}
+
+static __u32 read_refreshed(void)
+{
+	int fd = bpf_object__find_map_fd_by_name(hc.object, HWMARK_ENTRIES_NAME);
+	struct hwmark_entry entry;
+	__u32 mark = MARK;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &mark, &entry), 0);
+	return entry.refreshed;
+}
+
+/* However few packets there were: one of the next second is the first one after many. */
+static void a_flow_goes_on_once_in_so_many_seconds(void **state)
+{
+	__u32 second;
+
+	(void)state;
+	second = get_second();
+	write_entry(second - REFRESH);
+	assert_true(is_passed(0));
+	assert_in_range(read_refreshed(), second, second + 1);
+	for (int i = 0; i < 1000; i++)
+		assert_false(is_passed(0));
+	assert_int_equal(hwmark_case_count(&hc, HWMARK_REFRESH), 1);
+	write_entry(get_second() - REFRESH + 3);
+	assert_false(is_passed(0));
+	/* The seconds come to their end as well. */
+	write_entry(get_second() + 1);
+	assert_true(is_passed(0));
+}
+
+static void without_the_setting_no_packet_goes_on(void **state)
+{
+	(void)state;
+	write_entry(0);
+	for (int i = 0; i < 1000; i++)
+		assert_false(is_passed(0));
+}
+
+/* For two rounds: each of them has its turn in each, and no flow has more of it than others. */
+static void of_a_mark_of_many_flows_each_has_its_turn(void **state)
+{
+	unsigned int passed[FLOWS] = {}, sent = 0, sum = 0;
+	__u32 end = get_second() + 3;
+
+	(void)state;
+	write_entry(0);
+	while (get_second() != end) {
+		for (unsigned int i = 0; i < FLOWS; i++)
+			passed[i] += is_passed(i);
+		sent += FLOWS;
 	}
-}
-
-static void one_packet_in_so_many_goes_on_to_the_load_balancer(void **state)
-{
-	struct hwmark_case hc;
-	unsigned int passed = 0;
-
-	(void)state;
-	hwmark_case_open(&hc);
-	hc.config.refresh = 4;
-	run_in_turn(&hc, 40, 1, &passed);
-	assert_int_equal(passed, 10);
-	assert_int_equal(hwmark_case_count(&hc, HWMARK_REFRESH), 10);
-	assert_int_equal(hwmark_case_count(&hc, HWMARK_SENT4), 30);
-	hwmark_case_close(&hc);
-}
-
-/* Else of flows that take turns one alone might be known to the load balancer. */
-static void flows_in_turn_all_go_on_now_and_then(void **state)
-{
-	unsigned int passed[4] = {};
-	struct hwmark_case hc;
-
-	(void)state;
-	hwmark_case_open(&hc);
-	hc.config.refresh = 64;
-	run_in_turn(&hc, 6400, 4, passed);
-	for (unsigned int i = 0; i < 4; i++)
-		assert_in_range(passed[i], 10, 50);
-	hwmark_case_close(&hc);
+	for (unsigned int i = 0; i < FLOWS; i++) {
+		assert_true(passed[i] > 0);
+		sum += passed[i];
+	}
+	assert_in_range(sum, sent / 96, sent / 16);
 }
 
 int main(void)
@@ -68,7 +157,9 @@ int main(void)
 	struct tap_plan plan = {};
 
 	progrun_stay();
-	TAP_ADD(&plan, one_packet_in_so_many_goes_on_to_the_load_balancer, NULL, NULL);
-	TAP_ADD(&plan, flows_in_turn_all_go_on_now_and_then, NULL, NULL);
+	TAP_ADD(&plan, a_flow_goes_on_once_in_so_many_seconds, open_flow, close_case);
+	TAP_ADD(&plan, without_the_setting_no_packet_goes_on, open_never, close_case);
+	TAP_ADD(&plan, of_a_mark_of_many_flows_each_has_its_turn, open_destination, close_case);
+	TAP_ADD(&plan, without_the_setting_no_packet_goes_on, open_destination_never, close_case);
 	return tap_run(&plan, "hwmark_refresh", 1);
 }

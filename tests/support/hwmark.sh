@@ -90,7 +90,7 @@ has_flower() {
 start_edge() {
 	host_fresh edge <<-END
 		slot 7 { name = "hwmark" object = "hwmark.bpf.o" maps_of = "lb"
-			settings { mark_from = "veth" mode = "$1" refresh = 64 marks = 4096 mtu = 1600 } }
+			settings { mark_from = "veth" mode = "$1" refresh = 2 marks = 4096 mtu = 1600 } }
 		slot 8 { name = "lb" object = "lb.bpf.o"
 			settings { hwmark = "$1" hwmark_packets = $PACKETS hwmark_rate = 100000 mtu = 1600 } }
 	END

@@ -13,6 +13,8 @@
 #include "tests/support/tap.h"
 
 #define PAYLOAD_MAX 1400
+#define TCP_SYN 0x02U
+#define TCP_RST 0x04U
 #define TCP_ACK 0x10
 
 #define MAC "\x02\x00\x00\x00\x20\x01"
@@ -139,7 +141,9 @@ struct hwmark_case_packet hwmark_case_draw(const struct hwmark_case_kind *kind, 
 	struct hwmark_case_packet spec = {
 		.sport = (__u16)(1 + draw_below(state, 65535)),
 		.dport = kind->port ? kind->port : (__u16)(1 + draw_below(state, 65535)),
-		.tcp_flags = draw_below(state, 8) ? TCP_ACK : (__u8)(draw_number(state) & ~0x02U),
+		.tcp_flags = draw_below(state, 8) ?
+				     TCP_ACK :
+				     (__u8)(draw_number(state) & ~(TCP_SYN | TCP_RST)),
 		.tos = (__u8)draw_number(state),
 		.payload = draw_below(state, PAYLOAD_MAX),
 		.has_no_check = !draw_below(state, 4),

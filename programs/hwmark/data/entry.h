@@ -36,8 +36,8 @@ static __always_inline int check_ports(const struct hwmark_entry *entry, __u32 p
 }
 
 /*
- * A client that begins anew with the same port, which the load balancer may place elsewhere:
- * the flow that the entry was of is over. Whoever owns the entry frees it when the rule is gone.
+ * A client that breaks off, or begins anew with the same port, which the load balancer may place
+ * elsewhere: the flow that the entry was of is over. Whoever owns the entry frees it when the rule is gone.
  */
 static __always_inline void end_flow(const struct hwmark_entry *entry, __u32 ports)
 {
@@ -50,7 +50,7 @@ static __always_inline int check_tcp(const struct hwmark_entry *entry, const str
 {
 	if ((const void *)(tcp + 1) > end)
 		return HWMARK_CUT;
-	if (tcp->syn) {
+	if (tcp->syn || tcp->rst) {
 		end_flow(entry, *(const __u32 *)tcp);
 		return HWMARK_SYN;
 	}

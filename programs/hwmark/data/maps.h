@@ -18,7 +18,7 @@ const volatile struct hwmark_config hwmark_config = {
 	.mode = HWMARK_DESTINATION,
 	.mtu = 1500,
 	.marks = HWMARK_MARKS,
-	.refresh = 256,
+	.refresh = 8,
 };
 
 /*

@@ -171,6 +171,7 @@ int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_rea
 	if (err)
 		return err;
 	err = bpf_map_lookup_elem(maps->entries, &mark, ret_entry);
+	ret_entry->refreshed = 0;
 	return err ? slot_reason_set(why, err, "cannot read the entry of mark %u: %s", mark,
 				     strerror(-err)) :
 		     0;

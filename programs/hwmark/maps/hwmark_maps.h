@@ -38,7 +38,7 @@ bool hwmark_map_is_at(int fd, const char *dir, const char *name);
 int hwmark_generation_get(const struct hwmark_maps *maps, struct slot_reason *why,
 			  __u32 *ret_generation);
 
-/* hwmark_entry_get - of @mark. Returns 0, -EINVAL for what is no mark, -errno; says why. */
+/* hwmark_entry_get - of @mark, without what is the data plane's own. Returns 0, -EINVAL for what is no mark, -errno; says why. */
 int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why,
 		     struct hwmark_entry *ret_entry);
 
