@@ -131,15 +131,15 @@ struct lb_cidr6_key {
 
 /* Value of the four: replaced as a whole, so a packet sees the old or the new one. */
 struct lb_vip {
-	__u32 number;	/* below LB_VIPS_MAX: its counters, and part of the ring's keys */
-	__u16 flags;	/* enum lb_vip_flag */
-	__u16 life;	/* of its rings, see LB_ENTRY_ERA */
-	__u8 encap;	/* enum lb_encap */
-	__u8 table;	/* enum lb_table */
-	__u8 ring;	/* 0 or 1: which of its two rings counts */
-	__u8 has_ring;	/* 0: no reals, packets are dropped */
-	__u8 ring_kind; /* enum lb_ring_kind: how its rings are made */
-	__u8 pad;
+	__u32 number;	      /* below LB_VIPS_MAX: its counters, and part of the ring's keys */
+	__u16 flags;	      /* enum lb_vip_flag */
+	__u16 life;	      /* of its rings, see LB_ENTRY_ERA */
+	__u8 encap;	      /* enum lb_encap */
+	__u8 table;	      /* enum lb_table */
+	__u8 ring;	      /* 0 or 1: which of its two rings counts */
+	__u8 has_ring;	      /* 0: no reals, packets are dropped */
+	__u8 ring_kind;	      /* enum lb_ring_kind: how its rings are made */
+	__u8 turn;	      /* counts its rings: another one is another ring */
 	__u16 window;	      /* s: how long lb_previous counts after a change */
 	__u64 previous_until; /* CLOCK_MONOTONIC, ns: until when lb_previous counts */
 };

@@ -64,7 +64,7 @@ static void a_mark_is_found_by_its_entry_of_whatever_generation(void **state)
 	hwmark_marks_free(&marks);
 }
 
-static void a_mark_is_out_until_whoever_dropped_it_gives_it_back(void **state)
+static void a_mark_that_rules_gave_rests_a_second_from_when_its_entry_is_free(void **state)
 {
 	struct hwmark_entry entry = make_entry(7, 1);
 	struct hwmark_marks marks;
@@ -78,11 +78,45 @@ static void a_mark_is_out_until_whoever_dropped_it_gives_it_back(void **state)
 	hwmark_marks_give(&marks, 1);
 	assert_int_equal(hwmark_marks_state(&marks, 1), HWMARK_MARK_USED);
 	assert_true(hwmark_marks_drop(&marks, 1));
-	assert_int_equal(hwmark_marks_state(&marks, 1), HWMARK_MARK_OUT);
 	assert_int_equal(marks.used, 0);
-	assert_int_equal(marks.free_count, MARKS - 2);
 	hwmark_marks_give(&marks, 1);
+	hwmark_marks_wake(&marks, 1000000);
+	assert_int_equal(hwmark_marks_state(&marks, 1), HWMARK_MARK_RESTING);
+	hwmark_marks_rest(&marks, 1, 5000);
+	/* Once. */
+	hwmark_marks_rest(&marks, 1, 5900);
+	hwmark_marks_give(&marks, 1);
+	hwmark_marks_wake(&marks, 5999);
+	assert_int_equal(hwmark_marks_state(&marks, 1), HWMARK_MARK_RESTING);
+	assert_int_equal(marks.free_count, MARKS - 2);
+	hwmark_marks_wake(&marks, 6000);
 	assert_int_equal(hwmark_marks_state(&marks, 1), HWMARK_MARK_FREE);
+	assert_int_equal(marks.free_count, MARKS - 1);
+	hwmark_marks_free(&marks);
+}
+
+static void marks_that_rest_are_free_in_their_order(void **state)
+{
+	struct hwmark_marks marks;
+
+	(void)state;
+	assert_int_equal(hwmark_marks_new(MARKS, &marks), 0);
+	/* From the beginning, as what another agent left; around the ring, and what is no mark. */
+	for (__u32 i = 0; i < 3 * MARKS; i++) {
+		__u32 mark = 1 + i % (MARKS - 1);
+
+		hwmark_marks_rest(&marks, mark, 1 + i);
+		hwmark_marks_rest(&marks, MARKS, 1 + i);
+		hwmark_marks_wake(&marks, 1000 + i);
+		assert_int_equal(marks.resting_count, 1);
+		hwmark_marks_wake(&marks, 1001 + i);
+		assert_int_equal(hwmark_marks_take(&marks), mark);
+	}
+	assert_int_equal(hwmark_marks_take(&marks), 0);
+	/* What is free or used does not rest. */
+	hwmark_marks_give(&marks, 2);
+	hwmark_marks_rest(&marks, 2, 1);
+	assert_int_equal(hwmark_marks_state(&marks, 2), HWMARK_MARK_FREE);
 	hwmark_marks_free(&marks);
 }
 
@@ -175,7 +209,9 @@ int main(void)
 
 	TAP_ADD(&plan, a_mark_is_given_once_and_rests_as_long_as_it_can, NULL, NULL);
 	TAP_ADD(&plan, a_mark_is_found_by_its_entry_of_whatever_generation, NULL, NULL);
-	TAP_ADD(&plan, a_mark_is_out_until_whoever_dropped_it_gives_it_back, NULL, NULL);
+	TAP_ADD(&plan, a_mark_that_rules_gave_rests_a_second_from_when_its_entry_is_free, NULL,
+		NULL);
+	TAP_ADD(&plan, marks_that_rest_are_free_in_their_order, NULL, NULL);
 	TAP_ADD(&plan, many_entries_keep_their_marks_apart, NULL, NULL);
 	TAP_ADD(&plan, a_table_of_flows_is_bounded, NULL, NULL);
 	TAP_ADD(&plan, a_flow_that_is_there_already_keeps_the_handle_of_its_rule, NULL, NULL);

@@ -139,7 +139,7 @@ static bool is_of_entry(const struct hwmark_offload *offload, const struct slot_
 	    !match->source.port || !match->destination.port)
 		return false;
 	if (offload->set.mode == HWMARK_DESTINATION)
-		return !entry->dport || entry->dport == match->destination.port;
+		return !entry->sport && (!entry->dport || entry->dport == match->destination.port);
 	return entry->dport == match->destination.port && entry->sport == match->source.port &&
 	       !memcmp(match->source.address, entry->src, sizeof(entry->src));
 }
@@ -155,8 +155,7 @@ static bool is_sound(const struct hwmark_offload *offload, const struct slot_flo
 	    mark >= offload->marks.count ||
 	    hwmark_entry_get(&offload->maps, mark, NULL, ret_entry) || !ret_entry->generation ||
 	    !is_of_entry(offload, &rule->match, ret_entry) ||
-	    hwmark_view_judge(&offload->view, ret_entry,
-			      ret_entry->generation != offload->view.generation, NULL))
+	    hwmark_view_judge(&offload->view, ret_entry, NULL))
 		return false;
 	return offload->set.mode == HWMARK_DESTINATION ||
 	       hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_OUT;
@@ -222,9 +221,23 @@ static int clear_entries(struct hwmark_offload *offload, struct slot_reason *why
 	return err;
 }
 
+/* Rules may have given it a moment ago, if anything ever stood at its entry. */
+static void settle_mark(struct hwmark_offload *offload, __u32 mark)
+{
+	static const __u32 zeros[4];
+	struct hwmark_entry entry;
+
+	if (!hwmark_entry_get(&offload->maps, mark, NULL, &entry) &&
+	    !memcmp(entry.dst, zeros, sizeof(zeros)))
+		hwmark_marks_give(&offload->marks, mark);
+	else
+		hwmark_marks_rest(&offload->marks, mark, hwmark_offload_now());
+}
+
 /*
  * What is in a pool, or taken from one and not told of yet, is not free; both are looked at in
- * this order, so that a mark on its way from one to the other is seen.
+ * this order, so that a mark on its way from one to the other is seen. What was told while no
+ * agent ran is of then.
  */
 static int settle_marks(struct hwmark_offload *offload, struct slot_reason *why)
 {
@@ -232,14 +245,15 @@ static int settle_marks(struct hwmark_offload *offload, struct slot_reason *why)
 
 	if (!is_in)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	if (offload->pool.pools) {
+	if (offload->pool.pools)
 		hwmark_pool_look(&offload->pool, offload->marks.count, is_in);
-		program_grace();
-		hwmark_offload_drain(offload, is_in);
-	}
+	program_grace();
+	hwmark_offload_drain(offload, is_in);
 	for (__u32 mark = 1; mark < offload->marks.count; mark++)
 		if (!is_in[mark])
-			hwmark_marks_give(&offload->marks, mark);
+			settle_mark(offload, mark);
+	if (!offload->marks.free_count)
+		offload->paused_ms = hwmark_offload_now() + HWMARK_REST_MS;
 	return 0;
 }
 

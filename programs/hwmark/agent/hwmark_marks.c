@@ -9,6 +9,7 @@ void hwmark_marks_free(struct hwmark_marks *marks)
 {
 	free(marks->marks);
 	free(marks->free);
+	free(marks->resting);
 	free(marks->chains);
 	*marks = (struct hwmark_marks){};
 }
@@ -19,8 +20,9 @@ int hwmark_marks_new(__u32 count, struct hwmark_marks *ret_marks)
 
 	marks.marks = calloc(count, sizeof(*marks.marks));
 	marks.free = calloc(count, sizeof(*marks.free));
+	marks.resting = calloc(count, sizeof(*marks.resting));
 	marks.chains = calloc(count, sizeof(*marks.chains));
-	if (!marks.marks || !marks.free || !marks.chains) {
+	if (!marks.marks || !marks.free || !marks.resting || !marks.chains) {
 		hwmark_marks_free(&marks);
 		return -ENOMEM;
 	}
@@ -38,12 +40,16 @@ enum hwmark_mark_state hwmark_marks_state(const struct hwmark_marks *marks, __u3
 	return is_mark(marks, mark) ? marks->marks[mark].state : HWMARK_MARK_OUT;
 }
 
-void hwmark_marks_give(struct hwmark_marks *marks, __u32 mark)
+static void set_free(struct hwmark_marks *marks, __u32 mark)
 {
-	if (!is_mark(marks, mark) || marks->marks[mark].state != HWMARK_MARK_OUT)
-		return;
 	marks->marks[mark].state = HWMARK_MARK_FREE;
 	marks->free[(marks->free_first + marks->free_count++) % marks->count] = mark;
+}
+
+void hwmark_marks_give(struct hwmark_marks *marks, __u32 mark)
+{
+	if (is_mark(marks, mark) && marks->marks[mark].state == HWMARK_MARK_OUT)
+		set_free(marks, mark);
 }
 
 __u32 hwmark_marks_take(struct hwmark_marks *marks)
@@ -112,7 +118,36 @@ bool hwmark_marks_drop(struct hwmark_marks *marks, __u32 mark)
 	while (*at != mark)
 		at = &marks->marks[*at].next;
 	*at = used->next;
-	used->state = HWMARK_MARK_OUT;
+	used->state = HWMARK_MARK_RESTING;
 	marks->used--;
 	return true;
+}
+
+void hwmark_marks_rest(struct hwmark_marks *marks, __u32 mark, __u64 now_ms)
+{
+	enum hwmark_mark_state state = hwmark_marks_state(marks, mark);
+	struct hwmark_mark *one;
+
+	if (!is_mark(marks, mark) || state == HWMARK_MARK_FREE || state == HWMARK_MARK_USED)
+		return;
+	one = &marks->marks[mark];
+	if (one->rest_ms)
+		return;
+	one->state = HWMARK_MARK_RESTING;
+	one->rest_ms = now_ms;
+	marks->resting[(marks->resting_first + marks->resting_count++) % marks->count] = mark;
+}
+
+void hwmark_marks_wake(struct hwmark_marks *marks, __u64 now_ms)
+{
+	while (marks->resting_count) {
+		__u32 mark = marks->resting[marks->resting_first];
+
+		if (now_ms - marks->marks[mark].rest_ms < HWMARK_REST_MS)
+			return;
+		marks->marks[mark].rest_ms = 0;
+		marks->resting_first = (marks->resting_first + 1) % marks->count;
+		marks->resting_count--;
+		set_free(marks, mark);
+	}
 }

@@ -148,13 +148,13 @@ static void offload_flow(struct hwmark_offload *offload, const struct lb_mark_ev
 	__u32 mark;
 
 	if (hwmark_offload_sync(offload) || !offload->view.generation ||
-	    hwmark_entry_make(&offload->view.model, event, offload->set.mode,
-			      offload->view.generation, NULL, &entry) ||
-	    hwmark_view_judge(&offload->view, &entry, false, NULL)) {
+	    hwmark_entry_make(&offload->view.model, event, offload->set.mode, NULL, &entry) ||
+	    hwmark_view_judge(&offload->view, &entry, NULL)) {
 		agent->refused++;
 		hwmark_marks_give(&offload->marks, event->mark);
 		return;
 	}
+	entry.generation = offload->view.generation;
 	mark = choose_mark(offload, event, &entry);
 	if (!mark) {
 		agent->full++;
@@ -191,15 +191,19 @@ int hwmark_offload_event(void *context, void *data, size_t size)
 	if (size != sizeof(*event))
 		return 0;
 	if (offload->drain) {
-		offload->drain[event->mark % offload->marks.count] = false;
+		if (event->mark < offload->marks.count)
+			offload->drain[event->mark] = false;
 		return 0;
 	}
 	offload->agent.events++;
 	match = make_match(event);
 	flow = hwmark_flows_find(&offload->flows, &match);
+	/* A mark of the other mode is nobody's. */
 	if (!is_mode(offload, event)) {
 		offload->agent.mismatched++;
-	} else if (flow) {
+		return 0;
+	}
+	if (flow) {
 		meet_again(offload, flow, event);
 	} else if (has_room(offload)) {
 		offload_flow(offload, event, &match);
@@ -237,10 +241,8 @@ static void free_dying(struct hwmark_offload *offload)
 		return;
 	}
 	for (size_t i = 0; i < offload->dying_count; i++)
-		hwmark_marks_give(&offload->marks, offload->dying[i]);
+		hwmark_marks_rest(&offload->marks, offload->dying[i], hwmark_offload_now());
 	offload->dying_count = 0;
-	if (offload->marks.free_count)
-		say_over(offload, HWMARK_TROUBLE_MARKS);
 }
 
 static void end_flow(struct hwmark_offload *offload, struct hwmark_flow *flow)
@@ -315,15 +317,34 @@ static void renew(struct hwmark_offload *offload, __u32 mark)
 	struct hwmark_mark *used = &offload->marks.marks[mark];
 
 	used->is_dead =
-		hwmark_view_judge(&offload->view, &used->entry,
-				  used->entry.generation != offload->view.generation, NULL) ||
+		hwmark_view_judge(&offload->view, &used->entry, NULL) ||
 		SLOT_STEP("hwmark.renew",
 			  hwmark_entry_renew(&offload->maps, mark, offload->view.generation, NULL));
 	used->entry.generation = offload->view.generation;
 }
 
+/* A mark of a VIP with all ports ends with a flow whose port another VIP has now. */
+static void judge_flow(struct hwmark_offload *offload, const struct hwmark_flow *flow)
+{
+	struct hwmark_mark *used = &offload->marks.marks[flow->rule.rule.actions[0].mark];
+	struct hwmark_entry entry = used->entry;
+	const struct lb_model_vip *vip;
+	struct lb_vip_name name;
+
+	entry.dport = flow->rule.rule.match.destination.port;
+	name = hwmark_entry_vip(&entry);
+	vip = hwmark_entry_find_vip(&offload->view.model, &name);
+	used->is_dead |= !vip || vip != &offload->view.model.vips[used->entry.vip];
+}
+
 void hwmark_offload_renew(struct hwmark_offload *offload)
 {
+	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
+		const struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+
+		if (flow && !offload->marks.marks[flow->rule.rule.actions[0].mark].entry.dport)
+			judge_flow(offload, flow);
+	}
 	for (__u32 mark = 1; mark < offload->marks.count; mark++)
 		if (offload->marks.marks[mark].state == HWMARK_MARK_USED &&
 		    !offload->marks.marks[mark].is_dead)

@@ -265,6 +265,7 @@ static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
 	flush(offload);
 	if (now >= offload->look_ms)
 		look(offload, now);
+	hwmark_marks_wake(&offload->marks, now);
 	if (offload->pool.pools)
 		offload->agent.in_pools = hwmark_pool_fill(&offload->pool, &offload->marks);
 	if (now >= offload->tell_ms) {

@@ -57,11 +57,35 @@ int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct
 		parent);
 }
 
+/* Whether flows go the same ways: its ring, and what else chooses. */
+static bool is_same_way(const struct lb_model_vip *a, const struct lb_model_vip *b)
+{
+	if (!a->is_used || !b->is_used || lb_vip_name_compare(&a->name, &b->name))
+		return false;
+	if (a->life != b->life || a->turn != b->turn || a->set.flags != b->set.flags ||
+	    a->set.encap != b->set.encap || a->set.table != b->set.table)
+		return false;
+	/* Versions that know nothing of turns have changed it, perhaps. */
+	return a->count == b->count &&
+	       (!a->count || !memcmp(a->reals, b->reals, a->count * sizeof(*a->reals)));
+}
+
+void hwmark_view_take(struct hwmark_view *view, struct lb_model *model, __u32 generation)
+{
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
+		if (!view->has_model || !is_same_way(&view->model.vips[n], &model->vips[n]))
+			view->since[n] = generation;
+	lb_model_free(&view->model);
+	view->model = *model;
+	*model = (struct lb_model){};
+	view->has_model = true;
+	view->generation = generation;
+}
+
 static int read_once(struct hwmark_view *view, const struct hwmark_maps *maps,
 		     struct slot_reason *why, __u32 before)
 {
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
-	struct lb_model old = view->model;
 	__u32 after = 0;
 	int err = lb_look(view->lb_dir, why, &lb);
 
@@ -70,10 +94,7 @@ static int read_once(struct hwmark_view *view, const struct hwmark_maps *maps,
 		return err;
 	if (before != after)
 		return slot_reason_set(why, -EAGAIN, "the load balancer changes all the while");
-	view->model = lb.current;
-	lb.current = old;
-	view->has_model = true;
-	view->generation = before;
+	hwmark_view_take(view, &lb.current, before);
 	return 0;
 }
 
@@ -101,8 +122,14 @@ void hwmark_view_free(struct hwmark_view *view)
 	view->generation = 0;
 }
 
+/* Generations go round. */
+static bool is_before(__u32 generation, __u32 other)
+{
+	return (__s32)(generation - other) < 0;
+}
+
 int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry *entry,
-		      bool was_there, struct slot_reason *why)
+		      struct slot_reason *why)
 {
 	const struct lb_model_vip *vip = &view->model.vips[entry->vip % LB_VIPS_MAX];
 	const struct lb_own *own;
@@ -113,8 +140,15 @@ int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry 
 	own = lb_model_own_find(vip, entry->real);
 	if (!own || own->flags & LB_MEMBER_OUT)
 		return slot_reason_set(why, -ESTALE, "real %u is down", entry->real);
+	if (is_before(entry->generation, view->since[entry->vip]))
+		return slot_reason_set(why, -ESTALE, "VIP %u has another ring", entry->vip);
+	if (entry->generation == view->generation)
+		return 0;
 	/* What the ring decided has to be seen by the flow table while changes are fresh. */
-	if (was_there && vip->set.table == LB_TABLE_TRANSITIONS)
+	if (vip->set.table == LB_TABLE_TRANSITIONS)
 		return slot_reason_set(why, -ESTALE, "VIP %u has transitions", entry->vip);
+	/* Of the clients' prefixes, which may be many, the view knows nothing. */
+	if (vip->set.flags & LB_SRC_ROUTING)
+		return slot_reason_set(why, -ESTALE, "VIP %u has source prefixes", entry->vip);
 	return 0;
 }

@@ -12,7 +12,8 @@ struct hwmark_view {
 	char lb_dir[PATH_MAX]; /* of its maps */
 	struct lb_model model;
 	bool has_model;
-	__u32 generation; /* the model's; 0: none yet */
+	__u32 generation;	  /* the model's; 0: none yet */
+	__u32 since[LB_VIPS_MAX]; /* by number: the VIP leads as it does from then on, for sure */
 };
 
 /*
@@ -33,11 +34,17 @@ int hwmark_view_sync(struct hwmark_view *view, const struct hwmark_maps *maps,
 void hwmark_view_free(struct hwmark_view *view);
 
 /*
- * hwmark_view_judge - whether packets may go as @entry says: hwmark_entry_check(), and the real
- * is in. With @was_there it was so before, in another generation. Returns 0, or -ESTALE and
- * says what is not so.
+ * hwmark_view_take - @model, which it takes over, is what the load balancer says in
+ * @generation, which is newer than the view's. Pure.
+ */
+void hwmark_view_take(struct hwmark_view *view, struct lb_model *model, __u32 generation);
+
+/*
+ * hwmark_view_judge - whether packets of @entry, which was true in its generation, may go as it
+ * says: hwmark_entry_check(), the real is in, and the VIP's ring is the one of that generation.
+ * Returns 0, or -ESTALE and says what is not so. Pure.
  */
 int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry *entry,
-		      bool was_there, struct slot_reason *why);
+		      struct slot_reason *why);
 
 #endif

@@ -27,6 +27,27 @@ static bool is_of_vip(const struct lb_vip_name *vip, const struct lb_vip_name *e
 	return lb_prefix_overlaps(&vip->prefix, &entry->prefix);
 }
 
+/* Of two VIPs that a packet is of, the load balancer finds the one with just its port first. */
+static bool is_closer(const struct lb_vip_name *a, const struct lb_vip_name *b)
+{
+	return a->port == b->port ? a->prefix.len > b->prefix.len : !!a->port;
+}
+
+const struct lb_model_vip *hwmark_entry_find_vip(const struct lb_model *model,
+						 const struct lb_vip_name *name)
+{
+	const struct lb_model_vip *found = NULL;
+
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++) {
+		const struct lb_model_vip *vip = &model->vips[n];
+
+		if (vip->is_used && is_of_vip(&vip->name, name) &&
+		    (!found || is_closer(&vip->name, &found->name)))
+			found = vip;
+	}
+	return found;
+}
+
 static int refuse(const struct hwmark_entry *entry, const char *reason, struct slot_reason *why)
 {
 	struct lb_vip_name name = hwmark_entry_vip(entry);
@@ -46,6 +67,8 @@ static const char *judge_vip(const struct lb_model *model, const struct hwmark_e
 	vip = &model->vips[entry->vip];
 	if (!is_of_vip(&vip->name, &name))
 		return "its VIP's number is another one's";
+	if (hwmark_entry_find_vip(model, &name) != vip)
+		return "another VIP has its packets";
 	if (vip->set.encap != entry->encap || vip->set.encap == LB_REWRITE)
 		return "its VIP is sent in another way";
 	if (vip->set.flags & LB_MARKLESS_FLAGS)
@@ -81,11 +104,11 @@ int hwmark_entry_check(const struct lb_model *model, const struct hwmark_entry *
 }
 
 int hwmark_entry_make(const struct lb_model *model, const struct lb_mark_event *event,
-		      enum hwmark_mode mode, __u32 generation, struct slot_reason *why,
+		      enum hwmark_mode mode, struct slot_reason *why,
 		      struct hwmark_entry *ret_entry)
 {
 	struct hwmark_entry entry = {
-		.generation = generation,
+		.generation = event->generation,
 		.vip = event->vip,
 		.real = event->real,
 		.epoch = event->epoch,
@@ -98,6 +121,8 @@ int hwmark_entry_make(const struct lb_model *model, const struct lb_mark_event *
 
 	memcpy(entry.dst, event->dst, sizeof(entry.dst));
 	err = hwmark_entry_check(model, &entry, why);
+	if (!err && event->life != model->vips[event->vip].life)
+		err = refuse(&entry, "its VIP's number is another one's", why);
 	if (err)
 		return err;
 	if (mode == HWMARK_FLOW) {

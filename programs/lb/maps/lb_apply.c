@@ -159,6 +159,7 @@ static int prepare_vip(struct lb_change *change, __u32 number, struct slot_reaso
 	renew_life(change, number);
 	note = make_note(vip);
 	vip->ring = old->is_used ? !old->ring : 0;
+	vip->turn = old->is_used ? old->turn + 1 : 0;
 	vip->has_ring = vip->count > 0;
 	err = write_one(change, LB_MAP_NOTES, &number, &note, why);
 	if (!err && !old->is_used)
@@ -183,6 +184,7 @@ static struct lb_vip make_vip(const struct lb_model_vip *vip, __u32 number)
 		.ring = vip->ring,
 		.has_ring = vip->has_ring,
 		.ring_kind = vip->set.ring_kind,
+		.turn = vip->turn,
 		.window = vip->set.window,
 		.previous_until = vip->previous_until,
 	};

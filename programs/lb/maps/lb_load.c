@@ -101,6 +101,7 @@ static int load_vip(const struct lb_maps *maps, __u32 number, const struct lb_no
 	};
 	model->previous_until = vip.previous_until;
 	model->life = vip.life;
+	model->turn = vip.turn;
 	model->ring = vip.ring & 1;
 	model->has_ring = vip.has_ring;
 	model->is_used = true;

@@ -46,8 +46,9 @@ struct lb_model_vip {
 	struct lb_vip_settings set;
 	struct lb_own *reals; /* by index */
 	size_t count, room;
-	__u64 previous_until; /* these four as in struct lb_vip */
+	__u64 previous_until; /* these five as in struct lb_vip */
 	__u16 life;
+	__u8 turn;
 	__u8 ring;
 	__u8 has_ring;
 	bool is_used;		/* without it only the last two count */
