@@ -402,6 +402,7 @@ enum lb_counter {
 	LB_MARK_LIMITED, /* more of them than `hwmark_rate` */
 	LB_MARK_LOST,	 /* no room in lb_marks_wanted */
 	LB_MARK_NO_MARK, /* this CPU's pool is empty */
+	LB_MARK_KEPT,	 /* not told of: the flow table has another real than the ring */
 	LB_COUNTERS = 128,
 };
 

@@ -23,22 +23,23 @@
  * when they are sent, is not said by address, port and real. LB_REWRITE neither.
  */
 #define LB_MARKLESS_FLAGS                                                                          \
-	(LB_NO_SRC_PORT | LB_NO_TABLE | LB_QUIC | LB_DST_PORT_ONLY | LB_LOCAL_VIP |                \
-	 LB_STABLE_ROUTING | LB_FLOW_MIGRATION)
+	(LB_NO_SRC_PORT | LB_NO_TABLE | LB_QUIC | LB_DST_PORT_ONLY | LB_SRC_ROUTING |              \
+	 LB_LOCAL_VIP | LB_STABLE_ROUTING | LB_FLOW_MIGRATION)
 
 /*
  * Element of lb_candidates (PERCPU_ARRAY), the data plane's own: a flow that counts its
- * packets, in the place that its tag chooses. Another flow's packet there takes one off.
+ * packets, in the place that its tag chooses. Another one takes the place where this one is too slow
+ * to be worth a mark in time.
  */
 struct lb_candidate {
 	__u64 tag; /* 0: free */
 	__u32 packets;
-	__u32 second; /* in 2^30 ns of CLOCK_MONOTONIC: when it began */
+	__u32 began; /* in 2^LB_TIME_SHIFT ns of CLOCK_MONOTONIC */
 };
 
 /* Element of lb_mark_rate (PERCPU_ARRAY of one), the data plane's own. */
 struct lb_mark_rate {
-	__u32 second; /* likewise: in which @events were */
+	__u32 second; /* in 2^30 ns of CLOCK_MONOTONIC: in which @events were */
 	__u32 events; /* flows that were worth it, told of or not */
 	__u32 opened; /* whether the packet at hand came in a tunnel */
 	__u32 pad;
@@ -73,10 +74,9 @@ struct lb_mark_event {
 	__u8 epoch;	  /* of the real, see struct lb_real */
 	__u32 vip;	  /* number */
 	__u32 real;	  /* index */
-	__u32 generation; /* lb_generation that was in force */
-	__u16 life;	  /* of the VIP, see struct lb_vip */
-	__u16 cpu;
-	__u32 mark; /* taken from the pool of @cpu; 0: user space chooses (MARKS_DESTINATION) */
+	__u32 generation; /* lb_generation in which the ring led the flow to the real */
+	__u32 life;	  /* of the VIP, see struct lb_vip */
+	__u32 mark;	  /* out of a pool; 0: user space chooses (MARKS_DESTINATION) */
 	__u32 pad;
 };
 

@@ -108,6 +108,7 @@ static __u64 get_hit_ratio(const struct numbers *numbers)
 		{ "mark_limited", (lb)[LB_MARK_LIMITED] },                                         \
 		{ "mark_lost", (lb)[LB_MARK_LOST] },                                               \
 		{ "mark_no_mark", (lb)[LB_MARK_NO_MARK] },                                         \
+		{ "mark_kept", (lb)[LB_MARK_KEPT] },                                               \
 		{ "sent4", (lb)[LB_SENT4] },                                                       \
 		{ "sent6", (lb)[LB_SENT6] },                                                       \
 	}

@@ -8,9 +8,11 @@
 
 #include "programs/lb/data/choose.h"
 #include "programs/lb/data/run.h"
+#include "programs/lb/data/vip.h"
 
 /* 2^30 ns: near enough to a second, without a division. */
 #define SECOND_SHIFT 30
+#define TICKS_A_SECOND (1U << (SECOND_SHIFT - LB_TIME_SHIFT))
 
 /* note_tunnel - whether the packet at hand @is_opened: the device sees the outer one. */
 static __always_inline void note_tunnel(bool is_opened)
@@ -102,7 +104,6 @@ static __always_inline enum lb_counter tell(const struct lb_run *run,
 	if (!event)
 		return LB_MARK_LOST;
 	write_event(run, packet, vip, real, event);
-	event->cpu = cpu;
 	if (pool)
 		take_mark(pool, event);
 	bpf_ringbuf_submit(event, 0);
@@ -110,22 +111,30 @@ static __always_inline enum lb_counter tell(const struct lb_run *run,
 }
 
 /*
+ * Whether the flow in the place keeps the pace that makes it worth a mark in time. While it
+ * does nobody takes its place: flows of one pace would take it from each other for ever.
+ */
+static __always_inline bool keeps_pace(const struct lb_candidate *flow, __u64 ticks)
+{
+	return (__u64)flow->packets * lb_config.hwmark_seconds * TICKS_A_SECOND >=
+	       ticks * lb_config.hwmark_packets;
+}
+
+/*
  * One more packet of the flow @tag: whether it is the one that makes it worth a mark. A flow
  * that was told of leaves its place to whoever comes.
  */
-static __always_inline bool count_candidate(struct lb_candidate *flow, __u64 tag, __u32 second)
+static __always_inline bool count_candidate(struct lb_candidate *flow, __u64 tag, __u32 now)
 {
-	bool is_fresh = second - flow->second <= lb_config.hwmark_seconds;
-	__u32 enough = lb_config.hwmark_packets;
+	__u32 ticks = now - flow->began, enough = lb_config.hwmark_packets;
+	bool is_fresh = ticks <= lb_config.hwmark_seconds * TICKS_A_SECOND;
 
-	if (flow->tag != tag && is_fresh && flow->packets > 1 && flow->packets < enough) {
-		flow->packets--;
+	if (flow->tag != tag && is_fresh && flow->packets < enough && keeps_pace(flow, ticks))
 		return false;
-	}
 	if (flow->tag != tag || !is_fresh) {
 		flow->tag = tag;
 		flow->packets = 0;
-		flow->second = second;
+		flow->began = now;
 	}
 	if (flow->packets >= enough)
 		return false;
@@ -152,18 +161,41 @@ static __always_inline bool read_wire(const struct lb_run *run, struct lb_packet
 	return !(packet->flags & (PACKET_SYN | PACKET_RST));
 }
 
-static __always_inline void offer(const struct lb_run *run, const struct lb_packet *packet,
-				  __u64 vip, __u64 real)
+/*
+ * Whether the ring leads to the real as well. Else the flow table alone keeps the flow
+ * there: it forgets, and the next connection from the same port goes where the ring says, both
+ * of which a mark would not. Asked in the generation of the event. The VIP makes of ports
+ * what it does, and they are as on the wire again afterwards.
+ */
+static __always_inline bool is_of_ring(const struct lb_run *run, struct lb_packet *packet,
+				       __u64 vip, __u64 real)
 {
-	__u32 second = read_clock(run) >> SECOND_SHIFT, zero = 0;
+	__be16 sport = packet->sport, dport = packet->dport;
+	const struct lb_vip *found = find_vip(run, packet);
+	struct lb_entry entry;
+
+	if (!found || mark_vip(found) != vip || !can_have_mark(found))
+		return false;
+	entry = find_entry(run, packet, found);
+	packet->sport = sport;
+	packet->dport = dport;
+	return (entry.value & LB_ENTRY_REAL) == (__u32)real;
+}
+
+static __always_inline void offer(const struct lb_run *run, struct lb_packet *packet, __u64 vip,
+				  __u64 real)
+{
+	__u32 now = read_clock(run) >> LB_TIME_SHIFT, zero = 0;
 	__u64 tag = flow_tag(run, packet);
 	__u32 index = (tag >> 32) % LB_CANDIDATES;
 	struct lb_candidate *flow = bpf_map_lookup_elem(&lb_candidates, &index);
 	struct lb_mark_rate *rate = bpf_map_lookup_elem(&lb_mark_rate, &zero);
 
-	if (!flow || !rate || rate->opened || !count_candidate(flow, tag, second))
+	if (!flow || !rate || (lb_config.decap && rate->opened) || !count_candidate(flow, tag, now))
 		return;
-	if (is_limited(rate, second))
+	if (!is_of_ring(run, packet, vip, real))
+		run->count[LB_MARK_KEPT]++;
+	else if (is_limited(rate, now / TICKS_A_SECOND))
 		run->count[LB_MARK_LIMITED]++;
 	else
 		run->count[tell(run, packet, vip, real)]++;

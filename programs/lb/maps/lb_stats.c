@@ -73,6 +73,7 @@ static const struct lb_counter_name names[LB_COUNTERS] = {
 	[LB_MARK_LIMITED] = { "mark_limited", "" },
 	[LB_MARK_LOST] = { "mark_lost", "" },
 	[LB_MARK_NO_MARK] = { "mark_no_mark", "" },
+	[LB_MARK_KEPT] = { "mark_kept", "" },
 };
 
 const struct lb_counter_name *lb_counter_name(enum lb_counter counter)
