@@ -72,6 +72,7 @@ enum program_claim_kind {
 	PROGRAM_CLAIM_REDIRECT, /* packets to it are handed to a device */
 	PROGRAM_CLAIM_LED,	/* lookups for it are led to sockets that may be bound elsewhere */
 	PROGRAM_CLAIM_SHARED,	/* sockets bound to it (0: to any address) share what comes there */
+	PROGRAM_CLAIM_ORPHANS, /* some of these drain, and who registered them and was to end them is dead */
 	PROGRAM_CLAIM_SOCKET, /* one that the program may choose; of its address nothing is said */
 };
 
@@ -86,6 +87,7 @@ struct program_claim {
 	__u16 last_port;      /* of what is led: of a range, the last one; else 0 */
 	bool is_refused;      /* of what is led: where there is no socket */
 	__u32 sockets;	      /* of what is led or shared: that are open and take what is new */
+	__u32 instance;	      /* of orphans: theirs */
 	__u64 cookie;	      /* of a socket: SO_COOKIE */
 	__u16 overhead;	      /* of a real, a tunnel: most bytes of outer headers */
 	unsigned int mtu;     /* of a real: the largest packet with them that is sent; 0: any */
@@ -158,6 +160,11 @@ struct program_cli {
 	 * and it may be called again.
 	 */
 	int (*sync_ids)(const struct program_ids *ids, struct slot_reason *why);
+	/*
+	 * The folder, the caller's to free, where its maps in @chain are pinned (NULL: in the only
+	 * chain that has some), without slotd; NULL: it knows none. Returns 0 or -errno; says why.
+	 */
+	int (*find_maps)(const char *chain, struct slot_reason *why, char **ret_map_dir);
 };
 
 extern const struct program_cli firewall_cli;

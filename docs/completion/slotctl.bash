@@ -50,10 +50,14 @@ _slotctl_program() {
 	*:'firewall trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag iifname' ;;
 	*:'fw_egress trace '*) echo 'ip ip6 saddr daddr tcp udp th icmp icmpv6 meta frag oifname' ;;
 	2:'socket_lb vip '*) echo 'add set del show' ;;
+	3:'socket_lb vip set'* | 3:'socket_lb vip show'* | *:'socket_lb vip del'* | 2:'socket_lb active '* | 2:'socket_lb free '* | \
+		2:'socket_lb policy '* | 2:'socket_lb instances '* | 2:'socket_lb flows '* | 2:'socket_lb stats '*)
+		_slotctl_rows 1 socket_lb vip show
+		;;
 	3:'socket_lb policy '* | 3:'socket_lb free '*) echo '0 1' ;;
 	3:'socket_lb active '*) echo '0 1 none' ;;
 	4:'socket_lb policy '*) echo 'hash cpu numa' ;;
-	4:'socket_lb vip add'*) echo 'tcp flow quic' ;;
+	4:'socket_lb vip add'* | 4:'socket_lb vip set'*) echo 'tcp flow quic' ;;
 	2:'sk_steer rule '*) echo 'add del load list' ;;
 	2:'sk_steer socket '*) echo 'add set del list' ;;
 	3:'tc_redirect add '*) (cd /sys/class/net && echo *) ;;

@@ -121,32 +121,57 @@ static bool has_slot(const json_t *answer, const char *name)
 	return false;
 }
 
+static bool has_chain(const json_t *chains, const char *name)
+{
+	const json_t *chain;
+	size_t i;
+
+	json_array_foreach(chains, i, chain)
+		if (!strcmp(slot_answer_text(chain, "interface"), name))
+			return true;
+	return false;
+}
+
+/* Of sockets: "web" of "web:sk_lookup" and of "web:sk_reuseport". */
+static bool is_titled(const char *chain, const char *title)
+{
+	size_t len = strlen(title);
+
+	return slot_hook_is_sock(slot_chain_name_hook(chain)) && !strncmp(chain, title, len) &&
+	       chain[len] == ':' && !strchr(chain + len + 1, ':');
+}
+
 /*
- * Without --chain: the only one of several that has a slot for @name, as the chain of lb_hc at
- * lb's interface has none for lb. If there is no such one, slot_ctl_get() says what to do.
+ * The only one of several chains that has a slot for @name, as the chain of lb_hc at lb's interface
+ * has none for lb: of all without --chain, else of those with that title. If there is no such
+ * one, slot_ctl_get() says what to do.
  */
 static int choose_chain(struct slot_ctl *ctl, const char *name)
 {
 	static char chosen[SLOT_CHAIN_NAME_MAX];
 	const struct slot_request request = { .method = "GET", .path = "/v1/status" };
+	const char *given = ctl->chain;
 	json_auto_t *status = NULL;
 	const json_t *chains, *chain;
 	size_t found = 0, i;
-	int err = ctl->chain ? 0 : slot_ctl_send(ctl, &request, &status);
+	int err = slot_ctl_send(ctl, &request, &status);
 
 	chains = json_object_get(status, "chains");
+	if (given && has_chain(chains, given))
+		return 0;
 	json_array_foreach(chains, i, chain) {
 		json_auto_t *answer = NULL;
 
 		ctl->chain = slot_answer_text(chain, "interface");
+		if (given && !is_titled(ctl->chain, given))
+			continue;
 		err = slot_ctl_get(ctl, "slots", &answer);
 		if (err)
 			break;
 		if (has_slot(answer, name) && !found++)
 			snprintf(chosen, sizeof(chosen), "%s", ctl->chain);
 	}
-	if (status)
-		ctl->chain = found == 1 ? chosen : NULL;
+	ctl->chain = found == 1 ? chosen : given;
 	return err;
 }
 
@@ -182,6 +207,23 @@ static bool takes_once(const struct program_cli *cli, const struct program_comma
 	return is_command(cli->once_command, command);
 }
 
+/* Without slotd: the folder of the maps, whose pins stay. */
+static int add_advice(struct slot_ctl *ctl, const struct program_cli *cli)
+{
+	struct slot_reason why;
+	_cleanup_free_ char *map_dir = NULL;
+
+	if (cli->find_maps && !cli->find_maps(ctl->chain, &why, &map_dir))
+		return slot_reason_append(&ctl->failure.why, -ENOTCONN,
+					  " (without it: slotctl --map-dir %s %s)", map_dir,
+					  cli->name);
+	return slot_reason_append(
+		&ctl->failure.why, -ENOTCONN,
+		" (without it: slotctl --map-dir DIR %s, where DIR is the slot's in "
+		"'/sys/fs/bpf/slotd/*-%s/maps')",
+		cli->name, ctl->chain ? ctl->chain : "CHAIN");
+}
+
 /* On each port of a bond, one after the other: their maps are their own. */
 static int run_each(struct slot_ctl *ctl, struct program_context *context,
 		    const struct program_cli *cli, const struct program_command *command, int argc,
@@ -193,11 +235,8 @@ static int run_each(struct slot_ctl *ctl, struct program_context *context,
 	int err = choose_chain(ctl, cli->name);
 
 	err = err ? err : slot_ctl_get(ctl, "slots", &answer);
-	if (err == -ENOTCONN)
-		slot_reason_append(&ctl->failure.why, err, " (with --map-dir %s needs no slotd)",
-				   cli->name);
 	if (err)
-		return err;
+		return err == -ENOTCONN ? add_advice(ctl, cli) : err;
 	results = json_object_get(answer, "results");
 	if (results && json_array_size(results) > 1 && takes_once(cli, command) && !context->once)
 		return slot_ctl_refuse(ctl, "'%s %s' does not end: name one port with --chain",

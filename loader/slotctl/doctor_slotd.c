@@ -36,6 +36,7 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		[PROGRAM_CLAIM_REDIRECT] = SLOT_CLAIM_REDIRECT,
 		[PROGRAM_CLAIM_LED] = SLOT_CLAIM_LED,
 		[PROGRAM_CLAIM_SHARED] = SLOT_CLAIM_SHARED,
+		[PROGRAM_CLAIM_ORPHANS] = SLOT_CLAIM_ORPHANS,
 		[PROGRAM_CLAIM_SOCKET] = SLOT_CLAIM_SOCKET,
 	};
 	const struct asked *asked = claims->data;
@@ -54,6 +55,7 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		.last_port = claim->last_port,
 		.is_refused = claim->is_refused,
 		.sockets = claim->sockets,
+		.instance = claim->instance,
 		.cookie = claim->cookie,
 	};
 

@@ -33,6 +33,10 @@ struct refusal {
 	"expected mvfst, quic-lb:SERVER_ID_LEN (1 to 15)[:CONFIG (0 to 6)...], or "                \
 	"custom:PROCESS_BIT[:WORKER_BIT:WORKER_BITS (1 to 8)], bits 0 to 159\n"
 
+#define VIPS                                                                                       \
+	"expected what the sockets are bound to, as tcp/203.0.113.80:80, "                         \
+	"udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535\n"
+
 static const struct refusal refusals[] = {
 	{ "vip add " VIP " tcp", "mode 'tcp' is not for UDP: expected flow or quic\n" },
 	{ "vip add tcp/203.0.113.80:80 quic", "mode 'quic' is not for TCP: expected tcp\n" },
@@ -43,32 +47,47 @@ static const struct refusal refusals[] = {
 	{ "vip add tcp/203.0.113.80:80 tcp memory=3", "memory= is for UDP alone\n" },
 	{ "vip add " VIP " quic layout=x", "layout 'x': " LAYOUTS },
 	{ "vip add " VIP " quic more", "'more': expected layout=LAYOUT or memory=SECONDS\n" },
-	{ "vip add here flow",
-	  "VIP 'here': expected what the sockets are bound to, as tcp/203.0.113.80:80, "
-	  "udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535\n" },
-	{ "vip add udp/203.0.113.80:0 flow",
-	  "VIP 'udp/203.0.113.80:0': expected what the sockets are bound to, as "
-	  "tcp/203.0.113.80:80, udp/[2001:db8::80]:443 or udp/0.0.0.0:53, port 1 to 65535\n" },
+	{ "vip add here flow", "VIP 'here': " VIPS },
+	{ "vip add udp/203.0.113.80:0 flow", "VIP 'udp/203.0.113.80:0': " VIPS },
 	{ "vip add " VIP " quic layout=mvfst layout=quic-lb:3", "layout= is named twice\n" },
 	{ "vip add " VIP " flow memory=1 memory=1", "memory= is named twice\n" },
-	{ "vip set " VIP " memory=3",
-	  "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
-	{ "vip del " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
-	{ "active " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
 	{ "active " VIP " 2", "instance '2': expected 0 or 1\n" },
 	{ "policy " VIP " 0 random", "policy 'random': expected hash, cpu or numa\n" },
 	{ "policy " VIP " 0 hash 1,,2",
 	  "weights '1,,2': expected up to 64 numbers from 0 to 255 with commas between\n" },
 	{ "policy " VIP " 0 hash 256",
 	  "weights '256': expected up to 64 numbers from 0 to 255 with commas between\n" },
-	{ "stats " VIP, "there is no VIP 'udp/203.0.113.80:53'; slotctl socket_lb vip add\n" },
+	{ "vip show here", "VIP 'here': " VIPS },
+	{ "vip del here", "VIP 'here': " VIPS },
+	{ "free here 0", "VIP 'here': " VIPS },
+	{ "instances here", "VIP 'here': " VIPS },
+	{ "flows here", "VIP 'here': " VIPS },
+	{ "stats here", "VIP 'here': " VIPS },
 };
 
 static void bad_words_are_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		program_bed_assert_fails(&sl_bed.program, refusals[i].line, refusals[i].why);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		int status = program_bed_run(&sl_bed.program, refusals[i].line);
+
+		program_bed_assert_said(&sl_bed.program, "", refusals[i].why);
+		assert_int_equal(status, PROGRAM_USAGE);
+	}
+}
+
+static void a_vip_that_is_not_there_is_no_wrong_word(void **state)
+{
+	static const char *const lines[] = {
+		"vip set " VIP " memory=3", "vip del " VIP, "vip show " VIP, "active " VIP,
+		"free " VIP " 0",	    "stats " VIP
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		program_bed_assert_fails(&sl_bed.program, lines[i],
+					 "there is no VIP 'udp/203.0.113.80:53'; slotctl "
+					 "socket_lb vip add\n");
 }
 
 static void missing_words_show_the_usage(void **state)
@@ -375,6 +394,7 @@ int main(void)
 	struct tap_plan plan = {};
 
 	ADD(bad_words_are_refused);
+	ADD(a_vip_that_is_not_there_is_no_wrong_word);
 	ADD(missing_words_show_the_usage);
 	ADD(vips_are_shown_as_they_were_given);
 	ADD(there_are_64_vips);

@@ -83,6 +83,34 @@ test_shared() {
 	gone "unless the VIP goes, too" shared edge
 }
 
+is_served() {
+	restart_ctl instances "$VIP" | grep -q ' active '
+}
+
+# Who runs a server is killed, and the server goes on.
+test_orphans() {
+	local run server
+
+	RESTART_DIR=$(mktemp -d "$BED/run/orphans.XXXXXX")
+	restart_ctl vip add "$VIP" flow
+	spawn edge "$BED/log/run" "$BED_BIN/slotctl" socket run --chain "$RESTART_CHAIN" -- \
+		"$BED_TOOLS/flow_server" reuseport "$RESTART_IP" "$RESTART_PORT" "$FLOW_SOCKETS" 1 "$RESTART_DIR"
+	run=$BED_SPAWNED
+	in_time "a server that is run serves" 10 is_served
+	server=$(pgrep -P "$run")
+	stop "$run" KILL
+	gone "whose runner's death is no trouble while it serves" shared edge
+	flow_start socket_lb 2
+	in_time "another one takes over" 10 flow_is_ready 2
+	finds "then nobody ends the first, and that is found" shared edge warning \
+		"instance 0 of $VIP, a VIP of socket_lb, drains, and the process that registered it is dead"
+	kill -KILL "$server"
+	in_time "it ends" 5 is_gone "$server"
+	gone "then that is gone" shared edge
+	stop "$BED_SPAWNED"
+	restart_ctl vip del "$VIP"
+}
+
 test_lookup() {
 	bpftool prog load "$BED_PROGS/bpf/progs/sk_lookup_ret.bpf.o" "$BED/bpf/theirs" type sk_lookup &&
 		"$BED_TOOLS/other_link" "$BED/ns/edge" sk-lookup "$BED/bpf/theirs" \

@@ -87,7 +87,7 @@ test_no_daemon() {
 	matches "and asks whether it runs" "$out" \
 		"^slotctl: cannot reach slotd at '$BED_CTL_SOCKET': .*; is it running\?$"
 	matches "programs' commands say how to do without" "$(bed_ctl firewall list 2>&1)" \
-		"is it running\? \(with --map-dir firewall needs no slotd\)$"
+		"is it running\? \(without it: slotctl --map-dir DIR firewall, where DIR is the slot's in '/sys/fs/bpf/slotd/\*-CHAIN/maps'\)$"
 	succeeds "verify needs no slotd" "$BED_BIN/slotctl" verify "$BED_OBJECTS/decap.bpf.o"
 }
 

@@ -80,10 +80,11 @@ test_title() {
 	is "a title that one chain has stands for it" "$(of web .interface)" "$WEB"
 	succeeds "in changes too" bed_ctl --chain web disable guest
 	matches "and for the audit log" "$(bed_ctl audit web)" "disable +$WEB "
-	cat >>"$BED/slots.conf" <<-'END'
+	cat >>"$BED/slots.conf" <<-END
 		chain "web" {
 			hook = "sk_lookup"
 			slot 3 { name = "guest" }
+			slot 4 { name = "steer" object = "$BED_OBJECTS/sk_steer.bpf.o" }
 		}
 	END
 	succeeds "another one with it is added" bed_ctl reload
@@ -91,6 +92,9 @@ test_title() {
 		"'web' is the title of web:sk_reuseport and web:sk_lookup: name one"
 	matches "not to the audit log either" "$(bed_ctl audit web 2>&1)" "'web' is the title of"
 	matches "nor for a change" "$(bed_ctl --chain web disable guest 2>&1)" "'web' is the title of"
+	matches "a program that one of them has is found there" "$(bed_ctl --chain web sk_steer rule list)" '^rule'
+	matches "one that none has is not" "$(bed_ctl --chain web socket_lb vip show 2>&1)" \
+		"'web' is the title of web:sk_reuseport and web:sk_lookup: name one"
 }
 
 test_one_attached_before_a_detach() {

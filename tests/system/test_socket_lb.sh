@@ -155,4 +155,13 @@ test_new_maps() {
 	server_kill three
 }
 
+test_without_slotd() {
+	bed_slotd_stop
+	matches "without slotd the slot's folder is named" "$(as_nobody socket_lb vip show 2>&1)" \
+		"is it running\? \(without it: slotctl --map-dir $SOCKETLB_BPFFS/slotd/sk_reuseport/web/maps/balance socket_lb\)$"
+	matches "by which it goes on" "$(as_nobody --map-dir \
+		"$SOCKETLB_BPFFS/slotd/sk_reuseport/web/maps/balance" socket_lb vip show)" "$TCP"
+	bed_slotd
+}
+
 takeover_run

@@ -277,6 +277,10 @@ test_words() {
 	is "and one without its value" \
 		"$(as_nobody socket run --chain web --workers 2>&1)" \
 		"slotctl: socket run: nothing follows '--workers'; see --help"
+	is "nor is the next option one" "$(as_nobody socket run --vip --workers 2 -- true 2>&1)" \
+		"slotctl: socket run: nothing follows '--vip'; see --help"
+	is "or the end of them" "$(as_nobody socket run --chain web --vip -- true 2>&1)" \
+		"slotctl: socket run: nothing follows '--vip'; see --help"
 	is "all the chain's names will do, and times as people say them" "$(
 		as_nobody --chain web:sk_reuseport socket_lb run --drain-timeout 5m \
 			--start-timeout 1h --stop-timeout 30s --vip "tcp/$TAKEOVER_IP:1" -- true 2>&1

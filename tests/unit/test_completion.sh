@@ -15,6 +15,9 @@ slotctl() {
 	*'--chain host:sk_lookup sk_steer rule list')
 		printf 'rule group\n192.0.2.0/24 tcp 80 site 0\n2001:db8::/64 udp 53 dns 0\n'
 		;;
+	*'--chain web:sk_reuseport socket_lb vip show')
+		printf 'vip mode\ntcp/192.0.2.1:80 tcp\nudp/[2001:db8::1]:53 flow\n'
+		;;
 	*'sk_steer socket list') printf 'group cookie\nsite 77 tcp/127.0.0.1:80\ndns - none\n' ;;
 	*--help) printf '  run [options]\n  vip add\n' ;;
 	esac
@@ -38,6 +41,12 @@ is "a time is anybody's guess" "$(offers 'slotctl socket run --drain-timeout ')"
 is "behind -- there is a command" "$(offers 'slotctl socket run --chain web -- compge')" compgen
 is "other commands take all chains" "$(offers 'slotctl --chain ')" 'x web:sk_reuseport host:sk_lookup'
 is "whose name goes on behind its colon" "$(offers 'slotctl --chain web:sk')" sk_reuseport
+for word in 'vip set' 'vip show' 'vip del' 'vip del tcp/192.0.2.1:80' active free policy instances flows stats; do
+	is "$word knows the VIPs of the chain" "$(offers "slotctl --chain web:sk_reuseport socket_lb $word ")" \
+		'tcp/192.0.2.1:80 udp/[2001:db8::1]:53'
+done
+is "which have colons" "$(offers 'slotctl --chain web:sk_reuseport socket_lb active udp/[2001:db8:')" ':1]:53'
+is "a new one has a mode" "$(offers 'slotctl socket_lb vip add tcp/192.0.2.1:80 ')" 'tcp flow quic'
 is "rules are those of the chain" "$(offers 'slotctl --chain host:sk_lookup sk_steer rule del ')" \
 	'192.0.2.0/24 2001:db8::/64'
 is "with colons as well" "$(offers 'slotctl --chain host:sk_lookup sk_steer rule del 2001:d')" 'db8::/64'

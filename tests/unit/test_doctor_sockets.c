@@ -158,6 +158,19 @@ static void a_vip_that_no_instance_serves_is_told(void **state)
 			    "no instance serves udp/" VIP ":443");
 }
 
+static void sockets_that_nobody_ends_are_told(void **state)
+{
+	struct slot_picture picture = new_shared(1);
+	struct slot_picture_claim *claim = case_add_claim(&picture, SLOT_CLAIM_ORPHANS, VIP);
+
+	(void)state;
+	claim->proto = IPPROTO_UDP;
+	claim->port = 443;
+	claim->instance = 1;
+	case_assert_finding(slot_check_shared, &picture, SLOT_WARNING,
+			    "instance 1 of udp/" VIP ":443");
+}
+
 static void a_socket_beside_those_that_are_known_is_told(void **state)
 {
 	struct slot_picture picture = new_shared(1);
@@ -276,6 +289,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_is_led_is_no_black_hole),
 		cmocka_unit_test(a_group_of_known_sockets_is_no_finding),
 		cmocka_unit_test(a_vip_that_no_instance_serves_is_told),
+		cmocka_unit_test(sockets_that_nobody_ends_are_told),
 		cmocka_unit_test(sockets_of_one_process_are_told_together),
 		cmocka_unit_test(a_socket_beside_those_that_are_known_is_told),
 		cmocka_unit_test(a_program_beside_a_chain_is_told),

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include "bpf/socket_lb/cli/socket_lb_cli.h"
+#include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "bpf/socket_lb/maps/sl_takeover.h"
 #include "bpf/socket_lb/run/sl_run_cli.h"
 #include "bpf/socket_lb/sl_words.h"
@@ -197,7 +198,7 @@ static int show_vips(const struct program_context *ctx, const struct sl_maps *ma
 	int err = sl_cli_vips(maps, word, why, &vips, &count);
 
 	if (err)
-		return program_fail(why);
+		return program_end(err, why);
 	if (ctx->json)
 		list = json_array();
 	else
@@ -241,7 +242,7 @@ static int cmd_vip(const struct program_context *ctx, int argc, char **argv)
 	if (!err && is_show)
 		return show_vips(ctx, &maps, argc > 1 ? argv[1] : NULL, &why);
 	err = err ? err : verb->run(&maps, argc - 1, argv + 1, &why);
-	return err ? program_fail(&why) : PROGRAM_OK;
+	return program_end(err, &why);
 }
 
 /* --- instances ------------------------------------------------------------------------------- */
@@ -286,10 +287,12 @@ static int cmd_active(const struct program_context *ctx, int argc, char **argv)
 	err = argc > 1 && strcmp(argv[1], "none") ? parse_instance(argv[1], &why, &instance) : 0;
 	err = err ? err : sl_maps_open(ctx->map_dir, argc > 1, &why, &maps);
 	err = err ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
-	if (!err && argc == 1)
+	if (err)
+		return program_end(err, &why);
+	if (argc == 1)
 		return print_active(ctx, &maps, &entry);
-	err = err ? err : sl_active_set(&maps, entry.vip.index, instance, &why);
-	return err ? program_fail(&why) : PROGRAM_OK;
+	return sl_active_set(&maps, entry.vip.index, instance, &why) ? program_fail(&why) :
+								       PROGRAM_OK;
 }
 
 /* "1,1,4": of as many sockets, from position 0 on; those that are not named get 0. */
@@ -326,7 +329,7 @@ static int check_weights(const struct sl_maps *maps, const struct sl_vip *vip, _
 
 	if (err || held.state == SL_FREE || weights <= held.sockets)
 		return err;
-	return slot_reason_set(why, -EINVAL, "%u weights for the %u sockets of instance %u",
+	return slot_reason_set(why, -ERANGE, "%u weights for the %u sockets of instance %u",
 			       weights, held.sockets, instance);
 }
 
@@ -347,9 +350,10 @@ static int cmd_policy(const struct program_context *ctx, int argc, char **argv)
 	err = err ? err : sl_maps_open(ctx->map_dir, true, &why, &maps);
 	err = err ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
 	err = err ? err : check_weights(&maps, &entry.vip, (__u32)instance, count, &why);
-	err = err ? err :
-		    sl_instance_share(&maps, entry.vip.index, (__u32)instance, policy,
-				      argc > 3 ? weights : NULL, &why);
+	if (err)
+		return program_end(err, &why);
+	err = sl_instance_share(&maps, entry.vip.index, (__u32)instance, policy,
+				argc > 3 ? weights : NULL, &why);
 	return err ? program_fail(&why) : PROGRAM_OK;
 }
 
@@ -371,9 +375,17 @@ static int cmd_free(const struct program_context *ctx, int argc, char **argv)
 	if (!err && held.state == SL_FREE)
 		err = slot_reason_set(&why, -ENOENT, "instance %d is free", instance);
 	if (err)
-		return program_fail(&why);
+		return program_end(err, &why);
 	place = (struct sl_place){ entry.vip.index, (__u32)instance, held.generation };
 	return sl_instance_leave(&maps, &place, &why) ? program_fail(&why) : PROGRAM_OK;
+}
+
+static int find_maps(const char *chain, struct slot_reason *why, char **ret_map_dir)
+{
+	_cleanup_free_ char *only = NULL, *jump = NULL;
+	int err = chain ? 0 : socketlb_paths_only(why, &only);
+
+	return err ? err : socketlb_paths_find(chain ? chain : only, why, &jump, ret_map_dir);
 }
 
 static const struct program_command commands[] = {
@@ -405,4 +417,5 @@ const struct program_cli socket_lb_cli = {
 		"back to them by themselves",
 	.offline_command = "run",
 	.options = sl_run_options,
+	.find_maps = find_maps,
 };

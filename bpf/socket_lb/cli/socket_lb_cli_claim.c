@@ -8,6 +8,7 @@
 
 #include "bpf/socket_lb/cli/socket_lb_cli.h"
 #include "bpf/socket_lb/maps/sl_instance.h"
+#include "bpf/socket_lb/maps/sl_process.h"
 #include "bpf/socket_lb/maps/sl_sockets.h"
 #include "loader/lib/base/cleanup.h"
 
@@ -46,6 +47,37 @@ static int count_serving(const struct sl_maps *maps, __u32 vip, struct slot_reas
 	return sl_sockets_count(maps, vip, !active, why, ret_count);
 }
 
+/* Whether @instance, which is not the active one, has sockets that nobody is there to end. */
+static int is_orphaned(const struct sl_maps *maps, __u32 vip, __u32 instance,
+		       struct slot_reason *why, bool *ret_is_orphaned)
+{
+	struct sl_instance held;
+	struct sl_process process;
+	size_t sockets = 0;
+	int active = -1, err = sl_instance_get(maps, vip, instance, why, &held);
+
+	err = err ? err : sl_active_get(maps, vip, why, &active);
+	err = err ? err : sl_sockets_count(maps, vip, instance, why, &sockets);
+	if (err)
+		return err;
+	process = (struct sl_process){ held.pid, held.pid_start, held.pid_ns };
+	*ret_is_orphaned = sockets && held.state == SL_SERVING && active != (int)instance &&
+			   sl_process_life(&process) == SL_DEAD;
+	return 0;
+}
+
+static int claim_instance(const struct program_claims *claims, const struct sl_maps *maps,
+			  struct program_claim claim, __u32 vip, struct slot_reason *why)
+{
+	bool is_lost = false;
+	int err = is_orphaned(maps, vip, claim.instance, why, &is_lost);
+
+	claim.kind = PROGRAM_CLAIM_ORPHANS;
+	if (!err && is_lost)
+		err = claims->add(claims, &claim);
+	return err ? err : claim_sockets(claims, maps, vip, claim.instance);
+}
+
 static int claim_vip(const struct program_claims *claims, const struct sl_maps *maps,
 		     const struct sl_vip_entry *entry, struct slot_reason *why)
 {
@@ -62,8 +94,8 @@ static int claim_vip(const struct program_claims *claims, const struct sl_maps *
 	memcpy(claim.addr, entry->key.addr, sizeof(claim.addr));
 	claim.sockets = (__u32)count;
 	err = err ? err : claims->add(claims, &claim);
-	for (__u32 i = 0; !err && i < SL_INSTANCES; i++)
-		err = claim_sockets(claims, maps, entry->vip.index, i);
+	for (claim.instance = 0; !err && claim.instance < SL_INSTANCES; claim.instance++)
+		err = claim_instance(claims, maps, claim, entry->vip.index, why);
 	return err;
 }
 

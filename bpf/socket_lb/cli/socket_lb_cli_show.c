@@ -168,7 +168,7 @@ int sl_cmd_instances(const struct program_context *ctx, int argc, char **argv)
 	err = sl_maps_open(ctx->map_dir, false, &why, &maps);
 	err = err ? err : sl_cli_vips(&maps, argc ? argv[0] : NULL, &why, &vips, &count);
 	if (err)
-		return program_fail(&why);
+		return program_end(err, &why);
 	if (ctx->json)
 		list = json_array();
 	else
@@ -243,7 +243,7 @@ int sl_cmd_flows(const struct program_context *ctx, int argc, char **argv)
 	err = sl_maps_open(ctx->map_dir, false, &why, &maps);
 	err = err ? err : sl_cli_vips(&maps, argc ? argv[0] : NULL, &why, &vips, &view.count);
 	if (err)
-		return program_fail(&why);
+		return program_end(err, &why);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	view.now_s = (__u32)now.tv_sec;
 	view.vips = vips;
@@ -297,7 +297,7 @@ int sl_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	err = err || !argc ? err : sl_cli_vip(&maps, argv[0], &why, &entry);
 	err = err ? err : program_counts_get(maps.counts, COUNTS, &why, counts);
 	if (err)
-		return program_fail(&why);
+		return program_end(err, &why);
 	sum_rows(counts, argc ? (int)entry.vip.index : -1, sums);
 	return program_counts_print(ctx, counters, sums, SL_COUNTS_SIZE);
 }

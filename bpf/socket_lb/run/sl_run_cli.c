@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bpf/socket_lb/lib/socketlb_paths.h"
 #include "bpf/socket_lb/run/sl_run.h"
@@ -181,6 +182,18 @@ static int check_words(struct words *words)
 	return check_reload(words);
 }
 
+static int refuse_option(struct words *words, const char *fault, const char *word)
+{
+	return slot_reason_set(&words->why, -EINVAL, "socket run: %s '%s'; see --help", fault,
+			       word);
+}
+
+/* getopt(3) takes the next option for the value, or the -- before CMD; none begins like these. */
+static bool has_no_value(char **argv)
+{
+	return optarg && optarg == argv[optind - 1] && !strncmp(optarg, "--", 2);
+}
+
 /* The words from @argv's second on; the first one is what getopt takes for the program's name. */
 static int read_words(struct words *words, int argc, char **argv)
 {
@@ -188,11 +201,12 @@ static int read_words(struct words *words, int argc, char **argv)
 
 	optind = 0; /* getopt(3) begins anew */
 	while (!err && (option = getopt_long(argc, argv, "+:c:h", long_options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			err = slot_reason_set(&words->why, -EINVAL,
-					      "socket run: %s '%s'; see --help",
-					      option == ':' ? "nothing follows" : "unknown option",
-					      argv[optind - 1]);
+		if (option == '?')
+			err = refuse_option(words, "unknown option", argv[optind - 1]);
+		else if (option == ':')
+			err = refuse_option(words, "nothing follows", argv[optind - 1]);
+		else if (has_no_value(argv))
+			err = refuse_option(words, "nothing follows", argv[optind - 2]);
 		else
 			err = take_option(words, option);
 	}

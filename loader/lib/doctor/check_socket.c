@@ -167,6 +167,28 @@ static void tell_nobody(const struct slot_picture_claim *claim,
 			  claim->program);
 }
 
+static void tell_orphans(const struct slot_picture_claim *claim,
+			 const struct slot_picture_chain *chain,
+			 const struct slot_picture_netns *netns, struct slot_findings *findings)
+{
+	struct slot_finding finding = {
+		.severity = SLOT_WARNING,
+		.why = "nobody ends its server, whose sockets are open still: the next one that "
+		       "starts finds no place"
+	};
+	char text[SLOT_ENDPOINT_TEXT_MAX];
+
+	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
+	finding.place.port = claim->port;
+	slot_service_format(&claim->addr, claim->proto, claim->port, text);
+	slot_finding_set_next(&finding, "end that server, or slotctl %s free %s %u", claim->program,
+			      text, claim->instance);
+	slot_findings_add(
+		findings, &finding,
+		"instance %u of %s, a VIP of %s, drains, and the process that registered it is dead",
+		claim->instance, text, claim->program);
+}
+
 /* Servers may be in other namespaces than slotd: where a socket that is known is bound there. */
 static void check_strangers(const struct slot_picture *picture,
 			    const struct slot_picture_claim *claim, struct slot_findings *findings)
@@ -189,12 +211,14 @@ void slot_check_shared(const struct slot_picture *picture, struct slot_findings 
 	for (size_t i = 0; i < picture->claim_count; i++) {
 		const struct slot_picture_claim *claim = &picture->claims[i];
 		const struct slot_picture_chain *chain = &picture->chains[claim->chain];
+		const struct slot_picture_netns *netns = slot_picture_chain_netns(picture, chain);
 
+		if (claim->kind == SLOT_CLAIM_ORPHANS)
+			tell_orphans(claim, chain, netns, findings);
 		if (claim->kind != SLOT_CLAIM_SHARED)
 			continue;
 		if (!claim->sockets)
-			tell_nobody(claim, chain, slot_picture_chain_netns(picture, chain),
-				    findings);
+			tell_nobody(claim, chain, netns, findings);
 		check_strangers(picture, claim, findings);
 	}
 }

@@ -148,7 +148,8 @@ enum slot_claim_kind {
 	SLOT_CLAIM_REDIRECT, /* packets to it are handed to a device */
 	SLOT_CLAIM_LED,	     /* lookups for it are led to sockets that may be bound elsewhere */
 	SLOT_CLAIM_SHARED,   /* sockets bound to it (0: to any address) share what comes there */
-	SLOT_CLAIM_SOCKET,   /* one that the program may choose; of its address nothing is said */
+	SLOT_CLAIM_ORPHANS, /* some of these drain, and who registered them and was to end them is dead */
+	SLOT_CLAIM_SOCKET, /* one that the program may choose; of its address nothing is said */
 };
 
 /* What a program in a chain says of addresses. */
@@ -163,6 +164,7 @@ struct slot_picture_claim {
 	__u16 last_port;       /* of what is led: of a range, the last one; else 0 */
 	bool is_refused;       /* of what is led: where there is no socket */
 	__u32 sockets;	       /* of what is led or shared: that are open and take what is new */
+	__u32 instance;	       /* of orphans: theirs */
 	__u64 cookie;	       /* of a socket */
 	bool is_local;	       /* VIP: may be served by this host; real: is this host */
 	unsigned int overhead; /* bytes of the outer headers */
