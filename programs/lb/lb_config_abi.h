@@ -21,7 +21,10 @@ enum lb_marks {
 	MARKS_DESTINATION, /* a VIP's real has one, which user space chooses */
 } __attribute__((packed));
 
-/* By these names in `settings { }` of slots.conf. What is off costs nothing. */
+/*
+ * By these names in `settings { }` of slots.conf. What is off goes when the program is loaded, but
+ * for the load of its byte: two instructions.
+ */
 struct lb_config {
 	enum lb_hash hash; /* of a flow: its position in the ring */
 	bool too_big;	   /* answer frames that do not fit with packet-too-big; false: drop them */

@@ -12,16 +12,15 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
+#include "loader/lib/base/hash.h"
 
 /* "HWMK", then a hash of where the maps are: agents of other slots may be at the same device. */
 __u64 hwmark_device_owner(const char *map_dir)
 {
 	_cleanup_free_ char *path = realpath(map_dir, NULL);
-	__u32 hash = 2166136261U;
+	const char *name = path ? path : map_dir;
 
-	for (const char *at = path ? path : map_dir; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619U;
-	return (__u64)0x48574d4b << 32 | hash;
+	return (__u64)0x48574d4b << 32 | slot_hash_add(SLOT_HASH_START, name, strlen(name));
 }
 
 struct slot_flower_place hwmark_device_place(const struct hwmark_device_settings *set,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/lib/base/hash.h"
+
 void hwmark_flows_free(struct hwmark_flows *flows)
 {
 	free(flows->flows);
@@ -30,25 +32,16 @@ int hwmark_flows_new(size_t max, struct hwmark_flows *ret_flows)
 	return 0;
 }
 
-static __u32 mix(__u32 hash, const void *data, size_t len)
-{
-	const unsigned char *bytes = data;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 16777619U;
-	return hash;
-}
-
 static __u32 mix_end(__u32 hash, const struct slot_flower_end *end)
 {
-	hash = mix(hash, end->address, sizeof(end->address));
-	return mix(hash, &end->port, sizeof(end->port));
+	hash = slot_hash_add(hash, end->address, sizeof(end->address));
+	return slot_hash_add(hash, &end->port, sizeof(end->port));
 }
 
 static struct hwmark_flow **find_chain(const struct hwmark_flows *flows,
 				       const struct slot_flower_match *match)
 {
-	__u32 hash = mix(2166136261U, &match->proto, sizeof(match->proto));
+	__u32 hash = slot_hash_add(SLOT_HASH_START, &match->proto, sizeof(match->proto));
 
 	hash = mix_end(mix_end(hash, &match->source), &match->destination);
 	return &flows->chains[hash % flows->max];

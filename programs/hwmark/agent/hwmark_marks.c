@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/lib/base/hash.h"
+
 void hwmark_marks_free(struct hwmark_marks *marks)
 {
 	free(marks->marks);
@@ -65,14 +67,13 @@ __u32 hwmark_marks_take(struct hwmark_marks *marks)
 	return mark;
 }
 
-/* All of it but the generation, which is its first word; FNV-1a. */
+/* By all of it but the generation, which is its first word. */
 static __u32 *find_chain(const struct hwmark_marks *marks, const struct hwmark_entry *entry)
 {
-	const unsigned char *bytes = (const unsigned char *)entry;
-	__u32 hash = 2166136261U;
+	const size_t skip = sizeof(entry->generation);
+	__u32 hash =
+		slot_hash_add(SLOT_HASH_START, (const char *)entry + skip, sizeof(*entry) - skip);
 
-	for (size_t i = sizeof(entry->generation); i < sizeof(*entry); i++)
-		hash = (hash ^ bytes[i]) * 16777619U;
 	return &marks->chains[hash % marks->chain_count];
 }
 
