@@ -186,13 +186,12 @@ static int make_rules(struct bench *b)
 
 static int open_bench(struct bench *b)
 {
-	bool made;
 	int err = b->settings.repeat > RULES_MAX ? -E2BIG : 0;
 
 	err = err ? err : bench_bed_open(&b->place.ifindex);
 	b->place.hook = SLOT_HOOK_TC_EGRESS;
 	b->place.pref = FLOWER_PREF;
-	err = err ? err : slot_flower_open(&b->place, &made);
+	err = err ? err : slot_flower_open(&b->place);
 	return err ? err : make_rules(b);
 }
 

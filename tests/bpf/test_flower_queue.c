@@ -216,38 +216,28 @@ static enum slot_qdisc qdisc_of(const struct slot_flower_place *place)
 	return qdisc;
 }
 
-static void its_own_qdisc_goes_with_it_unless_somebody_uses_it(void **state)
+static void a_qdisc_is_added_where_there_is_none(void **state)
 {
 	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
-	bool made = true;
 
 	(void)state;
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_false(made);
-	assert_int_equal(slot_flower_close(&place, made), 0);
-	assert_int_equal(qdisc_of(&place), SLOT_QDISC_CLSACT);
-	flower_bed_must("tc filter add dev v0 ingress chain 3 protocol all matchall action pass");
-	assert_int_equal(slot_flower_close(&place, true), 0);
-	assert_int_equal(qdisc_of(&place), SLOT_QDISC_CLSACT);
-	flower_bed_must("tc filter del dev v0 ingress chain 3");
-	assert_int_equal(slot_flower_close(&place, true), 0);
+	flower_bed_must("tc qdisc del dev v0 clsact");
 	assert_int_equal(qdisc_of(&place), SLOT_QDISC_NONE);
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_true(made);
+	assert_int_equal(slot_flower_open(&place), 0);
+	assert_int_equal(qdisc_of(&place), SLOT_QDISC_CLSACT);
+	assert_int_equal(slot_flower_open(&place), 0);
 }
 
 static void a_qdisc_ingress_serves_for_ingress_alone(void **state)
 {
 	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
 	struct slot_flower_rule rule = flower_bed_rule(&flow4, 7);
-	bool made = true;
 
 	(void)state;
 	flower_bed_must("tc qdisc del dev v0 clsact && tc qdisc add dev v0 ingress");
-	assert_int_equal(slot_flower_open(&place, &made), -EBUSY);
+	assert_int_equal(slot_flower_open(&place), -EBUSY);
 	place.hook = SLOT_HOOK_TC_INGRESS;
-	assert_int_equal(slot_flower_open(&place, &made), 0);
-	assert_false(made);
+	assert_int_equal(slot_flower_open(&place), 0);
 	flower_bed_add(&place, &rule);
 	assert_int_equal(flower_bed_list(&place).own, 1);
 }
@@ -271,7 +261,7 @@ int main(void)
 	ADD_QUEUED(rules_whose_qdisc_is_gone_are_removed);
 	ADD_QUEUED(rules_whose_device_is_gone_are_removed);
 	ADD(what_others_put_beside_stays);
-	ADD(its_own_qdisc_goes_with_it_unless_somebody_uses_it);
+	ADD(a_qdisc_is_added_where_there_is_none);
 	ADD(a_qdisc_ingress_serves_for_ingress_alone);
 	return tap_run(&plan, "flower_queue", 1);
 }

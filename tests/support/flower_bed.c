@@ -48,9 +48,8 @@ struct slot_flower_place flower_bed_place(const char *device, enum slot_hook hoo
 		.hook = hook,
 		.pref = FLOWER_PREF,
 	};
-	bool made;
 
-	assert_int_equal(slot_flower_open(&place, &made), 0);
+	assert_int_equal(slot_flower_open(&place), 0);
 	return place;
 }
 

@@ -205,15 +205,13 @@ int slot_flower_flush(const struct slot_flower_place *place, __u64 owner, size_t
 	return err;
 }
 
-int slot_flower_open(const struct slot_flower_place *place, bool *ret_made)
+int slot_flower_open(const struct slot_flower_place *place)
 {
 	enum slot_qdisc qdisc;
 	int err = slot_qdisc_find(place->ifindex, &qdisc);
-	bool made = false;
 
 	if (!err && qdisc == SLOT_QDISC_NONE) {
 		err = slot_clsact_add_qdisc(place->ifindex);
-		made = !err;
 		/* somebody else was first, with either */
 		if (err == -EEXIST)
 			err = slot_qdisc_find(place->ifindex, &qdisc);
@@ -222,15 +220,5 @@ int slot_flower_open(const struct slot_flower_place *place, bool *ret_made)
 	}
 	if (err)
 		return err;
-	if (!slot_qdisc_has(qdisc, place->hook))
-		return -EBUSY;
-	*ret_made = made;
-	return 0;
-}
-
-int slot_flower_close(const struct slot_flower_place *place, bool made)
-{
-	int err = made ? slot_clsact_del_qdisc(place->ifindex) : 0;
-
-	return err == -EBUSY ? 0 : err;
+	return slot_qdisc_has(qdisc, place->hook) ? 0 : -EBUSY;
 }

@@ -128,18 +128,10 @@ int slot_flower_flush(const struct slot_flower_place *place, __u64 owner, size_t
 
 /*
  * slot_flower_open - see to it that @place has a qdisc for rules: a clsact is added
- * where the device has neither that nor, for ingress, an ingress. @ret_made: it was added
- * here, and so is the caller's, for slot_flower_close. A qdisc that was there belongs to
- * whoever made it. Returns 0, -EBUSY where a qdisc ingress is in the way of egress, or
- * -errno.
+ * where the device has neither that nor, for ingress, an ingress. It stays, for the next one and
+ * whoever else has filters on it by then; it costs packets nothing worth speaking of. Returns 0,
+ * -EBUSY where a qdisc ingress is in the way of egress, or -errno.
  */
-int slot_flower_open(const struct slot_flower_place *place, bool *ret_made);
-
-/*
- * slot_flower_close - remove the qdisc that slot_flower_open @made, unless anybody has a filter on
- * it: then it stays, as it does where whoever made it ends without a word. It costs packets
- * nothing worth speaking of, and serves the next one. Returns 0 or -errno.
- */
-int slot_flower_close(const struct slot_flower_place *place, bool made);
+int slot_flower_open(const struct slot_flower_place *place);
 
 #endif

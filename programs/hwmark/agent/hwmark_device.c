@@ -132,14 +132,13 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 {
 	__u32 ifindex = if_nametoindex(device->set.name);
 	struct slot_flower_place place = hwmark_device_place(&device->set, ifindex);
-	bool is_made = false;
 	int err;
 
 	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
 	if (!ifindex)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
-	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place, &is_made));
+	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place));
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
 				     strerror(-err)) :
 		     0;
