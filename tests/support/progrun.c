@@ -17,7 +17,6 @@
 #include "tests/support/tap.h"
 
 /* More is more than the kernel takes. */
-#define PROGRUN_META_MAX 32
 
 /* What libbpf finds remarkable but goes on with would drown the test's own words. */
 static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
@@ -114,6 +113,7 @@ int progrun_meta(int prog_fd, const void *meta, size_t meta_len, struct packet *
 		return err;
 	run.verdict = opts.retval;
 	run.len = opts.data_size_out - meta_len;
+	memcpy(run.meta, out, meta_len);
 	memcpy(run.bytes, out + meta_len, run.len);
 	*ret_run = run;
 	return 0;

@@ -12,11 +12,14 @@ struct bpf_object;
 struct slot_reason;
 struct slot_settings;
 
+#define PROGRUN_META_MAX 32
+
 struct progrun {
 	uint32_t verdict; /* what the program returned */
 	unsigned char bytes[PACKET_SIZE_MAX];
 	size_t len;
-	uint32_t mark; /* of progrun_skb(): what the packet has afterwards */
+	uint32_t mark;			      /* of progrun_skb(): what the packet has afterwards */
+	unsigned char meta[PROGRUN_META_MAX]; /* of progrun_meta(): likewise */
 };
 
 /* progrun_open - open an object of the build folder, "bpf/pass.bpf.o"; NULL if it cannot. */
@@ -49,7 +52,7 @@ int progrun_packet(int prog_fd, struct packet *p, struct progrun *ret_run);
 
 /*
  * progrun_meta - the same with @meta_len bytes at @meta, a multiple of 4, in front of the packet,
- * as a device's metadata; they are not in @ret_run.
+ * as a device's metadata; what they are afterwards is in @ret_run->meta, the rest of which is 0.
  */
 int progrun_meta(int prog_fd, const void *meta, size_t meta_len, struct packet *p,
 		 struct progrun *ret_run);
