@@ -17,6 +17,7 @@
 #include "programs/shared/file.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
+#include "programs/shared/words.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
 
@@ -291,20 +292,12 @@ static int list_rules(const struct program_context *ctx, int argc, char **argv)
 
 static int cmd_rule(const struct program_context *ctx, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct program_context *ctx, int argc, char **argv);
-	} verbs[] = {
-		{ "add", add_rule },
-		{ "del", del_rule },
-		{ "load", load_rules },
-		{ "list", list_rules },
+	static const struct program_verb verbs[] = {
+		{ "add", add_rule },	{ "del", del_rule }, { "load", load_rules },
+		{ "list", list_rules }, { NULL, NULL },
 	};
 
-	for (size_t i = 0; argc && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (!strcmp(verbs[i].name, argv[0]))
-			return verbs[i].run(ctx, argc - 1, argv + 1);
-	return PROGRAM_USAGE;
+	return program_verb_run(verbs, ctx, argc, argv);
 }
 
 static int cmd_stats(const struct program_context *ctx, int argc, char **argv)

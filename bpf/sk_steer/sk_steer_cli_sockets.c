@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <jansson.h>
 
@@ -14,6 +13,7 @@
 #include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 #include "programs/shared/maps.h"
+#include "programs/shared/words.h"
 
 /* Descriptors of other processes' sockets. */
 struct sockets {
@@ -236,18 +236,10 @@ static int list_sockets(const struct program_context *ctx, int argc, char **argv
 
 int sk_steer_cmd_socket(const struct program_context *ctx, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct program_context *ctx, int argc, char **argv);
-	} verbs[] = {
-		{ "add", add_sockets },
-		{ "set", set_sockets },
-		{ "del", del_sockets },
-		{ "list", list_sockets },
+	static const struct program_verb verbs[] = {
+		{ "add", add_sockets },	  { "set", set_sockets }, { "del", del_sockets },
+		{ "list", list_sockets }, { NULL, NULL },
 	};
 
-	for (size_t i = 0; argc && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (!strcmp(verbs[i].name, argv[0]))
-			return verbs[i].run(ctx, argc - 1, argv + 1);
-	return PROGRAM_USAGE;
+	return program_verb_run(verbs, ctx, argc, argv);
 }

@@ -15,6 +15,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/fail.h"
 #include "programs/shared/json.h"
+#include "programs/shared/words.h"
 
 int sl_cli_vip(const struct sl_maps *maps, const char *word, struct slot_reason *why,
 	       struct sl_vip_entry *ret_vip)
@@ -44,13 +45,6 @@ int sl_cli_vips(const struct sl_maps *maps, const char *word, struct slot_reason
 }
 
 /* --- vip ------------------------------------------------------------------------------------- */
-
-static const char *value_of(const char *word, const char *name)
-{
-	size_t len = strlen(name);
-
-	return !strncmp(word, name, len) && word[len] == '=' ? word + len + 1 : NULL;
-}
 
 static int parse_memory(const char *text, struct slot_reason *why, __u16 *ret_memory_s)
 {
@@ -91,8 +85,8 @@ static int parse_words(int argc, char **argv, struct slot_reason *why, struct sl
 	int err = 0;
 
 	for (int i = 0; !err && i < argc; i++) {
-		const char *layout = value_of(argv[i], "layout");
-		const char *memory = value_of(argv[i], "memory");
+		const char *layout = program_word_value(argv[i], "layout");
+		const char *memory = program_word_value(argv[i], "memory");
 
 		if ((layout && has_layout) || (memory && has_memory))
 			return slot_reason_set(why, -EINVAL, "%s= is named twice",

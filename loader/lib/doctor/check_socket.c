@@ -121,22 +121,32 @@ static bool is_shared_in(const struct slot_picture *picture, const struct slot_p
 	return false;
 }
 
+/* A trouble of the VIP that @claim is of; @ret_text: what that is called. */
+static struct slot_finding begin_vip(const struct slot_picture_claim *claim,
+				     const struct slot_picture_chain *chain,
+				     const struct slot_picture_netns *netns,
+				     char ret_text[SLOT_ENDPOINT_TEXT_MAX])
+{
+	struct slot_finding finding = { .severity = SLOT_WARNING };
+
+	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
+	finding.place.port = claim->port;
+	slot_service_format(&claim->addr, claim->proto, claim->port, ret_text);
+	return finding;
+}
+
 static void tell_stranger(const struct slot_picture_netns *netns,
 			  const struct slot_picture_listener *listener,
 			  const struct slot_picture_claim *claim,
 			  const struct slot_picture_chain *chain, struct slot_findings *findings)
 {
-	struct slot_finding finding = {
-		.severity = SLOT_WARNING,
-		.why = "it gets nothing while the group's program chooses, and a share of all as soon "
-		       "as the program is off the group"
-	};
 	char text[SLOT_ENDPOINT_TEXT_MAX];
+	struct slot_finding finding = begin_vip(claim, chain, netns, text);
 
-	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
-	finding.place.port = claim->port;
+	finding.why =
+		"it gets nothing while the group's program chooses, and a share of all as soon "
+		"as the program is off the group";
 	finding.place.socket = listener->inode;
-	slot_service_format(&claim->addr, claim->proto, claim->port, text);
 	slot_finding_set_next(
 		&finding,
 		"where the maps were made anew (a detach, another layout) look again "
@@ -152,12 +162,10 @@ static void tell_nobody(const struct slot_picture_claim *claim,
 			const struct slot_picture_chain *chain,
 			const struct slot_picture_netns *netns, struct slot_findings *findings)
 {
-	struct slot_finding finding = { .severity = SLOT_WARNING, .why = "what is new is refused" };
 	char text[SLOT_ENDPOINT_TEXT_MAX];
+	struct slot_finding finding = begin_vip(claim, chain, netns, text);
 
-	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
-	finding.place.port = claim->port;
-	slot_service_format(&claim->addr, claim->proto, claim->port, text);
+	finding.why = "what is new is refused";
 	slot_finding_set_next(
 		&finding,
 		"start the server; slotctl %s instances tells what is registered, and "
@@ -171,16 +179,11 @@ static void tell_orphans(const struct slot_picture_claim *claim,
 			 const struct slot_picture_chain *chain,
 			 const struct slot_picture_netns *netns, struct slot_findings *findings)
 {
-	struct slot_finding finding = {
-		.severity = SLOT_WARNING,
-		.why = "nobody ends its server, whose sockets are open still: the next one that "
-		       "starts finds no place"
-	};
 	char text[SLOT_ENDPOINT_TEXT_MAX];
+	struct slot_finding finding = begin_vip(claim, chain, netns, text);
 
-	slot_finding_at(&finding, netns, NULL, chain, &claim->addr);
-	finding.place.port = claim->port;
-	slot_service_format(&claim->addr, claim->proto, claim->port, text);
+	finding.why = "nobody ends its server, whose sockets are open still: the next one that "
+		      "starts finds no place";
 	slot_finding_set_next(&finding, "end that server, or slotctl %s free %s %u", claim->program,
 			      text, claim->instance);
 	slot_findings_add(

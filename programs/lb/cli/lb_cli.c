@@ -2,18 +2,7 @@
 /* slotctl lb: the load balancer's VIPs, reals and counters, as commands. */
 #include "programs/lb/cli/lb_cli.h"
 
-#include <string.h>
-
 #include "loader/lib/base/cleanup.h"
-
-int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
-		char **argv)
-{
-	for (; argc && verbs->name; verbs++)
-		if (!strcmp(verbs->name, argv[0]))
-			return verbs->run(ctx, argc - 1, argv + 1);
-	return PROGRAM_USAGE;
-}
 
 int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc, char **argv)
 {
@@ -47,13 +36,6 @@ int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct
 	if (!err && argc)
 		err = lb_vip_get(&ret_lb->model, &name, &why, ret_only);
 	return err ? program_fail(&why) : PROGRAM_OK;
-}
-
-const char *lb_cli_value(const char *word, const char *name)
-{
-	size_t len = strlen(name);
-
-	return !strncmp(word, name, len) && word[len] == '=' ? word + len + 1 : NULL;
 }
 
 static const struct program_command commands[] = {

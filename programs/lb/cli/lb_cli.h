@@ -6,16 +6,7 @@
 #include "programs/cli.h"
 #include "programs/lb/lb.h"
 #include "programs/shared/fail.h"
-
-/* A command's second word, and what it does. */
-struct lb_verb {
-	const char *name;
-	int (*run)(const struct program_context *ctx, int argc, char **argv);
-};
-
-/* lb_cli_verb - run the one of @verbs that argv[0] names; PROGRAM_USAGE for none. */
-int lb_cli_verb(const struct lb_verb *verbs, const struct program_context *ctx, int argc,
-		char **argv);
+#include "programs/shared/words.h"
 
 /* An edit of the model, with the arguments behind the verb. Returns 0 or -errno. */
 typedef int (*lb_cli_edit)(struct lb *lb, int argc, char **argv, struct slot_reason *why);
@@ -30,9 +21,6 @@ int lb_cli_change(const struct program_context *ctx, lb_cli_edit edit, int argc,
  */
 int lb_cli_look(const struct program_context *ctx, int argc, char **argv, struct lb *ret_lb,
 		struct lb_model_vip **ret_only);
-
-/* lb_cli_value - the rest of @word if it is `name=value`; else NULL. */
-const char *lb_cli_value(const char *word, const char *name);
 
 /* lb_cli_load - make @model what the dump in the file @path says. Returns 0 or -errno. */
 int lb_cli_load(const char *path, struct lb_model *model, struct slot_reason *why);

@@ -39,7 +39,8 @@ static int parse_trait(const char *word, struct slot_reason *why, struct lb_real
 {
 	static const char *const answers[] = { "no", "yes" };
 	static const struct lb_choice_of yes_no = { "local", answers, 2 };
-	const char *mac = lb_cli_value(word, "mac"), *local = lb_cli_value(word, "local");
+	const char *mac = program_word_value(word, "mac"),
+		   *local = program_word_value(word, "local");
 	__u8 answer = 0;
 	int err = -ENOENT;
 
@@ -61,7 +62,7 @@ static int add_real(struct lb *lb, int argc, char **argv, struct slot_reason *wh
 	int err = parse_target(argv, why, &target);
 
 	for (int i = 2; !err && i < argc; i++) {
-		const char *weight = lb_cli_value(argv[i], "weight");
+		const char *weight = program_word_value(argv[i], "weight");
 
 		err = weight ? parse_weight(weight, why, &target.spec.weight) :
 			       parse_trait(argv[i], why, &traits);

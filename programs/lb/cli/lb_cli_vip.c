@@ -44,19 +44,19 @@ static int parse_setting(const char *word, struct slot_reason *why, struct lb_vi
 {
 	const char *value;
 
-	value = lb_cli_value(word, "encap");
+	value = program_word_value(word, "encap");
 	if (value)
 		return lb_choice_parse(&lb_encap_words, value, why, &set->encap);
-	value = lb_cli_value(word, "table");
+	value = program_word_value(word, "table");
 	if (value)
 		return lb_choice_parse(&lb_table_words, value, why, &set->table);
-	value = lb_cli_value(word, "ring");
+	value = program_word_value(word, "ring");
 	if (value)
 		return lb_choice_parse(&lb_ring_words, value, why, &set->ring_kind);
-	value = lb_cli_value(word, "window");
+	value = program_word_value(word, "window");
 	if (value)
 		return parse_window(value, why, &set->window);
-	value = lb_cli_value(word, "flags");
+	value = program_word_value(word, "flags");
 	if (value)
 		return parse_flags(value, why, &set->flags);
 	return slot_reason_set(why, -EINVAL,
@@ -178,12 +178,12 @@ static int run_show(const struct program_context *ctx, int argc, char **argv)
 
 int lb_cmd_vip(const struct program_context *ctx, int argc, char **argv)
 {
-	static const struct lb_verb verbs[] = {
+	static const struct program_verb verbs[] = {
 		{ "add", run_add },   { "set", run_set }, { "del", run_del },
 		{ "show", run_show }, { NULL, NULL },
 	};
 
-	return lb_cli_verb(verbs, ctx, argc, argv);
+	return program_verb_run(verbs, ctx, argc, argv);
 }
 
 static int set_source(const char *text, bool is_ip6, struct slot_reason *why,
@@ -214,19 +214,19 @@ static int change_setting(struct lb_settings *settings, const char *word, struct
 {
 	const char *value;
 
-	value = lb_cli_value(word, "gateway");
+	value = program_word_value(word, "gateway");
 	if (value)
 		return lb_mac_parse(value, why, settings->gateway);
-	value = lb_cli_value(word, "gue-port");
+	value = program_word_value(word, "gue-port");
 	if (value)
 		return set_port(value, why, &settings->gue_port);
-	value = lb_cli_value(word, "source4");
+	value = program_word_value(word, "source4");
 	if (value)
 		return set_source(value, false, why, &settings->source4);
-	value = lb_cli_value(word, "source6");
+	value = program_word_value(word, "source6");
 	if (value)
 		return set_source(value, true, why, &settings->source6);
-	value = lb_cli_value(word, "new-flows");
+	value = program_word_value(word, "new-flows");
 	if (value)
 		return lb_number_parse(value, "new flows a second and CPU",
 				       (const __u32[2]){ 0, 1000000000 }, why,
