@@ -38,6 +38,11 @@ static int get_setting(const struct program_slot *base, const char *name, const 
 	return 0;
 }
 
+static void forget_settings(const struct program_slot *base)
+{
+	slot_cli_slot_free(get_slot(base));
+}
+
 /* Of the chain: "eth0" of "blue:eth0:tc-egress". */
 static void get_interface(const json_t *chain, char ret_name[IFNAMSIZ])
 {
@@ -111,7 +116,9 @@ struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chai
 					json_int_t number)
 {
 	return (struct slot_cli_slot){
-		.slot = { .setting = get_setting, .find_interface = find_interface },
+		.slot = { .setting = get_setting,
+			  .forget = forget_settings,
+			  .find_interface = find_interface },
 		.ctl = ctl,
 		.chain = chain,
 		.number = number,

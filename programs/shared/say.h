@@ -8,11 +8,20 @@
 struct program_trouble {
 	char text[512]; /* "": it is over */
 	__u64 said_ms;
+	__u64 met_ms;
 };
 
 /* program_say_trouble - a line; the same one again only after some minutes. */
 void program_say_trouble(struct program_trouble *trouble, const char *text, __u64 now_ms);
 /* program_say_over - if it was said. */
 void program_say_over(struct program_trouble *trouble);
+
+/*
+ * Of what comes and goes with every packet. program_say_kind - a line, unless one was said of
+ * this trouble, in whatever words, and it is not over. program_say_calm - it is over, if it was
+ * said and has not been met for a minute.
+ */
+void program_say_kind(struct program_trouble *trouble, const char *text, __u64 now_ms);
+void program_say_calm(struct program_trouble *trouble, __u64 now_ms);
 
 #endif

@@ -265,7 +265,8 @@ static int find_changed(const struct program_slot *slot, const char *name, struc
 
 static void an_interface_made_anew_is_told(void **state)
 {
-	const struct program_slot slot = { fw_bed.slot->setting, find_changed };
+	const struct program_slot slot = { .setting = fw_bed.slot->setting,
+					   .find_interface = find_changed };
 
 	(void)state;
 	fw_bed.slot = &slot;

@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -186,6 +189,60 @@ static void stats_has_each_outcome(void **state)
 	assert_null(strstr(bed.out, "\"name\""));
 }
 
+/* Somebody who has the lock and does nothing; ends by itself. */
+static pid_t hold_lock(int ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+	int lock = -1;
+	pid_t child;
+
+	assert_int_equal(hwmark_lock(PROGRAM_BED_DIR, 0, &why, &lock), 0);
+	child = fork();
+	if (!child) {
+		nanosleep(&pause, NULL);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	/* The child's is the same lock. */
+	assert_int_equal(close(lock), 0);
+	return child;
+}
+
+static void flush_frees_entries_when_whoever_was_at_them_has_ended(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+	struct hwmark_agent agent;
+	__u64 number;
+	pid_t child;
+
+	(void)state;
+	write_entry(5, &entry);
+	child = hold_lock(100);
+	program_bed_assert_runs(&bed, "flush", "");
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(hwmark_entry_get(&maps, 5, &why, &entry), 0);
+	assert_int_equal(entry.generation, 0);
+	/* The next agent is not asked for it again. */
+	assert_int_equal(hwmark_agent_get(&maps, &why, &agent), 0);
+	assert_int_equal(hwmark_flush_get(&maps, &why, &number), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(agent.flushed, number);
+}
+
+static void who_has_the_lock_is_waited_for_as_long_as_was_asked_for(void **state)
+{
+	pid_t child = hold_lock(200);
+	int lock = -1;
+
+	(void)state;
+	assert_int_equal(hwmark_lock(PROGRAM_BED_DIR, 0, &why, &lock), -EBUSY);
+	assert_true(hwmark_is_locked(PROGRAM_BED_DIR));
+	assert_int_equal(hwmark_lock(PROGRAM_BED_DIR, 5000, &why, &lock), 0);
+	assert_int_equal(close(lock), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(hwmark_lock("/nowhere", 0, &why, &lock), -ENOENT);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -196,5 +253,7 @@ int main(void)
 	TAP_ADD(&plan, an_entry_that_is_freed_is_free_and_keeps_its_words, set_up, tear_down);
 	TAP_ADD(&plan, an_entry_that_has_ended_is_not_renewed, set_up, tear_down);
 	TAP_ADD(&plan, stats_has_each_outcome, set_up, tear_down);
+	TAP_ADD(&plan, flush_frees_entries_when_whoever_was_at_them_has_ended, set_up, tear_down);
+	TAP_ADD(&plan, who_has_the_lock_is_waited_for_as_long_as_was_asked_for, set_up, tear_down);
 	return tap_run(&plan, "hwmark_cli", 1);
 }

@@ -45,7 +45,8 @@ static int find_interface(const struct program_slot *slot, const char *name,
 	return 0;
 }
 
-static const struct program_slot slot = { get_setting, find_interface };
+static const struct program_slot slot = { .setting = get_setting,
+					  .find_interface = find_interface };
 
 static void make_file(void)
 {

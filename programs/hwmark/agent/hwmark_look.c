@@ -126,7 +126,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	if (del_strays(&strays, &why))
 		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 	else
-		program_say_over(&offload->troubles[HWMARK_TROUBLE_REMOVAL]);
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_REMOVAL);
 }
 
 /* --- when it begins --------------------------------------------------------------------------- */

@@ -22,20 +22,20 @@ __u64 hwmark_offload_now(void)
 	return (__u64)now.tv_sec * 1000 + (__u64)now.tv_nsec / 1000000;
 }
 
+static void say(struct hwmark_offload *offload, enum hwmark_trouble which, const char *text)
+{
+	program_say_kind(&offload->troubles[which], text, hwmark_offload_now());
+}
+
 void hwmark_offload_say(struct hwmark_offload *offload, enum hwmark_trouble which,
 			const struct slot_reason *why)
 {
-	program_say_trouble(&offload->troubles[which], why->text, hwmark_offload_now());
+	say(offload, which, why->text);
 }
 
-static void say(struct hwmark_offload *offload, enum hwmark_trouble which, const char *text)
+void hwmark_offload_calm(struct hwmark_offload *offload, enum hwmark_trouble which)
 {
-	program_say_trouble(&offload->troubles[which], text, hwmark_offload_now());
-}
-
-static void say_over(struct hwmark_offload *offload, enum hwmark_trouble which)
-{
-	program_say_over(&offload->troubles[which]);
+	program_say_calm(&offload->troubles[which], hwmark_offload_now());
 }
 
 /* --- they come -------------------------------------------------------------------------------- */
@@ -56,8 +56,10 @@ static struct slot_flower_match make_match(const struct lb_mark_event *event)
 
 static bool is_mode(struct hwmark_offload *offload, const struct lb_mark_event *event)
 {
-	if ((offload->set.mode == HWMARK_FLOW) == !!event->mark)
+	if ((offload->set.mode == HWMARK_FLOW) == !!event->mark) {
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_MODE);
 		return true;
+	}
 	say(offload, HWMARK_TROUBLE_MODE,
 	    offload->set.mode == HWMARK_FLOW ?
 		    "lb has hwmark = destination, and this slot mode = flow: no flow is offloaded" :
@@ -251,7 +253,6 @@ static void end_flow(struct hwmark_offload *offload, struct hwmark_flow *flow)
 		offload->flush_left--;
 	drop_mark(offload, flow->rule.rule.actions[0].mark);
 	hwmark_flows_del(&offload->flows, flow);
-	say_over(offload, HWMARK_TROUBLE_FULL);
 }
 
 /* One rule that was not taken says little, but for how long to leave the device alone. */
@@ -294,7 +295,7 @@ static void take_report(struct hwmark_offload *offload, struct hwmark_flow *flow
 	} else if (flow->state == HWMARK_FLOW_WANTED) {
 		flow->state = HWMARK_FLOW_ACTIVE;
 		flow->seen = offload->looks;
-		say_over(offload, HWMARK_TROUBLE_RULES);
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_RULES);
 	}
 }
 

@@ -31,6 +31,9 @@ struct hwmark_offload_settings {
 	const char *map_dir;
 	enum hwmark_mode mode;
 	__u32 age_ms;
+	/* Whether, as far as is known, the slot's mode is still @mode; NULL: it is not asked. */
+	bool (*is_mode)(void *context);
+	void *context;
 };
 
 struct hwmark_offload {
@@ -42,6 +45,7 @@ struct hwmark_offload {
 	struct hwmark_marks marks;
 	struct hwmark_flows flows;
 	struct ring_buffer *ring;
+	int ring_fd;		   /* lb_marks_wanted */
 	bool *drain;		   /* in hwmark_offload_drain(): its @is_in */
 	struct hwmark_agent agent; /* what is told */
 	__u32 *dying;		   /* marks whose last rule is gone, and not their entry */
@@ -72,8 +76,13 @@ int hwmark_offload_step(struct hwmark_offload *offload, struct slot_reason *why)
 
 /* hwmark_offload_now - CLOCK_MONOTONIC, ms. */
 __u64 hwmark_offload_now(void);
+/*
+ * hwmark_offload_say - a trouble, once for as long as it goes on. hwmark_offload_calm - just now
+ * there is nothing of it: over if that has been so for a while.
+ */
 void hwmark_offload_say(struct hwmark_offload *offload, enum hwmark_trouble which,
 			const struct slot_reason *why);
+void hwmark_offload_calm(struct hwmark_offload *offload, enum hwmark_trouble which);
 
 /* hwmark_offload_event - for the ring buffer: one struct lb_mark_event. Always 0. */
 int hwmark_offload_event(void *context, void *data, size_t size);

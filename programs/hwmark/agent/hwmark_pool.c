@@ -36,6 +36,7 @@ int hwmark_pool_open(const char *lb_dir, struct slot_reason *why, struct hwmark_
 		return slot_reason_set(why, -errno, "cannot map '%s/%s': %s", lb_dir, pool_map.name,
 				       strerror(errno));
 	ret_pool->pools = pools;
+	ret_pool->fd = TAKE_FD(fd);
 	ret_pool->cpus = cpus < 1 ? 1 : (__u32)cpus;
 	if (ret_pool->cpus > LB_MARK_POOL_CPUS)
 		ret_pool->cpus = LB_MARK_POOL_CPUS;
@@ -44,8 +45,10 @@ int hwmark_pool_open(const char *lb_dir, struct slot_reason *why, struct hwmark_
 
 void hwmark_pool_close(struct hwmark_pool *pool)
 {
-	if (pool->pools)
-		munmap(pool->pools, POOL_BYTES);
+	if (!pool->pools)
+		return;
+	munmap(pool->pools, POOL_BYTES);
+	slot_cleanup_close(&pool->fd);
 	pool->pools = NULL;
 }
 

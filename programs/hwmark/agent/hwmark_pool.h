@@ -9,6 +9,7 @@
 struct hwmark_pool {
 	struct lb_mark_pool *pools; /* by CPU; NULL: closed */
 	__u32 cpus;		    /* that there may be, and that have a pool */
+	int fd;			    /* the map */
 };
 
 /* hwmark_pool_open - of lb with maps in @lb_dir. Returns 0 or -errno, and says why. */

@@ -15,10 +15,11 @@
 #include "programs/hwmark/agent/hwmark_offload.h"
 #include "programs/shared/maps.h"
 
-#define TICK_MS 100  /* changes of the load balancer are seen so soon, */
-#define TELL_MS 250  /* what goes on is told, */
-#define FIND_MS 1000 /* a device that is not there looked for, */
-#define LENT_MS 5000 /* and whether the maps are still the load balancer's */
+#define TICK_MS 100	 /* changes of the load balancer are seen so soon, */
+#define TELL_MS 250	 /* what goes on is told, */
+#define FIND_MS 1000	 /* a device that is not there looked for, */
+#define LENT_MS 5000	 /* and whether the maps are still the load balancer's */
+#define LOCK_WAIT_MS 500 /* commands that only look are there for less */
 #define LOOK_MIN_MS 1000
 #define LOOK_MAX_MS 10000
 
@@ -29,12 +30,11 @@ static const struct program_map wanted_map = {
 
 static int open_ring(struct hwmark_offload *offload, struct slot_reason *why)
 {
-	_cleanup_close_ int fd = -1;
-	int err = program_map_open(offload->view.lb_dir, &wanted_map, true, why, &fd);
+	int err = program_map_open(offload->view.lb_dir, &wanted_map, true, why, &offload->ring_fd);
 
 	if (err)
 		return err;
-	offload->ring = ring_buffer__new(fd, hwmark_offload_event, offload, NULL);
+	offload->ring = ring_buffer__new(offload->ring_fd, hwmark_offload_event, offload, NULL);
 	return offload->ring ? 0 :
 			       slot_reason_set(why, -errno, "cannot read map '%s': %s",
 					       wanted_map.name, strerror(errno));
@@ -138,17 +138,37 @@ static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
 		     0;
 }
 
+/* Each of its words is news: it comes and goes seldom. */
+static void look_for_device(struct hwmark_offload *offload)
+{
+	struct program_trouble *trouble = &offload->troubles[HWMARK_TROUBLE_DEVICE];
+	struct slot_reason why;
+
+	if (!hwmark_device_find(&offload->device, &why)) {
+		program_say_over(trouble);
+		return;
+	}
+	slot_reason_append(&why, 0, "; flows go on without marks");
+	program_say_trouble(trouble, why.text, hwmark_offload_now());
+}
+
+/* What a flush asked for of an agent that is gone is carried out by this one. */
+static int resume_flush(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	struct hwmark_agent before;
+	int err = hwmark_agent_get(&offload->maps, why, &before);
+
+	offload->flush_number = offload->agent.flushed = err ? 0 : before.flushed;
+	return err;
+}
+
 static int begin(struct hwmark_offload *offload, struct slot_reason *why)
 {
-	int err;
+	int err = resume_flush(offload, why);
 
-	if (hwmark_device_find(&offload->device, why))
-		hwmark_offload_say(offload, HWMARK_TROUBLE_DEVICE, why);
-	err = leave_device(offload, why);
+	look_for_device(offload);
+	err = err ? err : leave_device(offload, why);
 	err = err ? err : hwmark_offload_adopt(offload, why);
-	if (!err)
-		err = hwmark_flush_get(&offload->maps, why, &offload->agent.flushed);
-	offload->flush_number = offload->agent.flushed;
 	if (err)
 		return err;
 	tell(offload);
@@ -162,9 +182,9 @@ int hwmark_offload_open(struct hwmark_offload *offload, struct slot_reason *why)
 	int err;
 
 	offload->maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
-	offload->lock_fd = offload->signal_fd = offload->device.event_fd = -1;
+	offload->lock_fd = offload->signal_fd = offload->ring_fd = offload->device.event_fd = -1;
 	offload->device.owner = hwmark_device_owner(offload->set.map_dir);
-	err = hwmark_lock(offload->set.map_dir, why, &offload->lock_fd);
+	err = hwmark_lock(offload->set.map_dir, LOCK_WAIT_MS, why, &offload->lock_fd);
 	err = err ? err : open_signals(offload, why);
 	err = err ? err : open_maps(offload, why);
 	err = err ? err : make_tables(offload, why);
@@ -176,6 +196,7 @@ void hwmark_offload_close(struct hwmark_offload *offload)
 {
 	hwmark_device_close(&offload->device);
 	ring_buffer__free(offload->ring);
+	slot_cleanup_close(&offload->ring_fd);
 	hwmark_pool_close(&offload->pool);
 	hwmark_view_free(&offload->view);
 	hwmark_flows_free(&offload->flows);
@@ -191,15 +212,9 @@ void hwmark_offload_close(struct hwmark_offload *offload)
 static void find_device(struct hwmark_offload *offload, __u64 now)
 {
 	__u32 before = offload->device.ifindex;
-	struct slot_reason why;
 
 	offload->find_ms = now + FIND_MS;
-	if (hwmark_device_find(&offload->device, &why)) {
-		slot_reason_append(&why, 0, "; flows go on without marks");
-		hwmark_offload_say(offload, HWMARK_TROUBLE_DEVICE, &why);
-	} else {
-		program_say_over(&offload->troubles[HWMARK_TROUBLE_DEVICE]);
-	}
+	look_for_device(offload);
 	/* Rules went with the device that they were of. */
 	if (before != offload->device.ifindex)
 		offload->look_ms = now;
@@ -243,23 +258,51 @@ static void flush(struct hwmark_offload *offload)
 /* Another version of a program may have begun with maps of its own. */
 static bool are_current(const struct hwmark_offload *offload)
 {
+	const char *lb_dir = offload->view.lb_dir;
+
 	return hwmark_view_is_lent(&offload->view, &offload->maps) &&
-	       hwmark_map_is_at(offload->maps.entries, offload->set.map_dir, HWMARK_ENTRIES_NAME);
+	       hwmark_map_is_at(offload->maps.entries, offload->set.map_dir, HWMARK_ENTRIES_NAME) &&
+	       hwmark_map_is_at(offload->ring_fd, lb_dir, LB_MARKS_WANTED_NAME) &&
+	       (!offload->pool.pools ||
+		hwmark_map_is_at(offload->pool.fd, lb_dir, LB_MARK_POOL_NAME));
+}
+
+/* Marks mean something else, or are read elsewhere: whoever begins anew puts that right. */
+static int check_slot(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	const struct hwmark_offload_settings *set = &offload->set;
+
+	if (!are_current(offload))
+		return slot_reason_set(why, -ENOENT,
+				       "the slot's maps are others now: start the agent again");
+	if (set->is_mode && !set->is_mode(set->context))
+		return slot_reason_set(
+			why, -ESTALE,
+			"the slot's setting mode is another one now: start the agent again");
+	return 0;
+}
+
+static void calm_down(struct hwmark_offload *offload)
+{
+	if (offload->flows.count < offload->flows.max)
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_FULL);
+	if (offload->marks.free_count)
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_MARKS);
 }
 
 static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
 {
 	__u64 now = hwmark_offload_now();
+	int err;
 
 	if (now >= offload->lent_ms) {
 		offload->lent_ms = now + LENT_MS;
-		if (!are_current(offload))
-			return slot_reason_set(
-				why, -ENOENT,
-				"the slot's maps are others now: start the agent again");
+		err = check_slot(offload, why);
+		if (err)
+			return err;
 	}
 	if (!hwmark_offload_sync(offload))
-		program_say_over(&offload->troubles[HWMARK_TROUBLE_MAPS]);
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_MAPS);
 	if (now >= offload->find_ms)
 		find_device(offload, now);
 	flush(offload);
@@ -271,6 +314,7 @@ static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
 	if (now >= offload->tell_ms) {
 		offload->tell_ms = now + TELL_MS;
 		tell(offload);
+		calm_down(offload);
 	}
 	return 0;
 }

@@ -147,8 +147,5 @@ int hwmark_view_judge(const struct hwmark_view *view, const struct hwmark_entry 
 	/* What the ring decided has to be seen by the flow table while changes are fresh. */
 	if (vip->set.table == LB_TABLE_TRANSITIONS)
 		return slot_reason_set(why, -ESTALE, "VIP %u has transitions", entry->vip);
-	/* Of the clients' prefixes, which may be many, the view knows nothing. */
-	if (vip->set.flags & LB_SRC_ROUTING)
-		return slot_reason_set(why, -ESTALE, "VIP %u has source prefixes", entry->vip);
 	return 0;
 }

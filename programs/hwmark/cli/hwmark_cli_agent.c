@@ -37,6 +37,7 @@ static const char *const mode_words[] = {
 static const struct lb_choice_of modes = { "mode", mode_words, 2 };
 
 struct words {
+	const struct program_context *ctx;
 	struct hwmark_offload *offload;
 	__u8 mode; /* enum hwmark_mode */
 	bool has_mode;
@@ -151,6 +152,20 @@ static int choose_device(const struct program_context *ctx, struct hwmark_device
 	return 0;
 }
 
+/* Where slotd does not answer just now it is taken for what it was. */
+static bool is_mode(void *context)
+{
+	const struct words *words = context;
+	const struct program_slot *slot = words->ctx->slot;
+	struct slot_reason why;
+	const char *value;
+	__u8 mode;
+
+	slot->forget(slot);
+	value = hwmark_cli_setting(words->ctx, "mode", mode_words[HWMARK_DESTINATION]);
+	return lb_choice_parse(&modes, value, &why, &mode) || mode == words->mode;
+}
+
 static int choose_mode(const struct program_context *ctx, struct words *words,
 		       struct slot_reason *why)
 {
@@ -161,6 +176,9 @@ static int choose_mode(const struct program_context *ctx, struct words *words,
 			why, -EINVAL,
 			"the slot's setting mode is not known: mode=flow or mode=destination");
 	words->offload->set.mode = words->mode;
+	words->offload->set.context = words;
+	if (!words->has_mode)
+		words->offload->set.is_mode = is_mode;
 	return 0;
 }
 
@@ -184,7 +202,7 @@ static int run(struct hwmark_offload *offload)
 int hwmark_cmd_agent(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_free_ struct hwmark_offload *offload = calloc(1, sizeof(*offload));
-	struct words words = { .offload = offload };
+	struct words words = { .ctx = ctx, .offload = offload };
 	struct slot_reason why = { "out of memory" };
 
 	if (!offload)

@@ -169,35 +169,61 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 		return slot_reason_set(why, err, "cannot remove the rules of %s: %s; entries stay",
 				       agent.device, strerror(-err));
 	err = free_entries(maps, why);
+	/* An agent that comes has nothing left to do of what was asked for. */
+	err = err ? err : hwmark_flush_get(maps, why, &agent.flushed);
+	err = err ? err : hwmark_agent_set(maps, &agent, why);
 	if (!err && agent.owner && check_device(&agent, why))
 		err = slot_reason_append(why, -ENODEV, "; entries are free");
 	return err;
 }
 
-static int ask_agent(const struct hwmark_maps *maps, struct slot_reason *why)
+static int ask_agent(const struct hwmark_maps *maps, struct slot_reason *why, __u64 *ret_number)
+{
+	int err = hwmark_flush_get(maps, why, ret_number);
+
+	++*ret_number;
+	return err ? err : hwmark_flush_set(maps, *ret_number, why);
+}
+
+/* Whoever has the lock may end before it is done: then it is this command's to do. */
+static int wait_for_agent(const char *map_dir, const struct hwmark_maps *maps, __u64 number,
+			  struct slot_reason *why)
 {
 	const struct timespec pause = { .tv_nsec = FLUSH_POLL_MS * 1000000L };
 	struct hwmark_agent agent = {};
-	__u64 number = 0;
-	int err = hwmark_flush_get(maps, why, &number);
 
-	number++;
-	err = err ? err : hwmark_flush_set(maps, number, why);
-	for (int ms = 0; !err && ms < FLUSH_WAIT_MS; ms += FLUSH_POLL_MS) {
-		err = hwmark_agent_get(maps, why, &agent);
+	for (int ms = 0; ms < FLUSH_WAIT_MS; ms += FLUSH_POLL_MS) {
+		_cleanup_close_ int lock = -1;
+		int err = hwmark_agent_get(maps, why, &agent);
+
 		if (err || agent.flushed >= number)
 			return err;
+		err = hwmark_lock(map_dir, 0, why, &lock);
+		if (err != -EBUSY)
+			return err ? err : flush_alone(maps, why);
 		nanosleep(&pause, NULL);
 	}
-	return err ? err :
-		     slot_reason_set(why, -ETIMEDOUT,
-				     "the agent was asked, and has rules that are not gone yet");
+	return slot_reason_set(why, -ETIMEDOUT,
+			       "the agent was asked, and has rules that are not gone yet");
+}
+
+static int flush(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why)
+{
+	_cleanup_close_ int lock = -1;
+	__u64 number = 0;
+	int err = hwmark_lock(map_dir, 0, why, &lock);
+
+	if (!err)
+		return flush_alone(maps, why);
+	if (err != -EBUSY)
+		return err;
+	err = ask_agent(maps, why, &number);
+	return err ? err : wait_for_agent(map_dir, maps, number, why);
 }
 
 int hwmark_cmd_flush(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_(hwmark_maps_close) struct hwmark_maps maps = HWMARK_MAPS_CLOSED;
-	_cleanup_close_ int lock = -1;
 	struct slot_reason why;
 	int err;
 
@@ -205,8 +231,6 @@ int hwmark_cmd_flush(const struct program_context *ctx, int argc, char **argv)
 	if (argc)
 		return PROGRAM_USAGE;
 	err = hwmark_maps_open(ctx->map_dir, true, &why, &maps);
-	if (!err)
-		err = hwmark_lock(ctx->map_dir, &why, &lock) == -EBUSY ? ask_agent(&maps, &why) :
-									 flush_alone(&maps, &why);
+	err = err ? err : flush(ctx->map_dir, &maps, &why);
 	return err ? program_fail(&why) : PROGRAM_OK;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/grace.h"
 #include "programs/shared/maps.h"
+
+#define LOCK_POLL_MS 10
 
 static const struct program_map entries_map = {
 	.name = HWMARK_ENTRIES_NAME,
@@ -286,20 +289,35 @@ int hwmark_flush_set(const struct hwmark_maps *maps, __u64 number, struct slot_r
 	return write_only(maps->flush, flush_map.name, &number, why);
 }
 
-int hwmark_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
+/* hwmark_is_locked() has it for a moment. */
+static int wait_for_lock(int fd, unsigned int wait_ms)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+
+	for (unsigned int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += LOCK_POLL_MS) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (ms >= wait_ms)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int hwmark_lock(const char *map_dir, unsigned int wait_ms, struct slot_reason *why, int *ret_fd)
 {
 	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
 
 	if (fd < 0)
 		return slot_reason_set(why, -errno, "cannot open '%s': %s", map_dir,
 				       strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return slot_reason_set(why, errno == EWOULDBLOCK ? -EBUSY : -errno, "'%s': %s",
-				       map_dir,
-				       errno == EWOULDBLOCK ?
-					       "an agent or a command of hwmark is at "
-					       "these maps, and one at a time may be" :
-					       strerror(errno));
+	err = wait_for_lock(fd, wait_ms);
+	if (err)
+		return slot_reason_set(why, err, "'%s': %s", map_dir,
+				       err == -EBUSY ? "an agent or a command of hwmark is at "
+						       "these maps, and one at a time may be" :
+						       strerror(-err));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

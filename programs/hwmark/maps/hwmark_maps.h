@@ -77,9 +77,10 @@ int hwmark_flush_set(const struct hwmark_maps *maps, __u64 number, struct slot_r
 
 /*
  * hwmark_lock - be the only one that writes entries of the maps in @map_dir, as long as @ret_fd
- * is open. Returns 0, -EBUSY where the agent or a command is it, or -errno; says why.
+ * is open; waits up to @wait_ms for whoever is. Returns 0, -EBUSY where the agent or a command
+ * still is, or -errno; says why.
  */
-int hwmark_lock(const char *map_dir, struct slot_reason *why, int *ret_fd);
+int hwmark_lock(const char *map_dir, unsigned int wait_ms, struct slot_reason *why, int *ret_fd);
 /* hwmark_is_locked - whether there is somebody. */
 bool hwmark_is_locked(const char *map_dir);
 
