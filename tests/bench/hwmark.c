@@ -149,7 +149,7 @@ static struct hwmark_entry make_entry(const struct lb_case *lb, __u32 number)
 				      .encap = LB_IPIP,
 				      .sport = htons(31337),
 				      .dport = htons(80),
-				      .refreshed = (__u32)(bench_clock_ns() >> 30) };
+				      .refreshed = (__u32)((__u64)bench_clock_ns() >> 30) };
 	__u32 zero = 0, client;
 
 	bpf_map_lookup_elem(lb_case_map(lb, LB_GENERATION_NAME), &zero, &entry.generation);

@@ -92,7 +92,7 @@ static int attach_chain(struct chainrun *chain, void **state, struct hwmark_case
 	make_veth();
 	hwmark_case_open(hc);
 	chain_start(chain, state);
-	chain_add(chain, SLOT, "bpf/hwmark", "mark_from=veth mode=flow");
+	chain_add(chain, SLOT, "bpf/hwmark", "mark_from=veth mode=flow refresh=0");
 	chainrun_share(chain, SLOT, hc->lb.object);
 	chain_build(chain);
 	hc->object = chain->build.programs[SLOT]->object;
