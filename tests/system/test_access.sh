@@ -3,6 +3,7 @@
 #
 # Who may what: every cell of asker x operation x slot, as real users over the real socket. What
 # is expected is in access.tsv; a request that is refused changes nothing.
+# guest: test-all
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"

@@ -3,6 +3,7 @@
 #
 # Clients of the control socket that misbehave: others are served meanwhile, the chain is left
 # as it is, and who does nothing for long is shown out.
+# guest: test-all
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"

@@ -3,6 +3,7 @@
 #
 # Chains of containers that are named by their cgroup: on the veth that its processes have in
 # their network namespace, wherever that is now.
+# guest: test-all
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"

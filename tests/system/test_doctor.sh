@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Troubles of a host that are really made, found by slotctl doctor, and gone once they are mended.
+# guest: test-all
 
 # shellcheck source=tests/support/doctor.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/doctor.sh"

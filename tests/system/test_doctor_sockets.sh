@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Troubles of sockets that programs choose: made, found by slotctl doctor, and gone once mended.
+# guest: test-all
 
 # shellcheck source=tests/support/doctor.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/doctor.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 1800
 #
 # slotd killed after every step, as in test_faults: while chains of sockets are attached, changed

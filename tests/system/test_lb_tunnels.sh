@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 300
 #
 # Tunnels that end at the load balancer (its setting decap), with real HTTP and UDP: from a

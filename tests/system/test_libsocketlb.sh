@@ -3,6 +3,7 @@
 #
 # Servers that use libsocketlb (bpf/socket_lb/examples/echo_server.c) are restarted under load, and
 # killed at each step of that, without root.
+# guest: test-all
 # timeout: 600
 
 # shellcheck source=tests/support/bed.sh

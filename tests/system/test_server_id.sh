@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 600
 #
 # Long-lived TCP connections through two load balancers, while their rings change, their tables

@@ -3,6 +3,7 @@
 #
 # Whose ids a slot gets from a file: those of the network namespace that its chain is in, or its
 # cgroup's processes, and never none because nobody could tell.
+# guest: test-all
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"

@@ -3,6 +3,7 @@
 #
 # Addresses that nobody is bound to, served by sockets that are bound elsewhere: sk_steer in a chain
 # of the edge, asked by a client, in the hands of owners without root.
+# guest: test-all
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"

@@ -3,6 +3,7 @@
 #
 # slotctl socket run: servers that know nothing of socket_lb (plain_echo, nginx) are restarted
 # under load; they and what runs them fail at any moment.
+# guest: test-all
 # timeout: 600
 
 # shellcheck source=tests/support/bed.sh

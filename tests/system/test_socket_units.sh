@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What a service manager hears of slotctl socket run, and what systemd makes of it.
+# guest: test-all
 # timeout: 300
 
 # shellcheck source=tests/support/bed.sh

@@ -4,6 +4,7 @@
 # tc_decap where the kernel knows the sum over all bytes of a packet (CHECKSUM_COMPLETE): a
 # vxlan device with UDP checksums gives it, for what was inside. A program behind tc_decap
 # adds the bytes up and compares.
+# guest: test-all
 
 DECAP=tc_decap
 # as every chain of TC programs is
