@@ -13,6 +13,7 @@ HOSTS=(edge r1 r2) REALS=(r1 r2)
 . "$(dirname "${BASH_SOURCE[0]}")/lb.sh"
 
 PACKETS=4
+MARKS=1024
 MOST=16
 AGE=2
 [[ ${SLOTD_TIER:-} != vm ]] || AGE=10
@@ -29,20 +30,11 @@ make_bed() {
 		: >"$BED/ns/edge"
 		mount --bind "$BED/ns/router" "$BED/ns/edge" || return 1
 	}
-	make_router && make_client || return 1
-	bpftool prog load "$BED_ROOT/build/bpf/pass.bpf.o" "$BED/bpf/pass" \
-		2>"$BED/log/bpftool" || return 1
-	mkdir "$BED/hosts"
-	for host in r1 r2; do
+	make_router && make_client && make_rooms || return 1
+	for host in "${REALS[@]}"; do
 		join_segment "$host" && be_no_router "$host" || return 1
 	done
-	join_edge || return 1
-	for host in "${REALS[@]}"; do
-		in_ns "$host" ip -batch - <<-END
-			address add $VIP4/32 dev lo
-			address add $VIP6/128 dev lo nodad
-		END
-	done
+	join_edge && own_vips
 }
 
 join_edge() {
@@ -90,7 +82,7 @@ has_flower() {
 start_edge() {
 	host_fresh edge <<-END
 		slot 7 { name = "hwmark" object = "hwmark.bpf.o" maps_of = "lb"
-			settings { mark_from = "veth" mode = "$1" refresh = 2 marks = 4096 mtu = 1600 } }
+			settings { mark_from = "veth" mode = "$1" refresh = 2 marks = $MARKS mtu = 1600 } }
 		slot 8 { name = "lb" object = "lb.bpf.o"
 			settings { hwmark = "$1" hwmark_packets = $PACKETS hwmark_rate = 100000 mtu = 1600 } }
 	END
@@ -103,7 +95,7 @@ balance() {
 	local vip host
 
 	for vip in "tcp/$VIP4:80" "udp/$VIP4:7" "tcp/[$VIP6]:80" "udp/[$VIP6]:7"; do
-		lb vip add "$vip" encap=l2 || bail "a VIP"
+		lb vip add "$vip" encap=l2 ring=maglev2 || bail "a VIP"
 		for host in "${REALS[@]}"; do
 			lb real add "$vip" "$(if [[ $vip == *[* ]]; then host6 "$host"; else host4 "$host"; fi)" \
 				mac="$(mac_of "$host" eth0)" || bail "a real"
@@ -119,6 +111,17 @@ agent_start() {
 		hwmark agent device=edge hook=egress age="$AGE" "$@"
 	AGENT=$BED_SPAWNED
 	wait_for 10 is_agent && ! is_gone "$AGENT"
+}
+
+# An agent that runs already will do.
+agent_need() {
+	[[ -n $AGENT ]] && ! is_gone "$AGENT" || agent_start ||
+		bail "the agent starts" "$(<"$BED/log/agent")"
+}
+
+agent_end() {
+	[[ -z $AGENT ]] || stop "$AGENT"
+	AGENT=
 }
 
 is_agent() {
@@ -150,6 +153,15 @@ agent_number() {
 
 has_done() {
 	[[ $(agent_number "$1") -ge $2 ]]
+}
+
+# has_done_all NUMBER NAME...: of each of these so many
+has_done_all() {
+	local name
+
+	for name in "${@:2}"; do
+		has_done "$name" "$1" || return
+	done
 }
 
 # flows_start ADDRESS COUNT: datagrams without an end

@@ -125,23 +125,33 @@ make_nexthops() {
 		in_ns router ip -6 route add "$VIP6/128" nhid 6
 }
 
-make_bed() {
+# What join_segment() attaches, and a folder for what each host's slotd has.
+make_rooms() {
+	bpftool prog load "$BED_ROOT/build/bpf/pass.bpf.o" "$BED/bpf/pass" \
+		2>"$BED/log/bpftool" && mkdir "$BED/hosts"
+}
+
+# The reals take what is for the VIPs.
+own_vips() {
 	local host
 
-	make_namespaces client router "${HOSTS[@]}" && make_router && make_client || return 1
-	bpftool prog load "$BED_ROOT/build/bpf/pass.bpf.o" "$BED/bpf/pass" \
-		2>"$BED/log/bpftool" || return 1
-	mkdir "$BED/hosts"
-	for host in "${HOSTS[@]}"; do
-		join_segment "$host" && be_no_router "$host" || return 1
-	done
-	make_nexthops || return 1
 	for host in "${REALS[@]}"; do
-		in_ns "$host" ip -batch - <<-END
+		in_ns "$host" ip -batch - <<-END || return 1
 			address add $VIP4/32 dev lo
 			address add $VIP6/128 dev lo nodad
 		END
 	done
+}
+
+make_bed() {
+	local host
+
+	make_namespaces client router "${HOSTS[@]}" && make_router && make_client &&
+		make_rooms || return 1
+	for host in "${HOSTS[@]}"; do
+		join_segment "$host" && be_no_router "$host" || return 1
+	done
+	make_nexthops && own_vips
 }
 
 is_reached() {

@@ -24,7 +24,7 @@ CHURN=10000
 # The slot's maps are others then.
 test_other_maps() {
 	agent_start || bail "the agent starts" "$(<"$BED/log/agent")"
-	sed -i 's/marks = 4096/marks = 8192/' "$BED/hosts/edge/slots.conf"
+	sed -i "s/marks = $MARKS/marks = 8192/" "$BED/hosts/edge/slots.conf"
 	succeeds "the slot gets maps of another size" \
 		host_ctl edge apply --reset-map hwmark:hwmark_entries
 	in_time "the agent sees it, and ends" 10 is_gone "$AGENT"
