@@ -448,5 +448,5 @@ int main(void)
 		tear_down);
 	TAP_ADD(&plan, an_agent_whose_maps_are_others_now_ends, set_up, tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, set_up, tear_down);
-	return tap_run(&plan, "hwmark_agent_maps", 1);
+	return tap_run(&plan, "hwmark_follow", 1);
 }
