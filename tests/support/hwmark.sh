@@ -78,8 +78,9 @@ has_flower() {
 	in_ns router tc qdisc del dev br0 clsact
 }
 
-# start_edge MODE
+# start_edge MODE: an agent of the one before has files of its bpffs open
 start_edge() {
+	agent_end
 	host_fresh edge <<-END
 		slot 7 { name = "hwmark" object = "hwmark.bpf.o" maps_of = "lb"
 			settings { mark_from = "veth" mode = "$1" refresh = 2 marks = $MARKS mtu = 1600 } }
