@@ -72,4 +72,28 @@ test_settings() {
 	refuses "a mode that there is not is refused" "FLOW, DESTINATION" bed_ctl apply
 }
 
+is_said() {
+	grep -q "$1" "$BED/log/agent"
+}
+
+# What it does for flows takes a device; what it is told of the slot does not.
+test_agent() {
+	local agent
+
+	: >"$BED/log/agent"
+	spawn server "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" hwmark agent \
+		device=none0
+	agent=$BED_SPAWNED
+	in_time "an agent starts without its device" 10 is_said 'flows are offloaded to none0'
+	is "that it is not there is said once" "$(grep -c "no device 'none0'" "$BED/log/agent")" 1
+	succeeds "a flush is done by it" bed_ctl hwmark flush
+	conf destination 7
+	changes "lb comes anew, with other settings" apply
+	succeeds "so is the next flush" bed_ctl hwmark flush
+	conf flow
+	changes "marks become those of flows" apply
+	in_time "the agent sees it, and ends" 20 is_gone "$agent"
+	matches "with a word" "$(<"$BED/log/agent")" "the slot's setting mode is another one now"
+}
+
 bed_run
