@@ -19,8 +19,8 @@ declare -A CASES=(
 # In the guest each takes its time: make test runs what stands for the others, make test-all all.
 declare -A ADDRESSES=([flow]="$VIP4 $VIP6" [destination]="$VIP4 $VIP6")
 [[ ${SLOTD_TIER:-} != vm || ${SLOTD_FAULTS:-} == all ]] || {
-	CASES=([flow]='flows_are_marked one_agent' [destination]='flows_are_marked restart')
-	ADDRESSES=([flow]=$VIP4 [destination]=$VIP6)
+	CASES=([flow]='flows_are_marked one_agent' [destination]='restart')
+	ADDRESSES=([flow]=$VIP6)
 	AGE=5
 }
 CHURN=10000
@@ -218,6 +218,7 @@ test_restart() {
 	wait_for $((AGE * 3)) has_rules 0
 	flows_start "$VIP4" 20
 	in_time "there are rules for the flows" 20 has_most
+	marks_are_as_the_mode_says
 	stop "$AGENT" KILL
 	hits_more "without an agent packets are marked"
 	succeeds "an agent starts" agent_start
@@ -303,6 +304,7 @@ test_killed() {
 	export SLOTD_FAULT_DIR=$BED/fault
 	mkdir -p "$SLOTD_FAULT_DIR"
 	agent_end
+	foreign_add
 	mapfile -t points < <(list_agent_points)
 	matches "the agent has steps to be killed at: ${points[*]}" ${#points[@]} '^([6-9]|[1-9][0-9])$'
 	flows_start "$VIP4" 20
