@@ -164,26 +164,24 @@ static __always_inline bool read_wire(const struct lb_run *run, struct lb_packet
 /*
  * Whether the ring leads to the real as well. Else the flow table alone keeps the flow
  * there: it forgets, and the next connection from the same port goes where the ring says, both
- * of which a mark would not. Asked in the generation of the event. The VIP makes of ports
- * what it does, and they are as on the wire again afterwards.
+ * of which a mark would not. Asked in the generation of the event. The packet was looked up a moment ago:
+ * a VIP that is not known any more changed meanwhile. @packet is as the VIP sees it afterwards.
  */
 static __always_inline bool is_of_ring(const struct lb_run *run, struct lb_packet *packet,
 				       __u64 vip, __u64 real)
 {
-	__be16 sport = packet->sport, dport = packet->dport;
-	const struct lb_vip *found = find_vip(run, packet);
+	const struct lb_known_vip *known = known_vip(run, packet);
 	struct lb_entry entry;
 
-	if (!found || mark_vip(found) != vip || !can_have_mark(found))
+	if (!is_known(run, packet, known) || mark_vip(&known->vip) != vip)
 		return false;
-	entry = find_entry(run, packet, found);
-	packet->sport = sport;
-	packet->dport = dport;
+	hide_ports(run, packet, known);
+	entry = find_entry(run, packet, &known->vip);
 	return (entry.value & LB_ENTRY_REAL) == (__u32)real;
 }
 
-static __always_inline void offer(const struct lb_run *run, struct lb_packet *packet, __u64 vip,
-				  __u64 real)
+/* Whether the packet is the one that makes its flow worth a mark. */
+static __always_inline bool is_worth_it(const struct lb_run *run, const struct lb_packet *packet)
 {
 	__u32 now = read_clock(run) >> LB_TIME_SHIFT, zero = 0;
 	__u64 tag = flow_tag(run, packet);
@@ -191,28 +189,40 @@ static __always_inline void offer(const struct lb_run *run, struct lb_packet *pa
 	struct lb_candidate *flow = bpf_map_lookup_elem(&lb_candidates, &index);
 	struct lb_mark_rate *rate = bpf_map_lookup_elem(&lb_mark_rate, &zero);
 
-	if (!flow || !rate || (lb_config.decap && rate->opened) || !count_candidate(flow, tag, now))
-		return;
-	if (!is_of_ring(run, packet, vip, real))
-		run->count[LB_MARK_KEPT]++;
-	else if (is_limited(rate, now / TICKS_A_SECOND))
-		run->count[LB_MARK_LIMITED]++;
-	else
-		run->count[tell(run, packet, vip, real)]++;
+	return flow && rate && !(lb_config.decap && rate->opened) &&
+	       count_candidate(flow, tag, now);
+}
+
+/* What becomes of a flow that is worth it: an event. */
+static __always_inline enum lb_counter offer(const struct lb_run *run,
+					     const struct lb_packet *packet, __u64 vip, __u64 real)
+{
+	__u32 zero = 0;
+	struct lb_mark_rate *rate = bpf_map_lookup_elem(&lb_mark_rate, &zero);
+
+	if (!rate || is_limited(rate, read_clock(run) >> SECOND_SHIFT))
+		return LB_MARK_LIMITED;
+	return tell(run, packet, vip, real);
 }
 
 /*
  * lb_offer - a packet that goes to a real by its addresses and ports, not by an id. @vip and
  * @real are of mark_vip() and mark_real(). Reads the packet again, and is global, so that
- * packets cost the same without `hwmark` as if it were not there.
+ * packets cost the same without `hwmark` as if it were not there; and reads it for each step,
+ * rarely more than one, as to keep all of it over them takes more stack than there is.
  */
 __noinline int lb_offer(struct xdp_md *ctx, __u64 vip, __u64 real)
 {
-	struct lb_run run = { .ctx = ctx, .mtu = &lb_config.mtu };
-	struct lb_packet packet = {};
+	struct lb_run first = { .ctx = ctx, .mtu = &lb_config.mtu }, run = first;
+	struct lb_packet counted = {}, chosen = {}, told = {};
 
-	if (lb_config.hwmark && start_run(&run) && read_wire(&run, &packet))
-		offer(&run, &packet, vip, real);
+	if (!lb_config.hwmark || !start_run(&first) || !read_wire(&first, &counted) ||
+	    !is_worth_it(&first, &counted) || !start_run(&run))
+		return 0;
+	if (!read_wire(&run, &chosen) || !is_of_ring(&run, &chosen, vip, real))
+		run.count[LB_MARK_KEPT]++;
+	else if (read_wire(&run, &told))
+		run.count[offer(&run, &told, vip, real)]++;
 	return 0;
 }
 

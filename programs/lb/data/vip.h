@@ -126,6 +126,18 @@ static __always_inline bool look_up_vip(const struct lb_run *run, const struct l
 	return true;
 }
 
+/* What the VIP does not tell flows apart by is taken from @packet. */
+static __always_inline void hide_ports(const struct lb_run *run, struct lb_packet *packet,
+				       const struct lb_known_vip *known)
+{
+	if (known->has_all_ports && !(known->vip.flags & (LB_DST_PORT_ONLY | LB_BOTH_PORTS)))
+		packet->dport = 0;
+	if (known->vip.flags & LB_NO_SRC_PORT)
+		packet->sport = 0;
+	packet->sport = join(run, packet->sport);
+	packet->dport = join(run, packet->dport);
+}
+
 /*
  * find_vip - NULL if there is none. What the VIP does not tell flows apart by is taken from
  * @packet.
@@ -140,12 +152,7 @@ static __always_inline const struct lb_vip *find_vip(const struct lb_run *run,
 	known = known_vip(run, packet);
 	if (!is_known(run, packet, known) && !look_up_vip(run, packet, known))
 		return NULL;
-	if (known->has_all_ports && !(known->vip.flags & (LB_DST_PORT_ONLY | LB_BOTH_PORTS)))
-		packet->dport = 0;
-	if (known->vip.flags & LB_NO_SRC_PORT)
-		packet->sport = 0;
-	packet->sport = join(run, packet->sport);
-	packet->dport = join(run, packet->dport);
+	hide_ports(run, packet, known);
 	packet->outer_sport = packet->sport;
 	return &known->vip;
 }
