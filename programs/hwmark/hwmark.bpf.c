@@ -82,8 +82,7 @@ static __always_inline int send_to(struct lb_run *run, const struct hwmark_entry
 	if (!counts || !real || !is_live(entry))
 		return HWMARK_STALE;
 	run->count = counts->count;
-	run->clock = &counts->clock;
-	if (is_refresh(run, entry, packet))
+	if (is_refresh(&counts->clock, entry, packet))
 		return HWMARK_REFRESH;
 	end = send_outer(run, packet, real, entry->encap);
 	if (end != LB_SENT4 && end != LB_SENT6)

@@ -88,7 +88,11 @@ enum hwmark_counter {
  */
 struct hwmark_counts {
 	__u64 count[LB_COUNTERS]; /* enum hwmark_counter */
-	struct lb_clock clock;	  /* the data plane's own */
+	struct hwmark_clock {
+		__u64 tick; /* the kernel's, when @turn was found */
+		__u32 turn; /* s (2^30 ns), or a number of HWMARK_DESTINATION's turns */
+		__u32 pad;
+	} clock; /* the data plane's own */
 };
 
 #define HWMARK_LATENCIES 26  /* bucket n: below 2^n us; the last: all others */

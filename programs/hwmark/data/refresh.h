@@ -20,11 +20,28 @@
 #define TURNS_UDP (1U << TURNS_SHIFT)
 #define TURNS_TCP (1U << 8)
 
-/* One packet of a flow, which the entry is of: any CPU's, once in so many seconds. */
-static __always_inline bool is_entry_due(struct hwmark_entry *entry, __u64 now)
+static __always_inline __u32 find_turn(__u64 now)
 {
-	__u32 second = now >> SECOND_SHIFT;
+	if (hwmark_config.mode == HWMARK_FLOW)
+		return now >> SECOND_SHIFT;
+	return (__u32)(now >> (SECOND_SHIFT - TURNS_SHIFT)) / hwmark_config.refresh;
+}
 
+/* Found anew once a tick and CPU, which is when the clock changes: see lb's read_clock(). */
+static __always_inline __u32 read_turn(struct hwmark_clock *clock)
+{
+	__u64 tick = bpf_jiffies64();
+
+	if (clock->tick != tick) {
+		clock->turn = find_turn(bpf_ktime_get_coarse_ns());
+		clock->tick = tick;
+	}
+	return clock->turn;
+}
+
+/* One packet of a flow, which the entry is of: any CPU's, once in so many seconds. */
+static __always_inline bool is_entry_due(struct hwmark_entry *entry, __u32 second)
+{
 	if (second - entry->refreshed < hwmark_config.refresh)
 		return false;
 	entry->refreshed = second;
@@ -35,27 +52,27 @@ static __always_inline bool is_entry_due(struct hwmark_entry *entry, __u64 now)
  * All packets of a flow while it has its turn: nothing has to be kept for each flow, which
  * would be a cache line for each of them.
  */
-static __always_inline bool is_flow_due(const struct lb_packet *packet, __u64 now)
+static __always_inline bool is_flow_due(const struct hwmark_entry *entry,
+					const struct lb_packet *packet, __u32 turn)
 {
-	__u32 turn = (__u32)(now >> (SECOND_SHIFT - TURNS_SHIFT)) / hwmark_config.refresh;
-	__u32 own = (packet->client ^ packet->outer_sport * 0x85ebca6bU) * 2654435761U;
-	__u32 turns = packet->flags & PACKET_UDP ? TURNS_UDP : TURNS_TCP;
+	__u32 own = (packet->client + packet->outer_sport) * 2654435761U >> 16;
+	__u32 mask = entry->proto == IPPROTO_UDP ? TURNS_UDP - 1 : TURNS_TCP - 1;
 
-	return !((turn ^ own >> 16) % turns);
+	return !((turn ^ own) & mask);
 }
 
 /* is_refresh - whether @packet, which is as its entry says, is to pass. */
-static __always_inline bool is_refresh(const struct lb_run *run, const struct hwmark_entry *entry,
+static __always_inline bool is_refresh(struct hwmark_clock *clock, const struct hwmark_entry *entry,
 				       const struct lb_packet *packet)
 {
-	__u64 now;
+	__u32 turn;
 
 	if (!hwmark_config.refresh)
 		return false;
-	now = read_clock(run);
+	turn = read_turn(clock);
 	if (hwmark_config.mode == HWMARK_FLOW)
-		return is_entry_due((struct hwmark_entry *)entry, now);
-	return is_flow_due(packet, now);
+		return is_entry_due((struct hwmark_entry *)entry, turn);
+	return is_flow_due(entry, packet, turn);
 }
 
 #endif
