@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 1800
+# timeout: 2700
 #
 # Flows that a device marks (tests/support/hwmark.sh): they come, age, are flushed and churn; the
 # load balancer changes; the agent is ended at each step; rules and devices go and come.
