@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent of hwmark beside commands, and when the slots get other maps or settings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "tests/support/agent_bed.h"
+#include "tests/support/tap.h"
+
+static struct slot_reason why;
+
+static __u64 get_flushed(void)
+{
+	struct hwmark_agent agent;
+
+	assert_int_equal(hwmark_agent_get(&agent_bed->maps, &why, &agent), 0);
+	return agent.flushed;
+}
+
+static void a_flush_that_an_agent_did_not_live_to_see_is_the_next_ones(void **state)
+{
+	(void)state;
+	agent_bed_start(HWMARK_DESTINATION);
+	assert_int_equal(hwmark_flush_set(&agent_bed->maps, 3, &why), 0);
+	agent_bed_stop();
+	agent_bed_start(HWMARK_DESTINATION);
+	assert_int_equal(get_flushed(), 0);
+	for (int i = 0; i < 100 && get_flushed() < 3; i++)
+		assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(get_flushed(), 3);
+}
+
+static void an_agent_starts_while_somebody_looks_whether_there_is_one(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+	int fd = open(AGENT_BED_DIR, O_RDONLY | O_DIRECTORY);
+	pid_t child;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+	child = fork();
+	if (!child) {
+		nanosleep(&pause, NULL);
+		_exit(0);
+	}
+	assert_int_equal(close(fd), 0);
+	agent_bed_start(HWMARK_DESTINATION);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void pin_other(const char *path, const char *name)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	bool is_ring = !strcmp(name, LB_MARKS_WANTED_NAME);
+	int fd = bpf_map_create(is_ring ? BPF_MAP_TYPE_RINGBUF : BPF_MAP_TYPE_ARRAY, name,
+				is_ring ? 0 : 4, is_ring ? 0 : 64, is_ring ? 4096 : 1,
+				is_ring ? NULL : &opts);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void an_agent_whose_maps_are_others_now_ends(void **state)
+{
+	static const char *const pins[] = {
+		PROGRAM_BED_DIR "/" LB_GENERATION_NAME,
+		PROGRAM_BED_DIR "/" LB_MARK_POOL_NAME,
+		PROGRAM_BED_DIR "/" LB_MARKS_WANTED_NAME,
+		AGENT_BED_DIR "/" HWMARK_ENTRIES_NAME,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		const char *name = strrchr(pins[i], '/') + 1;
+		int fd = bpf_obj_get(pins[i]);
+
+		assert_true(fd >= 0);
+		agent_bed_start(HWMARK_FLOW);
+		assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+		pin_other(pins[i], name);
+		agent_bed->lent_ms = 0;
+		assert_int_equal(hwmark_offload_step(agent_bed, &why), -ENOENT);
+		assert_string_equal(why.text,
+				    "the slot's maps are others now: start the agent again");
+		agent_bed_stop();
+		assert_int_equal(unlink(pins[i]), 0);
+		assert_int_equal(bpf_obj_pin(fd, pins[i]), 0);
+		assert_int_equal(close(fd), 0);
+	}
+}
+
+static bool is_so(void *context)
+{
+	return *(const bool *)context;
+}
+
+static void an_agent_of_another_mode_than_the_slots_ends(void **state)
+{
+	bool is_mode = true;
+
+	(void)state;
+	agent_bed_start(HWMARK_FLOW);
+	agent_bed->set.is_mode = is_so;
+	agent_bed->set.context = &is_mode;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	is_mode = false;
+	agent_bed->lent_ms = 0;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), -ESTALE);
+	assert_string_equal(why.text,
+			    "the slot's setting mode is another one now: start the agent again");
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD(&plan, a_flush_that_an_agent_did_not_live_to_see_is_the_next_ones, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_starts_while_somebody_looks_whether_there_is_one, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_whose_maps_are_others_now_ends, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,
+		agent_bed_tear_down);
+	return tap_run(&plan, "hwmark_beside", 1);
+}
