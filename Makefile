@@ -111,9 +111,10 @@ GUEST_TESTS := $(filter-out $(shell grep -l '^. guest: test-all$$' $(SYSTEM_TEST
 
 ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
 ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
-# The part of slotctl that has fault points.
-AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c)
-FAULT_OBJS := $(call objects,build/faults,$(LIB_SRCS) $(SLOTD_SRCS)) \
+# The part of slotctl that has fault points, with what slotd does not use of libslot.
+OFFLOAD_SRCS := $(wildcard loader/lib/offload/*.c)
+AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c) $(OFFLOAD_SRCS)
+FAULT_OBJS := $(call objects,build/faults,$(filter-out $(OFFLOAD_SRCS),$(LIB_SRCS)) $(SLOTD_SRCS)) \
 	$(call objects,build,tests/support/fault.c tests/support/arm.c)
 # Where the version of the root counts; the rest of the next slotd is this one's.
 NEXT_SRCS := $(shell grep -l ROOT_ABI_ $(LIB_SRCS) $(SLOTD_SRCS))

@@ -287,6 +287,32 @@ static void refuses_what_is_no_rule_before_the_kernel_sees_any(void **state)
 	assert_int_equal(flower_bed_list(&place).own, 0);
 }
 
+/* The same handle, and all but one word. */
+static void a_rule_that_is_another_is_neither_found_nor_taken_off(void **state)
+{
+	struct slot_flower_place place = flower_bed_place("v0", SLOT_HOOK_TC_EGRESS);
+	struct slot_flower_rule rule = flower_bed_rule(&kinds[0].flow, 7);
+	struct slot_flower_rule others[4] = { rule, rule, rule, rule };
+	const struct slot_flower_rule *pointers[] = { &others[0], &others[1], &others[2],
+						      &others[3], &rule };
+	struct slot_answer answers[5];
+	size_t i;
+
+	(void)state;
+	others[0].actions[0].mark++;
+	others[1].owner++;
+	others[2].id++;
+	others[3].match.source.port++;
+	flower_bed_add(&place, &rule);
+	assert_int_equal(slot_flower_find(&place, pointers, 5, answers), -ENOENT);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(answers[i].err, i < 4 ? -ENOENT : 0);
+	assert_int_equal(slot_flower_del(&place, pointers, 4, answers), -ENOENT);
+	assert_int_equal(flower_bed_list(&place).own, 1);
+	assert_int_equal(slot_flower_del(&place, &pointers[4], 1, answers), 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
+}
+
 struct many {
 	struct slot_flower_rule rules[MANY];
 	const struct slot_flower_rule *pointers[MANY];
@@ -385,6 +411,7 @@ int main(void)
 	ADD(refuses_a_device_without_a_qdisc);
 	ADD(refuses_what_a_veth_cannot_do_itself);
 	ADD(refuses_what_is_no_rule_before_the_kernel_sees_any);
+	ADD(a_rule_that_is_another_is_neither_found_nor_taken_off);
 	ADD(one_bad_rule_of_a_batch_is_refused_alone);
 	ADD(a_thousand_come_and_go_one_by_one_and_together);
 	return tap_run(&plan, "flower", 1);

@@ -160,6 +160,32 @@ static void rules_that_somebody_took_off_are_removed(void **state)
 	check_gone();
 }
 
+/* 2 is the handle of the second request, the first one of IPv4. */
+static void what_somebody_put_in_the_place_of_a_rule_stays(void **state)
+{
+	(void)state;
+	add_requests(4);
+	drain();
+	flower_bed_must("tc filter del dev v0 egress pref 100 protocol ip handle 2 flower");
+	flower_bed_must("tc filter add dev v0 egress pref 100 protocol ip handle 2 flower "
+			"ip_proto tcp dst_ip 198.51.100.9 action skbedit mark 9");
+	check_gone();
+	assert_int_equal(flower_bed_list(&bed.place).own, 0);
+	assert_non_null(strstr(flower_bed_told("v0 egress"), "198.51.100.9"));
+}
+
+static void rules_whose_pref_another_classifier_has_are_removed(void **state)
+{
+	(void)state;
+	add_requests(4);
+	drain();
+	flower_bed_must("tc filter del dev v0 egress pref 100");
+	flower_bed_must("tc filter add dev v0 egress pref 100 protocol ip handle 2 matchall "
+			"action pass");
+	check_gone();
+	assert_non_null(strstr(flower_bed_told("v0 egress"), "matchall"));
+}
+
 static void rules_whose_qdisc_is_gone_are_removed(void **state)
 {
 	(void)state;
@@ -258,6 +284,8 @@ int main(void)
 	ADD_QUEUED(what_is_cancelled_at_once_leaves_no_rule);
 	ADD_QUEUED(a_refusal_comes_with_the_kernels_words);
 	ADD_QUEUED(rules_that_somebody_took_off_are_removed);
+	ADD_QUEUED(what_somebody_put_in_the_place_of_a_rule_stays);
+	ADD_QUEUED(rules_whose_pref_another_classifier_has_are_removed);
 	ADD_QUEUED(rules_whose_qdisc_is_gone_are_removed);
 	ADD_QUEUED(rules_whose_device_is_gone_are_removed);
 	ADD(what_others_put_beside_stays);

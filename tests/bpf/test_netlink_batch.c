@@ -21,6 +21,7 @@ static struct {
 	char bytes[(MAX + 1) * 128];
 	size_t size;
 	struct slot_answer answers[MAX + 1];
+	size_t told[MAX + 1];
 } batch;
 
 static int start_batch(void **state)
@@ -59,9 +60,18 @@ static void put_qdisc(const char *kind)
 	batch.size += request->nlmsg_len;
 }
 
+static int count_told(const struct nlmsghdr *message, void *data)
+{
+	(void)data;
+	batch.told[message->nlmsg_seq - 1]++;
+	return MNL_CB_OK;
+}
+
 static int send_batch(size_t count)
 {
-	return slot_netlink_batch(NETLINK_ROUTE, batch.bytes, batch.size, count, batch.answers);
+	const struct slot_netlink_batch all = { batch.bytes, batch.size, count, count_told, NULL };
+
+	return slot_netlink_batch(NETLINK_ROUTE, &all, batch.answers);
 }
 
 static void each_of_many_is_answered_alone(void **state)
@@ -105,6 +115,19 @@ static void what_is_lost_is_an_error_of_its_request(void **state)
 	assert_int_equal(batch.answers[MAX - 1].err, -ENOBUFS);
 }
 
+static void what_is_told_comes_with_the_number_of_its_request(void **state)
+{
+	(void)state;
+	put_link(RTM_GETLINK, NO_DEVICE);
+	put_link(RTM_GETLINK, LOOPBACK);
+	put_link(RTM_SETLINK, LOOPBACK);
+	assert_int_equal(send_batch(3), 0);
+	assert_int_equal(batch.answers[0].err, -ENODEV);
+	assert_int_equal(batch.told[0], 0);
+	assert_int_equal(batch.told[1], 1);
+	assert_int_equal(batch.told[2], 0);
+}
+
 static void too_many_are_refused(void **state)
 {
 	size_t i;
@@ -137,6 +160,7 @@ int main(void)
 	}
 	ADD(each_of_many_is_answered_alone);
 	ADD(what_is_lost_is_an_error_of_its_request);
+	ADD(what_is_told_comes_with_the_number_of_its_request);
 	ADD(too_many_are_refused);
 	ADD(another_number_than_there_are_is_refused);
 	return tap_run(&plan, "netlink_batch", 1);

@@ -101,11 +101,52 @@ static void whatever_threads_do_at_once_each_request_ends_once(void **state)
 	free(crowds);
 }
 
+/* Each as soon as it is there. */
+static void *cancel_each(void *data)
+{
+	struct crowd *crowd = data;
+	size_t i;
+
+	for (i = 0; i < CROWD; i++)
+		while (slot_queue_cancel(queue_bed.queue, &crowd->things[i].request))
+			sched_yield();
+	return NULL;
+}
+
+static void what_one_thread_adopts_another_cancels(void **state)
+{
+	struct crowd *crowd = calloc(1, sizeof(*crowd));
+	struct slot_queue_stats stats;
+	pthread_t thread;
+	size_t i;
+
+	(void)state;
+	assert_non_null(crowd);
+	for (i = 0; i < CROWD; i++)
+		crowd->things[i].is_in = true;
+	pthread_create(&thread, NULL, cancel_each, crowd);
+	for (i = 0; i < CROWD; i++)
+		if (slot_queue_adopt(queue_bed.queue, &crowd->things[i].request))
+			abort();
+	pthread_join(thread, NULL);
+	queue_bed_drain();
+	for (i = 0; i < CROWD; i++) {
+		assert_false(crowd->things[i].is_in);
+		assert_int_equal(crowd->things[i].reports[SLOT_QUEUE_REMOVED], 1);
+		assert_int_equal(crowd->things[i].reports[SLOT_QUEUE_ACTIVE], 0);
+	}
+	slot_queue_stats(queue_bed.queue, &stats);
+	assert_int_equal(stats.removed, CROWD);
+	assert_int_equal(stats.installed + stats.active, 0);
+	free(crowd);
+}
+
 int main(void)
 {
 	struct tap_plan plan = { 0 };
 
 	TAP_ADD(&plan, whatever_threads_do_at_once_each_request_ends_once, queue_bed_start,
 		queue_bed_end);
+	TAP_ADD(&plan, what_one_thread_adopts_another_cancels, queue_bed_start, queue_bed_end);
 	return tap_run(&plan, "offload_crowd", 0);
 }

@@ -64,6 +64,49 @@ static void what_is_cancelled_while_active_is_removed(void **state)
 	queue_bed_assert_calls("i1 r1");
 }
 
+static void adopt(size_t index)
+{
+	queue_bed.things[index].is_in = true;
+	assert_int_equal(slot_queue_adopt(queue_bed.queue, &queue_bed.things[index].request), 0);
+}
+
+static void what_is_adopted_is_active_at_once_and_removed_when_cancelled(void **state)
+{
+	struct slot_queue_stats stats;
+
+	(void)state;
+	queue_bed_add_and_hold(0);
+	adopt(1);
+	assert_int_equal(queue_bed_state(1), SLOT_QUEUE_ACTIVE);
+	queue_bed_cancel(1);
+	queue_bed_release();
+	queue_bed_assert_reported(1, SLOT_QUEUE_REMOVED, 0);
+	assert_false(queue_bed.things[1].is_in);
+	queue_bed_assert_calls("i1 r1");
+	slot_queue_stats(queue_bed.queue, &stats);
+	assert_int_equal(stats.installed, 1);
+	assert_int_equal(stats.active, 1);
+}
+
+static void what_is_adopted_is_not_counted_as_installed(void **state)
+{
+	struct slot_queue_stats stats;
+	__u64 latencies = 0;
+	size_t i;
+
+	(void)state;
+	adopt(0);
+	slot_queue_stats(queue_bed.queue, &stats);
+	for (i = 0; i < SLOT_QUEUE_BUCKETS; i++)
+		latencies += stats.latency[i];
+	assert_int_equal(stats.active, 1);
+	assert_int_equal(stats.installed, 0);
+	assert_int_equal(latencies, 0);
+	assert_int_equal(slot_queue_adopt(queue_bed.queue, &queue_bed.things[0].request),
+			 -EALREADY);
+	assert_int_equal(slot_queue_add(queue_bed.queue, &queue_bed.things[0].request), -EALREADY);
+}
+
 static void what_is_refused_has_failed_and_why(void **state)
 {
 	(void)state;
@@ -353,6 +396,8 @@ int main(void)
 	ADD(what_is_cancelled_while_installing_is_removed);
 	ADD(what_is_cancelled_while_it_is_refused_is_cancelled);
 	ADD(what_is_cancelled_while_active_is_removed);
+	ADD(what_is_adopted_is_active_at_once_and_removed_when_cancelled);
+	ADD(what_is_adopted_is_not_counted_as_installed);
 	ADD(what_is_refused_has_failed_and_why);
 	ADD(one_refused_of_several_fails_alone);
 	ADD(what_has_ended_may_be_added_again);

@@ -87,25 +87,35 @@ static void read_words(const struct nlmsghdr *message, struct slot_answer *answe
 	}
 }
 
+static bool read_answer(const struct nlmsghdr *message, struct slot_answer *answer)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+		return false;
+	answer->err = error->error;
+	answer->text[0] = '\0';
+	read_words(message, answer);
+	return true;
+}
+
 /* Returns how many of the requests the @size bytes at @messages answer. */
-static size_t read_answers(const char *messages, size_t size, size_t count,
-			   struct slot_answer *answers)
+static size_t read_answers(const char *messages, size_t size,
+			   const struct slot_netlink_batch *batch, struct slot_answer *answers)
 {
 	const struct nlmsghdr *message = (const struct nlmsghdr *)messages;
 	int left = (int)size;
 	size_t found = 0;
 
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-		const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
 		size_t number = message->nlmsg_seq;
 
-		if (message->nlmsg_type != NLMSG_ERROR || !number || number > count ||
-		    mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+		if (!number || number > batch->count)
 			continue;
-		answers[number - 1].err = error->error;
-		answers[number - 1].text[0] = '\0';
-		read_words(message, &answers[number - 1]);
-		found++;
+		if (message->nlmsg_type == NLMSG_ERROR)
+			found += read_answer(message, &answers[number - 1]);
+		else if (batch->read)
+			batch->read(message, batch->data);
 	}
 	return found;
 }
@@ -114,43 +124,44 @@ static size_t read_answers(const char *messages, size_t size, size_t count,
  * The kernel has carried all of it out, and answered, before the call that sends it comes
  * back: what is not there now does not come.
  */
-static void collect_answers(struct mnl_socket *nl, size_t count, struct slot_answer *answers)
+static void collect_answers(struct mnl_socket *nl, const struct slot_netlink_batch *batch,
+			    struct slot_answer *answers)
 {
 	char buffer[ANSWER_SIZE];
 	size_t found = 0;
 	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < batch->count; i++)
 		answers[i] = (struct slot_answer){ -ENOBUFS, "the kernel's answer was lost" };
-	while (found < count) {
+	while (found < batch->count) {
 		ssize_t size = recv(mnl_socket_get_fd(nl), buffer, sizeof(buffer), MSG_DONTWAIT);
 
 		if (size > 0)
-			found += read_answers(buffer, (size_t)size, count, answers);
+			found += read_answers(buffer, (size_t)size, batch, answers);
 		else if (size == 0 || (errno != ENOBUFS && errno != EINTR))
 			return;
 	}
 }
 
-int slot_netlink_batch(int bus, void *requests, size_t size, size_t count,
+int slot_netlink_batch(int bus, const struct slot_netlink_batch *batch,
 		       struct slot_answer *ret_answers)
 {
 	__attribute__((cleanup(close_socket))) struct mnl_socket *nl = NULL;
 	int on = 1;
 	int err;
 
-	if (count > SLOT_NETLINK_BATCH_MAX)
+	if (batch->count > SLOT_NETLINK_BATCH_MAX)
 		return -E2BIG;
-	if (!number_requests(requests, size, count))
+	if (!number_requests(batch->requests, batch->size, batch->count))
 		return -EINVAL;
 	err = open_socket(bus, &nl);
 	if (err)
 		return err;
 	if (mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
 	    mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on)) < 0 ||
-	    mnl_socket_sendto(nl, requests, size) < 0)
+	    mnl_socket_sendto(nl, batch->requests, batch->size) < 0)
 		return -errno;
-	collect_answers(nl, count, ret_answers);
+	collect_answers(nl, batch, ret_answers);
 	return 0;
 }
 

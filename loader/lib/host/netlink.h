@@ -26,15 +26,22 @@ int slot_netlink_ask(int bus, const struct nlmsghdr *request, mnl_cb_t read, voi
  */
 #define SLOT_NETLINK_BATCH_MAX 128
 
+struct slot_netlink_batch {
+	void *requests; /* @count of them follow each other in @size bytes */
+	size_t size;
+	size_t count;
+	mnl_cb_t read; /* what the kernel tells beside its answers, by nlmsg_seq from 1; or NULL */
+	void *data;    /* for that */
+};
+
 /*
- * slot_netlink_batch - send the @count requests that follow each other in @size bytes at
- * @requests to the protocol @bus, by one call. Their flags and sequence numbers are set
- * here. Each is carried out alone: @ret_answers has the kernel's error of each, and its
- * words (extended ack, Linux 4.12); -ENOBUFS where its answer was lost, so that it may have
- * been carried out. Returns 0, -E2BIG over SLOT_NETLINK_BATCH_MAX, or -errno where
- * nothing was sent.
+ * slot_netlink_batch - send the requests of @batch to the protocol @bus, by one call. Their
+ * flags and sequence numbers are set here. Each is carried out alone: @ret_answers has the
+ * kernel's error of each, and its words (extended ack, Linux 4.12); -ENOBUFS where its answer
+ * was lost, so that it may have been carried out. Returns 0, -E2BIG over
+ * SLOT_NETLINK_BATCH_MAX, or -errno where nothing was sent.
  */
-int slot_netlink_batch(int bus, void *requests, size_t size, size_t count,
+int slot_netlink_batch(int bus, const struct slot_netlink_batch *batch,
 		       struct slot_answer *ret_answers);
 
 /*

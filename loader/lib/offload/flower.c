@@ -10,17 +10,46 @@
 #include <netinet/in.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/host/clsact.h"
 #include "loader/lib/offload/flower_message.h"
 
 typedef struct nlmsghdr *put_fn(void *buffer, const struct slot_flower_place *place,
 				const struct slot_flower_rule *rule);
+typedef int send_fn(const struct slot_netlink_batch *batch, struct slot_answer *answers);
+
+/* What is done to rules by one message. */
+struct verb {
+	put_fn *put;
+	send_fn *send;
+};
 
 struct job {
 	const struct slot_flower_place *place;
-	put_fn *put;
-	char *buffer; /* SLOT_NETLINK_BATCH_MAX messages */
+	const struct verb *verb;
+	char *buffer;  /* so many messages as are sent at once */
+	mnl_cb_t read; /* as in struct slot_netlink_batch */
+	void *data;
 };
+
+static int send_add(const struct slot_netlink_batch *batch, struct slot_answer *answers)
+{
+	return SLOT_STEP("flower.add", slot_netlink_batch(NETLINK_ROUTE, batch, answers));
+}
+
+static int send_del(const struct slot_netlink_batch *batch, struct slot_answer *answers)
+{
+	return SLOT_STEP("flower.del", slot_netlink_batch(NETLINK_ROUTE, batch, answers));
+}
+
+static int send_get(const struct slot_netlink_batch *batch, struct slot_answer *answers)
+{
+	return SLOT_STEP("flower.get", slot_netlink_batch(NETLINK_ROUTE, batch, answers));
+}
+
+static const struct verb add_verb = { slot_flower_put_add, send_add };
+static const struct verb del_verb = { slot_flower_put_del, send_del };
+static const struct verb get_verb = { slot_flower_put_get, send_get };
 
 static bool is_sound(const struct slot_flower_rule *rule)
 {
@@ -33,13 +62,14 @@ static bool is_sound(const struct slot_flower_rule *rule)
 static void send_batch(const struct job *job, const struct slot_flower_rule *const *rules,
 		       size_t count, struct slot_answer *answers)
 {
-	size_t size = 0;
+	struct slot_netlink_batch batch = { job->buffer, 0, count, job->read, job->data };
 	size_t i;
 	int err;
 
 	for (i = 0; i < count; i++)
-		size += job->put(job->buffer + size, job->place, rules[i])->nlmsg_len;
-	err = slot_netlink_batch(NETLINK_ROUTE, job->buffer, size, count, answers);
+		batch.size +=
+			job->verb->put(job->buffer + batch.size, job->place, rules[i])->nlmsg_len;
+	err = job->verb->send(&batch, answers);
 	for (i = 0; i < count && err; i++)
 		answers[i] = (struct slot_answer){ .err = err };
 }
@@ -50,8 +80,8 @@ static void add_words(struct slot_answer *answer)
 		snprintf(answer->text, sizeof(answer->text), "%s", strerror(-answer->err));
 }
 
-static int send_sound(const struct job *job, const struct slot_flower_rule *const *rules,
-		      size_t count, struct slot_answer *answers)
+static int send_all(const struct job *job, const struct slot_flower_rule *const *rules,
+		    size_t count, struct slot_answer *answers)
 {
 	size_t done = 0;
 	int err = 0;
@@ -66,29 +96,12 @@ static int send_sound(const struct job *job, const struct slot_flower_rule *cons
 		done += part;
 	}
 	for (i = 0; i < count; i++) {
+		int answer = SLOT_STEP("flower.answer", answers[i].err);
+
+		answers[i].err = answer;
 		add_words(&answers[i]);
 		if (!err)
-			err = answers[i].err;
-	}
-	return err;
-}
-
-static int send_rules(const struct slot_flower_place *place, put_fn *put,
-		      const struct slot_flower_rule *const *rules, size_t count,
-		      struct slot_answer *answers)
-{
-	_cleanup_free_ char *buffer = malloc((size_t)SLOT_NETLINK_BATCH_MAX * SLOT_NETLINK_SIZE);
-	const struct job job = { place, put, buffer };
-	int err = buffer ? 0 : -ENOMEM;
-	size_t i;
-
-	for (i = 0; i < count && !err; i++)
-		err = is_sound(rules[i]) ? 0 : -EINVAL;
-	if (!err)
-		return send_sound(&job, rules, count, answers);
-	for (i = 0; i < count; i++) {
-		answers[i] = (struct slot_answer){ .err = err };
-		add_words(&answers[i]);
+			err = answer;
 	}
 	return err;
 }
@@ -97,112 +110,146 @@ int slot_flower_add(const struct slot_flower_place *place,
 		    const struct slot_flower_rule *const *rules, size_t count,
 		    struct slot_answer *ret_answers)
 {
-	return send_rules(place, slot_flower_put_add, rules, count, ret_answers);
+	_cleanup_free_ char *buffer = malloc((size_t)SLOT_NETLINK_BATCH_MAX * SLOT_NETLINK_SIZE);
+	const struct job job = { place, &add_verb, buffer, NULL, NULL };
+	int err = buffer ? 0 : -ENOMEM;
+	size_t i;
+
+	for (i = 0; i < count && !err; i++)
+		err = is_sound(rules[i]) ? 0 : -EINVAL;
+	if (!err)
+		return send_all(&job, rules, count, ret_answers);
+	for (i = 0; i < count; i++) {
+		ret_answers[i] = (struct slot_answer){ .err = err };
+		add_words(&ret_answers[i]);
+	}
+	return err;
+}
+
+/* --- rules that are there ----------------------------------------------------------------- */
+
+/* Answers that are whole rules: so many fit into a socket's buffer as it is by default. */
+#define FIND_MAX 32
+
+struct finding {
+	const struct slot_flower_place *place;
+	const struct slot_flower_rule *const *rules;
+	bool is_there[FIND_MAX];
+};
+
+static bool is_same_end(const struct slot_flower_end *a, const struct slot_flower_end *b)
+{
+	return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
+}
+
+bool slot_flower_is_match(const struct slot_flower_match *a, const struct slot_flower_match *b)
+{
+	return a->family == b->family && a->proto == b->proto &&
+	       a->no_fragments == b->no_fragments && is_same_end(&a->source, &b->source) &&
+	       is_same_end(&a->destination, &b->destination);
+}
+
+bool slot_flower_is_rule(const struct slot_flower_rule *a, const struct slot_flower_rule *b)
+{
+	size_t i;
+
+	if (a->owner != b->owner || a->id != b->id || a->handle != b->handle ||
+	    a->action_count != b->action_count || !slot_flower_is_match(&a->match, &b->match))
+		return false;
+	for (i = 0; i < a->action_count; i++)
+		if (a->actions[i].kind != b->actions[i].kind ||
+		    a->actions[i].mark != b->actions[i].mark)
+			return false;
+	return true;
+}
+
+static int compare_rule(const struct nlmsghdr *message, void *data)
+{
+	struct finding *finding = data;
+	size_t i = message->nlmsg_seq - 1;
+	struct slot_flower_seen seen;
+
+	if (slot_flower_read(message, finding->place, &seen))
+		finding->is_there[i] = slot_flower_is_rule(&seen.rule, finding->rules[i]);
+	return MNL_CB_OK;
+}
+
+/*
+ * Up to FIND_MAX. The kernel says -EINVAL for a qdisc or a chain that is gone, and for a pref
+ * that another classifier has: there is no such rule either way.
+ */
+static void find_rules(const struct slot_flower_place *place,
+		       const struct slot_flower_rule *const *rules, size_t count,
+		       struct slot_answer *answers)
+{
+	char buffer[FIND_MAX * SLOT_NETLINK_SIZE];
+	struct finding finding = { .place = place, .rules = rules };
+	const struct job job = { place, &get_verb, buffer, compare_rule, &finding };
+	size_t i;
+
+	send_batch(&job, rules, count, answers);
+	for (i = 0; i < count; i++)
+		if (answers[i].err == -EINVAL || (!answers[i].err && !finding.is_there[i]))
+			answers[i] = (struct slot_answer){ .err = -ENOENT };
+}
+
+/* Of those that are found. */
+static void del_found(const struct slot_flower_place *place,
+		      const struct slot_flower_rule *const *rules, size_t count,
+		      struct slot_answer *answers)
+{
+	char buffer[FIND_MAX * SLOT_NETLINK_SIZE];
+	const struct job job = { place, &del_verb, buffer, NULL, NULL };
+	const struct slot_flower_rule *found[FIND_MAX];
+	struct slot_answer found_answers[FIND_MAX];
+	size_t found_count = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!answers[i].err)
+			found[found_count++] = rules[i];
+	send_all(&job, found, found_count, found_answers);
+	found_count = 0;
+	for (i = 0; i < count; i++)
+		if (!answers[i].err)
+			answers[i] = found_answers[found_count++];
+}
+
+static int find_or_del(const struct slot_flower_place *place,
+		       const struct slot_flower_rule *const *rules, size_t count, bool is_del,
+		       struct slot_answer *answers)
+{
+	size_t first;
+	int err = 0;
+	size_t i;
+
+	for (first = 0; first < count; first += FIND_MAX) {
+		size_t part = count - first < FIND_MAX ? count - first : FIND_MAX;
+
+		find_rules(place, rules + first, part, answers + first);
+		if (is_del)
+			del_found(place, rules + first, part, answers + first);
+	}
+	for (i = 0; i < count; i++) {
+		add_words(&answers[i]);
+		if (!err)
+			err = answers[i].err;
+	}
+	return err;
+}
+
+int slot_flower_find(const struct slot_flower_place *place,
+		     const struct slot_flower_rule *const *rules, size_t count,
+		     struct slot_answer *ret_answers)
+{
+	return find_or_del(place, rules, count, false, ret_answers);
 }
 
 int slot_flower_del(const struct slot_flower_place *place,
 		    const struct slot_flower_rule *const *rules, size_t count,
 		    struct slot_answer *ret_answers)
 {
-	return send_rules(place, slot_flower_put_del, rules, count, ret_answers);
-}
-
-struct listing {
-	const struct slot_flower_place *place;
-	slot_flower_see *see;
-	void *data;
-	int result; /* of @see */
-};
-
-static int show_rule(const struct nlmsghdr *message, void *data)
-{
-	struct listing *listing = data;
-	struct slot_flower_seen seen;
-
-	if (slot_flower_read(message, listing->place, &seen))
-		listing->result = listing->see(&seen, listing->data);
-	return listing->result ? MNL_CB_STOP : MNL_CB_OK;
-}
-
-int slot_flower_list(const struct slot_flower_place *place, slot_flower_see *see, void *data)
-{
-	static const __u8 families[] = { AF_INET, AF_INET6 };
-	struct listing listing = { place, see, data, 0 };
-	char buffer[SLOT_NETLINK_SIZE];
-	size_t i;
-	int err = 0;
-
-	for (i = 0; i < sizeof(families) && !err; i++) {
-		err = slot_netlink_ask(NETLINK_ROUTE,
-				       slot_flower_put_list(buffer, place, families[i]), show_rule,
-				       &listing);
-		if (!err)
-			err = listing.result;
-	}
-	return err;
-}
-
-struct own_rules {
-	__u64 owner;
-	struct slot_flower_rule *items;
-	size_t count;
-	size_t room;
-};
-
-static int keep_own(const struct slot_flower_seen *seen, void *data)
-{
-	struct own_rules *own = data;
-	struct slot_flower_rule *items;
-	size_t room = own->room ? own->room * 2 : SLOT_NETLINK_BATCH_MAX;
-
-	if (seen->rule.owner != own->owner)
-		return 0;
-	if (own->count == own->room) {
-		items = reallocarray(own->items, room, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		own->items = items;
-		own->room = room;
-	}
-	own->items[own->count++] = seen->rule;
-	return 0;
-}
-
-/* One that somebody else has taken off meanwhile is gone as well. */
-static int del_own(const struct slot_flower_place *place, const struct own_rules *own,
-		   size_t *ret_count)
-{
-	struct slot_answer answers[SLOT_NETLINK_BATCH_MAX];
-	const struct slot_flower_rule *rules[SLOT_NETLINK_BATCH_MAX];
-	size_t first;
-	int err = 0;
-
-	for (first = 0; first < own->count; first += SLOT_NETLINK_BATCH_MAX) {
-		size_t i;
-
-		for (i = 0; i < SLOT_NETLINK_BATCH_MAX && first + i < own->count; i++)
-			rules[i] = &own->items[first + i];
-		slot_flower_del(place, rules, i, answers);
-		while (i--) {
-			if (!answers[i].err || answers[i].err == -ENOENT)
-				(*ret_count)++;
-			else
-				err = answers[i].err;
-		}
-	}
-	return err;
-}
-
-int slot_flower_flush(const struct slot_flower_place *place, __u64 owner, size_t *ret_count)
-{
-	struct own_rules own = { .owner = owner };
-	int err = slot_flower_list(place, keep_own, &own);
-
-	*ret_count = 0;
-	if (!err)
-		err = del_own(place, &own, ret_count);
-	free(own.items);
-	return err;
+	return find_or_del(place, rules, count, true, ret_answers);
 }
 
 int slot_flower_open(const struct slot_flower_place *place)

@@ -102,8 +102,23 @@ int slot_flower_add(const struct slot_flower_place *place,
 		    struct slot_answer *ret_answers);
 
 /*
- * slot_flower_del - take off @count rules, by handle and family: nothing else of them is
- * looked at. -ENOENT for one that is not there. Otherwise as slot_flower_add.
+ * slot_flower_is_match, slot_flower_is_rule - whether they are the same; of rules all counts
+ * but what carries them out (@mode).
+ */
+bool slot_flower_is_match(const struct slot_flower_match *a, const struct slot_flower_match *b);
+bool slot_flower_is_rule(const struct slot_flower_rule *a, const struct slot_flower_rule *b);
+
+/*
+ * slot_flower_find - ask for @count rules: -ENOENT for one that is not there as it is given,
+ * whatever else has its handle. Otherwise as slot_flower_add.
+ */
+int slot_flower_find(const struct slot_flower_place *place,
+		     const struct slot_flower_rule *const *rules, size_t count,
+		     struct slot_answer *ret_answers);
+
+/*
+ * slot_flower_del - take off @count rules that are found so; others are answered as there. The
+ * kernel removes by handle: what somebody puts there between both calls goes.
  */
 int slot_flower_del(const struct slot_flower_place *place,
 		    const struct slot_flower_rule *const *rules, size_t count,
@@ -114,11 +129,31 @@ typedef int slot_flower_see(const struct slot_flower_seen *seen, void *data);
 
 /*
  * slot_flower_list - show @see the rules of @place, of both families and of all owners,
- * with @data. Rules that come or go meanwhile may be missing, and the device's counts as old as
- * its driver has them (seconds). Returns 0, also without the qdisc or the device, what
- * @see returned, or -errno.
+ * with @data; @see may add and take off rules there. A list that changes while it is read is read
+ * again (-EINTR: eight times in vain); where the kernel does not say so, rules may be missing, or
+ * there twice. The device's counts are as old as its driver has them (seconds). Returns 0, also
+ * without the qdisc or the device, what @see returned, or -errno.
  */
 int slot_flower_list(const struct slot_flower_place *place, slot_flower_see *see, void *data);
+
+/* Rules to be taken off. Zeroed: none. slot_flower_rules_free. */
+struct slot_flower_rules {
+	struct slot_flower_rule *items;
+	size_t count, room;
+};
+
+void slot_flower_rules_free(struct slot_flower_rules *rules);
+
+/* slot_flower_rules_add - a copy of @rule. Returns 0 or -ENOMEM. */
+int slot_flower_rules_add(struct slot_flower_rules *rules, const struct slot_flower_rule *rule);
+
+/*
+ * slot_flower_rules_del - take off @rules, which stay as a list. @ret_count of them are gone, by
+ * whose hand ever. Returns 0 or the error of one that is not, which @ret_stuck has in words.
+ */
+int slot_flower_rules_del(const struct slot_flower_place *place,
+			  const struct slot_flower_rules *rules, size_t *ret_count,
+			  struct slot_answer *ret_stuck);
 
 /*
  * slot_flower_flush - take off all rules of @place that are @owner's. Returns 0 or -errno;

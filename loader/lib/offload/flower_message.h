@@ -19,12 +19,16 @@ struct nlmsghdr *slot_flower_put_add(void *buffer, const struct slot_flower_plac
 struct nlmsghdr *slot_flower_put_del(void *buffer, const struct slot_flower_place *place,
 				     const struct slot_flower_rule *rule);
 
+/* slot_flower_put_get - the same, to be shown that rule, as it is there. */
+struct nlmsghdr *slot_flower_put_get(void *buffer, const struct slot_flower_place *place,
+				     const struct slot_flower_rule *rule);
+
 /* slot_flower_put_list - the same, to be shown the rules of @family. */
 struct nlmsghdr *slot_flower_put_list(void *buffer, const struct slot_flower_place *place,
 				      __u8 family);
 
 /*
- * slot_flower_read - what @message, of the answer to that, tells of a rule. Returns false
+ * slot_flower_read - what @message, of the answer to the last two, tells of a rule. Returns false
  * where it is not about a rule of flower, at @place.
  */
 bool slot_flower_read(const struct nlmsghdr *message, const struct slot_flower_place *place,

@@ -145,14 +145,26 @@ struct nlmsghdr *slot_flower_put_add(void *buffer, const struct slot_flower_plac
 	return request;
 }
 
-struct nlmsghdr *slot_flower_put_del(void *buffer, const struct slot_flower_place *place,
-				     const struct slot_flower_rule *rule)
+static struct nlmsghdr *put_named(void *buffer, const struct slot_flower_place *place,
+				  const struct slot_flower_rule *rule, __u16 type)
 {
 	struct nlmsghdr *request = put_head(buffer, place, rule->match.family, rule->handle);
 
-	request->nlmsg_type = RTM_DELTFILTER;
+	request->nlmsg_type = type;
 	mnl_attr_put_strz(request, TCA_KIND, "flower");
 	return request;
+}
+
+struct nlmsghdr *slot_flower_put_del(void *buffer, const struct slot_flower_place *place,
+				     const struct slot_flower_rule *rule)
+{
+	return put_named(buffer, place, rule, RTM_DELTFILTER);
+}
+
+struct nlmsghdr *slot_flower_put_get(void *buffer, const struct slot_flower_place *place,
+				     const struct slot_flower_rule *rule)
+{
+	return put_named(buffer, place, rule, RTM_GETTFILTER);
 }
 
 struct nlmsghdr *slot_flower_put_list(void *buffer, const struct slot_flower_place *place,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "loader/lib/host/clsact.h"
 #include "loader/lib/host/netlink.h"
 
 typedef void carry_fn(const struct slot_flower_place *place,
@@ -32,6 +31,16 @@ static void carry_out(const struct slot_flower_place *place,
 	}
 }
 
+/* What may be there counts as there: its owner has it until it is known to be gone. */
+static void settle_lost(const struct slot_flower_place *place,
+			const struct slot_flower_rule *const *rule, struct slot_answer *answer)
+{
+	struct slot_answer found;
+
+	if (slot_flower_find(place, rule, 1, &found) != -ENOENT)
+		*answer = (struct slot_answer){ 0 };
+}
+
 static void add_rules(const struct slot_flower_place *place,
 		      const struct slot_flower_rule *const *rules, size_t count,
 		      struct slot_answer *answers)
@@ -39,22 +48,9 @@ static void add_rules(const struct slot_flower_place *place,
 	size_t i;
 
 	slot_flower_add(place, rules, count, answers);
-	for (i = 0; i < count; i++) {
-		struct slot_answer unused;
-
+	for (i = 0; i < count; i++)
 		if (answers[i].err == -ENOBUFS)
-			slot_flower_del(place, &rules[i], 1, &unused);
-	}
-}
-
-/* The kernel has one error for a qdisc that is gone and for much else. */
-static bool is_gone(const struct slot_flower_place *place, int err)
-{
-	enum slot_qdisc qdisc;
-
-	if (err == -EINVAL)
-		return !slot_qdisc_find(place->ifindex, &qdisc) && qdisc == SLOT_QDISC_NONE;
-	return err == -ENOENT || err == -ENODEV;
+			settle_lost(place, &rules[i], &answers[i]);
 }
 
 static void del_rules(const struct slot_flower_place *place,
@@ -65,7 +61,7 @@ static void del_rules(const struct slot_flower_place *place,
 
 	slot_flower_del(place, rules, count, answers);
 	for (i = 0; i < count; i++)
-		if (answers[i].err && is_gone(place, answers[i].err))
+		if (answers[i].err == -ENOENT || answers[i].err == -ENODEV)
 			answers[i] = (struct slot_answer){ 0 };
 }
 

@@ -14,7 +14,8 @@ struct slot_flower_request {
 /*
  * slot_flower_install - add the rules of @requests, each part of a slot_flower_request, to
  * @place: the operation `install` of a queue (queue.h), but for its context. What failed is not
- * there: a rule whose answer was lost is taken off again.
+ * there. A rule whose answer was lost is looked for, and counts as there unless it is known
+ * not to be.
  */
 void slot_flower_install(const struct slot_flower_place *place,
 			 struct slot_queue_request *const *requests, size_t count,
@@ -22,7 +23,7 @@ void slot_flower_install(const struct slot_flower_place *place,
 
 /*
  * slot_flower_remove - the same for `remove`. A rule that is gone already, by whose hand
- * ever, or with its qdisc or its device, is removed.
+ * ever, or with its qdisc or its device, is removed; what has its handle now stays.
  */
 void slot_flower_remove(const struct slot_flower_place *place,
 			struct slot_queue_request *const *requests, size_t count,

@@ -313,19 +313,39 @@ static bool is_queued(const struct slot_queue_request *request)
 	return request->state >= SLOT_QUEUE_PENDING && request->state <= SLOT_QUEUE_REMOVING;
 }
 
-int slot_queue_add(struct slot_queue *queue, struct slot_queue_request *request)
+static int check_new(const struct slot_queue *queue, const struct slot_queue_request *request)
 {
-	int err = 0;
+	if (queue->is_ending)
+		return -ESHUTDOWN;
+	return is_queued(request) ? -EALREADY : 0;
+}
+
+int slot_queue_adopt(struct slot_queue *queue, struct slot_queue_request *request)
+{
+	int err;
 
 	pthread_mutex_lock(&queue->lock);
-	if (queue->is_ending) {
-		err = -ESHUTDOWN;
-	} else if (is_queued(request)) {
-		err = -EALREADY;
-	} else if (queue->stats.pending >= queue->settings.pending_max) {
+	err = check_new(queue, request);
+	if (!err) {
+		request->state = SLOT_QUEUE_ACTIVE;
+		request->is_cancelled = false;
+		queue->stats.active++;
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return err;
+}
+
+int slot_queue_add(struct slot_queue *queue, struct slot_queue_request *request)
+{
+	int err;
+
+	pthread_mutex_lock(&queue->lock);
+	err = check_new(queue, request);
+	if (!err && queue->stats.pending >= queue->settings.pending_max) {
 		queue->stats.refused++;
 		err = -ENOSPC;
-	} else {
+	}
+	if (!err) {
 		request->state = SLOT_QUEUE_PENDING;
 		request->is_cancelled = false;
 		request->added_ns = now_ns();

@@ -11,6 +11,8 @@
  * as it is installed, and so ends as CANCELLED, too; while ACTIVE it is removed. All states are
  * under one lock, so each cancel meets one of them. Removals come before installations.
  *
+ * What is there already, from before the queue, is adopted: ACTIVE at once.
+ *
  * A request is part of its owner's struct. It belongs to the queue from slot_queue_add on,
  * until it is reported as CANCELLED, FAILED or REMOVED; then the queue does not touch it again.
  */
@@ -83,7 +85,7 @@ struct slot_queue_stats {
 	__u64 not_removed;
 	__u64 refused; /* the queue was full */
 	__u64 pending; /* now */
-	__u64 active;  /* now: installed, and neither removed nor cancelled in between */
+	__u64 active;  /* now: installed or adopted, and neither removed nor cancelled in between */
 	/* from slot_queue_add to the answer, of those that were installed */
 	__u64 latency[SLOT_QUEUE_BUCKETS];
 };
@@ -108,6 +110,13 @@ void slot_queue_free(struct slot_queue *queue);
  * waiting, -EALREADY for one that is in the queue, -ESHUTDOWN in slot_queue_free. Any thread.
  */
 int slot_queue_add(struct slot_queue *queue, struct slot_queue_request *request);
+
+/*
+ * slot_queue_adopt - have @request as one that was installed before: it is ACTIVE now, which is not
+ * reported, nor counted as installed, and may be cancelled. Returns 0, -EALREADY for one that is
+ * in the queue, -ESHUTDOWN in slot_queue_free. Any thread.
+ */
+int slot_queue_adopt(struct slot_queue *queue, struct slot_queue_request *request);
 
 /*
  * slot_queue_cancel - have @request not installed, or removed. It is reported at its end, as
