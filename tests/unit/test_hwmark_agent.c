@@ -164,7 +164,7 @@ static void a_table_of_flows_is_bounded(void **state)
 	assert_int_equal(hwmark_flows_new(2, &flows), 0);
 	flow = hwmark_flows_add(&flows, &one);
 	assert_non_null(flow);
-	assert_int_equal(flow->rule.rule.handle, 1);
+	assert_int_equal(flow->rule.rule.handle, HWMARK_FLOWS_HANDLE);
 	assert_null(hwmark_flows_add(&flows, &one));
 	assert_non_null(hwmark_flows_add(&flows, &two));
 	assert_null(hwmark_flows_add(&flows, &three));
@@ -178,26 +178,31 @@ static void a_table_of_flows_is_bounded(void **state)
 
 static void a_flow_that_is_there_already_keeps_the_handle_of_its_rule(void **state)
 {
-	struct slot_flower_rule there = make_rule(1, 3), same = make_rule(2, 3);
-	struct slot_flower_rule beyond = make_rule(3, 5), new = make_rule(4, 0);
+	const __u32 first = HWMARK_FLOWS_HANDLE;
+	struct slot_flower_rule there = make_rule(1, first + 2), same = make_rule(2, first + 2);
+	struct slot_flower_rule beyond = make_rule(3, first + 4), below = make_rule(3, first - 1);
+	struct slot_flower_rule new = make_rule(4, 0);
 	struct hwmark_flows flows;
 
 	(void)state;
 	assert_int_equal(hwmark_flows_new(4, &flows), 0);
 	assert_non_null(hwmark_flows_add(&flows, &there));
-	assert_ptr_equal(hwmark_flows_at(&flows, 3), hwmark_flows_find(&flows, &there.match));
+	assert_ptr_equal(hwmark_flows_at(&flows, 2), hwmark_flows_find(&flows, &there.match));
+	assert_ptr_equal(hwmark_flows_of(&flows, first + 2), hwmark_flows_at(&flows, 2));
 	assert_null(hwmark_flows_add(&flows, &same));
 	assert_null(hwmark_flows_add(&flows, &beyond));
+	assert_null(hwmark_flows_add(&flows, &below));
 	assert_null(hwmark_flows_at(&flows, 0));
 	assert_null(hwmark_flows_at(&flows, 4));
-	assert_null(hwmark_flows_at(&flows, 5));
+	assert_null(hwmark_flows_of(&flows, 3));
+	assert_null(hwmark_flows_of(&flows, first + 4));
 	for (int i = 0; i < 3; i++) {
 		const struct hwmark_flow *flow;
 
 		new.match.source.port++;
 		flow = hwmark_flows_add(&flows, &new);
 		assert_non_null(flow);
-		assert_int_not_equal(flow->rule.rule.handle, 3);
+		assert_int_not_equal(flow->rule.rule.handle, first + 2);
 	}
 	assert_null(hwmark_flows_add(&flows, &beyond));
 	hwmark_flows_free(&flows);

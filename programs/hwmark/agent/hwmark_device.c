@@ -42,23 +42,12 @@ static struct slot_flower_place get_place(const struct hwmark_device *device)
 
 /* --- on the queue's thread -------------------------------------------------------------------- */
 
-/* Rules of another agent are there already: one by one what is none. */
 static void install(void *context, struct slot_queue_request *const *requests, size_t count,
 		    struct slot_answer *ret_answers)
 {
 	const struct slot_flower_place place = get_place(context);
-	size_t first = 0, i = 0;
 
-	while (i < count) {
-		for (; i < count && ((struct hwmark_flow *)requests[i])->is_adopted; i++)
-			;
-		for (first = i; i < count && !((struct hwmark_flow *)requests[i])->is_adopted; i++)
-			;
-		if (i > first)
-			slot_flower_install(&place, requests + first, i - first,
-					    ret_answers + first);
-	}
-	SLOT_FAULT("hwmark.added");
+	slot_flower_install(&place, requests, count, ret_answers);
 }
 
 static void remove_rules(void *context, struct slot_queue_request *const *requests, size_t count,
@@ -67,7 +56,6 @@ static void remove_rules(void *context, struct slot_queue_request *const *reques
 	const struct slot_flower_place place = get_place(context);
 
 	slot_flower_remove(&place, requests, count, ret_answers);
-	SLOT_FAULT("hwmark.removed");
 }
 
 static void report(void *context, struct slot_queue_request *request, enum slot_queue_state state,
@@ -128,9 +116,19 @@ void hwmark_device_close(struct hwmark_device *device)
 	device->event_fd = -1;
 }
 
+/* It is the same one as long as it has its number, whatever its name: rules are at it. */
+static __u32 find_ifindex(const struct hwmark_device *device)
+{
+	char name[IF_NAMESIZE];
+
+	if (device->ifindex && if_indextoname(device->ifindex, name))
+		return device->ifindex;
+	return if_nametoindex(device->set.name);
+}
+
 int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 {
-	__u32 ifindex = if_nametoindex(device->set.name);
+	__u32 ifindex = find_ifindex(device);
 	struct slot_flower_place place = hwmark_device_place(&device->set, ifindex);
 	int err;
 

@@ -50,8 +50,9 @@ int hwmark_device_open(struct hwmark_device *device, struct slot_reason *why);
 void hwmark_device_close(struct hwmark_device *device);
 
 /*
- * hwmark_device_find - see whether it is there, and has a qdisc. Returns 0, -ENODEV, or -errno;
- * says why.
+ * hwmark_device_find - see whether it is there, and has a qdisc. One that was found is the same
+ * under another name; another of its name is that one when it is gone, and its rules with it.
+ * Returns 0, -ENODEV, or -errno; says why.
  */
 int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why);
 

@@ -2,6 +2,7 @@
 #include "programs/hwmark/agent/hwmark_flows.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,44 +48,43 @@ static struct hwmark_flow **find_chain(const struct hwmark_flows *flows,
 	return &flows->chains[hash % flows->max];
 }
 
-static bool is_same_end(const struct slot_flower_end *a, const struct slot_flower_end *b)
-{
-	return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
-}
-
-static bool is_same(const struct slot_flower_match *a, const struct slot_flower_match *b)
-{
-	return a->family == b->family && a->proto == b->proto &&
-	       is_same_end(&a->source, &b->source) && is_same_end(&a->destination, &b->destination);
-}
-
 struct hwmark_flow *hwmark_flows_find(const struct hwmark_flows *flows,
 				      const struct slot_flower_match *match)
 {
 	struct hwmark_flow *flow = *find_chain(flows, match);
 
-	while (flow && !is_same(&flow->rule.rule.match, match))
+	while (flow && !slot_flower_is_match(&flow->rule.rule.match, match))
 		flow = flow->next;
 	return flow;
 }
 
-struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, __u32 handle)
+struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, size_t place)
 {
-	struct hwmark_flow *flow;
-
-	if (!handle || handle > flows->max)
+	if (place >= flows->max || flows->flows[place].state == HWMARK_FLOW_NONE)
 		return NULL;
-	flow = &flows->flows[handle - 1];
-	return flow->state == HWMARK_FLOW_NONE ? NULL : flow;
+	return &flows->flows[place];
+}
+
+/* Of no place: one that is too large. */
+static size_t place_of(__u32 handle)
+{
+	return handle < HWMARK_FLOWS_HANDLE ? SIZE_MAX : handle - HWMARK_FLOWS_HANDLE;
+}
+
+struct hwmark_flow *hwmark_flows_of(const struct hwmark_flows *flows, __u32 handle)
+{
+	return hwmark_flows_at(flows, place_of(handle));
 }
 
 static struct hwmark_flow *find_place(const struct hwmark_flows *flows, __u32 handle)
 {
+	size_t place = place_of(handle);
+
 	if (!handle)
 		return TAILQ_FIRST(&flows->free);
-	if (handle > flows->max || flows->flows[handle - 1].state != HWMARK_FLOW_NONE)
+	if (place >= flows->max || flows->flows[place].state != HWMARK_FLOW_NONE)
 		return NULL;
-	return &flows->flows[handle - 1];
+	return &flows->flows[place];
 }
 
 struct hwmark_flow *hwmark_flows_add(struct hwmark_flows *flows,
@@ -97,7 +97,7 @@ struct hwmark_flow *hwmark_flows_add(struct hwmark_flows *flows,
 		return NULL;
 	TAILQ_REMOVE(&flows->free, flow, free);
 	*flow = (struct hwmark_flow){ .rule.rule = *rule, .state = HWMARK_FLOW_WANTED };
-	flow->rule.rule.handle = (__u32)(flow - flows->flows) + 1;
+	flow->rule.rule.handle = HWMARK_FLOWS_HANDLE + (__u32)(flow - flows->flows);
 	flow->next = *chain;
 	*chain = flow;
 	flows->count++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A bounded table of the flows that are offloaded: each has a place, whose number plus one is
- * the handle of its rule. Pure: no system call but for memory.
+ * A bounded table of the flows that are offloaded: each has a place, and its rule a handle by
+ * that. Pure: no system call but for memory.
  */
 #ifndef HWMARK_FLOWS_H
 #define HWMARK_FLOWS_H
@@ -11,6 +11,12 @@
 #include <sys/queue.h>
 
 #include "loader/lib/offload/flower_request.h"
+
+/*
+ * The handle of the first place's rule. The kernel gives handles from 1 to rules that come
+ * without: those of others at the same pref do not get here.
+ */
+#define HWMARK_FLOWS_HANDLE 0x48000000U
 
 enum hwmark_flow_state {
 	HWMARK_FLOW_NONE,
@@ -25,7 +31,6 @@ struct hwmark_flow {
 	TAILQ_ENTRY(hwmark_flow) free; /* while NONE */
 	struct hwmark_flow *next;      /* of its chain, else */
 	__u64 seen;		       /* the last look at the device that saw its rule */
-	bool is_adopted;	       /* its rule was there before: another agent's */
 	bool is_flushed;	       /* a command waits for its end */
 	/* What the queue reported and nobody took yet; under the reports' lock. */
 	TAILQ_ENTRY(hwmark_flow) report;
@@ -50,12 +55,14 @@ void hwmark_flows_free(struct hwmark_flows *flows);
 /* hwmark_flows_find - NULL: there is none with @match. */
 struct hwmark_flow *hwmark_flows_find(const struct hwmark_flows *flows,
 				      const struct slot_flower_match *match);
-/* hwmark_flows_at - the one whose rule has @handle; NULL: there is none. */
-struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, __u32 handle);
+/* hwmark_flows_at - the one at @place, from 0 to below @max; NULL: there is none. */
+struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, size_t place);
+/* hwmark_flows_of - the one whose rule has @handle; NULL: there is none. */
+struct hwmark_flow *hwmark_flows_of(const struct hwmark_flows *flows, __u32 handle);
 
 /*
  * hwmark_flows_add - one more flow, WANTED, with @rule; where that has no handle it gets one.
- * NULL: the table is full, the handle taken or too large, or such a flow there.
+ * NULL: the table is full, the handle taken or none of a place, or such a flow there.
  */
 struct hwmark_flow *hwmark_flows_add(struct hwmark_flows *flows,
 				     const struct slot_flower_rule *rule);

@@ -14,47 +14,30 @@
 
 struct strays {
 	struct hwmark_offload *offload;
-	struct slot_flower_rule *rules;
-	size_t count, room;
+	struct slot_flower_rules rules;
 };
 
 static void free_strays(struct strays *strays)
 {
-	free(strays->rules);
+	slot_flower_rules_free(&strays->rules);
 }
 
 static int add_stray(struct strays *strays, const struct slot_flower_rule *rule)
 {
-	if (strays->count == strays->room) {
-		size_t room = strays->room ? strays->room * 2 : 64;
-		void *rules = reallocarray(strays->rules, room, sizeof(*rule));
-
-		if (!rules)
-			return -ENOMEM;
-		strays->rules = rules;
-		strays->room = room;
-	}
-	strays->rules[strays->count++] = *rule;
-	return 0;
+	return slot_flower_rules_add(&strays->rules, rule);
 }
 
-/* Those that went by themselves meanwhile are gone as well. */
 static int del_strays(const struct strays *strays, struct slot_reason *why)
 {
 	const struct hwmark_device *device = &strays->offload->device;
 	const struct slot_flower_place place = hwmark_device_place(&device->set, device->ifindex);
-	int err = 0;
+	struct slot_answer stuck;
+	size_t count;
+	int err = slot_flower_rules_del(&place, &strays->rules, &count, &stuck);
 
-	for (size_t i = 0; i < strays->count; i++) {
-		const struct slot_flower_rule *rule = &strays->rules[i];
-		struct slot_answer answer;
-		int ret = slot_flower_del(&place, &rule, 1, &answer);
-
-		if (ret && ret != -ENOENT)
-			err = slot_reason_set(why, ret, "cannot remove a rule of %s: %s",
-					      device->set.name, answer.text);
-	}
-	return err;
+	return err ? slot_reason_set(why, err, "cannot remove a rule of %s: %s", device->set.name,
+				     stuck.text) :
+		     0;
 }
 
 /* --- while it runs ---------------------------------------------------------------------------- */
@@ -76,8 +59,8 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 
 	if (seen->rule.owner != offload->device.owner)
 		return 0;
-	flow = hwmark_flows_at(&offload->flows, seen->rule.handle);
-	if (!flow || flow->rule.rule.match.family != seen->rule.match.family)
+	flow = hwmark_flows_of(&offload->flows, seen->rule.handle);
+	if (!flow || !slot_flower_is_rule(&flow->rule.rule, &seen->rule))
 		return add_stray(strays, &seen->rule);
 	flow->seen = offload->looks;
 	if (flow->state != HWMARK_FLOW_ACTIVE)
@@ -92,8 +75,8 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 /* What was active before the look, and was not seen. What could not be removed is tried again. */
 static void end_unseen(struct hwmark_offload *offload)
 {
-	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
-		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+	for (size_t place = 0; place < offload->flows.max; place++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
 		if (!flow)
 			continue;
@@ -113,9 +96,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	int err;
 
 	offload->looks++;
-	err = offload->device.ifindex ?
-		      SLOT_STEP("hwmark.list", slot_flower_list(&place, see_rule, &strays)) :
-		      0;
+	err = offload->device.ifindex ? slot_flower_list(&place, see_rule, &strays) : 0;
 	if (err) {
 		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
 				offload->device.set.name, strerror(-err));
@@ -161,41 +142,37 @@ static bool is_sound(const struct hwmark_offload *offload, const struct slot_flo
 	       hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_OUT;
 }
 
+/* The queue takes it as installed. */
+static int adopt_flow(struct hwmark_offload *offload, struct hwmark_flow *flow,
+		      const struct hwmark_entry *entry)
+{
+	__u32 mark = flow->rule.rule.actions[0].mark;
+
+	if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
+		offload->marks.marks[mark].users++;
+	else
+		hwmark_marks_use(&offload->marks, mark, entry);
+	flow->state = HWMARK_FLOW_ACTIVE;
+	flow->seen = offload->looks;
+	return slot_queue_adopt(offload->device.queue, &flow->rule.request);
+}
+
 static int adopt_rule(const struct slot_flower_seen *seen, void *data)
 {
 	struct strays *strays = data;
 	struct hwmark_offload *offload = strays->offload;
-	__u32 mark = seen->rule.actions[0].mark;
 	struct hwmark_entry entry;
 	struct hwmark_flow *flow;
 
 	if (seen->rule.owner != offload->device.owner)
 		return 0;
+	flow = hwmark_flows_of(&offload->flows, seen->rule.handle);
+	if (flow && slot_flower_is_rule(&flow->rule.rule, &seen->rule))
+		return 0;
 	if (!is_sound(offload, &seen->rule, &entry))
 		return add_stray(strays, &seen->rule);
 	flow = hwmark_flows_add(&offload->flows, &seen->rule);
-	if (!flow)
-		return add_stray(strays, &seen->rule);
-	flow->is_adopted = true;
-	if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
-		offload->marks.marks[mark].users++;
-	else
-		hwmark_marks_use(&offload->marks, mark, &entry);
-	return 0;
-}
-
-/* The queue takes them as installed. */
-static int queue_adopted(struct hwmark_offload *offload)
-{
-	int err = 0;
-
-	for (__u32 handle = 1; !err && handle <= offload->flows.max; handle++) {
-		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
-
-		if (flow)
-			err = slot_queue_add(offload->device.queue, &flow->rule.request);
-	}
-	return err;
+	return flow ? adopt_flow(offload, flow, &entry) : add_stray(strays, &seen->rule);
 }
 
 /* Entries without a rule are free. */
@@ -271,8 +248,6 @@ int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why
 	SLOT_FAULT("hwmark.strays");
 	err = err ? err : clear_entries(offload, why);
 	err = err ? err : settle_marks(offload, why);
-	if (!err && queue_adopted(offload))
-		err = slot_reason_set(why, -ENOMEM, "rules that are there cannot be taken over");
 	if (!err)
 		hwmark_offload_renew(offload);
 	return err;

@@ -340,8 +340,8 @@ static void judge_flow(struct hwmark_offload *offload, const struct hwmark_flow 
 
 void hwmark_offload_renew(struct hwmark_offload *offload)
 {
-	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
-		const struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+	for (size_t place = 0; place < offload->flows.max; place++) {
+		const struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
 		if (flow && !offload->marks.marks[flow->rule.rule.actions[0].mark].entry.dport)
 			judge_flow(offload, flow);
@@ -350,8 +350,8 @@ void hwmark_offload_renew(struct hwmark_offload *offload)
 		if (offload->marks.marks[mark].state == HWMARK_MARK_USED &&
 		    !offload->marks.marks[mark].is_dead)
 			renew(offload, mark);
-	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
-		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+	for (size_t place = 0; place < offload->flows.max; place++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
 		if (flow && offload->marks.marks[flow->rule.rule.actions[0].mark].is_dead)
 			hwmark_offload_leave(offload, flow, &offload->agent.outdated);

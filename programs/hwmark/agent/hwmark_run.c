@@ -126,8 +126,8 @@ static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
 	int err = hwmark_agent_get(&offload->maps, why, &before);
 
 	if (err || !before.owner ||
-	    (before.ifindex == device->ifindex && before.is_egress == set.is_egress &&
-	     before.pref == set.pref))
+	    (before.owner == device->owner && before.ifindex == device->ifindex &&
+	     before.is_egress == set.is_egress && before.pref == set.pref))
 		return err;
 	set.is_egress = before.is_egress;
 	set.pref = before.pref;
@@ -242,8 +242,8 @@ static void flush(struct hwmark_offload *offload)
 	if (hwmark_flush_get(&offload->maps, &why, &number) || number == offload->flush_number)
 		return;
 	offload->flush_number = number;
-	for (__u32 handle = 1; handle <= offload->flows.max; handle++) {
-		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, handle);
+	for (size_t place = 0; place < offload->flows.max; place++) {
+		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
 		if (!flow)
 			continue;
