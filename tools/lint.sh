@@ -116,7 +116,7 @@ bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
-bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps|run/sl_run_cli.h) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
+bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps|run/sl_run_cli.h|lib/socketlb_paths.h) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 bpf/socket_lb/data bpf/socket_lb/socket_lb_abi.h bpf/[a-z_]+.h
 bpf/socket_lb/examples bpf/socket_lb/lib/socketlb.h
 bpf/socket_lb/lib bpf/socket_lb/(socket_lb_abi.h|maps) loader/lib/base

@@ -105,6 +105,7 @@ balance() {
 }
 
 # agent_start [KEY=VALUE...]
+# shellcheck disable=SC2120 # scripts give it words
 agent_start() {
 	: >"$BED/log/agent"
 	spawn router "$BED/log/agent" "${AGENT_BIN:-$BED_BIN/slotctl}" \
