@@ -30,8 +30,11 @@ struct program_slot {
 	 * program's own default holds. Returns 0, or -errno where that is not to be known.
 	 */
 	int (*setting)(const struct program_slot *slot, const char *name, const char **ret_value);
-	/* What was told of settings is forgotten, so that they are asked for again. */
-	void (*forget)(const struct program_slot *slot);
+	/*
+	 * What was told of settings is forgotten, so that they are asked for again, by who does not
+	 * wait longer than @timeout_ms for the answer.
+	 */
+	void (*forget)(const struct program_slot *slot, unsigned int timeout_ms);
 	/*
 	 * The number of the interface @name where the slot's packets come in. Returns 0,
 	 * -ENODEV where there is none, or -errno where that is not to be known; says why.

@@ -110,10 +110,16 @@ static int set_body(struct transfer *transfer, const struct slot_request *reques
 	return 0;
 }
 
+static long get_timeout(const struct slot_request *request)
+{
+	if (request->timeout_ms)
+		return (long)request->timeout_ms;
+	return strcmp(request->method, "GET") ? CHANGE_TIMEOUT_MS : READ_TIMEOUT_MS;
+}
+
 static int open_transfer(struct transfer *transfer, const char *socket,
 			 const struct slot_request *request)
 {
-	bool is_read = !strcmp(request->method, "GET");
 	CURL *curl = transfer->curl = curl_easy_init();
 
 	/* "Expect: 100-continue" would hold a large object back for a second. */
@@ -129,7 +135,7 @@ static int open_transfer(struct transfer *transfer, const char *socket,
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->message);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, is_read ? READ_TIMEOUT_MS : CHANGE_TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, get_timeout(request));
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_data);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

@@ -27,6 +27,7 @@ struct slot_request {
 	size_t size;
 	const struct slot_request_part *parts; /* a form, in place of the body; NULL: none */
 	size_t part_count;
+	unsigned int timeout_ms; /* for the answer; 0: as long as such take */
 };
 
 /* Why something failed: one line, and more of them where slotd gave details. */

@@ -24,6 +24,7 @@ static int get_setting(const struct program_slot *base, const char *name, const 
 	json_auto_t *answer = NULL;
 	char noun[32];
 
+	request.timeout_ms = slot->timeout_ms;
 	if (!slot->settings) {
 		snprintf(noun, sizeof(noun), "slots/%u", (unsigned int)slot->number);
 		/* One of several ports may be meant. */
@@ -38,8 +39,9 @@ static int get_setting(const struct program_slot *base, const char *name, const 
 	return 0;
 }
 
-static void forget_settings(const struct program_slot *base)
+static void forget_settings(const struct program_slot *base, unsigned int timeout_ms)
 {
+	get_slot(base)->timeout_ms = timeout_ms;
 	slot_cli_slot_free(get_slot(base));
 }
 

@@ -9,9 +9,10 @@
 struct slot_cli_slot {
 	struct program_slot slot;
 	struct slot_ctl *ctl;
-	const json_t *chain; /* slotd's answer */
-	json_int_t number;   /* of the slot */
-	json_t *settings;    /* when somebody has asked for them */
+	const json_t *chain;	 /* slotd's answer */
+	json_int_t number;	 /* of the slot */
+	json_t *settings;	 /* when somebody has asked for them */
+	unsigned int timeout_ms; /* for those that ask; 0: as always */
 };
 
 /*

@@ -114,7 +114,8 @@ struct hwmark_agent {
 	__u32 flows;	  /* in its table, now */
 	__u32 marks;	  /* that stand for something, now */
 	__u32 in_pools;	  /* marks that wait in lb_mark_pool, now */
-	__u64 flushed;	  /* the last number of hwmark_flush that was carried out */
+	__u64 flushing;	  /* the last number of hwmark_flush that was seen, */
+	__u64 flushed;	  /* and that was carried out */
 	__u64 events;	  /* that were read; each is one of the next: */
 	__u64 taken;	  /* a flow began to be offloaded, */
 	__u64 known;	  /* was so already, */

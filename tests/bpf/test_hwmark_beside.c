@@ -34,6 +34,7 @@ static void a_flush_that_an_agent_did_not_live_to_see_is_the_next_ones(void **st
 	for (int i = 0; i < 100 && get_flushed() < 3; i++)
 		assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
 	assert_int_equal(get_flushed(), 3);
+	assert_int_equal(agent_bed->agent.flushing, 3);
 }
 
 static void an_agent_starts_while_somebody_looks_whether_there_is_one(void **state)
@@ -98,6 +99,30 @@ static void an_agent_whose_maps_are_others_now_ends(void **state)
 	}
 }
 
+/* Whoever is asked for the mode may be slow: it is not asked all the while. */
+static bool is_slow(void *context)
+{
+	const struct timespec pause = { .tv_nsec = 900 * 1000 * 1000 };
+
+	++*(unsigned int *)context;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static void an_agent_that_waited_for_the_mode_asks_again_after_its_time(void **state)
+{
+	unsigned int asked = 0;
+
+	(void)state;
+	agent_bed_start(HWMARK_DESTINATION);
+	agent_bed->set.is_mode = is_slow;
+	agent_bed->set.context = &asked;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(asked, 1);
+	assert_in_range(agent_bed->lent_ms, hwmark_offload_now() + 4500,
+			hwmark_offload_now() + 5000);
+}
+
 static bool is_so(void *context)
 {
 	return *(const bool *)context;
@@ -129,6 +154,8 @@ int main(void)
 		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_whose_maps_are_others_now_ends, agent_bed_set_up,
 		agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_that_waited_for_the_mode_asks_again_after_its_time,
+		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,
 		agent_bed_tear_down);
 	return tap_run(&plan, "hwmark_beside", 1);

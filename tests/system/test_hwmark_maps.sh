@@ -76,9 +76,18 @@ is_said() {
 	grep -q "$1" "$BED/log/agent"
 }
 
+# does_flushes FOLDER SECONDS: each soon, for so long
+does_flushes() {
+	local end=$((SECONDS + $2))
+
+	while [[ $SECONDS -lt $end ]]; do
+		timeout $((3 * TAP_SCALE)) "$BED_BIN/slotctl" hwmark --map-dir "$1" flush || return
+	done
+}
+
 # What it does for flows takes a device; what it is told of the slot does not.
 test_agent() {
-	local agent
+	local agent maps
 
 	: >"$BED/log/agent"
 	spawn server "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" hwmark agent \
@@ -90,6 +99,10 @@ test_agent() {
 	conf destination 7
 	changes "lb comes anew, with other settings" apply
 	succeeds "so is the next flush" bed_ctl hwmark flush
+	maps=$(bed_get slots '.slots[7].map_dir')
+	kill -STOP "$BED_SLOTD"
+	succeeds "and each while slotd hangs" does_flushes "$maps" 7
+	kill -CONT "$BED_SLOTD"
 	conf flow
 	changes "marks become those of flows" apply
 	in_time "the agent sees it, and ends" 20 is_gone "$agent"

@@ -158,7 +158,8 @@ static int resume_flush(struct hwmark_offload *offload, struct slot_reason *why)
 	struct hwmark_agent before;
 	int err = hwmark_agent_get(&offload->maps, why, &before);
 
-	offload->flush_number = offload->agent.flushed = err ? 0 : before.flushed;
+	offload->flush_number = offload->agent.flushing = offload->agent.flushed =
+		err ? 0 : before.flushed;
 	return err;
 }
 
@@ -241,7 +242,7 @@ static void flush(struct hwmark_offload *offload)
 	offload->agent.flushed = offload->flush_number;
 	if (hwmark_flush_get(&offload->maps, &why, &number) || number == offload->flush_number)
 		return;
-	offload->flush_number = number;
+	offload->flush_number = offload->agent.flushing = number;
 	for (size_t place = 0; place < offload->flows.max; place++) {
 		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
@@ -296,10 +297,12 @@ static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
 	int err;
 
 	if (now >= offload->lent_ms) {
-		offload->lent_ms = now + LENT_MS;
 		err = check_slot(offload, why);
 		if (err)
 			return err;
+		/* Whoever was asked may have taken some time. */
+		now = hwmark_offload_now();
+		offload->lent_ms = now + LENT_MS;
 	}
 	if (!hwmark_offload_sync(offload))
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_MAPS);

@@ -14,6 +14,8 @@
 #include "programs/hwmark/cli/hwmark_cli.h"
 #include "programs/hwmark/cli/hwmark_words.h"
 
+#define ASK_MS 100 /* nothing else is done meanwhile */
+
 struct agent {
 	const struct program_context *ctx;
 	struct hwmark_words words;
@@ -54,7 +56,7 @@ static bool is_mode(void *context)
 	const struct agent *agent = context;
 	enum hwmark_mode mode;
 
-	agent->ctx->slot->forget(agent->ctx->slot);
+	agent->ctx->slot->forget(agent->ctx->slot, ASK_MS);
 	return ask_mode(agent->ctx, &mode) || mode == agent->words.mode;
 }
 

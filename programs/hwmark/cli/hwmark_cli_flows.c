@@ -171,6 +171,7 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 	err = free_entries(maps, why);
 	/* An agent that comes has nothing left to do of what was asked for. */
 	err = err ? err : hwmark_flush_get(maps, why, &agent.flushed);
+	agent.flushing = agent.flushed;
 	err = err ? err : hwmark_agent_set(maps, &agent, why);
 	if (!err && agent.owner && check_device(&agent, why))
 		err = slot_reason_append(why, -ENODEV, "; entries are free");
@@ -203,8 +204,9 @@ static int wait_for_agent(const char *map_dir, const struct hwmark_maps *maps, _
 			return err ? err : flush_alone(maps, why);
 		nanosleep(&pause, NULL);
 	}
-	return slot_reason_set(why, -ETIMEDOUT,
-			       "the agent was asked, and has rules that are not gone yet");
+	return slot_reason_set(why, -ETIMEDOUT, "the agent was asked, and has %s",
+			       agent.flushing >= number ? "rules that are not gone yet" :
+							  "not answered: does it hang?");
 }
 
 static int flush(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why)
