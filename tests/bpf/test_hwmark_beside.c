@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
+#include "bpf/manifest.h"
+#include "loader/lib/program/map_tags.h"
 #include "tests/support/agent_bed.h"
 #include "tests/support/tap.h"
 
@@ -73,10 +76,10 @@ static void pin_other(const char *path, const char *name)
 static void an_agent_whose_maps_are_others_now_ends(void **state)
 {
 	static const char *const pins[] = {
-		PROGRAM_BED_DIR "/" LB_GENERATION_NAME,
-		PROGRAM_BED_DIR "/" LB_MARK_POOL_NAME,
-		PROGRAM_BED_DIR "/" LB_MARKS_WANTED_NAME,
-		AGENT_BED_DIR "/" HWMARK_ENTRIES_NAME,
+		PROGRAM_BED_DIR "/" LB_GENERATION_NAME,	  PROGRAM_BED_DIR "/" LB_MARK_POOL_NAME,
+		PROGRAM_BED_DIR "/" LB_MARKS_WANTED_NAME, AGENT_BED_DIR "/" HWMARK_ENTRIES_NAME,
+		AGENT_BED_DIR "/" HWMARK_AGENT_NAME,	  AGENT_BED_DIR "/" HWMARK_FLUSH_NAME,
+		AGENT_BED_DIR "/" LB_GENERATION_NAME,
 	};
 
 	(void)state;
@@ -96,6 +99,21 @@ static void an_agent_whose_maps_are_others_now_ends(void **state)
 		assert_int_equal(unlink(pins[i]), 0);
 		assert_int_equal(bpf_obj_pin(fd, pins[i]), 0);
 		assert_int_equal(close(fd), 0);
+	}
+}
+
+static void what_the_agent_and_commands_tell_each_other_begins_anew_with_the_entries(void **state)
+{
+	static const char *const names[] = { HWMARK_ENTRIES_NAME, HWMARK_AGENT_NAME,
+					     HWMARK_FLUSH_NAME };
+	const struct btf *btf = bpf_object__btf(agent_bed_object);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *group = slot_map_tag_get(btf, names[i], SLOT_TOGETHER_TAG);
+
+		assert_non_null(group);
+		assert_string_equal(group, "agent");
 	}
 }
 
@@ -154,6 +172,8 @@ int main(void)
 		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_whose_maps_are_others_now_ends, agent_bed_set_up,
 		agent_bed_tear_down);
+	TAP_ADD(&plan, what_the_agent_and_commands_tell_each_other_begins_anew_with_the_entries,
+		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_that_waited_for_the_mode_asks_again_after_its_time,
 		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,

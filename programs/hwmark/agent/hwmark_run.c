@@ -15,11 +15,12 @@
 #include "programs/hwmark/agent/hwmark_offload.h"
 #include "programs/shared/maps.h"
 
-#define TICK_MS 100	 /* changes of the load balancer are seen so soon, */
-#define TELL_MS 250	 /* what goes on is told, */
-#define FIND_MS 1000	 /* a device that is not there looked for, */
-#define LENT_MS 5000	 /* and whether the maps are still the load balancer's */
-#define LOCK_WAIT_MS 500 /* commands that only look are there for less */
+#define TICK_MS 100	   /* changes of the load balancer are seen so soon, */
+#define TELL_MS 250	   /* what goes on is told, */
+#define FIND_MS 1000	   /* a device that is not there looked for, */
+#define LENT_MS 5000	   /* and whether the maps are still the load balancer's */
+#define LOCK_WAIT_MS 500   /* commands that only look are there for less */
+#define VIEW_WAIT_MS 10000 /* of an agent that begins, for a command that changes lb */
 #define LOOK_MIN_MS 1000
 #define LOOK_MAX_MS 10000
 
@@ -62,14 +63,26 @@ static int open_signals(struct hwmark_offload *offload, struct slot_reason *why)
 		       0;
 }
 
+/* There is no other view to go on with: a command may take its time. */
+static int read_view(struct hwmark_offload *offload, struct slot_reason *why)
+{
+	const __u64 end = hwmark_offload_now() + VIEW_WAIT_MS;
+	bool is_new;
+	int err;
+
+	do
+		err = hwmark_view_sync(&offload->view, &offload->maps, why, &is_new);
+	while (err == -EBUSY && hwmark_offload_now() < end);
+	return err;
+}
+
 static int open_maps(struct hwmark_offload *offload, struct slot_reason *why)
 {
 	const char *map_dir = offload->set.map_dir;
-	bool is_new;
 	int err = hwmark_maps_open(map_dir, true, why, &offload->maps);
 
 	err = err ? err : hwmark_view_find(map_dir, &offload->maps, why, &offload->view);
-	err = err ? err : hwmark_view_sync(&offload->view, &offload->maps, why, &is_new);
+	err = err ? err : read_view(offload, why);
 	if (!err && offload->set.mode == HWMARK_FLOW)
 		err = hwmark_pool_open(offload->view.lb_dir, why, &offload->pool);
 	return err ? err : open_ring(offload, why);
@@ -259,13 +272,24 @@ static void flush(struct hwmark_offload *offload)
 /* Another version of a program may have begun with maps of its own. */
 static bool are_current(const struct hwmark_offload *offload)
 {
-	const char *lb_dir = offload->view.lb_dir;
+	const struct hwmark_maps *maps = &offload->maps;
+	const char *own = offload->set.map_dir, *lb = offload->view.lb_dir;
+	const struct {
+		int fd;
+		const char *dir, *name;
+	} used[] = {
+		{ maps->entries, own, HWMARK_ENTRIES_NAME },
+		{ maps->agent, own, HWMARK_AGENT_NAME },
+		{ maps->flush, own, HWMARK_FLUSH_NAME },
+		{ maps->generation, own, LB_GENERATION_NAME },
+		{ offload->ring_fd, lb, LB_MARKS_WANTED_NAME },
+		{ offload->pool.pools ? offload->pool.fd : -1, lb, LB_MARK_POOL_NAME },
+	};
 
-	return hwmark_view_is_lent(&offload->view, &offload->maps) &&
-	       hwmark_map_is_at(offload->maps.entries, offload->set.map_dir, HWMARK_ENTRIES_NAME) &&
-	       hwmark_map_is_at(offload->ring_fd, lb_dir, LB_MARKS_WANTED_NAME) &&
-	       (!offload->pool.pools ||
-		hwmark_map_is_at(offload->pool.fd, lb_dir, LB_MARK_POOL_NAME));
+	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+		if (used[i].fd >= 0 && !hwmark_map_is_at(used[i].fd, used[i].dir, used[i].name))
+			return false;
+	return hwmark_view_is_lent(&offload->view, maps);
 }
 
 /* Marks mean something else, or are read elsewhere: whoever begins anew puts that right. */

@@ -32,7 +32,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct hwmark_entry);
-} hwmark_entries SLOT_ENTRIES("marks") SEC(".maps");
+} hwmark_entries SLOT_TOGETHER("agent") SLOT_ENTRIES("marks") SEC(".maps");
 
 /* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
 struct {
@@ -48,7 +48,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct hwmark_agent);
-} hwmark_agent SEC(".maps");
+} hwmark_agent SLOT_TOGETHER("agent") SEC(".maps");
 
 /* How often commands asked the agent to take all rules off; likewise. */
 struct {
@@ -56,6 +56,6 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
-} hwmark_flush SEC(".maps");
+} hwmark_flush SLOT_TOGETHER("agent") SEC(".maps");
 
 #endif
