@@ -40,14 +40,11 @@ static int load(struct lb *lb, enum use use, struct slot_reason *why)
 	return lb_load(&lb->maps, true, why, &lb->current);
 }
 
-/* Readers keep writers away while they read the maps, not while what they read is shown. */
 static int open_for(const char *map_dir, enum use use, struct slot_reason *why, struct lb *ret_lb)
 {
-	_cleanup_close_ int shared_fd = use == TO_WRITE ? -1 : program_maps_share(map_dir);
 	struct lb lb = LB_CLOSED;
 	int err = lb_maps_open(map_dir, use == TO_WRITE, why, &lb.maps);
 
-	(void)shared_fd; /* held until this returns */
 	if (!err)
 		err = load(&lb, use, why);
 	if (!err && lb_model_copy(&lb.current, &lb.model))
@@ -60,14 +57,33 @@ static int open_for(const char *map_dir, enum use use, struct slot_reason *why, 
 	return 0;
 }
 
+/* Readers keep writers away while they read the maps, not while what they read is shown. */
+static int read_for(const char *map_dir, enum use use, struct slot_reason *why, struct lb *ret_lb)
+{
+	_cleanup_close_ int shared_fd = program_maps_share(map_dir);
+
+	(void)shared_fd; /* held until this returns */
+	return open_for(map_dir, use, why, ret_lb);
+}
+
 int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct lb *ret_lb)
 {
-	return open_for(map_dir, is_writer ? TO_WRITE : TO_READ, why, ret_lb);
+	return is_writer ? open_for(map_dir, TO_WRITE, why, ret_lb) :
+			   read_for(map_dir, TO_READ, why, ret_lb);
 }
 
 int lb_look(const char *map_dir, struct slot_reason *why, struct lb *ret_lb)
 {
-	return open_for(map_dir, TO_LOOK, why, ret_lb);
+	return read_for(map_dir, TO_LOOK, why, ret_lb);
+}
+
+int lb_look_sure(const char *map_dir, unsigned int wait_ms, struct slot_reason *why,
+		 struct lb *ret_lb)
+{
+	_cleanup_close_ int shared_fd = -1;
+	int err = program_maps_share_sure(map_dir, wait_ms, why, &shared_fd);
+
+	return err ? err : open_for(map_dir, TO_LOOK, why, ret_lb);
 }
 
 /*

@@ -54,6 +54,12 @@ int lb_open(const char *map_dir, bool is_writer, struct slot_reason *why, struct
  * which there may be a million. Not to be committed.
  */
 int lb_look(const char *map_dir, struct slot_reason *why, struct lb *ret_lb);
+/*
+ * lb_look_sure - as lb_look(), for who acts on it: what was read belongs together, or nothing is
+ * read. Waits for @wait_ms at most. Returns -EBUSY as well, where a command is still at it.
+ */
+int lb_look_sure(const char *map_dir, unsigned int wait_ms, struct slot_reason *why,
+		 struct lb *ret_lb);
 void lb_close(struct lb *lb);
 
 /*

@@ -125,10 +125,10 @@ int program_maps_lock(const char *map_dir, struct slot_reason *why, int *ret_fd)
 	return 0;
 }
 
-int program_maps_wait(int dir, int operation)
+static int wait_for(int dir, int operation, unsigned int wait_ms)
 {
 	struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	int64_t end_ms = slot_clock_ms() + program_maps_wait_ms;
+	int64_t end_ms = slot_clock_ms() + wait_ms;
 
 	while (flock(dir, operation | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -139,6 +139,29 @@ int program_maps_wait(int dir, int operation)
 		if (pause.tv_nsec < LOCK_PAUSE_MAX_NS)
 			pause.tv_nsec *= 2;
 	}
+	return 0;
+}
+
+int program_maps_wait(int dir, int operation)
+{
+	return wait_for(dir, operation, program_maps_wait_ms);
+}
+
+int program_maps_share_sure(const char *map_dir, unsigned int wait_ms, struct slot_reason *why,
+			    int *ret_fd)
+{
+	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return slot_reason_set(why, -errno, "cannot open map folder '%s': %s", map_dir,
+				       strerror(errno));
+	err = wait_for(fd, LOCK_SH, wait_ms);
+	if (err)
+		return slot_reason_set(why, err, "cannot lock map folder '%s': %s", map_dir,
+				       err == -EBUSY ? "a command is changing its maps" :
+						       strerror(-err));
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 

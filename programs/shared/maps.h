@@ -75,5 +75,11 @@ extern unsigned int program_maps_wait_ms;
  * stopped half way. Returns -1 where that was in vain, which is no reason not to read.
  */
 int program_maps_share(const char *map_dir);
+/*
+ * program_maps_share_sure - the same for who must not read what is half changed: waits for @wait_ms
+ * at most. @ret_fd: close. Returns 0, -EBUSY where a command is still at it, or -errno; says why.
+ */
+int program_maps_share_sure(const char *map_dir, unsigned int wait_ms, struct slot_reason *why,
+			    int *ret_fd);
 
 #endif

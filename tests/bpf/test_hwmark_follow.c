@@ -4,9 +4,16 @@
  * device takes rules makes no difference here.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <linux/bpf.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "tests/support/agent_bed.h"
 #include "tests/support/packet.h"
@@ -168,6 +175,47 @@ static void a_port_that_is_used_again_goes_where_the_ring_leads_then(void **stat
 			assert_int_equal(send_marked(other), 2);
 }
 
+static void raise_generation(void)
+{
+	int fd = bpf_object__find_map_fd_by_name(lb_bed.object, LB_GENERATION_NAME);
+	__u32 zero = 0, generation;
+
+	assert_int_equal(hwmark_generation_get(&agent_bed->maps, &why, &generation), 0);
+	generation++;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &generation, BPF_ANY), 0);
+}
+
+/* A command that is killed lets go; one that is stopped half way does not. */
+static void what_a_command_is_changing_is_not_believed(void **state)
+{
+	int fd = open(PROGRAM_BED_DIR, O_RDONLY | O_DIRECTORY);
+	struct lb_mark_event event;
+	__u64 before;
+	__u32 mark;
+
+	(void)state;
+	assert_true(fd >= 0);
+	agent_bed_start(HWMARK_DESTINATION);
+	mark = tell_of(1000);
+	event = make_event(1001, 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	raise_generation();
+	before = hwmark_offload_now();
+	assert_int_equal(hwmark_offload_sync(agent_bed), -EBUSY);
+	/* Flows that are told of do not wait one after the other. */
+	for (int i = 0; i < 20; i++)
+		tell(&event);
+	assert_in_range(hwmark_offload_now() - before, 0, 1000);
+	assert_int_equal(agent_bed->agent.refused, 20);
+	assert_int_equal(agent_bed->view.generation, event.generation);
+	assert_false(is_live(mark));
+	assert_string_equal(agent_bed->troubles[HWMARK_TROUBLE_MAPS].text, "");
+	assert_int_equal(close(fd), 0);
+	agent_bed->retry_ms = 0;
+	follow();
+	assert_true(is_live(mark));
+}
+
 static void a_real_that_is_down_is_nobodys(void **state)
 {
 	struct lb_mark_event event;
@@ -278,6 +326,8 @@ int main(void)
 	TAP_ADD(&plan, a_ring_that_changed_back_before_anybody_looked_is_another_one,
 		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, a_port_that_is_used_again_goes_where_the_ring_leads_then, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, what_a_command_is_changing_is_not_believed, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, a_real_that_is_down_is_nobodys, agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, what_was_told_of_before_the_ring_changed_is_refused, agent_bed_set_up,

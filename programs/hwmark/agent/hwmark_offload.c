@@ -13,6 +13,8 @@
 
 #define PAUSE_MS 1000	    /* after a rule that was not taken, */
 #define PAUSE_LONG_MS 30000 /* by a device or kernel that takes none at all */
+#define RETRY_MS 100	    /* where a command is at lb's maps */
+#define BUSY_MS 10000	    /* which is said when it takes so long */
 
 __u64 hwmark_offload_now(void)
 {
@@ -358,12 +360,32 @@ void hwmark_offload_renew(struct hwmark_offload *offload)
 	}
 }
 
+/* A change that takes its time is no trouble; what is stopped half way is. */
+static int wait_for_change(struct hwmark_offload *offload, const struct slot_reason *why)
+{
+	__u64 now = hwmark_offload_now();
+
+	if (!offload->busy_ms)
+		offload->busy_ms = now;
+	offload->retry_ms = now + RETRY_MS;
+	if (now - offload->busy_ms >= BUSY_MS)
+		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, why);
+	return -EBUSY;
+}
+
+/* While a command is at lb's maps one event after the other would wait for it. */
 int hwmark_offload_sync(struct hwmark_offload *offload)
 {
 	struct slot_reason why;
 	bool is_new = false;
-	int err = hwmark_view_sync(&offload->view, &offload->maps, &why, &is_new);
+	int err;
 
+	if (offload->busy_ms && hwmark_offload_now() < offload->retry_ms)
+		return -EBUSY;
+	err = hwmark_view_sync(&offload->view, &offload->maps, &why, &is_new);
+	if (err == -EBUSY)
+		return wait_for_change(offload, &why);
+	offload->busy_ms = 0;
 	if (err) {
 		slot_reason_append(&why, 0, "; what has a mark keeps it as long as that is sure");
 		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, &why);

@@ -53,8 +53,9 @@ struct hwmark_offload {
 	__u64 looks;				  /* at the device's rules */
 	__u64 paused_ms;			  /* until when the device is asked for nothing */
 	__u64 look_ms, find_ms, tell_ms, lent_ms; /* when to do these next */
-	__u64 flush_number;			  /* being carried out */
-	size_t flush_left;			  /* flows that have to go before it is */
+	__u64 busy_ms, retry_ms; /* since when lb is being changed, 0: is not; when to look again */
+	__u64 flush_number;	 /* being carried out */
+	size_t flush_left;	 /* flows that have to go before it is */
 	struct program_trouble troubles[HWMARK_TROUBLES];
 	int lock_fd, signal_fd;
 	bool is_over;

@@ -13,6 +13,7 @@
 #include "programs/lb/lb.h"
 
 #define TRIES 16
+#define WAIT_MS 100
 
 bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
 {
@@ -87,7 +88,7 @@ static int read_once(struct hwmark_view *view, const struct hwmark_maps *maps,
 {
 	_cleanup_(lb_close) struct lb lb = LB_CLOSED;
 	__u32 after = 0;
-	int err = lb_look(view->lb_dir, why, &lb);
+	int err = lb_look_sure(view->lb_dir, WAIT_MS, why, &lb);
 
 	err = err ? err : hwmark_generation_get(maps, why, &after);
 	if (err)

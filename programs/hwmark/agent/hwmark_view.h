@@ -27,7 +27,8 @@ bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_map
 
 /*
  * hwmark_view_sync - read all of it, if the generation is another than the view's. Returns 0,
- * -EAGAIN where it changes all the while, or -errno; says why, and then the view is as it was.
+ * -EBUSY where a command is still changing it after 100 ms, -EAGAIN where it changes all the
+ * while, or -errno; says why, and then the view is as it was.
  */
 int hwmark_view_sync(struct hwmark_view *view, const struct hwmark_maps *maps,
 		     struct slot_reason *why, bool *ret_is_new);
