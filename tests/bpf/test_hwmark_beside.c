@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,6 +142,24 @@ static void an_agent_that_waited_for_the_mode_asks_again_after_its_time(void **s
 			hwmark_offload_now() + 5000);
 }
 
+/* No descriptor can be had. */
+static void an_agent_that_cannot_see_its_maps_goes_on(void **state)
+{
+	struct rlimit before, none;
+
+	(void)state;
+	agent_bed_start(HWMARK_FLOW);
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 3, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	agent_bed->lent_ms = 0;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_non_null(strstr(agent_bed->troubles[HWMARK_TROUBLE_MAPS].text,
+			       "cannot see whether the slot's maps are still the same"));
+}
+
 static bool is_so(void *context)
 {
 	return *(const bool *)context;
@@ -176,6 +195,8 @@ int main(void)
 		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_that_waited_for_the_mode_asks_again_after_its_time,
 		agent_bed_set_up, agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_that_cannot_see_its_maps_goes_on, agent_bed_set_up,
+		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,
 		agent_bed_tear_down);
 	return tap_run(&plan, "hwmark_beside", 1);

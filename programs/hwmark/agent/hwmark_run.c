@@ -270,7 +270,7 @@ static void flush(struct hwmark_offload *offload)
 }
 
 /* Another version of a program may have begun with maps of its own. */
-static bool are_current(const struct hwmark_offload *offload)
+static int check_maps(const struct hwmark_offload *offload)
 {
 	const struct hwmark_maps *maps = &offload->maps;
 	const char *own = offload->set.map_dir, *lb = offload->view.lb_dir;
@@ -285,21 +285,30 @@ static bool are_current(const struct hwmark_offload *offload)
 		{ offload->ring_fd, lb, LB_MARKS_WANTED_NAME },
 		{ offload->pool.pools ? offload->pool.fd : -1, lb, LB_MARK_POOL_NAME },
 	};
+	int err = hwmark_view_check_lent(&offload->view, maps);
 
-	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
-		if (used[i].fd >= 0 && !hwmark_map_is_at(used[i].fd, used[i].dir, used[i].name))
-			return false;
-	return hwmark_view_is_lent(&offload->view, maps);
+	for (size_t i = 0; !err && i < sizeof(used) / sizeof(used[0]); i++)
+		if (used[i].fd >= 0)
+			err = hwmark_map_check(used[i].fd, used[i].dir, used[i].name);
+	return err;
 }
 
 /* Marks mean something else, or are read elsewhere: whoever begins anew puts that right. */
 static int check_slot(struct hwmark_offload *offload, struct slot_reason *why)
 {
 	const struct hwmark_offload_settings *set = &offload->set;
+	int err = check_maps(offload);
 
-	if (!are_current(offload))
+	if (err == -ENOENT || err == -ESTALE)
 		return slot_reason_set(why, -ENOENT,
 				       "the slot's maps are others now: start the agent again");
+	if (err) {
+		slot_reason_set(why, err,
+				"cannot see whether the slot's maps are still the same: %s; it is "
+				"tried again",
+				strerror(-err));
+		hwmark_offload_say(offload, HWMARK_TROUBLE_MAPS, why);
+	}
 	if (set->is_mode && !set->is_mode(set->context))
 		return slot_reason_set(
 			why, -ESTALE,

@@ -15,9 +15,9 @@
 #define TRIES 16
 #define WAIT_MS 100
 
-bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
+int hwmark_view_check_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
 {
-	return hwmark_map_is_at(maps->generation, view->lb_dir, LB_GENERATION_NAME);
+	return hwmark_map_check(maps->generation, view->lb_dir, LB_GENERATION_NAME);
 }
 
 /* The borrower has the map as well, and not what lb keeps for itself. */
@@ -27,7 +27,7 @@ static bool is_lender(const struct hwmark_view *view, const struct hwmark_maps *
 
 	return snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, view->lb_dir) <
 		       (int)sizeof(path) &&
-	       !access(path, F_OK) && hwmark_view_is_lent(view, maps);
+	       !access(path, F_OK) && !hwmark_view_check_lent(view, maps);
 }
 
 int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,

@@ -22,8 +22,11 @@ struct hwmark_view {
  */
 int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,
 		     struct hwmark_view *view);
-/* hwmark_view_is_lent - whether it still lends them: its lb_generation is that of @maps. */
-bool hwmark_view_is_lent(const struct hwmark_view *view, const struct hwmark_maps *maps);
+/*
+ * hwmark_view_check_lent - whether it still lends them: its lb_generation is that of @maps. Returns
+ * as hwmark_map_check().
+ */
+int hwmark_view_check_lent(const struct hwmark_view *view, const struct hwmark_maps *maps);
 
 /*
  * hwmark_view_sync - read all of it, if the generation is another than the view's. Returns 0,
