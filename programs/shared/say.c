@@ -14,11 +14,17 @@ static void say(struct program_trouble *trouble, const char *text, __u64 now_ms)
 	fprintf(stderr, "%s\n", text);
 }
 
+void program_say_state(struct program_trouble *trouble, const char *text, __u64 now_ms)
+{
+	if (strncmp(trouble->text, text, sizeof(trouble->text) - 1) != 0)
+		say(trouble, text, now_ms);
+}
+
 void program_say_trouble(struct program_trouble *trouble, const char *text, __u64 now_ms)
 {
-	if (strncmp(trouble->text, text, sizeof(trouble->text) - 1) != 0 ||
-	    now_ms - trouble->said_ms >= AGAIN_MS)
-		say(trouble, text, now_ms);
+	if (now_ms - trouble->said_ms >= AGAIN_MS)
+		*trouble->text = '\0';
+	program_say_state(trouble, text, now_ms);
 }
 
 void program_say_over(struct program_trouble *trouble)
@@ -31,7 +37,7 @@ void program_say_over(struct program_trouble *trouble)
 void program_say_kind(struct program_trouble *trouble, const char *text, __u64 now_ms)
 {
 	trouble->met_ms = now_ms;
-	if (!*trouble->text || now_ms - trouble->said_ms >= AGAIN_MS)
+	if (!*trouble->text)
 		say(trouble, text, now_ms);
 }
 

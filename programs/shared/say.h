@@ -11,7 +11,9 @@ struct program_trouble {
 	__u64 met_ms;
 };
 
-/* program_say_trouble - a line; the same one again only after some minutes. */
+/* program_say_state - a line; the same one not again as long as it goes on. */
+void program_say_state(struct program_trouble *trouble, const char *text, __u64 now_ms);
+/* program_say_trouble - so, but the same one again after some minutes. */
 void program_say_trouble(struct program_trouble *trouble, const char *text, __u64 now_ms);
 /* program_say_over - if it was said. */
 void program_say_over(struct program_trouble *trouble);

@@ -93,7 +93,8 @@ test_agent() {
 	spawn server "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" hwmark agent \
 		device=none0
 	agent=$BED_SPAWNED
-	in_time "an agent starts without its device" 10 is_said 'flows are offloaded to none0'
+	in_time "an agent starts without its device" 10 \
+		is_said 'flows are offloaded to none0 as soon as it is there'
 	is "that it is not there is said once" "$(grep -c "no device 'none0'" "$BED/log/agent")" 1
 	succeeds "a flush is done by it" bed_ctl hwmark flush
 	conf destination 7

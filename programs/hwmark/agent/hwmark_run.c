@@ -162,7 +162,7 @@ static void look_for_device(struct hwmark_offload *offload)
 		return;
 	}
 	slot_reason_append(&why, 0, "; flows go on without marks");
-	program_say_trouble(trouble, why.text, hwmark_offload_now());
+	program_say_state(trouble, why.text, hwmark_offload_now());
 }
 
 /* What a flush asked for of an agent that is gone is carried out by this one. */
@@ -186,8 +186,12 @@ static int begin(struct hwmark_offload *offload, struct slot_reason *why)
 	if (err)
 		return err;
 	tell(offload);
-	fprintf(stderr, "flows are offloaded to %s; %zu are there already\n",
-		offload->device.set.name, offload->flows.count);
+	if (offload->device.ifindex)
+		fprintf(stderr, "flows are offloaded to %s; %zu are there already\n",
+			offload->device.set.name, offload->flows.count);
+	else
+		fprintf(stderr, "flows are offloaded to %s as soon as it is there\n",
+			offload->device.set.name);
 	return 0;
 }
 
