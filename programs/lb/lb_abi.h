@@ -225,6 +225,9 @@ struct lb_bucket {
 	struct lb_flow flows[LB_BUCKET_FLOWS];
 };
 
+/* What rates and turns go by: 2^30 ns are near enough to a second, without a division. */
+#define LB_SECOND_SHIFT 30
+
 /* Times in the table are CLOCK_MONOTONIC >> LB_TIME_SHIFT: 134 ms a tick, 18 years to a wrap. */
 #define LB_TIME_SHIFT 27
 #define LB_FLOW_UDP (1U << 23)

@@ -10,8 +10,6 @@
 #include "programs/hwmark/data/maps.h"
 #include "programs/lb/data/packet.h"
 
-/* 2^30 ns: near enough to a second, without a division. */
-#define SECOND_SHIFT 30
 /*
  * Turns that flows of a mark that is many flows' take: 32 in the time that a flow table keeps
  * UDP for certain. TCP is forgotten only where others need its place: eight times as many.
@@ -23,8 +21,8 @@
 static __always_inline __u32 find_turn(__u64 now)
 {
 	if (hwmark_config.mode == HWMARK_FLOW)
-		return now >> SECOND_SHIFT;
-	return (__u32)(now >> (SECOND_SHIFT - TURNS_SHIFT)) / hwmark_config.refresh;
+		return now >> LB_SECOND_SHIFT;
+	return (__u32)(now >> (LB_SECOND_SHIFT - TURNS_SHIFT)) / hwmark_config.refresh;
 }
 
 /* Found anew once a tick and CPU, which is when the clock changes: see lb's read_clock(). */

@@ -10,9 +10,7 @@
 #include "programs/lb/data/run.h"
 #include "programs/lb/data/vip.h"
 
-/* 2^30 ns: near enough to a second, without a division. */
-#define SECOND_SHIFT 30
-#define TICKS_A_SECOND (1U << (SECOND_SHIFT - LB_TIME_SHIFT))
+#define TICKS_A_SECOND (1U << (LB_SECOND_SHIFT - LB_TIME_SHIFT))
 
 /* note_tunnel - whether the packet at hand @is_opened: the device sees the outer one. */
 static __always_inline void note_tunnel(bool is_opened)
@@ -200,7 +198,7 @@ static __always_inline enum lb_counter offer(const struct lb_run *run,
 	__u32 zero = 0;
 	struct lb_mark_rate *rate = bpf_map_lookup_elem(&lb_mark_rate, &zero);
 
-	if (!rate || is_limited(rate, read_clock(run) >> SECOND_SHIFT))
+	if (!rate || is_limited(rate, read_clock(run) >> LB_SECOND_SHIFT))
 		return LB_MARK_LIMITED;
 	return tell(run, packet, vip, real);
 }
