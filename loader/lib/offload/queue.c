@@ -341,10 +341,8 @@ int slot_queue_add(struct slot_queue *queue, struct slot_queue_request *request)
 
 	pthread_mutex_lock(&queue->lock);
 	err = check_new(queue, request);
-	if (!err && queue->stats.pending >= queue->settings.pending_max) {
-		queue->stats.refused++;
+	if (!err && queue->stats.pending >= queue->settings.pending_max)
 		err = -ENOSPC;
-	}
 	if (!err) {
 		request->state = SLOT_QUEUE_PENDING;
 		request->is_cancelled = false;

@@ -83,7 +83,6 @@ struct slot_queue_stats {
 	__u64 cancelled; /* before they were ACTIVE */
 	__u64 removed;
 	__u64 not_removed;
-	__u64 refused; /* the queue was full */
 	__u64 pending; /* now */
 	__u64 active;  /* now: installed or adopted, and neither removed nor cancelled in between */
 	/* from slot_queue_add to the answer, of those that were installed */
