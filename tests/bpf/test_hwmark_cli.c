@@ -148,6 +148,39 @@ static void an_entry_that_is_freed_is_free_and_keeps_its_words(void **state)
 	assert_int_equal(after.generation, 9);
 }
 
+static bool is_even(const void *context, __u32 mark)
+{
+	assert_ptr_equal(context, &maps);
+	return !(mark % 2);
+}
+
+static void all_entries_are_cleared_but_those_that_are_kept(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+
+	(void)state;
+	for (__u32 mark = 1; mark < 5; mark++)
+		write_entry(mark, &entry);
+	write_entry(65535, &entry);
+	hwmark_entries_clear(&maps, is_even, &maps);
+	for (__u32 mark = 1; mark < 5; mark++)
+		assert_int_equal(hwmark_entry_is_free(&maps, mark), mark % 2);
+	assert_true(hwmark_entry_is_free(&maps, 65535));
+	hwmark_entries_clear(&maps, NULL, NULL);
+	assert_true(hwmark_entry_is_free(&maps, 2));
+}
+
+static void an_entry_that_cannot_be_had_is_left_as_it_was(void **state)
+{
+	struct hwmark_maps closed = HWMARK_MAPS_CLOSED;
+	struct hwmark_entry entry = { .refreshed = 5 };
+
+	(void)state;
+	closed.marks = 2;
+	assert_int_equal(hwmark_entry_get(&closed, 1, &why, &entry), -EBADF);
+	assert_int_equal(entry.refreshed, 5);
+}
+
 static void an_entry_that_has_ended_is_not_renewed(void **state)
 {
 	const __u32 mark = 8;
@@ -251,6 +284,8 @@ int main(void)
 	TAP_ADD(&plan, show_says_what_a_mark_stands_for, set_up, tear_down);
 	TAP_ADD(&plan, what_is_no_mark_is_refused, set_up, tear_down);
 	TAP_ADD(&plan, an_entry_that_is_freed_is_free_and_keeps_its_words, set_up, tear_down);
+	TAP_ADD(&plan, all_entries_are_cleared_but_those_that_are_kept, set_up, tear_down);
+	TAP_ADD(&plan, an_entry_that_cannot_be_had_is_left_as_it_was, set_up, tear_down);
 	TAP_ADD(&plan, an_entry_that_has_ended_is_not_renewed, set_up, tear_down);
 	TAP_ADD(&plan, stats_has_each_outcome, set_up, tear_down);
 	TAP_ADD(&plan, flush_frees_entries_when_whoever_was_at_them_has_ended, set_up, tear_down);

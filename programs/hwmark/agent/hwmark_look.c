@@ -45,10 +45,7 @@ static int del_strays(const struct strays *strays, struct slot_reason *why)
 /* The program ended its entry, as its client began anew. */
 static bool has_ended(const struct hwmark_offload *offload, const struct hwmark_flow *flow)
 {
-	struct hwmark_entry entry;
-
-	return !hwmark_entry_get(&offload->maps, flow->rule.rule.actions[0].mark, NULL, &entry) &&
-	       !entry.generation;
+	return hwmark_entry_is_free(&offload->maps, flow->rule.rule.actions[0].mark);
 }
 
 static int see_rule(const struct slot_flower_seen *seen, void *data)
@@ -175,27 +172,9 @@ static int adopt_rule(const struct slot_flower_seen *seen, void *data)
 	return flow ? adopt_flow(offload, flow, &entry) : add_stray(strays, &seen->rule);
 }
 
-/* Entries without a rule are free. */
-static int clear_entries(struct hwmark_offload *offload, struct slot_reason *why)
+static bool is_used(const void *context, __u32 mark)
 {
-	_cleanup_free_ __u32 *over = calloc(offload->marks.count, sizeof(*over));
-	struct hwmark_entry entry;
-	size_t count = 0;
-	int err = 0;
-
-	if (!over)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	for (__u32 mark = 1; !err && mark < offload->marks.count; mark++) {
-		if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
-			continue;
-		err = hwmark_entry_get(&offload->maps, mark, why, &entry);
-		if (!err && entry.generation)
-			over[count++] = mark;
-	}
-	if (!err)
-		err = SLOT_STEP("hwmark.clear",
-				hwmark_entries_free(&offload->maps, over, count, why));
-	return err;
+	return hwmark_marks_state(context, mark) == HWMARK_MARK_USED;
 }
 
 /* Rules may have given it a moment ago, if anything ever stood at its entry. */
@@ -246,8 +225,12 @@ int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why
 				       offload->device.set.name, strerror(-err));
 	err = del_strays(&strays, why);
 	SLOT_FAULT("hwmark.strays");
-	err = err ? err : clear_entries(offload, why);
-	err = err ? err : settle_marks(offload, why);
+	if (err)
+		return err;
+	/* Entries without a rule are free. */
+	hwmark_entries_clear(&offload->maps, is_used, &offload->marks);
+	SLOT_FAULT("hwmark.clear");
+	err = settle_marks(offload, why);
 	if (!err)
 		hwmark_offload_renew(offload);
 	return err;

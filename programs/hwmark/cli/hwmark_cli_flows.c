@@ -70,6 +70,7 @@ static int show_flow(const struct slot_flower_seen *seen, void *data)
 	__u32 mark = seen->rule.actions[0].mark;
 	const char *proto = match->proto == IPPROTO_TCP ? "tcp" : "udp";
 	struct hwmark_entry entry = {};
+	int err;
 
 	if (seen->rule.owner != listing->owner)
 		return 0;
@@ -85,13 +86,14 @@ static int show_flow(const struct slot_flower_seen *seen, void *data)
 			seen->is_in_hw ? "yes" : "no");
 		return 0;
 	}
-	return json_array_append_new(
+	err = json_array_append_new(
 		listing->flows,
 		json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "proto", proto,
 			  "client", client, "vip", vip, "real", real, "mark", (json_int_t)mark,
 			  "packets", (json_int_t)seen->packets, "bytes", (json_int_t)seen->bytes,
 			  "hw_packets", (json_int_t)seen->hw_packets, "idle_ms",
 			  (json_int_t)seen->idle_ms, "in_hw", seen->is_in_hw));
+	return err ? -ENOMEM : 0;
 }
 
 static int list_flows(const struct program_context *ctx, const struct hwmark_maps *maps,
@@ -110,7 +112,7 @@ static int list_flows(const struct program_context *ctx, const struct hwmark_map
 	place = get_place(&agent);
 	err = slot_flower_list(&place, show_flow, &listing);
 	return err ? slot_reason_set(why, err, "cannot list the rules of %s: %s", agent.device,
-				     strerror(err < 0 ? -err : ENOMEM)) :
+				     strerror(-err)) :
 		     0;
 }
 
@@ -135,23 +137,6 @@ int hwmark_cmd_flows(const struct program_context *ctx, int argc, char **argv)
 
 /* --- flush ----------------------------------------------------------------------------------- */
 
-static int free_entries(const struct hwmark_maps *maps, struct slot_reason *why)
-{
-	_cleanup_free_ __u32 *marks = calloc(maps->marks, sizeof(*marks));
-	struct hwmark_entry entry;
-	size_t count = 0;
-	int err = 0;
-
-	if (!marks)
-		return slot_reason_set(why, -ENOMEM, "out of memory");
-	for (__u32 mark = 1; !err && mark < maps->marks; mark++) {
-		err = hwmark_entry_get(maps, mark, why, &entry);
-		if (!err && entry.generation)
-			marks[count++] = mark;
-	}
-	return err ? err : hwmark_entries_free(maps, marks, count, why);
-}
-
 /* Nobody else is at it. */
 static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 {
@@ -168,9 +153,9 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 	if (err)
 		return slot_reason_set(why, err, "cannot remove the rules of %s: %s; entries stay",
 				       agent.device, strerror(-err));
-	err = free_entries(maps, why);
+	hwmark_entries_clear(maps, NULL, NULL);
 	/* An agent that comes has nothing left to do of what was asked for. */
-	err = err ? err : hwmark_flush_get(maps, why, &agent.flushed);
+	err = hwmark_flush_get(maps, why, &agent.flushed);
 	agent.flushing = agent.flushed;
 	err = err ? err : hwmark_agent_set(maps, &agent, why);
 	if (!err && agent.owner && check_device(&agent, why))

@@ -179,15 +179,23 @@ static int check_mark(const struct hwmark_maps *maps, __u32 mark, struct slot_re
 int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why,
 		     struct hwmark_entry *ret_entry)
 {
+	struct hwmark_entry entry;
 	int err = check_mark(maps, mark, why);
 
 	if (err)
 		return err;
-	err = bpf_map_lookup_elem(maps->entries, &mark, ret_entry);
-	ret_entry->refreshed = 0;
-	return err ? slot_reason_set(why, err, "cannot read the entry of mark %u: %s", mark,
-				     strerror(-err)) :
-		     0;
+	err = bpf_map_lookup_elem(maps->entries, &mark, &entry);
+	if (err)
+		return slot_reason_set(why, err, "cannot read the entry of mark %u: %s", mark,
+				       strerror(-err));
+	entry.refreshed = 0;
+	*ret_entry = entry;
+	return 0;
+}
+
+bool hwmark_entry_is_free(const struct hwmark_maps *maps, __u32 mark)
+{
+	return !__atomic_load_n(&maps->mapped[mark].generation, __ATOMIC_RELAXED);
 }
 
 int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, __u32 generation,
@@ -224,6 +232,11 @@ int hwmark_entry_write(const struct hwmark_maps *maps, __u32 mark, const struct 
 	return 0;
 }
 
+static void free_entry(const struct hwmark_maps *maps, __u32 mark)
+{
+	__atomic_store_n(&maps->mapped[mark].generation, 0, __ATOMIC_RELAXED);
+}
+
 int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size_t count,
 			struct slot_reason *why)
 {
@@ -232,11 +245,26 @@ int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size
 	for (size_t i = 0; !err && i < count; i++) {
 		err = check_mark(maps, marks[i], why);
 		if (!err)
-			__atomic_store_n(&maps->mapped[marks[i]].generation, 0, __ATOMIC_RELAXED);
+			free_entry(maps, marks[i]);
 	}
 	if (count)
 		program_grace();
 	return err;
+}
+
+void hwmark_entries_clear(const struct hwmark_maps *maps, hwmark_is_kept *is_kept,
+			  const void *context)
+{
+	bool is_any = false;
+
+	for (__u32 mark = 1; mark < maps->marks; mark++) {
+		if (hwmark_entry_is_free(maps, mark) || (is_kept && is_kept(context, mark)))
+			continue;
+		free_entry(maps, mark);
+		is_any = true;
+	}
+	if (is_any)
+		program_grace();
 }
 
 int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,

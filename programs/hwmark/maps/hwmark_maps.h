@@ -41,9 +41,14 @@ int hwmark_map_check(int fd, const char *dir, const char *name);
 int hwmark_generation_get(const struct hwmark_maps *maps, struct slot_reason *why,
 			  __u32 *ret_generation);
 
-/* hwmark_entry_get - of @mark, without what is the data plane's own. Returns 0, -EINVAL for what is no mark, -errno; says why. */
+/*
+ * hwmark_entry_get - of @mark, without what is the data plane's own. Returns 0, -EINVAL for what
+ * is no mark, -errno; says why.
+ */
 int hwmark_entry_get(const struct hwmark_maps *maps, __u32 mark, struct slot_reason *why,
 		     struct hwmark_entry *ret_entry);
+/* hwmark_entry_is_free - whether @mark, which is one, stands for nothing. For writers. */
+bool hwmark_entry_is_free(const struct hwmark_maps *maps, __u32 mark);
 
 /*
  * hwmark_entry_write - @mark, whose entry is free, is @entry's from now on; no rule has it yet.
@@ -62,6 +67,16 @@ int hwmark_entry_renew(const struct hwmark_maps *maps, __u32 mark, __u32 generat
  */
 int hwmark_entries_free(const struct hwmark_maps *maps, const __u32 *marks, size_t count,
 			struct slot_reason *why);
+
+/* Whether the entry of @mark stays. */
+typedef bool hwmark_is_kept(const void *context, __u32 mark);
+
+/*
+ * hwmark_entries_clear - free all entries but those that @is_kept (NULL: none) says to keep, and
+ * wait as hwmark_entries_free, where there were any. For writers.
+ */
+void hwmark_entries_clear(const struct hwmark_maps *maps, hwmark_is_kept *is_kept,
+			  const void *context);
 
 /* hwmark_counts_get - by enum hwmark_counter, of all CPUs. Returns 0 or -errno, and says why. */
 int hwmark_counts_get(const struct hwmark_maps *maps, struct slot_reason *why,
