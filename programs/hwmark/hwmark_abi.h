@@ -119,7 +119,7 @@ struct hwmark_agent {
 	__u64 events;	  /* that were read; each is one of the next: */
 	__u64 taken;	  /* a flow began to be offloaded, */
 	__u64 known;	  /* was so already, */
-	__u64 refused;	  /* may not be: changed since, or down, */
+	__u64 refused;	  /* may not be: changed since, down, or with another's mark, */
 	__u64 full;	  /* no place in the table, or no mark free, */
 	__u64 paused;	  /* or the device takes nothing just now */
 	__u64 mismatched; /* of lb's other mode */

@@ -3,7 +3,6 @@
  * The agent of hwmark follows a load balancer that changes: what becomes of marks. Whether the
  * device takes rules makes no difference here.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -22,31 +21,6 @@
 
 static struct slot_reason why;
 
-/* As the load balancer tells of it now: a client's flow to the first VIP's first real. */
-static struct lb_mark_event make_event(__u16 sport, __u32 mark)
-{
-	const struct lb_model *model = &agent_bed->view.model;
-	struct lb_mark_event event = {
-		.sport = htons(sport), .dport = htons(80), .proto = IPPROTO_TCP, .real = 1
-	};
-
-	assert_int_equal(hwmark_offload_sync(agent_bed), 0);
-	event.generation = agent_bed->view.generation;
-	event.life = model->vips[0].life;
-	event.epoch = model->reals[1].epoch;
-	event.mark = mark;
-	assert_int_equal(inet_pton(AF_INET, "198.51.100.7", event.src), 1);
-	assert_int_equal(inet_pton(AF_INET, "192.0.2.1", event.dst), 1);
-	return event;
-}
-
-static void tell(const struct lb_mark_event *event)
-{
-	struct lb_mark_event copy = *event;
-
-	assert_int_equal(hwmark_offload_event(agent_bed, &copy, sizeof(copy)), 0);
-}
-
 /* With HWMARK_FLOW a pool had it. */
 static __u32 take_mark(void)
 {
@@ -56,10 +30,10 @@ static __u32 take_mark(void)
 /* Returns its mark. */
 static __u32 tell_of(__u16 sport)
 {
-	struct lb_mark_event event = make_event(sport, take_mark());
+	struct lb_mark_event event = agent_bed_event(sport, take_mark());
 	__u64 taken = agent_bed->agent.taken;
 
-	tell(&event);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.taken, taken + 1);
 	for (__u32 mark = 1; mark < AGENT_BED_MARKS; mark++)
 		if (agent_bed->marks.marks[mark].state == HWMARK_MARK_USED &&
@@ -164,10 +138,10 @@ static void a_port_that_is_used_again_goes_where_the_ring_leads_then(void **stat
 		assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
 	assert_int_equal(agent_bed->flows.count, 0);
 	agent_bed->paused_ms = 0;
-	event = make_event(1000, 0);
+	event = agent_bed_event(1000, 0);
 	event.real = 2;
 	event.epoch = agent_bed->view.model.reals[2].epoch;
-	tell(&event);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.taken, 2);
 	assert_int_equal(send_marked(mark), 0);
 	for (__u32 other = 1; other < AGENT_BED_MARKS; other++)
@@ -197,14 +171,14 @@ static void what_a_command_is_changing_is_not_believed(void **state)
 	assert_true(fd >= 0);
 	agent_bed_start(HWMARK_DESTINATION);
 	mark = tell_of(1000);
-	event = make_event(1001, 0);
+	event = agent_bed_event(1001, 0);
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
 	raise_generation();
 	before = hwmark_offload_now();
 	assert_int_equal(hwmark_offload_sync(agent_bed), -EBUSY);
 	/* Flows that are told of do not wait one after the other. */
 	for (int i = 0; i < 20; i++)
-		tell(&event);
+		agent_bed_tell(&event);
 	assert_in_range(hwmark_offload_now() - before, 0, 1000);
 	assert_int_equal(agent_bed->agent.refused, 20);
 	assert_int_equal(agent_bed->view.generation, event.generation);
@@ -223,8 +197,8 @@ static void a_real_that_is_down_is_nobodys(void **state)
 	(void)state;
 	agent_bed_start(HWMARK_DESTINATION);
 	lb_bed_runs("real down " AGENT_BED_VIP " 203.0.113.1");
-	event = make_event(1000, 0);
-	tell(&event);
+	event = agent_bed_event(1000, 0);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.refused, 1);
 }
 
@@ -234,15 +208,15 @@ static void what_was_told_of_before_the_ring_changed_is_refused(void **state)
 
 	(void)state;
 	agent_bed_start(HWMARK_FLOW);
-	event = make_event(1000, take_mark());
+	event = agent_bed_event(1000, take_mark());
 	lb_bed_runs("real add " AGENT_BED_VIP " 203.0.113.3");
-	tell(&event);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.refused, 1);
 	assert_int_equal(agent_bed->agent.taken, 0);
 	assert_int_equal(hwmark_marks_state(&agent_bed->marks, event.mark), HWMARK_MARK_FREE);
-	event = make_event(1000, take_mark());
+	event = agent_bed_event(1000, take_mark());
 	lb_bed_runs("vip add tcp/192.0.2.9:80");
-	tell(&event);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.taken, 1);
 	assert_true(is_live(event.mark));
 }
@@ -257,11 +231,11 @@ static void what_waits_when_an_agent_starts_is_forgotten(void **state)
 		struct lb_mark_event event;
 
 		agent_bed_start(modes[i]);
-		event = make_event(1000, 7);
+		event = agent_bed_event(1000, 7);
 		agent_bed->drain = is_in;
-		tell(&event);
+		agent_bed_tell(&event);
 		event.mark = AGENT_BED_MARKS + 8;
-		tell(&event);
+		agent_bed_tell(&event);
 		agent_bed->drain = NULL;
 		assert_false(is_in[7]);
 		assert_true(is_in[8]);
@@ -280,14 +254,14 @@ static void a_vip_that_takes_the_port_of_a_flow_ends_its_mark(void **state)
 	lb_bed_runs("vip add tcp/192.0.2.1");
 	lb_bed_runs("real add tcp/192.0.2.1 203.0.113.1");
 	agent_bed_start(HWMARK_DESTINATION);
-	event = make_event(1000, 0);
+	event = agent_bed_event(1000, 0);
 	for (__u32 n = 0; n < LB_VIPS_MAX; n++)
 		if (agent_bed->view.model.vips[n].is_used)
 			event.vip = n;
 	event.life = agent_bed->view.model.vips[event.vip].life;
 	event.real = agent_bed->view.model.vips[event.vip].reals[0].real;
 	event.epoch = agent_bed->view.model.reals[event.real].epoch;
-	tell(&event);
+	agent_bed_tell(&event);
 	assert_int_equal(agent_bed->agent.taken, 1);
 	mark = 1;
 	assert_true(is_live(mark));

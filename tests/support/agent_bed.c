@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "tests/support/agent_bed.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,4 +108,28 @@ int agent_bed_tear_down(void **state)
 	assert_int_equal(rmdir(AGENT_BED_DIR), 0);
 	bpf_object__close(agent_bed_object);
 	return lb_bed_tear_down(state);
+}
+
+struct lb_mark_event agent_bed_event(__u16 sport, __u32 mark)
+{
+	const struct lb_model *model = &agent_bed->view.model;
+	struct lb_mark_event event = {
+		.sport = htons(sport), .dport = htons(80), .proto = IPPROTO_TCP, .real = 1
+	};
+
+	assert_int_equal(hwmark_offload_sync(agent_bed), 0);
+	event.generation = agent_bed->view.generation;
+	event.life = model->vips[0].life;
+	event.epoch = model->reals[1].epoch;
+	event.mark = mark;
+	assert_int_equal(inet_pton(AF_INET, "198.51.100.7", event.src), 1);
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.1", event.dst), 1);
+	return event;
+}
+
+void agent_bed_tell(const struct lb_mark_event *event)
+{
+	struct lb_mark_event copy = *event;
+
+	assert_int_equal(hwmark_offload_event(agent_bed, &copy, sizeof(copy)), 0);
 }

@@ -25,4 +25,11 @@ int agent_bed_tear_down(void **state);
 void agent_bed_start(enum hwmark_mode mode);
 void agent_bed_stop(void);
 
+/*
+ * agent_bed_event - as the load balancer tells of it now: a client's flow from @sport to the first
+ * VIP's first real. agent_bed_tell - the agent is told.
+ */
+struct lb_mark_event agent_bed_event(__u16 sport, __u32 mark);
+void agent_bed_tell(const struct lb_mark_event *event);
+
 #endif

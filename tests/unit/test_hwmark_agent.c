@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the agent of hwmark keeps: marks and flows. */
 #include <arpa/inet.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "programs/hwmark/agent/hwmark_device.h"
 #include "programs/hwmark/agent/hwmark_flows.h"
 #include "programs/hwmark/agent/hwmark_marks.h"
 #include "tests/support/tap.h"
 
 #define MARKS 8
+#define OWNER 77
 
 static struct hwmark_entry make_entry(__u32 real, __u32 generation)
 {
@@ -161,7 +165,7 @@ static void a_table_of_flows_is_bounded(void **state)
 	struct hwmark_flows flows;
 
 	(void)state;
-	assert_int_equal(hwmark_flows_new(2, &flows), 0);
+	assert_int_equal(hwmark_flows_new(2, 0, &flows), 0);
 	flow = hwmark_flows_add(&flows, &one);
 	assert_non_null(flow);
 	assert_int_equal(flow->rule.rule.handle, HWMARK_FLOWS_HANDLE);
@@ -178,14 +182,14 @@ static void a_table_of_flows_is_bounded(void **state)
 
 static void a_flow_that_is_there_already_keeps_the_handle_of_its_rule(void **state)
 {
-	const __u32 first = HWMARK_FLOWS_HANDLE;
+	const __u32 first = HWMARK_FLOWS_HANDLE + OWNER * HWMARK_FLOWS_ROOM;
 	struct slot_flower_rule there = make_rule(1, first + 2), same = make_rule(2, first + 2);
 	struct slot_flower_rule beyond = make_rule(3, first + 4), below = make_rule(3, first - 1);
 	struct slot_flower_rule new = make_rule(4, 0);
 	struct hwmark_flows flows;
 
 	(void)state;
-	assert_int_equal(hwmark_flows_new(4, &flows), 0);
+	assert_int_equal(hwmark_flows_new(4, OWNER, &flows), 0);
 	assert_non_null(hwmark_flows_add(&flows, &there));
 	assert_ptr_equal(hwmark_flows_at(&flows, 2), hwmark_flows_find(&flows, &there.match));
 	assert_ptr_equal(hwmark_flows_of(&flows, first + 2), hwmark_flows_at(&flows, 2));
@@ -208,6 +212,26 @@ static void a_flow_that_is_there_already_keeps_the_handle_of_its_rule(void **sta
 	hwmark_flows_free(&flows);
 }
 
+static void agents_of_other_slots_have_other_handles(void **state)
+{
+	struct slot_flower_rule rule = make_rule(1, 0);
+	struct hwmark_flows one, other, last;
+
+	(void)state;
+	assert_int_equal(hwmark_flows_new(2, hwmark_device_owner("/sys/fs/bpf/one"), &one), 0);
+	assert_int_equal(hwmark_flows_new(2, hwmark_device_owner("/sys/fs/bpf/other"), &other), 0);
+	assert_int_equal(hwmark_flows_new(2, HWMARK_FLOWS_ROOMS - 1, &last), 0);
+	assert_in_range(labs((long)one.first - (long)other.first), HWMARK_FLOWS_ROOM, UINT32_MAX);
+	assert_non_null(hwmark_flows_add(&one, &rule));
+	assert_null(hwmark_flows_of(&one, other.first));
+	assert_non_null(hwmark_flows_of(&one, one.first));
+	/* The kernel's own end there. */
+	assert_in_range(last.first + (HWMARK_FLOWS_ROOM - 1), 1, INT32_MAX);
+	hwmark_flows_free(&one);
+	hwmark_flows_free(&other);
+	hwmark_flows_free(&last);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -220,5 +244,6 @@ int main(void)
 	TAP_ADD(&plan, many_entries_keep_their_marks_apart, NULL, NULL);
 	TAP_ADD(&plan, a_table_of_flows_is_bounded, NULL, NULL);
 	TAP_ADD(&plan, a_flow_that_is_there_already_keeps_the_handle_of_its_rule, NULL, NULL);
+	TAP_ADD(&plan, agents_of_other_slots_have_other_handles, NULL, NULL);
 	return tap_run(&plan, "hwmark_agent", 1);
 }

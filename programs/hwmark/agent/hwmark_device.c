@@ -58,6 +58,11 @@ static void remove_rules(void *context, struct slot_queue_request *const *reques
 	slot_flower_remove(&place, requests, count, ret_answers);
 }
 
+static struct slot_answer *find_failure(struct hwmark_device *device, enum slot_queue_state state)
+{
+	return state == SLOT_QUEUE_FAILED ? &device->not_installed : &device->not_removed;
+}
+
 static void report(void *context, struct slot_queue_request *request, enum slot_queue_state state,
 		   const struct slot_answer *answer)
 {
@@ -72,7 +77,7 @@ static void report(void *context, struct slot_queue_request *request, enum slot_
 	flow->reported = state;
 	flow->error = answer->err;
 	if (answer->err)
-		device->failure = *answer;
+		*find_failure(device, state) = *answer;
 	pthread_mutex_unlock(&device->lock);
 	/* Full means that it is readable all the same. */
 	if (write(device->event_fd, &one, sizeof(one)) < 0)
@@ -133,10 +138,12 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 	int err;
 
 	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
+	device->has_place = false;
 	if (!ifindex)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
 	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place));
+	device->has_place = !err;
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
 				     strerror(-err)) :
 		     0;
@@ -159,9 +166,13 @@ struct hwmark_flow *hwmark_device_take(struct hwmark_device *device,
 	return flow;
 }
 
-void hwmark_device_failure(struct hwmark_device *device, struct slot_reason *ret_why)
+void hwmark_device_failure(struct hwmark_device *device, enum slot_queue_state state, int error,
+			   struct slot_reason *ret_why)
 {
+	const struct slot_answer *failure = find_failure(device, state);
+
 	pthread_mutex_lock(&device->lock);
-	slot_reason_set(ret_why, device->failure.err, "%s", device->failure.text);
+	slot_reason_set(ret_why, error, "%s",
+			failure->err == error && *failure->text ? failure->text : strerror(-error));
 	pthread_mutex_unlock(&device->lock);
 }

@@ -26,12 +26,13 @@ struct hwmark_device_settings {
 struct hwmark_device {
 	struct hwmark_device_settings set;
 	__u64 owner;
-	__u32 ifindex; /* 0: it is not there; the queue's thread reads it, too */
+	__u32 ifindex;	/* 0: it is not there; the queue's thread reads it, too */
+	bool has_place; /* for rules */
 	struct slot_queue *queue;
 	int event_fd; /* something was reported */
 	pthread_mutex_t lock;
-	struct hwmark_flow_list reports; /* under @lock, as the next */
-	struct slot_answer failure;	 /* the latest */
+	struct hwmark_flow_list reports;	       /* under @lock, as the next */
+	struct slot_answer not_installed, not_removed; /* the latest of each */
 };
 
 /* hwmark_device_owner - whose the rules of the slot with maps in @map_dir are: not 0. */
@@ -59,7 +60,11 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why);
 /* hwmark_device_take - one flow of which something was reported; NULL: no more. */
 struct hwmark_flow *hwmark_device_take(struct hwmark_device *device,
 				       enum slot_queue_state *ret_state, int *ret_error);
-/* hwmark_device_failure - the latest failure, in words. */
-void hwmark_device_failure(struct hwmark_device *device, struct slot_reason *ret_why);
+/*
+ * hwmark_device_failure - @error, of which hwmark_device_take() told with @state, in words: those
+ * of the latest that was the same.
+ */
+void hwmark_device_failure(struct hwmark_device *device, enum slot_queue_state state, int error,
+			   struct slot_reason *ret_why);
 
 #endif

@@ -16,11 +16,17 @@ void hwmark_flows_free(struct hwmark_flows *flows)
 	flows->chains = NULL;
 }
 
-int hwmark_flows_new(size_t max, struct hwmark_flows *ret_flows)
+/* Agents of other slots may be at the same device and pref: they hardly ever meet. */
+static __u32 first_handle(__u64 owner)
+{
+	return HWMARK_FLOWS_HANDLE + (__u32)(owner % HWMARK_FLOWS_ROOMS) * HWMARK_FLOWS_ROOM;
+}
+
+int hwmark_flows_new(size_t max, __u64 owner, struct hwmark_flows *ret_flows)
 {
 	struct hwmark_flows *flows = ret_flows;
 
-	*flows = (struct hwmark_flows){ .max = max };
+	*flows = (struct hwmark_flows){ .max = max, .first = first_handle(owner) };
 	TAILQ_INIT(&flows->free);
 	flows->flows = calloc(max, sizeof(*flows->flows));
 	flows->chains = calloc(max, sizeof(struct hwmark_flow *));
@@ -66,19 +72,19 @@ struct hwmark_flow *hwmark_flows_at(const struct hwmark_flows *flows, size_t pla
 }
 
 /* Of no place: one that is too large. */
-static size_t place_of(__u32 handle)
+static size_t place_of(const struct hwmark_flows *flows, __u32 handle)
 {
-	return handle < HWMARK_FLOWS_HANDLE ? SIZE_MAX : handle - HWMARK_FLOWS_HANDLE;
+	return handle < flows->first ? SIZE_MAX : handle - flows->first;
 }
 
 struct hwmark_flow *hwmark_flows_of(const struct hwmark_flows *flows, __u32 handle)
 {
-	return hwmark_flows_at(flows, place_of(handle));
+	return hwmark_flows_at(flows, place_of(flows, handle));
 }
 
 static struct hwmark_flow *find_place(const struct hwmark_flows *flows, __u32 handle)
 {
-	size_t place = place_of(handle);
+	size_t place = place_of(flows, handle);
 
 	if (!handle)
 		return TAILQ_FIRST(&flows->free);
@@ -97,7 +103,7 @@ struct hwmark_flow *hwmark_flows_add(struct hwmark_flows *flows,
 		return NULL;
 	TAILQ_REMOVE(&flows->free, flow, free);
 	*flow = (struct hwmark_flow){ .rule.rule = *rule, .state = HWMARK_FLOW_WANTED };
-	flow->rule.rule.handle = HWMARK_FLOWS_HANDLE + (__u32)(flow - flows->flows);
+	flow->rule.rule.handle = flows->first + (__u32)(flow - flows->flows);
 	flow->next = *chain;
 	*chain = flow;
 	flows->count++;

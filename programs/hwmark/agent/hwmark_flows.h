@@ -13,10 +13,12 @@
 #include "loader/lib/offload/flower_request.h"
 
 /*
- * The handle of the first place's rule. The kernel gives handles from 1 to rules that come
- * without: those of others at the same pref do not get here.
+ * Of the rules' handles: the kernel gives handles from 1 to rules that come without, so those of
+ * others at the same pref do not get here. Each owner has room for as many flows as there may be.
  */
-#define HWMARK_FLOWS_HANDLE 0x48000000U
+#define HWMARK_FLOWS_HANDLE 0x40000000U
+#define HWMARK_FLOWS_ROOMS 1024
+#define HWMARK_FLOWS_ROOM (1U << 20)
 
 enum hwmark_flow_state {
 	HWMARK_FLOW_NONE,
@@ -43,13 +45,17 @@ TAILQ_HEAD(hwmark_flow_list, hwmark_flow);
 
 struct hwmark_flows {
 	size_t max, count;
+	__u32 first;		   /* the handle of the first place's rule */
 	struct hwmark_flow *flows; /* by place */
 	struct hwmark_flow **chains;
 	struct hwmark_flow_list free;
 };
 
-/* hwmark_flows_new - not to be moved. hwmark_flows_free. Returns 0 or -ENOMEM. */
-int hwmark_flows_new(size_t max, struct hwmark_flows *ret_flows);
+/*
+ * hwmark_flows_new - of up to @max flows, HWMARK_FLOWS_ROOM at most, whose rules are @owner's. Not
+ * to be moved. hwmark_flows_free. Returns 0 or -ENOMEM.
+ */
+int hwmark_flows_new(size_t max, __u64 owner, struct hwmark_flows *ret_flows);
 void hwmark_flows_free(struct hwmark_flows *flows);
 
 /* hwmark_flows_find - NULL: there is none with @match. */

@@ -144,6 +144,21 @@ static void add_flow(struct hwmark_offload *offload, const struct slot_flower_ma
 	offload->agent.taken++;
 }
 
+/* In mode flow lb has chosen one of those that are nobody's. */
+static void note_no_mark(struct hwmark_offload *offload)
+{
+	if (offload->set.mode == HWMARK_FLOW) {
+		offload->agent.refused++;
+		say(offload, HWMARK_TROUBLE_POOL,
+		    "lb has given a flow a mark that stands for another one or is none of this "
+		    "slot's: it goes on without (does something else write lb_mark_pool?)");
+		return;
+	}
+	offload->agent.full++;
+	say(offload, HWMARK_TROUBLE_MARKS,
+	    "no mark is free: further flows go on without (setting marks)");
+}
+
 static void offload_flow(struct hwmark_offload *offload, const struct lb_mark_event *event,
 			 const struct slot_flower_match *match)
 {
@@ -161,9 +176,7 @@ static void offload_flow(struct hwmark_offload *offload, const struct lb_mark_ev
 	entry.generation = offload->view.generation;
 	mark = choose_mark(offload, event, &entry);
 	if (!mark) {
-		agent->full++;
-		say(offload, HWMARK_TROUBLE_MARKS,
-		    "no mark is free: further flows go on without (setting marks)");
+		note_no_mark(offload);
 		return;
 	}
 	if (!write_entry(offload, mark, &entry))
@@ -173,7 +186,7 @@ static void offload_flow(struct hwmark_offload *offload, const struct lb_mark_ev
 /* Counts why not. */
 static bool has_room(struct hwmark_offload *offload)
 {
-	if (hwmark_offload_now() < offload->paused_ms || !offload->device.ifindex) {
+	if (hwmark_offload_now() < offload->paused_ms || !offload->device.has_place) {
 		offload->agent.paused++;
 		return false;
 	}
@@ -257,29 +270,44 @@ static void end_flow(struct hwmark_offload *offload, struct hwmark_flow *flow)
 	hwmark_flows_del(&offload->flows, flow);
 }
 
+/* The device takes others: it is not left alone. */
+static void note_taken(struct hwmark_offload *offload)
+{
+	struct slot_reason why;
+
+	slot_reason_set(&why, 0,
+			"somebody else has rules of the same handles or flows at %s, pref %u and "
+			"%u: such flows go on without marks (pref=N)",
+			offload->device.set.name, offload->device.set.pref,
+			offload->device.set.pref + 1U);
+	hwmark_offload_say(offload, HWMARK_TROUBLE_TAKEN, &why);
+}
+
 /* One rule that was not taken says little, but for how long to leave the device alone. */
 static void note_failure(struct hwmark_offload *offload, int error)
 {
 	struct slot_reason why;
 
-	if (error == -EEXIST)
+	if (error == -EEXIST) {
+		note_taken(offload);
 		return;
+	}
 	offload->paused_ms = hwmark_offload_now() + PAUSE_MS;
 	if (error == -EOPNOTSUPP || error == -ENOENT)
 		offload->paused_ms += PAUSE_LONG_MS - PAUSE_MS;
 	/* The device or its qdisc may be gone. */
 	offload->find_ms = 0;
-	hwmark_device_failure(&offload->device, &why);
+	hwmark_device_failure(&offload->device, SLOT_QUEUE_FAILED, error, &why);
 	slot_reason_prefix(&why, 0, "%s takes no rules: ", offload->device.set.name);
 	slot_reason_append(&why, 0, "; flows go on without marks");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_RULES, &why);
 }
 
-static void note_not_removed(struct hwmark_offload *offload)
+static void note_not_removed(struct hwmark_offload *offload, int error)
 {
 	struct slot_reason why;
 
-	hwmark_device_failure(&offload->device, &why);
+	hwmark_device_failure(&offload->device, SLOT_QUEUE_ACTIVE, error, &why);
 	slot_reason_prefix(&why, 0, "rules of %s could not be removed: ", offload->device.set.name);
 	slot_reason_append(&why, 0, "; it is tried again");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
@@ -293,11 +321,12 @@ static void take_report(struct hwmark_offload *offload, struct hwmark_flow *flow
 			note_failure(offload, error);
 		end_flow(offload, flow);
 	} else if (error) {
-		note_not_removed(offload);
+		note_not_removed(offload, error);
 	} else if (flow->state == HWMARK_FLOW_WANTED) {
 		flow->state = HWMARK_FLOW_ACTIVE;
 		flow->seen = offload->looks;
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_RULES);
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_TAKEN);
 	}
 }
 

@@ -20,9 +20,11 @@ enum hwmark_trouble {
 	HWMARK_TROUBLE_MAPS,	/* cannot be read or written */
 	HWMARK_TROUBLE_DEVICE,	/* is not there, or has no place for rules */
 	HWMARK_TROUBLE_RULES,	/* are not taken */
+	HWMARK_TROUBLE_TAKEN,	/* there are others' in their place */
 	HWMARK_TROUBLE_REMOVAL, /* rules that stay although they have to go */
 	HWMARK_TROUBLE_FULL,	/* no place for flows */
 	HWMARK_TROUBLE_MARKS,	/* none are free */
+	HWMARK_TROUBLE_POOL,	/* one came from lb's pool that is not free */
 	HWMARK_TROUBLE_MODE,	/* the load balancer's is another */
 	HWMARK_TROUBLES,
 };

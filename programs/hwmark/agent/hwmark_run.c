@@ -94,7 +94,7 @@ static int make_tables(struct hwmark_offload *offload, struct slot_reason *why)
 
 	offload->dying = calloc(marks, sizeof(*offload->dying));
 	if (!offload->dying || hwmark_marks_new(marks, &offload->marks) ||
-	    hwmark_flows_new(offload->device.set.flows_max, &offload->flows))
+	    hwmark_flows_new(offload->device.set.flows_max, offload->device.owner, &offload->flows))
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	return 0;
 }
@@ -326,6 +326,7 @@ static void calm_down(struct hwmark_offload *offload)
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_FULL);
 	if (offload->marks.free_count)
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_MARKS);
+	hwmark_offload_calm(offload, HWMARK_TROUBLE_POOL);
 }
 
 static int do_due(struct hwmark_offload *offload, struct slot_reason *why)
