@@ -179,7 +179,7 @@ static const struct program_command commands[] = {
 	{ "agent", hwmark_cmd_agent,
 	  "[device=DEV] [hook=ingress|egress] [offload=both|skip_sw|skip_hw] [flows=N] [batch=N] "
 	  "[age=SECONDS] [pref=N] [mode=flow|destination]",
-	  "offload flows to the device, until it is ended" },
+	  "offload flows to the device, until it is ended (defaults: hwmark's README, slotctl(8))" },
 	{ NULL, NULL, NULL, NULL },
 };
 
