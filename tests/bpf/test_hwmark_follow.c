@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -221,27 +222,119 @@ static void what_was_told_of_before_the_ring_changed_is_refused(void **state)
 	assert_true(is_live(event.mark));
 }
 
+/* New ones from port @first on, of which lb tells as long as its pool has marks. */
+static void send_flows(__u16 first, unsigned int count)
+{
+	const struct packet_ip4 ip = { .src = "198.51.100.7", .dst = "192.0.2.1" };
+	struct progrun result;
+	struct packet packet;
+
+	for (__u16 port = first; port < first + count; port++) {
+		packet_start(&packet, NULL, 0);
+		packet_tcp(&packet, port, 80, 0x10);
+		packet_ip4(&packet, &ip);
+		packet_eth(&packet);
+		assert_int_equal(progrun_packet(progrun_fd(lb_bed.object, "lb"), &packet, &result),
+				 0);
+		assert_int_equal(result.verdict, XDP_TX);
+	}
+}
+
+/* An agent was there, and lb has told of flows since it is gone. */
+static void leave_events(__u16 first)
+{
+	agent_bed_start(HWMARK_FLOW);
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_in_range(agent_bed->agent.in_pools, 1, AGENT_BED_MARKS / 2);
+	agent_bed_stop();
+	send_flows(first, 4);
+}
+
 static void what_waits_when_an_agent_starts_is_forgotten(void **state)
 {
 	const enum hwmark_mode modes[] = { HWMARK_FLOW, HWMARK_DESTINATION };
 
 	(void)state;
+	lb_bed_runs("set gateway=02:00:00:00:00:01");
 	for (int i = 0; i < 2; i++) {
-		bool is_in[AGENT_BED_MARKS] = { [7] = true, [8] = true };
-		struct lb_mark_event event;
-
+		leave_events((__u16)(1000 + 100 * i));
 		agent_bed_start(modes[i]);
-		event = agent_bed_event(1000, 7);
-		agent_bed->drain = is_in;
-		agent_bed_tell(&event);
-		event.mark = AGENT_BED_MARKS + 8;
-		agent_bed_tell(&event);
-		agent_bed->drain = NULL;
-		assert_false(is_in[7]);
-		assert_true(is_in[8]);
+		for (int step = 0; step < 2; step++)
+			assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
 		assert_int_equal(agent_bed->agent.events, 0);
 		agent_bed_stop();
 	}
+	/* What comes later is not. */
+	agent_bed_start(HWMARK_FLOW);
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	send_flows(2000, 1);
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(agent_bed->agent.events, 1);
+	assert_int_equal(agent_bed->agent.taken, 1);
+}
+
+/* How many marks are in pools, where each is once, and is nowhere else. */
+static __u32 count_in_pools(void)
+{
+	const struct hwmark_pool *pool = &agent_bed->pool;
+	bool is_in[AGENT_BED_MARKS] = {};
+	__u32 puts = 0, marks = 0;
+
+	hwmark_pool_look(pool, AGENT_BED_MARKS, is_in);
+	for (__u32 cpu = 0; cpu < pool->cpus; cpu++)
+		puts += pool->pools[cpu].put - pool->pools[cpu].taken;
+	for (__u32 mark = 1; mark < AGENT_BED_MARKS; mark++) {
+		bool is_out = hwmark_marks_state(&agent_bed->marks, mark) == HWMARK_MARK_OUT;
+
+		assert_int_equal(is_in[mark], is_out);
+		marks += is_in[mark];
+	}
+	assert_false(is_in[0]);
+	assert_int_equal(marks, puts);
+	return marks;
+}
+
+static void a_mark_is_in_one_pool_or_none_whatever_agents_begin(void **state)
+{
+	__u32 before;
+
+	(void)state;
+	lb_bed_runs("set gateway=02:00:00:00:00:01");
+	agent_bed_start(HWMARK_FLOW);
+	assert_int_equal(count_in_pools(), 0);
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	before = count_in_pools();
+	assert_int_equal(before, agent_bed->agent.in_pools);
+	assert_int_equal(hwmark_pool_fill(&agent_bed->pool, &agent_bed->marks), before);
+	agent_bed_stop();
+	for (__u16 i = 0; i < 5; i++) {
+		send_flows((__u16)(1000 + 10 * i), i);
+		agent_bed_start(HWMARK_FLOW);
+		/* What was told of is nobody's any more. */
+		assert_in_range(count_in_pools(), before - i, before - !!i);
+		assert_int_equal(hwmark_pool_fill(&agent_bed->pool, &agent_bed->marks), before);
+		assert_int_equal(count_in_pools(), before);
+		agent_bed_stop();
+	}
+}
+
+/* Between the looks at both it went from one to the other. */
+static void a_mark_that_was_in_a_pool_and_is_told_of_is_in_none(void **state)
+{
+	bool is_in[AGENT_BED_MARKS];
+	__u32 told;
+
+	(void)state;
+	lb_bed_runs("set gateway=02:00:00:00:00:01");
+	agent_bed_start(HWMARK_FLOW);
+	assert_in_range(hwmark_pool_fill(&agent_bed->pool, &agent_bed->marks), 1, AGENT_BED_MARKS);
+	told = agent_bed->pool.pools[sched_getcpu()].ids[0];
+	send_flows(1000, 1);
+	memset(is_in, true, sizeof(is_in));
+	hwmark_offload_drain(agent_bed, is_in);
+	for (__u32 mark = 0; mark < AGENT_BED_MARKS; mark++)
+		assert_int_equal(is_in[mark], mark != told);
+	assert_int_equal(agent_bed->agent.events, 0);
 }
 
 static void a_vip_that_takes_the_port_of_a_flow_ends_its_mark(void **state)
@@ -295,6 +388,8 @@ int main(void)
 {
 	struct tap_plan plan = {};
 
+	/* Of lb's pools one is this CPU's. */
+	progrun_stay();
 	TAP_ADD(&plan, a_mark_ends_when_its_ring_changes_and_no_other, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, a_ring_that_changed_back_before_anybody_looked_is_another_one,
@@ -307,6 +402,10 @@ int main(void)
 	TAP_ADD(&plan, what_was_told_of_before_the_ring_changed_is_refused, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, what_waits_when_an_agent_starts_is_forgotten, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, a_mark_is_in_one_pool_or_none_whatever_agents_begin, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, a_mark_that_was_in_a_pool_and_is_told_of_is_in_none, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, a_vip_that_takes_the_port_of_a_flow_ends_its_mark, agent_bed_set_up,
 		agent_bed_tear_down);

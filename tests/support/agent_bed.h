@@ -2,7 +2,8 @@
 /*
  * The agent of hwmark on the pinned maps of a loaded load balancer, which its command line
  * changes (lb_bed.h), with one VIP and two reals, and of a loaded hwmark beside it. Its device
- * is the loopback of a network namespace of the test's own.
+ * is the loopback of a network namespace of the test's own. Flows are told of at their first
+ * packet, with a mark.
  */
 #ifndef TEST_AGENT_BED_H
 #define TEST_AGENT_BED_H
