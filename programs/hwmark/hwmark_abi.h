@@ -105,6 +105,7 @@ struct hwmark_counts {
  */
 struct hwmark_agent {
 	__u64 owner; /* of its rules, see loader/lib/offload/flower.h; 0: no agent ever ran */
+	__u64 netns; /* where they are: SO_NETNS_COOKIE; 0: none is left */
 	char device[HWMARK_DEVICE_MAX];
 	__u32 ifindex; /* of @device, when it was last there */
 	__u8 is_egress;

@@ -2,6 +2,8 @@
 /* The agent of hwmark beside commands, and when the slots get other maps or settings. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -14,6 +16,7 @@
 
 #include "bpf/manifest.h"
 #include "loader/lib/program/map_tags.h"
+#include "loader/lib/base/cleanup.h"
 #include "tests/support/agent_bed.h"
 #include "tests/support/tap.h"
 
@@ -142,6 +145,31 @@ static void an_agent_that_waited_for_the_mode_asks_again_after_its_time(void **s
 			hwmark_offload_now() + 5000);
 }
 
+/* Rules of the first one mark still: their marks mean what they did. */
+static void an_agent_of_another_netns_leaves_entries_and_marks_alone(void **state)
+{
+	struct hwmark_entry entry = { .generation = 1, .proto = 6 };
+	_cleanup_free_ struct hwmark_offload *other = calloc(1, sizeof(*other));
+	struct hwmark_offload_settings set;
+	struct hwmark_device_settings device;
+
+	(void)state;
+	assert_non_null(other);
+	agent_bed_start(HWMARK_DESTINATION);
+	assert_int_equal(hwmark_entry_write(&agent_bed->maps, 5, &entry, &why), 0);
+	set = agent_bed->set;
+	device = agent_bed->device.set;
+	agent_bed_stop();
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	other->set = set;
+	other->device.set = device;
+	assert_int_equal(hwmark_offload_open(other, &why), -EXDEV);
+	assert_non_null(strstr(why.text, "the slot's rules are at lo in another netns"));
+	assert_int_equal(hwmark_entry_get(&other->maps, 5, &why, &entry), 0);
+	assert_int_equal(entry.generation, 1);
+	hwmark_offload_close(other);
+}
+
 /* No descriptor can be had. */
 static void an_agent_that_cannot_see_its_maps_goes_on(void **state)
 {
@@ -195,6 +223,8 @@ int main(void)
 		agent_bed_set_up, agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_that_waited_for_the_mode_asks_again_after_its_time,
 		agent_bed_set_up, agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_of_another_netns_leaves_entries_and_marks_alone, agent_bed_set_up,
+		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_that_cannot_see_its_maps_goes_on, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/host/netns.h"
 #include "programs/hwmark/maps/hwmark_maps.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/progrun.h"
@@ -262,6 +263,24 @@ static void flush_frees_entries_when_whoever_was_at_them_has_ended(void **state)
 	assert_int_equal(agent.flushed, number);
 }
 
+static void flush_in_another_netns_than_the_rules_frees_nothing(void **state)
+{
+	struct hwmark_entry entry = make_entry();
+	struct hwmark_agent agent = { .owner = 1, .device = "late0", .ifindex = 7 };
+
+	(void)state;
+	write_entry(5, &entry);
+	assert_int_equal(slot_netns_cookie(&agent.netns), 0);
+	agent.netns++;
+	assert_int_equal(hwmark_agent_set(&maps, &agent, &why), 0);
+	assert_int_equal(program_bed_run(&bed, "flush"), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "the slot's rules are at late0 in another netns"));
+	assert_int_equal(program_bed_run(&bed, "flows"), PROGRAM_FAILED);
+	assert_non_null(strstr(bed.err, "the slot's rules are at late0 in another netns"));
+	assert_int_equal(hwmark_entry_get(&maps, 5, &why, &entry), 0);
+	assert_int_not_equal(entry.generation, 0);
+}
+
 static void who_has_the_lock_is_waited_for_as_long_as_was_asked_for(void **state)
 {
 	pid_t child = hold_lock(200);
@@ -289,6 +308,7 @@ int main(void)
 	TAP_ADD(&plan, an_entry_that_has_ended_is_not_renewed, set_up, tear_down);
 	TAP_ADD(&plan, stats_has_each_outcome, set_up, tear_down);
 	TAP_ADD(&plan, flush_frees_entries_when_whoever_was_at_them_has_ended, set_up, tear_down);
+	TAP_ADD(&plan, flush_in_another_netns_than_the_rules_frees_nothing, set_up, tear_down);
 	TAP_ADD(&plan, who_has_the_lock_is_waited_for_as_long_as_was_asked_for, set_up, tear_down);
 	return tap_run(&plan, "hwmark_cli", 1);
 }

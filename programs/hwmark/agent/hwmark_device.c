@@ -13,6 +13,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
 #include "loader/lib/base/hash.h"
+#include "loader/lib/host/netns.h"
 
 /* "HWMK", then a hash of where the maps are: agents of other slots may be at the same device. */
 __u64 hwmark_device_owner(const char *map_dir)
@@ -21,6 +22,26 @@ __u64 hwmark_device_owner(const char *map_dir)
 	const char *name = path ? path : map_dir;
 
 	return (__u64)0x48574d4b << 32 | slot_hash_add(SLOT_HASH_START, name, strlen(name));
+}
+
+int hwmark_device_check_netns(const struct hwmark_agent *agent, struct slot_reason *why)
+{
+	__u64 netns = 0;
+	int err;
+
+	if (!agent->owner || !agent->netns)
+		return 0;
+	err = slot_netns_cookie(&netns);
+	if (err)
+		return slot_reason_set(why, err, "cannot see which netns this is: %s",
+				       strerror(-err));
+	if (netns == agent->netns)
+		return 0;
+	return slot_reason_set(why, -EXDEV,
+			       "the slot's rules are at %s in another netns: run this there, or "
+			       "'slotctl hwmark flush' there first; where that netns is gone, "
+			       "'slotctl apply --reset-map SLOT:" HWMARK_AGENT_NAME "'",
+			       agent->device);
 }
 
 struct slot_flower_place hwmark_device_place(const struct hwmark_device_settings *set,
@@ -102,6 +123,10 @@ int hwmark_device_open(struct hwmark_device *device, struct slot_reason *why)
 	};
 	int err;
 
+	err = slot_netns_cookie(&device->netns);
+	if (err)
+		return slot_reason_set(why, err, "cannot see which netns this is: %s",
+				       strerror(-err));
 	TAILQ_INIT(&device->reports);
 	pthread_mutex_init(&device->lock, NULL);
 	device->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -26,6 +26,7 @@ struct hwmark_device_settings {
 struct hwmark_device {
 	struct hwmark_device_settings set;
 	__u64 owner;
+	__u64 netns;	/* cookie of the agent's own */
 	__u32 ifindex;	/* 0: it is not there; the queue's thread reads it, too */
 	bool has_place; /* for rules */
 	struct slot_queue *queue;
@@ -37,6 +38,13 @@ struct hwmark_device {
 
 /* hwmark_device_owner - whose the rules of the slot with maps in @map_dir are: not 0. */
 __u64 hwmark_device_owner(const char *map_dir);
+
+/*
+ * hwmark_device_check_netns - whether this thread is where the rules of @agent are: nothing of
+ * them can be seen or removed elsewhere, so that their marks are still in use. Returns 0,
+ * -EXDEV, or -errno; says why.
+ */
+int hwmark_device_check_netns(const struct hwmark_agent *agent, struct slot_reason *why);
 
 /* hwmark_device_place - where @set's rules are on @ifindex. */
 struct slot_flower_place hwmark_device_place(const struct hwmark_device_settings *set,

@@ -108,6 +108,7 @@ static void tell(struct hwmark_offload *offload)
 	_Static_assert(sizeof(agent->latency) == sizeof(stats.latency), "the same buckets");
 	slot_queue_stats(offload->device.queue, &stats);
 	agent->owner = offload->device.owner;
+	agent->netns = offload->device.netns;
 	memcpy(agent->device, offload->device.set.name, sizeof(agent->device));
 	if (offload->device.ifindex)
 		agent->ifindex = offload->device.ifindex;
@@ -138,6 +139,7 @@ static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
 	size_t count = 0;
 	int err = hwmark_agent_get(&offload->maps, why, &before);
 
+	err = err ? err : hwmark_device_check_netns(&before, why);
 	if (err || !before.owner ||
 	    (before.owner == device->owner && before.ifindex == device->ifindex &&
 	     before.is_egress == set.is_egress && before.pref == set.pref))

@@ -30,14 +30,11 @@ static struct slot_flower_place get_place(const struct hwmark_agent *agent)
 	return hwmark_device_place(&set, agent->ifindex);
 }
 
-/* The agent may be in another netns than this command. */
 static int check_device(const struct hwmark_agent *agent, struct slot_reason *why)
 {
 	if (if_nametoindex(agent->device) == agent->ifindex)
 		return 0;
-	return slot_reason_set(why, -ENODEV,
-			       "'%s' with the agent's rules is gone, or not in this netns",
-			       agent->device);
+	return slot_reason_set(why, -ENODEV, "'%s' with the agent's rules is gone", agent->device);
 }
 
 /* --- flows ----------------------------------------------------------------------------------- */
@@ -104,6 +101,7 @@ static int list_flows(const struct program_context *ctx, const struct hwmark_map
 	struct hwmark_agent agent;
 	int err = hwmark_agent_get(maps, why, &agent);
 
+	err = err ? err : hwmark_device_check_netns(&agent, why);
 	if (!err && agent.owner)
 		err = check_device(&agent, why);
 	if (err || !agent.owner)
@@ -145,6 +143,7 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 	size_t count = 0;
 	int err = hwmark_agent_get(maps, why, &agent);
 
+	err = err ? err : hwmark_device_check_netns(&agent, why);
 	if (err)
 		return err;
 	place = get_place(&agent);
@@ -157,6 +156,7 @@ static int flush_alone(const struct hwmark_maps *maps, struct slot_reason *why)
 	/* An agent that comes has nothing left to do of what was asked for. */
 	err = hwmark_flush_get(maps, why, &agent.flushed);
 	agent.flushing = agent.flushed;
+	agent.netns = 0;
 	err = err ? err : hwmark_agent_set(maps, &agent, why);
 	if (!err && agent.owner && check_device(&agent, why))
 		err = slot_reason_append(why, -ENODEV, "; entries are free");
