@@ -196,8 +196,8 @@ static int run_command(const struct program_context *context, const struct progr
 
 	/* who reads its own options says what is wrong; its status may be that of what it runs */
 	if (status == PROGRAM_USAGE && !(cli->options && is_command(cli->offline_command, command)))
-		fprintf(stderr, "usage: slotctl %s %s %s\n", cli->name, command->name,
-			command->args);
+		fprintf(stderr, "usage: slotctl %s %s%s%s\n", cli->name, command->name,
+			*command->args ? " " : "", command->args);
 	return status;
 }
 

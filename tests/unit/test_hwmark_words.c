@@ -53,6 +53,16 @@ static void each_word_sets_what_it_names(void **state)
 	assert_int_equal(words.mode, HWMARK_FLOW);
 }
 
+static void a_word_is_given_once(void **state)
+{
+	char *argv[] = { (char[]){ "flows=1" }, (char[]){ "age=5" }, (char[]){ "flows=2" } };
+
+	(void)state;
+	assert_int_equal(hwmark_words_parse(2, argv, &why, &words), 0);
+	assert_int_equal(hwmark_words_parse(3, argv, &why, &words), -EINVAL);
+	assert_string_equal(why.text, "'flows=2': flows= is given twice");
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
 	static const char *const no[] = {
@@ -97,6 +107,7 @@ int main(void)
 
 	TAP_ADD(&plan, without_a_word_there_are_defaults, NULL, NULL);
 	TAP_ADD(&plan, each_word_sets_what_it_names, NULL, NULL);
+	TAP_ADD(&plan, a_word_is_given_once, NULL, NULL);
 	TAP_ADD(&plan, what_makes_no_sense_is_refused, NULL, NULL);
 	return tap_run(&plan, "hwmark_words", 1);
 }

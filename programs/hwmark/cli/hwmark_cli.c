@@ -62,7 +62,10 @@ static json_t *agent_json(const struct hwmark_agent *agent, bool is_running)
 
 static void print_agent(FILE *out, const struct hwmark_agent *agent, bool is_running)
 {
-	fprintf(out, "agent %s\n", is_running ? "running" : "not running");
+	fprintf(out, "agent %s\n",
+		is_running   ? "running" :
+		agent->owner ? "not running; of the last one:" :
+			       "not running");
 	if (agent->owner)
 		fprintf(out, "device %s %s\nflows %u of %u\nin_pools %u\n", agent->device,
 			agent->is_egress ? "egress" : "ingress", agent->flows, agent->flows_max,

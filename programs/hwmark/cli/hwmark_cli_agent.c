@@ -62,15 +62,33 @@ static bool is_mode(void *context)
 
 static int choose_mode(struct agent *agent, struct slot_reason *why)
 {
+	enum hwmark_mode mode;
+	int err = ask_mode(agent->ctx, &mode);
+
+	if (!err && agent->words.has_mode && mode != agent->words.mode)
+		return slot_reason_set(why, -EINVAL,
+				       "the slot's setting mode is another than the word says; "
+				       "without mode= the agent has the slot's");
 	if (agent->words.has_mode)
 		return 0;
-	if (ask_mode(agent->ctx, &agent->words.mode))
+	if (err)
 		return slot_reason_set(
 			why, -EINVAL,
-			"the slot's setting mode is not known: mode=flow or mode=destination");
+			"slotd does not tell the slot's setting mode%s: mode=flow or mode=destination",
+			agent->ctx->slot ? ", which the slot's owner may know" :
+					   ", as it is not asked (--map-dir)");
+	agent->words.mode = mode;
 	agent->offload.set.is_mode = is_mode;
 	agent->offload.set.context = agent;
 	return 0;
+}
+
+/* Whether the program runs here, and this user may use its maps: what else fails follows from it. */
+static int check_maps(const char *map_dir, struct slot_reason *why)
+{
+	_cleanup_(hwmark_maps_close) struct hwmark_maps maps = HWMARK_MAPS_CLOSED;
+
+	return hwmark_maps_open(map_dir, true, why, &maps);
 }
 
 static int run(struct hwmark_offload *offload)
@@ -102,7 +120,8 @@ int hwmark_cmd_agent(const struct program_context *ctx, int argc, char **argv)
 	err = hwmark_words_parse(argc, argv, &why, &agent->words);
 	if (err)
 		return program_end(err, &why);
-	if (choose_device(ctx, &agent->words.device, &why) || choose_mode(agent, &why))
+	if (check_maps(ctx->map_dir, &why) || choose_device(ctx, &agent->words.device, &why) ||
+	    choose_mode(agent, &why))
 		return program_fail(&why);
 	agent->offload.device.set = agent->words.device;
 	agent->offload.set.map_dir = ctx->map_dir;

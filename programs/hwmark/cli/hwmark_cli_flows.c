@@ -44,7 +44,18 @@ struct listing {
 	const struct hwmark_maps *maps;
 	__u64 owner;
 	json_t *flows; /* with --json */
+	bool is_headed;
 };
+
+/* Before the first of them, or where it is sure that there is none. */
+static void print_header(struct listing *listing)
+{
+	if (!listing->flows && !listing->is_headed)
+		fprintf(listing->ctx->out, "%-5s  %-32s  %-32s  %-24s  %5s  %12s  %15s  %9s  %s\n",
+			"proto", "client", "vip", "real", "mark", "packets", "bytes", "idle s",
+			"in hw");
+	listing->is_headed = true;
+}
 
 static void format_end(const struct slot_flower_match *match, const struct slot_flower_end *end,
 		       char ret_text[LB_WORDS_MAX])
@@ -63,7 +74,7 @@ static int show_flow(const struct slot_flower_seen *seen, void *data)
 {
 	char client[LB_WORDS_MAX], vip[LB_WORDS_MAX], real[LB_WORDS_MAX] = "gone";
 	const struct slot_flower_match *match = &seen->rule.match;
-	const struct listing *listing = data;
+	struct listing *listing = data;
 	__u32 mark = seen->rule.actions[0].mark;
 	const char *proto = match->proto == IPPROTO_TCP ? "tcp" : "udp";
 	struct hwmark_entry entry = {};
@@ -75,6 +86,7 @@ static int show_flow(const struct slot_flower_seen *seen, void *data)
 	format_end(match, &match->destination, vip);
 	if (!hwmark_entry_get(listing->maps, mark, NULL, &entry) && entry.generation)
 		hwmark_cli_real(listing->maps, &entry, real);
+	print_header(listing);
 	if (!listing->flows) {
 		fprintf(listing->ctx->out,
 			"%-5s  %-32s  %-32s  %-24s  %5u  %12" PRIu64 "  %15" PRIu64 "  %9.1f  %s\n",
@@ -96,7 +108,7 @@ static int show_flow(const struct slot_flower_seen *seen, void *data)
 static int list_flows(const struct program_context *ctx, const struct hwmark_maps *maps,
 		      struct slot_reason *why, json_t *flows)
 {
-	struct listing listing = { ctx, maps, 0, flows };
+	struct listing listing = { .ctx = ctx, .maps = maps, .flows = flows };
 	struct slot_flower_place place;
 	struct hwmark_agent agent;
 	int err = hwmark_agent_get(maps, why, &agent);
@@ -104,11 +116,15 @@ static int list_flows(const struct program_context *ctx, const struct hwmark_map
 	err = err ? err : hwmark_device_check_netns(&agent, why);
 	if (!err && agent.owner)
 		err = check_device(&agent, why);
+	if (!err && !agent.owner)
+		print_header(&listing);
 	if (err || !agent.owner)
 		return err;
 	listing.owner = agent.owner;
 	place = get_place(&agent);
 	err = slot_flower_list(&place, show_flow, &listing);
+	if (!err)
+		print_header(&listing);
 	return err ? slot_reason_set(why, err, "cannot list the rules of %s: %s", agent.device,
 				     strerror(-err)) :
 		     0;
@@ -125,9 +141,6 @@ int hwmark_cmd_flows(const struct program_context *ctx, int argc, char **argv)
 		return PROGRAM_USAGE;
 	if (hwmark_maps_open(ctx->map_dir, false, &why, &maps))
 		return program_fail(&why);
-	if (!ctx->json)
-		fprintf(ctx->out, "%-5s  %-32s  %-32s  %-24s  %5s  %12s  %15s  %9s  %s\n", "proto",
-			"client", "vip", "real", "mark", "packets", "bytes", "idle s", "in hw");
 	if (list_flows(ctx, &maps, &why, flows))
 		return program_fail(&why);
 	return ctx->json ? program_json_print(ctx, json_pack("{s:O}", "flows", flows)) : PROGRAM_OK;

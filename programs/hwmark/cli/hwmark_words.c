@@ -128,13 +128,19 @@ static const struct key {
 	{ "pref", parse_pref },	    { "mode", parse_mode },
 };
 
-static int parse_word(const char *word, struct slot_reason *why, struct hwmark_words *words)
+static int parse_word(const char *word, struct slot_reason *why, __u32 *given,
+		      struct hwmark_words *words)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *value = program_word_value(word, keys[i].name);
 
-		if (value)
-			return keys[i].parse(value, why, words);
+		if (!value)
+			continue;
+		if (*given & 1U << i)
+			return slot_reason_set(why, -EINVAL, "'%.80s': %s= is given twice", word,
+					       keys[i].name);
+		*given |= 1U << i;
+		return keys[i].parse(value, why, words);
 	}
 	return slot_reason_set(why, -EINVAL,
 			       "'%.80s': expected KEY=VALUE, and KEY one of device, hook, offload, "
@@ -150,10 +156,11 @@ int hwmark_words_parse(int argc, char *const *argv, struct slot_reason *why,
 		.age_ms = AGE_S * 1000,
 		.mode = HWMARK_DESTINATION,
 	};
+	__u32 given = 0;
 	int err = 0;
 
 	for (int i = 0; !err && i < argc; i++)
-		err = parse_word(argv[i], why, &words);
+		err = parse_word(argv[i], why, &given, &words);
 	if (!err)
 		*ret_words = words;
 	return err;
