@@ -41,6 +41,11 @@ struct program_slot {
 	 */
 	int (*find_interface)(const struct program_slot *slot, const char *name,
 			      struct slot_reason *why, __u32 *ret_ifindex);
+	/*
+	 * The name, of up to IFNAMSIZ bytes, of the interface whose chain the slot is in. Returns
+	 * 0, -EXDEV where that is not in this thread's netns, or -errno.
+	 */
+	int (*interface)(const struct program_slot *slot, char *ret_name);
 };
 
 struct program_context {

@@ -55,6 +55,20 @@ static void get_interface(const json_t *chain, char ret_name[IFNAMSIZ])
 	snprintf(ret_name, IFNAMSIZ, "%.*s", (int)strcspn(name, ":"), name);
 }
 
+static int name_interface(const struct program_slot *base, char *ret_name)
+{
+	const json_t *chain = get_slot(base)->chain;
+	__u64 here = 0;
+	int err = slot_netns_cookie(&here);
+
+	if (err)
+		return err;
+	if (here != (__u64)slot_answer_number(chain, "netns_cookie"))
+		return -EXDEV;
+	get_interface(chain, ret_name);
+	return 0;
+}
+
 /* Whether this process is where the chain is; of a chain elsewhere it goes there for a while. */
 static int look_up(const json_t *chain, const char *name, __u32 *ret_ifindex)
 {
@@ -120,7 +134,8 @@ struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chai
 	return (struct slot_cli_slot){
 		.slot = { .setting = get_setting,
 			  .forget = forget_settings,
-			  .find_interface = find_interface },
+			  .find_interface = find_interface,
+			  .interface = name_interface },
 		.ctl = ctl,
 		.chain = chain,
 		.number = number,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* slotctl hwmark agent. */
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,24 +20,21 @@ struct agent {
 	struct hwmark_offload offload;
 };
 
-/* The chain's interface: maps are in CHAIN/maps/SLOT. */
+/* Where packets of the slot's chain come in. */
 static int choose_device(const struct program_context *ctx, struct hwmark_device_settings *set,
 			 struct slot_reason *why)
 {
-	char copy[PATH_MAX];
-	const char *chain;
+	int err = -ENODEV;
 
+	_Static_assert(HWMARK_DEVICE_MAX >= IFNAMSIZ, "a name has room");
 	if (*set->name)
 		return 0;
-	if (strlen(ctx->map_dir) >= sizeof(copy))
-		return slot_reason_set(why, -ENAMETOOLONG, "'%s' is too long", ctx->map_dir);
-	strcpy(copy, ctx->map_dir);
-	chain = basename(dirname(dirname(copy)));
-	if (strlen(chain) >= sizeof(set->name) || !if_nametoindex(chain))
-		return slot_reason_set(why, -EINVAL,
-				       "which device is to mark packets? device=NAME");
-	strcpy(set->name, chain);
-	return 0;
+	if (ctx->slot)
+		err = ctx->slot->interface(ctx->slot, set->name);
+	return err ? slot_reason_set(
+			     why, err, "which device is to mark packets? device=NAME%s",
+			     err == -EXDEV ? " (the chain's interface is in another netns)" : "") :
+		     0;
 }
 
 /* What slotd says of the slot's. */
