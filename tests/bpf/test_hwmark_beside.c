@@ -3,13 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <net/if.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -193,6 +198,33 @@ static bool is_so(void *context)
 	return *(const bool *)context;
 }
 
+static void rename_device(const char *from, const char *to)
+{
+	struct ifreq request = {};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", from);
+	snprintf(request.ifr_newname, sizeof(request.ifr_newname), "%s", to);
+	assert_int_equal(ioctl(fd, SIOCSIFNAME, &request), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void an_agent_says_what_its_device_is_called_now(void **state)
+{
+	struct hwmark_agent told;
+
+	(void)state;
+	agent_bed_start(HWMARK_DESTINATION);
+	rename_device("lo", "other");
+	agent_bed->tell_ms = agent_bed->find_ms = 0;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_int_equal(hwmark_agent_get(&agent_bed->maps, &why, &told), 0);
+	rename_device("other", "lo");
+	assert_string_equal(told.device, "other");
+	assert_int_equal(told.ifindex, if_nametoindex("lo"));
+}
+
 static void an_agent_of_another_mode_than_the_slots_ends(void **state)
 {
 	bool is_mode = true;
@@ -226,6 +258,8 @@ int main(void)
 	TAP_ADD(&plan, an_agent_of_another_netns_leaves_entries_and_marks_alone, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_that_cannot_see_its_maps_goes_on, agent_bed_set_up,
+		agent_bed_tear_down);
+	TAP_ADD(&plan, an_agent_says_what_its_device_is_called_now, agent_bed_set_up,
 		agent_bed_tear_down);
 	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,
 		agent_bed_tear_down);

@@ -110,4 +110,40 @@ test_agent() {
 	matches "with a word" "$(<"$BED/log/agent")" "the slot's setting mode is another one now"
 }
 
+# agent_in HOST [KEY=VALUE...]
+agent_in() {
+	: >"$BED/log/agent"
+	spawn "$1" "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" hwmark agent "${@:2}"
+	AGENT=$BED_SPAWNED
+}
+
+# hw COMMAND: where the agent is
+hw() {
+	in_ns edge "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" hwmark "$@"
+}
+
+# device_is NAME: as the agent says
+device_is() {
+	[[ $(bed_ctl hwmark show --json | jq -r .agent.device) == "$1" ]]
+}
+
+test_agent_device() {
+	agent_in client
+	in_time "where the chain's interface is not, an agent wants a device" 10 is_gone "$AGENT"
+	matches "as it says" "$(<"$BED/log/agent")" "device=NAME .*in another netns"
+	agent_in edge
+	in_time "where it is, that is the device" 10 is_said 'flows are offloaded to '
+	is "as it says" "$(value agent.device)" "$(bed_ctl slots --json | jq -r .interface)"
+	succeeds "the agent ends" stop "$AGENT"
+	in_ns edge ip link add late0 type veth peer name late9 || bail "a device"
+	agent_in edge device=late0
+	in_time "an agent has it" 10 device_is late0
+	in_ns edge ip link set late0 name late1
+	in_time "which gets another name" 10 device_is late1
+	succeeds "its rules are shown" hw flows
+	succeeds "the agent ends" stop "$AGENT"
+	succeeds "they are flushed" hw flush
+	in_ns edge ip link del late1
+}
+
 bed_run

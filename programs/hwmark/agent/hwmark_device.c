@@ -146,6 +146,13 @@ void hwmark_device_close(struct hwmark_device *device)
 	device->event_fd = -1;
 }
 
+const char *hwmark_device_name(struct hwmark_device *device)
+{
+	if (!device->ifindex || !if_indextoname(device->ifindex, device->name))
+		memcpy(device->name, device->set.name, sizeof(device->name));
+	return device->name;
+}
+
 /* It is the same one as long as it has its number, whatever its name: rules are at it. */
 static __u32 find_ifindex(const struct hwmark_device *device)
 {
@@ -169,8 +176,8 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 				       device->set.name);
 	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place));
 	device->has_place = !err;
-	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
-				     strerror(-err)) :
+	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s",
+				     hwmark_device_name(device), strerror(-err)) :
 		     0;
 }
 

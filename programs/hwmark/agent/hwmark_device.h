@@ -26,9 +26,10 @@ struct hwmark_device_settings {
 struct hwmark_device {
 	struct hwmark_device_settings set;
 	__u64 owner;
-	__u64 netns;	/* cookie of the agent's own */
-	__u32 ifindex;	/* 0: it is not there; the queue's thread reads it, too */
-	bool has_place; /* for rules */
+	__u64 netns;		      /* cookie of the agent's own */
+	__u32 ifindex;		      /* 0: it is not there; the queue's thread reads it, too */
+	bool has_place;		      /* for rules */
+	char name[HWMARK_DEVICE_MAX]; /* see hwmark_device_name() */
 	struct slot_queue *queue;
 	int event_fd; /* something was reported */
 	pthread_mutex_t lock;
@@ -64,6 +65,12 @@ void hwmark_device_close(struct hwmark_device *device);
  * Returns 0, -ENODEV, or -errno; says why.
  */
 int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why);
+
+/*
+ * hwmark_device_name - what the device that was found is called by now; of one that is gone or was
+ * never there @set's name. @device's. In the netns that this thread is in.
+ */
+const char *hwmark_device_name(struct hwmark_device *device);
 
 /* hwmark_device_take - one flow of which something was reported; NULL: no more. */
 struct hwmark_flow *hwmark_device_take(struct hwmark_device *device,

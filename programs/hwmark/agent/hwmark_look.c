@@ -29,14 +29,14 @@ static int add_stray(struct strays *strays, const struct slot_flower_rule *rule)
 
 static int del_strays(const struct strays *strays, struct slot_reason *why)
 {
-	const struct hwmark_device *device = &strays->offload->device;
+	struct hwmark_device *device = &strays->offload->device;
 	const struct slot_flower_place place = hwmark_device_place(&device->set, device->ifindex);
 	struct slot_answer stuck;
 	size_t count;
 	int err = slot_flower_rules_del(&place, &strays->rules, &count, &stuck);
 
-	return err ? slot_reason_set(why, err, "cannot remove a rule of %s: %s", device->set.name,
-				     stuck.text) :
+	return err ? slot_reason_set(why, err, "cannot remove a rule of %s: %s",
+				     hwmark_device_name(device), stuck.text) :
 		     0;
 }
 
@@ -96,7 +96,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	err = offload->device.ifindex ? slot_flower_list(&place, see_rule, &strays) : 0;
 	if (err) {
 		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
-				offload->device.set.name, strerror(-err));
+				hwmark_device_name(&offload->device), strerror(-err));
 		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 		return;
 	}
@@ -222,7 +222,7 @@ int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why
 
 	if (err)
 		return slot_reason_set(why, err, "cannot list the rules of %s: %s",
-				       offload->device.set.name, strerror(-err));
+				       hwmark_device_name(&offload->device), strerror(-err));
 	err = del_strays(&strays, why);
 	SLOT_FAULT("hwmark.strays");
 	if (err)

@@ -98,7 +98,7 @@ static __u32 choose_mark(struct hwmark_offload *offload, const struct lb_mark_ev
 
 static int write_entry(struct hwmark_offload *offload, __u32 mark, const struct hwmark_entry *entry)
 {
-	struct slot_reason why;
+	struct slot_reason why = { "an entry cannot be written" };
 	int err;
 
 	if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED) {
@@ -245,7 +245,7 @@ void hwmark_offload_leave(struct hwmark_offload *offload, struct hwmark_flow *fl
 /* All that is over frees its entries at one blow, and waits once. */
 static void free_dying(struct hwmark_offload *offload)
 {
-	struct slot_reason why;
+	struct slot_reason why = { "entries cannot be freed" };
 	int err;
 
 	if (!offload->dying_count)
@@ -278,7 +278,7 @@ static void note_taken(struct hwmark_offload *offload)
 	slot_reason_set(&why, 0,
 			"somebody else has rules of the same handles or flows at %s, pref %u and "
 			"%u: such flows go on without marks (pref=N)",
-			offload->device.set.name, offload->device.set.pref,
+			hwmark_device_name(&offload->device), offload->device.set.pref,
 			offload->device.set.pref + 1U);
 	hwmark_offload_say(offload, HWMARK_TROUBLE_TAKEN, &why);
 }
@@ -298,7 +298,7 @@ static void note_failure(struct hwmark_offload *offload, int error)
 	/* The device or its qdisc may be gone. */
 	offload->find_ms = 0;
 	hwmark_device_failure(&offload->device, SLOT_QUEUE_FAILED, error, &why);
-	slot_reason_prefix(&why, 0, "%s takes no rules: ", offload->device.set.name);
+	slot_reason_prefix(&why, 0, "%s takes no rules: ", hwmark_device_name(&offload->device));
 	slot_reason_append(&why, 0, "; flows go on without marks");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_RULES, &why);
 }
@@ -308,7 +308,8 @@ static void note_not_removed(struct hwmark_offload *offload, int error)
 	struct slot_reason why;
 
 	hwmark_device_failure(&offload->device, SLOT_QUEUE_ACTIVE, error, &why);
-	slot_reason_prefix(&why, 0, "rules of %s could not be removed: ", offload->device.set.name);
+	slot_reason_prefix(&why, 0, "rules of %s could not be removed: ",
+			   hwmark_device_name(&offload->device));
 	slot_reason_append(&why, 0, "; it is tried again");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 }

@@ -109,7 +109,7 @@ static void tell(struct hwmark_offload *offload)
 	slot_queue_stats(offload->device.queue, &stats);
 	agent->owner = offload->device.owner;
 	agent->netns = offload->device.netns;
-	memcpy(agent->device, offload->device.set.name, sizeof(agent->device));
+	memcpy(agent->device, hwmark_device_name(&offload->device), sizeof(agent->device));
 	if (offload->device.ifindex)
 		agent->ifindex = offload->device.ifindex;
 	agent->is_egress = offload->device.set.is_egress;
@@ -190,10 +190,10 @@ static int begin(struct hwmark_offload *offload, struct slot_reason *why)
 	tell(offload);
 	if (offload->device.ifindex)
 		fprintf(stderr, "flows are offloaded to %s; %zu are there already\n",
-			offload->device.set.name, offload->flows.count);
+			hwmark_device_name(&offload->device), offload->flows.count);
 	else
 		fprintf(stderr, "flows are offloaded to %s as soon as it is there\n",
-			offload->device.set.name);
+			hwmark_device_name(&offload->device));
 	return 0;
 }
 
