@@ -142,8 +142,9 @@ test_agent_device() {
 	in_time "which gets another name" 10 device_is late1
 	succeeds "its rules are shown" hw flows
 	succeeds "the agent ends" stop "$AGENT"
+	in_ns edge ip link set late1 name late2
 	succeeds "they are flushed" hw flush
-	in_ns edge ip link del late1
+	in_ns edge ip link del late2
 }
 
 bed_run

@@ -30,9 +30,12 @@ static struct slot_flower_place get_place(const struct hwmark_agent *agent)
 	return hwmark_device_place(&set, agent->ifindex);
 }
 
+/* By its number: it may have got another name since. */
 static int check_device(const struct hwmark_agent *agent, struct slot_reason *why)
 {
-	if (if_nametoindex(agent->device) == agent->ifindex)
+	char name[IF_NAMESIZE];
+
+	if (!agent->ifindex || if_indextoname(agent->ifindex, name))
 		return 0;
 	return slot_reason_set(why, -ENODEV, "'%s' with the agent's rules is gone", agent->device);
 }
