@@ -138,14 +138,14 @@ loader/lib/engine loader/lib/(base|config|registry|host|program) dispatcher
 loader/lib/chain loader/lib dispatcher
 loader/slotd loader/lib
 loader/slotctl loader/lib dispatcher programs/cli.h
-programs loader/lib/(base|offload) bpf
+programs loader/lib/(base|host|offload) bpf
 programs/decap/data programs/decap/decap_abi.h bpf
 programs/firewall/cli programs/firewall/(firewall.h|firewall_abi.h|compile|maps|rules) programs/(shared|cli.h) loader/lib/base bpf
 programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
-programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|offload)
+programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
 programs/hwmark/cli programs/hwmark/(agent|maps) programs/(lb|shared|cli.h) loader/lib/base
 programs/hwmark/data programs/hwmark/hwmark_abi.h programs/lb/(data|lb_abi.h) bpf
 programs/hwmark/maps programs/hwmark/hwmark_abi.h programs/(lb|shared) loader/lib/base
