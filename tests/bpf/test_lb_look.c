@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "programs/lb/lb.h"
 #include "tests/support/lb_bed.h"
 #include "tests/support/progrun.h"
@@ -62,10 +64,40 @@ static void a_dump_is_of_before_a_change_or_after_it(void **state)
 	free(after);
 }
 
+static __u32 get_generation(void)
+{
+	__u32 zero = 0, generation = 0;
+	int fd = bpf_obj_get(PROGRAM_BED_DIR "/" LB_GENERATION_NAME);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &generation), 0);
+	assert_int_equal(close(fd), 0);
+	return generation;
+}
+
+/* What was written for the maps before does not hold in these after as many changes. */
+static void generations_of_new_maps_are_not_those_of_the_maps_before(void **state)
+{
+	__u32 before;
+
+	lb_bed_runs("vip add tcp/192.0.2.1:80");
+	before = get_generation();
+	assert_int_not_equal(before, 0);
+	lb_bed_runs("vip add tcp/192.0.2.2:80");
+	assert_in_range(get_generation() - before, 1, 16);
+	assert_int_equal(lb_bed_tear_down(state), 0);
+	assert_int_equal(lb_bed_set_up(state), 0);
+	lb_bed_runs("vip add tcp/192.0.2.1:80");
+	/* By chance alone once in some million runs. */
+	assert_false(get_generation() - before + 1000 < 2000);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
 	TAP_ADD(&plan, a_dump_is_of_before_a_change_or_after_it, lb_bed_set_up, lb_bed_tear_down);
+	TAP_ADD(&plan, generations_of_new_maps_are_not_those_of_the_maps_before, lb_bed_set_up,
+		lb_bed_tear_down);
 	return tap_run(&plan, "lb_look", 1);
 }
