@@ -52,7 +52,7 @@ static __always_inline int balance(const struct lb_run *run, struct lb_packet *p
 		if (ret != LB_GO_ON)
 			return ret;
 		/* Said to be rare, or what is kept for the call would cost all packets. */
-		if (__builtin_expect(lb_config.hwmark, 0) && can_have_mark(vip))
+		if (__builtin_expect(lb_config.hwmark, 0) && can_have_mark(packet, vip))
 			lb_offer(run->ctx, mark_vip(vip), mark_real(&choice));
 	}
 	if (ret != LB_GO_ON)

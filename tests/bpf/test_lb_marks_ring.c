@@ -164,6 +164,25 @@ static void with_transitions_it_is_the_same(void **state)
 	assert_int_equal(marks_bed_count(&bed, LB_MARK_KEPT), 1);
 }
 
+/* Where an id led the connection no table keeps: a packet without one does not know it. */
+static void with_transitions_and_ids_no_tcp_is_told_of(void **state)
+{
+	struct lb_config config = marks_bed_config;
+
+	(void)state;
+	config.tcp_server_id = true;
+	marks_bed_open(&bed, &config);
+	bed.vip.vip.table = LB_TABLE_TRANSITIONS;
+	lb_case_vip(&bed.lb, &bed.vip);
+	send_enough(PORT);
+	assert_int_equal(marks_bed_take(&bed), 0);
+	bed.vip.vip.table = 0;
+	lb_case_vip(&bed.lb, &bed.vip);
+	send_enough(PORT);
+	assert_int_equal(marks_bed_take(&bed), 1);
+	marks_bed_close(&bed);
+}
+
 /* --- places ----------------------------------------------------------------------------------- */
 
 static __u16 port_of[LB_CANDIDATES];
@@ -282,6 +301,7 @@ int main(void)
 	TAP_ADD(&plan, a_flow_that_was_never_recorded_is_told_of_at_the_rings_real, open_bed,
 		close_bed);
 	TAP_ADD(&plan, with_transitions_it_is_the_same, open_bed, close_bed);
+	TAP_ADD(&plan, with_transitions_and_ids_no_tcp_is_told_of, NULL, NULL);
 	TAP_ADD(&plan, flows_of_one_pace_in_one_place_are_both_told_of, open_bed, close_bed);
 	TAP_ADD(&plan, a_flow_that_is_too_slow_leaves_its_place, open_bed, close_bed);
 	TAP_ADD(&plan, a_flow_that_is_fast_enough_keeps_it, open_bed, close_bed);

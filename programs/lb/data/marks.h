@@ -139,9 +139,14 @@ static __always_inline bool count_candidate(struct lb_candidate *flow, __u64 tag
 	return ++flow->packets >= enough;
 }
 
-/* Of the VIP; what the packet has to be is seen in lb_offer(). */
-static __always_inline bool can_have_mark(const struct lb_vip *vip)
+/*
+ * Of the VIP; what the packet has to be else is seen in lb_offer(). Where no table keeps what an
+ * id said, a packet without one tells nothing of where its connection is.
+ */
+static __always_inline bool can_have_mark(const struct lb_packet *packet, const struct lb_vip *vip)
 {
+	if (lb_config.tcp_server_id && has_transitions(packet, vip))
+		return false;
 	return !(vip->flags & LB_MARKLESS_FLAGS) && vip->encap != LB_REWRITE;
 }
 
