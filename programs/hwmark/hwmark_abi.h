@@ -49,7 +49,7 @@ struct hwmark_entry {
 	__u32 dst[4]; /* the VIP's address, as in packets; IPv4: the first word, the others 0 */
 	__u32 src[4]; /* HWMARK_FLOW: the client's, likewise */
 	__be16 sport; /* HWMARK_FLOW: the client's */
-	__be16 dport; /* HWMARK_DESTINATION: 0: every port */
+	__be16 dport; /* HWMARK_DESTINATION: 0: all, no VIP has one alone */
 	__u32 refreshed; /* HWMARK_FLOW: the data plane's own, s (2^30 ns): of the last HWMARK_REFRESH */
 	__u32 pad[2];
 };

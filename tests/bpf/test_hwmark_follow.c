@@ -3,6 +3,7 @@
  * The agent of hwmark follows a load balancer that changes: what becomes of marks. Whether the
  * device takes rules makes no difference here.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -358,8 +359,18 @@ static void a_vip_that_takes_the_port_of_a_flow_ends_its_mark(void **state)
 	assert_int_equal(agent_bed->agent.taken, 1);
 	mark = 1;
 	assert_true(is_live(mark));
+	lb_bed_runs("vip add udp/192.0.2.1:81");
+	follow();
+	assert_true(is_live(mark));
+	/* It was of all ports, which 81 is not any more. */
 	lb_bed_runs("vip add tcp/192.0.2.1:81");
 	follow();
+	assert_false(is_live(mark));
+	event.generation = agent_bed->view.generation;
+	event.sport = htons(1001);
+	agent_bed_tell(&event);
+	assert_int_equal(agent_bed->agent.taken, 2);
+	mark = 2;
 	assert_true(is_live(mark));
 	lb_bed_runs("vip add tcp/192.0.2.0/24:80");
 	follow();

@@ -420,7 +420,8 @@ static void whatever_leaves_leaves_as_the_load_balancer_sends_it(void **state)
 	start(&a, &hwmark_case_kinds[0], HWMARK_DESTINATION);
 	for (int i = 0; i < DRAWS; i++) {
 		__u32 kind = draw_below(&draws, (__u32)hwmark_case_kind_count);
-		__u32 other = draw_below(&draws, 4) ? kind : (kind + 1) % 12;
+		__u32 other = draw_below(&draws, 4) ? kind :
+						      (kind + 1) % (__u32)hwmark_case_kind_count;
 
 		a.kind = &hwmark_case_kinds[kind];
 		a.spec = hwmark_case_draw(a.kind, &draws);

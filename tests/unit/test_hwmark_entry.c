@@ -185,11 +185,34 @@ static void a_more_specific_vip_that_comes_takes_its_packets(void **state)
 	assert_int_equal(hwmark_entry_check(&model, &entry, &why), 0);
 	model.vips[2].name = lb_vip_of("tcp/198.51.0.0/16");
 	assert_int_equal(hwmark_entry_check(&model, &entry, &why), 0);
-	/* A port that another has is none of those that are all: that is each flow's. */
+}
+
+/* A mark is compared by its entry alone: with another VIP's port it must not be of all ports. */
+static void a_vip_of_all_ports_has_marks_of_one_while_another_has_one_of_them(void **state)
+{
+	(void)state;
+	add_vip("tcp/198.51.100.0/24", 0);
+	add_real("tcp/198.51.100.0/24", REAL);
+	event.vip = 1;
+	assert_int_equal(inet_pton(AF_INET, "198.51.100.9", event.dst), 1);
 	assert_int_equal(make(HWMARK_DESTINATION), 0);
-	model.vips[2].name = lb_vip_of("tcp/198.51.100.9:80");
+	assert_int_equal(entry.dport, 0);
+	add_vip("tcp/198.51.100.9:443", 0);
+	assert_stale("tcp/198.51.100.9: real 1: another VIP has its packets");
+	assert_int_equal(make(HWMARK_DESTINATION), 0);
+	assert_int_equal(entry.dport, htons(80));
 	assert_int_equal(hwmark_entry_check(&model, &entry, &why), 0);
+	model.vips[2].name = lb_vip_of("tcp/198.51.100.8/30:443");
+	assert_int_equal(make(HWMARK_DESTINATION), 0);
+	assert_int_equal(entry.dport, htons(80));
+	model.vips[2].name = lb_vip_of("tcp/198.51.100.9:80");
 	assert_int_equal(make(HWMARK_DESTINATION), -ESTALE);
+	/* Neither has a port of it. */
+	model.vips[2].name = lb_vip_of("udp/198.51.100.9:443");
+	assert_int_equal(make(HWMARK_DESTINATION), 0);
+	assert_int_equal(entry.dport, 0);
+	model.vips[2].name = lb_vip_of("tcp/198.51.100.10:443");
+	assert_int_equal(hwmark_entry_check(&model, &entry, &why), 0);
 }
 
 static void an_event_of_a_vip_that_had_the_number_before_is_refused(void **state)
@@ -374,6 +397,7 @@ int main(void)
 		CASE(an_entry_does_not_hold_for_a_vip_that_is_sent_otherwise),
 		CASE(numbers_beyond_all_are_refused),
 		CASE(a_more_specific_vip_that_comes_takes_its_packets),
+		CASE(a_vip_of_all_ports_has_marks_of_one_while_another_has_one_of_them),
 		CASE(an_event_of_a_vip_that_had_the_number_before_is_refused),
 		VIEW_CASE(an_entry_leads_where_its_vip_leads_as_long_as_the_ring_is_the_same),
 		VIEW_CASE(a_ring_that_changed_and_is_as_it_was_is_another_one),

@@ -356,28 +356,8 @@ static void renew(struct hwmark_offload *offload, __u32 mark)
 	used->entry.generation = offload->view.generation;
 }
 
-/* A mark of a VIP with all ports ends with a flow whose port another VIP has now. */
-static void judge_flow(struct hwmark_offload *offload, const struct hwmark_flow *flow)
-{
-	struct hwmark_mark *used = &offload->marks.marks[flow->rule.rule.actions[0].mark];
-	struct hwmark_entry entry = used->entry;
-	const struct lb_model_vip *vip;
-	struct lb_vip_name name;
-
-	entry.dport = flow->rule.rule.match.destination.port;
-	name = hwmark_entry_vip(&entry);
-	vip = hwmark_entry_find_vip(&offload->view.model, &name);
-	used->is_dead |= !vip || vip != &offload->view.model.vips[used->entry.vip];
-}
-
 void hwmark_offload_renew(struct hwmark_offload *offload)
 {
-	for (size_t place = 0; place < offload->flows.max; place++) {
-		const struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
-
-		if (flow && !offload->marks.marks[flow->rule.rule.actions[0].mark].entry.dport)
-			judge_flow(offload, flow);
-	}
 	for (__u32 mark = 1; mark < offload->marks.count; mark++)
 		if (offload->marks.marks[mark].state == HWMARK_MARK_USED &&
 		    !offload->marks.marks[mark].is_dead)

@@ -48,6 +48,20 @@ const struct lb_model_vip *hwmark_entry_find_vip(const struct lb_model *model,
 	return found;
 }
 
+/* Whether of all ports of the address some are a VIP's of their own. */
+static bool has_other_ports(const struct lb_model *model, const struct lb_vip_name *name)
+{
+	for (__u32 n = 0; n < LB_VIPS_MAX; n++) {
+		const struct lb_model_vip *vip = &model->vips[n];
+		struct lb_vip_name one = *name;
+
+		one.port = vip->name.port;
+		if (vip->is_used && one.port && is_of_vip(&vip->name, &one))
+			return true;
+	}
+	return false;
+}
+
 static int refuse(const struct hwmark_entry *entry, const char *reason, struct slot_reason *why)
 {
 	struct lb_vip_name name = hwmark_entry_vip(entry);
@@ -67,7 +81,8 @@ static const char *judge_vip(const struct lb_model *model, const struct hwmark_e
 	vip = &model->vips[entry->vip];
 	if (!is_of_vip(&vip->name, &name))
 		return "its VIP's number is another one's";
-	if (hwmark_entry_find_vip(model, &name) != vip)
+	if (hwmark_entry_find_vip(model, &name) != vip ||
+	    (!name.port && has_other_ports(model, &name)))
 		return "another VIP has its packets";
 	if (vip->set.encap != entry->encap || vip->set.encap == LB_REWRITE)
 		return "its VIP is sent in another way";
@@ -128,8 +143,11 @@ int hwmark_entry_make(const struct lb_model *model, const struct lb_mark_event *
 	if (mode == HWMARK_FLOW) {
 		memcpy(entry.src, event->src, sizeof(entry.src));
 		entry.sport = event->sport;
-	} else {
-		entry.dport = htons(model->vips[event->vip].name.port);
+	} else if (!model->vips[event->vip].name.port) {
+		struct lb_vip_name name = hwmark_entry_vip(&entry);
+
+		if (!has_other_ports(model, &name))
+			entry.dport = 0;
 	}
 	*ret_entry = entry;
 	return 0;

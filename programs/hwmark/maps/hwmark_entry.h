@@ -12,8 +12,9 @@
 
 /*
  * hwmark_entry_make - the entry of the flow in @event, or with HWMARK_DESTINATION of all flows
- * of its VIP's address and port to its real; of the event's generation. Returns 0, or -ESTALE
- * as hwmark_entry_check(); says why.
+ * of its VIP's address and port to its real; of the event's generation. Of a VIP of all ports it
+ * is all of them while no other VIP has one of them at that address, else the event's. Returns 0,
+ * or -ESTALE as hwmark_entry_check(); says why.
  */
 int hwmark_entry_make(const struct lb_model *model, const struct lb_mark_event *event,
 		      enum hwmark_mode mode, struct slot_reason *why,
@@ -21,7 +22,8 @@ int hwmark_entry_make(const struct lb_model *model, const struct lb_mark_event *
 
 /*
  * hwmark_entry_check - whether by @model packets of @entry still may go where it says: its VIP
- * has that number, is sent so, has that real, and needs to know no more than the flow. Whoever
+ * has that number, is sent so, has that real, needs to know no more than the flow, and has all
+ * ports where the entry has. Whoever
  * finds it so may write the entry again with the generation that @model was read in, where the
  * ring is still the entry's (hwmark_view_judge()). Returns 0,
  * or -ESTALE and says what is not so.
