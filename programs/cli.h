@@ -31,6 +31,12 @@ struct program_slot {
 	 */
 	int (*setting)(const struct program_slot *slot, const char *name, const char **ret_value);
 	/*
+	 * As setting, of the slot with the name @beside in the same chain; @ret_value stays until
+	 * the next call. -ENOENT where there is none.
+	 */
+	int (*setting_of)(const struct program_slot *slot, const char *beside, const char *name,
+			  const char **ret_value);
+	/*
 	 * What was told of settings is forgotten, so that they are asked for again, by who does not
 	 * wait longer than @timeout_ms for the answer.
 	 */

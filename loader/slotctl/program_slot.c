@@ -15,28 +15,54 @@ static struct slot_cli_slot *get_slot(const struct program_slot *slot)
 	return (struct slot_cli_slot *)((char *)slot - offsetof(struct slot_cli_slot, slot));
 }
 
-/* Settings may be secrets, which slotd shows to some. */
-static int get_setting(const struct program_slot *base, const char *name, const char **ret_value)
+/* Settings may be secrets, which slotd shows to some: NULL. */
+static json_t *ask_settings(struct slot_cli_slot *slot, json_int_t number)
 {
-	struct slot_request request = { .method = "GET" };
-	struct slot_cli_slot *slot = get_slot(base);
+	struct slot_request request = { .method = "GET", .timeout_ms = slot->timeout_ms };
 	const char *chosen = slot->ctl->chain;
 	json_auto_t *answer = NULL;
+	json_t *settings = NULL;
 	char noun[32];
 
-	request.timeout_ms = slot->timeout_ms;
-	if (!slot->settings) {
-		snprintf(noun, sizeof(noun), "slots/%u", (unsigned int)slot->number);
-		/* One of several ports may be meant. */
-		slot->ctl->chain = slot_answer_text(slot->chain, "interface");
-		if (!slot_ctl_call(slot->ctl, &request, noun, &answer))
-			slot->settings = json_incref(json_object_get(answer, "settings"));
-		slot->ctl->chain = chosen;
-	}
+	snprintf(noun, sizeof(noun), "slots/%u", (unsigned int)number);
+	/* One of several ports may be meant. */
+	slot->ctl->chain = slot_answer_text(slot->chain, "interface");
+	if (!slot_ctl_call(slot->ctl, &request, noun, &answer))
+		settings = json_incref(json_object_get(answer, "settings"));
+	slot->ctl->chain = chosen;
+	return settings;
+}
+
+static int get_setting(const struct program_slot *base, const char *name, const char **ret_value)
+{
+	struct slot_cli_slot *slot = get_slot(base);
+
+	if (!slot->settings)
+		slot->settings = ask_settings(slot, slot->number);
 	if (!slot->settings)
 		return -EACCES;
 	*ret_value = json_string_value(json_object_get(slot->settings, name));
 	return 0;
+}
+
+static int get_setting_of(const struct program_slot *base, const char *beside, const char *name,
+			  const char **ret_value)
+{
+	struct slot_cli_slot *slot = get_slot(base);
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(json_object_get(slot->chain, "slots"), i, other) {
+		if (strcmp(slot_answer_text(other, "name"), beside) != 0)
+			continue;
+		json_decref(slot->beside);
+		slot->beside = ask_settings(slot, slot_answer_number(other, "slot"));
+		if (!slot->beside)
+			return -EACCES;
+		*ret_value = json_string_value(json_object_get(slot->beside, name));
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static void forget_settings(const struct program_slot *base, unsigned int timeout_ms)
@@ -133,6 +159,7 @@ struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chai
 {
 	return (struct slot_cli_slot){
 		.slot = { .setting = get_setting,
+			  .setting_of = get_setting_of,
 			  .forget = forget_settings,
 			  .find_interface = find_interface,
 			  .interface = name_interface },
@@ -145,5 +172,6 @@ struct slot_cli_slot slot_cli_slot_make(struct slot_ctl *ctl, const json_t *chai
 void slot_cli_slot_free(struct slot_cli_slot *slot)
 {
 	json_decref(slot->settings);
-	slot->settings = NULL;
+	json_decref(slot->beside);
+	slot->settings = slot->beside = NULL;
 }

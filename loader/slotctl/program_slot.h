@@ -12,6 +12,7 @@ struct slot_cli_slot {
 	const json_t *chain;	 /* slotd's answer */
 	json_int_t number;	 /* of the slot */
 	json_t *settings;	 /* when somebody has asked for them */
+	json_t *beside;		 /* another slot's, likewise */
 	unsigned int timeout_ms; /* for those that ask; 0: as always */
 };
 

@@ -100,6 +100,8 @@ static void each_failure_has_its_own_words(void **state)
 	agent_bed_tell(&event);
 	assert_true(is_said(HWMARK_TROUBLE_RULES));
 	assert_non_null(strstr(said(HWMARK_TROUBLE_RULES), "lo takes no rules: "));
+	assert_true(strstr(said(HWMARK_TROUBLE_RULES), "wants offload=both)") ||
+		    strstr(said(HWMARK_TROUBLE_RULES), "(has the kernel cls_flower"));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ 3, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);

@@ -147,4 +147,22 @@ test_agent_device() {
 	in_ns edge ip link del late2
 }
 
+# What makes all of it idle is said before a flow comes.
+test_agent_words() {
+	sed -i 's/hwmark = destination/hwmark = flow/' "$BED/slots.conf"
+	changes "lb has the other mode" apply
+	agent_in edge device=none0
+	in_time "an agent starts" 10 is_said 'flows are offloaded to none0'
+	in_time "and says that" 10 is_said "slot 'lb' has hwmark = flow, and this slot mode = destination"
+	succeeds "it ends" stop "$AGENT"
+	sed -i 's/hwmark = flow//' "$BED/slots.conf"
+	changes "lb has none" apply
+	agent_in edge device=none0
+	in_time "so the next one says" 10 is_said "slot 'lb' has no setting hwmark"
+	succeeds "it ends" stop "$AGENT"
+	agent_in edge device=none0 mode=flow
+	in_time "a mode that is not the slot's is refused" 10 is_gone "$AGENT"
+	matches "with a word" "$(<"$BED/log/agent")" "mode is another than the word says"
+}
+
 bed_run

@@ -163,6 +163,18 @@ static __u32 find_ifindex(const struct hwmark_device *device)
 	return if_nametoindex(device->set.name);
 }
 
+static const char *hint_at(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "; its qdisc 'ingress' has no such hook, a 'clsact' in its place has";
+	case -EPERM:
+		return "; that needs CAP_NET_ADMIN";
+	default:
+		return "";
+	}
+}
+
 int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 {
 	__u32 ifindex = find_ifindex(device);
@@ -176,8 +188,8 @@ int hwmark_device_find(struct hwmark_device *device, struct slot_reason *why)
 				       device->set.name);
 	err = SLOT_STEP("hwmark.qdisc", slot_flower_open(&place));
 	device->has_place = !err;
-	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s",
-				     hwmark_device_name(device), strerror(-err)) :
+	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s%s",
+				     hwmark_device_name(device), strerror(-err), hint_at(err)) :
 		     0;
 }
 

@@ -15,6 +15,7 @@
 struct strays {
 	struct hwmark_offload *offload;
 	struct slot_flower_rules rules;
+	size_t active, in_hw; /* own ones that somebody needs */
 };
 
 static void free_strays(struct strays *strays)
@@ -62,6 +63,8 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 	flow->seen = offload->looks;
 	if (flow->state != HWMARK_FLOW_ACTIVE)
 		return 0;
+	strays->active++;
+	strays->in_hw += seen->is_in_hw;
 	if (seen->idle_ms >= offload->set.age_ms)
 		hwmark_offload_leave(offload, flow, &offload->agent.aged);
 	else if (has_ended(offload, flow))
@@ -84,6 +87,22 @@ static void end_unseen(struct hwmark_offload *offload)
 	}
 }
 
+/* XDP sees packets before the kernel's own rules do, at whichever hook. */
+static void check_hardware(struct hwmark_offload *offload, const struct strays *strays)
+{
+	struct slot_reason why;
+
+	if (strays->in_hw)
+		hwmark_offload_calm(offload, HWMARK_TROUBLE_SOFT);
+	if (strays->in_hw || !strays->active || !offload->set.is_meta)
+		return;
+	slot_reason_set(&why, 0,
+			"no rule of %s is in hardware, and with mark_from = meta the kernel's own "
+			"mark nothing for hwmark: XDP comes before them",
+			hwmark_device_name(&offload->device));
+	hwmark_offload_say(offload, HWMARK_TROUBLE_SOFT, &why);
+}
+
 void hwmark_offload_look(struct hwmark_offload *offload)
 {
 	_cleanup_(free_strays) struct strays strays = { .offload = offload };
@@ -100,6 +119,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 		return;
 	}
+	check_hardware(offload, &strays);
 	end_unseen(offload);
 	if (del_strays(&strays, &why))
 		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);

@@ -298,6 +298,12 @@ static void note_failure(struct hwmark_offload *offload, int error)
 	/* The device or its qdisc may be gone. */
 	offload->find_ms = 0;
 	hwmark_device_failure(&offload->device, SLOT_QUEUE_FAILED, error, &why);
+	if (error == -ENOENT)
+		slot_reason_append(&why, 0, " (has the kernel cls_flower and act_skbedit?)");
+	if (error == -EOPNOTSUPP && offload->device.set.offload == SLOT_FLOWER_SKIP_SW)
+		slot_reason_append(&why, 0,
+				   " (a device without offload, or with hw-tc-offload off, wants "
+				   "offload=both)");
 	slot_reason_prefix(&why, 0, "%s takes no rules: ", hwmark_device_name(&offload->device));
 	slot_reason_append(&why, 0, "; flows go on without marks");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_RULES, &why);

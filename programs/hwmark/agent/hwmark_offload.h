@@ -26,12 +26,14 @@ enum hwmark_trouble {
 	HWMARK_TROUBLE_MARKS,	/* none are free */
 	HWMARK_TROUBLE_POOL,	/* one came from lb's pool that is not free */
 	HWMARK_TROUBLE_MODE,	/* the load balancer's is another */
+	HWMARK_TROUBLE_SOFT,	/* rules are not where they mark for the program */
 	HWMARK_TROUBLES,
 };
 
 struct hwmark_offload_settings {
 	const char *map_dir;
 	enum hwmark_mode mode;
+	bool is_meta; /* marks are to come from the device itself (HWMARK_META), as far as is known */
 	__u32 age_ms;
 	/* Whether, as far as is known, the slot's mode is still @mode; NULL: it is not asked. */
 	bool (*is_mode)(void *context);

@@ -21,13 +21,14 @@ int hwmark_view_check_lent(const struct hwmark_view *view, const struct hwmark_m
 }
 
 /* The borrower has the map as well, and not what lb keeps for itself. */
-static bool is_lender(const struct hwmark_view *view, const struct hwmark_maps *maps)
+static int check_lender(const struct hwmark_view *view, const struct hwmark_maps *maps)
 {
 	char path[PATH_MAX];
 
-	return snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, view->lb_dir) <
-		       (int)sizeof(path) &&
-	       !access(path, F_OK) && !hwmark_view_check_lent(view, maps);
+	if (snprintf(path, sizeof(path), "%s/" LB_MARK_POOL_NAME, view->lb_dir) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return access(path, F_OK) ? -errno : hwmark_view_check_lent(view, maps);
 }
 
 int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct slot_reason *why,
@@ -37,6 +38,8 @@ int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct
 	const struct dirent *entry;
 	char copy[PATH_MAX];
 	const char *parent;
+	bool is_denied = false;
+	int err;
 
 	if (snprintf(copy, sizeof(copy), "%s", map_dir) >= (int)sizeof(copy))
 		return slot_reason_set(why, -ENAMETOOLONG, "'%s' is too long", map_dir);
@@ -50,12 +53,14 @@ int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct
 		    snprintf(view->lb_dir, sizeof(view->lb_dir), "%s/%s", parent, entry->d_name) >=
 			    (int)sizeof(view->lb_dir))
 			continue;
-		if (is_lender(view, maps))
+		err = check_lender(view, maps);
+		if (!err)
 			return 0;
+		is_denied |= err == -EACCES || err == -EPERM;
 	}
-	return slot_reason_set(
-		why, -ENOENT, "no slot in '%s' lends its maps to this one, or they may not be read",
-		parent);
+	return slot_reason_set(why, -ENOENT,
+			       "no slot in '%s' lends its maps to this one (maps_of)%s", parent,
+			       is_denied ? ", or it is one whose maps this user may not read" : "");
 }
 
 /* Whether flows go the same ways: its ring, and what else chooses. */

@@ -86,13 +86,35 @@ static int check_maps(const char *map_dir, struct slot_reason *why)
 	return hwmark_maps_open(map_dir, true, why, &maps);
 }
 
-static int run(struct hwmark_offload *offload)
+/* Without it, or with another one, all that is there is for nothing. */
+static void check_lb(const struct agent *agent)
+{
+	const char *name = strrchr(agent->offload.view.lb_dir, '/');
+	const struct program_slot *slot = agent->ctx->slot;
+	const char *value = NULL, *own = hwmark_words_of_mode(agent->words.mode);
+
+	if (!slot || !name || slot->setting_of(slot, name + 1, "hwmark", &value))
+		return;
+	if (!value || !strcmp(value, "off"))
+		fprintf(stderr,
+			"slot '%s' has no setting hwmark, so that it tells of no flow and none is "
+			"offloaded: settings { hwmark = %s }\n",
+			name + 1, own);
+	else if (strcmp(value, own) != 0)
+		fprintf(stderr,
+			"slot '%s' has hwmark = %s, and this slot mode = %s: no flow is offloaded\n",
+			name + 1, value, own);
+}
+
+static int run(const struct agent *agent, struct hwmark_offload *offload)
 {
 	struct slot_reason why;
 	int err = hwmark_offload_open(offload, &why);
 
-	if (!err)
+	if (!err) {
+		check_lb(agent);
 		sd_notify(0, "READY=1");
+	}
 	while (!err && !offload->is_over)
 		err = hwmark_offload_step(offload, &why);
 	sd_notify(0, "STOPPING=1");
@@ -122,5 +144,6 @@ int hwmark_cmd_agent(const struct program_context *ctx, int argc, char **argv)
 	agent->offload.set.map_dir = ctx->map_dir;
 	agent->offload.set.age_ms = agent->words.age_ms;
 	agent->offload.set.mode = agent->words.mode;
-	return run(&agent->offload);
+	agent->offload.set.is_meta = !strcmp(hwmark_cli_setting(ctx, "mark_from", "meta"), "meta");
+	return run(agent, &agent->offload);
 }

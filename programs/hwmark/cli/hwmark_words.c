@@ -41,6 +41,11 @@ int hwmark_words_mode(const char *text, struct slot_reason *why, enum hwmark_mod
 	return err;
 }
 
+const char *hwmark_words_of_mode(enum hwmark_mode mode)
+{
+	return mode_words[mode];
+}
+
 static int parse_number(const char *key, const char *value, __u32 max, struct slot_reason *why,
 			__u32 *ret_number)
 {

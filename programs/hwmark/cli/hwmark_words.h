@@ -25,4 +25,7 @@ int hwmark_words_parse(int argc, char *const *argv, struct slot_reason *why,
 /* hwmark_words_mode - a mode by its name. Returns 0, or -EINVAL and says why. */
 int hwmark_words_mode(const char *text, struct slot_reason *why, enum hwmark_mode *ret_mode);
 
+/* hwmark_words_of_mode - the name of a mode. */
+const char *hwmark_words_of_mode(enum hwmark_mode mode);
+
 #endif
