@@ -154,6 +154,8 @@ test_agent_words() {
 	agent_in edge device=none0
 	in_time "an agent starts" 10 is_said 'flows are offloaded to none0'
 	in_time "and says that" 10 is_said "slot 'lb' has hwmark = flow, and this slot mode = destination"
+	matches "another one is refused, and told which one there is" \
+		"$(hw agent device=none0 2>&1)" "at these maps, pid $AGENT; "
 	succeeds "it ends" stop "$AGENT"
 	sed -i 's/hwmark = flow//' "$BED/slots.conf"
 	changes "lb has none" apply

@@ -11,6 +11,8 @@
 
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -342,6 +344,37 @@ static int wait_for_lock(int fd, unsigned int wait_ms)
 	return 0;
 }
 
+/* Whose lock @fd's folder has; 0: not to be known, as of a process in another pid namespace. */
+static int find_holder(int fd)
+{
+	_cleanup_fclose_ FILE *locks = fopen("/proc/locks", "re");
+	unsigned int device[2];
+	unsigned long inode;
+	char line[128];
+	struct stat at;
+	int pid;
+
+	if (!locks || fstat(fd, &at))
+		return 0;
+	while (fgets(line, sizeof(line), locks))
+		if (sscanf(line, "%*d: FLOCK %*s WRITE %d %x:%x:%lu", &pid, &device[0], &device[1],
+			   &inode) == 4 &&
+		    makedev(device[0], device[1]) == at.st_dev && inode == at.st_ino && pid > 0)
+			return pid;
+	return 0;
+}
+
+static int say_busy(const char *map_dir, int fd, struct slot_reason *why)
+{
+	int pid = find_holder(fd);
+
+	slot_reason_set(why, -EBUSY, "'%s': an agent or a command of hwmark is at these maps",
+			map_dir);
+	if (pid)
+		slot_reason_append(why, -EBUSY, ", pid %d", pid);
+	return slot_reason_append(why, -EBUSY, "; one at a time may be: end it, or wait for it");
+}
+
 int hwmark_lock(const char *map_dir, unsigned int wait_ms, struct slot_reason *why, int *ret_fd)
 {
 	_cleanup_close_ int fd = open(map_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -351,11 +384,10 @@ int hwmark_lock(const char *map_dir, unsigned int wait_ms, struct slot_reason *w
 		return slot_reason_set(why, -errno, "cannot open '%s': %s", map_dir,
 				       strerror(errno));
 	err = wait_for_lock(fd, wait_ms);
+	if (err == -EBUSY)
+		return say_busy(map_dir, fd, why);
 	if (err)
-		return slot_reason_set(why, err, "'%s': %s", map_dir,
-				       err == -EBUSY ? "an agent or a command of hwmark is at "
-						       "these maps, and one at a time may be" :
-						       strerror(-err));
+		return slot_reason_set(why, err, "'%s': %s", map_dir, strerror(-err));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
