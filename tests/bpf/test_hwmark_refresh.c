@@ -11,7 +11,9 @@
 #include "tests/support/tap.h"
 
 #define MARK 4711
-#define UDP4 1 /* of hwmark_case_kinds */
+#define TCP_FLOWS 60000U
+#define TCP4 0 /* of hwmark_case_kinds */
+#define UDP4 1
 #define FLOWS 4
 #define REFRESH 8
 #define TURNING 2 /* `refresh` of many flows' mark */
@@ -134,6 +136,30 @@ static void without_the_setting_no_packet_goes_on(void **state)
 		assert_false(is_passed(0));
 }
 
+/* Of TCP, which nothing but others' need of its place makes the flow table forget. */
+static void of_tcp_few_packets_of_a_mark_of_many_flows_go_on(void **state)
+{
+	const struct hwmark_case_kind *kind = &hwmark_case_kinds[TCP4];
+	struct hwmark_case_packet spec = { .client = "198.18.0.1", .dport = 80, .tcp_flags = 0x10 };
+	struct hwmark_entry entry;
+	unsigned int passed = 0;
+	struct packet packet;
+	struct progrun out;
+
+	(void)state;
+	for (__u32 i = 1; i <= TCP_FLOWS; i++) {
+		spec.sport = (__u16)i;
+		if (i == 1) {
+			entry = hwmark_case_entry(&hc, kind, &spec);
+			hwmark_case_mark(&hc, MARK, &entry);
+		}
+		hwmark_case_build(kind, &spec, &packet);
+		hwmark_case_run(&hc, MARK, &packet, &out);
+		passed += out.verdict == XDP_PASS;
+	}
+	assert_in_range(passed, TCP_FLOWS / 8192, TCP_FLOWS / 1024);
+}
+
 static bool are_all(const unsigned int *numbers)
 {
 	for (unsigned int i = 0; i < FLOWS; i++)
@@ -171,6 +197,8 @@ int main(void)
 	TAP_ADD(&plan, a_flow_goes_on_once_in_so_many_seconds, open_flow, close_case);
 	TAP_ADD(&plan, without_the_setting_no_packet_goes_on, open_never, close_case);
 	TAP_ADD(&plan, of_a_mark_of_many_flows_each_has_its_turn, open_destination, close_case);
+	TAP_ADD(&plan, of_tcp_few_packets_of_a_mark_of_many_flows_go_on, open_destination,
+		close_case);
 	TAP_ADD(&plan, without_the_setting_no_packet_goes_on, open_destination_never, close_case);
 	return tap_run(&plan, "hwmark_refresh", 1);
 }
