@@ -347,8 +347,8 @@ change_in_churn() {
 	change_lb add mac="$(mac_of r2 eth0)"
 }
 
-# More flows than places and marks: they are used again and again. Flows of the real that is removed
-# go to the other one, and none the other way.
+# More flows than places and marks: they are used again and again. No change moves a flow: lb's table
+# knows it, and the real that is removed is one of other VIPs still.
 test_churn() {
 	local asked lost moved began=$SECONDS before churn
 
@@ -362,8 +362,10 @@ test_churn() {
 	change_in_churn
 	succeeds "$CHURN flows are over in bounded time" wait_for 30 is_gone "$churn"
 	read -r asked lost moved < <(tail -n 1 "$BED/churn")
-	is "each keeps its real, but those of the one that was removed" \
-		"$((asked > 0)), $moved moved" "1, $(grep -c ': r2, then r1$' "$BED/churn") moved"
+	is "each keeps its real" "$asked asked, $moved moved" \
+		"$((CHURN * PACKETS * 2)) asked, 0 moved"
+	succeeds "and hardly an answer is missing: $lost of $asked" \
+		test "$lost" -le $((TAP_SCALE > 1 ? asked / 1000 : 0))
 	echo "$CHURN flows in $((SECONDS - began)) s: $asked asked, $lost lost, $moved moved," \
 		"$(($(hits) - before)) hits, $(hw_get stats '.agent | tostring')" | tap_note
 	succeeds "marks and places were used again" has_done_all $((MARKS * 2)) taken installed
