@@ -104,13 +104,17 @@ balance() {
 	done
 }
 
-# agent_start [KEY=VALUE...]
+# agent_start [KEY=VALUE...]: what is not given is the edge's
 # shellcheck disable=SC2120 # scripts give it words
 agent_start() {
+	local words=("$@") word
+
+	for word in device=edge hook=egress age="$AGE"; do
+		[[ " $*" == *" ${word%%=*}="* ]] || words+=("$word")
+	done
 	: >"$BED/log/agent"
 	spawn router "$BED/log/agent" "${AGENT_BIN:-$BED_BIN/slotctl}" \
-		--socket "$BED/hosts/edge/run/slotd.sock" \
-		hwmark agent device=edge hook=egress age="$AGE" "$@"
+		--socket "$BED/hosts/edge/run/slotd.sock" hwmark agent "${words[@]}"
 	AGENT=$BED_SPAWNED
 	wait_for 10 is_agent && ! is_gone "$AGENT"
 }
