@@ -230,9 +230,9 @@ static void send_flows(__u16 first, unsigned int count)
 	struct progrun result;
 	struct packet packet;
 
-	for (__u16 port = first; port < first + count; port++) {
+	for (unsigned int i = 0; i < count; i++) {
 		packet_start(&packet, NULL, 0);
-		packet_tcp(&packet, port, 80, 0x10);
+		packet_tcp(&packet, (__u16)(first + i), 80, 0x10);
 		packet_ip4(&packet, &ip);
 		packet_eth(&packet);
 		assert_int_equal(progrun_packet(progrun_fd(lb_bed.object, "lb"), &packet, &result),
