@@ -241,27 +241,20 @@ static void an_agent_of_another_mode_than_the_slots_ends(void **state)
 			    "the slot's setting mode is another one now: start the agent again");
 }
 
+#define ADD(fn) TAP_ADD(&plan, fn, agent_bed_set_up, agent_bed_tear_down)
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, a_flush_that_an_agent_did_not_live_to_see_is_the_next_ones, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_starts_while_somebody_looks_whether_there_is_one, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_whose_maps_are_others_now_ends, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, what_the_agent_and_commands_tell_each_other_begins_anew_with_the_entries,
-		agent_bed_set_up, agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_that_waited_for_the_mode_asks_again_after_its_time,
-		agent_bed_set_up, agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_of_another_netns_leaves_entries_and_marks_alone, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_that_cannot_see_its_maps_goes_on, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_says_what_its_device_is_called_now, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, an_agent_of_another_mode_than_the_slots_ends, agent_bed_set_up,
-		agent_bed_tear_down);
+	ADD(a_flush_that_an_agent_did_not_live_to_see_is_the_next_ones);
+	ADD(an_agent_starts_while_somebody_looks_whether_there_is_one);
+	ADD(an_agent_whose_maps_are_others_now_ends);
+	ADD(what_the_agent_and_commands_tell_each_other_begins_anew_with_the_entries);
+	ADD(an_agent_that_waited_for_the_mode_asks_again_after_its_time);
+	ADD(an_agent_of_another_netns_leaves_entries_and_marks_alone);
+	ADD(an_agent_that_cannot_see_its_maps_goes_on);
+	ADD(an_agent_says_what_its_device_is_called_now);
+	ADD(an_agent_of_another_mode_than_the_slots_ends);
 	return tap_run(&plan, "hwmark_beside", 1);
 }

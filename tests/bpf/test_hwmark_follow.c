@@ -395,32 +395,24 @@ static void what_an_agent_left_is_not_known_to_hold_in_another_generation(void *
 	assert_int_not_equal(tell_of(1000), mark);
 }
 
+#define ADD(fn) TAP_ADD(&plan, fn, agent_bed_set_up, agent_bed_tear_down)
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
 	/* Of lb's pools one is this CPU's. */
 	progrun_stay();
-	TAP_ADD(&plan, a_mark_ends_when_its_ring_changes_and_no_other, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_ring_that_changed_back_before_anybody_looked_is_another_one,
-		agent_bed_set_up, agent_bed_tear_down);
-	TAP_ADD(&plan, a_port_that_is_used_again_goes_where_the_ring_leads_then, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, what_a_command_is_changing_is_not_believed, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_real_that_is_down_is_nobodys, agent_bed_set_up, agent_bed_tear_down);
-	TAP_ADD(&plan, what_was_told_of_before_the_ring_changed_is_refused, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, what_waits_when_an_agent_starts_is_forgotten, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_mark_is_in_one_pool_or_none_whatever_agents_begin, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_mark_that_was_in_a_pool_and_is_told_of_is_in_none, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_vip_that_takes_the_port_of_a_flow_ends_its_mark, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, what_an_agent_left_is_not_known_to_hold_in_another_generation,
-		agent_bed_set_up, agent_bed_tear_down);
+	ADD(a_mark_ends_when_its_ring_changes_and_no_other);
+	ADD(a_ring_that_changed_back_before_anybody_looked_is_another_one);
+	ADD(a_port_that_is_used_again_goes_where_the_ring_leads_then);
+	ADD(what_a_command_is_changing_is_not_believed);
+	ADD(a_real_that_is_down_is_nobodys);
+	ADD(what_was_told_of_before_the_ring_changed_is_refused);
+	ADD(what_waits_when_an_agent_starts_is_forgotten);
+	ADD(a_mark_is_in_one_pool_or_none_whatever_agents_begin);
+	ADD(a_mark_that_was_in_a_pool_and_is_told_of_is_in_none);
+	ADD(a_vip_that_takes_the_port_of_a_flow_ends_its_mark);
+	ADD(what_an_agent_left_is_not_known_to_hold_in_another_generation);
 	return tap_run(&plan, "hwmark_follow", 1);
 }

@@ -145,16 +145,15 @@ static void a_device_without_a_place_for_rules_gets_none(void **state)
 	assert_int_equal(agent_bed->agent.taken, 1);
 }
 
+#define ADD(fn) TAP_ADD(&plan, fn, agent_bed_set_up, agent_bed_tear_down)
+
 int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD(&plan, a_mark_of_lbs_pool_that_is_not_free_is_said_to_be_so, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, a_rule_whose_place_is_taken_is_said_to_be_so, agent_bed_set_up,
-		agent_bed_tear_down);
-	TAP_ADD(&plan, each_failure_has_its_own_words, agent_bed_set_up, agent_bed_tear_down);
-	TAP_ADD(&plan, a_device_without_a_place_for_rules_gets_none, agent_bed_set_up,
-		agent_bed_tear_down);
+	ADD(a_mark_of_lbs_pool_that_is_not_free_is_said_to_be_so);
+	ADD(a_rule_whose_place_is_taken_is_said_to_be_so);
+	ADD(each_failure_has_its_own_words);
+	ADD(a_device_without_a_place_for_rules_gets_none);
 	return tap_run(&plan, "hwmark_troubles", 1);
 }

@@ -71,10 +71,13 @@ udp_arrives() {
 }
 
 # Their default is to drop: what they should let pass comes from xdp-filter's own control plane,
-# which finds the slot's maps where it expects its pins.
+# which finds the slot's maps where it expects its pins. They drop ARP, too: a client that asks
+# again who the edge is would send nothing any more.
 test_xdp_filter() {
 	local object
 
+	ping_once "$SERVER4" && in_ns client ip neighbour change 192.0.2.1 dev c0 nud permanent ||
+		bail "a client that knows the edge"
 	mount -t bpf bpf /sys/fs/bpf || bail "a /sys/fs/bpf of this test's own"
 	sink_start 7001
 	for object in all eth ip tcp; do
