@@ -64,8 +64,11 @@ check_shell() {
 
 licence_of() {
 	case $1 in
-	bpf/count_abi.h | bpf/socket_lb/socket_lb_abi.h) echo 'GPL-2.0-only OR LGPL-2.1-or-later' ;;
-	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.*) echo 'LGPL-2.1-or-later' ;;
+	bpf/count_abi.h | bpf/socket_lb/socket_lb_abi.h | programs/handoff/handoff_abi.h)
+		echo 'GPL-2.0-only OR LGPL-2.1-or-later'
+		;;
+	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.* | \
+		programs/handoff/lib/* | programs/handoff/maps/*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*) echo 'GPL-2.0-only' ;;
@@ -114,6 +117,7 @@ check_length() {
 ROOMS='
 bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
+bpf/handoff_out programs/handoff/(handoff_abi.h|data) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps|run/sl_run_cli.h|lib/socketlb_paths.h) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
@@ -145,6 +149,9 @@ programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
+programs/handoff/cli programs/handoff/(handoff_abi.h|maps) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
+programs/handoff/data programs/handoff/handoff_abi.h bpf
+programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
 programs/hwmark/cli programs/hwmark/(agent|maps) programs/(lb|shared|cli.h) loader/lib/base
 programs/hwmark/data programs/hwmark/hwmark_abi.h programs/lb/(data|lb_abi.h) bpf

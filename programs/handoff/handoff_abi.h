@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * What the BPF side of handoff and handoff_out and user space agree on: the table of rules for
+ * connections that were handed over.
+ *
+ * Contract: the maps below are pinned under their names in the folder of handoff's slot;
+ * handoff_out borrows the table and has counters of its own. User space makes, replaces and
+ * removes entries (maps/handoff_rules.h); the programs read them and write what they count.
+ * An entry is replaced whole, so a packet meets the rule as it was or as it is. A program that
+ * still holds an entry which was replaced or removed may read what another update wrote there
+ * meanwhile: that packet is lost, as no host has a connection of both, and nothing else happens.
+ * Version rule: SLOT_MAP_ABI of the programs is raised when a map here changes its meaning but
+ * not its layout. Counters keep their numbers; new ones take free ones.
+ *
+ * Addresses and ports are in network byte order, IPv4 as ::ffff:a.b.c.d; all else in the host's.
+ */
+#ifndef HANDOFF_ABI_H
+#define HANDOFF_ABI_H
+
+#include <linux/types.h>
+
+#define HANDOFF_RULES_NAME "handoff_rules"
+#define HANDOFF_COUNTS_NAME "handoff_counts"
+#define HANDOFF_OUT_COUNTS_NAME "out_counts"
+
+/* Rules there is room for: what the setting `rules_max` is unless it is given. */
+#define HANDOFF_RULES_DEFAULT 65536
+
+/* The third word of an IPv4 address in 16 bytes, as it stands there; the first two are 0. */
+#define HANDOFF_MAPPED_WORD 2
+
+/* Key of handoff_rules (HASH). The same for both directions of a connection. */
+struct handoff_key {
+	__be32 client[4]; /* from here packets come in */
+	__be32 local[4];  /* the connection's own address at this host */
+	__be16 client_port;
+	__be16 local_port;
+};
+
+/* What becomes of packets that come in. */
+enum handoff_ingress {
+	HANDOFF_PASS,
+	HANDOFF_BLOCK,	  /* dropped until the deadline; after it they pass */
+	HANDOFF_REDIRECT, /* sent to the target */
+	HANDOFF_INGRESS_COUNT,
+};
+
+/* What becomes of packets that go out. */
+enum handoff_egress {
+	HANDOFF_NONE,
+	HANDOFF_REWRITE, /* they come from the source */
+	HANDOFF_EGRESS_COUNT,
+};
+
+/* Where the connection is now, and the way there. Of the family that the key is of. */
+struct handoff_target {
+	__be32 address[4];
+	__be16 port;
+	__u8 next_hop_mac[6]; /* of the target, or of the router to it */
+	__u8 own_mac[6];      /* of the interface that the packet leaves by */
+	__u16 pad;
+	__u32 ifindex; /* that interface; 0: the one that it came in by */
+};
+
+/* The address that the client knows. Of the family that the key is of. */
+struct handoff_source {
+	__be32 address[4];
+	__be16 port;
+	__u16 pad;
+};
+
+/* enum handoff_seen: bits of handoff_counts.seen, set by the programs. */
+enum handoff_seen {
+	HANDOFF_CLIENT_FIN = 1 << 0,
+	HANDOFF_CLIENT_RST = 1 << 1,
+	HANDOFF_LOCAL_FIN = 1 << 2, /* this host's, as it went out */
+	HANDOFF_LOCAL_RST = 1 << 3,
+	HANDOFF_REUSED =
+		1 << 4, /* the client began anew with its port: what came in passes since */
+};
+
+/* Of one rule, since it is there: an update takes them along. Frames, from Ethernet on. */
+struct handoff_use {
+	__u64 in_packets; /* that passed or were sent to the target */
+	__u64 in_bytes;
+	__u64 out_packets; /* that went out */
+	__u64 out_bytes;
+	__u64 blocked; /* packets */
+	__u64 last_ns; /* CLOCK_MONOTONIC_COARSE, of the last packet; 0: none yet */
+	__u32 seen;    /* enum handoff_seen */
+	__u32 pad;
+};
+
+/* Value of handoff_rules. */
+struct handoff_rule {
+	__u64 id;		      /* of the handoff whose rule it is, not 0 */
+	__u64 deadline_ns;	      /* HANDOFF_BLOCK: until then, CLOCK_MONOTONIC; 0: none */
+	__u32 ingress;		      /* enum handoff_ingress */
+	__u32 egress;		      /* enum handoff_egress */
+	struct handoff_target target; /* HANDOFF_REDIRECT */
+	struct handoff_source source; /* HANDOFF_REWRITE */
+	struct handoff_use use;
+};
+
+/*
+ * Elements of handoff_counts (per-CPU array of struct slot_count): packets that come in, those
+ * of a connection with a rule once each, and TCP that could not be looked up. Others are not
+ * counted.
+ */
+enum handoff_counter {
+	HANDOFF_IN_REDIRECT, /* to the target, by the interface that it came in by */
+	HANDOFF_IN_AWAY,     /* to the target, by another interface */
+
+	/* They go on in the chain. */
+	HANDOFF_IN_PASS,     /* HANDOFF_PASS */
+	HANDOFF_IN_EXPIRED,  /* blocked, but the deadline is over */
+	HANDOFF_IN_REUSED,   /* SYN of a client that had ended the connection */
+	HANDOFF_IN_FAMILY,   /* the target is of the other family */
+	HANDOFF_IN_OPTIONS,  /* TCP behind options of IPv4; no rule was looked for */
+	HANDOFF_IN_FRAGMENT, /* part of a fragmented packet of TCP; likewise */
+	HANDOFF_IN_CUT,	     /* cut short, or the header contradicts itself; likewise */
+
+	/* Dropped. */
+	HANDOFF_IN_BLOCKED = 16,
+	HANDOFF_COUNTER_COUNT,
+};
+
+#define HANDOFF_COUNTS_SIZE 32
+#define HANDOFF_FIRST_DROP HANDOFF_IN_BLOCKED
+
+/*
+ * Elements of out_counts (per-CPU array of struct slot_count): packets that go out, of
+ * connections with a rule, and TCP that could not be looked up.
+ */
+enum handoff_out_counter {
+	HANDOFF_OUT_REWRITE,
+	HANDOFF_OUT_NONE,    /* HANDOFF_NONE: as it came */
+	HANDOFF_OUT_FAMILY,  /* the source is of the other family: as it came */
+	HANDOFF_OUT_OPTIONS, /* as of packets that come in */
+	HANDOFF_OUT_FRAGMENT,
+	HANDOFF_OUT_CUT,
+
+	/* Dropped. */
+	HANDOFF_OUT_BROKEN = 16, /* the kernel refused a part of the rewrite */
+	HANDOFF_OUT_COUNTER_COUNT,
+};
+
+#define HANDOFF_OUT_COUNTS_SIZE 32
+#define HANDOFF_OUT_FIRST_DROP HANDOFF_OUT_BROKEN
+
+/* Load-time settings of either program, by these names in `settings { }` of slots.conf. */
+struct handoff_config {
+	__u32 rules_max; /* rules there is room for, one for each connection; the same in both */
+};
+
+_Static_assert(sizeof(struct handoff_key) == 36, "key of handoff_rules");
+_Static_assert(sizeof(struct handoff_target) == 36, "no hidden padding");
+_Static_assert(sizeof(struct handoff_source) == 20, "no hidden padding");
+_Static_assert(sizeof(struct handoff_use) == 56, "no hidden padding");
+_Static_assert(sizeof(struct handoff_rule) == 136, "value of handoff_rules");
+_Static_assert(HANDOFF_COUNTER_COUNT <= HANDOFF_COUNTS_SIZE, "counters fit their map");
+_Static_assert(HANDOFF_OUT_COUNTER_COUNT <= HANDOFF_OUT_COUNTS_SIZE, "counters fit their map");
+
+#endif
