@@ -36,7 +36,8 @@ LLVM_STRIP ?= $(firstword $(shell command -v $(subst clang,llvm-strip,$(notdir $
 LIB_PKGS := 'libbpf >= 1.3' libxdp libelf zlib libmnl libconfuse libsodium
 SLOTD_PKGS := libmicrohttpd jansson libsystemd
 SLOTCTL_PKGS := jansson libcurl libsystemd
-ALL_PKGS := $(LIB_PKGS) $(SLOTD_PKGS) $(filter-out $(SLOTD_PKGS),$(SLOTCTL_PKGS))
+PEER_PKGS := libssl libcrypto
+ALL_PKGS := $(LIB_PKGS) $(SLOTD_PKGS) $(filter-out $(SLOTD_PKGS),$(SLOTCTL_PKGS)) $(PEER_PKGS)
 pkg_libs = $(shell pkg-config --libs $(1))
 
 CFLAGS ?= -O2 -g
@@ -70,6 +71,8 @@ SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c progra
 # The library for servers: these alone, with libbpf and libc.
 SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
 	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
+# What libhandoff's hosts say to each other: the only part that needs TLS.
+PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
@@ -110,7 +113,7 @@ VM_TESTS := $(BPF_TEST_BINS) $(SYSTEM_TESTS)
 GUEST_TESTS := $(filter-out $(shell grep -l '^. guest: test-all$$' $(SYSTEM_TESTS)),$(VM_TESTS))
 
 ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
-ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/lib/$(a).a)
+ARCHIVES := $(foreach a,libsupport peer slotd slotctl libslot,build/lib/$(a).a)
 # The part of slotctl that has fault points, with what slotd does not use of libslot.
 OFFLOAD_SRCS := $(wildcard loader/lib/offload/*.c)
 AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c) $(OFFLOAD_SRCS)
@@ -119,7 +122,7 @@ FAULT_OBJS := $(call objects,build/faults,$(filter-out $(OFFLOAD_SRCS),$(LIB_SRC
 # Where the version of the root counts; the rest of the next slotd is this one's.
 NEXT_SRCS := $(shell grep -l ROOT_ABI_ $(LIB_SRCS) $(SLOTD_SRCS))
 NEXT_OBJS := $(call objects,build/next,$(NEXT_SRCS)) build/obj/loader/slotd/main.o
-ASAN_ARCHIVES := $(foreach a,libsupport slotd slotctl libslot,build/asan/lib/$(a).a)
+ASAN_ARCHIVES := $(foreach a,libsupport peer slotd slotctl libslot,build/asan/lib/$(a).a)
 
 # --- a missing tool or library is one clear line --------------------------------------------
 
@@ -279,7 +282,7 @@ build/flags: FORCE
 	$(call keep,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(CLANG) $(BPF_CFLAGS))
 
 build/sources: FORCE
-	$(call keep,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(SUPPORT_SRCS))
+	$(call keep,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS) $(PEER_SRCS) $(SUPPORT_SRCS))
 
 build/obj/%.o: %.c build/flags | $(GENERATED)
 	$(call say,CC,$<)
@@ -317,6 +320,7 @@ define archives
 $(1)/lib/libslot.a: $(call objects,$(1),$(LIB_SRCS))
 $(1)/lib/slotd.a: $(call parts,$(1),$(SLOTD_SRCS))
 $(1)/lib/slotctl.a: $(call parts,$(1),$(SLOTCTL_SRCS))
+$(1)/lib/peer.a: $(call objects,$(1),$(PEER_SRCS))
 $(1)/lib/libsupport.a: $(call objects,$(1),$(SUPPORT_SRCS))
 endef
 $(eval $(call archives,build))
@@ -390,7 +394,7 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 # One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
-$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c programs/*/*/*.c bpf/*/*.c bpf/*/lib/*.c bpf/*/maps/*.c)
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c programs/*/*/*.c bpf/*/*.c bpf/*/lib/*.c bpf/*/maps/*.c) $(PEER_SRCS)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \

@@ -25,7 +25,7 @@ PACKAGES=(
 	gcc libc6-dev linux-libc-dev make pkgconf
 	'libbpf-dev>=1:1.3' libxdp-dev libelf-dev zlib1g-dev libmnl-dev libconfuse-dev
 	libmicrohttpd-dev libjansson-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev'
-	libsystemd-dev libsodium-dev libcmocka-dev
+	libsystemd-dev libsodium-dev libssl-dev libcmocka-dev
 	# lint
 	shellcheck clang-format-19
 	# tests and demo
