@@ -194,5 +194,7 @@ extern const struct program_cli sk_steer_cli;
 extern const struct program_cli tcp_server_id_cli;
 extern const struct program_cli lb_cli;
 extern const struct program_cli hwmark_cli;
+extern const struct program_cli handoff_cli;
+extern const struct program_cli handoff_out_cli;
 
 #endif

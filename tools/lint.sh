@@ -117,7 +117,7 @@ check_length() {
 ROOMS='
 bpf/*.h
 bpf/fw_egress loader/lib/base programs/(shared|cli.h|firewall) bpf
-bpf/handoff_out programs/handoff/(handoff_abi.h|data) bpf
+bpf/handoff_out programs/handoff/(handoff_abi.h|data) programs/(shared|cli.h) bpf
 bpf/lb_hc loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb loader/lib/base programs/(shared|cli.h) bpf
 bpf/socket_lb/cli bpf/socket_lb/(socket_lb_abi.h|sl_words.h|maps|run/sl_run_cli.h|lib/socketlb_paths.h) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h

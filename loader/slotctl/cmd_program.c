@@ -10,8 +10,9 @@
 #include "loader/slotctl/program_slot.h"
 
 static const struct program_cli *const programs[] = {
-	&firewall_cli,	&decap_cli,    &tc_decap_cli,  &tc_redirect_cli,   &lb_cli,    &lb_hc_cli,
-	&fw_egress_cli, &sk_steer_cli, &socket_lb_cli, &tcp_server_id_cli, &hwmark_cli
+	&firewall_cli, &decap_cli,     &tc_decap_cli,	&tc_redirect_cli, &lb_cli,
+	&lb_hc_cli,    &fw_egress_cli, &sk_steer_cli,	&socket_lb_cli,	  &tcp_server_id_cli,
+	&hwmark_cli,   &handoff_cli,   &handoff_out_cli
 };
 /* How wide a command and its arguments are in the usage, and the line is indented. */
 #define CALL_COLUMNS 32

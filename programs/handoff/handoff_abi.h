@@ -148,9 +148,13 @@ enum handoff_out_counter {
 #define HANDOFF_OUT_COUNTS_SIZE 32
 #define HANDOFF_OUT_FIRST_DROP HANDOFF_OUT_BROKEN
 
-/* Load-time settings of either program, by these names in `settings { }` of slots.conf. */
+/* Load-time settings, by these names in `settings { }` of slots.conf. */
 struct handoff_config {
-	__u32 rules_max; /* rules there is room for, one for each connection; the same in both */
+	__u32 rules_max; /* rules there is room for, one for each connection */
+};
+
+struct handoff_out_config {
+	__u32 rules_max; /* as in the slot whose table it is */
 };
 
 _Static_assert(sizeof(struct handoff_key) == 36, "key of handoff_rules");

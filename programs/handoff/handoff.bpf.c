@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * handoff: packets that come in of connections which are being handed to another host, or were:
+ * dropped while the connection is on its way, sent to where it is now afterwards. All else
+ * passes as it came.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/count.h"
+#include "bpf/csum.h"
+#include "bpf/manifest.h"
+#include "programs/handoff/data/maps.h"
+#include "programs/handoff/data/packet.h"
+
+SLOT_NAME("handoff");
+SLOT_VERSION(SLOT_PROGRAM_VERSION);
+SLOT_HOOK("xdp");
+SLOT_MAP_ABI(1);
+
+/*
+ * A SYN is a client's that uses its port again only if the connection was silent for so long
+ * after its end: nobody else can make a rule of a connection that is in use go away.
+ */
+#define REUSE_NS 1000000000ULL
+
+#define NOT_COUNTED (-1)
+
+const volatile struct handoff_config handoff_config = {
+	.rules_max = HANDOFF_RULES_DEFAULT,
+};
+
+/* Written here, read by the control plane; per CPU, so that no CPU waits for another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HANDOFF_COUNTS_SIZE);
+	__type(key, __u32);
+	__type(value, struct slot_count);
+} handoff_counts SEC(".maps");
+
+static __always_inline __u32 get_seen(const struct tcphdr *tcp)
+{
+	return (tcp->fin ? HANDOFF_CLIENT_FIN : 0) | (tcp->rst ? HANDOFF_CLIENT_RST : 0);
+}
+
+static __always_inline void count_use(struct handoff_rule *rule, __u64 bytes, __u64 now)
+{
+	__sync_fetch_and_add(&rule->use.in_packets, 1);
+	__sync_fetch_and_add(&rule->use.in_bytes, bytes);
+	rule->use.last_ns = now;
+}
+
+static __always_inline void write_target(const struct packet *packet, struct ethhdr *eth,
+					 const struct handoff_target *target)
+{
+	struct tcphdr *tcp = packet->tcp;
+	struct ipv6hdr *ip6 = packet->ip;
+	struct iphdr *ip = packet->ip;
+	__be32 to = target->address[HANDOFF_MAPPED_WORD + 1];
+
+	__builtin_memcpy(eth->h_dest, target->next_hop_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, target->own_mac, ETH_ALEN);
+	tcp->check = csum_replace(tcp->check, tcp->dest, target->port);
+	tcp->dest = target->port;
+	if (packet->is_ip6) {
+		tcp->check =
+			csum_replace16(tcp->check, ip6->daddr.in6_u.u6_addr32, target->address);
+		__builtin_memcpy(&ip6->daddr, target->address, sizeof(ip6->daddr));
+		return;
+	}
+	tcp->check = csum_replace4(tcp->check, ip->daddr, to);
+	ip->check = csum_replace4(ip->check, ip->daddr, to);
+	ip->daddr = to;
+}
+
+/* Whether the packet is the first one of another connection of the client's. */
+static __always_inline bool is_reuse(const struct handoff_rule *rule, const struct tcphdr *tcp,
+				     __u64 now)
+{
+	return tcp->syn && !tcp->ack &&
+	       rule->use.seen & (HANDOFF_CLIENT_FIN | HANDOFF_CLIENT_RST) &&
+	       (__s64)(now - rule->use.last_ns) > (__s64)REUSE_NS;
+}
+
+static __always_inline int redirect(struct xdp_md *ctx, const struct packet *packet,
+				    struct handoff_rule *rule, __u64 now, __u32 *ret_ifindex)
+{
+	struct handoff_target target = rule->target;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__u64 id = rule->id;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || !is_family(packet, target.address))
+		return HANDOFF_IN_FAMILY;
+	if (is_reuse(rule, packet->tcp, now))
+		note_seen(rule, id, HANDOFF_REUSED);
+	if (rule->use.seen & HANDOFF_REUSED)
+		return HANDOFF_IN_REUSED;
+	note_seen(rule, id, get_seen(packet->tcp));
+	count_use(rule, ctx->data_end - ctx->data, now);
+	write_target(packet, eth, &target);
+	*ret_ifindex = target.ifindex;
+	return target.ifindex && target.ifindex != ctx->ingress_ifindex ? HANDOFF_IN_AWAY :
+									  HANDOFF_IN_REDIRECT;
+}
+
+static __always_inline int pass(struct xdp_md *ctx, const struct packet *packet,
+				struct handoff_rule *rule, __u64 now, int counter)
+{
+	note_seen(rule, rule->id, get_seen(packet->tcp));
+	count_use(rule, ctx->data_end - ctx->data, now);
+	return counter;
+}
+
+/* Returns enum handoff_counter. */
+static __always_inline int follow_rule(struct xdp_md *ctx, const struct packet *packet,
+				       struct handoff_rule *rule, __u32 *ret_ifindex)
+{
+	__u64 now = bpf_ktime_get_coarse_ns(), deadline = rule->deadline_ns;
+	__u32 ingress = *(volatile __u32 *)&rule->ingress;
+
+	if (ingress == HANDOFF_REDIRECT)
+		return redirect(ctx, packet, rule, now, ret_ifindex);
+	if (ingress != HANDOFF_BLOCK)
+		return pass(ctx, packet, rule, now, HANDOFF_IN_PASS);
+	if (deadline && now >= deadline)
+		return pass(ctx, packet, rule, now, HANDOFF_IN_EXPIRED);
+	__sync_fetch_and_add(&rule->use.blocked, 1);
+	return HANDOFF_IN_BLOCKED;
+}
+
+/* Returns enum handoff_counter, or NOT_COUNTED. */
+static __always_inline int handle(struct xdp_md *ctx, __u32 *ret_ifindex)
+{
+	struct parse_cursor cursor = parse_start(ctx);
+	struct packet packet = {};
+	struct handoff_rule *rule;
+	__be16 proto;
+
+	if (parse_eth(&cursor, &proto))
+		return NOT_COUNTED;
+	switch (read_packet(&cursor, proto, &packet)) {
+	case PACKET_TCP:
+		break;
+	case PACKET_OPTIONS:
+		return HANDOFF_IN_OPTIONS;
+	case PACKET_FRAGMENTED:
+		return HANDOFF_IN_FRAGMENT;
+	case PACKET_CUT:
+		return HANDOFF_IN_CUT;
+	default:
+		return NOT_COUNTED;
+	}
+	rule = bpf_map_lookup_elem(&handoff_rules, &packet.key);
+	return rule ? follow_rule(ctx, &packet, rule, ret_ifindex) : NOT_COUNTED;
+}
+
+SEC("xdp")
+int handoff(struct xdp_md *ctx)
+{
+	__u64 bytes = ctx->data_end - ctx->data;
+	__u32 ifindex = 0;
+	int ret = handle(ctx, &ifindex);
+
+	if (ret == NOT_COUNTED)
+		return XDP_PASS;
+	count_packet(&handoff_counts, ret, bytes);
+	if (ret == HANDOFF_IN_REDIRECT)
+		return XDP_TX;
+	if (ret == HANDOFF_IN_AWAY)
+		return bpf_redirect(ifindex, 0);
+	return ret < HANDOFF_FIRST_DROP ? XDP_PASS : XDP_DROP;
+}
+
+char LICENSE[] SEC("license") = "GPL";
