@@ -151,6 +151,7 @@ programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/share
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
 programs/handoff/cli programs/handoff/(handoff_abi.h|maps) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
+programs/handoff/lib loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
 programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)

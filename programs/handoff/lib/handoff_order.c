@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs/handoff/lib/handoff_order.h"
+
+#include <errno.h>
+
+#include <netinet/in.h>
+
+#include <linux/tcp.h>
+
+static int set_number(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
+}
+
+int handoff_socket_is_tcp(int fd)
+{
+	socklen_t len = sizeof(int);
+	int protocol = 0, domain = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
+		return 0;
+	return protocol == IPPROTO_TCP && (domain == AF_INET || domain == AF_INET6);
+}
+
+/*
+ * Who leaves repair has SO_REUSEADDR no more, which an accepted socket has of its listener:
+ * without it no other could listen at that port until this connection is over.
+ */
+static int leave(int fd, int how)
+{
+	int err = set_number(fd, IPPROTO_TCP, TCP_REPAIR, how);
+
+	return err ? err : set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+/* The kernel doubles what it is given; with a size that is locked it would no more grow. */
+static int make_room(int fd, uint32_t send_room, uint32_t recv_room)
+{
+	int err = 0;
+
+	if (send_room > HANDOFF_BUFFER_MAX || recv_room > HANDOFF_BUFFER_MAX)
+		return -EINVAL;
+	if (send_room)
+		err = set_number(fd, SOL_SOCKET, SO_SNDBUFFORCE, (int)send_room);
+	if (!err && recv_room)
+		err = set_number(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)recv_room);
+	return err ? err : set_number(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+}
+
+static socklen_t size_of(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+						sizeof(struct sockaddr_in);
+}
+
+/* Both at once: who may ask for this gets a connection, and no port to listen at. */
+static int make_connection(int fd, const struct handoff_order *order)
+{
+	const struct sockaddr *local = (const struct sockaddr *)&order->local;
+	const struct sockaddr *peer = (const struct sockaddr *)&order->peer;
+	socklen_t len = sizeof(int);
+	int repair = 0;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &len))
+		return -errno;
+	if (!repair || local->sa_family != peer->sa_family ||
+	    (local->sa_family != AF_INET && local->sa_family != AF_INET6))
+		return -EINVAL;
+	if (bind(fd, local, size_of(&order->local)) || connect(fd, peer, size_of(&order->peer)))
+		return -errno;
+	return 0;
+}
+
+int handoff_order_run(int fd, const struct handoff_order *order)
+{
+	if (order->version != HANDOFF_ORDER_VERSION || !handoff_socket_is_tcp(fd))
+		return -EINVAL;
+	switch (order->act) {
+	case HANDOFF_ENTER:
+		return set_number(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+	case HANDOFF_LEAVE:
+		return leave(fd, TCP_REPAIR_OFF);
+	case HANDOFF_LEAVE_QUIETLY:
+		return leave(fd, TCP_REPAIR_OFF_NO_WP);
+	case HANDOFF_BUFFERS:
+		return make_room(fd, order->send_room, order->recv_room);
+	case HANDOFF_CONNECT:
+		return make_connection(fd, order);
+	default:
+		return -EINVAL;
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A connection's numbers and queues, in and out of a socket that is in repair; none of this
+ * wants a right. All return 0 or -errno and say why.
+ */
+#ifndef HANDOFF_REPAIR_H
+#define HANDOFF_REPAIR_H
+
+#include "loader/lib/base/reason.h"
+#include "programs/handoff/lib/handoff_state.h"
+
+/*
+ * handoff_repair_take - sequence numbers, windows, options and, but for kTLS, both queues into
+ * @state, whose has_tls is known. -EAGAIN where it changes meanwhile, or where kTLS is amid a
+ * record; -EFBIG.
+ */
+int handoff_repair_take(int fd, struct handoff_state *state, struct slot_reason *why);
+
+/* handoff_repair_begin - the numbers of @state, before @fd is connected. */
+int handoff_repair_begin(int fd, const struct handoff_state *state, struct slot_reason *why);
+
+/* handoff_repair_fill - all else, after that. */
+int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_reason *why);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include <linux/tcp.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/handoff/lib/handoff_handle.h"
+#include "programs/handoff/lib/handoff_repair.h"
+#include "programs/handoff/lib/handoff_socket.h"
+
+/* An end that the peer has sent already comes to no socket again: so long its own end is waited for. */
+#define LINGER_S 2
+
+static socklen_t size_of(int family)
+{
+	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static int choose_local(const struct handoff_state *state, const struct sockaddr *local,
+			struct slot_reason *why, struct sockaddr_storage *ret_local)
+{
+	int family = state->local.ss_family;
+
+	*ret_local = state->local;
+	if (!local)
+		return 0;
+	if (local->sa_family != family)
+		return slot_reason_set(why, -EAFNOSUPPORT,
+				       "a connection of %s needs a local address of the same",
+				       family == AF_INET6 ? "IPv6" : "IPv4");
+	memcpy(ret_local, local, size_of(family));
+	return 0;
+}
+
+/*
+ * Room for what is queued and for what the peer was told it may send. A size that is set would
+ * no more follow what the connection needs, so it is let go of again.
+ */
+static int make_room(struct handoff *h, int fd, const struct handoff_state *state)
+{
+	uint64_t send = state->send.len, recv = (uint64_t)state->recv.len + state->recv_window;
+	struct handoff_order order = { .act = HANDOFF_BUFFERS };
+	int send_has, recv_has;
+	int err = handoff_socket_get(fd, SOL_SOCKET, SO_SNDBUF, &send_has);
+
+	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &recv_has);
+	if (err)
+		return slot_reason_set(&h->why, err, "SO_SNDBUF: %s", strerror(-err));
+	if (2 * send <= (uint64_t)send_has && 2 * recv <= (uint64_t)recv_has)
+		return 0;
+	if (2 * send > (uint64_t)send_has)
+		order.send_room = send < HANDOFF_BUFFER_MAX ? (uint32_t)send : HANDOFF_BUFFER_MAX;
+	if (2 * recv > (uint64_t)recv_has)
+		order.recv_room = recv < HANDOFF_BUFFER_MAX ? (uint32_t)recv : HANDOFF_BUFFER_MAX;
+	return handoff_handle_order(h, fd, &order, "make room for");
+}
+
+/* By itself where that is allowed; a port below 1024 is the agent's to bind. */
+static int connect_frozen(struct handoff *h, int fd, const struct handoff_state *state,
+			  const struct sockaddr_storage *local)
+{
+	socklen_t len = size_of(local->ss_family);
+	struct handoff_order order = {
+		.act = HANDOFF_CONNECT,
+		.local = *local,
+		.peer = state->peer,
+	};
+
+	if (bind(fd, (const struct sockaddr *)local, len)) {
+		if (errno == EACCES)
+			return handoff_handle_order(h, fd, &order, "bind");
+	} else if (!connect(fd, (const struct sockaddr *)&state->peer, len)) {
+		return 0;
+	}
+	return slot_reason_set(&h->why, -errno, "cannot restore the connection here: %s",
+			       strerror(errno));
+}
+
+/* To whoever reads it has an end, and to the kernel it is a connection whose peer is silent. */
+static int put_end(int fd, const struct handoff_state *state, struct slot_reason *why)
+{
+	if (!state->is_peer_closed)
+		return 0;
+	if (shutdown(fd, SHUT_RD) || handoff_socket_set(fd, IPPROTO_TCP, TCP_LINGER2, LINGER_S))
+		return slot_reason_set(why, -errno, "cannot set the peer's end: %s",
+				       strerror(errno));
+	return 0;
+}
+
+int handoff_restore(struct handoff *h, const struct handoff_state *state,
+		    const struct sockaddr *local, int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	struct handoff_order enter = { .act = HANDOFF_ENTER };
+	struct sockaddr_storage where;
+	int err = choose_local(state, local, &h->why, &where);
+
+	if (err)
+		return err;
+	fd = socket(state->local.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return slot_reason_set(&h->why, -errno, "socket: %s", strerror(errno));
+	err = handoff_handle_order(h, fd, &enter, "freeze");
+	err = err ? err : make_room(h, fd, state);
+	err = err ? err : handoff_repair_begin(fd, state, &h->why);
+	err = err ? err : connect_frozen(h, fd, state, &where);
+	if (!err)
+		handoff_options_put(fd, state);
+	err = err ? err : handoff_repair_fill(fd, state, &h->why);
+	err = err ? err : handoff_tls_put(fd, state, &h->why);
+	err = err ? err : put_end(fd, state, &h->why);
+	if (err)
+		return err;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* It was never sent, so it is not for the queue of what was. */
+static int send_rest(int fd, const struct handoff_state *state, struct slot_reason *why)
+{
+	uint32_t done = state->send.len - state->unsent;
+	ssize_t sent;
+
+	while (done < state->send.len) {
+		sent = send(fd, state->send.bytes + done, state->send.len - done,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent <= 0)
+			return slot_reason_set(why, sent ? -errno : -ENOBUFS,
+					       "cannot send what was not sent, %u bytes: %s",
+					       state->send.len - done, strerror(errno));
+		done += (uint32_t)sent;
+	}
+	return 0;
+}
+
+int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
+{
+	struct handoff_order leave = { .act = HANDOFF_LEAVE };
+	int err = handoff_handle_order(h, fd, &leave, "thaw");
+
+	return err ? err : send_rest(fd, state, &h->why);
+}

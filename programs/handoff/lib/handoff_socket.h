@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a socket has beside its connection's numbers: plain options, and kTLS. */
+#ifndef HANDOFF_SOCKET_H
+#define HANDOFF_SOCKET_H
+
+#include "loader/lib/base/reason.h"
+#include "programs/handoff/lib/handoff_state.h"
+
+/* handoff_socket_get - an option that is a number. handoff_socket_set. Return 0 or -errno. */
+int handoff_socket_get(int fd, int level, int name, int *ret_value);
+int handoff_socket_set(int fd, int level, int name, int value);
+
+/* handoff_options_take - into @state, whose family is known. Returns 0 or -errno; says why. */
+int handoff_options_take(int fd, struct handoff_state *state, struct slot_reason *why);
+
+/* handoff_options_put - those of @state; what this host refuses stays as it has it. */
+void handoff_options_put(int fd, const struct handoff_state *state);
+
+/*
+ * handoff_tls_take - both keys, into @state; nothing where @fd has no ULP. The caller has seen
+ * to it that no record is under way. Returns 0, -EOPNOTSUPP, -errno; says why.
+ */
+int handoff_tls_take(int fd, struct handoff_state *state, struct slot_reason *why);
+
+/*
+ * handoff_tls_put - make @fd, which is connected, one of kTLS; nothing where @state has none.
+ * Returns 0, -EOPNOTSUPP, -errno; says why.
+ */
+int handoff_tls_put(int fd, const struct handoff_state *state, struct slot_reason *why);
+
+#endif
