@@ -8,7 +8,8 @@
 
 static void check_round(const struct handoff_message *message, const uint8_t *data, size_t len)
 {
-	bool is_refusal = message->type == HANDOFF_REFUSE || message->type == HANDOFF_RESET;
+	bool is_refusal = message->type == HANDOFF_REFUSE || message->type == HANDOFF_RESET ||
+			  message->type == HANDOFF_CANCEL;
 	uint8_t *again = malloc(len);
 	size_t written = 0;
 

@@ -66,9 +66,15 @@ static const struct golden {
 	{ "RESET",
 	  { .type = HANDOFF_RESET, .id = ID, .turn = 2, .refused = { HANDOFF_REFUSED_UNKNOWN, "" } },
 	  BYTES("\1\x9\0\0\0\0\0\3" ID_TURN "\0\6\0") },
+	{ "CANCEL",
+	  { .type = HANDOFF_CANCEL,
+	    .id = ID,
+	    .turn = 2,
+	    .refused = { HANDOFF_REFUSED_TIMEOUT, "" } },
+	  BYTES("\1\xa\0\0\0\0\0\3" ID_TURN "\0\5\0") },
 	{ "GONE",
 	  { .type = HANDOFF_GONE, .id = ID, .turn = 2 },
-	  BYTES("\1\xa\0\0\0\0\0\0" ID_TURN) },
+	  BYTES("\1\xb\0\0\0\0\0\0" ID_TURN) },
 };
 
 static void is_these_bytes(void **state)

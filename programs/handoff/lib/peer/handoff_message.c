@@ -8,10 +8,10 @@
 #define PLACE_SIZE 18
 
 static const char *const names[HANDOFF_MESSAGE_TYPE_COUNT] = {
-	[HANDOFF_HELLO] = "HELLO", [HANDOFF_BEAT] = "BEAT",	[HANDOFF_REQUEST] = "REQUEST",
-	[HANDOFF_BACK] = "BACK",   [HANDOFF_REFUSE] = "REFUSE", [HANDOFF_ACK] = "ACK",
-	[HANDOFF_READY] = "READY", [HANDOFF_DONE] = "DONE",	[HANDOFF_RESET] = "RESET",
-	[HANDOFF_GONE] = "GONE",
+	[HANDOFF_HELLO] = "HELLO",   [HANDOFF_BEAT] = "BEAT",	  [HANDOFF_REQUEST] = "REQUEST",
+	[HANDOFF_BACK] = "BACK",     [HANDOFF_REFUSE] = "REFUSE", [HANDOFF_ACK] = "ACK",
+	[HANDOFF_READY] = "READY",   [HANDOFF_DONE] = "DONE",	  [HANDOFF_RESET] = "RESET",
+	[HANDOFF_CANCEL] = "CANCEL", [HANDOFF_GONE] = "GONE",
 };
 
 const char *handoff_message_name(enum handoff_message_type type)
@@ -81,6 +81,7 @@ static size_t body_size(const struct handoff_message *message)
 		return PLACE_SIZE;
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
+	case HANDOFF_CANCEL:
 		return 2 + 1 + strnlen(message->refused.text, HANDOFF_TEXT_MAX);
 	default:
 		return 0;
@@ -109,6 +110,7 @@ static void put_body(struct writer *to, const struct handoff_message *message)
 		break;
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
+	case HANDOFF_CANCEL:
 		put_number(to, message->refused.reason, 2);
 		put_text(to, message->refused.text, HANDOFF_TEXT_MAX);
 		break;
@@ -229,6 +231,7 @@ static void take_body(struct reader *from, struct handoff_message *ret_message)
 		break;
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
+	case HANDOFF_CANCEL:
 		take_refused(from, &ret_message->refused);
 		break;
 	default:

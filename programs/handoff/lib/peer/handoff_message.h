@@ -33,7 +33,8 @@ enum handoff_message_type {
 	HANDOFF_ACK,	   /* restored, silent, at this address */
 	HANDOFF_READY,	   /* the giver has given it up: serve */
 	HANDOFF_DONE,	   /* served from here */
-	HANDOFF_RESET,	   /* this side has none of that id and turn, and wants none */
+	HANDOFF_RESET,	   /* the taker has none of that id and turn */
+	HANDOFF_CANCEL,	   /* the giver takes its offer back */
 	HANDOFF_GONE,	   /* the connection that was taken has ended */
 	HANDOFF_MESSAGE_TYPE_COUNT,
 };
@@ -72,7 +73,7 @@ struct handoff_offer {
 	size_t app_len;
 };
 
-/* REFUSE and RESET. */
+/* REFUSE, RESET and CANCEL. */
 struct handoff_refused {
 	uint16_t reason; /* enum handoff_refusal */
 	char text[HANDOFF_TEXT_MAX + 1];
