@@ -177,7 +177,7 @@ _slotctl_words() {
 		socket_lb:-*)
 		words+=' --map-dir'
 		;;
-	hwmark:-*) words+=' --map-dir' ;;
+	hwmark:-* | handoff:-* | handoff_out:-*) words+=' --map-dir' ;;
 	lb:-*) words+=' --map-dir --watch --diff --once' ;;
 	*:-*) ;;
 	:*) words=$(_slotctl_commands) ;;
@@ -196,7 +196,7 @@ _slotctl_words() {
 		fi
 		;;
 	firewall:* | fw_egress:* | decap:* | tc_decap:* | tc_redirect:* | lb:* | lb_hc:* | sk_steer:* | \
-		tcp_server_id:* | socket_lb:* | hwmark:*)
+		tcp_server_id:* | socket_lb:* | hwmark:* | handoff:* | handoff_out:*)
 		words=$(_slotctl_program "$command" "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}")
 		;;
 	verify:*)

@@ -23,7 +23,7 @@ setup() {
 }
 
 pin() {
-	echo "$(bed_ctl show "$1" --json | jq -r .map_dir)/$2"
+	echo "$(bed_ctl --chain eth0 show "$1" --json | jq -r .map_dir)/$2"
 }
 
 number() {
@@ -117,6 +117,72 @@ test_refusals() {
 	changes "and then the lender may go" disable state
 	id=$(bed_get slots '.slots[3].running')
 	is "nothing is left of both" "$id" false
+}
+
+# with_egress TERMS: a borrower in the same interface's chain at TC egress
+with_egress() {
+	{
+		cat "$BED/slots.conf"
+		cat <<-END
+			chain "eth0" {
+				hook = "tc-egress"
+				slot 5 { name = "out" owner = "nobody" object = "$PROGS/borrow_tc.bpf.o" $* }
+			}
+		END
+	} >"$BED/slots.conf.new"
+	mv "$BED/slots.conf.new" "$BED/slots.conf"
+}
+
+out_ctl() {
+	bed_ctl --chain eth0:tc-egress "$@"
+}
+
+out_pin() {
+	echo "$(out_ctl show out --json | jq -r .map_dir)/$1"
+}
+
+id_of() {
+	bpftool -j map show pinned "$1" | jq .id
+}
+
+out_follows() {
+	local saw seen
+
+	ping_server
+	saw=$("$BED_TOOLS/state_read" "$(out_pin borrow_saw)")
+	seen=$(number state state_seen)
+	((saw > 0 && saw <= seen && seen - saw < 5))
+}
+
+test_other_chain() {
+	conf 'maps_of = "state"'
+	bed_ctl apply >/dev/null
+	bed_ctl enable state >/dev/null
+	bed_ctl enable borrow >/dev/null
+	with_egress 'maps_of = "xdp:state"'
+	succeeds "a slot of another chain borrows" bed_ctl reload
+	succeeds "and sees what the lender counts" out_follows
+	is "its pin is of the lender's map" "$(id_of "$(out_pin state_seen)")" \
+		"$(id_of "$(pin state state_seen)")"
+	is "and its owner's" "$(stat -c '%U' "$(out_pin state_seen)")" nobody
+	is "the terms are shown" "$(out_ctl show out --json | jq -c .limits)" \
+		'{"maps_of":"xdp:state"}'
+	succeeds "the lender's next version comes" bed_ctl --chain eth0 deploy state "$PROGS/state_next.bpf.o"
+	succeeds "and the other chain sees its map" out_follows
+	bed_slotd_stop KILL
+	succeeds "slotd starts again" bed_slotd
+	succeeds "and nothing changed" out_follows
+	bed_ctl --chain eth0 deploy state "$PROGS/state_next.bpf.o" --reset-map state_seen >/dev/null
+	succeeds "a map that begins anew is another one" test "$(id_of "$(out_pin state_seen)")" \
+		!= "$(id_of "$(pin state state_seen)")"
+	out_ctl disable out >/dev/null
+	succeeds "the borrower comes again" out_ctl enable out
+	succeeds "with the lender's new map" out_follows
+	succeeds "without the other chain" bed_ctl --chain eth0 detach
+	out_ctl disable out >/dev/null
+	refuses "nothing is lent" \
+		"slot 5 \(out\): 'xdp:state', whose maps it uses \(maps_of in slots.conf\), has none" \
+		out_ctl enable out
 }
 
 test_memory() {

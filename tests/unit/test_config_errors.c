@@ -19,7 +19,9 @@
 #define CGROUP "the path of a cgroup: /sys/fs/cgroup or a folder below it, of at most 255 bytes"
 #define TITLE "a name for the chain, 1 to 15 letters, digits, _ and -"
 #define CHAIN_KEYS "one of hook, netns, cgroup, members, mode, order, engine, counters, slot"
-#define LENDER "the name of another slot of the chain, that has none itself"
+#define LENDER                                                                                     \
+	"the name of another slot of the chain, or behind xdp:, tc-ingress: or tc-egress: of a "   \
+	"section before for this interface, that has none itself"
 #define SLOT_KEYS                                                                                  \
 	"one of name, owner, object, program, continue_on, allow, denied_as, helpers, maps_of, "   \
 	"map_memory, require_signature, enabled, settings"
@@ -246,6 +248,20 @@ static const struct bad_config bad_configs[] = {
 	  IN_CHAIN("slot 2 { name = a maps_of = b }\nslot 3 { name = b maps_of = c }\n"
 		   "slot 4 { name = c }\n"),
 	  "slots.conf:2: maps_of: \"b\": expected " LENDER "\n" },
+	{ "parse_refuses_the_maps_of_a_chain_that_comes_later",
+	  "chain eth0 {\nhook = tc-egress\nslot 2 { name = a maps_of = \"xdp:b\" }\n}\n"
+	  "chain eth0 {\nslot 3 { name = b }\n}\n",
+	  "slots.conf:3: maps_of: \"xdp:b\": expected " LENDER "\n" },
+	{ "parse_refuses_the_maps_of_another_interfaces_chain",
+	  "chain eth1 {\nslot 3 { name = b }\n}\n"
+	  "chain eth0 {\nhook = tc-egress\nslot 2 { name = a maps_of = \"xdp:b\" }\n}\n",
+	  "slots.conf:6: maps_of: \"xdp:b\": expected " LENDER "\n" },
+	{ "parse_refuses_a_chains_own_hook_before_a_slot",
+	  IN_CHAIN("slot 2 { name = a maps_of = \"xdp:b\" }\nslot 3 { name = b }\n"),
+	  "slots.conf:2: maps_of: \"xdp:b\": expected " LENDER "\n" },
+	{ "parse_refuses_the_maps_of_a_chain_of_sockets",
+	  IN_CHAIN("slot 2 { name = a maps_of = \"sk_lookup:b\" }\n"),
+	  "slots.conf:2: maps_of: \"sk_lookup:b\": expected " LENDER "\n" },
 	{ "parse_refuses_map_memory_of_nothing", IN_SLOT("map_memory = 0\n"),
 	  "slots.conf:4: map_memory: \"0\": expected " SIZE "\n" },
 	{ "parse_refuses_map_memory_in_unknown_units", IN_SLOT("map_memory = 64MB\n"),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -187,12 +188,12 @@ static bool is_map_current(const struct slot_attempt *attempt, const struct part
 	const char *maps_of = part->state.limits.maps_of;
 	char lender[PATH_MAX];
 	char dir[PATH_MAX];
+	bool has_lender = !slot_chain_lender_dir(attempt->chain, maps_of, lender);
 
-	if (slot_pin_path(dir, attempt->map_dir, "%s", part->state.name) ||
-	    slot_pin_path(lender, attempt->map_dir, "%s", maps_of))
+	if (slot_pin_path(dir, attempt->map_dir, "%s", part->state.name))
 		return false;
 	return slot_program_maps_is_current(program, dir) &&
-	       (!object || slot_map_loans_hold(object, dir, maps_of[0] ? lender : NULL));
+	       (!object || slot_map_loans_hold(object, dir, has_lender ? lender : NULL));
 }
 
 /* Whether its maps, or those that it borrows, are to be others than they were. */
@@ -392,6 +393,38 @@ static int pin_code(const struct slot_attempt *attempt, struct slot_reason *why)
 	return err;
 }
 
+static int find_lenders(const struct slot_attempt *attempt, char *ret_dirs[ROOT_SLOTS])
+{
+	char dir[PATH_MAX];
+	enum slot_hook hook;
+
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++) {
+		const char *maps_of = attempt->desired.slots[i].limits.maps_of;
+
+		if (!slot_lender_split(maps_of, attempt->chain->hook, &hook) ||
+		    hook == attempt->chain->hook)
+			continue;
+		if (slot_chain_lender_dir(attempt->chain, maps_of, dir))
+			return -ENAMETOOLONG;
+		ret_dirs[i] = strdup(dir);
+		if (!ret_dirs[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int build_root(struct slot_attempt *attempt, struct slot_build *build,
+		      struct slot_reason *why)
+{
+	struct slot_generation *generation = attempt->generation;
+	int err = find_lenders(attempt, build->lender_dirs);
+
+	if (err)
+		return slot_reason_set(why, err, "cannot tell where lent maps are: %s",
+				       strerror(-err));
+	return generation->engine->build(generation->engine, build, why, &generation->root_fd);
+}
+
 int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 {
 	struct slot_generation *generation = attempt->generation;
@@ -410,7 +443,9 @@ int slot_attempt_build(struct slot_attempt *attempt, struct slot_reason *why)
 
 	memcpy(build.programs, attempt->programs[ROOT_STABLE], sizeof(build.programs));
 	memcpy(build.canaries, attempt->programs[ROOT_CANARY], sizeof(build.canaries));
-	err = generation->engine->build(generation->engine, &build, why, &generation->root_fd);
+	err = build_root(attempt, &build, why);
+	for (unsigned int i = 0; i < ROOT_SLOTS; i++)
+		free(build.lender_dirs[i]);
 	if (!err)
 		err = pin_code(attempt, why);
 	if (err)

@@ -37,6 +37,12 @@ int slot_chain_seat_attach(const struct slot_chain *chain, int prog_fd, struct s
 			   int *ret_seat_fd);
 int slot_chain_seat_pin(const struct slot_chain *chain, int seat_fd);
 
+/*
+ * Where the maps of whom @maps_of names are pinned, into @ret_dir (PATH_MAX bytes): of a slot of
+ * this chain, or of another one of the interface. Returns 0, -ENOENT where it names nobody.
+ */
+int slot_chain_lender_dir(const struct slot_chain *chain, const char *maps_of, char *ret_dir);
+
 /* Attach @prog_fd to the chain's interface and pin the link. Returns 0 or -errno, says why. */
 int slot_chain_attach(struct slot_chain *chain, int prog_fd, struct slot_reason *why);
 

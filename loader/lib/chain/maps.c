@@ -143,6 +143,27 @@ int slot_chain_settle_maps(const struct slot_chain *chain, struct slot_reason *w
 		     0;
 }
 
+int slot_chain_lender_dir(const struct slot_chain *chain, const char *maps_of, char *ret_dir)
+{
+	char chain_name[SLOT_CHAIN_NAME_MAX], dir[PATH_MAX];
+	struct slot_target target = {
+		.netns_cookie = chain->netns_cookie,
+		.ifindex = chain->ifindex,
+		.interface = chain_name,
+	};
+	enum slot_hook hook;
+	const char *name = slot_lender_split(maps_of, chain->hook, &hook);
+	int err;
+
+	if (!name || !*name)
+		return -ENOENT;
+	if (hook == chain->hook)
+		return slot_pin_path(ret_dir, chain->dir, SLOT_PIN_MAPS "/%s", name);
+	slot_chain_name_format(hook, chain->place.netns, chain->place.interface, chain_name);
+	err = slot_pins_chain_dir(chain->host->root, &target, dir);
+	return err ? err : slot_pin_path(ret_dir, dir, SLOT_PIN_MAPS "/%s", name);
+}
+
 static __u64 measure_folder(const char *dir, const char *lender)
 {
 	struct slot_map_folders folders = { .own = dir, .lender = lender };
@@ -156,14 +177,14 @@ __u64 slot_chain_measure_maps(const struct slot_chain *chain, unsigned int slot)
 {
 	static const char *const versions[] = { "", "_c" };
 	const struct slot_state *state = &chain->current->state.slots[slot];
-	const char *maps_of = state->limits.maps_of;
 	char lender[PATH_MAX];
 	char path[PATH_MAX];
 	__u64 bytes = 0;
 
-	if (!slot_pin_path(path, chain->dir, SLOT_PIN_MAPS "/%s", state->name) &&
-	    !slot_pin_path(lender, chain->dir, SLOT_PIN_MAPS "/%s", maps_of))
-		bytes = measure_folder(path, maps_of[0] ? lender : NULL);
+	if (!slot_pin_path(path, chain->dir, SLOT_PIN_MAPS "/%s", state->name))
+		bytes = measure_folder(
+			path, slot_chain_lender_dir(chain, state->limits.maps_of, lender) ? NULL :
+											    lender);
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (!slot_pin_path(path, chain->dir, "gen/%u/" SLOT_PIN_CODE "_%02u%s",
 				   chain->current->number, slot, versions[i]))

@@ -178,23 +178,45 @@ static const struct slot_reservation *find_slot(const struct slot_chain_config *
 	return NULL;
 }
 
-/* Maps are lent by who made them. */
-static void check_lenders(const struct slot_config_value *value)
+/* The chain at @hook of the same interface, which is built before as its section is. */
+static const struct slot_chain_config *find_earlier(const struct slot_chain_config *chain,
+						    enum slot_hook hook,
+						    const struct slot_chain_config *chains,
+						    size_t count)
 {
-	const struct slot_chain_config *chain = value->chain;
+	for (size_t i = 0; i < count; i++)
+		if (chains[i].hook == hook && !chain->has_members && !chains[i].has_members &&
+		    !strcmp(chains[i].place.interface, chain->place.interface) &&
+		    !strcmp(chains[i].place.netns, chain->place.netns))
+			return &chains[i];
+	return NULL;
+}
+
+/* Maps are lent by who made them. */
+static void check_lenders(const struct slot_config_value *value,
+			  const struct slot_chain_config *chains, size_t count)
+{
+	const struct slot_chain_config *chain = value->chain, *from;
 	const struct slot_reservation *lender;
+	enum slot_hook hook;
 
 	for (unsigned int i = 0; i < ROOT_SLOTS; i++) {
 		const struct slot_reservation *slot = &chain->slots[i];
-		const char *name = slot->limits.maps_of;
+		const char *maps_of = slot->limits.maps_of, *name;
 
-		if (!slot->present || !name[0])
+		if (!slot->present || !maps_of[0])
 			continue;
-		lender = find_slot(chain, name);
+		name = slot_lender_split(maps_of, chain->hook, &hook);
+		from = !name		   ? NULL :
+		       hook == chain->hook ? chain :
+					     find_earlier(chain, hook, chains, count);
+		lender = from ? find_slot(from, name) : NULL;
 		if (!lender || lender == slot || lender->limits.maps_of[0])
 			slot_config_errors_add_value(
-				value->errors, slot->line, "maps_of", name,
-				"the name of another slot of the chain, that has none itself");
+				value->errors, slot->line, "maps_of", maps_of,
+				"the name of another slot of the chain, or behind xdp:, tc-ingress: or "
+				"tc-egress: of a section before for this interface, that has none "
+				"itself");
 	}
 }
 
@@ -208,7 +230,7 @@ void slot_config_chain_check(const struct slot_config_value *value,
 	if (!set_name(value))
 		return;
 	check_hook(value);
-	check_lenders(value);
+	check_lenders(value, chains, count);
 	slot_chain_name_format(chain->hook, place->netns, place->interface, chain->interface);
 	if (!check_unique(value, chains, count) || place->netns[0] || chain->has_members ||
 	    slot_hook_is_sock(chain->hook) || !world || !world->has_interface)

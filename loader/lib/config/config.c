@@ -227,6 +227,27 @@ enum slot_hook slot_chain_name_hook(const char *name)
 	return SLOT_HOOK_XDP;
 }
 
+const char *slot_lender_split(const char *maps_of, enum slot_hook own, enum slot_hook *ret_hook)
+{
+	const char *colon = strchr(maps_of, ':');
+	enum slot_hook hook;
+
+	if (!colon) {
+		*ret_hook = own;
+		return maps_of;
+	}
+	for (hook = SLOT_HOOK_XDP; !slot_hook_is_sock(hook); hook++) {
+		const char *name = slot_hook_name(hook);
+
+		if (hook == own || strlen(name) != (size_t)(colon - maps_of) ||
+		    strncmp(name, maps_of, strlen(name)) != 0)
+			continue;
+		*ret_hook = hook;
+		return colon + 1;
+	}
+	return NULL;
+}
+
 bool slot_chain_name_has_netns(const char *name)
 {
 	const char *first = strchr(name, ':');

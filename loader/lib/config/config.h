@@ -201,6 +201,13 @@ void slot_chain_name_format(enum slot_hook hook, const char *netns, const char *
 /* slot_chain_name_hook - of the chain called @name. */
 enum slot_hook slot_chain_name_hook(const char *name);
 
+/*
+ * slot_lender_split - whom @maps_of of a chain at @own names: "lb", a reservation of the same
+ * chain, or "xdp:handoff", one of the same interface's chain at another hook. Returns the
+ * reservation's name, in @maps_of, or NULL where that is no such hook.
+ */
+const char *slot_lender_split(const char *maps_of, enum slot_hook own, enum slot_hook *ret_hook);
+
 /* slot_chain_name_has_netns - whether the chain called @name is in another netns than slotd. */
 bool slot_chain_name_has_netns(const char *name);
 

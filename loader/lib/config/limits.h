@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define SLOT_LENDER_MAX 32	 /* of a reservation's name, with its NUL */
+#define SLOT_LENDER_MAX 48	 /* of a hook and a reservation's name, with its NUL */
 #define SLOT_KEY_PATH_MAX 256	 /* of a public key's file, with its NUL */
 #define SLOT_LIMITS_TEXT_MAX 192 /* every class by name */
 #define SLOT_SIZE_TEXT_MAX 24
@@ -43,7 +43,7 @@ struct slot_limits {
 	bool has_helpers;	       /* false: all classes are granted */
 	__u32 helpers;		       /* granted beyond the basic ones, 1 << class */
 	__u64 map_memory;	       /* bytes; 0: no bound */
-	char maps_of[SLOT_LENDER_MAX]; /* the reservation whose maps it may use; empty: none's */
+	char maps_of[SLOT_LENDER_MAX]; /* whose maps it may use: slot_lender_split(); empty: none's */
 	char signature_key[SLOT_KEY_PATH_MAX]; /* public key's file; empty: none is asked for */
 };
 

@@ -58,7 +58,7 @@ int slot_config_signature_set(const struct slot_config_value *value, const char 
 /* Whether the chain has such a reservation shows when its section is over. */
 int slot_config_lender_set(const struct slot_config_value *value, const char *key)
 {
-	if (!value->text[0] || strlen(value->text) >= SLOT_NAME_MAX)
+	if (!value->text[0] || strlen(value->text) >= SLOT_LENDER_MAX)
 		refuse(value, key, "the name of another slot of the chain");
 	else
 		strcpy(value->slot->limits.maps_of, value->text);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/lib/host/pins.h"
 #include "loader/lib/program/map_loan.h"
@@ -117,6 +118,19 @@ static int find_dirs(const struct slot_build *build, const char *name, struct di
 	return err;
 }
 
+/* What another chain lends is there as soon as that one was built, whether it runs or not. */
+static int find_other_lender(const struct slot_build *build, unsigned int slot,
+			     struct slot_program_place *place, struct slot_reason *why)
+{
+	place->lender_map_dir = build->lender_dirs[slot];
+	if (!access(place->lender_map_dir, F_OK))
+		return 0;
+	return slot_reason_set(why, -ENOENT,
+			       "'%s', whose maps it uses (maps_of in slots.conf), has none: the "
+			       "other chain of this interface has to run first",
+			       build->state->slots[slot].limits.maps_of);
+}
+
 /* Who lends @program maps is loaded first, as it may make them. It borrows none itself. */
 static int load_lender(const struct slot_build *build, const struct slot_state *state,
 		       const struct slot_program *program, int root_fd, struct slot_reason *why)
@@ -157,7 +171,9 @@ int slot_build_load(const struct slot_build *build, unsigned int slot, enum root
 		return slot_reason_set(why, err, "slot %u: pin path too long", slot);
 	place.map_dir = build->map_dir ? own.map : NULL;
 	place.stage_dir = build->stage_dir ? own.stage : NULL;
-	if (state->limits.maps_of[0]) {
+	if (build->lender_dirs[slot]) {
+		err = find_other_lender(build, slot, &place, why);
+	} else if (state->limits.maps_of[0]) {
 		place.lender_map_dir = build->map_dir ? lender.map : NULL;
 		place.lender_stage_dir = build->stage_dir ? lender.stage : NULL;
 		err = load_lender(build, state, program, root_fd, why);

@@ -31,6 +31,8 @@ struct slot_build {
 	const char *map_dir; /* maps/NAME of the chain; NULL: all maps are new */
 	const char *
 		stage_dir; /* maps/NAME of this generation: new maps, until the swap; NULL: not pinned */
+	/* Of each slot that borrows of another chain, where that one's slot has its maps; else NULL. */
+	char *lender_dirs[ROOT_SLOTS];
 	const struct slot_map_orders *map_orders; /* of each slot; NULL: none */
 	const char *log_dir;
 	int counters_fd; /* -1: count nothing */
