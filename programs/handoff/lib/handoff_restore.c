@@ -12,6 +12,10 @@
 /* An end that the peer has sent already comes to no socket again: so long its own end is waited for. */
 #define LINGER_S 2
 
+/* What TCP_MAXSEG takes: TCP_MIN_MSS and MAX_TCP_WINDOW of the kernel. */
+#define MSS_MIN 88
+#define MSS_MAX 32767
+
 static socklen_t size_of(int family)
 {
 	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -77,6 +81,28 @@ static int connect_frozen(struct handoff *h, int fd, const struct handoff_state 
 			       strerror(errno));
 }
 
+/*
+ * A socket that connects without a SYN-ACK sends segments of 536 bytes for good, whatever
+ * TCP_REPAIR_OPTIONS says of the peer's maximum later, unless it has one of its own by then.
+ */
+static void set_mss(int fd, uint32_t mss)
+{
+	if (mss && mss < MSS_MIN)
+		return;
+	handoff_socket_set(fd, IPPROTO_TCP, TCP_MAXSEG, mss < MSS_MAX ? (int)mss : MSS_MAX);
+}
+
+static int connect_here(struct handoff *h, int fd, const struct handoff_state *state,
+			const struct sockaddr_storage *local)
+{
+	int err;
+
+	set_mss(fd, state->mss);
+	err = connect_frozen(h, fd, state, local);
+	set_mss(fd, 0);
+	return err;
+}
+
 /* To whoever reads it has an end, and to the kernel it is a connection whose peer is silent. */
 static int put_end(int fd, const struct handoff_state *state, struct slot_reason *why)
 {
@@ -104,7 +130,7 @@ int handoff_restore(struct handoff *h, const struct handoff_state *state,
 	err = handoff_handle_order(h, fd, &enter, "freeze");
 	err = err ? err : make_room(h, fd, state);
 	err = err ? err : handoff_repair_begin(fd, state, &h->why);
-	err = err ? err : connect_frozen(h, fd, state, &where);
+	err = err ? err : connect_here(h, fd, state, &where);
 	if (!err)
 		handoff_options_put(fd, state);
 	err = err ? err : handoff_repair_fill(fd, state, &h->why);
