@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Rules of handoff: whose they are, what a step leaves of the one before, and the commands. */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "tests/support/handoff_case.h"
+#include "tests/support/program_bed.h"
+#include "tests/support/tap.h"
+
+#define ID 0xabc1
+#define OTHER_ID 0xabc2
+#define CLIENT "198.51.100.7:40000"
+#define LOCAL "203.0.113.80:443"
+#define MANY 1000
+#define NS_PER_S 1000000000ULL
+
+static struct program_bed bed;
+static struct handoff_rules rules;
+
+static const struct handoff_spec conn4 = { .src = "198.51.100.7",
+					   .dst = "203.0.113.80",
+					   .sport = 40000,
+					   .dport = 443 };
+static const struct handoff_spec conn6 = { .src = "2001:db8:7::7",
+					   .dst = "2001:db8:80::80",
+					   .sport = 40000,
+					   .dport = 443,
+					   .is_ip6 = true };
+
+static int set_up(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	program_bed_open(&bed, &handoff_cli, progrun_open("bpf/handoff.bpf.o"));
+	assert_int_equal(handoff_rules_open(PROGRAM_BED_DIR, true, &why, &rules), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	handoff_rules_close(&rules);
+	program_bed_close(&bed);
+	return 0;
+}
+
+static struct handoff_target get_target(const char *address, uint16_t port)
+{
+	struct handoff_target target = {};
+
+	handoff_address(address, port, target.address, &target.port);
+	return target;
+}
+
+static struct handoff_source get_source(const char *address, uint16_t port)
+{
+	struct handoff_source source = {};
+
+	handoff_address(address, port, source.address, &source.port);
+	return source;
+}
+
+static struct handoff_rule get_rule(const struct handoff_key *key)
+{
+	struct handoff_rule rule = {};
+
+	assert_int_equal(handoff_rules_get(&rules, key, &rule), 0);
+	return rule;
+}
+
+static void a_step_keeps_the_other_direction(void **state)
+{
+	const struct handoff_source source = get_source("203.0.113.80", 443);
+	const struct handoff_target target = get_target("192.0.2.33", 40001);
+	const struct handoff_key key = handoff_spec_key(&conn4);
+	struct handoff_rule rule;
+
+	(void)state;
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 5 * NS_PER_S), 0);
+	assert_int_equal(handoff_rules_rewrite(&rules, &key, ID, &source, HANDOFF_BLOCK), 0);
+	rule = get_rule(&key);
+	assert_int_equal(rule.ingress, HANDOFF_BLOCK);
+	assert_int_equal(rule.deadline_ns, 5 * NS_PER_S);
+	assert_int_equal(rule.egress, HANDOFF_REWRITE);
+	assert_int_equal(handoff_rules_redirect(&rules, &key, ID, &target), 0);
+	rule = get_rule(&key);
+	assert_int_equal(rule.ingress, HANDOFF_REDIRECT);
+	assert_int_equal(rule.deadline_ns, 0);
+	assert_memory_equal(&rule.source, &source, sizeof(source));
+	assert_int_equal(handoff_rules_rewrite(&rules, &key, ID, &source, HANDOFF_BLOCK), -EINVAL);
+	assert_int_equal(handoff_rules_rewrite(&rules, &key, ID, &source, HANDOFF_PASS), 0);
+	assert_int_equal(get_rule(&key).ingress, HANDOFF_PASS);
+}
+
+static void a_rule_of_another_handoff_is_left_alone(void **state)
+{
+	const struct handoff_source source = get_source("203.0.113.80", 443);
+	const struct handoff_target target = get_target("192.0.2.33", 40001);
+	const struct handoff_key key = handoff_spec_key(&conn4);
+
+	(void)state;
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
+	assert_int_equal(handoff_rules_block(&rules, &key, OTHER_ID, 0), -ESTALE);
+	assert_int_equal(handoff_rules_redirect(&rules, &key, OTHER_ID, &target), -ESTALE);
+	assert_int_equal(handoff_rules_rewrite(&rules, &key, OTHER_ID, &source, HANDOFF_PASS),
+			 -ESTALE);
+	assert_int_equal(handoff_rules_remove(&rules, &key, OTHER_ID), -ESTALE);
+	assert_int_equal(get_rule(&key).id, ID);
+	assert_int_equal(handoff_rules_remove(&rules, &key, ID), 0);
+	assert_int_equal(handoff_rules_remove(&rules, &key, ID), 0);
+	assert_int_equal(handoff_rules_block(&rules, &key, OTHER_ID, 0), 0);
+}
+
+static void families_are_not_mixed(void **state)
+{
+	const struct handoff_source source = get_source("2001:db8::1", 443);
+	const struct handoff_target target = get_target("192.0.2.33", 40001);
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	const struct handoff_key key4 = handoff_spec_key(&conn4), key6 = handoff_spec_key(&conn6);
+	struct handoff_key key;
+
+	(void)state;
+	assert_int_equal(handoff_rules_redirect(&rules, &key6, ID, &target), -EAFNOSUPPORT);
+	assert_int_equal(handoff_rules_rewrite(&rules, &key4, ID, &source, HANDOFF_PASS),
+			 -EAFNOSUPPORT);
+	assert_int_equal(handoff_key_set((struct sockaddr *)&in, (struct sockaddr *)&in6, &key),
+			 -EAFNOSUPPORT);
+	in.sin_family = AF_UNIX;
+	assert_int_equal(handoff_key_set((struct sockaddr *)&in, (struct sockaddr *)&in6, &key),
+			 -EAFNOSUPPORT);
+}
+
+static int remove_each(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
+{
+	++*(size_t *)data;
+	return handoff_rules_remove(&rules, key, rule->id);
+}
+
+static void all_of_many_rules_are_seen_and_may_be_removed(void **state)
+{
+	struct handoff_spec spec = conn4;
+	size_t seen = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		struct handoff_key key;
+
+		spec.sport = (uint16_t)(1024 + i);
+		key = handoff_spec_key(&spec);
+		assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
+	}
+	assert_int_equal(handoff_rules_each(&rules, remove_each, &seen), 0);
+	assert_int_equal(seen, MANY);
+	seen = 0;
+	assert_int_equal(handoff_rules_each(&rules, remove_each, &seen), 0);
+	assert_int_equal(seen, 0);
+}
+
+static void add_rules(void)
+{
+	const struct handoff_source source = get_source("2001:db8:1::1", 80);
+	const struct handoff_target target = get_target("192.0.2.33", 40001);
+	const struct handoff_key key4 = handoff_spec_key(&conn4), key6 = handoff_spec_key(&conn6);
+
+	assert_int_equal(handoff_rules_redirect(&rules, &key4, ID, &target), 0);
+	assert_int_equal(handoff_rules_rewrite(&rules, &key6, OTHER_ID, &source, HANDOFF_PASS), 0);
+}
+
+static void show_tells_of_rules_in_words(void **state)
+{
+	(void)state;
+	program_bed_assert_runs(&bed, "show", "");
+	add_rules();
+	program_bed_assert_runs(&bed, "show " CLIENT " " LOCAL,
+				CLIENT " " LOCAL "  id abc1  in redirect 192.0.2.33:40001  "
+				       "packets 0 in 0 out 0 blocked\n");
+	program_bed_assert_runs(&bed, "show [2001:db8:7::7]:40000 [2001:db8:80::80]:443",
+				"[2001:db8:7::7]:40000 [2001:db8:80::80]:443  id abc2  in pass  "
+				"out rewrite [2001:db8:1::1]:80  packets 0 in 0 out 0 blocked\n");
+	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"target\": \"192.0.2.33:40001\""));
+	assert_non_null(strstr(bed.out, "\"idle_s\": null"));
+	program_bed_assert_fails(&bed, "show 198.51.100.7:1 " LOCAL,
+				 "this connection has no rule\n");
+	program_bed_assert_fails(&bed, "show 198.51.100.7 " LOCAL,
+				 "'198.51.100.7': expected an address and a port, 192.0.2.1:80 or "
+				 "[2001:db8::1]:80\n");
+	program_bed_assert_fails(&bed, "show [2001:db8::1]:1 " LOCAL,
+				 "'[2001:db8::1]:1' and '" LOCAL
+				 "': expected two addresses of one family\n");
+	assert_int_equal(program_bed_run(&bed, "show " CLIENT), PROGRAM_USAGE);
+}
+
+static void drop_takes_rules_away(void **state)
+{
+	(void)state;
+	add_rules();
+	program_bed_assert_fails(&bed, "drop id=7",
+				 "this handoff has no rule; nothing was changed\n");
+	program_bed_assert_fails(
+		&bed, "drop id=0x7",
+		"'0x7': expected the id of a handoff, 1 to 16 hexadecimal digits\n");
+	program_bed_assert_runs(&bed, "drop id=abc1", "dropped 1\n");
+	program_bed_assert_fails(&bed, "drop " CLIENT " " LOCAL,
+				 "this connection has no rule; nothing was changed\n");
+	assert_int_equal(program_bed_run_json(&bed, "drop all"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"dropped\": 1"));
+	program_bed_assert_runs(&bed, "show", "");
+	assert_int_equal(program_bed_run(&bed, "drop some"), PROGRAM_USAGE);
+	assert_int_equal(program_bed_run(&bed, "drop"), PROGRAM_USAGE);
+}
+
+static void stats_tells_each_counter(void **state)
+{
+	(void)state;
+	assert_int_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\nblocked           drop "));
+	assert_non_null(strstr(bed.out, "\nredirect          tx "));
+	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
+	assert_int_equal(program_bed_run(&bed, "stats all"), PROGRAM_USAGE);
+}
+
+static void a_table_that_is_full_refuses_more(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	struct handoff_rules small = {
+		.table = bpf_map_create(BPF_MAP_TYPE_HASH, "small", sizeof(struct handoff_key),
+					sizeof(struct handoff_rule), 1, &opts),
+	};
+	const struct handoff_key key4 = handoff_spec_key(&conn4), key6 = handoff_spec_key(&conn6);
+
+	(void)state;
+	assert_true(small.table >= 0);
+	assert_int_equal(handoff_rules_block(&small, &key4, ID, 0), 0);
+	assert_int_equal(handoff_rules_block(&small, &key6, ID, 0), -E2BIG);
+	handoff_rules_close(&small);
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD(&plan, a_step_keeps_the_other_direction, set_up, tear_down);
+	TAP_ADD(&plan, a_rule_of_another_handoff_is_left_alone, set_up, tear_down);
+	TAP_ADD(&plan, families_are_not_mixed, set_up, tear_down);
+	TAP_ADD(&plan, all_of_many_rules_are_seen_and_may_be_removed, set_up, tear_down);
+	TAP_ADD(&plan, a_table_that_is_full_refuses_more, set_up, tear_down);
+	TAP_ADD(&plan, show_tells_of_rules_in_words, set_up, tear_down);
+	TAP_ADD(&plan, drop_takes_rules_away, set_up, tear_down);
+	TAP_ADD(&plan, stats_tells_each_counter, set_up, tear_down);
+	return tap_run(&plan, "handoff_cli", 1);
+}
