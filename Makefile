@@ -409,6 +409,7 @@ $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 build/tests/tools/flow_server: build/lib/libsupport.a build/lib/libsocketlb.a
+build/tests/tools/handoff_rule: build/lib/slotctl.a build/lib/libslot.a
 
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)

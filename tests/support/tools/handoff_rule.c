@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * handoff_rule DIR block CLIENT LOCAL SECONDS
+ * handoff_rule DIR redirect CLIENT LOCAL TARGET DEVICE OWN_MAC NEXT_HOP_MAC [TIMES]
+ * handoff_rule DIR rewrite CLIENT LOCAL SOURCE
+ *
+ * A step of the handoff 1, in the table pinned in DIR. TIMES: the same one again and again, as fast
+ * as it goes; then says how long one took, in nanoseconds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <net/if.h>
+#include <netinet/ether.h>
+
+#include "programs/handoff/maps/handoff_rules.h"
+#include "programs/handoff/maps/handoff_words.h"
+
+#define ID 1
+#define NS_PER_S 1000000000ULL
+
+enum word {
+	DIR = 1,
+	STEP,
+	CLIENT,
+	LOCAL,
+	VALUE,
+	DEVICE,
+	OWN_MAC,
+	NEXT_HOP_MAC,
+	TIMES
+};
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+}
+
+static int read_target(char **argv, struct slot_reason *why, struct handoff_target *target)
+{
+	const struct ether_addr *mac;
+	int err = handoff_address_parse(argv[VALUE], why, target->address, &target->port);
+
+	if (err)
+		return err;
+	target->ifindex = if_nametoindex(argv[DEVICE]);
+	mac = ether_aton(argv[OWN_MAC]);
+	if (mac)
+		memcpy(target->own_mac, mac, sizeof(target->own_mac));
+	mac = mac ? ether_aton(argv[NEXT_HOP_MAC]) : NULL;
+	if (!mac || !target->ifindex)
+		return slot_reason_set(why, -1, "no such device, or no MAC address");
+	memcpy(target->next_hop_mac, mac, sizeof(target->next_hop_mac));
+	return 0;
+}
+
+static int redirect(const struct handoff_rules *rules, const struct handoff_key *key, int argc,
+		    char **argv, struct slot_reason *why)
+{
+	long times = argc > TIMES ? strtol(argv[TIMES], NULL, 10) : 1;
+	struct handoff_target target = {};
+	int err = argc > NEXT_HOP_MAC ? read_target(argv, why, &target) : -1;
+	__u64 start = now_ns();
+
+	for (long i = 0; !err && i < times; i++)
+		err = handoff_rules_redirect(rules, key, ID, &target);
+	if (!err && times > 1)
+		printf("%llu\n", (unsigned long long)(now_ns() - start) / (unsigned long)times);
+	return err;
+}
+
+static int rewrite(const struct handoff_rules *rules, const struct handoff_key *key, char **argv,
+		   struct slot_reason *why)
+{
+	struct handoff_source source = {};
+	int err = handoff_address_parse(argv[VALUE], why, source.address, &source.port);
+
+	return err ? err : handoff_rules_rewrite(rules, key, ID, &source, HANDOFF_PASS);
+}
+
+static int take_step(const struct handoff_rules *rules, int argc, char **argv,
+		     struct slot_reason *why)
+{
+	struct handoff_key key;
+	int err = handoff_key_parse(argv[CLIENT], argv[LOCAL], why, &key);
+
+	if (err)
+		return err;
+	if (!strcmp(argv[STEP], "block"))
+		return handoff_rules_block(rules, &key, ID,
+					   now_ns() + strtoull(argv[VALUE], NULL, 10) * NS_PER_S);
+	if (!strcmp(argv[STEP], "redirect"))
+		return redirect(rules, &key, argc, argv, why);
+	return rewrite(rules, &key, argv, why);
+}
+
+int main(int argc, char **argv)
+{
+	struct handoff_rules rules = HANDOFF_RULES_CLOSED;
+	struct slot_reason why = {};
+
+	if (argc <= VALUE)
+		return 2;
+	if (handoff_rules_open(argv[DIR], true, &why, &rules) ||
+	    take_step(&rules, argc, argv, &why)) {
+		fprintf(stderr, "handoff_rule: %s\n", *why.text ? why.text : "refused");
+		return 1;
+	}
+	handoff_rules_close(&rules);
+	return 0;
+}

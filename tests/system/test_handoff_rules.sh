@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Real connections through handoff's rules: a client asks the edge, a server behind it that has
+# an address of its own answers, and the client sees the edge. The edge's chain at XDP sends on
+# what comes in; its chain at TC egress, with the same table, rewrites what goes out, large
+# segments with checksums that are still to be filled in among it. No connection is moved: it is
+# redirected from its first packet on.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+
+VIP=192.0.2.1:80
+VIP_6=[2001:db8:1::1]:80
+SERVER=$SERVER4:80
+SERVER_6=[$SERVER6]:80
+SIZE=4000000
+TIMES=200000
+[[ ${SLOTD_TIER:-} != vm ]] || SIZE=400000 TIMES=5000
+
+# Each connection has a port of its own.
+PORT=40000
+
+in_ctl() {
+	bed_ctl --chain eth0 handoff "$@"
+}
+
+out_ctl() {
+	bed_ctl --chain eth0:tc-egress handoff_out "$@"
+}
+
+setup() {
+	bed_conf <<-END
+		slot 10 { name = "handoff" owner = "nobody" object = "handoff.bpf.o" }
+	END
+	cat >>"$BED/slots.conf" <<-END
+		chain "eth0" {
+			hook = "tc-egress"
+			slot 10 {
+				name = "handoff_out" owner = "nobody" object = "handoff_out.bpf.o"
+				maps_of = "xdp:handoff"
+			}
+		}
+	END
+	# What XDP sends into a veth is received by NAPI; what the server sends is summed up at the edge.
+	in_ns server ethtool -K s0 gro on tx on tso on >/dev/null
+	bed_slotd_fresh
+	DIR=$(bed_ctl --chain eth0 slots --json | jq -r '.slots[] | select(.name == "handoff").map_dir')
+	nginx_start
+	head -c "$SIZE" /dev/urandom >"$BED/www/large"
+	SUM=$(sha256sum <"$BED/www/large")
+	OWN_MAC=$(mac edge eth1)
+	NEXT_MAC=$(mac server s0)
+	in_ctl drop all >/dev/null
+}
+
+mac() {
+	in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'
+}
+
+rule() {
+	in_ns edge "$BED_TOOLS/handoff_rule" "$DIR" "$@"
+}
+
+# Of the connection from the port $PORT, and of family 6 with -6.
+block() {
+	if [[ $1 == -6 ]]; then
+		rule block "[$CLIENT6]:$PORT" "$VIP_6" "$2"
+	else
+		rule block "$CLIENT4:$PORT" "$VIP" "$1"
+	fi
+}
+
+# redirect [-6] [TIMES]
+redirect() {
+	if [[ ${1:-} == -6 ]]; then
+		rule redirect "[$CLIENT6]:$PORT" "$VIP_6" "$SERVER_6" eth1 "$OWN_MAC" "$NEXT_MAC"
+	else
+		rule redirect "$CLIENT4:$PORT" "$VIP" "$SERVER" eth1 "$OWN_MAC" "$NEXT_MAC" "${1:-1}"
+	fi
+}
+
+rewrite() {
+	if [[ ${1:-} == -6 ]]; then
+		rule rewrite "[$CLIENT6]:$PORT" "$SERVER_6" "$VIP_6"
+	else
+		rule rewrite "$CLIENT4:$PORT" "$SERVER" "$VIP"
+	fi
+}
+
+# ask WHERE FILE [OPTION...]: the answer's hash
+ask() {
+	in_ns client curl -fsS -m 60 --local-port "$PORT" "${@:3}" "http://$1/$2" | sha256sum
+}
+
+# counted COUNTER: by handoff; counted out COUNTER: by handoff_out
+counted() {
+	if [[ $1 == out ]]; then
+		out_ctl stats --json | jq --arg name "$2" '.counters[] | select(.name == $name).packets'
+	else
+		in_ctl stats --json | jq --arg name "$1" '.counters[] | select(.name == $name).packets'
+	fi
+}
+
+# number NS NAME: a counter of the namespace's stack
+number() {
+	in_ns "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+# rule_of FIELD: of the connection's rule at the edge
+rule_of() {
+	in_ctl show "$CLIENT4:$PORT" "$VIP" --json | jq -r ".rules[0].$1"
+}
+
+test_redirected_connection() {
+	local before resets
+
+	PORT=40001
+	before=$(counted redirect_away)
+	resets=$(number edge TcpOutRsts)
+	redirect
+	rewrite
+	is "the client gets what the server has" "$(ask "$VIP" large)" "$SUM"
+	succeeds "by rules" test "$(counted redirect_away)" -gt "$before"
+	succeeds "in both directions" test "$(counted out rewrite)" -gt 0
+	is "of which none was refused" "$(counted out broken)" 0
+	is "the edge reset nothing" "$(number edge TcpOutRsts)" "$resets"
+	is "the rule has seen the client's end" "$(rule_of 'seen | join(" ")')" client_fin
+	succeeds "and counts" test "$(rule_of in_packets)" -gt 3
+	PORT=40002
+	redirect -6
+	rewrite -6
+	is "so it is with IPv6" "$(ask "$VIP_6" large)" "$SUM"
+}
+
+test_large_segments() {
+	local size
+
+	PORT=40003
+	redirect
+	rewrite
+	is "what the server sends in large segments arrives" "$(ask "$VIP" large)" "$SUM"
+	size=$(in_ctl show "$CLIENT4:$PORT" "$SERVER" --json |
+		jq '.rules[0] | .out_bytes / .out_packets | floor')
+	succeeds "and came as such" test "$size" -gt 2000
+	is "the client's stack found no wrong checksum" "$(number client TcpInCsumErrors)" 0
+}
+
+# A SYN is dropped while the rule blocks; the next one, a second later, meets the redirect.
+test_block_becomes_redirect() {
+	local asked
+
+	PORT=40004
+	block 60
+	rewrite
+	ask "$VIP" index.html >"$BED/answer" &
+	asked=$!
+	succeeds "packets are dropped" wait_for 10 is_blocked
+	redirect
+	wait "$asked"
+	is "after one update the connection is served" "$(<"$BED/answer")" \
+		"$(sha256sum <"$BED/www/index.html")"
+	is "and the rule tells of it" "$(rule_of ingress)" redirect
+	succeeds "and of what was dropped" is_blocked
+}
+
+is_blocked() {
+	(($(rule_of blocked) > 0))
+}
+
+# In the midst of an upload, of which every packet is the rule's.
+test_pause() {
+	local asked
+
+	PORT=40005
+	redirect
+	rewrite
+	ask "$VIP" large --limit-rate $((SIZE / 2)) >"$BED/answer" &
+	asked=$!
+	wait_for 10 has_begun
+	block 60
+	succeeds "a connection in use is held" wait_for 10 is_blocked
+	redirect
+	wait "$asked"
+	is "and goes on, with every byte" "$(<"$BED/answer")" "$SUM"
+}
+
+has_begun() {
+	(($(rule_of in_packets) > 3))
+}
+
+# What is sent with every packet at another version of the rule.
+test_updates_under_load() {
+	local asked again
+
+	PORT=40006
+	redirect
+	rewrite
+	again=$(number client TcpRetransSegs)
+	ask "$VIP" large --limit-rate "$SIZE" >"$BED/answer" &
+	asked=$!
+	wait_for 10 has_begun
+	tap_note "ns for one update: $(redirect "$TIMES")"
+	wait "$asked"
+	is "no byte is lost by updates of the rule" "$(<"$BED/answer")" "$SUM"
+	is "nor any packet" "$(number client TcpRetransSegs)" "$again"
+}
+
+test_nobody_hangs() {
+	PORT=40007
+	block 1
+	matches "where a block's deadline is over, the client is told" \
+		"$(in_ns client curl -sS -m 20 --local-port "$PORT" "http://$VIP/" 2>&1)" '^curl: \(7\)'
+	succeeds "which is counted" test "$(counted expired)" -gt 0
+	PORT=40008
+	redirect
+	succeeds "a rule is dropped" in_ctl drop "$CLIENT4:$PORT" "$VIP"
+	matches "and its client is told" \
+		"$(in_ns client curl -sS -m 20 --local-port "$PORT" "http://$VIP/" 2>&1)" '^curl: \(7\)'
+}
+
+# A new version of either program, and another slotd, leave connections as they are.
+test_changes() {
+	local asked
+
+	PORT=40009
+	redirect
+	rewrite
+	ask "$VIP" large --limit-rate $((SIZE / 2)) >"$BED/answer" &
+	asked=$!
+	wait_for 10 has_begun
+	succeeds "handoff is taken off and comes again" bed_ctl --chain eth0 deploy handoff \
+		"$BED_OBJECTS/handoff.bpf.o"
+	succeeds "and handoff_out" bed_ctl --chain eth0:tc-egress deploy handoff_out \
+		"$BED_OBJECTS/handoff_out.bpf.o"
+	bed_slotd_stop KILL
+	succeeds "slotd starts again" bed_slotd
+	wait "$asked"
+	is "the connection does not notice" "$(<"$BED/answer")" "$SUM"
+	is "and its rule is still there" "$(rule_of ingress)" redirect
+}
+
+bed_run
