@@ -18,7 +18,7 @@ static const struct bound {
 	{ "tc_decap", "bpf/tc_decap.bpf.o", 8800 },
 	{ "lb", "bpf/lb.bpf.o", 39000 },
 	{ "hwmark", "bpf/hwmark.bpf.o", 4600 },
-	{ "handoff", "bpf/handoff.bpf.o", 4900 },
+	{ "handoff", "bpf/handoff.bpf.o", 5400 },
 	{ "handoff_out", "bpf/handoff_out.bpf.o", 4200 },
 	{ "tcp_server_id", "bpf/tcp_server_id.bpf.o", 1900 },
 	{ "firewall", "bpf/firewall.bpf.o", 14600 },

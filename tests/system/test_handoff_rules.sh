@@ -49,13 +49,7 @@ setup() {
 	nginx_start
 	head -c "$SIZE" /dev/urandom >"$BED/www/large"
 	SUM=$(sha256sum <"$BED/www/large")
-	OWN_MAC=$(mac edge eth1)
-	NEXT_MAC=$(mac server s0)
 	in_ctl drop all >/dev/null
-}
-
-mac() {
-	in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'
 }
 
 rule() {
@@ -74,9 +68,9 @@ block() {
 # redirect [-6] [TIMES]
 redirect() {
 	if [[ ${1:-} == -6 ]]; then
-		rule redirect "[$CLIENT6]:$PORT" "$VIP_6" "$SERVER_6" eth1 "$OWN_MAC" "$NEXT_MAC"
+		rule redirect "[$CLIENT6]:$PORT" "$VIP_6" "$SERVER_6"
 	else
-		rule redirect "$CLIENT4:$PORT" "$VIP" "$SERVER" eth1 "$OWN_MAC" "$NEXT_MAC" "${1:-1}"
+		rule redirect "$CLIENT4:$PORT" "$VIP" "$SERVER" "${1:-1}"
 	fi
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * handoff_rule DIR block CLIENT LOCAL SECONDS
- * handoff_rule DIR redirect CLIENT LOCAL TARGET DEVICE OWN_MAC NEXT_HOP_MAC [TIMES]
+ * handoff_rule DIR redirect CLIENT LOCAL TARGET [TIMES]
  * handoff_rule DIR rewrite CLIENT LOCAL SOURCE
  *
  * A step of the handoff 1, in the table pinned in DIR. TIMES: the same one again and again, as fast
@@ -12,10 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <net/if.h>
-#include <netinet/ether.h>
-
 #include "programs/handoff/maps/handoff_rules.h"
+#include "programs/handoff/maps/handoff_target.h"
 #include "programs/handoff/maps/handoff_words.h"
 
 #define ID 1
@@ -41,22 +39,14 @@ static __u64 now_ns(void)
 	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
 }
 
-static int read_target(char **argv, struct slot_reason *why, struct handoff_target *target)
+static int find_target(const char *text, struct slot_reason *why, struct handoff_target *target)
 {
-	const struct ether_addr *mac;
-	int err = handoff_address_parse(argv[VALUE], why, target->address, &target->port);
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	__be32 address[4];
+	int err = handoff_address_parse(text, why, address, &in6.sin6_port);
 
-	if (err)
-		return err;
-	target->ifindex = if_nametoindex(argv[DEVICE]);
-	mac = ether_aton(argv[OWN_MAC]);
-	if (mac)
-		memcpy(target->own_mac, mac, sizeof(target->own_mac));
-	mac = mac ? ether_aton(argv[NEXT_HOP_MAC]) : NULL;
-	if (!mac || !target->ifindex)
-		return slot_reason_set(why, -1, "no such device, or no MAC address");
-	memcpy(target->next_hop_mac, mac, sizeof(target->next_hop_mac));
-	return 0;
+	memcpy(&in6.sin6_addr, address, sizeof(in6.sin6_addr));
+	return err ? err : handoff_target_find((struct sockaddr *)&in6, why, target);
 }
 
 static int redirect(const struct handoff_rules *rules, const struct handoff_key *key, int argc,
@@ -64,7 +54,7 @@ static int redirect(const struct handoff_rules *rules, const struct handoff_key 
 {
 	long times = argc > TIMES ? strtol(argv[TIMES], NULL, 10) : 1;
 	struct handoff_target target = {};
-	int err = argc > NEXT_HOP_MAC ? read_target(argv, why, &target) : -1;
+	int err = find_target(argv[VALUE], why, &target);
 	__u64 start = now_ns();
 
 	for (long i = 0; !err && i < times; i++)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where a redirect leads to, by routes and neighbours of a network namespace of the test's own. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <net/if.h>
+
+#include "programs/handoff/maps/handoff_target.h"
+#include "tests/support/handoff_case.h"
+#include "tests/support/tap.h"
+
+#define PORT 443
+#define NEIGHBOUR "\x02\x00\x00\x00\x00\x07"
+#define ROUTER "\x02\x00\x00\x00\x00\x09"
+#define OWN "\x02\x00\x00\x00\x00\x01"
+
+/* Neighbours in a state that lasts, and one whose address was asked for in vain. */
+static const char bed[] =
+	"ip link set lo up && ip link add near address 02:00:00:00:00:01 type veth peer name far && "
+	"ip link set near up && ip link set far up && "
+	"ip address add 192.0.2.1/24 dev near && ip address add 2001:db8::1/64 dev near nodad && "
+	"ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev near nud permanent && "
+	"ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev near nud stale && "
+	"ip neigh add 192.0.2.8 dev near nud failed && "
+	"ip neigh add 2001:db8::7 lladdr 02:00:00:00:00:07 dev near nud permanent && "
+	"ip neigh add fe80::9 lladdr 02:00:00:00:00:09 dev near nud permanent && "
+	"ip route add 198.51.100.0/24 via 192.0.2.9 && "
+	"ip route add 203.0.113.0/24 via inet6 fe80::9 dev near && "
+	"ip route add 2001:db8:2::/48 via fe80::9 dev near && "
+	"ip route add unreachable 198.18.0.0/15";
+
+static int set_up(void **state)
+{
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(system(bed), 0);
+	return 0;
+}
+
+struct row {
+	const char *name;
+	const char *address;
+	int err;
+	const char *next_hop_mac;
+};
+
+static const struct row rows[] = {
+	{ "of_a_neighbour", "192.0.2.7", 0, NEIGHBOUR },
+	{ "of_a_neighbour_of_ip6", "2001:db8::7", 0, NEIGHBOUR },
+	{ "of_a_neighbour_mapped", "::ffff:192.0.2.7", 0, NEIGHBOUR },
+	{ "behind_a_router", "198.51.100.80", 0, ROUTER },
+	{ "behind_a_router_of_ip6", "2001:db8:2::80", 0, ROUTER },
+	{ "of_ip4_behind_a_router_of_ip6", "203.0.113.80", 0, ROUTER },
+	{ "of_a_neighbour_that_nobody_asked_for", "192.0.2.77", -EAGAIN, NULL },
+	{ "of_a_neighbour_that_did_not_answer", "192.0.2.8", -EAGAIN, NULL },
+	{ "of_the_host_itself", "192.0.2.1", -ENETUNREACH, NULL },
+	{ "without_a_route", "192.88.99.1", -ENETUNREACH, NULL },
+	{ "that_a_route_refuses", "198.18.0.1", -EHOSTUNREACH, NULL },
+};
+
+static void the_way_to_a_target(void **state)
+{
+	const struct row *row = *state;
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct handoff_target target = {};
+	struct slot_reason why = {};
+	__be32 address[4];
+
+	handoff_address(row->address, PORT, address, &in6.sin6_port);
+	memcpy(&in6.sin6_addr, address, sizeof(in6.sin6_addr));
+	assert_int_equal(handoff_target_find((struct sockaddr *)&in6, &why, &target), row->err);
+	if (row->err) {
+		assert_string_not_equal(why.text, "");
+		assert_int_equal(target.ifindex, 0);
+		return;
+	}
+	assert_memory_equal(target.address, address, sizeof(address));
+	assert_int_equal(target.port, in6.sin6_port);
+	assert_int_equal(target.ifindex, if_nametoindex("near"));
+	assert_memory_equal(target.next_hop_mac, row->next_hop_mac, sizeof(target.next_hop_mac));
+	assert_memory_equal(target.own_mac, OWN, sizeof(target.own_mac));
+}
+
+static void other_families_are_refused(void **state)
+{
+	struct sockaddr_storage local = { .ss_family = AF_UNIX };
+	struct handoff_target target;
+	struct slot_reason why = {};
+
+	(void)state;
+	assert_int_equal(handoff_target_find((struct sockaddr *)&local, &why, &target),
+			 -EAFNOSUPPORT);
+}
+
+int main(void)
+{
+	struct tap_plan plan = {};
+
+	TAP_ADD_ROWS(&plan, the_way_to_a_target, rows, set_up, NULL);
+	TAP_ADD(&plan, other_families_are_refused, NULL, NULL);
+	return tap_run(&plan, "handoff_target", 1);
+}
