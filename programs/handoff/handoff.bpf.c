@@ -39,6 +39,25 @@ struct {
 	__type(value, struct slot_count);
 } handoff_counts SEC(".maps");
 
+/*
+ * Written by the agent, read by whoever moves connections, neither here. Preallocated: what the
+ * agent is to say before it asks the device has room.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HANDOFF_OFFLOADS_MAX);
+	__type(key, struct handoff_key);
+	__type(value, struct handoff_offload);
+} handoff_offloads SEC(".maps");
+
+/* The agent's, for commands to read: not read or written here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct handoff_told);
+} handoff_told SEC(".maps");
+
 static __always_inline __u32 get_seen(const struct tcphdr *tcp)
 {
 	return (tcp->fin ? HANDOFF_CLIENT_FIN : 0) | (tcp->rst ? HANDOFF_CLIENT_RST : 0);

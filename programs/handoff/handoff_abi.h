@@ -22,6 +22,8 @@
 #define HANDOFF_RULES_NAME "handoff_rules"
 #define HANDOFF_COUNTS_NAME "handoff_counts"
 #define HANDOFF_OUT_COUNTS_NAME "out_counts"
+#define HANDOFF_OFFLOADS_NAME "handoff_offloads"
+#define HANDOFF_TOLD_NAME "handoff_told"
 
 /* Rules there is room for: what the setting `rules_max` is unless it is given. */
 #define HANDOFF_RULES_DEFAULT 65536
@@ -94,12 +96,63 @@ struct handoff_use {
 /* Value of handoff_rules. */
 struct handoff_rule {
 	__u64 id;		      /* of the handoff whose rule it is, not 0 */
+	__u64 since_ns;		      /* of its last step, CLOCK_MONOTONIC */
 	__u64 deadline_ns;	      /* HANDOFF_BLOCK: until then, CLOCK_MONOTONIC; 0: none */
 	__u32 ingress;		      /* enum handoff_ingress */
 	__u32 egress;		      /* enum handoff_egress */
 	struct handoff_target target; /* HANDOFF_REDIRECT */
 	struct handoff_source source; /* HANDOFF_REWRITE */
 	struct handoff_use use;
+};
+
+/* Connections that a device may send on at one time. */
+#define HANDOFF_OFFLOADS_MAX 16384
+
+/*
+ * Value of handoff_offloads (HASH, by struct handoff_key): a device may send on what comes in of
+ * the connection, before the program sees it. The agent writes it before it asks the device, and
+ * then looks at the rule again; and takes it away when the device does it no longer. Whoever makes
+ * another step looks here after it.
+ */
+struct handoff_offload {
+	__u64 id;      /* of the rule that it was made for */
+	__u64 packets; /* that the device's rule sent on, as the agent last saw */
+	__u64 bytes;
+	__u32 is_active; /* 0: it is being asked for, or taken off */
+	__u32 pad;
+};
+
+#define HANDOFF_DEVICE_MAX 16 /* IFNAMSIZ */
+
+/*
+ * Element of handoff_told (ARRAY of one): what the agent says of itself, counts since it began.
+ * It alone writes it, once a second; what is there stays for commands that come later.
+ */
+struct handoff_told {
+	__u64 looks; /* at all rules; 0: no agent ever ran */
+	__u64 owner; /* of rules at a device, see loader/lib/offload/flower.h; 0: never any */
+	char device[HANDOFF_DEVICE_MAX];
+	__u32 ifindex;
+	__u16 pref;
+	__u16 pad;
+	__u32 rules; /* at the last look */
+	__u32 late;  /* that were over then, and more than may be removed at one time */
+	/* Rules that were removed: the connection */
+	__u64 ended;   /* was ended by RST, or by both sides, */
+	__u64 half;    /* by one side that was seen, */
+	__u64 idle;    /* had no packets, */
+	__u64 expired; /* or was blocked until after the deadline */
+	/* Rules of the device, which are not removed ones of the table */
+	__u64 pending; /* now */
+	__u64 active;  /* now */
+	__u64 full;    /* wanted, and no place for it: counted at each look */
+	__u64 installed;
+	__u64 failed;
+	__u64 cancelled;
+	__u64 removed;
+	__u64 not_removed;
+	__u64 changed;	/* taken off for a step of the connection's */
+	__u64 vanished; /* gone by another's hand */
 };
 
 /*
@@ -161,7 +214,9 @@ _Static_assert(sizeof(struct handoff_key) == 36, "key of handoff_rules");
 _Static_assert(sizeof(struct handoff_target) == 36, "no hidden padding");
 _Static_assert(sizeof(struct handoff_source) == 20, "no hidden padding");
 _Static_assert(sizeof(struct handoff_use) == 56, "no hidden padding");
-_Static_assert(sizeof(struct handoff_rule) == 136, "value of handoff_rules");
+_Static_assert(sizeof(struct handoff_rule) == 144, "value of handoff_rules");
+_Static_assert(sizeof(struct handoff_offload) == 32, "value of handoff_offloads");
+_Static_assert(sizeof(struct handoff_told) % 8 == 0, "no hidden padding");
 _Static_assert(HANDOFF_COUNTER_COUNT <= HANDOFF_COUNTS_SIZE, "counters fit their map");
 _Static_assert(HANDOFF_OUT_COUNTER_COUNT <= HANDOFF_OUT_COUNTS_SIZE, "counters fit their map");
 

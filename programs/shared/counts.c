@@ -59,7 +59,7 @@ static json_t *to_json(const struct program_counter *counter, const struct slot_
 			 "packets", (json_int_t)count->packets, "bytes", (json_int_t)count->bytes);
 }
 
-static json_t *list_to_json(const struct program_counter *counters, const struct slot_count *counts,
+json_t *program_counts_json(const struct program_counter *counters, const struct slot_count *counts,
 			    size_t count)
 {
 	json_t *list = json_array();
@@ -84,8 +84,8 @@ static void print_table(FILE *out, const struct program_counter *counters,
 				(uint64_t)counts[i].bytes);
 }
 
-static int read_counts(const char *map_dir, const char *map_name, size_t count,
-		       struct slot_reason *why, struct slot_count *ret_counts)
+int program_counts_read(const char *map_dir, const char *map_name, size_t count,
+			struct slot_reason *why, struct slot_count *ret_counts)
 {
 	struct program_map map = counts_map(map_name, count);
 	_cleanup_close_ int fd = -1;
@@ -101,7 +101,7 @@ int program_counts_print(const struct program_context *ctx, const struct program
 			 const struct slot_count *counts, size_t count)
 {
 	if (ctx->json)
-		return program_json_print(ctx, list_to_json(counters, counts, count));
+		return program_json_print(ctx, program_counts_json(counters, counts, count));
 	print_table(ctx->out, counters, counts, count);
 	return PROGRAM_OK;
 }
@@ -112,7 +112,7 @@ int program_counts_show(const struct program_context *ctx, const char *map_name,
 	_cleanup_free_ struct slot_count *counts = calloc(count, sizeof(*counts));
 	struct slot_reason why = {};
 
-	if (!counts || read_counts(ctx->map_dir, map_name, count, &why, counts)) {
+	if (!counts || program_counts_read(ctx->map_dir, map_name, count, &why, counts)) {
 		fprintf(stderr, "%s\n", counts ? why.text : "out of memory");
 		return PROGRAM_FAILED;
 	}

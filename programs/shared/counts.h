@@ -20,6 +20,14 @@ struct program_counter {
 int program_counts_get(int map_fd, size_t count, struct slot_reason *why,
 		       struct slot_count *ret_counts);
 
+/* program_counts_read - the same, of map @map_name in @map_dir. */
+int program_counts_read(const char *map_dir, const char *map_name, size_t count,
+			struct slot_reason *why, struct slot_count *ret_counts);
+
+/* program_counts_json - @counts as `{"counters": [...]}`, the caller's; NULL: out of memory. */
+struct json_t *program_counts_json(const struct program_counter *counters,
+				   const struct slot_count *counts, size_t count);
+
 /* program_counts_print - @counts, as a command's data. Returns enum program_exit. */
 int program_counts_print(const struct program_context *ctx, const struct program_counter *counters,
 			 const struct slot_count *counts, size_t count);

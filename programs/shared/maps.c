@@ -73,6 +73,26 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 	return 0;
 }
 
+static __u32 get_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+bool program_map_is_at(int fd, const char *map_dir, const char *name)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+	_cleanup_close_ int pinned = -1;
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", map_dir, name) >= (int)sizeof(path))
+		return false;
+	pinned = bpf_obj_get_opts(path, &opts);
+	return pinned >= 0 && get_id(pinned) && get_id(pinned) == get_id(fd);
+}
+
 int program_maps_open(const char *map_dir, const struct program_map_fd *all, size_t count,
 		      bool is_writer, struct slot_reason *why)
 {

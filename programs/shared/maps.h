@@ -29,6 +29,12 @@ struct program_map {
 int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
 		     struct slot_reason *why, int *ret_fd);
 
+/*
+ * program_map_is_at - whether the open map @fd is what is pinned as @name in @map_dir: a slot may
+ * have got other maps.
+ */
+bool program_map_is_at(int fd, const char *map_dir, const char *name);
+
 /* One of a program's maps, and where its descriptor goes. */
 struct program_map_fd {
 	const struct program_map *map;

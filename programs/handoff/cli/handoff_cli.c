@@ -8,29 +8,15 @@
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/cli.h"
+#include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/handoff/maps/handoff_words.h"
-#include "programs/shared/counts.h"
 #include "programs/shared/fail.h"
 #include "programs/shared/json.h"
 
 #define NS_PER_S 1000000000LL
 #define NS_PER_MS 1000000LL
 #define ID_TEXT_MAX 17
-
-static const struct program_counter counters[HANDOFF_COUNTS_SIZE] = {
-	[HANDOFF_IN_REDIRECT] = { "redirect", "tx" },
-	[HANDOFF_IN_AWAY] = { "redirect_away", "redirect" },
-	[HANDOFF_IN_PASS] = { "pass", "pass" },
-	[HANDOFF_IN_EXPIRED] = { "expired", "pass" },
-	[HANDOFF_IN_REUSED] = { "reused", "pass" },
-	[HANDOFF_IN_FAMILY] = { "family", "pass" },
-	[HANDOFF_IN_OPTIONS] = { "options", "pass" },
-	[HANDOFF_IN_FRAGMENT] = { "fragment", "pass" },
-	[HANDOFF_IN_CUT] = { "cut", "pass" },
-	[HANDOFF_IN_BLOCKED] = { "blocked", "drop" },
-};
 
 static const struct {
 	enum handoff_seen bit;
@@ -297,19 +283,14 @@ static int cmd_drop(const struct program_context *ctx, int argc, char **argv)
 	return drop_what(ctx, &drop, has_key ? &key : NULL, &why);
 }
 
-static int cmd_stats(const struct program_context *ctx, int argc, char **argv)
-{
-	(void)argv;
-	if (argc)
-		return PROGRAM_USAGE;
-	return program_counts_show(ctx, HANDOFF_COUNTS_NAME, counters, HANDOFF_COUNTS_SIZE);
-}
-
 static const struct program_command commands[] = {
 	{ "show", cmd_show, "[CLIENT LOCAL]", "what becomes of which connection's packets" },
-	{ "stats", cmd_stats, "", "packets of connections with a rule, by what became of them" },
+	{ "stats", handoff_cmd_stats, "",
+	  "packets of connections with a rule, by what became of them; and what the agent did" },
 	{ "drop", cmd_drop, "CLIENT LOCAL | id=ID | all",
 	  "take rules away; a connection that is elsewhere is reset" },
+	{ "agent", handoff_cmd_agent, "[KEY=VALUE...]",
+	  "remove rules that nobody needs any more, until it is ended" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <arpa/inet.h>
 
@@ -11,6 +12,8 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/shared/maps.h"
+
+#define NS_PER_S 1000000000ULL
 
 static const struct program_map rules_map = {
 	.name = HANDOFF_RULES_NAME,
@@ -59,6 +62,14 @@ static int get_for(const struct handoff_rules *rules, const struct handoff_key *
 	return 0;
 }
 
+static __u64 read_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+}
+
 /* Where there was none another handoff's may have come since. */
 static int put_for(const struct handoff_rules *rules, const struct handoff_key *key, __u64 id,
 		   const struct handoff_rule *rule)
@@ -67,6 +78,7 @@ static int put_for(const struct handoff_rules *rules, const struct handoff_key *
 	int err;
 
 	next.id = id;
+	next.since_ns = read_clock();
 	err = bpf_map_update_elem(rules->table, key, &next, rule->id ? BPF_ANY : BPF_NOEXIST);
 	return err == -EEXIST ? -ESTALE : err;
 }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/handoff/agent/handoff_agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/file.h>
+#include <sys/signalfd.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/shared/maps.h"
+
+#define NS_PER_S 1000000000ULL
+#define NS_PER_MS 1000000ULL
+#define LOOK_NS NS_PER_S
+
+static __u64 read_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+}
+
+static void say(struct handoff_agent *agent, const char *what, int err)
+{
+	struct slot_reason why;
+
+	slot_reason_set(&why, err, "cannot %s the maps in '%s': %s; it is tried again", what,
+			agent->set.map_dir, strerror(-err));
+	program_say_trouble(&agent->trouble, why.text, read_clock() / NS_PER_MS);
+}
+
+/* --- begin and end ---------------------------------------------------------------------------- */
+
+static int lock_maps(struct handoff_agent *agent, struct slot_reason *why)
+{
+	const char *dir = agent->set.map_dir;
+
+	agent->lock_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (agent->lock_fd < 0)
+		return slot_reason_set(why, -errno, "cannot open '%s': %s", dir, strerror(errno));
+	if (!flock(agent->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return slot_reason_set(why, -EBUSY,
+				       "'%s': an agent is at these maps, and one may be", dir);
+	return slot_reason_set(why, -errno, "cannot lock '%s': %s", dir, strerror(errno));
+}
+
+static int open_signals(struct handoff_agent *agent, struct slot_reason *why)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return agent->signal_fd < 0 ?
+		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
+		       0;
+}
+
+int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
+{
+	const char *dir = agent->set.map_dir;
+	int err;
+
+	agent->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
+	agent->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
+	agent->lock_fd = agent->signal_fd = -1;
+	err = lock_maps(agent, why);
+	err = err ? err : open_signals(agent, why);
+	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);
+	return err ? err : handoff_offloads_open(dir, true, why, &agent->offloads);
+}
+
+void handoff_agent_close(struct handoff_agent *agent)
+{
+	handoff_rules_close(&agent->rules);
+	handoff_offloads_close(&agent->offloads);
+	slot_cleanup_close(&agent->signal_fd);
+	slot_cleanup_close(&agent->lock_fd);
+}
+
+/* --- step by step ----------------------------------------------------------------------------- */
+
+struct look {
+	struct handoff_agent *agent;
+	__u64 now_ns;
+	__u32 rules, removed, late;
+};
+
+static void count_over(struct handoff_told *told, enum handoff_over over)
+{
+	__u64 *const counts[HANDOFF_OVER_COUNT] = {
+		[HANDOFF_ENDED] = &told->ended,
+		[HANDOFF_HALF] = &told->half,
+		[HANDOFF_IDLE] = &told->idle,
+		[HANDOFF_EXPIRED] = &told->expired,
+	};
+
+	++*counts[over];
+}
+
+/* What was read with many others may be another by now. */
+static int remove_over(struct look *look, const struct handoff_key *key)
+{
+	struct handoff_agent *agent = look->agent;
+	struct handoff_rule rule;
+	enum handoff_over over;
+	int err = handoff_rules_get(&agent->rules, key, &rule);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	over = handoff_sweep_judge(&agent->set.sweep, &rule, 0, look->now_ns);
+	if (over == HANDOFF_NOT_OVER)
+		return 0;
+	err = handoff_rules_remove(&agent->rules, key, rule.id);
+	if (err)
+		return err == -ESTALE ? 0 : err;
+	count_over(&agent->told, over);
+	look->removed++;
+	return 0;
+}
+
+static int see_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
+{
+	struct look *look = data;
+	const struct handoff_agent *agent = look->agent;
+
+	look->rules++;
+	if (handoff_sweep_judge(&agent->set.sweep, rule, 0, look->now_ns) == HANDOFF_NOT_OVER)
+		return 0;
+	if (look->removed < agent->set.rate)
+		return remove_over(look, key);
+	look->late++;
+	return 0;
+}
+
+static void look_at_rules(struct handoff_agent *agent)
+{
+	struct look look = { .agent = agent, .now_ns = read_clock() };
+	int err = handoff_rules_each(&agent->rules, see_rule, &look);
+
+	agent->told.looks++;
+	agent->told.rules = look.rules - look.removed;
+	agent->told.late = look.late;
+	err = err ? err : handoff_told_set(&agent->offloads, &agent->told);
+	if (err)
+		say(agent, "read or write", err);
+	else
+		program_say_over(&agent->trouble);
+}
+
+int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
+{
+	struct pollfd fds[] = {
+		{ .fd = agent->signal_fd, .events = POLLIN },
+	};
+	__u64 now = read_clock();
+
+	if (now >= agent->look_ns) {
+		agent->look_ns = now + LOOK_NS;
+		if (!program_map_is_at(agent->rules.table, agent->set.map_dir, HANDOFF_RULES_NAME))
+			return slot_reason_set(
+				why, -ENOENT,
+				"the slot's maps are others now: start the agent again");
+		look_at_rules(agent);
+		now = read_clock();
+	}
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]),
+		 now < agent->look_ns ? (int)((agent->look_ns - now) / NS_PER_MS) + 1 : 0) < 0 &&
+	    errno != EINTR)
+		return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
+	agent->is_over = fds[0].revents & POLLIN;
+	return 0;
+}

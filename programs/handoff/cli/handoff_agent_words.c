@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "programs/handoff/cli/handoff_agent_words.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "loader/lib/base/number.h"
+
+#define NS_PER_S 1000000000ULL
+#define LINGER_S 60  /* as TIME_WAIT */
+#define HALF_S 120   /* as conntrack has it */
+#define IDLE_S 14400 /* over two hours, after which the kernel asks whether the other is there */
+#define TIME_MAX_S 2592000
+#define RATE 10000
+#define RATE_MAX 1000000
+
+static int parse_time(const char *value, struct slot_reason *why, __u64 *ret_ns)
+{
+	__u32 seconds;
+
+	if (slot_seconds_parse(value, 1, TIME_MAX_S, &seconds))
+		return slot_reason_set(why, -EINVAL,
+				       "'%.80s': expected a time such as 30, 30s, 5m or 1h", value);
+	*ret_ns = seconds * NS_PER_S;
+	return 0;
+}
+
+static int parse_linger(const char *value, struct slot_reason *why,
+			struct handoff_agent_settings *set)
+{
+	return parse_time(value, why, &set->sweep.linger_ns);
+}
+
+static int parse_half(const char *value, struct slot_reason *why,
+		      struct handoff_agent_settings *set)
+{
+	return parse_time(value, why, &set->sweep.half_ns);
+}
+
+static int parse_idle(const char *value, struct slot_reason *why,
+		      struct handoff_agent_settings *set)
+{
+	return parse_time(value, why, &set->sweep.idle_ns);
+}
+
+static int parse_number(const char *value, __u32 max, struct slot_reason *why, __u32 *ret_number)
+{
+	if (slot_number_parse(value, 1, max, ret_number))
+		return slot_reason_set(why, -EINVAL, "'%.80s': expected a number from 1 to %u",
+				       value, max);
+	return 0;
+}
+
+static int parse_rate(const char *value, struct slot_reason *why,
+		      struct handoff_agent_settings *set)
+{
+	return parse_number(value, RATE_MAX, why, &set->rate);
+}
+
+static const struct key {
+	const char *name;
+	int (*parse)(const char *value, struct slot_reason *why,
+		     struct handoff_agent_settings *set);
+} keys[] = {
+	{ "linger", parse_linger },
+	{ "half", parse_half },
+	{ "idle", parse_idle },
+	{ "rate", parse_rate },
+};
+
+static int parse_word(const char *word, struct slot_reason *why, struct handoff_agent_settings *set)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t len = strlen(keys[i].name);
+
+		if (!strncmp(word, keys[i].name, len) && word[len] == '=')
+			return keys[i].parse(word + len + 1, why, set);
+	}
+	return slot_reason_set(
+		why, -EINVAL,
+		"'%.80s': expected KEY=VALUE, and KEY one of linger, half, idle, rate", word);
+}
+
+int handoff_agent_words_parse(int argc, char *const *argv, struct slot_reason *why,
+			      struct handoff_agent_settings *ret_set)
+{
+	struct handoff_agent_settings set = {
+		.sweep = { LINGER_S * NS_PER_S, HALF_S * NS_PER_S, IDLE_S * NS_PER_S },
+		.rate = RATE,
+	};
+	int err = 0;
+
+	for (int i = 0; !err && i < argc; i++)
+		err = parse_word(argv[i], why, &set);
+	if (!err)
+		*ret_set = set;
+	return err;
+}

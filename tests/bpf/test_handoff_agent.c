@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* handoff's agent at real maps: which rules it removes, how many at a time, and what it says. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "programs/handoff/agent/handoff_agent.h"
+#include "tests/support/handoff_case.h"
+#include "tests/support/program_bed.h"
+#include "tests/support/tap.h"
+
+#define ID 0xabc1
+#define NS_PER_S 1000000000ULL
+#define LONG_NS (3600 * NS_PER_S)
+#define MANY 1000
+#define RATE 400
+
+static struct program_bed bed;
+static struct handoff_rules rules;
+static struct handoff_agent agent;
+
+static int set_up(void **state)
+{
+	struct slot_reason why = {};
+
+	(void)state;
+	program_bed_open(&bed, &handoff_cli, progrun_open("bpf/handoff.bpf.o"));
+	assert_int_equal(handoff_rules_open(PROGRAM_BED_DIR, true, &why, &rules), 0);
+	agent = (struct handoff_agent){
+		.set = { .map_dir = PROGRAM_BED_DIR,
+			 .sweep = { .half_ns = LONG_NS, .idle_ns = LONG_NS },
+			 .rate = RATE },
+	};
+	assert_int_equal(handoff_agent_open(&agent, &why), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	handoff_agent_close(&agent);
+	handoff_rules_close(&rules);
+	program_bed_close(&bed);
+	return 0;
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+}
+
+static struct handoff_key make_key(__u16 port)
+{
+	const struct handoff_spec spec = {
+		.src = "198.51.100.7", .dst = "203.0.113.80", .sport = port, .dport = 443
+	};
+
+	return handoff_spec_key(&spec);
+}
+
+/* As the programs would have written it. */
+static void add_rule(__u16 port, __u32 seen)
+{
+	const struct handoff_rule rule = { .id = ID, .use.seen = seen };
+	const struct handoff_key key = make_key(port);
+
+	assert_int_equal(bpf_map_update_elem(rules.table, &key, &rule, BPF_ANY), 0);
+}
+
+static bool has_rule(__u16 port)
+{
+	const struct handoff_key key = make_key(port);
+	struct handoff_rule rule;
+
+	return !handoff_rules_get(&rules, &key, &rule);
+}
+
+/* The next look, now. */
+static void look(void)
+{
+	struct slot_reason why;
+
+	/* so that it does not wait for the one after that */
+	raise(SIGTERM);
+	agent.look_ns = 0;
+	assert_int_equal(handoff_agent_step(&agent, &why), 0);
+	assert_true(agent.is_over);
+}
+
+static void removes_what_is_over_and_says_why(void **state)
+{
+	const struct handoff_key key = make_key(4);
+
+	(void)state;
+	agent.set.sweep.idle_ns = now_ns() + LONG_NS;
+	add_rule(1, 0);
+	add_rule(2, HANDOFF_CLIENT_RST);
+	add_rule(3, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN);
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, now_ns() - 1), 0);
+	look();
+	assert_true(has_rule(1));
+	assert_false(has_rule(2) || has_rule(3) || has_rule(4));
+	assert_int_equal(agent.told.ended, 2);
+	assert_int_equal(agent.told.expired, 1);
+	assert_int_equal(agent.told.rules, 1);
+	assert_int_equal(program_bed_run(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "ended                        2\n"));
+	assert_non_null(strstr(bed.out, "expired                      1\n"));
+	assert_int_equal(program_bed_run_json(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "\"ended\": 2"));
+	assert_non_null(strstr(bed.out, "\"blocked\""));
+}
+
+static void a_rule_lives_by_its_last_step(void **state)
+{
+	const struct handoff_key key = make_key(4);
+
+	(void)state;
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
+	add_rule(5, 0);
+	agent.set.sweep.idle_ns = 60 * NS_PER_S;
+	look();
+	assert_true(has_rule(4));
+	assert_false(has_rule(5));
+	assert_int_equal(agent.told.idle, 1);
+}
+
+static void removes_no_more_at_a_time_than_it_may(void **state)
+{
+	__u16 port;
+
+	(void)state;
+	for (port = 1; port <= MANY; port++)
+		add_rule(port, HANDOFF_CLIENT_RST);
+	look();
+	assert_int_equal(agent.told.ended, RATE);
+	assert_int_equal(agent.told.late, MANY - RATE);
+	assert_int_equal(agent.told.rules, MANY - RATE);
+	look();
+	look();
+	assert_int_equal(agent.told.ended, MANY);
+	assert_int_equal(agent.told.late, 0);
+	assert_int_equal(agent.told.rules, 0);
+}
+
+static void there_is_one_at_a_time(void **state)
+{
+	(void)state;
+	program_bed_assert_fails(&bed, "agent",
+				 "'/sys/fs/bpf/maps': an agent is at these maps, and one may be\n");
+}
+
+static void ends_where_the_maps_are_others(void **state)
+{
+	struct slot_reason why;
+	struct bpf_map *map = bpf_object__find_map_by_name(bed.object, HANDOFF_RULES_NAME);
+
+	(void)state;
+	assert_int_equal(bpf_map__unpin(map, NULL), 0);
+	agent.look_ns = 0;
+	assert_int_equal(handoff_agent_step(&agent, &why), -ENOENT);
+	assert_string_equal(why.text, "the slot's maps are others now: start the agent again");
+}
+
+#define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
+
+int main(void)
+{
+	struct tap_plan plan = { 0 };
+
+	ADD(removes_what_is_over_and_says_why);
+	ADD(a_rule_lives_by_its_last_step);
+	ADD(removes_no_more_at_a_time_than_it_may);
+	ADD(there_is_one_at_a_time);
+	ADD(ends_where_the_maps_are_others);
+	return tap_run(&plan, "handoff_agent", 1);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The words of `slotctl handoff agent`. */
+#include <errno.h>
+#include <string.h>
+
+#include "programs/handoff/cli/handoff_agent_words.h"
+#include "tests/support/tap.h"
+
+#define S 1000000000ULL
+
+static void has_defaults(void **state)
+{
+	struct handoff_agent_settings set;
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(handoff_agent_words_parse(0, NULL, &why, &set), 0);
+	assert_int_equal(set.sweep.linger_ns, 60 * S);
+	assert_int_equal(set.sweep.half_ns, 120 * S);
+	assert_int_equal(set.sweep.idle_ns, 14400 * S);
+	assert_int_equal(set.rate, 10000);
+}
+
+static void takes_times_and_numbers(void **state)
+{
+	char *words[] = { "linger=30", "half=5m", "idle=1h", "rate=7" };
+	struct handoff_agent_settings set;
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(handoff_agent_words_parse(4, words, &why, &set), 0);
+	assert_int_equal(set.sweep.linger_ns, 30 * S);
+	assert_int_equal(set.sweep.half_ns, 300 * S);
+	assert_int_equal(set.sweep.idle_ns, 3600 * S);
+	assert_int_equal(set.rate, 7);
+}
+
+struct row {
+	const char *name;
+	char *word;
+	const char *said; /* the beginning of it */
+};
+
+static const struct row rows[] = {
+	{ "refuses_an_unknown_key", "age=5",
+	  "'age=5': expected KEY=VALUE, and KEY one of linger, " },
+	{ "refuses_a_key_without_a_value", "idle", "'idle': expected KEY=VALUE" },
+	{ "refuses_the_beginning_of_a_key", "li=5", "'li=5': expected KEY=VALUE" },
+	{ "refuses_no_time", "linger=soon", "'soon': expected a time such as 30, 30s, 5m or 1h" },
+	{ "refuses_no_time_at_all", "half=0", "'0': expected a time" },
+	{ "refuses_a_rate_of_none", "rate=0", "'0': expected a number from 1 to 1000000" },
+};
+
+static void refuses_row(void **state)
+{
+	const struct row *row = *state;
+	struct handoff_agent_settings set = { .rate = 5 };
+	struct slot_reason why;
+
+	assert_int_equal(handoff_agent_words_parse(1, (char *const[]){ row->word }, &why, &set),
+			 -EINVAL);
+	assert_int_equal(strncmp(why.text, row->said, strlen(row->said)), 0);
+	assert_int_equal(set.rate, 5);
+}
+
+int main(void)
+{
+	struct tap_plan plan = { 0 };
+
+	TAP_ADD(&plan, has_defaults, NULL, NULL);
+	TAP_ADD(&plan, takes_times_and_numbers, NULL, NULL);
+	TAP_ADD_TABLE(&plan, refuses_row, rows);
+	return tap_run(&plan, "handoff_agent_words", 0);
+}
