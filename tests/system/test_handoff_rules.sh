@@ -16,7 +16,7 @@ SERVER=$SERVER4:80
 SERVER_6="[$SERVER6]:80"
 SIZE=4000000
 TIMES=200000
-[[ ${SLOTD_TIER:-} != vm ]] || SIZE=400000 TIMES=5000
+[[ ${SLOTD_TIER:-} != vm ]] || TIMES=5000
 
 # Each connection has a port of its own.
 PORT=40000
@@ -233,5 +233,8 @@ test_changes() {
 	is "the connection does not notice" "$(<"$BED/answer")" "$SUM"
 	is "and its rule is still there" "$(rule_of ingress)" redirect
 }
+
+# The rest is between the table and whoever writes it, which the host shows.
+only_in_vm redirected_connection large_segments block_becomes_redirect
 
 bed_run
