@@ -154,7 +154,7 @@ all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SOCKETLB) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
-	build/tests/tools/slotctl_faults
+	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -410,11 +410,19 @@ $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $
 
 build/tests/tools/flow_server: build/lib/libsupport.a build/lib/libsocketlb.a
 build/tests/tools/handoff_rule: build/lib/slotctl.a build/lib/libslot.a
+build/tests/tools/handoff_node: build/lib/peer.a build/lib/slotctl.a build/lib/libslot.a
 
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(link) $(call pkg_libs,libbpf)
+	$(Q)$(link) $(call pkg_libs,libbpf $(PEER_PKGS))
+
+build/tests/tools/handoff_node_faults: $(call objects,build/faults,$(PEER_SRCS)) \
+		$(call objects,build,tests/support/tools/handoff_node.c tests/support/fault.c tests/support/arm.c) \
+		build/lib/slotctl.a build/lib/libslot.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(call pkg_libs,libbpf $(PEER_PKGS))
 
 build/tests/tools/slotd_faults: $(FAULT_OBJS)
 	$(call say,LINK,$@)

@@ -14,7 +14,7 @@
 #include "tests/support/tap.h"
 
 #define WAITING_MAX 12
-#define STATES_MAX (1U << 18)
+#define STATES_MAX (1U << 20)
 
 enum {
 	HOME,
@@ -163,7 +163,8 @@ static void carry_out(struct state *s, int at, const struct handoff_action *acti
 		close_frozen(s, at);
 		break;
 	case HANDOFF_DO_DROP:
-		close_frozen(s, at);
+		MUST(s, h->socket != SOCKET_LIVE);
+		h->socket = SOCKET_NONE;
 		h->rule = at == HOME ? RULE_AWAY : RULE_NONE;
 		break;
 	case HANDOFF_DO_ABORT:

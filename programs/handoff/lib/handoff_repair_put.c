@@ -12,6 +12,12 @@
 #define OPTION_WSCALE 3
 #define OPTION_SACK 4
 #define OPTION_TIMESTAMP 8
+
+/*
+ * The peer drops what is older by its timestamp than what it has seen (RFC 7323, 5.2), and the
+ * frozen socket may have acknowledged something in the time that its state took to get here.
+ */
+#define TIMESTAMP_AHEAD_MS 50
 #define OPTIONS_MAX 4
 
 static int write_sequence(int fd, int queue, uint32_t seq)
@@ -39,6 +45,8 @@ static int put_negotiated(int fd, const struct handoff_state *state, struct slot
 {
 	struct tcp_repair_opt options[OPTIONS_MAX] = { { OPTION_MSS, state->mss },
 						       { OPTION_WSCALE, 0 } };
+	/* The lowest bit says that it counts microseconds, and stays. */
+	uint32_t ahead = state->timestamp & 1 ? TIMESTAMP_AHEAD_MS * 1000 : TIMESTAMP_AHEAD_MS;
 	socklen_t count = 2;
 
 	if (state->negotiated & HANDOFF_WSCALE)
@@ -53,7 +61,7 @@ static int put_negotiated(int fd, const struct handoff_state *state, struct slot
 				       strerror(errno));
 	if (!(state->negotiated & HANDOFF_TIMESTAMPS))
 		return 0;
-	if (handoff_socket_set(fd, IPPROTO_TCP, TCP_TIMESTAMP, (int)state->timestamp))
+	if (handoff_socket_set(fd, IPPROTO_TCP, TCP_TIMESTAMP, (int)(state->timestamp + ahead)))
 		return slot_reason_set(why, -errno, "cannot set the timestamp: %s",
 				       strerror(errno));
 	return 0;

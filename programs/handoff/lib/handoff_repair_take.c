@@ -32,13 +32,17 @@ static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 	return err;
 }
 
-/* The receive queue is the one that is read next when this is over. */
+/*
+ * The send queue is the one that is chosen when this is over: for as long as it is, timers (of
+ * pacing, of small queues) send nothing of what waits. While another one is they do, and the
+ * numbers read before and after that differ.
+ */
 static int read_position(int fd, struct position *ret_position, struct slot_reason *why)
 {
 	struct position at;
-	int err = read_sequence(fd, TCP_SEND_QUEUE, &at.send_next);
+	int err = read_sequence(fd, TCP_RECV_QUEUE, &at.recv_next);
 
-	err = err ? err : read_sequence(fd, TCP_RECV_QUEUE, &at.recv_next);
+	err = err ? err : read_sequence(fd, TCP_SEND_QUEUE, &at.send_next);
 	if (!err && (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCOUTQNSD, &at.unsent) ||
 		     ioctl(fd, SIOCINQ, &at.unread)))
 		err = -errno;
@@ -183,8 +187,9 @@ static int take_negotiated(int fd, struct handoff_state *state, struct slot_reas
 
 int handoff_repair_take(int fd, struct handoff_state *state, struct slot_reason *why)
 {
-	int err = take_negotiated(fd, state, why);
+	int err = take_steadily(fd, state, why);
 
-	err = err ? err : take_steadily(fd, state, why);
-	return err ? err : take_window(fd, state, why);
+	/* The timestamp after the last packet that may have been sent. */
+	err = err ? err : take_window(fd, state, why);
+	return err ? err : take_negotiated(fd, state, why);
 }

@@ -336,7 +336,7 @@ static void step_offer(struct handoff_machine *m, uint32_t turn, struct handoff_
 {
 	bool was_given = m->stage == HANDOFF_GIVEN && m->is_home;
 
-	if (m->stage == HANDOFF_RESTORED) {
+	if (m->stage == HANDOFF_RESTORED || (m->stage == HANDOFF_ENDING && !m->is_home)) {
 		add(to, m, HANDOFF_DO_DROP);
 	} else if (was_given) {
 		add(to, m, HANDOFF_TELL_GIVEN);

@@ -81,7 +81,7 @@ enum handoff_action_kind {
 	HANDOFF_DO_SWEEP,   /* remove the rule if its connection is over; else it has failed */
 	/* These cannot fail, or nothing can be done about it. */
 	HANDOFF_DO_CLOSE,   /* the frozen socket, silently */
-	HANDOFF_DO_DROP,    /* the same, and the rule as it was before PREPARE */
+	HANDOFF_DO_DROP,    /* the same, if there is one, and the rule as before PREPARE */
 	HANDOFF_DO_ABORT,   /* reset the client; the socket is the application's to close */
 	HANDOFF_DO_RELEASE, /* home: no rule; else none that blocks: the client hears a reset */
 	/* messages, of the action's turn */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the application asks for: a connection is to go, or has ended. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "programs/handoff/lib/peer/handoff_own.h"
+
+static int find_own(struct handoff_host *host, int fd, struct handoff_conn *ret_at,
+		    struct handoff_conn **ret_conn)
+{
+	struct sockaddr_storage client, here;
+	socklen_t client_length = sizeof(client), here_length = sizeof(here);
+	struct handoff_key key;
+
+	if (getpeername(fd, (struct sockaddr *)&client, &client_length) ||
+	    getsockname(fd, (struct sockaddr *)&here, &here_length))
+		return slot_reason_set(&host->why, -errno, "a connection's addresses: %s",
+				       strerror(errno));
+	if (handoff_place_set(&client, &ret_at->client) || handoff_place_set(&here, &ret_at->here))
+		return slot_reason_set(&host->why, -EINVAL, "it is no connection of TCP");
+	handoff_place_key(&ret_at->client, &ret_at->here, &key);
+	*ret_conn = handoff_table_find_key(host, &key);
+	return 0;
+}
+
+static struct handoff_conn *add_own(struct handoff_host *host, const struct handoff_conn *at)
+{
+	struct handoff_conn *conn;
+	uint64_t id = 0;
+
+	while (!id || handoff_table_find_id(host, id))
+		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+			return NULL;
+	conn = handoff_table_add(host, id, true);
+	if (!conn)
+		return NULL;
+	conn->client = at->client;
+	conn->home = conn->here = at->here;
+	handoff_table_set_key(host, conn);
+	return conn;
+}
+
+/* Whom it goes to first, and in @conn where home sends it then. */
+static int choose_way(struct handoff_host *host, const struct handoff_conn *conn, const char *name,
+		      struct handoff_peer **ret_peer, const char **ret_onward)
+{
+	struct handoff_peer *peer = name ? handoff_peer_find(host, name) : NULL;
+	bool is_away = conn && !conn->machine.is_home;
+
+	*ret_onward = "";
+	if (is_away) {
+		if (name && strcmp(name, conn->peer->name))
+			*ret_onward = name;
+		peer = conn->peer;
+	}
+	if (!peer || strlen(*ret_onward) > HANDOFF_NAME_MAX)
+		return slot_reason_set(&host->why, -ENOENT, "no host is named '%s'",
+				       name ? name : "");
+	if (!peer->link || !peer->link->is_up || peer->link->is_over)
+		return slot_reason_set(&host->why, -ENOTCONN, "no link to '%s'", peer->name);
+	*ret_peer = peer;
+	return 0;
+}
+
+int handoff_host_send(struct handoff_host *host, int fd, const char *name, void *tag,
+		      const void *bytes, size_t length)
+{
+	struct handoff_peer *peer = NULL;
+	struct handoff_conn at = {}, *conn = NULL;
+	struct handoff_tell tell = {};
+	const char *onward;
+	uint8_t *app;
+	int err = find_own(host, fd, &at, &conn);
+
+	err = err ? err : choose_way(host, conn, name, &peer, &onward);
+	if (err)
+		return err;
+	if (conn && conn->machine.stage != HANDOFF_OWNED)
+		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
+	app = malloc(length + 1);
+	if (app && !conn)
+		conn = add_own(host, &at);
+	if (!app || !conn) {
+		free(app);
+		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
+	}
+	if (length)
+		memcpy(app, bytes, length);
+	handoff_conn_drop_app(conn);
+	conn->app = app;
+	conn->app_length = length;
+	conn->peer = peer;
+	conn->machine.is_linked = true;
+	conn->fd = fd;
+	conn->tag = tag;
+	conn->err = 0;
+	conn->is_passing = false;
+	memset(conn->onward, 0, sizeof(conn->onward));
+	memcpy(conn->onward, onward, strlen(onward));
+	handoff_conn_advance(host, conn, (struct handoff_event){ HANDOFF_ON_GIVE, 0 }, &tell);
+	if (tell.kind == HANDOFF_TELL_KEPT) {
+		err = slot_reason_set(&host->why, conn->err ? conn->err : -EIO, "%s",
+				      conn->why.text);
+		handoff_conn_forget(host, conn);
+		return err;
+	}
+	handoff_conn_forget(host, conn);
+	handoff_tell_now(host, &tell);
+	return 0;
+}
+
+int handoff_host_close(struct handoff_host *host, int fd)
+{
+	struct handoff_conn *conn = handoff_table_find_fd(host, fd);
+
+	/* First, so that its end has gone out when rules are looked at. */
+	close(fd);
+	if (!conn)
+		return 0;
+	handoff_table_clear_fd(host, conn);
+	conn->fd = -1;
+	handoff_conn_happen(host, conn, HANDOFF_ON_CLOSED, 0);
+	return 0;
+}

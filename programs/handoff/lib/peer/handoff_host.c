@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The handle: what it is made of, and its turn in the event loop of the caller. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
+#include "programs/handoff/lib/peer/handoff_own.h"
+
+#define EVENTS_MAX 64
+#define BACKLOG 16
+
+static const struct handoff_host_times usual = {
+	.ack = 500,
+	.ready = 2000,
+	.done = 3000,
+	.abandon = 30000,
+	.linger = 1000,
+	.idle = 120000,
+	.beat = 500,
+};
+
+static struct handoff_host_times times_of(const struct handoff_host_times *from)
+{
+	return (struct handoff_host_times){
+		.ack = from->ack ?: usual.ack,
+		.ready = from->ready ?: usual.ready,
+		.done = from->done ?: usual.done,
+		.abandon = from->abandon ?: usual.abandon,
+		.linger = from->linger ?: usual.linger,
+		.idle = from->idle ?: usual.idle,
+		.beat = from->beat ?: usual.beat,
+	};
+}
+
+/* --- new and free ------------------------------------------------------------------------------ */
+
+static int check_config(struct handoff_host *host, const struct handoff_host_config *config)
+{
+	int files = !!config->ca + !!config->cert + !!config->key;
+	const struct handoff_host_times *times = &host->times;
+
+	if (!config->name || !*config->name || strlen(config->name) > HANDOFF_NAME_MAX)
+		return slot_reason_set(&host->why, -EINVAL, "a host's name has 1 to %d bytes",
+				       HANDOFF_NAME_MAX);
+	if (!config->map_dir)
+		return slot_reason_set(&host->why, -EINVAL,
+				       "the folder of handoff's slot is needed");
+	if (config->is_plain ? files : files != 3)
+		return slot_reason_set(&host->why, -EINVAL,
+				       "ca, cert and key are needed, or none of them and is_plain");
+	/* Each waits for what the other one does within a shorter time. */
+	if (times->ack >= times->ready || times->ready >= times->done ||
+	    times->abandon >= times->idle)
+		return slot_reason_set(&host->why, -EINVAL,
+				       "times: ack < ready < done, and abandon < idle");
+	memcpy(host->name, config->name, strlen(config->name));
+	return 0;
+}
+
+static int watch(struct handoff_host *host, int *fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
+
+	return epoll_ctl(host->epoll, EPOLL_CTL_ADD, *fd, &event) ? -errno : 0;
+}
+
+static int listen_at(struct handoff_host *host, const struct handoff_host_config *config)
+{
+	const struct sockaddr *at = (const struct sockaddr *)&config->listen;
+
+	if (!config->listen_length)
+		return 0;
+	host->listener = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (host->listener < 0)
+		return slot_reason_set(&host->why, -errno, "listen: %s", strerror(errno));
+	setsockopt(host->listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(host->listener, at, config->listen_length) || listen(host->listener, BACKLOG))
+		return slot_reason_set(&host->why, -errno, "listen: %s", strerror(errno));
+	return watch(host, &host->listener);
+}
+
+static int open_parts(struct handoff_host *host, const struct handoff_host_config *config)
+{
+	int err = 0;
+
+	host->lib = handoff_new();
+	host->epoll = epoll_create1(EPOLL_CLOEXEC);
+	host->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (!host->lib || host->epoll < 0 || host->clock < 0)
+		return slot_reason_set(&host->why, -ENOMEM, "out of memory or descriptors");
+	while (!err && !host->instance)
+		err = getrandom(&host->instance, sizeof(host->instance), 0) < 0 ? -errno : 0;
+	if (!err && config->agent)
+		err = handoff_set_agent(host->lib, config->agent);
+	if (err)
+		return slot_reason_set(&host->why, err, "%s", strerror(-err));
+	if (!config->is_plain)
+		err = handoff_tls_new(config->ca, config->cert, config->key, &host->why,
+				      &host->tls);
+	if (!err)
+		err = handoff_rules_open(config->map_dir, true, &host->why, &host->rules);
+	if (!err)
+		err = watch(host, &host->clock);
+	return err ? err : listen_at(host, config);
+}
+
+int handoff_host_new(const struct handoff_host_config *config, struct handoff_host **ret_host)
+{
+	struct handoff_host *host = calloc(1, sizeof(*host));
+	int err;
+
+	*ret_host = host;
+	if (!host)
+		return -ENOMEM;
+	host->epoll = host->listener = host->clock = -1;
+	host->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
+	host->times = times_of(&config->times);
+	host->events = config->events;
+	host->data = config->data;
+	memcpy(host->local, config->local, sizeof(host->local));
+	for (int i = 0; i < HANDOFF_TIMER_COUNT; i++)
+		TAILQ_INIT(&host->timed[i]);
+	err = check_config(host, config);
+	return err ? err : open_parts(host, config);
+}
+
+void handoff_host_free(struct handoff_host *host)
+{
+	struct handoff_link *link;
+	struct handoff_peer *peer;
+
+	if (!host)
+		return;
+	handoff_conn_free_all(host);
+	LIST_FOREACH(link, &host->links, all)
+	link->is_over = true;
+	handoff_link_sweep(host);
+	while ((peer = LIST_FIRST(&host->peers))) {
+		LIST_REMOVE(peer, all);
+		free(peer);
+	}
+	handoff_rules_close(&host->rules);
+	handoff_tls_free(host->tls);
+	handoff_free(host->lib);
+	slot_cleanup_close(&host->listener);
+	slot_cleanup_close(&host->clock);
+	slot_cleanup_close(&host->epoll);
+	free(host->by_fd);
+	free(host);
+}
+
+const char *handoff_host_error(const struct handoff_host *host)
+{
+	return host->why.text;
+}
+
+/* --- peers ------------------------------------------------------------------------------------- */
+
+static int arm(struct handoff_host *host, int64_t due_ms)
+{
+	struct itimerspec at = { .it_value = { due_ms / 1000, due_ms % 1000 * 1000000 } };
+
+	return timerfd_settime(host->clock, TFD_TIMER_ABSTIME, &at, NULL) ? -errno : 0;
+}
+
+int handoff_host_add(struct handoff_host *host, const char *name, const struct sockaddr *address,
+		     socklen_t length)
+{
+	struct handoff_peer *peer;
+
+	if (!*name || strlen(name) > HANDOFF_NAME_MAX || !strcmp(name, host->name) ||
+	    length > sizeof(peer->address))
+		return slot_reason_set(&host->why, -EINVAL, "'%s' is no name of another host",
+				       name);
+	if (handoff_peer_find(host, name))
+		return slot_reason_set(&host->why, -EEXIST, "'%s' is there", name);
+	peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
+	memcpy(peer->name, name, strlen(name));
+	if (length)
+		memcpy(&peer->address, address, length);
+	peer->length = length;
+	peer->wait_ms = 1;
+	LIST_INSERT_HEAD(&host->peers, peer, all);
+	/* It is dialed in the next run. */
+	return arm(host, slot_clock_ms());
+}
+
+bool handoff_host_is_linked(const struct handoff_host *host, const char *name)
+{
+	const struct handoff_peer *peer = handoff_peer_find(host, name);
+
+	return peer && peer->link && peer->link->is_up && !peer->link->is_over;
+}
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+int handoff_host_fd(const struct handoff_host *host)
+{
+	return host->epoll;
+}
+
+static void handle(struct handoff_host *host, void *what)
+{
+	uint64_t times;
+
+	if (what == &host->listener)
+		handoff_link_accept(host);
+	else if (what == &host->clock)
+		(void)!read(host->clock, &times, sizeof(times));
+	else
+		handoff_link_run(host, what);
+}
+
+int handoff_host_run(struct handoff_host *host)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count = epoll_wait(host->epoll, events, EVENTS_MAX, 0);
+	int64_t now_ms, next_ms, conn_ms;
+
+	if (count < 0 && errno != EINTR)
+		return slot_reason_set(&host->why, -errno, "epoll: %s", strerror(errno));
+	/* Links are freed only after all of them were run. */
+	for (int i = 0; i < count; i++)
+		handle(host, events[i].data.ptr);
+	handoff_link_sweep(host);
+	now_ms = slot_clock_ms();
+	conn_ms = handoff_conn_tick(host, now_ms);
+	next_ms = handoff_link_tick(host, now_ms);
+	return arm(host, conn_ms < next_ms ? conn_ms : next_ms);
+}

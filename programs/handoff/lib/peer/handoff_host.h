@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Connections that move between this host and others: one handle for a process's event loop.
+ *
+ *	struct handoff_host *host;
+ *
+ *	handoff_host_new(&config, &host)		...handoff_host_error(host) where it failed
+ *	handoff_host_add(host, "web2", address, length)	who connections may go to and come from
+ *	poll handoff_host_fd(host) for input, then	handoff_host_run(host)
+ *	handoff_host_send(host, fd, "web2", tag, bytes, length)
+ *
+ * Home is where the client's packets arrive. What is sent from there is served by the other host,
+ * which answers the client directly; that one may send it on: back home, or to a third host, to
+ * which home passes it. At each moment one process has the connection. What goes wrong before
+ * the other host's word that it is there leaves it where it was (kept); what goes wrong
+ * later, and cannot be mended, resets the client (docs/connection-handoff.md).
+ *
+ * Functions return 0 or -errno and print nothing. A handle is for one thread at a time.
+ * Events are told from within handoff_host_run() and handoff_host_send(); all but
+ * handoff_host_free() and handoff_host_run() may be called from there. Linux 6.1 is enough.
+ */
+#ifndef HANDOFF_HOST_H
+#define HANDOFF_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/socket.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+struct handoff_host;
+
+/* A connection that came here. What is pointed to is there for as long as the call lasts. */
+struct handoff_taken {
+	struct sockaddr_storage client;
+	struct sockaddr_storage home; /* the address that the client knows */
+	const char *from;	      /* the host that it came from */
+	bool is_home;		      /* it has come back: this is its home */
+	const void *bytes;	      /* what the application there gave along */
+	size_t length;
+};
+
+/* What happens; each may be NULL. @data is the config's, @tag of handoff_host_send(). */
+struct handoff_host_events {
+	/* @fd is the application's from now on, non-blocking; else it ends by handoff_host_close(). */
+	void (*taken)(void *data, int fd, const struct handoff_taken *what);
+	/* It was not moved: @fd is the application's again, as it was. @why is one line. */
+	void (*kept)(void *data, void *tag, int fd, const char *why);
+	/* Another host serves it. Its socket here is closed. */
+	void (*given)(void *data, void *tag);
+	/* Nobody has it, the client is reset. Where @fd is not -1, it was taken and is to be closed. */
+	void (*lost)(void *data, void *tag, int fd, const char *why);
+	/* The link to @peer is there, or not. */
+	void (*link)(void *data, const char *peer, bool is_up, const char *why);
+};
+
+/* Milliseconds; 0: as said here. */
+struct handoff_host_times {
+	uint32_t ack;	  /* 500: the other host has restored it, or it is kept */
+	uint32_t ready;	  /* 2000: it hears that it may serve, or resets */
+	uint32_t done;	  /* 3000: it says that it serves, or the client is reset */
+	uint32_t abandon; /* 30000: without a link to who serves, until home resets the client */
+	uint32_t linger;  /* 1000: between two looks for rules of connections that are over */
+	uint32_t idle;	  /* 120000: without a packet, until such a rule goes */
+	uint32_t beat;	  /* 500: something is said at least that often; a link ends after six */
+};
+
+/* All is copied. */
+struct handoff_host_config {
+	const char *name;    /* of this host, as others add it and as its certificate has it */
+	const char *map_dir; /* the folder of handoff's slot (handoff_rules.h) */
+	const char *ca;	     /* PEM files; all three, or none and is_plain */
+	const char *cert;
+	const char *key;
+	bool is_plain; /* without TLS: connections' keys can be read on the way */
+	/* Where others dial; length 0: nowhere. */
+	struct sockaddr_storage listen;
+	socklen_t listen_length;
+	/* Addresses that connections which come here are bound to; family 0: none of these. */
+	struct sockaddr_storage local[2];
+	const char *agent; /* handoff_set_agent(); NULL: the usual one */
+	struct handoff_host_times times;
+	struct handoff_host_events events;
+	void *data;
+};
+
+/*
+ * handoff_host_new - open rules and certificates, and listen. Returns 0, -EINVAL for a config that
+ * contradicts itself, or -errno; then *ret_host is set as well, for handoff_host_error() alone,
+ * or NULL for lack of memory. To handoff_host_free() either way.
+ */
+int handoff_host_new(const struct handoff_host_config *config, struct handoff_host **ret_host);
+
+/*
+ * handoff_host_free - close the handle; NULL is fine. What is on its way is kept, where it can be,
+ * without a word to the application; connections that were taken are not touched.
+ */
+void handoff_host_free(struct handoff_host *host);
+
+/* handoff_host_error - the line about what failed last, owned by @host. */
+const char *handoff_host_error(const struct handoff_host *host);
+
+/*
+ * handoff_host_add - another host. One of the two dials, at @address, and again whenever the link
+ * is lost; @length 0: it is the other one. Returns 0, -EEXIST, -EINVAL or -ENOMEM.
+ */
+int handoff_host_add(struct handoff_host *host, const char *peer, const struct sockaddr *address,
+		     socklen_t length);
+
+/* handoff_host_is_linked - whether connections may be sent to @peer now. */
+bool handoff_host_is_linked(const struct handoff_host *host, const char *peer);
+
+/* handoff_host_fd - to be polled for input; the handle's. */
+int handoff_host_fd(const struct handoff_host *host);
+
+/* handoff_host_run - do what there is to do, without waiting. Returns 0 or -errno. */
+int handoff_host_run(struct handoff_host *host);
+
+/*
+ * handoff_host_send - give the connection @fd to @peer, with @bytes for the application there. One
+ * that was taken goes home where @peer is NULL, or to @peer by way of home. Where 0 is returned
+ * @fd is the handle's until kept(), given() or lost() says what became of it: it is not to be
+ * read, written or closed. Otherwise nothing has happened: -ENOENT for a peer that was not
+ * added, -ENOTCONN without a link, or a connection, -EBUSY where it is on its way already, -EAGAIN where it may be
+ * tried again (handoff_capture()), -EMSGSIZE for too many @bytes, -ESTALE where its rule is another's, or -errno.
+ */
+int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void *tag,
+		      const void *bytes, size_t length);
+
+/*
+ * handoff_host_close - close @fd, which may be one that was taken: home hears of it, and rules go
+ * when no packet needs them. Returns 0.
+ */
+int handoff_host_close(struct handoff_host *host, int fd);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

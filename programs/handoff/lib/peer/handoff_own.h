@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the rooms of handoff_host share: the handle, its peers, links and connections. */
+#ifndef HANDOFF_OWN_H
+#define HANDOFF_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "loader/lib/base/reason.h"
+#include "programs/handoff/lib/handoff.h"
+#include "programs/handoff/lib/peer/handoff_host.h"
+#include "programs/handoff/lib/peer/handoff_machine.h"
+#include "programs/handoff/lib/peer/handoff_message.h"
+#include "programs/handoff/lib/peer/handoff_wire.h"
+#include "programs/handoff/maps/handoff_rules.h"
+
+#define HANDOFF_BUCKETS 4096 /* of connections, by id and by key */
+
+/* Between two hosts. One that was accepted has no peer until it has said its name. */
+struct handoff_link {
+	LIST_ENTRY(handoff_link) all;
+	struct handoff_peer *peer;
+	struct handoff_wire *wire;
+	bool is_dialed, is_begun;
+	bool is_greeted, is_up; /* HELLO was said; and heard */
+	bool is_over;		/* to be closed by who runs links */
+	uint32_t events;	/* that epoll waits for */
+	int64_t heard_ms, said_ms, silence_ms;
+	struct slot_reason why;
+};
+
+struct handoff_peer {
+	LIST_ENTRY(handoff_peer) all;
+	char name[HANDOFF_NAME_MAX + 1];
+	struct sockaddr_storage address;
+	socklen_t length; /* 0: it dials */
+	struct handoff_link *link;
+	uint64_t instance; /* of its process, when it was last heard; 0: never */
+	int64_t retry_ms;
+	uint32_t wait_ms; /* until the next try after that */
+};
+
+struct handoff_conn {
+	LIST_ENTRY(handoff_conn) by_id, by_key;
+	TAILQ_ENTRY(handoff_conn) timed;
+	uint64_t id;
+	struct handoff_machine machine;
+	struct handoff_peer *peer;
+	struct handoff_place client, home, here; /* here: the socket's own address */
+	struct handoff_key key;			 /* of the rule at this host, if has_key */
+	bool has_key;
+	int fd;
+	bool is_frozen;
+	uint64_t received;    /* bytes when it was captured */
+	uint64_t deadline_ns; /* of the block */
+	struct handoff_state *state;
+	struct handoff_place there;   /* home: where the taker has it */
+	struct handoff_target target; /* and the way there */
+	void *tag;
+	uint64_t mark; /* of the walk that has seen it */
+	uint8_t *app;  /* of an offer, for the application here */
+	size_t app_length;
+	char onward[HANDOFF_NAME_MAX + 1];
+	char from[HANDOFF_NAME_MAX + 1];
+	bool is_passing; /* home passes it on: the application has not heard of it */
+	enum handoff_timer timer;
+	int64_t due_ms;
+	int err; /* of the last step */
+	struct slot_reason why;
+};
+
+LIST_HEAD(handoff_conns, handoff_conn);
+TAILQ_HEAD(handoff_timed, handoff_conn);
+
+struct handoff_host {
+	char name[HANDOFF_NAME_MAX + 1];
+	uint64_t instance;
+	struct handoff_host_times times;
+	struct handoff_host_events events;
+	void *data;
+	struct sockaddr_storage local[2];
+	struct handoff *lib;
+	struct handoff_tls *tls;
+	struct handoff_rules rules;
+	int epoll, listener, clock;
+	LIST_HEAD(, handoff_peer) peers;
+	LIST_HEAD(, handoff_link) links;
+	struct handoff_conns by_id[HANDOFF_BUCKETS], by_key[HANDOFF_BUCKETS];
+	uint64_t mark;
+	struct handoff_conn **by_fd; /* what the application took; NULL: nothing */
+	size_t fds;
+	struct handoff_timed timed[HANDOFF_TIMER_COUNT]; /* each in the order of due_ms */
+	struct slot_reason why;
+};
+
+/* Told when nothing here is amid something: the application may send or close at once. */
+struct handoff_tell {
+	enum handoff_action_kind kind; /* 0: nothing */
+	int fd;
+	void *tag;
+	uint8_t *app;
+	struct handoff_taken taken;
+	char from[HANDOFF_NAME_MAX + 1];
+	struct slot_reason why;
+};
+
+/* --- links (handoff_link.c) -------------------------------------------------------------------- */
+
+/* handoff_peer_find - the peer @name, or NULL. */
+struct handoff_peer *handoff_peer_find(const struct handoff_host *host, const char *name);
+
+/* handoff_link_accept - take who dials. */
+void handoff_link_accept(struct handoff_host *host);
+
+/* handoff_link_run - read, write, and hear what came. */
+void handoff_link_run(struct handoff_host *host, struct handoff_link *link);
+
+/* handoff_link_tick - dial, beat, and end what is silent. Returns when to look again, in ms. */
+int64_t handoff_link_tick(struct handoff_host *host, int64_t now_ms);
+
+/* handoff_link_sweep - free those that are over; who is on his way to their peers hears of it. */
+void handoff_link_sweep(struct handoff_host *host);
+
+/* handoff_link_say - send @message to @peer. Returns 0, -ENOTCONN, -ENOBUFS or -errno. */
+int handoff_link_say(struct handoff_host *host, struct handoff_peer *peer,
+		     const struct handoff_message *message);
+
+/* --- connections (handoff_conn.c) -------------------------------------------------------------- */
+
+/* handoff_conn_hear - what @peer says of a connection. */
+void handoff_conn_hear(struct handoff_host *host, struct handoff_peer *peer,
+		       const struct handoff_message *message);
+
+/* handoff_conn_link - what became of the link to @peer, for all connections that have to do with it. */
+void handoff_conn_link(struct handoff_host *host, const struct handoff_peer *peer,
+		       enum handoff_event_kind kind);
+
+/* handoff_conn_tick - timers that are over. Returns when the next one is, in ms. */
+int64_t handoff_conn_tick(struct handoff_host *host, int64_t now_ms);
+
+/* handoff_conn_free_all - as handoff_host_free() has it. */
+void handoff_conn_free_all(struct handoff_host *host);
+
+/* handoff_conn_advance - @event happens to @conn, and all that follows; *tell: what to say of it. */
+void handoff_conn_advance(struct handoff_host *host, struct handoff_conn *conn,
+			  struct handoff_event event, struct handoff_tell *tell);
+
+/* handoff_conn_happen - the same, it is said, and @conn is freed where it is over. */
+void handoff_conn_happen(struct handoff_host *host, struct handoff_conn *conn,
+			 enum handoff_event_kind kind, uint32_t turn);
+
+/* handoff_conn_forget - free @conn if it is over. */
+void handoff_conn_forget(struct handoff_host *host, struct handoff_conn *conn);
+
+/* --- the table of them (handoff_table.c) ------------------------------------------------------- */
+
+struct handoff_conn *handoff_table_find_id(struct handoff_host *host, uint64_t id);
+struct handoff_conn *handoff_table_find_key(struct handoff_host *host,
+					    const struct handoff_key *key);
+/* handoff_table_find_fd - of what the application took. */
+struct handoff_conn *handoff_table_find_fd(const struct handoff_host *host, int fd);
+
+/* handoff_table_add - a new one, or NULL for lack of memory. */
+struct handoff_conn *handoff_table_add(struct handoff_host *host, uint64_t id, bool is_home);
+void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn);
+
+/* handoff_table_set_key - by its client and by where it is here. */
+void handoff_table_set_key(struct handoff_host *host, struct handoff_conn *conn);
+
+/* handoff_table_set_fd - the application takes its socket. Returns 0 or -ENOMEM. */
+int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn);
+void handoff_table_clear_fd(struct handoff_host *host, const struct handoff_conn *conn);
+
+/* handoff_table_set_timer - by its stage; @is_again: from now on, though it is the same. */
+void handoff_table_set_timer(struct handoff_host *host, struct handoff_conn *conn, bool is_again);
+
+/* handoff_conn_drop_app - wipe and free what is for the application. */
+void handoff_conn_drop_app(struct handoff_conn *conn);
+
+/* --- what is said of them (handoff_say.c) ------------------------------------------------------ */
+
+/* handoff_conn_say - the message of @action, to its peer. Returns 0 or -errno. */
+int handoff_conn_say(struct handoff_host *host, struct handoff_conn *conn,
+		     const struct handoff_action *action);
+
+/* handoff_tell_note - what the application is to hear by HANDOFF_TELL_*, taken over from @conn. */
+void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
+		       struct handoff_tell *tell);
+
+/* handoff_tell_now - it hears it. */
+void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell);
+
+/* --- steps (handoff_step.c) -------------------------------------------------------------------- */
+
+/*
+ * handoff_step_run - carry out the action @kind, HANDOFF_DO_*, on sockets and rules. Returns 0
+ * or -errno and says in @conn why; -ETIME of HANDOFF_DO_COMMIT: carried out, but too late.
+ */
+int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
+		     enum handoff_action_kind kind);
+
+/* handoff_place_set - @from as a place. Returns 0 or -EAFNOSUPPORT. */
+int handoff_place_set(const struct sockaddr_storage *from, struct handoff_place *ret_place);
+
+/* handoff_place_get - @place as an address of sockets, IPv4 as such. */
+void handoff_place_get(const struct handoff_place *place, struct sockaddr_storage *ret_to);
+
+/* handoff_place_key - the key of the rule of @client's connection with @here. */
+void handoff_place_key(const struct handoff_place *client, const struct handoff_place *here,
+		       struct handoff_key *ret_key);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps of a connection that moves, on its socket and on its rule. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/tcp.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
+#include "programs/handoff/lib/peer/handoff_own.h"
+#include "programs/handoff/maps/handoff_target.h"
+
+#define MS 1000000ULL /* ns */
+#define GRACE_MS 500  /* that a block lasts longer than what it waits for */
+
+/* --- addresses --------------------------------------------------------------------------------- */
+
+int handoff_place_set(const struct sockaddr_storage *from, struct handoff_place *ret_place)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)from;
+	struct handoff_place place = {};
+
+	if (from->ss_family == AF_INET6) {
+		memcpy(place.addr, &six->sin6_addr, 16);
+		place.port = ntohs(six->sin6_port);
+	} else if (from->ss_family == AF_INET) {
+		place.addr[10] = place.addr[11] = 0xff;
+		memcpy(place.addr + 12, &four->sin_addr, 4);
+		place.port = ntohs(four->sin_port);
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	*ret_place = place;
+	return 0;
+}
+
+void handoff_place_get(const struct handoff_place *place, struct sockaddr_storage *ret_to)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret_to;
+	struct sockaddr_in *four = (struct sockaddr_in *)ret_to;
+
+	*ret_to = (struct sockaddr_storage){};
+	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)place->addr)) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(place->port);
+		memcpy(&four->sin_addr, place->addr + 12, 4);
+		return;
+	}
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(place->port);
+	memcpy(&six->sin6_addr, place->addr, 16);
+}
+
+void handoff_place_key(const struct handoff_place *client, const struct handoff_place *here,
+		       struct handoff_key *ret_key)
+{
+	memcpy(ret_key->client, client->addr, sizeof(ret_key->client));
+	memcpy(ret_key->local, here->addr, sizeof(ret_key->local));
+	ret_key->client_port = htons(client->port);
+	ret_key->local_port = htons(here->port);
+}
+
+static struct handoff_source source_of(const struct handoff_conn *conn)
+{
+	struct handoff_source source = { .port = htons(conn->home.port) };
+
+	memcpy(source.address, conn->home.addr, sizeof(source.address));
+	return source;
+}
+
+/* --- what all share ---------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+static int say_rule(struct handoff_conn *conn, int err, const char *what)
+{
+	if (err)
+		slot_reason_set(&conn->why, err, "the rule (%s): %s", what, strerror(-err));
+	return err;
+}
+
+static int say_lib(struct handoff_host *host, struct handoff_conn *conn, int err)
+{
+	if (err)
+		slot_reason_set(&conn->why, err, "%s", handoff_error(host->lib));
+	return err;
+}
+
+static int block(struct handoff_host *host, struct handoff_conn *conn, uint32_t lasts_ms)
+{
+	conn->deadline_ns = now_ns() + (lasts_ms + GRACE_MS) * MS;
+	return say_rule(conn,
+			handoff_rules_block(&host->rules, &conn->key, conn->id, conn->deadline_ns),
+			"block");
+}
+
+/* Not at home: packets come in again, and go out in home's name. */
+static int open_rule(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct handoff_source source = source_of(conn);
+
+	return say_rule(conn,
+			handoff_rules_rewrite(&host->rules, &conn->key, conn->id, &source,
+					      HANDOFF_PASS),
+			"rewrite");
+}
+
+static int remove_rule(struct handoff_host *host, struct handoff_conn *conn)
+{
+	return say_rule(conn, handoff_rules_remove(&host->rules, &conn->key, conn->id), "remove");
+}
+
+static void close_frozen(struct handoff_host *host, struct handoff_conn *conn)
+{
+	handoff_table_clear_fd(host, conn);
+	if (conn->fd >= 0)
+		close(conn->fd);
+	conn->fd = -1;
+	conn->is_frozen = false;
+}
+
+/* Bytes that came in so far, and whether the client has ended its side. */
+static int count_received(int fd, uint64_t *ret_count)
+{
+	struct tcp_info info = {};
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length))
+		return -errno;
+	*ret_count = info.tcpi_bytes_received * 16 + info.tcpi_state;
+	return 0;
+}
+
+/* --- the giver --------------------------------------------------------------------------------- */
+
+/*
+ * A packet that had passed the rule on another CPU when it began to block may still be received
+ * while the socket is read out, or later: count_received() before and at the commit differ then.
+ */
+static int capture(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct handoff_state *state;
+	int err = count_received(conn->fd, &conn->received);
+
+	if (err)
+		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
+	err = handoff_capture(host->lib, conn->fd, &state);
+	if (err)
+		return say_lib(host, conn, err);
+	handoff_state_free(conn->state);
+	conn->state = state;
+	conn->is_frozen = true;
+	return 0;
+}
+
+static int check_unchanged(struct handoff_conn *conn)
+{
+	uint64_t received;
+	int err = count_received(conn->fd, &received);
+
+	if (!err && received != conn->received)
+		err = -EAGAIN;
+	if (!err && now_ns() >= conn->deadline_ns)
+		err = -ETIMEDOUT;
+	if (err)
+		slot_reason_set(&conn->why, err, "%s",
+				err == -EAGAIN	  ? "a packet came in while it was captured" :
+				err == -ETIMEDOUT ? "its block has ended" :
+						    strerror(-err));
+	return err;
+}
+
+/* The rule is the point of no return. Packets may have passed it only if its time was over. */
+static int commit(struct handoff_host *host, struct handoff_conn *conn)
+{
+	uint64_t deadline_ns = conn->deadline_ns;
+	struct sockaddr_storage to;
+	int err = check_unchanged(conn);
+
+	if (!err && conn->machine.is_home) {
+		handoff_place_get(&conn->there, &to);
+		err = handoff_target_find((struct sockaddr *)&to, &conn->why, &conn->target);
+		if (err)
+			return err;
+		err = say_rule(conn,
+			       handoff_rules_redirect(&host->rules, &conn->key, conn->id,
+						      &conn->target),
+			       "redirect");
+	} else if (!err) {
+		err = block(host, conn, host->times.done);
+	}
+	if (err)
+		return err;
+	if (now_ns() < deadline_ns)
+		return 0;
+	return slot_reason_set(&conn->why, -ETIME, "its block had ended before it was redirected");
+}
+
+static int undo(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct slot_reason first = conn->why;
+	int first_err = conn->err;
+	int err = conn->is_frozen ? handoff_undo(host->lib, conn->fd) : 0;
+
+	if (err)
+		return say_lib(host, conn, err);
+	conn->is_frozen = false;
+	handoff_state_free(conn->state);
+	conn->state = NULL;
+	/* Where this fails the block ends by itself. */
+	if (conn->machine.is_home)
+		remove_rule(host, conn);
+	else
+		open_rule(host, conn);
+	/* What is of interest is why it was undone. */
+	conn->why = first;
+	conn->err = first_err;
+	return 0;
+}
+
+/* --- the taker --------------------------------------------------------------------------------- */
+
+static const struct sockaddr *choose_local(const struct handoff_host *host, int family)
+{
+	for (int i = 0; i < 2; i++)
+		if (host->local[i].ss_family == family)
+			return (const struct sockaddr *)&host->local[i];
+	return NULL;
+}
+
+static int restore(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct sockaddr_storage here;
+	socklen_t length = sizeof(here);
+	struct handoff_state_info info;
+	struct handoff_place client;
+	const struct sockaddr *local;
+	int fd, err;
+
+	handoff_state_get(conn->state, &info);
+	if (handoff_place_set(&info.peer, &client) ||
+	    memcmp(client.addr, conn->client.addr, sizeof(client.addr)) ||
+	    client.port != conn->client.port)
+		return slot_reason_set(&conn->why, -EBADMSG, "its state is of another client");
+	local = choose_local(host, info.peer.ss_family);
+	if (conn->machine.is_home) {
+		handoff_place_get(&conn->home, &here);
+		local = (const struct sockaddr *)&here;
+	}
+	if (!local)
+		return slot_reason_set(&conn->why, -EADDRNOTAVAIL,
+				       "'%s' has no address of this family for it", host->name);
+	err = handoff_restore(host->lib, conn->state, local, &fd);
+	if (err)
+		return say_lib(host, conn, err);
+	conn->fd = fd;
+	conn->is_frozen = true;
+	if (getsockname(fd, (struct sockaddr *)&here, &length) ||
+	    handoff_place_set(&here, &conn->here) ||
+	    (!conn->machine.is_home && handoff_table_set_fd(host, conn))) {
+		close_frozen(host, conn);
+		return slot_reason_set(&conn->why, -ENOMEM, "no room for one more socket");
+	}
+	handoff_table_set_key(host, conn);
+	return 0;
+}
+
+static int prepare(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct handoff_source source = source_of(conn);
+	int err = block(host, conn, host->times.ready);
+
+	if (err || conn->machine.is_home)
+		return err;
+	return say_rule(conn,
+			handoff_rules_rewrite(&host->rules, &conn->key, conn->id, &source,
+					      HANDOFF_BLOCK),
+			"rewrite");
+}
+
+/* Packets first: what the socket sends when it is thawed is answered at once. */
+static int start(struct handoff_host *host, struct handoff_conn *conn)
+{
+	int err = conn->machine.is_home ? remove_rule(host, conn) : open_rule(host, conn);
+
+	err = err ? err : say_lib(host, conn, handoff_resume(host->lib, conn->state, conn->fd));
+	if (err)
+		return err;
+	conn->is_frozen = false;
+	handoff_state_free(conn->state);
+	conn->state = NULL;
+	return 0;
+}
+
+static int drop(struct handoff_host *host, struct handoff_conn *conn)
+{
+	close_frozen(host, conn);
+	if (!conn->machine.is_home)
+		return remove_rule(host, conn);
+	return say_rule(conn,
+			handoff_rules_redirect(&host->rules, &conn->key, conn->id, &conn->target),
+			"redirect");
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+/* Of a live socket, in home's name as long as the rule is there. */
+static int abort_live(struct handoff_conn *conn)
+{
+	if (conn->fd >= 0)
+		connect(conn->fd, &(struct sockaddr){ .sa_family = AF_UNSPEC },
+			sizeof(struct sockaddr));
+	return 0;
+}
+
+static int release(struct handoff_host *host, struct handoff_conn *conn)
+{
+	return conn->machine.is_home ? remove_rule(host, conn) : open_rule(host, conn);
+}
+
+/* Both have ended it and are quiet, or one has broken it off, or nothing was heard for long. */
+static int sweep(struct handoff_host *host, struct handoff_conn *conn)
+{
+	const struct handoff_use *use;
+	struct handoff_rule rule;
+	uint64_t quiet_ms;
+	int err = handoff_rules_get(&host->rules, &conn->key, &rule);
+
+	if (err == -ENOENT || (!err && rule.id != conn->id))
+		return 0;
+	if (err)
+		return err;
+	use = &rule.use;
+	quiet_ms = use->last_ns ? (now_ns() - use->last_ns) / MS : host->times.linger;
+	if ((use->seen & (HANDOFF_CLIENT_RST | HANDOFF_LOCAL_RST | HANDOFF_REUSED)) ||
+	    ((use->seen & HANDOFF_CLIENT_FIN) && quiet_ms >= host->times.linger) ||
+	    quiet_ms >= host->times.idle)
+		return remove_rule(host, conn);
+	return -EAGAIN;
+}
+
+int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
+		     enum handoff_action_kind kind)
+{
+	switch (kind) {
+	case HANDOFF_DO_BLOCK:
+		return SLOT_STEP("handoff.block", block(host, conn, host->times.ack));
+	case HANDOFF_DO_CAPTURE:
+		return SLOT_STEP("handoff.capture", capture(host, conn));
+	case HANDOFF_DO_COMMIT:
+		return SLOT_STEP("handoff.commit", commit(host, conn));
+	case HANDOFF_DO_UNDO:
+		return SLOT_STEP("handoff.undo", undo(host, conn));
+	case HANDOFF_DO_RESTORE:
+		return SLOT_STEP("handoff.restore", restore(host, conn));
+	case HANDOFF_DO_PREPARE:
+		return SLOT_STEP("handoff.prepare", prepare(host, conn));
+	case HANDOFF_DO_START:
+		return SLOT_STEP("handoff.start", start(host, conn));
+	case HANDOFF_DO_SWEEP:
+		return sweep(host, conn);
+	case HANDOFF_DO_CLOSE:
+		close_frozen(host, conn);
+		SLOT_FAULT("handoff.close");
+		return 0;
+	case HANDOFF_DO_DROP:
+		return drop(host, conn);
+	case HANDOFF_DO_ABORT:
+		return abort_live(conn);
+	case HANDOFF_DO_RELEASE:
+		return release(host, conn);
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bytes to and from another host. OpenSSL gets and gives memory: no signal, no wait of its own. */
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/handoff/lib/peer/handoff_bytes.h"
+#include "programs/handoff/lib/peer/handoff_wire.h"
+
+#define PIECE 16384   /* the largest record of TLS */
+#define PIECES_MAX 64 /* read in one run, so that one peer does not keep out others */
+
+struct handoff_tls {
+	SSL_CTX *context;
+};
+
+struct handoff_wire {
+	int fd;
+	SSL *ssl; /* NULL: plain; owns both of these */
+	BIO *from_net, *to_net;
+	bool is_ready;
+	struct handoff_bytes in, out;
+};
+
+/* --- TLS --------------------------------------------------------------------------------------- */
+
+static int say_tls(struct slot_reason *why, int err, const char *what)
+{
+	unsigned long code = ERR_get_error();
+	const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+	ERR_clear_error();
+	return slot_reason_set(why, err, "%s: %s", what, text ? text : "TLS failed");
+}
+
+static int load_files(SSL_CTX *context, const char *ca, const char *cert, const char *key,
+		      struct slot_reason *why)
+{
+	if (SSL_CTX_load_verify_locations(context, ca, NULL) != 1)
+		return say_tls(why, -EINVAL, ca);
+	if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
+		return say_tls(why, -EINVAL, cert);
+	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(context) != 1)
+		return say_tls(why, -EINVAL, key);
+	return 0;
+}
+
+int handoff_tls_new(const char *ca, const char *cert, const char *key, struct slot_reason *why,
+		    struct handoff_tls **ret_tls)
+{
+	struct handoff_tls *tls = calloc(1, sizeof(*tls));
+	int err;
+
+	if (!tls)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	tls->context = SSL_CTX_new(TLS_method());
+	if (!tls->context) {
+		free(tls);
+		return say_tls(why, -ENOMEM, "TLS");
+	}
+	SSL_CTX_set_min_proto_version(tls->context, TLS1_3_VERSION);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	/* Links are few and long: no session is ever resumed. */
+	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(tls->context, 0);
+	err = load_files(tls->context, ca, cert, key, why);
+	if (err) {
+		handoff_tls_free(tls);
+		return err;
+	}
+	*ret_tls = tls;
+	return 0;
+}
+
+void handoff_tls_free(struct handoff_tls *tls)
+{
+	if (!tls)
+		return;
+	SSL_CTX_free(tls->context);
+	free(tls);
+}
+
+static int open_tls(struct handoff_wire *wire, struct handoff_tls *tls, const char *name)
+{
+	wire->ssl = SSL_new(tls->context);
+	wire->from_net = BIO_new(BIO_s_mem());
+	wire->to_net = BIO_new(BIO_s_mem());
+	if (!wire->ssl || !wire->from_net || !wire->to_net) {
+		BIO_free(wire->from_net);
+		BIO_free(wire->to_net);
+		return -ENOMEM;
+	}
+	/* Nothing there yet is no end. */
+	BIO_set_mem_eof_return(wire->from_net, -1);
+	SSL_set_bio(wire->ssl, wire->from_net, wire->to_net);
+	if (!name) {
+		SSL_set_accept_state(wire->ssl);
+		return 0;
+	}
+	SSL_set_connect_state(wire->ssl);
+	SSL_set_hostflags(wire->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(wire->ssl, name) == 1 ? 0 : -ENOMEM;
+}
+
+/* --- a wire ------------------------------------------------------------------------------------ */
+
+int handoff_wire_new(int fd, struct handoff_tls *tls, const char *name, struct slot_reason *why,
+		     struct handoff_wire **ret_wire)
+{
+	struct handoff_wire *wire = calloc(1, sizeof(*wire));
+
+	if (!wire)
+		return slot_reason_set(why, -ENOMEM, "out of memory");
+	wire->fd = -1;
+	wire->is_ready = !tls;
+	if (tls && open_tls(wire, tls, name)) {
+		handoff_wire_free(wire);
+		return say_tls(why, -ENOMEM, "TLS");
+	}
+	wire->fd = fd;
+	*ret_wire = wire;
+	return 0;
+}
+
+void handoff_wire_free(struct handoff_wire *wire)
+{
+	if (!wire)
+		return;
+	SSL_free(wire->ssl);
+	handoff_bytes_free(&wire->in);
+	handoff_bytes_free(&wire->out);
+	if (wire->fd >= 0)
+		close(wire->fd);
+	free(wire);
+}
+
+int handoff_wire_fd(const struct handoff_wire *wire)
+{
+	return wire->fd;
+}
+
+bool handoff_wire_is_ready(const struct handoff_wire *wire)
+{
+	return wire->is_ready;
+}
+
+bool handoff_wire_has_waiting(const struct handoff_wire *wire)
+{
+	return handoff_bytes_count(&wire->out);
+}
+
+bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name)
+{
+	X509 *cert;
+	bool is_from;
+
+	if (!wire->ssl)
+		return true;
+	cert = SSL_get1_peer_certificate(wire->ssl);
+	is_from = cert &&
+		  X509_check_host(cert, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+	X509_free(cert);
+	return is_from;
+}
+
+/* --- in ---------------------------------------------------------------------------------------- */
+
+/* @ret_is_end: nothing comes after what was read. */
+static int read_socket(struct handoff_wire *wire, bool *ret_is_end)
+{
+	uint8_t piece[PIECE];
+
+	for (int i = 0; i < PIECES_MAX; i++) {
+		ssize_t got = recv(wire->fd, piece, sizeof(piece), MSG_DONTWAIT);
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (got < 0)
+			return -errno;
+		if (!got) {
+			*ret_is_end = true;
+			return 0;
+		}
+		if (!wire->ssl) {
+			int err = handoff_bytes_add(&wire->in, piece, (size_t)got);
+
+			if (err)
+				return err;
+		} else if (BIO_write(wire->from_net, piece, (int)got) != got) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* What OpenSSL says of an operation that did not succeed: to wait is no error. */
+static int judge(struct handoff_wire *wire, int result, struct slot_reason *why)
+{
+	long verified;
+
+	switch (SSL_get_error(wire->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return 0;
+	case SSL_ERROR_ZERO_RETURN:
+		return slot_reason_set(why, -ECONNRESET, "the other side has ended it");
+	default:
+		verified = SSL_get_verify_result(wire->ssl);
+		if (verified == X509_V_OK)
+			return say_tls(why, -EACCES, "TLS");
+		ERR_clear_error();
+		return slot_reason_set(why, -EACCES, "its certificate: %s",
+				       X509_verify_cert_error_string(verified));
+	}
+}
+
+static int read_tls(struct handoff_wire *wire, struct slot_reason *why)
+{
+	int result = 1;
+
+	ERR_clear_error();
+	if (!wire->is_ready) {
+		result = SSL_do_handshake(wire->ssl);
+		if (result != 1)
+			return judge(wire, result, why);
+		wire->is_ready = true;
+	}
+	for (;;) {
+		uint8_t *to;
+		int err = handoff_bytes_reserve(&wire->in, PIECE, &to);
+
+		if (err)
+			return slot_reason_set(why, err, "out of memory");
+		result = SSL_read(wire->ssl, to, PIECE);
+		if (result <= 0)
+			return judge(wire, result, why);
+		wire->in.end += (size_t)result;
+	}
+}
+
+/* --- out --------------------------------------------------------------------------------------- */
+
+static int collect(struct handoff_wire *wire)
+{
+	size_t count = wire->ssl ? BIO_ctrl_pending(wire->to_net) : 0;
+	uint8_t *to;
+	int err;
+
+	if (!count)
+		return 0;
+	err = handoff_bytes_reserve(&wire->out, count, &to);
+	if (err)
+		return err;
+	wire->out.end += (size_t)BIO_read(wire->to_net, to, (int)count);
+	return 0;
+}
+
+static int write_socket(struct handoff_wire *wire)
+{
+	while (handoff_bytes_count(&wire->out)) {
+		ssize_t sent = send(wire->fd, handoff_bytes_get(&wire->out),
+				    handoff_bytes_count(&wire->out), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (sent < 0)
+			return -errno;
+		handoff_bytes_skip(&wire->out, (size_t)sent);
+	}
+	return 0;
+}
+
+int handoff_wire_run(struct handoff_wire *wire, struct slot_reason *why)
+{
+	bool is_end = false;
+	int err = read_socket(wire, &is_end);
+	int failed = 0;
+
+	if (err)
+		return slot_reason_set(why, err, "%s", strerror(-err));
+	if (wire->ssl)
+		failed = read_tls(wire, why);
+	err = collect(wire);
+	/* An alert is on its way: it tells the other side why. */
+	err = err ? err : write_socket(wire);
+	if (failed)
+		return failed;
+	if (err)
+		return slot_reason_set(why, err, "%s", strerror(-err));
+	if (is_end)
+		return slot_reason_set(why, -ECONNRESET, "the other side has ended it");
+	return 0;
+}
+
+int handoff_wire_put(struct handoff_wire *wire, const void *bytes, size_t len)
+{
+	int err;
+
+	if (!wire->is_ready)
+		return -ENOTCONN;
+	if (len > INT_MAX || handoff_bytes_count(&wire->out) + len > HANDOFF_WIRE_WAITING_MAX)
+		return -ENOBUFS;
+	if (!wire->ssl) {
+		err = handoff_bytes_add(&wire->out, bytes, len);
+	} else {
+		ERR_clear_error();
+		err = SSL_write(wire->ssl, bytes, (int)len) == (int)len ? 0 : -EIO;
+		err = err ? err : collect(wire);
+	}
+	return err ? err : write_socket(wire);
+}
+
+const uint8_t *handoff_wire_get(const struct handoff_wire *wire, size_t *ret_len)
+{
+	*ret_len = handoff_bytes_count(&wire->in);
+	return handoff_bytes_get(&wire->in);
+}
+
+void handoff_wire_skip(struct handoff_wire *wire, size_t len)
+{
+	handoff_bytes_skip(&wire->in, len);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A stream of bytes to another host over a socket that never blocks: TLS 1.3 with a certificate
+ * on both sides, or plain where that was asked for.
+ */
+#ifndef HANDOFF_WIRE_H
+#define HANDOFF_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loader/lib/base/reason.h"
+
+/* What waits to be sent at most, before more is refused. */
+#define HANDOFF_WIRE_WAITING_MAX (64U << 20)
+
+struct handoff_tls;
+struct handoff_wire;
+
+/*
+ * handoff_tls_new - what proves who this host is: @cert (PEM, its chain too) with @key, and @ca,
+ * which other hosts' are to be signed by. Returns 0, or -EINVAL and says why. To
+ * handoff_tls_free() after all wires of it; NULL is fine.
+ */
+int handoff_tls_new(const char *ca, const char *cert, const char *key, struct slot_reason *why,
+		    struct handoff_tls **ret_tls);
+void handoff_tls_free(struct handoff_tls *tls);
+
+/*
+ * handoff_wire_new - over the socket @fd, which becomes the wire's and may still be connecting.
+ * @tls may be NULL: plain. @name is who has to be at the other end of what was dialed; NULL of
+ * what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
+ */
+int handoff_wire_new(int fd, struct handoff_tls *tls, const char *name, struct slot_reason *why,
+		     struct handoff_wire **ret_wire);
+
+/* handoff_wire_free - end it and close its socket; NULL is fine. */
+void handoff_wire_free(struct handoff_wire *wire);
+
+int handoff_wire_fd(const struct handoff_wire *wire);
+
+/* handoff_wire_is_ready - the handshake is over: bytes may be put. */
+bool handoff_wire_is_ready(const struct handoff_wire *wire);
+
+/* handoff_wire_has_waiting - it is to be run as soon as the socket can be written to. */
+bool handoff_wire_has_waiting(const struct handoff_wire *wire);
+
+/* handoff_wire_is_from - whether the other side's certificate is one of @name; plain: yes. */
+bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name);
+
+/*
+ * handoff_wire_run - read and write what can be without waiting. Returns 0; -ECONNRESET where
+ * the other side has ended it, -EACCES where it is not who it has to be, or -errno: all but 0 is
+ * the end of it. Says why.
+ */
+int handoff_wire_run(struct handoff_wire *wire, struct slot_reason *why);
+
+/* handoff_wire_put - @bytes go behind what waits. Returns 0, -ENOBUFS, -ENOTCONN or -errno. */
+int handoff_wire_put(struct handoff_wire *wire, const void *bytes, size_t len);
+
+/* handoff_wire_get - what arrived, valid until the next call; handoff_wire_skip() takes it off. */
+const uint8_t *handoff_wire_get(const struct handoff_wire *wire, size_t *ret_len);
+void handoff_wire_skip(struct handoff_wire *wire, size_t len);
+
+#endif

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Hosts between which connections move: home, which the client talks to, and two others, each
+# behind a router, with handoff in a chain at XDP and handoff_out in one at TC egress, and with a
+# server (handoff_node) in it. Sourced after bed.sh.
+#
+#   client 192.0.2.2 ---- edge (routes; slotd) ---- home  198.51.100.10
+#                                             ----- near  198.51.101.10
+#                                             ----- far   198.51.102.10
+
+HOSTS=(home near far)
+declare -A HOST4=([home]=198.51.100.10 [near]=198.51.101.10 [far]=198.51.102.10)
+declare -A HOST6=([home]=2001:db8:a::10 [near]=2001:db8:b::10 [far]=2001:db8:c::10)
+declare -A NODE
+NODE_BIN=$BED/build/tests/tools/handoff_node
+PORT=8080
+LINK_PORT=7700
+
+# XDP on a veth sends frames only to an end that polls: so do both ends with GRO.
+make_host() {
+	local host=$1 four=${HOST4[$1]} six=${HOST6[$1]}
+
+	make_wire "$host" "$host" "to_$host" || return 1
+	in_ns edge ethtool -K "to_$host" gro on >/dev/null
+	in_ns "$host" ethtool -K "$host" tso off gso off >/dev/null
+	in_ns edge ip -batch - <<-END || return 1
+		address add ${four%.*}.1/24 dev to_$host
+		address add ${six%10}1/64 dev to_$host nodad
+	END
+	in_ns "$host" ip -batch - <<-END || return 1
+		address add $four/24 dev $host
+		address add $six/64 dev $host nodad
+		route add default via ${four%.*}.1
+		route add default via ${six%10}1
+	END
+	# a name for slots.conf
+	: >"/run/netns/$host" && mount --bind "$BED/ns/$host" "/run/netns/$host"
+}
+
+handoff_conf() {
+	local host
+
+	for host in "${HOSTS[@]}"; do
+		cat <<-END
+			chain "$host" {
+				netns = "$host"
+				slot 10 { name = "handoff" owner = "nobody" object = "handoff.bpf.o" }
+			}
+			chain "$host" {
+				netns = "$host"
+				hook = "tc-egress"
+				slot 10 {
+					name = "handoff_out"
+					owner = "nobody"
+					object = "handoff_out.bpf.o"
+					maps_of = "xdp:handoff"
+				}
+			}
+		END
+	done >"$BED/slots.conf"
+}
+
+# handoff_start: hosts, chains, no node yet
+handoff_start() {
+	local host
+
+	make_namespaces client edge "${HOSTS[@]}" || bail "the bed is there"
+	mount -t tmpfs -o mode=0755 slotd-netns /run/netns 2>/dev/null ||
+		{ mkdir -p /run/netns && mount -t tmpfs -o mode=0755 slotd-netns /run/netns; }
+	copy_build || bail "slotd, its programs and the test tools are built" "run make checks first"
+	make_client_wire || bail "the client is there"
+	in_ns client ip route add default via 192.0.2.1
+	in_ns client ip route add default via 2001:db8:1::1
+	for host in "${HOSTS[@]}"; do
+		make_host "$host" || bail "$host is there"
+	done
+	handoff_conf
+	bed_slotd || bail "slotd starts" "$(cat "$BED/log/slotd")"
+	for host in "${HOSTS[@]}"; do
+		wait_for 10 in_ns client ping -c 1 -W 1 "${HOST4[$host]}" || bail "$host is reached"
+		wait_for 10 in_ns "$host" ping -c 1 -W 1 "${HOST6[home]}" || bail "$host reaches home"
+	done
+}
+
+# rules_dir HOST: where the maps of its slot are
+rules_dir() {
+	bed_ctl --chain "$1:$1" show handoff --json | jq -r .map_dir
+}
+
+# Certificates of a made-up authority, one for each host, and one of another authority.
+make_certificates() {
+	local host dir=$BED/tls
+
+	mkdir -p "$dir"
+	{
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+			-subj /CN=ca -keyout "$dir/ca.key" -out "$dir/ca.pem"
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+			-subj /CN=near -addext subjectAltName=DNS:near \
+			-keyout "$dir/stranger.key" -out "$dir/stranger.pem"
+		for host in "${HOSTS[@]}"; do
+			openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" \
+				-addext "subjectAltName=DNS:$host" \
+				-keyout "$dir/$host.key" -out "$dir/$host.csr"
+			openssl x509 -req -in "$dir/$host.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
+				-CAcreateserial -days 2 -copy_extensions copy -out "$dir/$host.pem"
+		done
+	} >"$BED/log/openssl" 2>&1
+}
+
+tls_words() {
+	printf '%s\n' "ca=$BED/tls/ca.pem" "cert=$BED/tls/${2:-$1}.pem" "key=$BED/tls/${2:-$1}.key"
+}
+
+# node HOST WORD...: its server starts, and says what it has to say in log/HOST
+node() {
+	local host=$1
+
+	: >"$BED/log/$host"
+	spawn "$host" "$BED/log/$host" env ${NODE_ENV:-} "$NODE_BIN" "$host" "$(rules_dir "$host")" "${@:2}"
+	NODE[$host]=$BED_SPAWNED
+}
+
+# home dials the others
+node_home() {
+	node home "serve=${HOST4[home]}:$PORT" "local=${HOST4[home]}" \
+		"dial=near@${HOST4[near]}:$LINK_PORT" "dial=far@${HOST4[far]}:$LINK_PORT" "$@"
+}
+
+# node_other HOST WORD...
+node_other() {
+	node "$1" "local=${HOST4[$1]}" "local=[${HOST6[$1]}]:0" "listen=${HOST4[$1]}:$LINK_PORT" peer=home \
+		"${@:2}"
+}
+
+is_linked() {
+	[[ $(grep "^link $1 " "$BED/log/home" | tail -n 1) == *" up "* ]]
+}
+
+# count HOST WORD: of what its node has done so far
+count() {
+	local lines
+
+	lines=$(grep -c '^accepted' "$BED/log/$1")
+	kill -USR1 "${NODE[$1]}"
+	wait_for 5 has_lines "$1" $((lines + 1))
+	value_of "$2" "$(grep '^accepted' "$BED/log/$1" | tail -n 1)"
+}
+
+has_lines() {
+	(($(grep -c '^accepted' "$BED/log/$1") >= $2))
+}
+
+# value_of WORD LINE: the number behind it
+value_of() {
+	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"
+}
+
+# load_start CONNECTIONS SECONDS STALL_MS [ADDRESS]
+load_start() {
+	: >"$BED/log/load"
+	spawn client "$BED/log/load" "$BED_TOOLS/handoff_load" "${4:-${HOST4[home]}}" "$PORT" \
+		"$1" "$2" "$3"
+	LOAD=$BED_SPAWNED
+}
+
+# load_end: its last line
+load_end() {
+	stop "$LOAD" || true
+	tail -n 1 "$BED/log/load"
+}

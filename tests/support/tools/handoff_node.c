@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * handoff_node NAME MAP_DIR WORD=VALUE...: a server whose connections move from host to host. It
+ * sends back what it gets, each byte turned over; what it has not sent yet goes along.
+ *
+ *	serve=ADDRESS:PORT	clients connect here
+ *	local=ADDRESS		what comes from other hosts is bound to this
+ *	listen=ADDRESS:PORT	other hosts dial here
+ *	dial=NAME@ADDRESS:PORT	one to dial, peer=NAME one that dials
+ *	next=NAME		where connections go, in turn; without, they go home
+ *	every=BYTES		that a connection moves after
+ *	ca= cert= key=		of TLS; without, it is plain
+ *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
+ *
+ * SIGUSR1: what happened so far, as one line; SIGTERM: the same, and the end.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "programs/handoff/lib/peer/handoff_host.h"
+
+#define PENDING_MAX (64 << 10)
+#define NEXT_MAX 4
+
+struct conn {
+	int fd;
+	bool is_taken, is_away;
+	size_t at, end;
+	size_t moved; /* bytes since it came here, or was last tried to be given */
+	uint8_t pending[PENDING_MAX];
+};
+
+static struct {
+	unsigned long accepted, taken, home, given, kept, lost, refused, ended, broken;
+} counts;
+
+static struct handoff_host *host;
+static const char *nexts[NEXT_MAX];
+static unsigned int next_count, turn;
+static size_t every;
+static int epoll_fd, listener = -1;
+static volatile sig_atomic_t wants_counts, wants_end;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "handoff_node: %s: %s\n", what,
+		host ? handoff_host_error(host) : strerror(errno));
+	exit(1);
+}
+
+static void show_counts(void)
+{
+	printf("accepted %lu taken %lu home %lu given %lu kept %lu lost %lu refused %lu ended %lu broken %lu\n",
+	       counts.accepted, counts.taken, counts.home, counts.given, counts.kept, counts.lost,
+	       counts.refused, counts.ended, counts.broken);
+	fflush(stdout);
+}
+
+/* --- connections ------------------------------------------------------------------------------- */
+
+static void watch(struct conn *conn, int how)
+{
+	struct epoll_event event = { .data.ptr = conn };
+
+	if (conn->end < PENDING_MAX)
+		event.events |= EPOLLIN;
+	if (conn->end > conn->at)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(epoll_fd, how, conn->fd, &event))
+		fail("epoll_ctl");
+}
+
+static struct conn *add(int fd, const void *bytes, size_t length)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn || length > PENDING_MAX)
+		fail("a connection");
+	conn->fd = fd;
+	if (length)
+		memcpy(conn->pending, bytes, length);
+	conn->end = length;
+	watch(conn, EPOLL_CTL_ADD);
+	return conn;
+}
+
+static void end(struct conn *conn)
+{
+	counts.ended++;
+	handoff_host_close(host, conn->fd);
+	free(conn);
+}
+
+static void move(struct conn *conn)
+{
+	const char *to = next_count ? nexts[turn++ % (next_count + conn->is_taken)] : NULL;
+	int err;
+
+	conn->moved = 0;
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+	conn->is_away = true;
+	err = handoff_host_send(host, conn->fd, to, conn, conn->pending + conn->at,
+				conn->end - conn->at);
+	if (!err)
+		return;
+	counts.refused++;
+	if (getenv("HANDOFF_NODE_SAYS"))
+		fprintf(stderr, "refused: %s\n", handoff_host_error(host));
+	conn->is_away = false;
+	watch(conn, EPOLL_CTL_ADD);
+}
+
+/* Returns whether it goes on here. */
+static bool serve(struct conn *conn)
+{
+	ssize_t got = conn->end < PENDING_MAX ?
+			      read(conn->fd, conn->pending + conn->end, PENDING_MAX - conn->end) :
+			      -1;
+
+	if (!got || (got < 0 && conn->end < PENDING_MAX && errno != EAGAIN)) {
+		counts.broken += got < 0;
+		return false;
+	}
+	for (ssize_t i = 0; i < got; i++)
+		conn->pending[conn->end++] ^= 0xff;
+	if (conn->end > conn->at) {
+		ssize_t sent = send(conn->fd, conn->pending + conn->at, conn->end - conn->at,
+				    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno != EAGAIN) {
+			counts.broken++;
+			return false;
+		}
+		conn->at += sent > 0 ? (size_t)sent : 0;
+		conn->moved += sent > 0 ? (size_t)sent : 0;
+	}
+	if (conn->at == conn->end)
+		conn->at = conn->end = 0;
+	return true;
+}
+
+static void handle(struct conn *conn)
+{
+	if (!serve(conn))
+		end(conn);
+	else if (every && conn->moved >= every)
+		move(conn);
+	else
+		watch(conn, EPOLL_CTL_MOD);
+}
+
+static void accept_all(void)
+{
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		counts.accepted++;
+		add(fd, NULL, 0);
+	}
+}
+
+/* --- what handoff_host tells ------------------------------------------------------------------- */
+
+static void on_taken(void *data, int fd, const struct handoff_taken *what)
+{
+	(void)data;
+	counts.taken++;
+	counts.home += what->is_home;
+	add(fd, what->bytes, what->length)->is_taken = !what->is_home;
+}
+
+static void on_kept(void *data, void *tag, int fd, const char *why)
+{
+	struct conn *conn = tag;
+
+	(void)data;
+	counts.kept++;
+	if (getenv("HANDOFF_NODE_SAYS"))
+		fprintf(stderr, "kept: %s\n", why);
+	conn->fd = fd;
+	conn->is_away = false;
+	watch(conn, EPOLL_CTL_ADD);
+}
+
+static void on_given(void *data, void *tag)
+{
+	(void)data;
+	counts.given++;
+	free(tag);
+}
+
+/* One that was taken here is known by its descriptor alone, and is ended as others are. */
+static void on_lost(void *data, void *tag, int fd, const char *why)
+{
+	struct conn *conn = tag;
+
+	(void)data;
+	counts.lost++;
+	if (getenv("HANDOFF_NODE_SAYS"))
+		fprintf(stderr, "lost: %s\n", why);
+	if (fd < 0)
+		free(conn);
+}
+
+static void on_link(void *data, const char *peer, bool is_up, const char *why)
+{
+	(void)data;
+	printf("link %s %s %s\n", peer, is_up ? "up" : "down", why);
+	fflush(stdout);
+}
+
+/* --- words ------------------------------------------------------------------------------------- */
+
+static socklen_t parse_address(const char *text, struct sockaddr_storage *ret_address)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret_address;
+	struct sockaddr_in *four = (struct sockaddr_in *)ret_address;
+	const char *colon = *text == '[' ? strstr(text, "]:") + 1 : strchr(text, ':');
+	char address[64] = "";
+
+	*ret_address = (struct sockaddr_storage){};
+	if (*text == '[') {
+		memcpy(address, text + 1, (size_t)(colon - text) - 2);
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons((uint16_t)atoi(colon + 1));
+		return inet_pton(AF_INET6, address, &six->sin6_addr) == 1 ? sizeof(*six) : 0;
+	}
+	memcpy(address, text, colon ? (size_t)(colon - text) : strlen(text));
+	four->sin_family = AF_INET;
+	four->sin_port = htons((uint16_t)(colon ? atoi(colon + 1) : 0));
+	return inet_pton(AF_INET, address, &four->sin_addr) == 1 ? sizeof(*four) : 0;
+}
+
+static void listen_at(const char *text)
+{
+	struct sockaddr_storage at;
+	socklen_t length = parse_address(text, &at);
+
+	listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(listener, (struct sockaddr *)&at, length) || listen(listener, 1024))
+		fail("serve");
+	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener,
+		  &(struct epoll_event){ .events = EPOLLIN, .data.ptr = &listener });
+}
+
+static bool parse_time(struct handoff_host_times *times, const char *word, const char *value)
+{
+	const struct {
+		const char *word;
+		uint32_t *ms;
+	} all[] = {
+		{ "ack", &times->ack },	      { "ready", &times->ready },
+		{ "done", &times->done },     { "abandon", &times->abandon },
+		{ "linger", &times->linger }, { "idle", &times->idle },
+		{ "beat", &times->beat },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(word, all[i].word)) {
+			*all[i].ms = (uint32_t)atoi(value);
+			return true;
+		}
+	return false;
+}
+
+static void parse_word(struct handoff_host_config *config, const char *word, const char *value)
+{
+	if (!strcmp(word, "serve"))
+		listen_at(value);
+	else if (!strcmp(word, "local"))
+		parse_address(value, &config->local[config->local[0].ss_family != 0]);
+	else if (!strcmp(word, "listen"))
+		config->listen_length = parse_address(value, &config->listen);
+	else if (!strcmp(word, "every"))
+		every = strtoul(value, NULL, 10);
+	else if (!strcmp(word, "next") && next_count < NEXT_MAX)
+		nexts[next_count++] = value;
+	else if (!strcmp(word, "ca"))
+		config->ca = value;
+	else if (!strcmp(word, "cert"))
+		config->cert = value;
+	else if (!strcmp(word, "key"))
+		config->key = value;
+	else if (strcmp(word, "dial") && strcmp(word, "peer") &&
+		 !parse_time(&config->times, word, value))
+		fail(word);
+}
+
+static void add_peer(const char *word, char *value)
+{
+	struct sockaddr_storage address;
+	socklen_t length = 0;
+	char *at = strchr(value, '@');
+
+	if (!strcmp(word, "dial") && at) {
+		*at = '\0';
+		length = parse_address(at + 1, &address);
+	} else if (strcmp(word, "peer") != 0) {
+		return;
+	}
+	if (handoff_host_add(host, value, (struct sockaddr *)&address, length))
+		fail(value);
+}
+
+static void on_signal(int number)
+{
+	if (number == SIGUSR1)
+		wants_counts = 1;
+	else
+		wants_end = 1;
+}
+
+static void run(void)
+{
+	struct epoll_event events[64];
+	int count = epoll_wait(epoll_fd, events, 64, -1);
+
+	if (wants_counts || wants_end)
+		show_counts();
+	wants_counts = 0;
+	/* Connections first: what is told meanwhile may free them. */
+	for (int i = 0; i < count; i++)
+		if (events[i].data.ptr && events[i].data.ptr != &listener)
+			handle(events[i].data.ptr);
+		else if (events[i].data.ptr)
+			accept_all();
+	if (handoff_host_run(host))
+		fail("run");
+}
+
+int main(int argc, char **argv)
+{
+	struct handoff_host_config config = {
+		.events = { on_taken, on_kept, on_given, on_lost, on_link },
+	};
+
+	if (argc < 3)
+		return 2;
+	config.name = argv[1];
+	config.map_dir = argv[2];
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	for (int i = 3; i < argc; i++) {
+		char *value = strchr(argv[i], '=');
+
+		if (!value)
+			return 2;
+		*value++ = '\0';
+		parse_word(&config, argv[i], value);
+	}
+	config.is_plain = !config.ca;
+	if (handoff_host_new(&config, &host))
+		fail("new");
+	for (int i = 3; i < argc; i++)
+		add_peer(argv[i], argv[i] + strlen(argv[i]) + 1);
+	signal(SIGUSR1, on_signal);
+	signal(SIGTERM, on_signal);
+	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, handoff_host_fd(host),
+		  &(struct epoll_event){ .events = EPOLLIN, .data.ptr = NULL });
+	while (!wants_end)
+		run();
+	handoff_host_free(host);
+	return 0;
+}
