@@ -29,7 +29,7 @@
 #define TARGET_PORT 32768
 #define DRAWS 500
 
-static struct handoff_bed bed;
+static struct handoff_pair bed;
 
 struct row {
 	const char *name;
@@ -60,14 +60,14 @@ static const struct handoff_spec plain = { SPEC4, .payload = 10 };
 static int set_up(void **state)
 {
 	(void)state;
-	handoff_bed_open(&bed);
+	handoff_pair_open(&bed);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	handoff_bed_close(&bed);
+	handoff_pair_close(&bed);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static void assert_spec_left(const struct handoff_spec *spec, uint32_t verdict)
 static void assert_counted(int counter, uint64_t packets)
 {
 	for (int i = 0; i < HANDOFF_COUNTS_SIZE; i++)
-		assert_int_equal(handoff_bed_count(&bed, false, (unsigned int)i),
+		assert_int_equal(handoff_pair_count(&bed, false, (unsigned int)i),
 				 i == counter ? packets : 0);
 }
 
@@ -189,13 +189,13 @@ static void a_blocked_packet_is_dropped_until_the_deadline(void **state)
 
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, now_ns() + 60 * NS_PER_S), 0);
 	assert_spec_left(&row->spec, XDP_DROP);
-	assert_int_equal(handoff_bed_count(&bed, false, HANDOFF_IN_BLOCKED), 1);
+	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_BLOCKED), 1);
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, 0), 0);
 	assert_spec_left(&row->spec, XDP_DROP);
 	assert_counted(HANDOFF_IN_BLOCKED, 2);
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, now_ns() - NS_PER_S), 0);
 	assert_spec_left(&row->spec, XDP_PASS);
-	assert_int_equal(handoff_bed_count(&bed, false, HANDOFF_IN_EXPIRED), 1);
+	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_EXPIRED), 1);
 	assert_int_equal(get_rule(&row->spec).use.blocked, 2);
 }
 
@@ -335,7 +335,7 @@ static void a_client_that_uses_its_port_again_is_served_here(void **state)
 	set_silent(&plain, 2 * NS_PER_S);
 	assert_spec_left(&syn, XDP_PASS);
 	assert_spec_left(&plain, XDP_PASS);
-	assert_int_equal(handoff_bed_count(&bed, false, HANDOFF_IN_REUSED), 2);
+	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_REUSED), 2);
 	assert_true(get_rule(&plain).use.seen & HANDOFF_REUSED);
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, OTHER_ID, 0), 0);
 	assert_int_equal(get_rule(&plain).id, OTHER_ID);

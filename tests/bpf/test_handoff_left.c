@@ -19,7 +19,7 @@
 #define AT_TCP6 (AT_IP + 40)
 #define TCP_DOFF 12
 
-static struct handoff_bed bed;
+static struct handoff_pair bed;
 
 struct row {
 	const char *name;
@@ -184,14 +184,14 @@ static const struct row rows[] = {
 static int set_up(void **state)
 {
 	(void)state;
-	handoff_bed_open(&bed);
+	handoff_pair_open(&bed);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	handoff_bed_close(&bed);
+	handoff_pair_close(&bed);
 	return 0;
 }
 
@@ -223,7 +223,7 @@ static void assert_as_it_came(const struct progrun *run, struct packet *p)
 static void assert_counted(bool is_out, int counter)
 {
 	for (int i = 0; i < HANDOFF_COUNTS_SIZE; i++)
-		assert_int_equal(handoff_bed_count(&bed, is_out, (unsigned int)i), i == counter);
+		assert_int_equal(handoff_pair_count(&bed, is_out, (unsigned int)i), i == counter);
 }
 
 static void a_packet_that_cannot_be_changed_is_left(void **state)

@@ -17,7 +17,7 @@
 #define AT_IP 14
 #define SIZE_LARGE 1000
 
-static struct handoff_bed bed;
+static struct handoff_pair bed;
 
 struct row {
 	const char *name;
@@ -55,14 +55,14 @@ static const struct row rows[] = {
 static int set_up(void **state)
 {
 	(void)state;
-	handoff_bed_open(&bed);
+	handoff_pair_open(&bed);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	handoff_bed_close(&bed);
+	handoff_pair_close(&bed);
 	return 0;
 }
 
@@ -130,7 +130,7 @@ static const char *source_of(const struct handoff_spec *spec)
 static void assert_counted(int counter, uint64_t packets)
 {
 	for (int i = 0; i < HANDOFF_OUT_COUNTS_SIZE; i++)
-		assert_int_equal(handoff_bed_count(&bed, true, (unsigned int)i),
+		assert_int_equal(handoff_pair_count(&bed, true, (unsigned int)i),
 				 i == counter ? packets : 0);
 }
 

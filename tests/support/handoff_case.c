@@ -14,7 +14,7 @@
 #define TCP_DOFF 12
 #define NOP 1
 
-void handoff_bed_open(struct handoff_bed *bed)
+void handoff_pair_open(struct handoff_pair *bed)
 {
 	bed->in = progrun_open("bpf/handoff.bpf.o");
 	bed->out = progrun_open("bpf/handoff_out.bpf.o");
@@ -27,13 +27,13 @@ void handoff_bed_open(struct handoff_bed *bed)
 	assert_true(bed->rules.table >= 0);
 }
 
-void handoff_bed_close(struct handoff_bed *bed)
+void handoff_pair_close(struct handoff_pair *bed)
 {
 	bpf_object__close(bed->out);
 	bpf_object__close(bed->in);
 }
 
-uint64_t handoff_bed_count(const struct handoff_bed *bed, bool is_out, unsigned int counter)
+uint64_t handoff_pair_count(const struct handoff_pair *bed, bool is_out, unsigned int counter)
 {
 	const char *name = is_out ? HANDOFF_OUT_COUNTS_NAME : HANDOFF_COUNTS_NAME;
 	int fd = bpf_object__find_map_fd_by_name(is_out ? bed->out : bed->in, name);

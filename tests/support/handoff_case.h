@@ -13,15 +13,15 @@
 struct bpf_object;
 
 /* Both programs, loaded, with one table. */
-struct handoff_bed {
+struct handoff_pair {
 	struct bpf_object *in, *out;
 	struct handoff_rules rules;
 };
 
-void handoff_bed_open(struct handoff_bed *bed);
-void handoff_bed_close(struct handoff_bed *bed);
+void handoff_pair_open(struct handoff_pair *bed);
+void handoff_pair_close(struct handoff_pair *bed);
 /* What program and counter have counted, packets; @is_out: of handoff_out. */
-uint64_t handoff_bed_count(const struct handoff_bed *bed, bool is_out, unsigned int counter);
+uint64_t handoff_pair_count(const struct handoff_pair *bed, bool is_out, unsigned int counter);
 
 /* What a packet is made of. Addresses are in words, ports in the host's order. */
 struct handoff_spec {
