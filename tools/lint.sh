@@ -150,7 +150,8 @@ programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
 programs/handoff/agent programs/handoff/(maps|handoff_abi.h) programs/shared loader/lib/(base|offload)
-programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
+programs/handoff/repair programs/handoff/lib loader/lib/base
+programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps|repair|lib) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
 programs/handoff/lib loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base

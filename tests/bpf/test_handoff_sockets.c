@@ -371,6 +371,34 @@ static void frozen_socket_takes_nothing(void **state)
 	assert_int_equal(bed.gate->resets, 0);
 }
 
+/* One whose timer has it send a segment every few milliseconds; what it repeats is no harm. */
+static void frozen_socket_sends_nothing_new(void **state)
+{
+	uint32_t bytes_per_s = 200 * 1000;
+	struct handoff_state *captured;
+	struct handoff_state_info info;
+	size_t queued;
+	int heard = 0;
+
+	(void)state;
+	assert_int_equal(setsockopt(bed.server, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s,
+				    sizeof(bytes_per_s)),
+			 0);
+	queued = put_bytes(bed.server, 0, MUCH, MSG_DONTWAIT);
+	poll(NULL, 0, 50);
+	handoff_bed_shut(&bed, true);
+	assert_int_equal(handoff_capture(bed.handoff, bed.server, &captured), 0);
+	info = tell(captured);
+	assert_true(info.unsent > 0);
+	poll(NULL, 0, 100);
+	assert_int_equal(ioctl(bed.client, SIOCINQ, &heard), 0);
+	assert_true((uint32_t)heard <= queued - info.unsent);
+	close(bed.server);
+	handoff_bed_restore(&bed, captured);
+	expect_bytes(bed.client, 0, queued);
+	handoff_bed_say(bed.client, bed.server, "all of it");
+}
+
 static void closing_a_frozen_socket_is_silent(void **state)
 {
 	struct handoff_state *captured;
@@ -609,6 +637,7 @@ int main(void)
 	TAP_ADD(&plan, congestion_control_goes_along, set_up, tear_down);
 	TAP_ADD(&plan, undone_capture_leaves_the_connection, set_up, tear_down);
 	TAP_ADD(&plan, frozen_socket_takes_nothing, set_up, tear_down);
+	TAP_ADD(&plan, frozen_socket_sends_nothing_new, set_up, tear_down);
 	TAP_ADD(&plan, closing_a_frozen_socket_is_silent, set_up, tear_down);
 	TAP_ADD(&plan, restored_socket_is_at_the_port_that_was_chosen, set_up, tear_down);
 	TAP_ADD(&plan, listener_is_replaced_beside_moved_connections, set_up, tear_down);

@@ -45,16 +45,20 @@ static int tos_name(const struct handoff_state *state)
 int handoff_options_take(int fd, struct handoff_state *state, struct slot_reason *why)
 {
 	socklen_t len = sizeof(state->congestion);
-	int err = 0;
+	int send_room = 0, recv_room = 0, err = 0;
 
 	for (int i = 0; !err && i < HANDOFF_TOS; i++)
 		err = handoff_socket_get(fd, numbers[i].level, numbers[i].name, &state->options[i]);
 	if (!err)
 		err = handoff_socket_get(fd, tos_level(state), tos_name(state),
 					 &state->options[HANDOFF_TOS]);
+	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_SNDBUF, &send_room);
+	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &recv_room);
 	if (!err && getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, state->congestion, &len))
 		err = -errno;
 	state->congestion[sizeof(state->congestion) - 1] = '\0';
+	state->send_room = (uint32_t)send_room;
+	state->recv_room = (uint32_t)recv_room;
 	return err ? slot_reason_set(why, err, "cannot read the socket's options: %s",
 				     strerror(-err)) :
 		     0;

@@ -13,10 +13,8 @@
 
 #define TRIES 3
 
-/* What changes with each packet that still comes in. */
+/* What changes with each packet that still comes in or goes out. */
 struct position {
-	uint32_t send_next; /* of the next byte that is written */
-	uint32_t recv_next;
 	int outstanding; /* bytes: written, but not acknowledged */
 	int unsent;	 /* of those */
 	int unread;
@@ -32,29 +30,20 @@ static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 	return err;
 }
 
-/*
- * The send queue is the one that is chosen when this is over: for as long as it is, timers (of
- * pacing, of small queues) send nothing of what waits. While another one is they do, and the
- * numbers read before and after that differ.
- */
 static int read_position(int fd, struct position *ret_position, struct slot_reason *why)
 {
 	struct position at;
-	int err = read_sequence(fd, TCP_RECV_QUEUE, &at.recv_next);
 
-	err = err ? err : read_sequence(fd, TCP_SEND_QUEUE, &at.send_next);
-	if (!err && (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCOUTQNSD, &at.unsent) ||
-		     ioctl(fd, SIOCINQ, &at.unread)))
-		err = -errno;
-	if (err)
-		return slot_reason_set(why, err, "cannot read the connection's numbers: %s",
-				       strerror(-err));
+	if (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCOUTQNSD, &at.unsent) ||
+	    ioctl(fd, SIOCINQ, &at.unread))
+		return slot_reason_set(why, -errno, "cannot tell how much is queued: %s",
+				       strerror(errno));
 	*ret_position = at;
 	return 0;
 }
 
-static int read_queue(int fd, int name, int len, struct handoff_queue *queue,
-		      struct slot_reason *why)
+/* The queue that was chosen last. */
+static int read_queue(int fd, int len, struct handoff_queue *queue, struct slot_reason *why)
 {
 	ssize_t got;
 	int err;
@@ -70,11 +59,10 @@ static int read_queue(int fd, int name, int len, struct handoff_queue *queue,
 	if (!queue->bytes)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	queue->len = (uint32_t)len;
-	err = handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, name);
-	got = err ? -1 : recv(fd, queue->bytes, (size_t)len, MSG_PEEK | MSG_DONTWAIT);
+	got = recv(fd, queue->bytes, (size_t)len, MSG_PEEK | MSG_DONTWAIT);
 	if (got == len)
 		return 0;
-	err = err ? err : got < 0 ? -errno : -EAGAIN;
+	err = got < 0 ? -errno : -EAGAIN;
 	return slot_reason_set(why, err, "cannot read what is queued: %zd of %d bytes: %s", got,
 			       len, strerror(-err));
 }
@@ -105,46 +93,63 @@ static int check_records(int fd, const struct position *at, struct slot_reason *
 	return 0;
 }
 
-static int take_queues(int fd, const struct position *at, struct handoff_state *state,
-		       struct slot_reason *why)
-{
-	int err;
-
-	if (state->has_tls)
-		return check_records(fd, at, why);
-	err = read_queue(fd, TCP_RECV_QUEUE, at->unread, &state->recv, why);
-	return err ? err : read_queue(fd, TCP_SEND_QUEUE, at->outstanding, &state->send, why);
-}
-
 static bool is_same(const struct position *a, const struct position *b)
 {
-	return a->send_next == b->send_next && a->recv_next == b->recv_next &&
-	       a->outstanding == b->outstanding && a->unsent == b->unsent && a->unread == b->unread;
+	return a->outstanding == b->outstanding && a->unsent == b->unsent && a->unread == b->unread;
+}
+
+/*
+ * A socket in repair goes on sending what it has not sent, by its pacing timer, unless the send
+ * queue is the one that is repaired: then it takes it for sent. What was sent after the captured
+ * numbers would be acknowledged to a socket that has not sent it, and refuses all packets that say
+ * so. The send queue therefore comes last, and stays chosen.
+ */
+static int take_queues(int fd, struct handoff_state *state, struct slot_reason *why,
+		       struct position *ret_position)
+{
+	struct position at;
+	uint32_t send_next = 0, recv_next = 0;
+	int err = read_sequence(fd, TCP_RECV_QUEUE, &recv_next);
+
+	if (err)
+		return slot_reason_set(why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
+	err = read_position(fd, &at, why);
+	if (!err && !state->has_tls)
+		err = read_queue(fd, at.unread, &state->recv, why);
+	if (err)
+		return err;
+	err = read_sequence(fd, TCP_SEND_QUEUE, &send_next);
+	if (err)
+		return slot_reason_set(why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
+	err = read_position(fd, ret_position, why);
+	if (err)
+		return err;
+	state->send_seq = send_next - (uint32_t)ret_position->outstanding;
+	state->recv_seq = recv_next;
+	state->unsent = (uint32_t)ret_position->unsent;
+	if (state->has_tls)
+		return check_records(fd, ret_position, why);
+	/* Changed since: to be taken again. */
+	if (ret_position->unread != at.unread)
+		return 1;
+	return read_queue(fd, ret_position->outstanding, &state->send, why);
 }
 
 /* Packets that were on their way up when the peer was blocked: there are none after a moment. */
 static int take_steadily(int fd, struct handoff_state *state, struct slot_reason *why)
 {
 	struct position before, after;
-	int err = read_position(fd, &before, why);
+	int err = 0;
 
-	for (int i = 0; !err && i < TRIES; i++) {
-		err = take_queues(fd, &before, state, why);
-		err = err ? err : read_position(fd, &after, why);
-		if (err)
+	for (int i = 0; i < TRIES; i++) {
+		err = take_queues(fd, state, why, &before);
+		if (!err)
+			err = read_position(fd, &after, why);
+		if (err < 0 || (!err && is_same(&before, &after)))
 			return err;
-		if (is_same(&before, &after)) {
-			state->send_seq = after.send_next - (uint32_t)after.outstanding;
-			state->recv_seq = after.recv_next;
-			state->unsent = (uint32_t)after.unsent;
-			return 0;
-		}
-		before = after;
 	}
-	return err ? err :
-		     slot_reason_set(
-			     why, -EAGAIN,
-			     "packets of the peer still come in: it is to be blocked first");
+	return slot_reason_set(why, -EAGAIN,
+			       "packets of the peer still come in: it is to be blocked first");
 }
 
 static int take_window(int fd, struct handoff_state *state, struct slot_reason *why)

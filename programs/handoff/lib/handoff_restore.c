@@ -37,27 +37,47 @@ static int choose_local(const struct handoff_state *state, const struct sockaddr
 	return 0;
 }
 
+static uint32_t half_of(uint64_t room)
+{
+	return room / 2 < HANDOFF_BUFFER_MAX ? (uint32_t)(room / 2) : HANDOFF_BUFFER_MAX;
+}
+
 /*
- * Room for what is queued and for what the peer was told it may send. A size that is set would
- * no more follow what the connection needs, so it is let go of again.
+ * Room for what is queued, however much of it a byte takes here, and for what the peer was told it
+ * may send.
  */
 static int make_room(struct handoff *h, int fd, const struct handoff_state *state)
 {
-	uint64_t send = state->send.len, recv = (uint64_t)state->recv.len + state->recv_window;
 	struct handoff_order order = { .act = HANDOFF_BUFFERS };
+	uint64_t send = 2 * (uint64_t)state->send.len;
 	int send_has, recv_has;
 	int err = handoff_socket_get(fd, SOL_SOCKET, SO_SNDBUF, &send_has);
 
 	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &recv_has);
 	if (err)
 		return slot_reason_set(&h->why, err, "SO_SNDBUF: %s", strerror(-err));
-	if (2 * send <= (uint64_t)send_has && 2 * recv <= (uint64_t)recv_has)
+	if (send > (uint64_t)send_has)
+		order.send_room = half_of(send);
+	if (state->recv_room > (uint32_t)recv_has)
+		order.recv_room = half_of(state->recv_room);
+	if (!order.send_room && !order.recv_room)
 		return 0;
-	if (2 * send > (uint64_t)send_has)
-		order.send_room = send < HANDOFF_BUFFER_MAX ? (uint32_t)send : HANDOFF_BUFFER_MAX;
-	if (2 * recv > (uint64_t)recv_has)
-		order.recv_room = recv < HANDOFF_BUFFER_MAX ? (uint32_t)recv : HANDOFF_BUFFER_MAX;
 	return handoff_handle_order(h, fd, &order, "make room for");
+}
+
+/*
+ * No more is to be queued than was before, or a connection that moves often would carry more
+ * each time. Free to grow again, as the kernel sees fit.
+ */
+static void lower_room(int fd, const struct handoff_state *state)
+{
+	int has;
+
+	if (handoff_socket_get(fd, SOL_SOCKET, SO_SNDBUF, &has) ||
+	    state->send_room >= (uint32_t)has)
+		return;
+	handoff_socket_set(fd, SOL_SOCKET, SO_SNDBUF, (int)(state->send_room / 2));
+	handoff_socket_set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
 }
 
 /* By itself where that is allowed; a port below 1024 is the agent's to bind. */
@@ -165,5 +185,8 @@ int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
 	struct handoff_order leave = { .act = HANDOFF_LEAVE };
 	int err = handoff_handle_order(h, fd, &leave, "thaw");
 
-	return err ? err : send_rest(fd, state, &h->why);
+	err = err ? err : send_rest(fd, state, &h->why);
+	if (!err && state->send.len)
+		lower_room(fd, state);
+	return err;
 }

@@ -208,6 +208,8 @@ static void code_state(struct coder *coder, struct handoff_state *state)
 	code_u32(coder, &state->send_window_max);
 	code_u32(coder, &state->recv_window);
 	code_u32(coder, &state->recv_window_from);
+	code_u32(coder, &state->send_room);
+	code_u32(coder, &state->recv_room);
 	for (int i = 0; i < HANDOFF_OPTION_COUNT; i++)
 		code_i32(coder, &state->options[i]);
 	code_bytes(coder, state->congestion, sizeof(state->congestion));

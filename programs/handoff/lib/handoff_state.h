@@ -61,6 +61,8 @@ struct handoff_state {
 	uint8_t is_peer_closed;
 	/* struct tcp_repair_window */
 	uint32_t window_from, send_window, send_window_max, recv_window, recv_window_from;
+	/* The socket's buffers as they have grown: SO_SNDBUF, SO_RCVBUF. */
+	uint32_t send_room, recv_room;
 	int32_t options[HANDOFF_OPTION_COUNT];
 	char congestion[HANDOFF_CONGESTION_MAX]; /* "": the host's own */
 	uint8_t has_tls;

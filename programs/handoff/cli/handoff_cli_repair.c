@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* slotctl handoff service. */
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "loader/lib/base/cleanup.h"
+#include "programs/handoff/repair/handoff_service.h"
+#include "programs/handoff/cli/handoff_cli.h"
+#include "programs/handoff/lib/handoff_order.h"
+#include "programs/shared/fail.h"
+
+static int add_user(struct handoff_service *service, uid_t uid, struct slot_reason *why)
+{
+	if (service->user_count == HANDOFF_SERVICE_USERS)
+		return slot_reason_set(why, -E2BIG, "more than %d users", HANDOFF_SERVICE_USERS);
+	service->users[service->user_count++] = uid;
+	return 0;
+}
+
+static int parse_user(struct handoff_service *service, const char *name, struct slot_reason *why)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		return slot_reason_set(why, -ENOENT, "'%s' is no user here", name);
+	return add_user(service, user->pw_uid, why);
+}
+
+static int parse_word(struct handoff_service *service, const char *word, struct slot_reason *why)
+{
+	if (!strncmp(word, "user=", 5))
+		return parse_user(service, word + 5, why);
+	if (strncmp(word, "socket=/", 8) != 0)
+		return slot_reason_set(why, -EINVAL, "'%s' is neither user=NAME nor socket=/PATH",
+				       word);
+	service->path = word + 7;
+	return 0;
+}
+
+/* Who owns the slot may make rules for connections, and so may ask for the rest, too. */
+static int add_owner(struct handoff_service *service, const char *map_dir, struct slot_reason *why)
+{
+	struct stat dir;
+
+	if (service->user_count)
+		return 0;
+	if (stat(map_dir, &dir))
+		return slot_reason_set(
+			why, -errno, "cannot tell whose the slot is ('%s': %s): user=NAME says so",
+			map_dir, strerror(errno));
+	return add_user(service, dir.st_uid, why);
+}
+
+int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
+{
+	_cleanup_free_ struct handoff_service *service = calloc(1, sizeof(*service));
+	struct slot_reason why = { "out of memory" };
+	int err = service ? 0 : -ENOMEM;
+
+	if (!service)
+		return program_fail(&why);
+	service->path = HANDOFF_AGENT_SOCKET;
+	for (int i = 0; !err && i < argc; i++)
+		err = parse_word(service, argv[i], &why);
+	err = err ? err : add_owner(service, ctx->map_dir, &why);
+	if (err)
+		return program_fail(&why);
+	err = handoff_service_open(service, &why);
+	if (!err)
+		sd_notify(0, "READY=1");
+	err = err ? err : handoff_service_run(service, &why);
+	sd_notify(0, "STOPPING=1");
+	handoff_service_close(service);
+	return err ? program_fail(&why) : PROGRAM_OK;
+}

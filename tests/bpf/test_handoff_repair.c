@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Applications without a right have the service freeze and thaw their connections. */
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "programs/handoff/cli/handoff_cli.h"
+#include "programs/handoff/lib/handoff_order.h"
+#include "tests/support/handoff_bed.h"
+#include "tests/support/tap.h"
+
+#define SOME 5000
+#define LOW_PORT 443
+
+static struct handoff_bed bed;
+static char dir[] = "/tmp/handoff_repair.XXXXXX";
+static char path[64];
+static pid_t service;
+static uid_t nobody;
+
+static bool is_listening(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool is;
+
+	strcpy(address.sun_path, path);
+	is = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	return is;
+}
+
+static void start_service(const char *user)
+{
+	char user_word[64], socket_word[96], *words[] = { user_word, socket_word };
+	struct program_context ctx = { .map_dir = dir, .out = stdout };
+
+	snprintf(user_word, sizeof(user_word), "user=%s", user);
+	snprintf(socket_word, sizeof(socket_word), "socket=%s", path);
+	service = fork();
+	assert_true(service >= 0);
+	if (!service) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(handoff_cmd_repair(&ctx, 2, words));
+	}
+	for (int i = 0; i < 3000 && !is_listening(); i++)
+		poll(NULL, 0, 1);
+	assert_true(is_listening());
+}
+
+static int stop_service(int how)
+{
+	int status = -1;
+
+	if (service > 0) {
+		kill(service, how);
+		assert_int_equal(waitpid(service, &status, 0), service);
+	}
+	service = 0;
+	return status;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	handoff_bed_open(&bed, AF_INET, NULL);
+	handoff_bed_connect(&bed);
+	assert_int_equal(handoff_set_agent(bed.handoff, path), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	stop_service(SIGTERM);
+	handoff_bed_close(&bed);
+	return 0;
+}
+
+/* Runs @what as nobody, in a process of its own. */
+static void as_nobody(int (*what)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (setgid(nobody) || setuid(nobody))
+			_exit(99);
+		_exit(what());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status))
+		fail_msg("as nobody: step %d (%s)", WEXITSTATUS(status),
+			 handoff_error(bed.handoff));
+}
+
+static int complain(int step)
+{
+	fprintf(stderr, "# step %d: %s\n", step, handoff_error(bed.handoff));
+	return step;
+}
+
+/* With bytes in both queues that default buffers have no room for. */
+static int move(void)
+{
+	struct handoff_state *state;
+
+	handoff_bed_shut(&bed, true);
+	if (handoff_capture(bed.handoff, bed.server, &state))
+		return complain(1);
+	close(bed.server);
+	if (handoff_restore(bed.handoff, state, NULL, &bed.server))
+		return complain(2);
+	handoff_bed_shut(&bed, false);
+	if (handoff_resume(bed.handoff, state, bed.server))
+		return complain(3);
+	handoff_state_free(state);
+	return send(bed.server, "moved", 5, MSG_NOSIGNAL) == 5 ? 0 : 4;
+}
+
+static void expect_moved(void)
+{
+	struct pollfd readable = { .fd = bed.client, .events = POLLIN };
+	char heard[6] = "";
+
+	assert_int_equal(poll(&readable, 1, 5000), 1);
+	assert_int_equal(recv(bed.client, heard, 5, MSG_WAITALL), 5);
+	assert_string_equal(heard, "moved");
+	assert_int_equal(bed.gate->resets, 0);
+}
+
+static void let_go(void)
+{
+	close(bed.server);
+	bed.server = -1;
+}
+
+static void nobody_moves_a_connection(void **state)
+{
+	(void)state;
+	start_service("nobody");
+	as_nobody(move);
+	expect_moved();
+}
+
+static int undo(void)
+{
+	struct handoff_state *state;
+
+	if (handoff_capture(bed.handoff, bed.server, &state))
+		return complain(1);
+	handoff_state_free(state);
+	return handoff_undo(bed.handoff, bed.server) ? complain(2) : 0;
+}
+
+static void nobody_undoes_a_capture(void **state)
+{
+	(void)state;
+	start_service("nobody");
+	as_nobody(undo);
+	handoff_bed_say(bed.client, bed.server, "still here");
+}
+
+/* What nobody may not bind, in any namespace that starts ports of its own at 1024. */
+static void nobody_returns_a_connection_to_a_low_port(void **state)
+{
+	struct sockaddr_in low = *(struct sockaddr_in *)&bed.address;
+	int one = 1;
+
+	(void)state;
+	low.sin_port = htons(LOW_PORT);
+	close(bed.listener);
+	bed.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(bed.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	memcpy(&bed.address, &low, sizeof(low));
+	assert_int_equal(bind(bed.listener, (struct sockaddr *)&low, sizeof(low)), 0);
+	assert_int_equal(listen(bed.listener, 1), 0);
+	bed.gate->port = low.sin_port;
+	handoff_bed_connect(&bed);
+	start_service("nobody");
+	as_nobody(move);
+	let_go();
+	expect_moved();
+	bed.gate->port = htons(8080);
+}
+
+static int move_much(void)
+{
+	static char bytes[1 << 20];
+
+	while (send(bed.server, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	return move() ? 1 : 0;
+}
+
+static void nobody_moves_queues_beyond_its_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(system("echo 4096 16384 4194304 >/proc/sys/net/ipv4/tcp_wmem"), 0);
+	start_service("nobody");
+	/* The last few bytes do not fit behind so many: that is no failure of the move. */
+	move_much();
+	expect_moved();
+}
+
+static int capture_refused(void)
+{
+	struct handoff_state *state;
+
+	if (handoff_capture(bed.handoff, bed.server, &state) != -EPERM)
+		return complain(1);
+	return strstr(handoff_error(bed.handoff), "none of those who may ask") ? 0 : complain(2);
+}
+
+static void strangers_are_refused(void **state)
+{
+	(void)state;
+	start_service("root");
+	as_nobody(capture_refused);
+	handoff_bed_say(bed.client, bed.server, "as it was");
+}
+
+static int capture_alone(void)
+{
+	struct handoff_state *state;
+
+	if (handoff_capture(bed.handoff, bed.server, &state) != -ENOENT)
+		return complain(1);
+	return strstr(handoff_error(bed.handoff), "does not answer") ? 0 : complain(2);
+}
+
+static void without_an_agent_it_says_so(void **state)
+{
+	(void)state;
+	as_nobody(capture_alone);
+	handoff_bed_say(bed.client, bed.server, "as it was");
+}
+
+static void agent_that_was_killed_is_replaced(void **state)
+{
+	(void)state;
+	start_service("nobody");
+	stop_service(SIGKILL);
+	assert_int_equal(access(path, F_OK), 0);
+	start_service("nobody");
+	as_nobody(move);
+	expect_moved();
+	assert_int_equal(stop_service(SIGTERM), 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* The handle was connected to the one before. */
+static void handle_finds_the_next_agent(void **state)
+{
+	(void)state;
+	start_service("nobody");
+	assert_int_equal(undo(), 0);
+	assert_int_equal(stop_service(SIGTERM), 0);
+	start_service("nobody");
+	assert_int_equal(undo(), 0);
+}
+
+/* --- orders that no library gives -------------------------------------------------------------- */
+
+static int give(int fd, const void *order, size_t len)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int to = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct iovec part = { .iov_base = (void *)(uintptr_t)order, .iov_len = len };
+	char control[CMSG_SPACE(sizeof(fd))] = {};
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct handoff_answer answer = {};
+	struct cmsghdr *right;
+
+	strcpy(address.sun_path, path);
+	assert_int_equal(connect(to, (struct sockaddr *)&address, sizeof(address)), 0);
+	if (fd >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+		right = CMSG_FIRSTHDR(&message);
+		right->cmsg_level = SOL_SOCKET;
+		right->cmsg_type = SCM_RIGHTS;
+		right->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(right), &fd, sizeof(fd));
+	}
+	assert_int_equal(sendmsg(to, &message, 0), len);
+	assert_int_equal(recv(to, &answer, sizeof(answer), 0), sizeof(answer));
+	close(to);
+	return answer.err;
+}
+
+static void what_is_no_order_is_refused(void **state)
+{
+	struct handoff_order order = { .version = HANDOFF_ORDER_VERSION, .act = HANDOFF_ENTER };
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), plain[2];
+
+	(void)state;
+	start_service("nobody");
+	assert_int_equal(pipe(plain), 0);
+	assert_int_equal(give(-1, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(give(udp, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(give(plain[0], &order, sizeof(order)), -EINVAL);
+	assert_int_equal(give(bed.server, &order, sizeof(order) - 1), -EINVAL);
+	assert_int_equal(give(bed.listener, &order, sizeof(order)), -EPERM);
+	order.act = HANDOFF_ACT_COUNT;
+	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	/* A port to listen at is not to be had: only of a socket in repair, and connected. */
+	order.act = HANDOFF_CONNECT;
+	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	order.act = HANDOFF_BUFFERS;
+	order.send_room = HANDOFF_BUFFER_MAX + 1;
+	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	order.version++;
+	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	handoff_bed_say(bed.client, bed.server, "as it was");
+	close(udp);
+	close(plain[0]);
+	close(plain[1]);
+}
+
+int main(void)
+{
+	const struct passwd *user = getpwnam("nobody");
+	struct tap_plan plan = {};
+	int status;
+
+	if (!user || !mkdtemp(dir) || chmod(dir, 0711))
+		return EXIT_FAILURE;
+	nobody = user->pw_uid;
+	snprintf(path, sizeof(path), "%s/service", dir);
+	TAP_ADD(&plan, nobody_moves_a_connection, set_up, tear_down);
+	TAP_ADD(&plan, nobody_undoes_a_capture, set_up, tear_down);
+	TAP_ADD(&plan, nobody_returns_a_connection_to_a_low_port, set_up, tear_down);
+	TAP_ADD(&plan, nobody_moves_queues_beyond_its_limits, set_up, tear_down);
+	TAP_ADD(&plan, strangers_are_refused, set_up, tear_down);
+	TAP_ADD(&plan, without_an_agent_it_says_so, set_up, tear_down);
+	TAP_ADD(&plan, agent_that_was_killed_is_replaced, set_up, tear_down);
+	TAP_ADD(&plan, handle_finds_the_next_agent, set_up, tear_down);
+	TAP_ADD(&plan, what_is_no_order_is_refused, set_up, tear_down);
+	status = tap_run(&plan, "the service of moved connections", 1);
+	rmdir(dir);
+	return status;
+}
