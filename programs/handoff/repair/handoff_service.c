@@ -60,14 +60,16 @@ int handoff_service_open(struct handoff_service *service, struct slot_reason *wh
 	strcpy(address.sun_path, service->path);
 	err = remove_stale(&address);
 	if (!err)
-		service->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		service->listener =
+			socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (!err && (service->listener < 0 ||
 		     bind(service->listener, (struct sockaddr *)&address, sizeof(address)) ||
 		     chmod(service->path, MODE) || listen(service->listener, BACKLOG)))
 		err = -errno;
 	if (err)
 		return slot_reason_set(why, err, "cannot listen at '%s': %s", service->path,
-				       err == -EADDRINUSE ? "another service does" : strerror(-err));
+				       err == -EADDRINUSE ? "another service does" :
+							    strerror(-err));
 	return open_signals(service, why);
 }
 
@@ -208,7 +210,8 @@ int handoff_service_run(struct handoff_service *service, struct slot_reason *why
 		ready[1] =
 			(struct pollfd){ .fd = is_full ? -1 : service->listener, .events = POLLIN };
 		for (size_t i = 0; i < service->client_count; i++)
-			ready[2 + i] = (struct pollfd){ .fd = service->clients[i], .events = POLLIN };
+			ready[2 + i] =
+				(struct pollfd){ .fd = service->clients[i], .events = POLLIN };
 		if (poll(ready, 2 + service->client_count, -1) < 0 && errno != EINTR)
 			return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
 		if (ready[0].revents)

@@ -18,7 +18,7 @@
 #define HANDOFF_SERVICE_CLIENTS 256 /* at a time; who comes later waits */
 
 struct handoff_service {
-	const char *path;		  /* of the socket */
+	const char *path;		    /* of the socket */
 	uid_t users[HANDOFF_SERVICE_USERS]; /* who is obeyed, beside root */
 	size_t user_count;
 	int listener, signal_fd; /* -1: closed */
