@@ -97,7 +97,7 @@ struct slot_flower_rule flower_bed_rule(const struct flower_flow *flow, __u32 id
 			.source = end_of(flow->family, FLOWER_SRC4, FLOWER_SRC6, flow->sport),
 			.destination = end_of(flow->family, FLOWER_DST4, FLOWER_DST6, flow->dport),
 		},
-		.actions = { { SLOT_FLOWER_MARK, FLOWER_MARK } },
+		.actions = { { .kind = SLOT_FLOWER_MARK, .mark = FLOWER_MARK } },
 		.action_count = 1,
 		.handle = id,
 		.owner = FLOWER_OWNER,

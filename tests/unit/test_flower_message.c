@@ -27,7 +27,7 @@ static struct slot_flower_rule make_rule4(void)
 			   .no_fragments = true,
 			   .source = { { htonl(0xc0000201) }, htons(4660) },
 			   .destination = { { htonl(0xc6336402) }, htons(80) } },
-		.actions = { { SLOT_FLOWER_MARK, 4660 } },
+		.actions = { { .kind = SLOT_FLOWER_MARK, .mark = 4660 } },
 		.action_count = 1,
 		.mode = SLOT_FLOWER_SKIP_HW,
 		.handle = 7,
@@ -40,7 +40,7 @@ static struct slot_flower_rule make_rule6(void)
 {
 	struct slot_flower_rule rule = {
 		.match = { .family = AF_INET6, .proto = IPPROTO_UDP },
-		.actions = { { SLOT_FLOWER_MARK, 4660 } },
+		.actions = { { .kind = SLOT_FLOWER_MARK, .mark = 4660 } },
 		.action_count = 1,
 		.mode = SLOT_FLOWER_SKIP_SW,
 		.handle = 9,
@@ -66,6 +66,31 @@ static const char golden_add[] =
 	"14000600 00112233 44556677 8899aabb ccddeeff " /* owner and id */
 	"24000280 18000200 00000000 00000000 ffffffff 00000000 00000000 08000500 34120000 "
 	"08001600 01000000"; /* skip_hw */
+
+static const char golden_readdress[] =
+	"08020000 2c000106 00000000 00000000 00000000 03000000 07000000 f2ffffff 08006400 "
+	"0b000100 666c6f77 65720000 "
+	"d8010280 06000800 08000000 05000900 06000000 "
+	"08000a00 c0000201 06001200 12340000 08000c00 c6336402 06001300 00500000 "
+	"06004700 00000000 06004800 00070000 " /* neither FIN, SYN nor RST */
+	"8c010380 24010180 0a000100 70656469 74000000 " /* pedit */
+	"14000600 00112233 44556677 8899aabb ccddeeff " /* owner and id */
+	"00010280 94000400 00000000 00000000 03000000 00000000 00000000 05000000 "
+	"00000000 02000000 00000000 00000000 00000000 00000000 "
+	"00000000 00210200 04000000 00000000 00000000 00000000 "
+	"00000000 00000012 08000000 00000000 00000000 00000000 "
+	"00000000 cb007103 10000000 00000000 00000000 00000000 "
+	"ffff0000 00001f90 00000000 00000000 00000000 00000000 " /* a port, the other stays */
+	"68000580 14000680 06000100 01000000 06000200 00000000 " /* Ethernet, */
+	"14000680 06000100 01000000 06000200 00000000 "
+	"14000680 06000100 01000000 06000200 00000000 "
+	"14000680 06000100 02000000 06000200 00000000 " /* IPv4, */
+	"14000680 06000100 04000000 06000200 00000000 " /* TCP */
+	"30000280 09000100 6373756d 00000000 " /* csum: the IPv4 header, TCP */
+	"20000280 1c000100 00000000 00000000 03000000 00000000 00000000 09000000 "
+	"34000380 0b000100 6d697272 65640000 " /* mirred: out of device 9 */
+	"24000280 20000200 00000000 00000000 04000000 00000000 00000000 01000000 09000000 "
+	"08001600 01000000";
 
 static const char golden_del[] =
 	"30000000 2d000100 00000000 00000000 00000000 03000000 07000000 f2ffffff 08006400 "
@@ -195,13 +220,33 @@ static void the_longest_rule_fits(void **state)
 	union message message;
 
 	(void)state;
-	rule.match.no_fragments = true;
+	rule.match.no_fragments = rule.match.no_ends = true;
+	rule.match.proto = IPPROTO_TCP;
 	rule.match.source.port = htons(1);
-	for (rule.action_count = 0; rule.action_count < SLOT_FLOWER_ACTIONS_MAX;)
-		rule.actions[rule.action_count++] =
-			(struct slot_flower_action){ SLOT_FLOWER_MARK, 5 };
-	assert_int_equal(slot_flower_put_add(&message, &place_egress, &rule)->nlmsg_len, 388);
-	check_read(&message.head, &place_egress, &rule);
+	rule.actions[1].kind = SLOT_FLOWER_READDRESS;
+	rule.actions[2] = (struct slot_flower_action){ .kind = SLOT_FLOWER_REDIRECT, .ifindex = 5 };
+	rule.action_count = SLOT_FLOWER_ACTION_COUNT;
+	assert_int_equal(slot_flower_put_add(&message, &place_egress, &rule)->nlmsg_len, 752);
+	check_read(slot_flower_put_add(&message, &place_egress, &rule), &place_egress, &rule);
+}
+
+static void another_destination_is_written_byte_for_byte(void **state)
+{
+	struct slot_flower_rule rule = make_rule4();
+	union message message;
+
+	(void)state;
+	rule.match.no_fragments = false;
+	rule.match.no_ends = true;
+	rule.actions[0] = (struct slot_flower_action){
+		.kind = SLOT_FLOWER_READDRESS,
+		.address = { { 2, 0, 0, 0, 0, 0x21 },
+			     { 2, 0, 0, 0, 0, 0x12 },
+			     { { htonl(0xcb007103) }, htons(8080) } },
+	};
+	rule.actions[1] = (struct slot_flower_action){ .kind = SLOT_FLOWER_REDIRECT, .ifindex = 9 };
+	rule.action_count = 2;
+	check_bytes(slot_flower_put_add(&message, &place, &rule), golden_readdress);
 }
 
 static void put_basic(struct nlmsghdr *message, __u16 type, __u64 bytes, __u32 packets)
@@ -397,6 +442,7 @@ int main(void)
 	ADD(reads_a_rule_of_ip4_that_tc_wrote);
 	ADD(reads_a_rule_of_ip6_that_tc_wrote);
 	ADD(the_longest_rule_fits);
+	ADD(another_destination_is_written_byte_for_byte);
 	ADD(reads_counts_of_the_device_and_of_all_apart);
 	ADD(reads_whether_the_device_has_it);
 	ADD(a_cookie_of_another_form_names_nobody);

@@ -10,7 +10,7 @@
 #include "loader/lib/base/answer.h"
 
 /* Room for a question, and where one begins. */
-#define SLOT_NETLINK_SIZE 512
+#define SLOT_NETLINK_SIZE 1024
 
 /*
  * slot_netlink_ask - send @request, a dump or one with NLM_F_ACK, to the protocol

@@ -55,7 +55,25 @@ static bool is_sound(const struct slot_flower_rule *rule)
 {
 	return (rule->match.family == AF_INET || rule->match.family == AF_INET6) &&
 	       (rule->match.proto == IPPROTO_TCP || rule->match.proto == IPPROTO_UDP) &&
-	       rule->handle && rule->action_count && rule->action_count <= SLOT_FLOWER_ACTIONS_MAX;
+	       (!rule->match.no_ends || rule->match.proto == IPPROTO_TCP) && rule->handle &&
+	       rule->action_count && rule->action_count <= SLOT_FLOWER_ACTIONS_MAX;
+}
+
+/* Each kind once, and nothing behind what sends the packet away. */
+static bool are_sound(const struct slot_flower_rule *rule)
+{
+	unsigned int kinds = 0;
+	size_t i;
+
+	for (i = 0; i < rule->action_count; i++) {
+		enum slot_flower_action_kind kind = rule->actions[i].kind;
+
+		if (kind >= SLOT_FLOWER_ACTION_COUNT || kinds & 1U << kind ||
+		    kinds & 1U << SLOT_FLOWER_REDIRECT)
+			return false;
+		kinds |= 1U << kind;
+	}
+	return true;
 }
 
 /* One message to the kernel. What it does not take as a whole it took none of. */
@@ -116,7 +134,7 @@ int slot_flower_add(const struct slot_flower_place *place,
 	size_t i;
 
 	for (i = 0; i < count && !err; i++)
-		err = is_sound(rules[i]) ? 0 : -EINVAL;
+		err = is_sound(rules[i]) && are_sound(rules[i]) ? 0 : -EINVAL;
 	if (!err)
 		return send_all(&job, rules, count, ret_answers);
 	for (i = 0; i < count; i++) {
@@ -145,8 +163,8 @@ static bool is_same_end(const struct slot_flower_end *a, const struct slot_flowe
 bool slot_flower_is_match(const struct slot_flower_match *a, const struct slot_flower_match *b)
 {
 	return a->family == b->family && a->proto == b->proto &&
-	       a->no_fragments == b->no_fragments && is_same_end(&a->source, &b->source) &&
-	       is_same_end(&a->destination, &b->destination);
+	       a->no_fragments == b->no_fragments && a->no_ends == b->no_ends &&
+	       is_same_end(&a->source, &b->source) && is_same_end(&a->destination, &b->destination);
 }
 
 bool slot_flower_is_rule(const struct slot_flower_rule *a, const struct slot_flower_rule *b)

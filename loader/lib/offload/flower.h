@@ -7,8 +7,10 @@
  * owner and its id. What others put in the same place is told apart by that, and left alone.
  *
  * All of it works in the netns that this thread is in, and needs CAP_NET_ADMIN there. Any thread
- * may call any of it. Rests on cls_flower and act_skbedit with cookies (Linux 4.12); a
- * kernel without them answers -ENOENT and says so.
+ * may call any of it. Rests on cls_flower, and act_skbedit, act_pedit, act_csum and act_mirred as rules
+ * ask for them, with cookies (Linux 4.12); a kernel without them answers -ENOENT and says so. The
+ * kernel itself finds the port of SLOT_FLOWER_READDRESS on ingress from Linux 6.3 on, and makes no
+ * checksums anew of what is still to be divided (GSO): those are for devices.
  */
 #ifndef SLOT_FLOWER_H
 #define SLOT_FLOWER_H
@@ -50,21 +52,34 @@ struct slot_flower_match {
 	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */
 	/* no fragments, not even first ones: without it a rule for any port has those of its addresses */
 	bool no_fragments;
+	bool no_ends; /* IPPROTO_TCP: nothing with SYN, FIN or RST */
 	struct slot_flower_end source;
 	struct slot_flower_end destination;
 };
 
 enum slot_flower_action_kind {
-	SLOT_FLOWER_MARK, /* act_skbedit: the packet's mark */
+	SLOT_FLOWER_MARK,      /* act_skbedit: the packet's mark */
+	SLOT_FLOWER_READDRESS, /* act_pedit, act_csum: another destination, checksums made anew */
+	SLOT_FLOWER_REDIRECT,  /* act_mirred: out of another device, or the same; the last one */
 	SLOT_FLOWER_ACTION_COUNT,
 };
 
+/* Of the match's family and protocol. */
+struct slot_flower_address {
+	__u8 next_hop_mac[6]; /* destination */
+	__u8 own_mac[6];      /* source */
+	struct slot_flower_end end;
+};
+
+/* What is not of its kind is 0. */
 struct slot_flower_action {
 	enum slot_flower_action_kind kind;
 	__u32 mark;
+	__u32 ifindex;
+	struct slot_flower_address address;
 };
 
-/* Room for what rewrites and redirects a packet beside marking it. */
+/* Room for what readdresses and redirects a packet beside marking it; of each kind one at most. */
 #define SLOT_FLOWER_ACTIONS_MAX 4
 
 struct slot_flower_rule {
@@ -79,8 +94,9 @@ struct slot_flower_rule {
 
 /* A rule as the kernel has it. */
 struct slot_flower_seen {
-	struct slot_flower_rule rule; /* of somebody else's (another @owner) what can be said so */
-	__u64 packets;		      /* that it was carried out on, by kernel and device */
+	/* of somebody else's (another @owner) what can be said so; of SLOT_FLOWER_READDRESS not where to */
+	struct slot_flower_rule rule;
+	__u64 packets; /* that it was carried out on, by kernel and device */
 	__u64 bytes;
 	__u64 hw_packets; /* of these by the device */
 	__u64 hw_bytes;
@@ -94,7 +110,8 @@ struct slot_flower_seen {
  * -EEXIST for a handle or a match that is there, -EOPNOTSUPP for SLOT_FLOWER_SKIP_SW on
  * a device that does not take it, -ENODEV, -EINVAL, -ENOBUFS where it may have been taken
  * (the kernel's answer was lost). Where one of @rules is none, none is sent: -EINVAL.
- * Packets that a rule was carried out on go on to the filters behind it. Returns 0 where
+ * Packets that a rule was carried out on go on to the filters behind it, unless they were
+ * redirected. Returns 0 where
  * all were taken, or the error of the first that was not.
  */
 int slot_flower_add(const struct slot_flower_place *place,

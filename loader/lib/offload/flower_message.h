@@ -15,6 +15,9 @@
 struct nlmsghdr *slot_flower_put_add(void *buffer, const struct slot_flower_place *place,
 				     const struct slot_flower_rule *rule);
 
+/* slot_flower_put_actions - write what @rule does into @request, where its actions are listed. */
+void slot_flower_put_actions(struct nlmsghdr *request, const struct slot_flower_rule *rule);
+
 /* slot_flower_put_del - the same, to take off the rule of @rule's family and handle. */
 struct nlmsghdr *slot_flower_put_del(void *buffer, const struct slot_flower_place *place,
 				     const struct slot_flower_rule *rule);

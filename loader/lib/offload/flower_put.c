@@ -8,10 +8,12 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_skbedit.h>
 
-/* What a rule of IPv6 with all of its actions takes is 388 bytes. */
-_Static_assert(SLOT_NETLINK_SIZE >= 388, "the longest rule has to fit");
+/* Of IPv6, with one action of each kind. */
+_Static_assert(SLOT_NETLINK_SIZE >= 752, "the longest rule has to fit");
+
+/* The kernel has those of a TCP header's flags in their order there. */
+#define TCP_ENDS 0x7 /* FIN, SYN, RST */
 
 struct family_words {
 	__u16 protocol;
@@ -81,40 +83,9 @@ static void put_match(struct nlmsghdr *request, const struct slot_flower_match *
 		mnl_attr_put_u32(request, TCA_FLOWER_KEY_FLAGS_MASK,
 				 htonl(TCA_FLOWER_KEY_FLAGS_IS_FRAGMENT));
 	}
-}
-
-static void put_cookie(struct nlmsghdr *request, const struct slot_flower_rule *rule)
-{
-	const __be32 cookie[] = { htonl((__u32)(rule->owner >> 32)), htonl((__u32)rule->owner),
-				  htonl((__u32)(rule->id >> 32)), htonl((__u32)rule->id) };
-
-	mnl_attr_put(request, TCA_ACT_COOKIE, sizeof(cookie), cookie);
-}
-
-/* The verdict is to go on: "pipe", as tc says by itself, ends the search for filters. */
-static void put_mark(struct nlmsghdr *request, __u32 mark)
-{
-	const struct tc_skbedit skbedit = { .action = TC_ACT_UNSPEC };
-
-	mnl_attr_put(request, TCA_SKBEDIT_PARMS, sizeof(skbedit), &skbedit);
-	mnl_attr_put_u32(request, TCA_SKBEDIT_MARK, mark);
-}
-
-static void put_actions(struct nlmsghdr *request, const struct slot_flower_rule *rule)
-{
-	size_t i;
-
-	for (i = 0; i < rule->action_count; i++) {
-		struct nlattr *action = mnl_attr_nest_start(request, (__u16)(i + 1));
-		struct nlattr *options;
-
-		mnl_attr_put_strz(request, TCA_ACT_KIND, "skbedit");
-		if (!i)
-			put_cookie(request, rule);
-		options = mnl_attr_nest_start(request, TCA_ACT_OPTIONS);
-		put_mark(request, rule->actions[i].mark);
-		mnl_attr_nest_end(request, options);
-		mnl_attr_nest_end(request, action);
+	if (match->no_ends) {
+		mnl_attr_put_u16(request, TCA_FLOWER_KEY_TCP_FLAGS, 0);
+		mnl_attr_put_u16(request, TCA_FLOWER_KEY_TCP_FLAGS_MASK, htons(TCP_ENDS));
 	}
 }
 
@@ -138,7 +109,7 @@ struct nlmsghdr *slot_flower_put_add(void *buffer, const struct slot_flower_plac
 	options = mnl_attr_nest_start(request, TCA_OPTIONS);
 	put_match(request, &rule->match);
 	actions = mnl_attr_nest_start(request, TCA_FLOWER_ACT);
-	put_actions(request, rule);
+	slot_flower_put_actions(request, rule);
 	mnl_attr_nest_end(request, actions);
 	mnl_attr_put_u32(request, TCA_FLOWER_FLAGS, flags_of(rule->mode));
 	mnl_attr_nest_end(request, options);

@@ -9,6 +9,8 @@
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
+#include <linux/tc_act/tc_pedit.h>
 #include <linux/tc_act/tc_skbedit.h>
 
 #define MS_PER_S 1000
@@ -46,16 +48,43 @@ static void read_times(const struct nlattr *attr, struct slot_flower_seen *seen)
 	seen->idle_ms = times.lastuse * MS_PER_S / (__u64)ticks;
 }
 
-static void read_skbedit(const struct nlattr *options, struct slot_flower_action *action,
-			 struct slot_flower_seen *seen)
+static void read_mirred(const struct nlattr *attr, struct slot_flower_action *action)
+{
+	struct tc_mirred mirred;
+
+	if (!is_of_size(attr, sizeof(mirred)))
+		return;
+	memcpy(&mirred, mnl_attr_get_payload(attr), sizeof(mirred));
+	action->ifindex = mirred.ifindex;
+}
+
+static void read_of_kind(const struct nlattr *options, struct slot_flower_action *action)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_nested(attr, options)
 	{
-		if (mnl_attr_get_type(attr) == TCA_SKBEDIT_MARK && is_of_size(attr, sizeof(__u32)))
+		unsigned int type = mnl_attr_get_type(attr);
+
+		if (action->kind == SLOT_FLOWER_MARK && type == TCA_SKBEDIT_MARK &&
+		    is_of_size(attr, sizeof(__u32)))
 			action->mark = mnl_attr_get_u32(attr);
-		else if (mnl_attr_get_type(attr) == TCA_SKBEDIT_TM)
+		else if (action->kind == SLOT_FLOWER_REDIRECT && type == TCA_MIRRED_PARMS)
+			read_mirred(attr, action);
+	}
+}
+
+/* The same number in all kinds that can come first. */
+static void read_first_times(const struct nlattr *options, struct slot_flower_seen *seen)
+{
+	const struct nlattr *attr;
+
+	_Static_assert((int)TCA_SKBEDIT_TM == (int)TCA_PEDIT_TM &&
+			       (int)TCA_SKBEDIT_TM == (int)TCA_MIRRED_TM,
+		       "one number");
+	mnl_attr_for_each_nested(attr, options)
+	{
+		if (mnl_attr_get_type(attr) == TCA_SKBEDIT_TM)
 			read_times(attr, seen);
 	}
 }
@@ -95,20 +124,41 @@ static void read_stats(const struct nlattr *stats, struct slot_flower_seen *seen
 	}
 }
 
+/* act_csum comes with act_pedit, and is none by itself. */
+static bool find_kind(const struct nlattr *attr, enum slot_flower_action_kind *ret_kind)
+{
+	static const char *const names[SLOT_FLOWER_ACTION_COUNT] = {
+		[SLOT_FLOWER_MARK] = "skbedit",
+		[SLOT_FLOWER_READDRESS] = "pedit",
+		[SLOT_FLOWER_REDIRECT] = "mirred",
+	};
+
+	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
+		return false;
+	for (int i = 0; i < SLOT_FLOWER_ACTION_COUNT; i++) {
+		if (!strcmp(mnl_attr_get_str(attr), names[i])) {
+			*ret_kind = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Of several actions all see the same packets: the first one counts, and has the cookie. */
 static void read_action(const struct nlattr *nest, bool is_first, struct slot_flower_seen *seen)
 {
 	struct slot_flower_rule *rule = &seen->rule;
+	struct slot_flower_action action = { 0 };
 	const struct nlattr *options = NULL;
 	const struct nlattr *attr;
-	bool is_mark = false;
+	bool is_known = false;
 
 	mnl_attr_for_each_nested(attr, nest)
 	{
 		unsigned int type = mnl_attr_get_type(attr);
 
-		if (type == TCA_ACT_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			is_mark = !strcmp(mnl_attr_get_str(attr), "skbedit");
+		if (type == TCA_ACT_KIND)
+			is_known = find_kind(attr, &action.kind);
 		else if (type == TCA_ACT_COOKIE && is_first)
 			read_cookie(attr, rule);
 		else if (type == TCA_ACT_STATS && is_first)
@@ -116,10 +166,14 @@ static void read_action(const struct nlattr *nest, bool is_first, struct slot_fl
 		else if (type == TCA_ACT_OPTIONS)
 			options = attr;
 	}
-	if (!is_mark || !options || rule->action_count == SLOT_FLOWER_ACTIONS_MAX)
+	if (!is_known || !options)
 		return;
-	read_skbedit(options, &rule->actions[rule->action_count], seen);
-	rule->action_count++;
+	if (is_first)
+		read_first_times(options, seen);
+	if (rule->action_count == SLOT_FLOWER_ACTIONS_MAX)
+		return;
+	read_of_kind(options, &action);
+	rule->actions[rule->action_count++] = action;
 }
 
 static void read_actions(const struct nlattr *actions, struct slot_flower_seen *seen)
@@ -184,6 +238,10 @@ static void read_match(const struct nlattr *attr, struct slot_flower_match *matc
 		if (is_of_size(attr, sizeof(__u32)))
 			match->no_fragments = ntohl(mnl_attr_get_u32(attr)) &
 					      TCA_FLOWER_KEY_FLAGS_IS_FRAGMENT;
+		break;
+	case TCA_FLOWER_KEY_TCP_FLAGS_MASK:
+		if (is_of_size(attr, sizeof(__be16)))
+			match->no_ends = mnl_attr_get_u16(attr) != 0;
 		break;
 	default:
 		break;
