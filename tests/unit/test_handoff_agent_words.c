@@ -19,6 +19,9 @@ static void has_defaults(void **state)
 	assert_int_equal(set.sweep.half_ns, 120 * S);
 	assert_int_equal(set.sweep.idle_ns, 14400 * S);
 	assert_int_equal(set.rate, 10000);
+	assert_string_equal(set.device.name, "");
+	assert_int_equal(set.device.offload, SLOT_FLOWER_SKIP_SW);
+	assert_int_equal(set.device.above, 1 << 20);
 }
 
 static void takes_times_and_numbers(void **state)
@@ -35,6 +38,23 @@ static void takes_times_and_numbers(void **state)
 	assert_int_equal(set.rate, 7);
 }
 
+static void takes_a_device(void **state)
+{
+	char *words[] = { "device=eth0", "above=0",  "offload=skip_hw",
+			  "pref=65534",	 "flows=16", "queue=2" };
+	struct handoff_agent_settings set;
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(handoff_agent_words_parse(6, words, &why, &set), 0);
+	assert_string_equal(set.device.name, "eth0");
+	assert_int_equal(set.device.above, 0);
+	assert_int_equal(set.device.offload, SLOT_FLOWER_SKIP_HW);
+	assert_int_equal(set.device.pref, 65534);
+	assert_int_equal(set.device.flows_max, 16);
+	assert_int_equal(set.device.queue_max, 2);
+}
+
 struct row {
 	const char *name;
 	char *word;
@@ -48,6 +68,15 @@ static const struct row rows[] = {
 	{ "refuses_the_beginning_of_a_key", "li=5", "'li=5': expected KEY=VALUE" },
 	{ "refuses_no_time", "linger=soon", "'soon': expected a time such as 30, 30s, 5m or 1h" },
 	{ "refuses_no_time_at_all", "half=0", "'0': expected a time" },
+	{ "refuses_a_name_that_is_no_devices", "device=a234567890123456",
+	  "'a234567890123456' is no name" },
+	{ "refuses_no_name", "device=", "'' is no name of a device" },
+	{ "refuses_another_offload", "offload=on", "'on': expected both, skip_hw or skip_sw" },
+	{ "refuses_a_pref_without_one_behind_it", "pref=65535",
+	  "'65535': expected a number from 1 to 65534" },
+	{ "refuses_more_flows_than_there_is_room_for", "flows=16385",
+	  "'16385': expected a number from 1 to 16384" },
+	{ "refuses_half_a_byte", "above=0.5", "'0.5': expected a number of bytes" },
 	{ "refuses_a_rate_of_none", "rate=0", "'0': expected a number from 1 to 1000000" },
 };
 
@@ -69,6 +98,7 @@ int main(void)
 
 	TAP_ADD(&plan, has_defaults, NULL, NULL);
 	TAP_ADD(&plan, takes_times_and_numbers, NULL, NULL);
+	TAP_ADD(&plan, takes_a_device, NULL, NULL);
 	TAP_ADD_TABLE(&plan, refuses_row, rows);
 	return tap_run(&plan, "handoff_agent_words", 0);
 }

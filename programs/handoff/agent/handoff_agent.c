@@ -19,6 +19,7 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LOOK_NS NS_PER_S
+#define FOLLOW_MS 20 /* a step of a connection that a device sends on is seen so soon */
 
 static __u64 read_clock(void)
 {
@@ -79,11 +80,24 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 	err = lock_maps(agent, why);
 	err = err ? err : open_signals(agent, why);
 	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);
-	return err ? err : handoff_offloads_open(dir, true, why, &agent->offloads);
+	err = err ? err : handoff_offloads_open(dir, true, why, &agent->offloads);
+	agent->device.set = agent->set.device;
+	agent->device.rules = &agent->rules;
+	agent->device.offloads = &agent->offloads;
+	agent->device.told = &agent->told;
+	err = err ? err : handoff_device_open(&agent->device, dir, why);
+	if (err)
+		return err;
+	/* before anything is asked of a device, so that the next agent knows of which */
+	err = handoff_told_set(&agent->offloads, &agent->told);
+	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", HANDOFF_TOLD_NAME,
+				     strerror(-err)) :
+		     0;
 }
 
 void handoff_agent_close(struct handoff_agent *agent)
 {
+	handoff_device_close(&agent->device);
 	handoff_rules_close(&agent->rules);
 	handoff_offloads_close(&agent->offloads);
 	slot_cleanup_close(&agent->signal_fd);
@@ -110,6 +124,15 @@ static void count_over(struct handoff_told *told, enum handoff_over over)
 	++*counts[over];
 }
 
+static enum handoff_over judge(const struct look *look, const struct handoff_key *key,
+			       const struct handoff_rule *rule)
+{
+	const struct handoff_agent *agent = look->agent;
+
+	return handoff_sweep_judge(&agent->set.sweep, rule,
+				   handoff_device_last(&agent->device, key), look->now_ns);
+}
+
 /* What was read with many others may be another by now. */
 static int remove_over(struct look *look, const struct handoff_key *key)
 {
@@ -120,7 +143,7 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	over = handoff_sweep_judge(&agent->set.sweep, &rule, 0, look->now_ns);
+	over = judge(look, key, &rule);
 	if (over == HANDOFF_NOT_OVER)
 		return 0;
 	err = handoff_rules_remove(&agent->rules, key, rule.id);
@@ -134,11 +157,13 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 static int see_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
 	struct look *look = data;
-	const struct handoff_agent *agent = look->agent;
+	struct handoff_agent *agent = look->agent;
 
 	look->rules++;
-	if (handoff_sweep_judge(&agent->set.sweep, rule, 0, look->now_ns) == HANDOFF_NOT_OVER)
+	if (judge(look, key, rule) == HANDOFF_NOT_OVER) {
+		handoff_device_want(&agent->device, key, rule, look->now_ns);
 		return 0;
+	}
 	if (look->removed < agent->set.rate)
 		return remove_over(look, key);
 	look->late++;
@@ -148,8 +173,10 @@ static int see_rule(const struct handoff_key *key, const struct handoff_rule *ru
 static void look_at_rules(struct handoff_agent *agent)
 {
 	struct look look = { .agent = agent, .now_ns = read_clock() };
-	int err = handoff_rules_each(&agent->rules, see_rule, &look);
+	int err;
 
+	handoff_device_look(&agent->device, look.now_ns);
+	err = handoff_rules_each(&agent->rules, see_rule, &look);
 	agent->told.looks++;
 	agent->told.rules = look.rules - look.removed;
 	agent->told.late = look.late;
@@ -160,6 +187,14 @@ static void look_at_rules(struct handoff_agent *agent)
 		program_say_over(&agent->trouble);
 }
 
+/* How long nothing is due, ms. */
+static int get_pause(const struct handoff_agent *agent, __u64 now_ns)
+{
+	__u64 pause_ms = now_ns < agent->look_ns ? (agent->look_ns - now_ns) / NS_PER_MS + 1 : 0;
+
+	return (int)(agent->device.flows.count && pause_ms > FOLLOW_MS ? FOLLOW_MS : pause_ms);
+}
+
 int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 {
 	struct pollfd fds[] = {
@@ -167,6 +202,7 @@ int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 	};
 	__u64 now = read_clock();
 
+	handoff_device_follow(&agent->device, now);
 	if (now >= agent->look_ns) {
 		agent->look_ns = now + LOOK_NS;
 		if (!program_map_is_at(agent->rules.table, agent->set.map_dir, HANDOFF_RULES_NAME))
@@ -174,10 +210,8 @@ int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 				why, -ENOENT,
 				"the slot's maps are others now: start the agent again");
 		look_at_rules(agent);
-		now = read_clock();
 	}
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]),
-		 now < agent->look_ns ? (int)((agent->look_ns - now) / NS_PER_MS) + 1 : 0) < 0 &&
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), get_pause(agent, read_clock())) < 0 &&
 	    errno != EINTR)
 		return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
 	agent->is_over = fds[0].revents & POLLIN;

@@ -2,7 +2,7 @@
 /*
  * The agent: looks at all rules once a second, removes those that nobody needs any more
  * (handoff_sweep.h), and has a device send on connections of whose packets there are many
- * (handoff_offload.h). Needs permission to write the maps; for a device CAP_NET_ADMIN.
+ * (handoff_device.h). Needs permission to write the maps; for a device CAP_NET_ADMIN.
  *
  * A rule that its owner changes in the moment in which it is found to be over may be lost. That
  * takes a connection that was silent until then for as long as the settings say.
@@ -10,6 +10,7 @@
 #ifndef HANDOFF_AGENT_H
 #define HANDOFF_AGENT_H
 
+#include "programs/handoff/agent/handoff_device.h"
 #include "programs/handoff/agent/handoff_sweep.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
@@ -19,12 +20,14 @@ struct handoff_agent_settings {
 	const char *map_dir;
 	struct handoff_sweep sweep;
 	__u32 rate; /* rules that are removed in a second, at most */
+	struct handoff_device_settings device;
 };
 
 struct handoff_agent {
 	struct handoff_agent_settings set;
 	struct handoff_rules rules;
 	struct handoff_offloads offloads;
+	struct handoff_device device;
 	struct handoff_told told;
 	__u64 look_ns; /* when the next look is due */
 	struct program_trouble trouble;
@@ -33,11 +36,12 @@ struct handoff_agent {
 };
 
 /*
- * handoff_agent_open - with @agent->set given and all else 0. SIGINT and SIGTERM are blocked, and
+ * handoff_agent_open - with @agent->set given and all else 0; not to be moved. SIGINT and SIGTERM are blocked, and
  * taken by handoff_agent_step(). handoff_agent_close, also where it fails. Returns 0, -EBUSY where an
  * agent runs, or -errno; says why.
  */
 int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why);
+/* handoff_agent_close - what a device was asked for is taken off. */
 void handoff_agent_close(struct handoff_agent *agent);
 
 /*

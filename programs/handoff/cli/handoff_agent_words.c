@@ -2,6 +2,7 @@
 #include "programs/handoff/cli/handoff_agent_words.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "loader/lib/base/number.h"
@@ -13,6 +14,10 @@
 #define TIME_MAX_S 2592000
 #define RATE 10000
 #define RATE_MAX 1000000
+#define PREF 1100
+#define ABOVE (1 << 20)
+#define FLOWS 1024
+#define QUEUE 256
 
 static int parse_time(const char *value, struct slot_reason *why, __u64 *ret_ns)
 {
@@ -57,15 +62,81 @@ static int parse_rate(const char *value, struct slot_reason *why,
 	return parse_number(value, RATE_MAX, why, &set->rate);
 }
 
+static int parse_device(const char *value, struct slot_reason *why,
+			struct handoff_agent_settings *set)
+{
+	size_t len = strlen(value);
+
+	if (!len || len >= sizeof(set->device.name))
+		return slot_reason_set(why, -EINVAL, "'%.80s' is no name of a device", value);
+	memset(set->device.name, 0, sizeof(set->device.name));
+	memcpy(set->device.name, value, len);
+	return 0;
+}
+
+static int parse_above(const char *value, struct slot_reason *why,
+		       struct handoff_agent_settings *set)
+{
+	__u32 bytes;
+
+	if (slot_number_parse(value, 0, UINT32_MAX, &bytes))
+		return slot_reason_set(why, -EINVAL,
+				       "'%.80s': expected a number of bytes from 0 to %u", value,
+				       UINT32_MAX);
+	set->device.above = bytes;
+	return 0;
+}
+
+static int parse_offload(const char *value, struct slot_reason *why,
+			 struct handoff_agent_settings *set)
+{
+	static const char *const words[SLOT_FLOWER_MODE_COUNT] = {
+		[SLOT_FLOWER_BOTH] = "both",
+		[SLOT_FLOWER_SKIP_HW] = "skip_hw",
+		[SLOT_FLOWER_SKIP_SW] = "skip_sw",
+	};
+
+	for (int i = 0; i < SLOT_FLOWER_MODE_COUNT; i++) {
+		if (strcmp(value, words[i]) != 0)
+			continue;
+		set->device.offload = i;
+		return 0;
+	}
+	return slot_reason_set(why, -EINVAL, "'%.80s': expected both, skip_hw or skip_sw", value);
+}
+
+/* Rules of IPv6 have the pref behind it. */
+static int parse_pref(const char *value, struct slot_reason *why,
+		      struct handoff_agent_settings *set)
+{
+	__u32 number = 0;
+	int err = parse_number(value, UINT16_MAX - 1, why, &number);
+
+	set->device.pref = (__u16)number;
+	return err;
+}
+
+static int parse_flows(const char *value, struct slot_reason *why,
+		       struct handoff_agent_settings *set)
+{
+	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.flows_max);
+}
+
+static int parse_queue(const char *value, struct slot_reason *why,
+		       struct handoff_agent_settings *set)
+{
+	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.queue_max);
+}
+
 static const struct key {
 	const char *name;
 	int (*parse)(const char *value, struct slot_reason *why,
 		     struct handoff_agent_settings *set);
 } keys[] = {
-	{ "linger", parse_linger },
-	{ "half", parse_half },
-	{ "idle", parse_idle },
-	{ "rate", parse_rate },
+	{ "linger", parse_linger },   { "half", parse_half },	  { "idle", parse_idle },
+	{ "rate", parse_rate },	      { "device", parse_device }, { "above", parse_above },
+	{ "offload", parse_offload }, { "pref", parse_pref },	  { "flows", parse_flows },
+	{ "queue", parse_queue },
 };
 
 static int parse_word(const char *word, struct slot_reason *why, struct handoff_agent_settings *set)
@@ -87,6 +158,11 @@ int handoff_agent_words_parse(int argc, char *const *argv, struct slot_reason *w
 	struct handoff_agent_settings set = {
 		.sweep = { LINGER_S * NS_PER_S, HALF_S * NS_PER_S, IDLE_S * NS_PER_S },
 		.rate = RATE,
+		.device = { .above = ABOVE,
+			    .pref = PREF,
+			    .offload = SLOT_FLOWER_SKIP_SW,
+			    .flows_max = FLOWS,
+			    .queue_max = QUEUE },
 	};
 	int err = 0;
 
