@@ -192,4 +192,7 @@ test_memory() {
 		"$(bed_ctl show borrow --json | jq '.map_memory <= 4096')" true
 }
 
+# Which chain finds whose pins is the same on any kernel.
+only_in_vm one_map new_versions lender_begins_anew refusals memory
+
 bed_run

@@ -245,6 +245,25 @@ static void parse_takes_a_relative_key_from_the_folder_of_the_file(void **state)
 	assert_string_equal(config.chains[0].slots[3].limits.signature_key, "");
 }
 
+static void parse_reads_whose_maps_a_slot_may_use(void **state)
+{
+	_cleanup_(slot_config_free) struct slot_config config = config_case_good(
+		"chain eth0 { slot 1 { name = a } slot 2 { name = b maps_of = a } }\n"
+		"chain eth0 { hook = tc-egress slot 3 { name = c maps_of = \"xdp:a\" } }\n");
+	enum slot_hook hook = SLOT_HOOK_COUNT;
+	const char *maps_of = config.chains[0].slots[2].limits.maps_of;
+
+	(void)state;
+	assert_string_equal(slot_lender_split(maps_of, SLOT_HOOK_XDP, &hook), "a");
+	assert_int_equal(hook, SLOT_HOOK_XDP);
+	maps_of = config.chains[1].slots[3].limits.maps_of;
+	assert_string_equal(slot_lender_split(maps_of, SLOT_HOOK_TC_EGRESS, &hook), "a");
+	assert_int_equal(hook, SLOT_HOOK_XDP);
+	assert_null(slot_lender_split("sk_lookup:a", SLOT_HOOK_XDP, &hook));
+	assert_null(slot_lender_split("tc:a", SLOT_HOOK_XDP, &hook));
+	assert_null(slot_lender_split(maps_of, SLOT_HOOK_XDP, &hook));
+}
+
 /* --- JSON ---------------------------------------------------------------------------------- */
 
 static void limits_come_back_from_json_as_they_were(void **state)
@@ -328,6 +347,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_size_is_refused),
 		cmocka_unit_test(sizes_are_shown_in_the_largest_unit_that_fits),
 		cmocka_unit_test(parse_reads_limits),
+		cmocka_unit_test(parse_reads_whose_maps_a_slot_may_use),
 		cmocka_unit_test(parse_takes_a_relative_key_from_the_folder_of_the_file),
 		cmocka_unit_test(limits_come_back_from_json_as_they_were),
 		cmocka_unit_test(an_empty_list_of_helpers_is_not_an_absent_one),
