@@ -75,6 +75,7 @@ handoff_start() {
 	for host in "${HOSTS[@]}"; do
 		make_host "$host" || bail "$host is there"
 	done
+	make_certificates || bail "certificates are made" "$(cat "$BED/log/openssl")"
 	handoff_conf
 	bed_slotd || bail "slotd starts" "$(cat "$BED/log/slotd")"
 	for host in "${HOSTS[@]}"; do
@@ -109,17 +110,18 @@ make_certificates() {
 	} >"$BED/log/openssl" 2>&1
 }
 
-tls_words() {
-	printf '%s\n' "ca=$BED/tls/ca.pem" "cert=$BED/tls/${2:-$1}.pem" "key=$BED/tls/${2:-$1}.key"
-}
-
-# node HOST WORD...: its server starts, and says what it has to say in log/HOST
+# node HOST WORD...: its server starts, and says what it has to say in log/HOST. $CERT: whose
+# certificate it has, if not its own.
 node() {
 	local host=$1
 
 	: >"$BED/log/$host"
-	spawn "$host" "$BED/log/$host" env ${NODE_ENV:-} "$NODE_BIN" "$host" "$(rules_dir "$host")" "${@:2}"
+	mkdir -p "$BED/fault/$host"
+	spawn "$host" "$BED/log/$host" env "SLOTD_FAULT_DIR=$BED/fault/$host" "$NODE_BIN" "$host" \
+		"$(rules_dir "$host")" "ca=$BED/tls/ca.pem" "cert=$BED/tls/${CERT:-$host}.pem" \
+		"key=$BED/tls/${CERT:-$host}.key" "${@:2}"
 	NODE[$host]=$BED_SPAWNED
+	wait_for 10 grep -q '^ready' "$BED/log/$host"
 }
 
 # home dials the others
@@ -135,7 +137,8 @@ node_other() {
 }
 
 is_linked() {
-	[[ $(grep "^link $1 " "$BED/log/home" | tail -n 1) == *" up "* ]]
+	[[ $(grep "^link $1 " "$BED/log/home" | tail -n 1) == *" up "* ]] &&
+		[[ $(grep "^link home " "$BED/log/$1" | tail -n 1) == *" up "* ]]
 }
 
 # count HOST WORD: of what its node has done so far
@@ -169,4 +172,22 @@ load_start() {
 load_end() {
 	stop "$LOAD" || true
 	tail -n 1 "$BED/log/load"
+}
+
+# --- steps that go wrong -----------------------------------------------------------------------
+
+# list_points: where a node may be killed, or a step of it fail
+list_points() {
+	readelf -p slot_faults "$BED_TOOLS/handoff_node_faults" |
+		sed -n 's/^ *\[ *[0-9a-f]*\]  *//p' | sort -u
+}
+
+# node_arm HOST POINT COUNT kill|ERRNO
+node_arm() {
+	printf '%s\n' "${*:2}" >"$BED/fault/$1/arm.new"
+	mv "$BED/fault/$1/arm.new" "$BED/fault/$1/arm"
+}
+
+node_disarm() {
+	rm -f "$BED/fault/$1/arm"
 }

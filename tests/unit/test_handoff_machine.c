@@ -171,6 +171,10 @@ static void carry_out(struct state *s, int at, const struct handoff_action *acti
 		MUST(s, h->socket == SOCKET_LIVE);
 		h->socket = SOCKET_NONE;
 		break;
+	case HANDOFF_DO_RESET:
+		MUST(s, h->socket != SOCKET_LIVE && s->hosts[!at].socket != SOCKET_LIVE);
+		h->socket = SOCKET_NONE;
+		break;
 	case HANDOFF_DO_RELEASE:
 		h->rule = at == HOME ? RULE_NONE : RULE_PASS;
 		break;

@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -59,9 +60,15 @@ static void begin(unsigned int i)
 
 	if (polls[i].fd >= 0)
 		close(polls[i].fd);
+	if (refused)
+		poll(NULL, 0, 5); /* nobody listens just now */
 	*stream = (struct stream){ .seed = ++opened * 0x100000001b3ULL, .heard_ms = now_ms() };
 	polls[i].fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	polls[i].events = POLLIN | POLLOUT;
+	/* Who only waits for an answer sends nothing that could be answered by a reset. */
+	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
+	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
 	if (connect(polls[i].fd, (struct sockaddr *)&target, target_length) && errno != EINPROGRESS)
 		refused++;
 }

@@ -346,6 +346,8 @@ int main(int argc, char **argv)
 		return 2;
 	config.name = argv[1];
 	config.map_dir = argv[2];
+	signal(SIGUSR1, on_signal);
+	signal(SIGTERM, on_signal);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 3; i < argc; i++) {
 		char *value = strchr(argv[i], '=');
@@ -360,10 +362,10 @@ int main(int argc, char **argv)
 		fail("new");
 	for (int i = 3; i < argc; i++)
 		add_peer(argv[i], argv[i] + strlen(argv[i]) + 1);
-	signal(SIGUSR1, on_signal);
-	signal(SIGTERM, on_signal);
 	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, handoff_host_fd(host),
 		  &(struct epoll_event){ .events = EPOLLIN, .data.ptr = NULL });
+	printf("ready\n");
+	fflush(stdout);
 	while (!wants_end)
 		run();
 	handoff_host_free(host);

@@ -29,10 +29,12 @@ static void keep(struct handoff_machine *m, struct handoff_actions *to)
 	add(to, m, HANDOFF_TELL_KEPT);
 }
 
-/* Nobody has it: the client is to hear so at its next packet. */
-static void lose(struct handoff_machine *m, struct handoff_actions *to)
+/* Nobody has it. Where that is certain the client hears so at once, else at its next packet. */
+static void lose(struct handoff_machine *m, bool is_certain, struct handoff_actions *to)
 {
 	add(to, m, HANDOFF_DO_RELEASE);
+	if (is_certain)
+		add(to, m, HANDOFF_DO_RESET);
 	add(to, m, HANDOFF_TELL_LOST);
 	if (!m->is_home)
 		add(to, m, HANDOFF_SAY_GONE);
@@ -67,7 +69,7 @@ static void step_owned(struct handoff_machine *m, const struct handoff_event *ev
 		if (m->is_home)
 			break;
 		add(to, m, HANDOFF_DO_ABORT);
-		lose(m, to);
+		lose(m, false, to);
 		break;
 	case HANDOFF_ON_TIMEOUT:
 		m->stage = m->is_home ? HANDOFF_NOWHERE : m->stage;
@@ -128,9 +130,8 @@ static void step_committing(struct handoff_machine *m, const struct handoff_even
 		add(to, m, HANDOFF_SAY_READY);
 		m->stage = HANDOFF_GIVEN;
 	} else if (event->kind == HANDOFF_ON_STEP_LATE) {
-		add(to, m, HANDOFF_DO_CLOSE);
 		add(to, m, HANDOFF_SAY_CANCEL);
-		lose(m, to);
+		lose(m, true, to);
 	}
 }
 
@@ -141,7 +142,7 @@ static void step_undoing(struct handoff_machine *m, const struct handoff_event *
 		keep(m, to);
 	} else if (event->kind == HANDOFF_ON_STEP_FAILED) {
 		add(to, m, HANDOFF_DO_CLOSE);
-		lose(m, to);
+		lose(m, false, to);
 	}
 }
 
@@ -169,11 +170,13 @@ static void step_given(struct handoff_machine *m, const struct handoff_event *ev
 		}
 		if (m->is_home)
 			add(to, m, HANDOFF_SAY_CANCEL);
-		lose(m, to);
+		lose(m, false, to);
 		break;
-	case HANDOFF_ON_RESET:
+	case HANDOFF_ON_RESET: /* home may have served it, and forgotten that it was given */
+		lose(m, m->is_home, to);
+		break;
 	case HANDOFF_ON_PEER_NEW:
-		lose(m, to);
+		lose(m, true, to);
 		break;
 	default:
 		break;
@@ -264,8 +267,12 @@ static void step_restored(struct handoff_machine *m, const struct handoff_event 
 		stop_taking(m);
 		break;
 	case HANDOFF_ON_TIMEOUT:
-	case HANDOFF_ON_PEER_NEW:
 		strand(m, to);
+		break;
+	case HANDOFF_ON_PEER_NEW: /* the giver's socket has ended with its process */
+		add(to, m, HANDOFF_DO_RELEASE);
+		add(to, m, HANDOFF_DO_RESET);
+		m->stage = m->is_home ? HANDOFF_NOWHERE : HANDOFF_ENDING;
 		break;
 	default:
 		break;
@@ -417,9 +424,10 @@ const char *handoff_stage_name(enum handoff_stage stage)
 const char *handoff_action_name(enum handoff_action_kind kind)
 {
 	static const char *const names[HANDOFF_ACTION_COUNT] = {
-		"block", "capture", "commit", "undo",	 "restore", "prepare", "start", "sweep",
-		"close", "drop",    "abort",  "release", "OFFER",   "REFUSE",  "ACK",	"READY",
-		"DONE",	 "RESET",   "CANCEL", "GONE",	 "kept",    "given",   "lost",	"taken",
+		"block",  "capture", "commit", "undo",	"restore", "prepare", "start",
+		"sweep",  "close",   "drop",   "abort", "release", "reset",   "OFFER",
+		"REFUSE", "ACK",     "READY",  "DONE",	"RESET",   "CANCEL",  "GONE",
+		"kept",	  "given",   "lost",   "taken",
 	};
 
 	return kind < HANDOFF_ACTION_COUNT ? names[kind] : "?";

@@ -84,6 +84,7 @@ enum handoff_action_kind {
 	HANDOFF_DO_DROP,    /* the same, if there is one, and the rule as before PREPARE */
 	HANDOFF_DO_ABORT,   /* reset the client; the socket is the application's to close */
 	HANDOFF_DO_RELEASE, /* home: no rule; else none that blocks: the client hears a reset */
+	HANDOFF_DO_RESET,   /* tell the client at once, from the frozen socket or from its state */
 	/* messages, of the action's turn */
 	HANDOFF_SAY_OFFER,
 	HANDOFF_SAY_REFUSE,
@@ -106,7 +107,7 @@ struct handoff_action {
 	uint32_t turn; /* of messages */
 };
 
-#define HANDOFF_ACTIONS_MAX 5
+#define HANDOFF_ACTIONS_MAX 6
 
 struct handoff_actions {
 	struct handoff_action list[HANDOFF_ACTIONS_MAX];

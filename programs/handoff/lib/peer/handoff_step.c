@@ -323,6 +323,28 @@ static int abort_live(struct handoff_conn *conn)
 	return 0;
 }
 
+/*
+ * A client that waits for an answer sends nothing that could be answered by a reset. What is sent
+ * is in order unless another socket has sent since: then that one's end has told the client.
+ */
+static int reset_client(struct handoff_host *host, struct handoff_conn *conn)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct sockaddr_storage here;
+	int err = 0;
+
+	if (!conn->state)
+		return 0;
+	handoff_place_get(&conn->here, &here);
+	if (!conn->is_frozen)
+		err = handoff_restore(host->lib, conn->state, (struct sockaddr *)&here, &conn->fd);
+	err = err ? err : handoff_resume(host->lib, conn->state, conn->fd);
+	if (!err)
+		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close_frozen(host, conn);
+	return err;
+}
+
 static int release(struct handoff_host *host, struct handoff_conn *conn)
 {
 	return conn->machine.is_home ? remove_rule(host, conn) : open_rule(host, conn);
@@ -379,6 +401,8 @@ int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
 		return abort_live(conn);
 	case HANDOFF_DO_RELEASE:
 		return release(host, conn);
+	case HANDOFF_DO_RESET:
+		return reset_client(host, conn);
 	default:
 		return 0;
 	}
