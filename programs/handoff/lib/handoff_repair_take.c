@@ -12,6 +12,12 @@
 #include "programs/handoff/lib/handoff_socket.h"
 
 #define TRIES 3
+/*
+ * A record that has no room in the receive buffer is taken out of it part by part (copy mode of
+ * net/tls/tls_strp.c, 6.0), and no number tells of a part that is there: so one of 16 KiB has
+ * to have room, however small its segments.
+ */
+#define TLS_ROOM_MIN 65536
 
 /* What changes with each packet that still comes in or goes out. */
 struct position {
@@ -75,6 +81,14 @@ static int read_queue(int fd, int len, struct handoff_queue *queue, struct slot_
 static int check_records(int fd, const struct position *at, struct slot_reason *why)
 {
 	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	int room = 0;
+
+	if (handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &room) || room < TLS_ROOM_MIN)
+		return slot_reason_set(
+			why, -EOPNOTSUPP,
+			"a receive buffer of %d bytes is too small for kTLS: where a "
+			"record ends cannot be told below %d",
+			room, TLS_ROOM_MIN);
 
 	if (at->outstanding)
 		return slot_reason_set(why, -EAGAIN,
