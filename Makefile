@@ -11,7 +11,7 @@ bindir := $(PREFIX)/bin
 libdir := $(PREFIX)/lib/slotd
 unitdir := $(PREFIX)/lib/systemd/system
 includedir := $(PREFIX)/include/slotd
-# Of libsocketlb; a distribution has it in a folder for each architecture.
+# Of libsocketlb and libhandoff; a distribution has it in a folder for each architecture.
 sharedlibdir ?= $(PREFIX)/lib
 mandir := $(PREFIX)/share/man
 docdir := $(PREFIX)/share/doc/slotd
@@ -71,6 +71,8 @@ SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c progra
 # The library for servers: these alone, with libbpf and libc.
 SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
 	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
+# The library that moves connections from socket to socket: libc alone.
+HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) loader/lib/base/reason.c
 # What libhandoff's hosts say to each other: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
@@ -92,7 +94,7 @@ parts = $(filter-out %/main.o,$(call objects,$(1),$(2)))
 
 BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),build/bin/slotctl)
 EXAMPLES := $(patsubst %.c,build/examples/%,$(notdir $(EXAMPLE_SRCS)))
-SOCKETLB := build/lib/libsocketlb.a build/lib/libsocketlb.so build/lib/socketlb.pc
+SERVER_LIBS := $(foreach l,socketlb handoff,build/lib/lib$(l).a build/lib/lib$(l).so build/lib/$(l).pc)
 PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
 TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
@@ -151,7 +153,7 @@ endif
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
-bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SOCKETLB) $(EXAMPLES)
+bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIBS) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
 	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults
@@ -339,10 +341,7 @@ build/bin/slotctl: $(call objects,build,$(SLOTCTL_SRCS)) build/lib/libslot.a
 	@mkdir -p $(@D)
 	$(Q)$(link) $(call pkg_libs,$(LIB_PKGS) $(SLOTCTL_PKGS))
 
-# --- libsocketlb and its examples ------------------------------------------------------------
-
-SOCKETLB_SONAME := libsocketlb.so.1
-SOCKETLB_OBJS := $(call objects,build/pic,$(SOCKETLB_SRCS))
+# --- libraries for servers, and their examples ------------------------------------------------
 
 # Nothing but what its header declares can be seen from outside.
 build/pic/obj/%.o: %.c build/flags
@@ -350,25 +349,30 @@ build/pic/obj/%.o: %.c build/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-# Linked into an application it has no other names either.
-build/pic/socketlb.o: $(SOCKETLB_OBJS)
-	$(call say,LINK,$@)
-	$(Q)$(LD) -r -o $@ $^
-	$(Q)$(OBJCOPY) --localize-hidden $@
+# server_library NAME FOLDER SOURCES PACKAGES: build/lib/libNAME.a, .so and NAME.pc. Linked into an
+# application it has no other names either.
+define server_library
+build/pic/$(1).o: $(call objects,build/pic,$(3))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LD) -r -o $$@ $$^
+	$$(Q)$$(OBJCOPY) --localize-hidden $$@
 
-build/lib/libsocketlb.a: build/pic/socketlb.o
+build/lib/lib$(1).a: build/pic/$(1).o
 
-build/lib/libsocketlb.so: $(SOCKETLB_OBJS)
-	$(call say,LINK,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SOCKETLB_SONAME) -Wl,-z,relro,-z,now,-z,defs \
-		-Wl,--as-needed $(LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf)
-	$(Q)ln -sf $(@F) $(@D)/$(SOCKETLB_SONAME)
+build/lib/lib$(1).so: $(call objects,build/pic,$(3))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS) -shared -Wl,-soname,lib$(1).so.1 -Wl,-z,relro,-z,now,-z,defs \
+		-Wl,--as-needed $$(LDFLAGS) -o $$@ $$^ $(if $(4),$$(call pkg_libs,$(4)))
+	$$(Q)ln -sf $$(@F) $$(@D)/lib$(1).so.1
 
-build/lib/socketlb.pc: bpf/socket_lb/lib/socketlb.pc.in build/flags
-	$(call say,GEN,$@)
-	@mkdir -p $(@D)
-	$(Q)sed 's|@includedir@|$(includedir)|; s|@libdir@|$(sharedlibdir)|; s|@version@|$(VERSION)|' $< >$@
+build/lib/$(1).pc: $(2)/$(1).pc.in build/flags
+	$$(call say,GEN,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)sed 's|@includedir@|$$(includedir)|; s|@libdir@|$$(sharedlibdir)|; s|@version@|$$(VERSION)|' $$< >$$@
+endef
+$(eval $(call server_library,socketlb,bpf/socket_lb/lib,$(SOCKETLB_SRCS),libbpf))
+$(eval $(call server_library,handoff,programs/handoff/lib,$(HANDOFF_SRCS)))
 
 # As a server would be built that has only what is installed.
 $(EXAMPLES): build/examples/%: bpf/socket_lb/examples/%.c build/lib/libsocketlb.a build/flags
@@ -497,11 +501,14 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 		>$(DESTDIR)$(unitdir)/slotd.service
 	chmod 0644 $(DESTDIR)$(unitdir)/slotd.service
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/bpf $(wildcard bpf/*.h)
-	install -D -m 0644 -t $(DESTDIR)$(includedir) bpf/socket_lb/lib/socketlb.h
-	install -D -m 0644 -t $(DESTDIR)$(sharedlibdir) build/lib/libsocketlb.a
-	install -D -m 0755 build/lib/libsocketlb.so $(DESTDIR)$(sharedlibdir)/$(SOCKETLB_SONAME)
-	ln -sf $(SOCKETLB_SONAME) $(DESTDIR)$(sharedlibdir)/libsocketlb.so
-	install -D -m 0644 -t $(DESTDIR)$(sharedlibdir)/pkgconfig build/lib/socketlb.pc
+	install -D -m 0644 -t $(DESTDIR)$(includedir) bpf/socket_lb/lib/socketlb.h \
+		programs/handoff/lib/handoff.h
+	for l in socketlb handoff; do \
+		install -D -m 0644 -t $(DESTDIR)$(sharedlibdir) build/lib/lib$$l.a && \
+		install -D -m 0755 build/lib/lib$$l.so $(DESTDIR)$(sharedlibdir)/lib$$l.so.1 && \
+		ln -sf lib$$l.so.1 $(DESTDIR)$(sharedlibdir)/lib$$l.so && \
+		install -D -m 0644 -t $(DESTDIR)$(sharedlibdir)/pkgconfig build/lib/$$l.pc || exit 1; \
+	done
 	for h in $(wildcard bpf/*/*_abi.h programs/*/*_abi.h); do \
 		install -D -m 0644 $$h $(DESTDIR)$(includedir)/$$h || exit 1; \
 	done

@@ -61,15 +61,18 @@ succeeds "and runs" runs "$DIR/static"
 matches "it needs the library by the name that stays" "$(needs "$DIR/shared")" 'libsocketlb\.so\.1 '
 is "the library needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.so.1")" \
 	"libbpf.so.1 libc.so.6 "
-is "it shows nothing but what its header declares" \
-	"$(nm -D --defined-only "$DIR/usr/lib/libsocketlb.so.1" | awk '{ print $3 }' | sort)" \
-	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
-is "and so does the archive" \
-	"$(nm -g --defined-only "$DIR/usr/lib/libsocketlb.a" | awk 'NF == 3 { print $3 }' | sort)" \
-	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
-is "libsocketlb(3) has each function" \
-	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/share/man/man3/libsocketlb.3" | tr -d '(' | sort -u)" \
-	"$(grep -oE '\bsocketlb_[a-z_]+\(' "$DIR/usr/include/slotd/socketlb.h" | tr -d '(' | sort -u)"
+is "libhandoff needs libc alone" "$(needs "$DIR/usr/lib/libhandoff.so.1")" "libc.so.6 "
+for name in socketlb handoff; do
+	declared=$(grep -oE "\b${name}_[a-z_]+\(" "$DIR/usr/include/slotd/$name.h" | tr -d '(' | sort -u)
+	is "lib$name shows nothing but what its header declares" \
+		"$(nm -D --defined-only "$DIR/usr/lib/lib$name.so.1" | awk '{ print $3 }' | sort)" "$declared"
+	is "and so does the archive" \
+		"$(nm -g --defined-only "$DIR/usr/lib/lib$name.a" | awk 'NF == 3 { print $3 }' | sort)" "$declared"
+	is "lib$name(3) has each function" \
+		"$(grep -oE "\b${name}_[a-z_]+\(" "$DIR/usr/share/man/man3/lib$name.3" | tr -d '(' | sort -u)" \
+		"$declared"
+	is "pkg-config knows lib$name" "$(pkg-config --libs-only-l "$name" | xargs)" "-l$name"
+done
 succeeds "installed headers of programs' maps compile alone" each_alone
 mapfile -t texts < <(find "$DOC" -name '*.md')
 succeeds "texts are installed" test "${#texts[@]}" -gt 0
