@@ -118,7 +118,7 @@ static void add_rule(const struct flower_flow *flow, __u64 bytes)
 	const struct handoff_key key = make_key(flow);
 	struct handoff_rule rule = {
 		.id = ID,
-		.since_ns = now_ns(),
+		.since_ns = now_ns() - 5 * NS_PER_S,
 		.ingress = HANDOFF_REDIRECT,
 		.target.ifindex = if_nametoindex("w0"),
 		.use.in_bytes = bytes,
@@ -266,6 +266,23 @@ static void another_step_takes_it_back(void **state)
 	assert_int_equal(agent.told.active, 0);
 }
 
+/* As after a step that was undone: who made it waits for the device. */
+static void the_same_step_once_more_takes_it_back_for_a_while(void **state)
+{
+	const struct handoff_key key = make_key(&flow4);
+	struct handoff_rule rule;
+
+	(void)state;
+	add_rule(&flow4, ABOVE + 1);
+	wait_active(1);
+	assert_int_equal(handoff_rules_get(&rules, &key, &rule), 0);
+	assert_int_equal(handoff_rules_redirect(&rules, &key, ID, &rule.target), 0);
+	wait_gone(&flow4);
+	step(true);
+	assert_int_equal(agent.device.flows.count, 0);
+	wait_active(1);
+}
+
 static void a_rule_that_goes_takes_it_back(void **state)
 {
 	const struct handoff_key key = make_key(&flow6);
@@ -328,9 +345,9 @@ static void the_devices_packets_keep_a_rule(void **state)
 	struct handoff_rule rule;
 
 	(void)state;
-	agent.set.sweep.idle_ns = NS_PER_S;
 	add_rule(&flow4, ABOVE + 1);
 	wait_active(1);
+	agent.set.sweep.idle_ns = NS_PER_S;
 	while (now_ns() < until) {
 		check_sent_on(&flow4);
 		step(true);
@@ -439,6 +456,7 @@ int main(void)
 	ADD(a_connection_of_many_bytes_is_the_devices);
 	ADD(a_small_one_is_not);
 	ADD(another_step_takes_it_back);
+	ADD(the_same_step_once_more_takes_it_back_for_a_while);
 	ADD(a_rule_that_goes_takes_it_back);
 	ADD(what_is_cancelled_at_once_is_never_left_there);
 	ADD(more_than_there_is_room_for_stay_with_the_program);

@@ -158,7 +158,7 @@ static void a_flow_holds_until_another_step_or_the_end(void **state)
 	other.id++;
 	assert_false(handoff_flow_holds(flow, &other));
 	other = rule;
-	other.target.port++;
+	other.since_ns++;
 	assert_false(handoff_flow_holds(flow, &other));
 }
 

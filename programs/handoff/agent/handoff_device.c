@@ -14,6 +14,7 @@
 #define NS_PER_MS 1000000ULL
 #define PAUSE_NS (1000 * NS_PER_MS)	  /* after a rule that was not taken, */
 #define PAUSE_LONG_NS (30000 * NS_PER_MS) /* by a device that takes none at all */
+#define SETTLE_NS (2000 * NS_PER_MS)	  /* a step is not followed by another one any more */
 #define BATCH 64
 #define DRAIN_MS 5000
 
@@ -218,7 +219,8 @@ void handoff_device_want(struct handoff_device *device, const struct handoff_key
 
 	if (!device->queue || !device->ifindex || now_ns < device->paused_ns ||
 	    rule->ingress != HANDOFF_REDIRECT || rule->use.seen ||
-	    rule->use.in_bytes <= device->set.above || handoff_flows_find(&device->flows, key))
+	    now_ns < rule->since_ns + SETTLE_NS || rule->use.in_bytes <= device->set.above ||
+	    handoff_flows_find(&device->flows, key))
 		return;
 	flow = handoff_flows_add(&device->flows, key, rule, device->ifindex);
 	if (!flow) {

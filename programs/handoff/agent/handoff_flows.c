@@ -115,8 +115,8 @@ struct handoff_flow *handoff_flows_add(struct handoff_flows *flows, const struct
 	*flow = (struct handoff_flow){
 		.request.rule = make_rule(key, &rule->target, ifindex),
 		.key = *key,
-		.target = rule->target,
 		.id = rule->id,
+		.since_ns = rule->since_ns,
 		.is_used = true,
 		.next = *chain,
 	};
@@ -140,6 +140,6 @@ void handoff_flows_del(struct handoff_flows *flows, struct handoff_flow *flow)
 
 bool handoff_flow_holds(const struct handoff_flow *flow, const struct handoff_rule *rule)
 {
-	return rule->id == flow->id && rule->ingress == HANDOFF_REDIRECT && !rule->use.seen &&
-	       !memcmp(&rule->target, &flow->target, sizeof(rule->target));
+	return rule->id == flow->id && rule->since_ns == flow->since_ns &&
+	       rule->ingress == HANDOFF_REDIRECT && !rule->use.seen;
 }

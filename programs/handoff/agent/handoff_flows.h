@@ -16,10 +16,9 @@
 struct handoff_flow {
 	struct slot_flower_request request; /* first */
 	struct handoff_key key;
-	struct handoff_target target; /* of the rule that it was made for */
-	__u64 id;		      /* likewise */
-	__u64 last_ns;		      /* when the device last sent a packet on, or was asked to */
-	__u64 seen;		      /* the last look at the device that saw its rule */
+	__u64 id, since_ns; /* of the rule that it was made for */
+	__u64 last_ns;	    /* when the device last sent a packet on, or was asked to */
+	__u64 seen;	    /* the last look at the device that saw its rule */
 	bool is_used;
 	bool is_leaving;		/* its rule is to go */
 	struct handoff_flow *next;	/* of its chain */
@@ -52,7 +51,10 @@ struct handoff_flow *handoff_flows_add(struct handoff_flows *flows, const struct
 /* handoff_flows_del - it is gone, and so is its rule. */
 void handoff_flows_del(struct handoff_flows *flows, struct handoff_flow *flow);
 
-/* handoff_flow_holds - whether @rule still is what @flow was made for, and nobody ended it. */
+/*
+ * handoff_flow_holds - whether @rule still is what @flow was made for: no step was made since, not
+ * even one to the same end, and nobody ended it.
+ */
 bool handoff_flow_holds(const struct handoff_flow *flow, const struct handoff_rule *rule);
 
 #endif

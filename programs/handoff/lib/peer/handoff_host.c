@@ -105,6 +105,8 @@ static int open_parts(struct handoff_host *host, const struct handoff_host_confi
 	if (!err)
 		err = handoff_rules_open(config->map_dir, true, &host->why, &host->rules);
 	if (!err)
+		err = handoff_offloads_open(config->map_dir, false, &host->why, &host->offloads);
+	if (!err)
 		err = watch(host, &host->clock);
 	return err ? err : listen_at(host, config);
 }
@@ -119,6 +121,7 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
 		return -ENOMEM;
 	host->epoll = host->listener = host->clock = -1;
 	host->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
+	host->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
 	host->times = times_of(&config->times);
 	host->events = config->events;
 	host->data = config->data;
@@ -145,6 +148,7 @@ void handoff_host_free(struct handoff_host *host)
 		free(peer);
 	}
 	handoff_rules_close(&host->rules);
+	handoff_offloads_close(&host->offloads);
 	handoff_tls_free(host->tls);
 	handoff_free(host->lib);
 	slot_cleanup_close(&host->listener);

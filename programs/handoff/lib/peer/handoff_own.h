@@ -15,6 +15,7 @@
 #include "programs/handoff/lib/peer/handoff_machine.h"
 #include "programs/handoff/lib/peer/handoff_message.h"
 #include "programs/handoff/lib/peer/handoff_wire.h"
+#include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
 
 #define HANDOFF_BUCKETS 4096 /* of connections, by id and by key */
@@ -85,6 +86,7 @@ struct handoff_host {
 	struct handoff *lib;
 	struct handoff_tls *tls;
 	struct handoff_rules rules;
+	struct handoff_offloads offloads;
 	int epoll, listener, clock;
 	LIST_HEAD(, handoff_peer) peers;
 	LIST_HEAD(, handoff_link) links;

@@ -275,13 +275,28 @@ static int restore(struct handoff_host *host, struct handoff_conn *conn)
 	return 0;
 }
 
+/* Past this host's program a device may send on what comes in: to where nobody has it then. */
+static int check_device(struct handoff_host *host, struct handoff_conn *conn)
+{
+	struct handoff_offload offload;
+	int err = handoff_offloads_get(&host->offloads, &conn->key, &offload);
+
+	if (err == -ENOENT)
+		return 0;
+	return slot_reason_set(&conn->why, err ? err : -EAGAIN, "%s",
+			       err ? strerror(-err) :
+				     "a device still sends its packets on, for a moment more");
+}
+
 static int prepare(struct handoff_host *host, struct handoff_conn *conn)
 {
 	struct handoff_source source = source_of(conn);
 	int err = block(host, conn, host->times.ready);
 
-	if (err || conn->machine.is_home)
+	if (err)
 		return err;
+	if (conn->machine.is_home)
+		return check_device(host, conn);
 	return say_rule(conn,
 			handoff_rules_rewrite(&host->rules, &conn->key, conn->id, &source,
 					      HANDOFF_BLOCK),
