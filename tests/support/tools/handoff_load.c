@@ -95,7 +95,7 @@ static bool hear(struct stream *stream, int fd)
 		if (byte == byte_at(stream, stream->got + (uint64_t)i))
 			continue;
 		printf("# corrupt at byte %llu of stream %llx\n",
-		       (unsigned long long)(stream->got + (uint64_t)i),
+		       (unsigned long long)stream->got + (unsigned long long)i,
 		       (unsigned long long)stream->seed);
 		corrupt++;
 		return false;
@@ -198,8 +198,9 @@ int main(int argc, char **argv)
 		for (unsigned int i = 0; i < count; i++)
 			handle(i, stall_ms);
 	}
-	printf("opened %lu bytes %llu corrupt %lu hung %lu reset %lu ended %lu refused %lu longest_ms %lld\n",
-	       opened, (unsigned long long)bytes, corrupt, hung, resets, ends, refused,
+	printf("opened %lu bytes %llu corrupt %lu hung %lu ", opened, (unsigned long long)bytes,
+	       corrupt, hung);
+	printf("reset %lu ended %lu refused %lu longest_ms %lld\n", resets, ends, refused,
 	       (long long)longest_ms);
 	return corrupt || hung;
 }

@@ -57,9 +57,10 @@ static void fail(const char *what)
 
 static void show_counts(void)
 {
-	printf("accepted %lu taken %lu home %lu given %lu kept %lu lost %lu refused %lu ended %lu broken %lu\n",
+	printf("accepted %lu taken %lu home %lu given %lu kept %lu lost %lu refused %lu ",
 	       counts.accepted, counts.taken, counts.home, counts.given, counts.kept, counts.lost,
-	       counts.refused, counts.ended, counts.broken);
+	       counts.refused);
+	printf("ended %lu broken %lu\n", counts.ended, counts.broken);
 	fflush(stdout);
 }
 

@@ -65,17 +65,17 @@ static int choose_way(struct handoff_host *host, const struct handoff_conn *conn
 	return 0;
 }
 
-int handoff_host_send(struct handoff_host *host, int fd, const char *name, void *tag,
+int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void *tag,
 		      const void *bytes, size_t length)
 {
-	struct handoff_peer *peer = NULL;
+	struct handoff_peer *to = NULL;
 	struct handoff_conn at = {}, *conn = NULL;
 	struct handoff_tell tell = {};
 	const char *onward;
 	uint8_t *app;
 	int err = find_own(host, fd, &at, &conn);
 
-	err = err ? err : choose_way(host, conn, name, &peer, &onward);
+	err = err ? err : choose_way(host, conn, peer, &to, &onward);
 	if (err)
 		return err;
 	if (conn && conn->machine.stage != HANDOFF_OWNED)
@@ -92,7 +92,7 @@ int handoff_host_send(struct handoff_host *host, int fd, const char *name, void 
 	handoff_conn_drop_app(conn);
 	conn->app = app;
 	conn->app_length = length;
-	conn->peer = peer;
+	conn->peer = to;
 	conn->machine.is_linked = true;
 	conn->fd = fd;
 	conn->tag = tag;

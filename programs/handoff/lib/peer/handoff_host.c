@@ -172,26 +172,26 @@ static int arm(struct handoff_host *host, int64_t due_ms)
 	return timerfd_settime(host->clock, TFD_TIMER_ABSTIME, &at, NULL) ? -errno : 0;
 }
 
-int handoff_host_add(struct handoff_host *host, const char *name, const struct sockaddr *address,
+int handoff_host_add(struct handoff_host *host, const char *peer, const struct sockaddr *address,
 		     socklen_t length)
 {
-	struct handoff_peer *peer;
+	struct handoff_peer *added;
 
-	if (!*name || strlen(name) > HANDOFF_NAME_MAX || !strcmp(name, host->name) ||
-	    length > sizeof(peer->address))
+	if (!*peer || strlen(peer) > HANDOFF_NAME_MAX || !strcmp(peer, host->name) ||
+	    length > sizeof(added->address))
 		return slot_reason_set(&host->why, -EINVAL, "'%s' is no name of another host",
-				       name);
-	if (handoff_peer_find(host, name))
-		return slot_reason_set(&host->why, -EEXIST, "'%s' is there", name);
-	peer = calloc(1, sizeof(*peer));
-	if (!peer)
+				       peer);
+	if (handoff_peer_find(host, peer))
+		return slot_reason_set(&host->why, -EEXIST, "'%s' is there", peer);
+	added = calloc(1, sizeof(*added));
+	if (!added)
 		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
-	memcpy(peer->name, name, strlen(name));
+	memcpy(added->name, peer, strlen(peer));
 	if (length)
-		memcpy(&peer->address, address, length);
-	peer->length = length;
-	peer->wait_ms = 1;
-	LIST_INSERT_HEAD(&host->peers, peer, all);
+		memcpy(&added->address, address, length);
+	added->length = length;
+	added->wait_ms = 1;
+	LIST_INSERT_HEAD(&host->peers, added, all);
 	/* It is dialed in the next run. */
 	return arm(host, slot_clock_ms());
 }

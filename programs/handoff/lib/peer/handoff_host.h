@@ -127,8 +127,9 @@ int handoff_host_run(struct handoff_host *host);
  * that was taken goes home where @peer is NULL, or to @peer by way of home. Where 0 is returned
  * @fd is the handle's until kept(), given() or lost() says what became of it: it is not to be
  * read, written or closed. Otherwise nothing has happened: -ENOENT for a peer that was not
- * added, -ENOTCONN without a link, or a connection, -EBUSY where it is on its way already, -EAGAIN where it may be
- * tried again (handoff_capture()), -EMSGSIZE for too many @bytes, -ESTALE where its rule is another's, or -errno.
+ * added, -ENOTCONN without a link, or a connection, -EBUSY where it is on its way already,
+ * -EAGAIN where it may be tried again (handoff_capture()), -EMSGSIZE for too many @bytes, -ESTALE
+ * where its rule is another's, or -errno.
  */
 int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void *tag,
 		      const void *bytes, size_t length);

@@ -136,7 +136,7 @@ int handoff_link_say(struct handoff_host *host, struct handoff_peer *peer,
 void handoff_conn_hear(struct handoff_host *host, struct handoff_peer *peer,
 		       const struct handoff_message *message);
 
-/* handoff_conn_link - what became of the link to @peer, for all connections that have to do with it. */
+/* handoff_conn_link - what became of the link to @peer, for all its connections. */
 void handoff_conn_link(struct handoff_host *host, const struct handoff_peer *peer,
 		       enum handoff_event_kind kind);
 

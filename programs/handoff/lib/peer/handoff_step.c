@@ -165,7 +165,7 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 
 static int check_unchanged(struct handoff_conn *conn)
 {
-	uint64_t received;
+	uint64_t received = 0;
 	int err = count_received(conn->fd, &received);
 
 	if (!err && received != conn->received)
@@ -240,10 +240,10 @@ static const struct sockaddr *choose_local(const struct handoff_host *host, int 
 
 static int restore(struct handoff_host *host, struct handoff_conn *conn)
 {
-	struct sockaddr_storage here;
+	struct sockaddr_storage here = {};
 	socklen_t length = sizeof(here);
-	struct handoff_state_info info;
-	struct handoff_place client;
+	struct handoff_state_info info = {};
+	struct handoff_place client = {};
 	const struct sockaddr *local;
 	int fd, err;
 
@@ -333,8 +333,8 @@ static int drop(struct handoff_host *host, struct handoff_conn *conn)
 static int abort_live(struct handoff_conn *conn)
 {
 	if (conn->fd >= 0)
-		connect(conn->fd, &(struct sockaddr){ .sa_family = AF_UNSPEC },
-			sizeof(struct sockaddr));
+		(void)connect(conn->fd, &(struct sockaddr){ .sa_family = AF_UNSPEC },
+			      sizeof(struct sockaddr));
 	return 0;
 }
 

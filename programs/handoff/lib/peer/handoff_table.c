@@ -76,10 +76,10 @@ int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn)
 	while (count < need)
 		count *= 2;
 	if (count != host->fds) {
-		grown = reallocarray(host->by_fd, count, sizeof(*grown));
+		grown = reallocarray(host->by_fd, count, sizeof(struct handoff_conn *));
 		if (!grown)
 			return -ENOMEM;
-		memset(grown + host->fds, 0, (count - host->fds) * sizeof(*grown));
+		memset(grown + host->fds, 0, (count - host->fds) * sizeof(struct handoff_conn *));
 		host->by_fd = grown;
 		host->fds = count;
 	}
