@@ -5,7 +5,7 @@
 # an address of its own answers, and the client sees the edge. The edge's chain at XDP sends on
 # what comes in; its chain at TC egress, with the same table, rewrites what goes out, large
 # segments with checksums that are still to be filled in among it. No connection is moved: it is
-# redirected from its first packet on.
+# redirected from its first packet on. Its rules are left, and the agent removes them.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -236,6 +236,40 @@ test_changes() {
 	wait "$asked"
 	is "the connection does not notice" "$(<"$BED/answer")" "$SUM_HUGE"
 	is "and its rule is still there" "$(rule_of ingress)" redirect
+}
+
+# has_rules COUNT
+has_rules() {
+	[[ $(in_ctl show --json | jq '.rules | length') == "$1" ]]
+}
+
+agent_of() {
+	in_ctl stats --json | jq ".agent.$1"
+}
+
+# As the owner of the slot, who has no capability.
+test_agent() {
+	in_ctl drop all >/dev/null
+	PORT=40010
+	redirect
+	rewrite
+	PORT=40011
+	redirect
+	rewrite
+	is "a connection comes and goes" "$(ask "$VIP" large)" "$SUM"
+	spawn edge "$BED/log/agent" setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
+		handoff agent linger=1 half=2
+	in_time "the agent removes its rules" 20 has_rules 2
+	is "and says so" "$(agent_of half)" 2
+	is "the others stay" "$(agent_of 'rules')" 2
+	matches "there is one agent" "$(in_ctl agent 2>&1)" 'an agent is at these maps'
+	succeeds "it ends when it is told to" stop "$BED_SPAWNED"
+	spawn edge "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
+		handoff agent idle=1
+	in_time "those are removed by one for which they are idle" 20 has_rules 0
+	is "which says so" "$(agent_of idle)" 2
+	succeeds "it ends, too" stop "$BED_SPAWNED"
 }
 
 # The rest is between the table and whoever writes it, which the host shows.
