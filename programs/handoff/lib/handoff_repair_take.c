@@ -28,7 +28,7 @@ struct position {
 
 static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 {
-	int seq, err = handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
+	int seq = 0, err = handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
 
 	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq);
 	if (!err)
@@ -38,7 +38,7 @@ static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 
 static int read_position(int fd, struct position *ret_position, struct slot_reason *why)
 {
-	struct position at;
+	struct position at = {};
 
 	if (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCOUTQNSD, &at.unsent) ||
 	    ioctl(fd, SIOCINQ, &at.unread))
@@ -121,7 +121,7 @@ static bool is_same(const struct position *a, const struct position *b)
 static int take_queues(int fd, struct handoff_state *state, struct slot_reason *why,
 		       struct position *ret_position)
 {
-	struct position at;
+	struct position at = {};
 	uint32_t send_next = 0, recv_next = 0;
 	int err = read_sequence(fd, TCP_RECV_QUEUE, &recv_next);
 
@@ -152,7 +152,7 @@ static int take_queues(int fd, struct handoff_state *state, struct slot_reason *
 /* Packets that were on their way up when the peer was blocked: there are none after a moment. */
 static int take_steadily(int fd, struct handoff_state *state, struct slot_reason *why)
 {
-	struct position before, after;
+	struct position before = {}, after = {};
 	int err = 0;
 
 	for (int i = 0; i < TRIES; i++) {
