@@ -86,7 +86,6 @@ static int find_device(struct handoff_device *device, struct slot_reason *why)
 {
 	__u32 ifindex = if_nametoindex(device->set.name);
 	struct slot_flower_place place;
-	bool is_made;
 	int err;
 
 	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
@@ -94,7 +93,7 @@ static int find_device(struct handoff_device *device, struct slot_reason *why)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
 	place = make_place(device);
-	err = slot_flower_open(&place, &is_made);
+	err = slot_flower_open(&place);
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
 				     strerror(-err)) :
 		     0;
