@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A veth, v0 and v1, in a netns of this test's own, for rules of flower and packets that meet them. */
+/*
+ * A veth, v0 and v1, in a netns of this test's own, for rules of flower and packets that meet them.
+ */
 #ifndef TEST_FLOWER_BED_H
 #define TEST_FLOWER_BED_H
 
@@ -26,7 +28,10 @@ struct flower_flow {
 	__u16 fragment; /* IPv4: flags and offset; IPv6: not 0 is a fragment header with this offset, more follow */
 };
 
-/* flower_bed_enter - once; returns false where the kernel has no flower, for which reason in @ret_why. */
+/*
+ * flower_bed_enter - once; returns false where the kernel has no flower, for which reason in
+ * @ret_why.
+ */
 bool flower_bed_enter(const char **ret_why);
 
 /* flower_bed_start, flower_bed_end - for a case: the veth, up; gone. */

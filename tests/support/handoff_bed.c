@@ -199,3 +199,63 @@ void handoff_bed_wait(int fd, unsigned long request, int bytes)
 	}
 	fail_msg("%d bytes, expected %d", now, bytes);
 }
+
+/* --- bytes that can be told from each other ---------------------------------------------------- */
+
+static uint8_t byte_at(size_t at)
+{
+	return (uint8_t)(at * 31 + at / 251);
+}
+
+size_t handoff_bed_put(int fd, size_t from, size_t len, int flags)
+{
+	static uint8_t bytes[16384];
+	size_t done = 0;
+
+	while (done < len) {
+		size_t now = len - done < sizeof(bytes) ? len - done : sizeof(bytes);
+		ssize_t sent;
+
+		for (size_t i = 0; i < now; i++)
+			bytes[i] = byte_at(from + done + i);
+		sent = send(fd, bytes, now, flags | MSG_NOSIGNAL);
+		if (sent < 0 && errno == EAGAIN)
+			break;
+		if (sent < 0)
+			fail_msg("send: %s", strerror(errno));
+		done += (size_t)sent;
+	}
+	return done;
+}
+
+void handoff_bed_expect(int fd, size_t from, size_t len)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	static uint8_t bytes[65536];
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t got;
+
+		if (poll(&readable, 1, 10000) != 1)
+			fail_msg("nothing comes after %zu of %zu bytes", done, len);
+		got = recv(fd, bytes, len - done < sizeof(bytes) ? len - done : sizeof(bytes),
+			   MSG_DONTWAIT);
+		if (got <= 0)
+			fail_msg("after %zu of %zu bytes: %s", done, len,
+				 got ? strerror(errno) : "an end");
+		for (ssize_t i = 0; i < got; i++)
+			if (bytes[i] != byte_at(from + done + (size_t)i))
+				fail_msg("byte %zu is another one", done + (size_t)i);
+		done += (size_t)got;
+	}
+}
+
+void handoff_bed_expect_end(int fd)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	assert_int_equal(poll(&readable, 1, 5000), 1);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+}

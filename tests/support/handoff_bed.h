@@ -40,7 +40,9 @@ void handoff_bed_connect(struct handoff_bed *bed);
 /* handoff_bed_shut - packets to the server are dropped, or not. */
 void handoff_bed_shut(struct handoff_bed *bed, bool is_shut);
 
-/* handoff_bed_capture - shut, capture bed->server and close it; what comes out went through bytes. */
+/*
+ * handoff_bed_capture - shut, capture bed->server and close it; what comes out went through bytes.
+ */
 struct handoff_state *handoff_bed_capture(struct handoff_bed *bed);
 
 /* handoff_bed_restore - as bed->server, and open the gate. Frees @state. */
@@ -57,5 +59,17 @@ void handoff_bed_say(int from, int to, const char *text);
 
 /* handoff_bed_wait - until @fd's SIOCOUTQ or SIOCINQ (@request) is @bytes, for a few seconds. */
 void handoff_bed_wait(int fd, unsigned long request, int bytes);
+
+/*
+ * handoff_bed_put - @len bytes that can be told from each other, from byte @from of them on, are
+ * sent with @flags. Returns how many the socket took: with MSG_DONTWAIT maybe fewer.
+ */
+size_t handoff_bed_put(int fd, size_t from, size_t len, int flags);
+
+/*
+ * handoff_bed_expect - these bytes come out of @fd, each within seconds; expect_end: an end does.
+ */
+void handoff_bed_expect(int fd, size_t from, size_t len);
+void handoff_bed_expect_end(int fd);
 
 #endif

@@ -101,7 +101,7 @@ choose_kills() {
 	if [[ ${SLOTD_FAULTS:-} == all ]]; then
 		list_points | grep -v undo # met where something fails alone
 	else
-		printf 'handoff.%s\n' block offer commit ready restore done
+		printf 'handoff.%s\n' block offer commit ready restore "done"
 	fi
 }
 

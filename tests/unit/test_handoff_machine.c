@@ -7,256 +7,17 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "programs/handoff/lib/peer/handoff_machine.h"
+#include "tests/support/handoff_world.h"
 #include "tests/support/tap.h"
-
-#define WAITING_MAX 12
-#define STATES_MAX (1U << 20)
-
-enum {
-	HOME,
-	OTHER
-};
-enum socket {
-	SOCKET_NONE,
-	SOCKET_LIVE,
-	SOCKET_FROZEN
-};
-enum rule {
-	RULE_NONE,
-	RULE_BLOCK,
-	RULE_AWAY,
-	RULE_PASS
-};
-
-struct letter {
-	uint8_t kind; /* enum handoff_event_kind */
-	uint8_t turn;
-	uint8_t copy; /* of an offer: how often a socket had come to life before */
-};
-
-struct host {
-	uint8_t stage, turn, is_linked; /* of its machine */
-	uint8_t socket, rule, copy;	/* what its socket is a copy of */
-	uint8_t step;			/* that it is amid, and 0 */
-	uint8_t asked, is_lost, is_new; /* answers owed to the application; not told of the link */
-	uint8_t count;
-	struct letter waiting[WAITING_MAX]; /* on the way to it */
-};
-
-struct budget {
-	uint8_t gives, drops, fails, twice, deaths, closes;
-};
-
-struct state {
-	struct host hosts[2];
-	uint8_t lives; /* how often a socket has come to life */
-	uint8_t is_down, is_harmed;
-	struct budget left;
-};
-
-/* --- what was seen already --------------------------------------------------------------------- */
-
-static struct state *states;
-static uint32_t *slots, *parents, count, explored;
-
-static uint64_t hash(const struct state *state)
-{
-	const uint8_t *bytes = (const uint8_t *)state;
-	uint64_t sum = 1469598103934665603ULL;
-
-	for (size_t i = 0; i < sizeof(*state); i++)
-		sum = (sum ^ bytes[i]) * 1099511628211ULL;
-	return sum ^ sum >> 29;
-}
-
-static void visit(const struct state *state)
-{
-	uint32_t at = (uint32_t)hash(state) & (2 * STATES_MAX - 1);
-
-	for (; slots[at]; at = (at + 1) & (2 * STATES_MAX - 1))
-		if (!memcmp(&states[slots[at] - 1], state, sizeof(*state)))
-			return;
-	assert_true(count < STATES_MAX);
-	parents[count] = explored;
-	states[count++] = *state;
-	slots[at] = count;
-}
-
-/* --- one host ---------------------------------------------------------------------------------- */
-
-static void describe_one(const struct state *s)
-{
-	for (int i = 0; i < 2; i++) {
-		const struct host *h = &s->hosts[i];
-
-		print_message("%d: %s turn %d linked %d socket %d rule %d step %d asked %d:", i,
-			      handoff_stage_name(h->stage), h->turn, h->is_linked, h->socket,
-			      h->rule, h->step, h->asked);
-		for (int n = 0; n < h->count; n++)
-			print_message(" event %d/%d", h->waiting[n].kind, h->waiting[n].turn);
-		print_message(i ? "\n\n" : "\n");
-	}
-}
-
-/* The way there, and where it went wrong. */
-static void describe(const struct state *s)
-{
-	uint32_t way[64], length = 0;
-
-	for (uint32_t at = explored; at && length < 64; at = parents[at])
-		way[length++] = at;
-	while (length--)
-		describe_one(&states[way[length]]);
-	describe_one(s);
-}
-
-#define MUST(s, condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			describe(s);                                                               \
-			fail_msg("%s", #condition);                                                \
-		}                                                                                  \
-	} while (0)
-
-static void send_letter(struct state *s, int from, enum handoff_event_kind kind, uint32_t turn)
-{
-	struct host *to = &s->hosts[!from];
-
-	if (s->is_down)
-		return;
-	MUST(s, to->count < WAITING_MAX);
-	to->waiting[to->count++] =
-		(struct letter){ (uint8_t)kind, (uint8_t)turn, s->hosts[from].copy };
-}
-
-static void come_to_life(struct state *s, int at)
-{
-	MUST(s, s->hosts[at].copy == s->lives);
-	MUST(s, s->hosts[!at].socket != SOCKET_LIVE);
-	MUST(s, s->hosts[at].socket == SOCKET_FROZEN);
-	s->hosts[at].socket = SOCKET_LIVE;
-	s->lives++;
-}
-
-static void close_frozen(struct state *s, int at)
-{
-	MUST(s, s->hosts[at].socket == SOCKET_FROZEN);
-	s->hosts[at].socket = SOCKET_NONE;
-}
-
-static void carry_out(struct state *s, int at, const struct handoff_action *action)
-{
-	static const uint8_t letters[HANDOFF_ACTION_COUNT] = {
-		[HANDOFF_SAY_OFFER] = HANDOFF_ON_OFFER,	  [HANDOFF_SAY_REFUSE] = HANDOFF_ON_REFUSE,
-		[HANDOFF_SAY_ACK] = HANDOFF_ON_ACK,	  [HANDOFF_SAY_READY] = HANDOFF_ON_READY,
-		[HANDOFF_SAY_DONE] = HANDOFF_ON_DONE,	  [HANDOFF_SAY_RESET] = HANDOFF_ON_RESET,
-		[HANDOFF_SAY_CANCEL] = HANDOFF_ON_CANCEL, [HANDOFF_SAY_GONE] = HANDOFF_ON_GONE,
-	};
-	struct host *h = &s->hosts[at];
-
-	switch (action->kind) {
-	case HANDOFF_DO_CLOSE:
-		close_frozen(s, at);
-		break;
-	case HANDOFF_DO_DROP:
-		MUST(s, h->socket != SOCKET_LIVE);
-		h->socket = SOCKET_NONE;
-		h->rule = at == HOME ? RULE_AWAY : RULE_NONE;
-		break;
-	case HANDOFF_DO_ABORT:
-		MUST(s, h->socket == SOCKET_LIVE);
-		h->socket = SOCKET_NONE;
-		break;
-	case HANDOFF_DO_RESET:
-		MUST(s, h->socket != SOCKET_LIVE && s->hosts[!at].socket != SOCKET_LIVE);
-		h->socket = SOCKET_NONE;
-		break;
-	case HANDOFF_DO_RELEASE:
-		h->rule = at == HOME ? RULE_NONE : RULE_PASS;
-		break;
-	case HANDOFF_TELL_KEPT:
-		MUST(s, h->socket == SOCKET_LIVE);
-		h->asked -= h->asked > 0;
-		break;
-	case HANDOFF_TELL_GIVEN:
-	case HANDOFF_TELL_LOST:
-		MUST(s, h->socket == SOCKET_NONE);
-		h->asked -= h->asked > 0;
-		break;
-	case HANDOFF_TELL_TAKEN:
-		MUST(s, h->socket == SOCKET_LIVE);
-		break;
-	default:
-		if (letters[action->kind])
-			send_letter(s, at, letters[action->kind], action->turn);
-		else
-			h->step = (uint8_t)(action->kind + 1);
-	}
-}
-
-static void happen(struct state *s, int at, enum handoff_event_kind kind, uint32_t turn)
-{
-	struct host *h = &s->hosts[at];
-	struct handoff_machine machine = { h->stage, h->turn, at == HOME, h->is_linked };
-	const struct handoff_event event = { kind, turn };
-	struct handoff_actions actions;
-
-	handoff_machine_step(&machine, &event, &actions);
-	/* who is forgotten begins anew with another id, of which no letter tells */
-	h->stage = (uint8_t)machine.stage;
-	h->turn = (uint8_t)machine.turn;
-	h->is_linked = machine.is_linked;
-	for (size_t i = 0; i < actions.count; i++)
-		carry_out(s, at, &actions.list[i]);
-}
 
 /* --- steps, and how they end ------------------------------------------------------------------- */
 
-static void complete(struct state *s, int at, enum handoff_action_kind step)
-{
-	struct host *h = &s->hosts[at];
-
-	switch (step) {
-	case HANDOFF_DO_BLOCK:
-		h->rule = RULE_BLOCK;
-		break;
-	case HANDOFF_DO_CAPTURE:
-		MUST(s, h->socket == SOCKET_LIVE);
-		h->socket = SOCKET_FROZEN;
-		h->copy = s->lives;
-		break;
-	case HANDOFF_DO_COMMIT:
-		h->rule = at == HOME ? RULE_AWAY : RULE_BLOCK;
-		break;
-	case HANDOFF_DO_UNDO:
-		if (h->socket == SOCKET_FROZEN)
-			come_to_life(s, at);
-		h->rule = at == HOME ? RULE_NONE : RULE_PASS;
-		break;
-	case HANDOFF_DO_RESTORE:
-		MUST(s, h->socket == SOCKET_NONE);
-		h->socket = SOCKET_FROZEN;
-		break;
-	case HANDOFF_DO_PREPARE:
-		h->rule = RULE_BLOCK;
-		break;
-	case HANDOFF_DO_START:
-		come_to_life(s, at);
-		h->rule = at == HOME ? RULE_NONE : RULE_PASS;
-		break;
-	default:
-		break;
-	}
-}
-
 /* Home's rule goes when the other socket is closed; the other's long after all that home does. */
-static bool can_sweep(const struct state *s, int at)
+static bool can_sweep(const struct handoff_world *s, int at)
 {
-	const struct host *home = &s->hosts[HOME];
+	const struct handoff_world_host *home = &s->hosts[HOME];
 
 	if (at == HOME)
 		return s->hosts[OTHER].socket == SOCKET_NONE;
@@ -264,10 +25,10 @@ static bool can_sweep(const struct state *s, int at)
 	       (home->stage == HANDOFF_NOWHERE || home->stage == HANDOFF_OWNED);
 }
 
-static void end_step(const struct state *from, int at)
+static void end_step(const struct handoff_world *from, int at)
 {
 	enum handoff_action_kind step = from->hosts[at].step - 1U;
-	struct state s = *from;
+	struct handoff_world s = *from;
 
 	s.hosts[at].step = 0;
 	if (step == HANDOFF_DO_SWEEP) {
@@ -275,13 +36,14 @@ static void end_step(const struct state *from, int at)
 
 		if (is_over)
 			s.hosts[at].rule = RULE_NONE;
-		happen(&s, at, is_over ? HANDOFF_ON_STEP_DONE : HANDOFF_ON_STEP_FAILED, 0);
-		visit(&s);
+		handoff_world_happen(&s, at,
+				     is_over ? HANDOFF_ON_STEP_DONE : HANDOFF_ON_STEP_FAILED, 0);
+		handoff_world_visit(&s);
 		return;
 	}
-	complete(&s, at, step);
-	happen(&s, at, HANDOFF_ON_STEP_DONE, 0);
-	visit(&s);
+	handoff_world_complete(&s, at, step);
+	handoff_world_happen(&s, at, HANDOFF_ON_STEP_DONE, 0);
+	handoff_world_visit(&s);
 	/* to lift a block cannot fail: its time would be over */
 	if (!from->left.fails ||
 	    (step == HANDOFF_DO_UNDO && from->hosts[at].socket != SOCKET_FROZEN))
@@ -290,49 +52,49 @@ static void end_step(const struct state *from, int at)
 	s.hosts[at].step = 0;
 	s.left.fails--;
 	s.is_harmed = true;
-	happen(&s, at, HANDOFF_ON_STEP_FAILED, 0);
-	visit(&s);
+	handoff_world_happen(&s, at, HANDOFF_ON_STEP_FAILED, 0);
+	handoff_world_visit(&s);
 	if (step != HANDOFF_DO_COMMIT)
 		return;
 	s = *from;
 	s.hosts[at].step = 0;
 	s.left.fails--;
 	s.is_harmed = true;
-	complete(&s, at, step);
-	happen(&s, at, HANDOFF_ON_STEP_LATE, 0);
-	visit(&s);
+	handoff_world_complete(&s, at, step);
+	handoff_world_happen(&s, at, HANDOFF_ON_STEP_LATE, 0);
+	handoff_world_visit(&s);
 }
 
 /* --- what may happen next ---------------------------------------------------------------------- */
 
-static void deliver(const struct state *from, int at, bool is_kept)
+static void deliver(const struct handoff_world *from, int at, bool is_kept)
 {
-	struct state s = *from;
-	struct host *h = &s.hosts[at];
-	struct letter letter = h->waiting[0];
+	struct handoff_world s = *from;
+	struct handoff_world_host *h = &s.hosts[at];
+	struct handoff_letter letter = h->waiting[0];
 
 	if (is_kept) {
 		s.left.twice--;
 	} else {
 		memmove(&h->waiting[0], &h->waiting[1], sizeof(letter) * (WAITING_MAX - 1));
-		h->waiting[--h->count] = (struct letter){};
+		h->waiting[--h->count] = (struct handoff_letter){};
 	}
 	/* home takes back what its rule leads away, whether its process knows of it or not */
 	if (at == HOME && letter.kind == HANDOFF_ON_OFFER && h->stage == HANDOFF_NOWHERE &&
 	    h->rule != RULE_AWAY) {
-		send_letter(&s, at, HANDOFF_ON_REFUSE, letter.turn);
-		visit(&s);
+		handoff_world_send(&s, at, HANDOFF_ON_REFUSE, letter.turn);
+		handoff_world_visit(&s);
 		return;
 	}
 	if (letter.kind == HANDOFF_ON_OFFER && letter.turn > h->turn)
 		h->copy = letter.copy;
-	happen(&s, at, letter.kind, letter.turn);
-	visit(&s);
+	handoff_world_happen(&s, at, letter.kind, letter.turn);
+	handoff_world_visit(&s);
 }
 
-static void ask(const struct state *from, int at, enum handoff_event_kind kind)
+static void ask(const struct handoff_world *from, int at, enum handoff_event_kind kind)
 {
-	struct state s = *from;
+	struct handoff_world s = *from;
 
 	if (kind == HANDOFF_ON_GIVE) {
 		s.left.gives--;
@@ -341,66 +103,56 @@ static void ask(const struct state *from, int at, enum handoff_event_kind kind)
 		s.left.closes--;
 		s.hosts[at].socket = SOCKET_NONE;
 	}
-	happen(&s, at, kind, 0);
-	visit(&s);
+	handoff_world_happen(&s, at, kind, 0);
+	handoff_world_visit(&s);
 }
 
-static void drop_link(struct state *s)
+static void die(const struct handoff_world *from, int at)
 {
-	s->is_down = true;
-	for (int i = 0; i < 2; i++) {
-		s->hosts[i].is_lost = true;
-		s->hosts[i].count = 0;
-		memset(s->hosts[i].waiting, 0, sizeof(s->hosts[i].waiting));
-	}
-}
-
-static void die(const struct state *from, int at)
-{
-	struct state s = *from;
+	struct handoff_world s = *from;
 	uint8_t rule = s.hosts[at].rule;
 
 	s.left.deaths--;
 	s.is_harmed = true;
-	drop_link(&s);
-	s.hosts[at] = (struct host){ .rule = rule };
+	handoff_world_drop_link(&s);
+	s.hosts[at] = (struct handoff_world_host){ .rule = rule };
 	s.hosts[!at].is_new = true;
-	visit(&s);
+	handoff_world_visit(&s);
 }
 
-static void bring_link_back(const struct state *from)
+static void bring_link_back(const struct handoff_world *from)
 {
-	struct state s = *from;
+	struct handoff_world s = *from;
 
 	s.is_down = false;
 	for (int i = 0; i < 2; i++) {
 		bool is_new = s.hosts[i].is_new;
 
 		s.hosts[i].is_new = false;
-		happen(&s, i, is_new ? HANDOFF_ON_PEER_NEW : HANDOFF_ON_LINK_BACK, 0);
+		handoff_world_happen(&s, i, is_new ? HANDOFF_ON_PEER_NEW : HANDOFF_ON_LINK_BACK, 0);
 	}
-	visit(&s);
+	handoff_world_visit(&s);
 }
 
-static void run_out(const struct state *from, int at)
+static void run_out(const struct handoff_world *from, int at)
 {
-	struct state s = *from;
+	struct handoff_world s = *from;
 	struct handoff_machine machine = { s.hosts[at].stage, s.hosts[at].turn, at == HOME,
 					   s.hosts[at].is_linked };
 
 	if (handoff_machine_timer(&machine) == HANDOFF_TIMER_NONE)
 		return;
 	s.is_harmed |= s.hosts[at].stage != HANDOFF_ENDING && s.hosts[at].stage != HANDOFF_OWNED;
-	happen(&s, at, HANDOFF_ON_TIMEOUT, 0);
-	visit(&s);
+	handoff_world_happen(&s, at, HANDOFF_ON_TIMEOUT, 0);
+	handoff_world_visit(&s);
 }
 
-static void explore_host(const struct state *from, int at)
+static void explore_host(const struct handoff_world *from, int at)
 {
-	const struct host *h = &from->hosts[at];
+	const struct handoff_world_host *h = &from->hosts[at];
 	bool can_give = h->socket == SOCKET_LIVE && h->is_linked &&
 			(h->stage == HANDOFF_OWNED || h->stage == HANDOFF_NOWHERE);
-	struct state s;
+	struct handoff_world s;
 
 	if (h->step) {
 		end_step(from, at);
@@ -409,8 +161,8 @@ static void explore_host(const struct state *from, int at)
 	if (h->is_lost) {
 		s = *from;
 		s.hosts[at].is_lost = false;
-		happen(&s, at, HANDOFF_ON_LINK_LOST, 0);
-		visit(&s);
+		handoff_world_happen(&s, at, HANDOFF_ON_LINK_LOST, 0);
+		handoff_world_visit(&s);
 	}
 	if (h->count)
 		deliver(from, at, false);
@@ -423,7 +175,7 @@ static void explore_host(const struct state *from, int at)
 	run_out(from, at);
 }
 
-static void explore(const struct state *from)
+static void explore(const struct handoff_world *from)
 {
 	bool is_amid = from->hosts[HOME].step || from->hosts[OTHER].step;
 
@@ -433,12 +185,12 @@ static void explore(const struct state *from)
 			die(from, i);
 	}
 	if (!from->is_down && from->left.drops) {
-		struct state s = *from;
+		struct handoff_world s = *from;
 
 		s.left.drops--;
 		s.is_harmed = true;
-		drop_link(&s);
-		visit(&s);
+		handoff_world_drop_link(&s);
+		handoff_world_visit(&s);
 	}
 	if (from->is_down && !from->hosts[HOME].is_lost && !from->hosts[OTHER].is_lost && !is_amid)
 		bring_link_back(from);
@@ -446,10 +198,10 @@ static void explore(const struct state *from)
 
 /* --- what must hold ---------------------------------------------------------------------------- */
 
-static bool is_at_rest(const struct state *s)
+static bool is_at_rest(const struct handoff_world *s)
 {
 	for (int i = 0; i < 2; i++) {
-		const struct host *h = &s->hosts[i];
+		const struct handoff_world_host *h = &s->hosts[i];
 		struct handoff_machine machine = { h->stage, h->turn, i == HOME, h->is_linked };
 		enum handoff_timer timer = handoff_machine_timer(&machine);
 
@@ -464,26 +216,27 @@ static bool is_at_rest(const struct state *s)
 }
 
 /* A rule that blocks lets packets pass when its time is over: then they are answered by a reset. */
-static void check_end(const struct state *s)
+static void check_end(const struct handoff_world *s)
 {
-	const struct host *home = &s->hosts[HOME], *other = &s->hosts[OTHER];
+	const struct handoff_world_host *home = &s->hosts[HOME], *other = &s->hosts[OTHER];
 
-	MUST(s, !home->asked && !other->asked);
-	MUST(s, home->socket != SOCKET_FROZEN && other->socket != SOCKET_FROZEN);
+	WORLD_MUST(s, !home->asked && !other->asked);
+	WORLD_MUST(s, home->socket != SOCKET_FROZEN && other->socket != SOCKET_FROZEN);
 	if (home->socket == SOCKET_LIVE)
-		MUST(s, home->rule == RULE_NONE);
+		WORLD_MUST(s, home->rule == RULE_NONE);
 	else if (other->socket == SOCKET_LIVE)
-		MUST(s, s->is_harmed || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
+		WORLD_MUST(s,
+			   s->is_harmed || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
 	else if (home->rule == RULE_AWAY)
-		MUST(s, other->rule != RULE_NONE);
+		WORLD_MUST(s, other->rule != RULE_NONE);
 	if (!s->is_harmed && s->left.closes)
-		MUST(s, home->socket == SOCKET_LIVE || other->socket == SOCKET_LIVE);
+		WORLD_MUST(s, home->socket == SOCKET_LIVE || other->socket == SOCKET_LIVE);
 }
 
-static const struct world {
+static const struct row {
 	const char *name;
-	struct budget budget;
-} worlds[] = {
+	struct handoff_budget budget;
+} rows[] = {
 	{ "all of it",
 	  { .gives = 3, .drops = 2, .fails = 1, .closes = 1, .twice = 1, .deaths = 1 } },
 	{ "five moves, of which any step takes too long", { .gives = 5 } },
@@ -501,35 +254,25 @@ static const struct world {
 
 static void has_one_owner_or_resets(void **data)
 {
-	const struct world *world = *data;
-	struct state first = { .left = world->budget };
+	const struct row *row = *data;
+	struct handoff_world first = { .left = row->budget }, s;
 	uint32_t ends = 0;
 
-	states = malloc(sizeof(*states) * STATES_MAX);
-	parents = malloc(sizeof(*parents) * STATES_MAX);
-	slots = calloc(2 * (size_t)STATES_MAX, sizeof(*slots));
-	assert_non_null(states);
-	assert_non_null(parents);
-	assert_non_null(slots);
-	count = explored = 0;
+	handoff_world_open();
 	first.hosts[HOME].socket = SOCKET_LIVE;
 	first.hosts[HOME].is_linked = first.hosts[OTHER].is_linked = true;
 	first.lives = 1;
-	visit(&first);
-	for (explored = 0; explored < count; explored++) {
-		struct state s = states[explored];
-
+	handoff_world_visit(&first);
+	while (handoff_world_next(&s)) {
 		if (is_at_rest(&s)) {
 			check_end(&s);
 			ends++;
 		}
 		explore(&s);
 	}
-	printf("# %u states, %u ends\n", count, ends);
+	printf("# %u states, %u ends\n", handoff_world_count(), ends);
 	assert_true(ends > 1);
-	free(states);
-	free(parents);
-	free(slots);
+	handoff_world_close();
 }
 
 /* --- any event at any stage -------------------------------------------------------------------- */
@@ -567,7 +310,7 @@ int main(void)
 {
 	struct tap_plan plan = {};
 
-	TAP_ADD_TABLE(&plan, has_one_owner_or_resets, worlds);
+	TAP_ADD_TABLE(&plan, has_one_owner_or_resets, rows);
 	TAP_ADD(&plan, steps_are_last_and_lists_fit, NULL, NULL);
 	TAP_ADD(&plan, names_are_all_there, NULL, NULL);
 	return tap_run(&plan, "the steps of a handoff", 0);

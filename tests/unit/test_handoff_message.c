@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Messages of handoff: each byte for byte, there and back, cut off anywhere, and what is refused. */
+/*
+ * Messages of handoff: each byte for byte, there and back, cut off anywhere, and what is refused.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

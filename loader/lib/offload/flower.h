@@ -7,10 +7,10 @@
  * owner and its id. What others put in the same place is told apart by that, and left alone.
  *
  * All of it works in the netns that this thread is in, and needs CAP_NET_ADMIN there. Any thread
- * may call any of it. Rests on cls_flower, and act_skbedit, act_pedit, act_csum and act_mirred as rules
- * ask for them, with cookies (Linux 4.12); a kernel without them answers -ENOENT and says so. The
- * kernel itself finds the port of SLOT_FLOWER_READDRESS on ingress from Linux 6.3 on, and makes no
- * checksums anew of what is still to be divided (GSO): those are for devices.
+ * may call any of it. Rests on cls_flower, and act_skbedit, act_pedit, act_csum and act_mirred as
+ * rules ask for them, with cookies (Linux 4.12); a kernel without them answers -ENOENT and says so.
+ * The kernel itself finds the port of SLOT_FLOWER_READDRESS on ingress from Linux 6.3 on, and makes
+ * no checksums anew of what is still to be divided (GSO): those are for devices.
  */
 #ifndef SLOT_FLOWER_H
 #define SLOT_FLOWER_H
@@ -50,7 +50,10 @@ struct slot_flower_end {
 struct slot_flower_match {
 	__u8 family; /* AF_INET or AF_INET6 */
 	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */
-	/* no fragments, not even first ones: without it a rule for any port has those of its addresses */
+	/*
+	 * no fragments, not even first ones: without it a rule for any port has those of its
+	 * addresses
+	 */
 	bool no_fragments;
 	bool no_ends; /* IPPROTO_TCP: nothing with SYN, FIN or RST */
 	struct slot_flower_end source;
@@ -94,7 +97,10 @@ struct slot_flower_rule {
 
 /* A rule as the kernel has it. */
 struct slot_flower_seen {
-	/* of somebody else's (another @owner) what can be said so; of SLOT_FLOWER_READDRESS not where to */
+	/*
+	 * of somebody else's (another @owner) what can be said so; of SLOT_FLOWER_READDRESS not
+	 * where to
+	 */
 	struct slot_flower_rule rule;
 	__u64 packets; /* that it was carried out on, by kernel and device */
 	__u64 bytes;

@@ -74,7 +74,7 @@ struct slot_queue_settings {
 	void *context;
 };
 
-/* Of how many microseconds a time is, by powers of two: bucket n has those below 2^n, the last all others. */
+/* How many microseconds a time is, by powers of two: bucket n below 2^n, the last all others. */
 #define SLOT_QUEUE_BUCKETS 26
 
 struct slot_queue_stats {
@@ -99,8 +99,8 @@ int slot_queue_new(const struct slot_queue_settings *settings, struct slot_queue
 
 /*
  * slot_queue_free - take nothing more, cancel what is PENDING, carry out what is
- * INSTALLING or REMOVING, report all of it, end the thread and free the queue. What is ACTIVE is left so, and
- * its requests are their owners' again. Not from an operation. NULL is fine.
+ * INSTALLING or REMOVING, report all of it, end the thread and free the queue. What is ACTIVE is
+ * left so, and its requests are their owners' again. Not from an operation. NULL is fine.
  */
 void slot_queue_free(struct slot_queue *queue);
 

@@ -36,9 +36,9 @@ struct handoff_agent {
 };
 
 /*
- * handoff_agent_open - with @agent->set given and all else 0; not to be moved. SIGINT and SIGTERM are blocked, and
- * taken by handoff_agent_step(). handoff_agent_close, also where it fails. Returns 0, -EBUSY where an
- * agent runs, or -errno; says why.
+ * handoff_agent_open - with @agent->set given and all else 0; not to be moved. SIGINT and SIGTERM
+ * are blocked, and taken by handoff_agent_step(). handoff_agent_close, also where it fails. Returns
+ * 0, -EBUSY where an agent runs, or -errno; says why.
  */
 int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why);
 /* handoff_agent_close - what a device was asked for is taken off. */

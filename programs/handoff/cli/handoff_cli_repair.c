@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* slotctl handoff service. */
+/* slotctl handoff repair. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>

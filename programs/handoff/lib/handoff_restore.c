@@ -9,7 +9,7 @@
 #include "programs/handoff/lib/handoff_repair.h"
 #include "programs/handoff/lib/handoff_socket.h"
 
-/* An end that the peer has sent already comes to no socket again: so long its own end is waited for. */
+/* The end that the peer sent comes to no socket again: so long its own end is waited for. */
 #define LINGER_S 2
 
 /* What TCP_MAXSEG takes: TCP_MIN_MSS and MAX_TCP_WINDOW of the kernel. */

@@ -19,11 +19,11 @@ int handoff_address_parse(const char *text, struct slot_reason *why, __be32 ret_
 /* handoff_address_format - the same words. */
 void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_TEXT_MAX]);
 
-/* handoff_key_parse - the key of @client and @local, in these words. Returns 0 or -EINVAL; says why. */
+/* handoff_key_parse - the key of @client and @local, as words. Returns 0 or -EINVAL; says why. */
 int handoff_key_parse(const char *client, const char *local, struct slot_reason *why,
 		      struct handoff_key *ret_key);
 
-/* handoff_id_parse - an id, 16 hexadecimal digits at most, not 0. Returns 0 or -EINVAL; says why. */
+/* handoff_id_parse - up to 16 hexadecimal digits, not 0. Returns 0 or -EINVAL; says why. */
 int handoff_id_parse(const char *text, struct slot_reason *why, __u64 *ret_id);
 
 /* handoff_ingress_name, handoff_egress_name - "unknown" for what is none. */

@@ -33,7 +33,7 @@ static int open_signals(struct handoff_service *service, struct slot_reason *why
 		       0;
 }
 
-/* One that an service left which was killed. */
+/* One that a service left which was killed. */
 static int remove_stale(const struct sockaddr_un *address)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

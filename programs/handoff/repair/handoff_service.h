@@ -27,8 +27,8 @@ struct handoff_service {
 };
 
 /*
- * handoff_service_open - listen at @service->path; a socket there that nobody listens at any more is
- * replaced. handoff_service_close, also where it fails. Returns 0, -EADDRINUSE where another
+ * handoff_service_open - listen at @service->path; a socket there that nobody listens at any more
+ * is replaced. handoff_service_close, also where it fails. Returns 0, -EADDRINUSE where another
  * service is there, -errno; says why.
  */
 int handoff_service_open(struct handoff_service *service, struct slot_reason *why);

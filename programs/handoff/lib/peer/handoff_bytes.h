@@ -35,7 +35,9 @@ static inline const uint8_t *handoff_bytes_get(const struct handoff_bytes *bytes
 	return bytes->data + bytes->at;
 }
 
-/* handoff_bytes_reserve - room for @len more; *ret_to is valid until the next call. 0 or -ENOMEM. */
+/*
+ * handoff_bytes_reserve - room for @len more; *ret_to is valid until the next call. 0 or -ENOMEM.
+ */
 static inline int handoff_bytes_reserve(struct handoff_bytes *bytes, size_t len, uint8_t **ret_to)
 {
 	size_t count = handoff_bytes_count(bytes);

@@ -48,13 +48,15 @@ struct handoff_taken {
 
 /* What happens; each may be NULL. @data is the config's, @tag of handoff_host_send(). */
 struct handoff_host_events {
-	/* @fd is the application's from now on, non-blocking; else it ends by handoff_host_close(). */
+	/*
+	 * @fd is the application's from now on, non-blocking; else it ends by handoff_host_close().
+	 */
 	void (*taken)(void *data, int fd, const struct handoff_taken *what);
 	/* It was not moved: @fd is the application's again, as it was. @why is one line. */
 	void (*kept)(void *data, void *tag, int fd, const char *why);
 	/* Another host serves it. Its socket here is closed. */
 	void (*given)(void *data, void *tag);
-	/* Nobody has it, the client is reset. Where @fd is not -1, it was taken and is to be closed. */
+	/* Nobody has it, the client is reset. @fd, where not -1, was taken and is to be closed. */
 	void (*lost)(void *data, void *tag, int fd, const char *why);
 	/* The link to @peer is there, or not. */
 	void (*link)(void *data, const char *peer, bool is_up, const char *why);

@@ -70,7 +70,9 @@ struct handoff_event {
 };
 
 enum handoff_action_kind {
-	/* Steps: the last of their list, answered by STEP_DONE or STEP_FAILED before anything else. */
+	/*
+	 * Steps: the last of their list, answered by STEP_DONE or STEP_FAILED before anything else.
+	 */
 	HANDOFF_DO_BLOCK,   /* what comes in, until the deadline */
 	HANDOFF_DO_CAPTURE, /* the socket; what failed left it as it was */
 	HANDOFF_DO_COMMIT,  /* if it is as captured and in time; home: block becomes redirect */

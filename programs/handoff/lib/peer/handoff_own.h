@@ -146,7 +146,9 @@ int64_t handoff_conn_tick(struct handoff_host *host, int64_t now_ms);
 /* handoff_conn_free_all - as handoff_host_free() has it. */
 void handoff_conn_free_all(struct handoff_host *host);
 
-/* handoff_conn_advance - @event happens to @conn, and all that follows; *tell: what to say of it. */
+/*
+ * handoff_conn_advance - @event happens to @conn, and all that follows; *tell: what to say of it.
+ */
 void handoff_conn_advance(struct handoff_host *host, struct handoff_conn *conn,
 			  struct handoff_event event, struct handoff_tell *tell);
 
