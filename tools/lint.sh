@@ -153,7 +153,7 @@ programs/handoff/agent programs/handoff/(maps|handoff_abi.h) programs/shared loa
 programs/handoff/repair programs/handoff/lib loader/lib/base
 programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps|repair|lib) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
-programs/handoff/lib loader/lib/base
+programs/handoff/lib/*.[ch] loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
 programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
@@ -174,7 +174,7 @@ check_rooms() {
 	local room below bad=0
 	for room in bpf/*/ bpf/*/*/ programs/*/*/; do
 		compgen -G "$room*.[ch]" >/dev/null || continue # of units alone
-		grep -q "^${room%/} " <<<"$ROOMS" || {
+		grep -qE "^${room%/}(/[*][^ ]*)? " <<<"$ROOMS" || {
 			echo "$room has no row in ROOMS"
 			bad=1
 		}
