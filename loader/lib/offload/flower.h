@@ -9,8 +9,9 @@
  * All of it works in the netns that this thread is in, and needs CAP_NET_ADMIN there. Any thread
  * may call any of it. Rests on cls_flower, and act_skbedit, act_pedit, act_csum and act_mirred as
  * rules ask for them, with cookies (Linux 4.12); a kernel without them answers -ENOENT and says so.
- * The kernel itself finds the port of SLOT_FLOWER_READDRESS on ingress from Linux 6.3 on, and makes
- * no checksums anew of what is still to be divided (GSO): those are for devices.
+ * The kernel itself finds the port of SLOT_FLOWER_READDRESS on ingress from Linux 6.3 on, and 6.1 in
+ * its later versions, and makes no checksums anew of what is still to be divided (GSO): that is for
+ * devices to do.
  */
 #ifndef SLOT_FLOWER_H
 #define SLOT_FLOWER_H
