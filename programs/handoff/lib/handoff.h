@@ -45,7 +45,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct handoff;
-/* A connection that belongs to no socket. Never written to after it was made. */
+/* A connection that belongs to no socket. Only handoff_state_unread() writes to one that was made. */
 struct handoff_state;
 
 /* handoff_new - a handle, to handoff_free(). NULL for lack of memory. */
@@ -127,6 +127,15 @@ size_t handoff_state_size(const struct handoff_state *state);
  * Returns 0 or -ENOSPC where @size is less than handoff_state_size().
  */
 int handoff_state_format(const struct handoff_state *state, void *buffer, size_t size);
+
+/*
+ * handoff_state_unread - the @size bytes at @bytes, which the application has read last of this
+ * connection, are unread again: handoff_restore() makes a socket that is read from their first
+ * on. They are copied; to be done before anybody else has @state. The socket that was captured
+ * stays as it is. Returns 0, -EOPNOTSUPP where has_tls (the kernel takes no bytes that were
+ * decrypted), -EFBIG for more than HANDOFF_QUEUE_MAX bytes with those that are unread, or -ENOMEM.
+ */
+int handoff_state_unread(struct handoff_state *state, const void *bytes, size_t size);
 
 /*
  * handoff_state_parse - read what handoff_state_format() wrote, from anybody: each length is

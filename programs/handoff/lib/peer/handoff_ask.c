@@ -65,8 +65,15 @@ static int choose_way(struct handoff_host *host, const struct handoff_conn *conn
 	return 0;
 }
 
-int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void *tag,
-		      const void *bytes, size_t length)
+/* What goes along with a connection. */
+struct luggage {
+	const void *bytes;
+	size_t length;
+	bool is_unread;
+};
+
+static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
+		const struct luggage *luggage)
 {
 	struct handoff_peer *to = NULL;
 	struct handoff_conn at = {}, *conn = NULL;
@@ -80,18 +87,19 @@ int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void 
 		return err;
 	if (conn && conn->machine.stage != HANDOFF_OWNED)
 		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
-	app = malloc(length + 1);
+	app = malloc(luggage->length + 1);
 	if (app && !conn)
 		conn = add_own(host, &at);
 	if (!app || !conn) {
 		free(app);
 		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
 	}
-	if (length)
-		memcpy(app, bytes, length);
+	if (luggage->length)
+		memcpy(app, luggage->bytes, luggage->length);
 	handoff_conn_drop_app(conn);
 	conn->app = app;
-	conn->app_length = length;
+	conn->app_length = luggage->length;
+	conn->is_unread = luggage->is_unread;
 	conn->peer = to;
 	conn->machine.is_linked = true;
 	conn->fd = fd;
@@ -112,16 +120,33 @@ int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void 
 	return 0;
 }
 
-int handoff_host_close(struct handoff_host *host, int fd)
+int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void *tag,
+		      const void *bytes, size_t length)
+{
+	return give(host, fd, peer, tag, &(struct luggage){ bytes, length, false });
+}
+
+int handoff_host_send_unread(struct handoff_host *host, int fd, const char *peer, void *tag,
+			     const void *bytes, size_t length)
+{
+	return give(host, fd, peer, tag, &(struct luggage){ bytes, length, true });
+}
+
+void handoff_host_closed(struct handoff_host *host, int fd)
 {
 	struct handoff_conn *conn = handoff_table_find_fd(host, fd);
 
-	/* First, so that its end has gone out when rules are looked at. */
-	close(fd);
 	if (!conn)
-		return 0;
+		return;
 	handoff_table_clear_fd(host, conn);
 	conn->fd = -1;
 	handoff_conn_happen(host, conn, HANDOFF_ON_CLOSED, 0);
+}
+
+int handoff_host_close(struct handoff_host *host, int fd)
+{
+	/* First, so that its end has gone out when rules are looked at. */
+	close(fd);
+	handoff_host_closed(host, fd);
 	return 0;
 }

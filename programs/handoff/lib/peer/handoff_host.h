@@ -137,10 +137,25 @@ int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void 
 		      const void *bytes, size_t length);
 
 /*
+ * handoff_host_send_unread - handoff_host_send(), but @bytes are what was read here last of the
+ * connection itself: the socket there is read from their first on, as if nobody had, and taken()
+ * has no bytes. Under kTLS they are taken()'s, and come before what that socket is read for. Where
+ * it is kept, @fd does not have them again. Returns as handoff_host_send().
+ */
+int handoff_host_send_unread(struct handoff_host *host, int fd, const char *peer, void *tag,
+			     const void *bytes, size_t length);
+
+/*
  * handoff_host_close - close @fd, which may be one that was taken: home hears of it, and rules go
  * when no packet needs them. Returns 0.
  */
 int handoff_host_close(struct handoff_host *host, int fd);
+
+/*
+ * handoff_host_closed - the same, where the application has just closed @fd by itself: before
+ * anything else is opened.
+ */
+void handoff_host_closed(struct handoff_host *host, int fd);
 
 #pragma GCC visibility pop
 

@@ -64,6 +64,7 @@ struct handoff_conn {
 	uint64_t mark; /* of the walk that has seen it */
 	uint8_t *app;  /* of an offer, for the application here */
 	size_t app_length;
+	bool is_unread; /* @app was read here, and goes back into the queue */
 	char onward[HANDOFF_NAME_MAX + 1];
 	char from[HANDOFF_NAME_MAX + 1];
 	bool is_passing; /* home passes it on: the application has not heard of it */

@@ -143,6 +143,19 @@ static int count_received(int fd, uint64_t *ret_count)
 
 /* --- the giver --------------------------------------------------------------------------------- */
 
+/* Under kTLS there is no queue for them: they stay bytes of the application. */
+static int put_back(struct handoff_conn *conn)
+{
+	int err = handoff_state_unread(conn->state, conn->app, conn->app_length);
+
+	conn->is_unread = false;
+	if (!err)
+		handoff_conn_drop_app(conn);
+	else if (err != -EOPNOTSUPP)
+		return slot_reason_set(&conn->why, err, "what was read: %s", strerror(-err));
+	return 0;
+}
+
 /*
  * A packet that had passed the rule on another CPU when it began to block may still be received
  * while the socket is read out, or later: count_received() before and at the commit differ then.
@@ -160,7 +173,7 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 	handoff_state_free(conn->state);
 	conn->state = state;
 	conn->is_frozen = true;
-	return 0;
+	return conn->is_unread ? put_back(conn) : 0;
 }
 
 static int check_unchanged(struct handoff_conn *conn)
