@@ -66,8 +66,9 @@ BPF_CFLAGS := -std=gnu11 -target bpf -mcpu=v3 -g -O2 -I. $(LIMITS) -Wall -Wextra
 
 LIB_SRCS := $(filter-out %.bpf.c,$(wildcard dispatcher/*.c loader/lib/*/*.c))
 SLOTD_SRCS := $(wildcard loader/slotd/*.c)
-SLOTCTL_SRCS := $(wildcard loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c \
-	$(foreach r,cli lib maps run,bpf/*/$(r)/*.c))
+SLOTCTL_SRCS := $(filter-out $(foreach r,nginx examples,programs/handoff/$(r)/%),$(wildcard \
+	loader/slotctl/*.c programs/*.c programs/*/*.c programs/*/*/*.c bpf/*/*.c \
+	$(foreach r,cli lib maps run,bpf/*/$(r)/*.c)))
 # The library for servers: these alone, with libbpf and libc.
 SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
 	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
@@ -75,6 +76,10 @@ SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/soc
 HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) loader/lib/base/reason.c
 # What libhandoff's hosts say to each other: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
+# What moves connections within another process: these, with libbpf, libmnl and OpenSSL.
+MOVE_SRCS := $(HANDOFF_SRCS) $(PEER_SRCS) programs/shared/maps.c \
+	$(wildcard programs/handoff/maps/*.c) $(addprefix loader/lib/base/,clock.c endpoint.c number.c)
+NGINX_SRCS := $(wildcard programs/handoff/nginx/*.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
@@ -156,7 +161,7 @@ all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIBS) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
-	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults
+	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE)
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -224,9 +229,9 @@ bench-firewall: deps ## cost of the firewall's rulesets beside nftables, into bu
 .PHONY: run-bench-lb-http run-bench-firewall
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
-run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -Ibpf/socket_lb/lib -std=gnu11 -Wall -Wextra -Wshadow
+run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -Ibpf/socket_lb/lib $(NGINX_DIRS) -std=gnu11 -Wall -Wextra -Wshadow
 run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
-run-lint: $(GENERATED)
+run-lint: $(GENERATED) build/nginx/objs/ngx_auto_config.h
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
 
 run-tests: checks $(FUZZ_TESTS)
@@ -373,6 +378,30 @@ build/lib/$(1).pc: $(2)/$(1).pc.in build/flags
 endef
 $(eval $(call server_library,socketlb,bpf/socket_lb/lib,$(SOCKETLB_SRCS),libbpf))
 $(eval $(call server_library,handoff,programs/handoff/lib,$(HANDOFF_SRCS)))
+
+# --- nginx's module --------------------------------------------------------------------------
+
+# Its headers and its configure, as Debian's nginx was built.
+NGINX_DEV := build/cache/nginx-dev/usr
+NGINX_MODULE := $(if $(wildcard $(NGINX_DEV)/share/nginx/src/configure),build/nginx/ngx_handoff_module.so)
+
+build/nginx/objs/ngx_auto_config.h: $(NGINX_DEV)/share/nginx/src/configure
+	$(call say,GEN,$@)
+	@rm -rf build/nginx && mkdir -p build && cp -r $(<D) build/nginx
+	$(Q)cd build/nginx && bash -c '. ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
+		--with-cc-opt="-I$(CURDIR)/$(NGINX_DEV)/include" \
+		--with-ld-opt="-L$$(echo $(CURDIR)/$(NGINX_DEV)/lib/*-linux-gnu*)"' >configure.log
+
+# What nginx's headers say is nginx's.
+NGINX_DIRS := $(patsubst %,-isystem build/nginx/%,objs $(addprefix src/,core event event/modules os/unix \
+	http http/modules http/v2)) -isystem $(NGINX_DEV)/include
+build/pic/obj/programs/handoff/nginx/%.o: PKG_CFLAGS += $(NGINX_DIRS)
+$(call objects,build/pic,$(NGINX_SRCS)): build/nginx/objs/ngx_auto_config.h
+
+build/nginx/ngx_handoff_module.so: $(call objects,build/pic,$(NGINX_SRCS) $(MOVE_SRCS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
+		$(call pkg_libs,libbpf libmnl $(PEER_PKGS))
 
 # As a server would be built that has only what is installed.
 $(EXAMPLES): build/examples/%: bpf/socket_lb/examples/%.c build/lib/libsocketlb.a build/flags

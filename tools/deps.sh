@@ -39,6 +39,8 @@ CACHE=build/cache
 # Unpacked packages, and what each is asked to see whether it runs here.
 declare -A UNPACKED=(
 	[nginx]="nginx/usr/sbin/nginx -v"
+	# headers, and with them those of the library that nginx's own include
+	[nginx-dev]="nginx-dev/usr/bin/pcre2-config --version"
 	[busybox-static]="busybox-static/bin/busybox true"
 )
 work=
@@ -213,6 +215,11 @@ install_packages() {
 # Of what a package depends on, and what those do, the libraries that are not installed.
 libraries_of() {
 	local name
+	# The rest of what it depends on is for those who make packages.
+	[[ $1 != nginx-dev ]] || {
+		echo libpcre2-dev
+		return
+	}
 	apt-cache "${APT[@]}" depends --recurse --important "$1" | awk '/^lib/ && !/-perl$/' | sort -u |
 		while read -r name; do
 			is_installed "$name" || printf '%s\n' "$name"

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The directives: README.md has them. */
+#include "programs/handoff/nginx/ngx_handoff.h"
+
+static char *add_to(ngx_conf_t *cf, ngx_array_t **list, const struct ngx_handoff_target *target)
+{
+	struct ngx_handoff_target *added;
+
+	if (!*list)
+		*list = ngx_array_create(cf->pool, 4, sizeof(*target));
+	added = *list ? ngx_array_push(*list) : NULL;
+	if (!added)
+		return NGX_CONF_ERROR;
+	*added = *target;
+	return NGX_CONF_OK;
+}
+
+/* handoff_target HOST [PORT [NAME]]: with a PORT it is dialed */
+static char *set_target(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct ngx_handoff_main *main = conf;
+	ngx_str_t *words = cf->args->elts;
+	ngx_uint_t count = cf->args->nelts;
+	struct ngx_handoff_target target = { .name = (char *)words[count > 3 ? 3 : 1].data };
+	ngx_addr_t address;
+	ngx_int_t port;
+
+	(void)cmd;
+	if (count < 3)
+		return add_to(cf, &main->targets, &target);
+	port = ngx_atoi(words[2].data, words[2].len);
+	if (port < 1 || port > 65535)
+		return "has no port between 1 and 65535";
+	if (ngx_parse_addr(cf->pool, &address, words[1].data, words[1].len) != NGX_OK)
+		return "has no address of IPv4 or IPv6";
+	ngx_inet_set_port(address.sockaddr, (in_port_t)port);
+	target.address = address.sockaddr;
+	target.length = address.socklen;
+	return add_to(cf, &main->targets, &target);
+}
+
+static char *set_peer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct ngx_handoff_main *main = conf;
+	ngx_str_t *words = cf->args->elts;
+
+	(void)cmd;
+	return add_to(cf, &main->peers,
+		      &(struct ngx_handoff_target){ .name = (char *)words[1].data });
+}
+
+static char *set_listen(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct handoff_host_config *host = &((struct ngx_handoff_main *)conf)->host;
+	ngx_str_t *words = cf->args->elts;
+	ngx_addr_t address;
+
+	(void)cmd;
+	if (host->listen_length)
+		return "is duplicate";
+	if (ngx_parse_addr_port(cf->pool, &address, words[1].data, words[1].len) != NGX_OK ||
+	    !ngx_inet_get_port(address.sockaddr))
+		return "has no ADDRESS:PORT";
+	ngx_memcpy(&host->listen, address.sockaddr, address.socklen);
+	host->listen_length = address.socklen;
+	return NGX_CONF_OK;
+}
+
+static char *set_local(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct handoff_host_config *host = &((struct ngx_handoff_main *)conf)->host;
+	ngx_str_t *words = cf->args->elts;
+	ngx_addr_t address;
+
+	(void)cmd;
+	for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+		if (ngx_parse_addr(cf->pool, &address, words[i].data, words[i].len) != NGX_OK)
+			return "has no address of IPv4 or IPv6";
+		ngx_memcpy(&host->local[i - 1], address.sockaddr, address.socklen);
+	}
+	return NGX_CONF_OK;
+}
+
+static char *set_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct handoff_host_config *host = &((struct ngx_handoff_main *)conf)->host;
+	ngx_str_t *words = cf->args->elts;
+
+	(void)cmd;
+	for (ngx_uint_t i = 1; i < cf->args->nelts; i++)
+		if (ngx_conf_full_name(cf->cycle, &words[i], 1) != NGX_OK)
+			return NGX_CONF_ERROR;
+	host->ca = (char *)words[1].data;
+	host->cert = (char *)words[2].data;
+	host->key = (char *)words[3].data;
+	return NGX_CONF_OK;
+}
+
+/* Into the const char * at @cmd->offset. */
+static char *set_text(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	const char **text = (const char **)((char *)conf + cmd->offset);
+	ngx_str_t *words = cf->args->elts;
+
+	if (*text)
+		return "is duplicate";
+	*text = (char *)words[1].data;
+	return NGX_CONF_OK;
+}
+
+static char *set_plain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	(void)cf;
+	(void)cmd;
+	((struct ngx_handoff_main *)conf)->host.is_plain = true;
+	return NGX_CONF_OK;
+}
+
+static char *set_in(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	(void)cf;
+	(void)cmd;
+	((struct ngx_handoff_server *)conf)->is_in = 1;
+	return NGX_CONF_OK;
+}
+
+/* handoff_out [CODE] */
+static char *set_out(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct ngx_handoff_location *location = conf;
+	ngx_str_t *words = cf->args->elts;
+
+	(void)cmd;
+	location->is_out = 1;
+	location->code = NGX_DECLINED;
+	if (cf->args->nelts < 2)
+		return NGX_CONF_OK;
+	location->code = ngx_atoi(words[1].data, words[1].len);
+	return location->code >= 400 && location->code <= 599 ?
+		       NGX_CONF_OK :
+		       "has a code that is none between 400 and 599";
+}
+
+#define OF_HTTP(words, count, set, at)                                                             \
+	{                                                                                          \
+		ngx_string(words),                                                                 \
+		NGX_HTTP_MAIN_CONF | (count),                                                      \
+		set,                                                                               \
+		NGX_HTTP_MAIN_CONF_OFFSET,                                                         \
+		at,                                                                                \
+		NULL                                                                               \
+	}
+#define AT(member) offsetof(struct ngx_handoff_main, member)
+
+ngx_command_t ngx_handoff_commands[] = {
+	OF_HTTP("handoff_name", NGX_CONF_TAKE1, set_text, AT(host.name)),
+	OF_HTTP("handoff_maps", NGX_CONF_TAKE1, set_text, AT(host.map_dir)),
+	OF_HTTP("handoff_agent", NGX_CONF_TAKE1, set_text, AT(host.agent)),
+	OF_HTTP("handoff_certificate", NGX_CONF_TAKE3, set_certificate, 0),
+	OF_HTTP("handoff_plain", NGX_CONF_NOARGS, set_plain, 0),
+	OF_HTTP("handoff_listen", NGX_CONF_TAKE1, set_listen, 0),
+	OF_HTTP("handoff_local", NGX_CONF_TAKE12, set_local, 0),
+	OF_HTTP("handoff_peer", NGX_CONF_TAKE1, set_peer, 0),
+	OF_HTTP("handoff_target", NGX_CONF_TAKE123, set_target, 0),
+	OF_HTTP("handoff_freq", NGX_CONF_TAKE1, ngx_conf_set_num_slot, AT(freq)),
+	OF_HTTP("handoff_key", NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, AT(key)),
+	{ ngx_string("handoff_in"), NGX_HTTP_SRV_CONF | NGX_CONF_NOARGS, set_in,
+	  NGX_HTTP_SRV_CONF_OFFSET, 0, NULL },
+	{ ngx_string("handoff_out"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set_out,
+	  NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+	ngx_null_command,
+};
+
+/* --- what they are kept in --------------------------------------------------------------------- */
+
+void *ngx_handoff_create_main(ngx_conf_t *cf)
+{
+	struct ngx_handoff_main *main = ngx_pcalloc(cf->pool, sizeof(*main));
+
+	if (main)
+		main->freq = NGX_CONF_UNSET_UINT;
+	return main;
+}
+
+char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
+{
+	struct ngx_handoff_main *main = conf;
+
+	ngx_conf_init_uint_value(main->freq, 0);
+	if (!main->host.name == !main->host.map_dir)
+		return NGX_CONF_OK;
+	ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff_name and handoff_maps are both needed");
+	return NGX_CONF_ERROR;
+}
+
+void *ngx_handoff_create_server(ngx_conf_t *cf)
+{
+	struct ngx_handoff_server *server = ngx_pcalloc(cf->pool, sizeof(*server));
+
+	if (server)
+		server->is_in = NGX_CONF_UNSET;
+	return server;
+}
+
+char *ngx_handoff_merge_server(ngx_conf_t *cf, void *parent, void *child)
+{
+	struct ngx_handoff_server *from = parent, *to = child;
+
+	(void)cf;
+	ngx_conf_merge_value(to->is_in, from->is_in, 0);
+	return NGX_CONF_OK;
+}
+
+/* Not inherited, as handlers of locations are not. */
+void *ngx_handoff_create_location(ngx_conf_t *cf)
+{
+	return ngx_pcalloc(cf->pool, sizeof(struct ngx_handoff_location));
+}
+
+char *ngx_handoff_merge_location(ngx_conf_t *cf, void *parent, void *child)
+{
+	(void)cf;
+	(void)parent;
+	(void)child;
+	return NGX_CONF_OK;
+}

@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 120
+#
+# nginx at home gives its clients' connections to nginx on two other hosts, which answer the
+# client themselves: by turns, request by request, or by where the object is.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/handoff.sh
+. "$BED_ROOT/tests/support/handoff.sh"
+
+MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
+URL=http://${HOST4[home]}:$PORT
+BIG=$((3 << 20))
+
+# host_conf HOST HTTP <SERVER
+host_conf() {
+	local host=$1 dir=$BED/www/$1
+
+	mkdir -p "$dir/files"
+	chmod 0777 "$dir/files"
+	cat >"$dir/nginx.conf" <<-END
+		load_module $MODULE;
+		user root;
+		worker_processes 1;
+		daemon off;
+		pid $dir/pid;
+		error_log $BED/log/$host info;
+		events { worker_connections 512; }
+		http {
+			access_log $BED/log/access.$host;
+			client_body_temp_path $dir/files/t1;
+			proxy_temp_path $dir/t2;
+			fastcgi_temp_path $dir/t3;
+			uwsgi_temp_path $dir/t4;
+			scgi_temp_path $dir/t5;
+			keepalive_requests 1000000;
+			handoff_name $host;
+			handoff_maps $(rules_dir "$host");
+			handoff_certificate $BED/tls/ca.pem $BED/tls/$host.pem $BED/tls/$host.key;
+			handoff_local ${HOST4[$host]} ${HOST6[$host]};
+			$2
+			server { listen $PORT; listen [::]:$PORT; root $dir/files; $(cat) }
+		}
+	END
+}
+
+host_start() {
+	local host=$1
+
+	: >"$BED/log/$host"
+	echo "$host" >"$BED/www/$host/files/who"
+	spawn "$host" "$BED/log/$host" "$NGINX" -p "$BED/www/$host" -c "$BED/www/$host/nginx.conf" \
+		-e "$BED/log/$host"
+	NODE[$host]=$BED_SPAWNED
+}
+
+is_up() {
+	grep -q "link to $1 is up" "$BED/log/home"
+}
+
+is_down() {
+	grep -q "link to $1 is down" "$BED/log/home"
+}
+
+# start_all HTTP [HOME_HTTP]: home and the others, linked
+start_all() {
+	local host
+
+	host_conf home "$1 ${2:-} handoff_target ${HOST4[near]} $LINK_PORT near;
+		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
+			location / { handoff_out; }
+			location /strict { handoff_out 503; }
+		END
+	for host in near far; do
+		host_conf "$host" "$1 handoff_target near; handoff_target far; handoff_peer home;
+			handoff_listen ${HOST4[$host]}:$LINK_PORT;" <<<'handoff_in;
+			location / { dav_methods PUT; create_full_put_path on; }'
+	done
+	for host in near far home; do host_start "$host"; done
+	for host in near far; do
+		wait_for 10 is_up "$host" || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
+	done
+}
+
+stop_all() {
+	local host
+
+	for host in "${!NODE[@]}"; do stop "${NODE[$host]}"; done
+	NODE=()
+}
+
+# ask PATH...: by one connection; what was answered, and how many connections that took
+ask() {
+	local urls=("${@/#/$URL}")
+
+	in_ns client curl -sS -m 10 -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
+}
+
+served_by() {
+	wc -l <"$BED/log/access.$1"
+}
+
+test_turns() {
+	local sum
+
+	head -c "$BIG" /dev/urandom >"$BED/big"
+	start_all "handoff_freq 0;"
+	cp "$BED/big" "$BED/www/near/files/"
+	cp "$BED/big" "$BED/www/far/files/"
+	is "a connection is served by the first target, and stays there" \
+		"$(ask /who /who /who)" "near 1 near 0 near 0 "
+	is "the next one by the second target" "$(ask /who /who)" "far 1 far 0 "
+	is "a request that is larger than a buffer goes along" \
+		"$(ask "/who?$(printf '%06000d' 0)")" "near 1 "
+	sum=$(in_ns client curl -sS -m 20 "$URL/big" | sha256sum)
+	is "a large answer is whole" "$sum" "$(sha256sum <"$BED/big")"
+	is "over IPv6, too" \
+		"$(in_ns client curl -sS -m 10 "http://[${HOST6[home]}]:$PORT/who")" near
+	is "home has served none" "$(served_by home)" 0
+	stop_all
+}
+
+test_requests() {
+	local words
+
+	start_all "handoff_freq 1;"
+	is "a connection goes home after each request, and on to the next target" \
+		"$(ask /who /who /who /who)" "near 1 far 0 near 0 far 0 "
+	words=$(in_ns client wrk -t 1 -c 8 -d 3 "$URL/who")
+	tap_note <<<"$words"
+	succeeds "clients that ask much get answers" grep -q 'requests in' <<<"$words"
+	succeeds "and no errors" grep -qvz 'Socket errors\|Non-2xx' <<<"$words"
+	words=$(grep -hE '\[(alert|crit|error|emerg)\]' "$BED"/log/{home,near,far})
+	is "nginx has nothing to complain about" "$words" ""
+	stop_all
+}
+
+# objects DIR: names of those it has
+objects() {
+	(cd "$BED/www/$1/files/bucket" 2>/dev/null && ls)
+}
+
+test_objects() {
+	local i put=() got=() sum
+
+	start_all "handoff_key \$uri;"
+	mkdir "$BED/objects"
+	for i in {1..12}; do
+		head -c $((i * 5000)) /dev/urandom >"$BED/objects/$i"
+		put+=(-T "$BED/objects/$i" "$URL/bucket/$i")
+	done
+	in_ns client curl -sS -m 20 -o /dev/null "${put[@]}"
+	is "each object is at one host" "$( (objects near; objects far) | sort -n | tr '\n' ' ')" \
+		"$(seq -s ' ' 12) "
+	succeeds "and none has them all" test "$(objects near | wc -l)" -gt 0 -a "$(objects far | wc -l)" -gt 0
+	for i in {1..12}; do got+=("$URL/bucket/$i"); done
+	sum=$(for i in {1..12}; do cat "$BED/objects/$i"; done | sha256sum)
+	is "one connection gets them all, from where they are" \
+		"$(in_ns client curl -sS -m 20 "${got[@]}" | sha256sum)" "$sum"
+	stop_all
+}
+
+test_nobody_there() {
+	start_all "handoff_freq 0;"
+	stop "${NODE[near]}"
+	stop "${NODE[far]}"
+	unset 'NODE[near]' 'NODE[far]'
+	wait_for 5 is_down near && wait_for 5 is_down far || not_ok "home hears that the others ended"
+	is "home serves what it cannot give away" "$(ask /who /who)" "home 1 home 0 "
+	is "or answers with the code that it is told" \
+		"$(in_ns client curl -sS -m 10 -o /dev/null -w '%{http_code}' "$URL/strict")" 503
+	stop_all
+}
+
+[[ -e $MODULE ]] || { echo "1..0 # SKIP needs nginx-dev, for the module: make deps"; exit 0; }
+handoff_start
+make_certificates
+test_turns
+test_requests
+test_objects
+test_nobody_there
+done_testing
