@@ -161,7 +161,8 @@ all: bins programs ## build slotd, slotctl and the BPF programs (the default)
 bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIBS) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
-	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE)
+	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE) \
+	build/examples/handoff_http
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -403,6 +404,11 @@ build/nginx/ngx_handoff_module.so: $(call objects,build/pic,$(NGINX_SRCS) $(MOVE
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
 		$(call pkg_libs,libbpf libmnl $(PEER_PKGS))
 
+build/examples/handoff_http: $(call objects,build/pic,programs/handoff/examples/handoff_http.c $(MOVE_SRCS))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf libmnl $(PEER_PKGS))
+
 # As a server would be built that has only what is installed.
 $(EXAMPLES): build/examples/%: bpf/socket_lb/examples/%.c build/lib/libsocketlb.a build/flags
 	$(call say,LINK,$@)
@@ -549,7 +555,7 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE README.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs $(wildcard docs/*.md)
-	for r in $(wildcard programs/*/README.md bpf/*/README.md bpf/*/examples/* programs/*/*.service); do \
+	for r in $(wildcard programs/*/README.md bpf/*/README.md bpf/*/examples/* programs/*/examples/* programs/*/*.service); do \
 		install -D -m 0644 $$r $(DESTDIR)$(docdir)/$$r || exit 1; \
 	done
 	install -d $(DESTDIR)$(docdir)/bpf/socket_lb/lib
