@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the application asks for: a connection is to go, or has ended. */
+/* What the application asks for: a connection is to go, is another process's, or has ended. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +103,9 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 	conn->peer = to;
 	conn->machine.is_linked = true;
 	conn->fd = fd;
+	/* One that was lent has come back by another descriptor; without room nothing is told of it. */
+	if (!conn->machine.is_home)
+		(void)handoff_table_set_fd(host, conn);
 	conn->tag = tag;
 	conn->err = 0;
 	conn->is_passing = false;
@@ -149,4 +152,50 @@ int handoff_host_close(struct handoff_host *host, int fd)
 	close(fd);
 	handoff_host_closed(host, fd);
 	return 0;
+}
+
+int handoff_host_lend(struct handoff_host *host, int fd, void *tag, uint64_t *ret_id)
+{
+	struct handoff_conn *conn = handoff_table_find_fd(host, fd);
+
+	if (!conn)
+		return -ENOENT;
+	handoff_table_clear_fd(host, conn);
+	conn->fd = -1;
+	conn->tag = tag;
+	*ret_id = conn->id;
+	return 0;
+}
+
+void handoff_host_ended(struct handoff_host *host, uint64_t id)
+{
+	struct handoff_conn *conn = handoff_table_find_id(host, id);
+
+	if (conn && conn->fd < 0 && !conn->machine.is_home)
+		handoff_conn_happen(host, conn, HANDOFF_ON_CLOSED, 0);
+}
+
+static bool is_on_its_way(const struct handoff_conn *conn)
+{
+	switch (conn->machine.stage) {
+	case HANDOFF_NOWHERE:
+	case HANDOFF_OWNED:
+	case HANDOFF_AWAY:
+	case HANDOFF_ENDING:
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool handoff_host_is_busy(const struct handoff_host *host)
+{
+	for (size_t i = 0; i < HANDOFF_BUCKETS; i++) {
+		const struct handoff_conn *conn;
+
+		LIST_FOREACH(conn, &host->by_id[i], by_id)
+		if (is_on_its_way(conn))
+			return true;
+	}
+	return false;
 }

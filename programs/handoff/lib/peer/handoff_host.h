@@ -157,6 +157,24 @@ int handoff_host_close(struct handoff_host *host, int fd);
  */
 void handoff_host_closed(struct handoff_host *host, int fd);
 
+/*
+ * handoff_host_lend - @fd, which was taken or kept, goes to another process of the application, and
+ * the caller closes it here. That one passes a descriptor of it back for handoff_host_send(), or
+ * says when it has closed it: then it ends by handoff_host_ended(@ret_id). @tag stands for it
+ * in lost(), with -1 as descriptor, and is the caller's. Returns 0, or -ENOENT where nothing needs
+ * to be said of it any more, as of what has come home.
+ */
+int handoff_host_lend(struct handoff_host *host, int fd, void *tag, uint64_t *ret_id);
+
+/* handoff_host_ended - what was lent as @id is closed; one that is on its way, or not known, stays. */
+void handoff_host_ended(struct handoff_host *host, uint64_t id);
+
+/*
+ * handoff_host_is_busy - whether a connection is on its way, from here or to here. One that is to
+ * be freed for another process of the same name waits until there is none.
+ */
+bool handoff_host_is_busy(const struct handoff_host *host);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
