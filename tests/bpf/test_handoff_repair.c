@@ -11,7 +11,9 @@
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -292,6 +294,38 @@ static void agent_that_was_killed_is_replaced(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* As by hand, in a mount namespace whose /run has nothing. */
+static void run_by_default(void)
+{
+	char user_word[] = "user=root", *words[] = { user_word };
+	struct program_context ctx = { .map_dir = dir, .out = stdout };
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("tmpfs", "/run", "tmpfs", 0, NULL))
+		_exit(97);
+	_exit(handoff_cmd_repair(&ctx, 1, words));
+}
+
+static void it_has_a_folder_of_its_own(void **state)
+{
+	char before[sizeof(path)];
+
+	(void)state;
+	strcpy(before, path);
+	service = fork();
+	assert_true(service >= 0);
+	if (!service) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run_by_default();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/root" HANDOFF_AGENT_SOCKET, service);
+	for (int i = 0; i < 10000 && !is_listening(); i++)
+		poll(NULL, 0, 1);
+	assert_true(is_listening());
+	assert_int_equal(stop_service(SIGTERM), 0);
+	strcpy(path, before);
+}
+
 /* The handle was connected to the one before. */
 static void handle_finds_the_next_agent(void **state)
 {
@@ -382,6 +416,7 @@ int main(void)
 	TAP_ADD(&plan, strangers_are_refused, set_up, tear_down);
 	TAP_ADD(&plan, without_an_agent_it_says_so, set_up, tear_down);
 	TAP_ADD(&plan, agent_that_was_killed_is_replaced, set_up, tear_down);
+	TAP_ADD(&plan, it_has_a_folder_of_its_own, set_up, tear_down);
 	TAP_ADD(&plan, handle_finds_the_next_agent, set_up, tear_down);
 	TAP_ADD(&plan, what_is_no_order_is_refused, set_up, tear_down);
 	status = tap_run(&plan, "the service of moved connections", 1);

@@ -56,6 +56,13 @@ static int add_owner(struct handoff_service *service, const char *map_dir, struc
 	return add_user(service, dir.st_uid, why);
 }
 
+/* By hand: the service manager makes it for a unit, and what else is wrong shows at the socket. */
+static void make_folder(const struct handoff_service *service)
+{
+	if (!strcmp(service->path, HANDOFF_AGENT_SOCKET) && !mkdir(HANDOFF_AGENT_DIR, 0755))
+		chmod(HANDOFF_AGENT_DIR, 0755);
+}
+
 int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_free_ struct handoff_service *service = calloc(1, sizeof(*service));
@@ -70,6 +77,7 @@ int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
 	err = err ? err : add_owner(service, ctx->map_dir, &why);
 	if (err)
 		return program_fail(&why);
+	make_folder(service);
 	err = handoff_service_open(service, &why);
 	if (!err)
 		sd_notify(0, "READY=1");

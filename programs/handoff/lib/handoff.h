@@ -60,7 +60,7 @@ const char *handoff_error(const struct handoff *h);
 /*
  * handoff_set_agent - ask the agent at the Unix socket @path, which is copied, and not the kernel,
  * to freeze and to thaw. Without this the kernel is asked, and, where that says EPERM, the agent
- * at $HANDOFF_AGENT, else /run/slotd/handoff.sock. Returns 0, -EINVAL for a path that is too
+ * at $HANDOFF_AGENT, else /run/slotd-handoff/repair.sock. Returns 0, -EINVAL for a path that is too
  * long, or -ENOMEM.
  */
 int handoff_set_agent(struct handoff *h, const char *path);

@@ -18,7 +18,9 @@
  */
 #define HANDOFF_ORDER_VERSION 0x484f0001U
 #define HANDOFF_AGENT_ENV "HANDOFF_AGENT"
-#define HANDOFF_AGENT_SOCKET "/run/slotd/handoff.sock"
+/* Not in /run/slotd, which goes with slotd. */
+#define HANDOFF_AGENT_DIR "/run/slotd-handoff"
+#define HANDOFF_AGENT_SOCKET HANDOFF_AGENT_DIR "/repair.sock"
 
 /* The most that HANDOFF_BUFFERS sets, in bytes; the kernel takes twice as much. */
 #define HANDOFF_BUFFER_MAX (32U << 20)
