@@ -160,7 +160,7 @@ static void check_row(void **state)
 	tally = flower_bed_list(&place);
 	assert_int_equal(tally.last.packets, 1);
 	assert_int_equal(tally.last.rule.action_count, 2);
-	assert_int_equal(tally.last.rule.actions[1].ifindex, rule.actions[1].ifindex);
+	assert_true(slot_flower_is_rule(&tally.last.rule, &rule));
 	assert_true(tally.last.idle_ms < WAIT_S * 1000);
 	close(fd);
 	end();
@@ -208,6 +208,36 @@ static void own_rules_of_all_kinds_are_flushed(void **state)
 	end();
 }
 
+/* The same cookie, handle and match, and another destination. */
+static void a_rule_that_leads_elsewhere_is_neither_found_nor_taken_off(void **state)
+{
+	struct slot_flower_rule rule, others[4];
+	const struct slot_flower_rule *pointers[] = { &others[0], &others[1], &others[2],
+						      &others[3] };
+	struct slot_flower_place place;
+	struct slot_answer answers[4];
+
+	(void)state;
+	start();
+	place = flower_bed_place("v1", SLOT_HOOK_TC_INGRESS);
+	rule = make_rule(&rows[1]);
+	for (int i = 0; i < 4; i++)
+		others[i] = rule;
+	others[0].actions[0].address.own_mac[5]++;
+	others[1].actions[0].address.end.address[3]++;
+	others[2].actions[0].address.end.port++;
+	others[3].actions[1].ifindex++;
+	flower_bed_add(&place, &rule);
+	assert_int_equal(slot_flower_del(&place, pointers, 4, answers), -ENOENT);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(answers[i].err, -ENOENT);
+	assert_int_equal(flower_bed_list(&place).own, 1);
+	pointers[0] = &rule;
+	assert_int_equal(slot_flower_del(&place, pointers, 1, answers), 0);
+	assert_int_equal(flower_bed_list(&place).own, 0);
+	end();
+}
+
 static void nothing_comes_behind_a_redirection(void **state)
 {
 	struct slot_flower_place place;
@@ -242,6 +272,7 @@ int main(void)
 	TAP_ADD_TABLE(&plan, check_row, rows);
 	ADD(the_end_of_a_connection_is_not_sent_on);
 	ADD(own_rules_of_all_kinds_are_flushed);
+	ADD(a_rule_that_leads_elsewhere_is_neither_found_nor_taken_off);
 	ADD(nothing_comes_behind_a_redirection);
 	return tap_run(&plan, "flower_redirect", 1);
 }

@@ -375,6 +375,30 @@ static void a_rule_that_another_took_off_is_asked_for_again(void **state)
 	assert_int_equal(count_rules(), 1);
 }
 
+/* With the agent's cookie and handle: its counts are not the connection's, and it stays. */
+static void a_rule_that_leads_elsewhere_is_not_taken_for_its_own(void **state)
+{
+	const struct slot_flower_place place = flower_bed_place("v1", SLOT_HOOK_TC_INGRESS);
+	const __u64 deadline = now_ns() + WAIT_NS;
+	const struct slot_flower_rule *rules_of[1];
+	struct slot_flower_rule rule;
+	struct slot_answer answer;
+
+	(void)state;
+	add_rule(&flow4, ABOVE + 1);
+	wait_active(1);
+	rule = handoff_flows_at(&agent.device.flows, 1)->request.rule;
+	rules_of[0] = &rule;
+	assert_int_equal(slot_flower_del(&place, rules_of, 1, &answer), 0);
+	rule.actions[0].address.end.port++;
+	flower_bed_add(&place, &rule);
+	while (!agent.told.vanished && now_ns() < deadline)
+		step(true);
+	assert_int_equal(agent.told.vanished, 1);
+	wait_gone(&flow4);
+	assert_int_equal(count_rules(), 1);
+}
+
 static void a_device_that_takes_none_is_left_alone(void **state)
 {
 	const __u64 deadline = now_ns() + WAIT_NS;
@@ -463,6 +487,7 @@ int main(void)
 	ADD(what_finds_the_queue_full_comes_later);
 	ADD(the_devices_packets_keep_a_rule);
 	ADD(a_rule_that_another_took_off_is_asked_for_again);
+	ADD(a_rule_that_leads_elsewhere_is_not_taken_for_its_own);
 	ADD(a_device_that_takes_none_is_left_alone);
 	ADD(a_device_that_goes_takes_its_rules_along);
 	ADD(its_end_leaves_nothing_behind);

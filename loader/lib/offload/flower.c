@@ -167,6 +167,16 @@ bool slot_flower_is_match(const struct slot_flower_match *a, const struct slot_f
 	       is_same_end(&a->source, &b->source) && is_same_end(&a->destination, &b->destination);
 }
 
+static bool is_same_action(const struct slot_flower_action *a, const struct slot_flower_action *b)
+{
+	const struct slot_flower_address *to = &a->address, *other = &b->address;
+
+	return a->kind == b->kind && a->mark == b->mark && a->ifindex == b->ifindex &&
+	       !memcmp(to->next_hop_mac, other->next_hop_mac, sizeof(to->next_hop_mac)) &&
+	       !memcmp(to->own_mac, other->own_mac, sizeof(to->own_mac)) &&
+	       is_same_end(&to->end, &other->end);
+}
+
 bool slot_flower_is_rule(const struct slot_flower_rule *a, const struct slot_flower_rule *b)
 {
 	size_t i;
@@ -175,8 +185,7 @@ bool slot_flower_is_rule(const struct slot_flower_rule *a, const struct slot_flo
 	    a->action_count != b->action_count || !slot_flower_is_match(&a->match, &b->match))
 		return false;
 	for (i = 0; i < a->action_count; i++)
-		if (a->actions[i].kind != b->actions[i].kind ||
-		    a->actions[i].mark != b->actions[i].mark)
+		if (!is_same_action(&a->actions[i], &b->actions[i]))
 			return false;
 	return true;
 }

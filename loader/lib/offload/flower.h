@@ -98,10 +98,7 @@ struct slot_flower_rule {
 
 /* A rule as the kernel has it. */
 struct slot_flower_seen {
-	/*
-	 * of somebody else's (another @owner) what can be said so; of SLOT_FLOWER_READDRESS not
-	 * where to
-	 */
+	/* of somebody else's (another @owner) what can be said so: what cannot is 0 */
 	struct slot_flower_rule rule;
 	__u64 packets; /* that it was carried out on, by kernel and device */
 	__u64 bytes;

@@ -8,6 +8,9 @@
 #include "loader/lib/host/netlink.h"
 #include "loader/lib/offload/flower.h"
 
+/* FIN, SYN, RST: the kernel has those of a TCP header's flags in their order there. */
+#define SLOT_FLOWER_TCP_ENDS 0x7
+
 /*
  * slot_flower_put_add - write a message that adds @rule to @place to @buffer of
  * SLOT_NETLINK_SIZE bytes, which is enough. Returns it.

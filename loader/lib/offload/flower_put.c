@@ -12,9 +12,6 @@
 /* Of IPv6, with one action of each kind. */
 _Static_assert(SLOT_NETLINK_SIZE >= 752, "the longest rule has to fit");
 
-/* The kernel has those of a TCP header's flags in their order there. */
-#define TCP_ENDS 0x7 /* FIN, SYN, RST */
-
 struct family_words {
 	__u16 protocol;
 	__u16 pref_offset;
@@ -85,7 +82,8 @@ static void put_match(struct nlmsghdr *request, const struct slot_flower_match *
 	}
 	if (match->no_ends) {
 		mnl_attr_put_u16(request, TCA_FLOWER_KEY_TCP_FLAGS, 0);
-		mnl_attr_put_u16(request, TCA_FLOWER_KEY_TCP_FLAGS_MASK, htons(TCP_ENDS));
+		mnl_attr_put_u16(request, TCA_FLOWER_KEY_TCP_FLAGS_MASK,
+				 htons(SLOT_FLOWER_TCP_ENDS));
 	}
 }
 

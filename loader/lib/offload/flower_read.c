@@ -13,6 +13,8 @@
 #include <linux/tc_act/tc_pedit.h>
 #include <linux/tc_act/tc_skbedit.h>
 
+#include "loader/lib/offload/flower_edits.h"
+
 #define MS_PER_S 1000
 
 static bool is_of_size(const struct nlattr *attr, size_t size)
@@ -55,13 +57,18 @@ static void read_mirred(const struct nlattr *attr, struct slot_flower_action *ac
 	if (!is_of_size(attr, sizeof(mirred)))
 		return;
 	memcpy(&mirred, mnl_attr_get_payload(attr), sizeof(mirred));
+	if (mirred.eaction != TCA_EGRESS_REDIR)
+		return;
 	action->ifindex = mirred.ifindex;
 }
 
-static void read_of_kind(const struct nlattr *options, struct slot_flower_action *action)
+static void read_of_kind(const struct nlattr *options, const struct slot_flower_match *match,
+			 struct slot_flower_action *action)
 {
 	const struct nlattr *attr;
 
+	if (action->kind == SLOT_FLOWER_READDRESS)
+		slot_flower_edits_read(options, match, &action->address);
 	mnl_attr_for_each_nested(attr, options)
 	{
 		unsigned int type = mnl_attr_get_type(attr);
@@ -172,7 +179,7 @@ static void read_action(const struct nlattr *nest, bool is_first, struct slot_fl
 		read_first_times(options, seen);
 	if (rule->action_count == SLOT_FLOWER_ACTIONS_MAX)
 		return;
-	read_of_kind(options, &action);
+	read_of_kind(options, &rule->match, &action);
 	rule->actions[rule->action_count++] = action;
 }
 
@@ -211,47 +218,122 @@ static void read_port(const struct nlattr *attr, __be16 *port)
 		*port = mnl_attr_get_u16(attr);
 }
 
-static void read_match(const struct nlattr *attr, struct slot_flower_match *match)
+/* What is compared in part is no end of one flow. */
+static void read_mask(const struct nlattr *attr, void *field, size_t size)
 {
+	const unsigned char *mask = mnl_attr_get_payload(attr);
+
+	for (size_t i = 0; i < mnl_attr_get_payload_len(attr); i++)
+		if (mask[i] != 0xff)
+			memset(field, 0, size);
+}
+
+static void read_end(const struct nlattr *attr, struct slot_flower_match *match)
+{
+	struct slot_flower_end *source = &match->source, *destination = &match->destination;
+
 	switch (mnl_attr_get_type(attr)) {
-	case TCA_FLOWER_KEY_IP_PROTO:
-		if (is_of_size(attr, sizeof(__u8)))
-			match->proto = mnl_attr_get_u8(attr);
-		break;
 	case TCA_FLOWER_KEY_IPV4_SRC:
 	case TCA_FLOWER_KEY_IPV6_SRC:
-		read_address(attr, match->source.address);
+		read_address(attr, source->address);
 		break;
 	case TCA_FLOWER_KEY_IPV4_DST:
 	case TCA_FLOWER_KEY_IPV6_DST:
-		read_address(attr, match->destination.address);
+		read_address(attr, destination->address);
 		break;
 	case TCA_FLOWER_KEY_TCP_SRC:
 	case TCA_FLOWER_KEY_UDP_SRC:
-		read_port(attr, &match->source.port);
+		read_port(attr, &source->port);
 		break;
 	case TCA_FLOWER_KEY_TCP_DST:
 	case TCA_FLOWER_KEY_UDP_DST:
-		read_port(attr, &match->destination.port);
-		break;
-	case TCA_FLOWER_KEY_FLAGS_MASK:
-		if (is_of_size(attr, sizeof(__u32)))
-			match->no_fragments = ntohl(mnl_attr_get_u32(attr)) &
-					      TCA_FLOWER_KEY_FLAGS_IS_FRAGMENT;
-		break;
-	case TCA_FLOWER_KEY_TCP_FLAGS_MASK:
-		if (is_of_size(attr, sizeof(__be16)))
-			match->no_ends = mnl_attr_get_u16(attr) != 0;
+		read_port(attr, &destination->port);
 		break;
 	default:
 		break;
 	}
 }
 
+/* Behind the values, as the kernel and all who write to it have them. */
+static void read_end_mask(const struct nlattr *attr, struct slot_flower_match *match)
+{
+	struct slot_flower_end *source = &match->source, *destination = &match->destination;
+
+	switch (mnl_attr_get_type(attr)) {
+	case TCA_FLOWER_KEY_IPV4_SRC_MASK:
+	case TCA_FLOWER_KEY_IPV6_SRC_MASK:
+		read_mask(attr, source->address, sizeof(source->address));
+		break;
+	case TCA_FLOWER_KEY_IPV4_DST_MASK:
+	case TCA_FLOWER_KEY_IPV6_DST_MASK:
+		read_mask(attr, destination->address, sizeof(destination->address));
+		break;
+	case TCA_FLOWER_KEY_TCP_SRC_MASK:
+	case TCA_FLOWER_KEY_UDP_SRC_MASK:
+		read_mask(attr, &source->port, sizeof(source->port));
+		break;
+	case TCA_FLOWER_KEY_TCP_DST_MASK:
+	case TCA_FLOWER_KEY_UDP_DST_MASK:
+		read_mask(attr, &destination->port, sizeof(destination->port));
+		break;
+	default:
+		break;
+	}
+}
+
+/* Flags that are looked at, and what they have to be. */
+struct flags {
+	__u32 value, mask;
+	__u16 tcp, tcp_mask;
+};
+
+static void read_flag_words(const struct nlattr *attr, struct flags *flags)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case TCA_FLOWER_KEY_FLAGS:
+		if (is_of_size(attr, sizeof(__u32)))
+			flags->value = ntohl(mnl_attr_get_u32(attr));
+		break;
+	case TCA_FLOWER_KEY_FLAGS_MASK:
+		if (is_of_size(attr, sizeof(__u32)))
+			flags->mask = ntohl(mnl_attr_get_u32(attr));
+		break;
+	case TCA_FLOWER_KEY_TCP_FLAGS:
+		if (is_of_size(attr, sizeof(__be16)))
+			flags->tcp = ntohs(mnl_attr_get_u16(attr));
+		break;
+	case TCA_FLOWER_KEY_TCP_FLAGS_MASK:
+		if (is_of_size(attr, sizeof(__be16)))
+			flags->tcp_mask = ntohs(mnl_attr_get_u16(attr));
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_match(const struct nlattr *options, struct slot_flower_match *match)
+{
+	const struct nlattr *attr;
+	struct flags flags = { 0 };
+
+	mnl_attr_for_each_nested(attr, options)
+	{
+		if (mnl_attr_get_type(attr) == TCA_FLOWER_KEY_IP_PROTO &&
+		    is_of_size(attr, sizeof(__u8)))
+			match->proto = mnl_attr_get_u8(attr);
+		read_end(attr, match);
+		read_end_mask(attr, match);
+		read_flag_words(attr, &flags);
+	}
+	match->no_fragments = flags.mask & ~flags.value & TCA_FLOWER_KEY_FLAGS_IS_FRAGMENT;
+	match->no_ends = flags.tcp_mask == SLOT_FLOWER_TCP_ENDS && !flags.tcp;
+}
+
 static void read_options(const struct nlattr *options, struct slot_flower_seen *seen)
 {
 	const struct nlattr *attr;
 
+	read_match(options, &seen->rule.match);
 	mnl_attr_for_each_nested(attr, options)
 	{
 		if (mnl_attr_get_type(attr) == TCA_FLOWER_ACT)
@@ -259,8 +341,6 @@ static void read_options(const struct nlattr *options, struct slot_flower_seen *
 		else if (mnl_attr_get_type(attr) == TCA_FLOWER_FLAGS &&
 			 is_of_size(attr, sizeof(__u32)))
 			read_flags(mnl_attr_get_u32(attr), seen);
-		else
-			read_match(attr, &seen->rule.match);
 	}
 }
 

@@ -312,7 +312,7 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 	if (seen->rule.owner != device->told->owner)
 		return 0;
 	flow = handoff_flows_at(&device->flows, seen->rule.handle);
-	if (!flow || flow->id != seen->rule.id)
+	if (!flow || !slot_flower_is_rule(&flow->request.rule, &seen->rule))
 		return 0;
 	flow->seen = device->looks;
 	if (seen->packets && last_ns > flow->last_ns)
