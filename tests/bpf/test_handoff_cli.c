@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "programs/handoff/maps/handoff_offloads.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/program_bed.h"
 #include "tests/support/tap.h"
@@ -196,6 +197,43 @@ static void show_tells_of_rules_in_words(void **state)
 	assert_int_equal(program_bed_run(&bed, "show " CLIENT), PROGRAM_USAGE);
 }
 
+/* As the agent writes it. */
+static void show_tells_what_the_device_does(void **state)
+{
+	struct handoff_offloads offloads = HANDOFF_OFFLOADS_CLOSED;
+	const struct handoff_key key4 = handoff_spec_key(&conn4), key6 = handoff_spec_key(&conn6);
+	struct handoff_offload offload = { .id = ID, .packets = 5, .bytes = 600, .is_active = 1 };
+	const struct handoff_told told = { .device = "eth7" };
+	struct slot_reason why;
+
+	(void)state;
+	add_rules();
+	assert_int_equal(handoff_offloads_open(PROGRAM_BED_DIR, true, &why, &offloads), 0);
+	assert_int_equal(handoff_told_set(&offloads, &told), 0);
+	assert_int_equal(handoff_offloads_set(&offloads, &key4, &offload), 0);
+	program_bed_assert_runs(&bed, "show " CLIENT " " LOCAL,
+				CLIENT " " LOCAL "  id abc1  in redirect 192.0.2.33:40001  "
+				       "packets 0 in 0 out 0 blocked  device eth7 5 packets 600 "
+				       "bytes\n");
+	assert_int_equal(program_bed_run_json(&bed, "show " CLIENT " " LOCAL), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"name\": \"eth7\""));
+	assert_non_null(strstr(bed.out, "\"active\": true"));
+	offload.is_active = 0;
+	assert_int_equal(handoff_offloads_set(&offloads, &key6, &offload), 0);
+	assert_int_equal(handoff_offloads_del(&offloads, &key4), 0);
+	assert_int_equal(handoff_rules_remove(&rules, &key6, OTHER_ID), 0);
+	program_bed_assert_runs(&bed, "show",
+				CLIENT " " LOCAL "  id abc1  in redirect 192.0.2.33:40001  "
+				       "packets 0 in 0 out 0 blocked\n"
+				       "[2001:db8:7::7]:40000 [2001:db8:80::80]:443  no rule  "
+				       "device eth7 changing 5 packets 600 bytes\n");
+	assert_int_equal(program_bed_run_json(&bed, "show"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"device\": null"));
+	assert_non_null(strstr(bed.out, "\"active\": false"));
+	assert_int_equal(handoff_offloads_clear(&offloads), 0);
+	handoff_offloads_close(&offloads);
+}
+
 static void drop_takes_rules_away(void **state)
 {
 	(void)state;
@@ -251,6 +289,7 @@ int main(void)
 	TAP_ADD(&plan, all_of_many_rules_are_seen_and_may_be_removed, set_up, tear_down);
 	TAP_ADD(&plan, a_table_that_is_full_refuses_more, set_up, tear_down);
 	TAP_ADD(&plan, show_tells_of_rules_in_words, set_up, tear_down);
+	TAP_ADD(&plan, show_tells_what_the_device_does, set_up, tear_down);
 	TAP_ADD(&plan, drop_takes_rules_away, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_each_counter, set_up, tear_down);
 	return tap_run(&plan, "handoff_cli", 1);

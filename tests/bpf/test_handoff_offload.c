@@ -28,6 +28,7 @@
 #define NS_PER_S 1000000000ULL
 #define LONG_NS (3600 * NS_PER_S)
 #define WAIT_NS (10 * NS_PER_S)
+#define IDLE_NS (3 * NS_PER_S) /* a packet and a look take less */
 #define ABOVE 1000
 #define TO4 "203.0.113.9"
 #define TO6 "2001:db8:9::9"
@@ -233,6 +234,7 @@ static void a_connection_of_many_bytes_is_the_devices(void **state)
 	assert_int_equal(offload.packets, 1);
 	assert_true(offload.is_active);
 	assert_int_equal(program_bed_run(&bed, "stats"), 0);
+	assert_non_null(strstr(bed.out, "device                      v1\n"));
 	assert_non_null(strstr(bed.out, "offloaded                    2\n"));
 	assert_non_null(strstr(bed.out, "pending                      0\n"));
 	assert_non_null(strstr(bed.out, "full                         0\n"));
@@ -341,19 +343,22 @@ static void what_finds_the_queue_full_comes_later(void **state)
 static void the_devices_packets_keep_a_rule(void **state)
 {
 	const struct handoff_key key = make_key(&flow4);
-	__u64 until = now_ns() + 3 * NS_PER_S;
+	__u64 until;
 	struct handoff_rule rule;
 
 	(void)state;
 	add_rule(&flow4, ABOVE + 1);
 	wait_active(1);
-	agent.set.sweep.idle_ns = NS_PER_S;
+	check_sent_on(&flow4);
+	step(true);
+	agent.set.sweep.idle_ns = IDLE_NS;
+	until = now_ns() + IDLE_NS + NS_PER_S;
 	while (now_ns() < until) {
 		check_sent_on(&flow4);
 		step(true);
 		assert_int_equal(handoff_rules_get(&rules, &key, &rule), 0);
 	}
-	until = now_ns() + WAIT_NS;
+	until = now_ns() + IDLE_NS + WAIT_NS;
 	while (!handoff_rules_get(&rules, &key, &rule) && now_ns() < until)
 		step(true);
 	assert_int_equal(agent.told.idle, 1);

@@ -5,6 +5,7 @@
 
 #include "programs/cli.h"
 
+int handoff_cmd_show(const struct program_context *ctx, int argc, char **argv);
 int handoff_cmd_stats(const struct program_context *ctx, int argc, char **argv);
 int handoff_cmd_agent(const struct program_context *ctx, int argc, char **argv);
 int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv);

@@ -44,7 +44,7 @@ struct field {
 	}
 
 static int print_json(const struct program_context *ctx, const struct slot_count *counts,
-		      const struct field *fields, size_t count)
+		      const char *device, const struct field *fields, size_t count)
 {
 	json_t *json = program_counts_json(counters, counts, HANDOFF_COUNTS_SIZE);
 	json_t *agent = json_object();
@@ -52,6 +52,7 @@ static int print_json(const struct program_context *ctx, const struct slot_count
 	for (size_t i = 0; i < count; i++)
 		json_object_set_new(agent, fields[i].name,
 				    json_integer((json_int_t)fields[i].value));
+	json_object_set_new(agent, "device", *device ? json_string(device) : json_null());
 	json_object_set_new(json, "agent", agent);
 	return program_json_print(ctx, json);
 }
@@ -80,9 +81,11 @@ int handoff_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 	const size_t count = sizeof(fields) / sizeof(fields[0]);
 
 	if (ctx->json)
-		return print_json(ctx, counts, fields, count);
+		return print_json(ctx, counts, told.device, fields, count);
 	program_counts_print(ctx, counters, counts, HANDOFF_COUNTS_SIZE);
 	fprintf(ctx->out, "\n%-16s  %12s\n", "agent", "number");
+	if (*told.device)
+		fprintf(ctx->out, "%-16s  %12s\n", "device", told.device);
 	for (size_t i = 0; i < count; i++)
 		fprintf(ctx->out, "%-16s  %12" PRIu64 "\n", fields[i].name,
 			(uint64_t)fields[i].value);

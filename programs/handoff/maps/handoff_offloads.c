@@ -48,6 +48,27 @@ int handoff_offloads_get(const struct handoff_offloads *offloads, const struct h
 	return bpf_map_lookup_elem(offloads->table, key, ret_offload);
 }
 
+/* One that goes under our hands has the search begin anew: no more often than there is room. */
+int handoff_offloads_each(const struct handoff_offloads *offloads, handoff_offload_fn see,
+			  void *data)
+{
+	struct handoff_key keys[2], *from = NULL;
+	struct handoff_offload offload;
+	int err = 0, ret = 0;
+
+	for (__u32 i = 0; !ret && i < HANDOFF_OFFLOADS_MAX; i++) {
+		struct handoff_key *key = &keys[i % 2];
+
+		err = bpf_map_get_next_key(offloads->table, from, key);
+		if (err)
+			break;
+		if (!handoff_offloads_get(offloads, key, &offload))
+			ret = see(key, &offload, data);
+		from = key;
+	}
+	return err && err != -ENOENT ? err : ret;
+}
+
 int handoff_told_get(const struct handoff_offloads *offloads, struct handoff_told *ret_told)
 {
 	return bpf_map_lookup_elem(offloads->told, &only, ret_told);

@@ -34,6 +34,17 @@ void handoff_offloads_close(struct handoff_offloads *offloads);
 int handoff_offloads_get(const struct handoff_offloads *offloads, const struct handoff_key *key,
 			 struct handoff_offload *ret_offload);
 
+/* Called with each connection of a device; what is not 0 ends it. */
+typedef int (*handoff_offload_fn)(const struct handoff_key *key,
+				  const struct handoff_offload *offload, void *data);
+
+/*
+ * handoff_offloads_each - call @see for all of them, in no order; of those that come or go
+ * meanwhile some may be left out, or seen twice. Returns 0, -errno, or what ended it.
+ */
+int handoff_offloads_each(const struct handoff_offloads *offloads, handoff_offload_fn see,
+			  void *data);
+
 /* handoff_told_get - what the agent says; all 0 where none ever ran. Returns 0 or -errno. */
 int handoff_told_get(const struct handoff_offloads *offloads, struct handoff_told *ret_told);
 
