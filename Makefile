@@ -11,7 +11,7 @@ bindir := $(PREFIX)/bin
 libdir := $(PREFIX)/lib/slotd
 unitdir := $(PREFIX)/lib/systemd/system
 includedir := $(PREFIX)/include/slotd
-# Of libsocketlb and libhandoff; a distribution has it in a folder for each architecture.
+# Of the libraries for servers; a distribution has it in a folder for each architecture.
 sharedlibdir ?= $(PREFIX)/lib
 mandir := $(PREFIX)/share/man
 docdir := $(PREFIX)/share/doc/slotd
@@ -74,13 +74,13 @@ SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/soc
 	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
 # The library that moves connections from socket to socket: libc alone.
 HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) loader/lib/base/reason.c
-# What libhandoff's hosts say to each other: the only part that needs TLS.
+# What hosts say to each other of such connections: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
-# What moves connections within another process: these, with libbpf, libmnl and OpenSSL.
-MOVE_SRCS := $(HANDOFF_SRCS) $(PEER_SRCS) programs/shared/maps.c \
-	$(wildcard programs/handoff/maps/*.c) $(addprefix loader/lib/base/,clock.c endpoint.c number.c)
+# The library of that: these, with libhandoff, libbpf and OpenSSL.
+HOST_SRCS := $(PEER_SRCS) $(addprefix programs/handoff/maps/handoff_,rules.c target.c offloads.c) \
+	programs/shared/maps.c $(addprefix loader/lib/base/,clock.c reason.c)
 NGINX_SRCS := $(wildcard programs/handoff/nginx/*.c)
-EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c)
+EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c programs/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 BPF_TEST_SRCS := $(wildcard tests/bpf/test_*.c)
@@ -99,7 +99,8 @@ parts = $(filter-out %/main.o,$(call objects,$(1),$(2)))
 
 BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),build/bin/slotctl)
 EXAMPLES := $(patsubst %.c,build/examples/%,$(notdir $(EXAMPLE_SRCS)))
-SERVER_LIBS := $(foreach l,socketlb handoff,build/lib/lib$(l).a build/lib/lib$(l).so build/lib/$(l).pc)
+SERVER_LIBS := socketlb handoff handoff_host
+SERVER_LIB_FILES := $(foreach l,$(SERVER_LIBS),build/lib/lib$(l).a build/lib/lib$(l).so build/lib/$(l).pc)
 PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
 TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
@@ -158,11 +159,10 @@ endif
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
-bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIBS) $(EXAMPLES)
+bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIB_FILES) $(EXAMPLES)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
-	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE) \
-	build/examples/handoff_http
+	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE)
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)
@@ -230,7 +230,7 @@ bench-firewall: deps ## cost of the firewall's rulesets beside nftables, into bu
 .PHONY: run-bench-lb-http run-bench-firewall
 VM_RUNS = $(if $(VM_TESTS),$(foreach k,$(VM_KERNELS),'tests/vm/tests.sh $(k) $(VM_TESTS)'))
 
-run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -Ibpf/socket_lb/lib $(NGINX_DIRS) -std=gnu11 -Wall -Wextra -Wshadow
+run-lint: export LINT_C_FLAGS = $(ALL_CPPFLAGS) -Ibpf/socket_lb/lib -Iprograms/handoff/lib/peer $(NGINX_DIRS) -std=gnu11 -Wall -Wextra -Wshadow
 run-lint: export LINT_BPF_FLAGS = $(BPF_CFLAGS)
 run-lint: $(GENERATED) build/nginx/objs/ngx_auto_config.h
 	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh
@@ -355,8 +355,8 @@ build/pic/obj/%.o: %.c build/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FORTIFY) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-# server_library NAME FOLDER SOURCES PACKAGES: build/lib/libNAME.a, .so and NAME.pc. Linked into an
-# application it has no other names either.
+# server_library NAME FOLDER SOURCES PACKAGES LIBRARIES: build/lib/libNAME.a, .so and NAME.pc. Linked
+# into an application it has no other names either. LIBRARIES are those of this tree that it needs.
 define server_library
 build/pic/$(1).o: $(call objects,build/pic,$(3))
 	$$(call say,LINK,$$@)
@@ -365,7 +365,7 @@ build/pic/$(1).o: $(call objects,build/pic,$(3))
 
 build/lib/lib$(1).a: build/pic/$(1).o
 
-build/lib/lib$(1).so: $(call objects,build/pic,$(3))
+build/lib/lib$(1).so: $(call objects,build/pic,$(3)) $(patsubst %,build/lib/lib%.so,$(5))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) -shared -Wl,-soname,lib$(1).so.1 -Wl,-z,relro,-z,now,-z,defs \
@@ -379,6 +379,9 @@ build/lib/$(1).pc: $(2)/$(1).pc.in build/flags
 endef
 $(eval $(call server_library,socketlb,bpf/socket_lb/lib,$(SOCKETLB_SRCS),libbpf))
 $(eval $(call server_library,handoff,programs/handoff/lib,$(HANDOFF_SRCS)))
+HOST_PKGS := libbpf $(PEER_PKGS)
+HOST_ARCHIVES := build/lib/libhandoff_host.a build/lib/libhandoff.a
+$(eval $(call server_library,handoff_host,programs/handoff/lib/peer,$(HOST_SRCS),$(HOST_PKGS),handoff))
 
 # --- nginx's module --------------------------------------------------------------------------
 
@@ -399,22 +402,23 @@ NGINX_DIRS := $(patsubst %,-isystem build/nginx/%,objs $(addprefix src/,core eve
 build/pic/obj/programs/handoff/nginx/%.o: PKG_CFLAGS += $(NGINX_DIRS)
 $(call objects,build/pic,$(NGINX_SRCS)): build/nginx/objs/ngx_auto_config.h
 
-build/nginx/ngx_handoff_module.so: $(call objects,build/pic,$(NGINX_SRCS) $(MOVE_SRCS))
+build/nginx/ngx_handoff_module.so: $(call objects,build/pic,$(NGINX_SRCS)) $(HOST_ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
-		$(call pkg_libs,libbpf libmnl $(PEER_PKGS))
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--exclude-libs,ALL $(LDFLAGS) \
+		-o $@ $^ $(call pkg_libs,$(HOST_PKGS))
 
-build/examples/handoff_http: $(call objects,build/pic,programs/handoff/examples/handoff_http.c $(MOVE_SRCS))
-	$(call say,LINK,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,libbpf libmnl $(PEER_PKGS))
-
-# As a server would be built that has only what is installed.
-$(EXAMPLES): build/examples/%: bpf/socket_lb/examples/%.c build/lib/libsocketlb.a build/flags
-	$(call say,LINK,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(FORTIFY) -Ibpf/socket_lb/lib -D_GNU_SOURCE $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< \
-		build/lib/libsocketlb.a $(call pkg_libs,libbpf)
+# server_examples FOLDER HEADERS ARCHIVES PACKAGES: those in FOLDER/examples, built as a server would
+# be that has only what is installed.
+define server_examples
+$(patsubst $(1)/examples/%.c,build/examples/%,$(filter $(1)/%,$(EXAMPLE_SRCS))): \
+		build/examples/%: $(1)/examples/%.c $(3) build/flags
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(FORTIFY) -I$(2) -D_GNU_SOURCE $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -MMD -MP -o $$@ $$< \
+		$(3) $$(call pkg_libs,$(4))
+endef
+$(eval $(call server_examples,bpf/socket_lb,bpf/socket_lb/lib,build/lib/libsocketlb.a,libbpf))
+$(eval $(call server_examples,programs/handoff,programs/handoff/lib/peer,$(HOST_ARCHIVES),$(HOST_PKGS)))
 
 # Unit tests run under ASan and UBSan. BPF tests and benchmarks need root and the plain build.
 $(UNIT_BINS): build/%: build/asan/obj/%.o $(ASAN_ARCHIVES)
@@ -537,8 +541,8 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	chmod 0644 $(DESTDIR)$(unitdir)/slotd.service
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/bpf $(wildcard bpf/*.h)
 	install -D -m 0644 -t $(DESTDIR)$(includedir) bpf/socket_lb/lib/socketlb.h \
-		programs/handoff/lib/handoff.h
-	for l in socketlb handoff; do \
+		programs/handoff/lib/handoff.h programs/handoff/lib/peer/handoff_host.h
+	for l in $(SERVER_LIBS); do \
 		install -D -m 0644 -t $(DESTDIR)$(sharedlibdir) build/lib/lib$$l.a && \
 		install -D -m 0755 build/lib/lib$$l.so $(DESTDIR)$(sharedlibdir)/lib$$l.so.1 && \
 		ln -sf lib$$l.so.1 $(DESTDIR)$(sharedlibdir)/lib$$l.so && \
@@ -555,7 +559,7 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 	done
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE README.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs $(wildcard docs/*.md)
-	for r in $(wildcard programs/*/README.md bpf/*/README.md bpf/*/examples/* programs/*/examples/* programs/*/*.service); do \
+	for r in $(wildcard programs/*/README.md programs/*/*/README.md bpf/*/README.md bpf/*/examples/* programs/*/examples/* programs/*/*.service); do \
 		install -D -m 0644 $$r $(DESTDIR)$(docdir)/$$r || exit 1; \
 	done
 	install -d $(DESTDIR)$(docdir)/bpf/socket_lb/lib

@@ -88,14 +88,15 @@ check_licences() {
 	return "$bad"
 }
 
-# check_library_licences SOURCE...: what libsocketlb is made of is LGPL down to its last header.
+# check_library_licences SOURCE...: what a library for servers is made of is LGPL down to its last
+# header.
 check_library_licences() {
 	local file made included bad=0
 	made=$("$CC" "${c_flags[@]}" -MM "$@") || return 1
 	mapfile -t included < <(tr ' ' '\n' <<<"$made" | grep -E '^[^/].*\.[ch]$' | sort -u)
 	for file in "${included[@]}"; do
 		head -n 1 "$file" | grep -q 'LGPL-2.1-or-later' && continue
-		echo "$file: libsocketlb includes it, so it has to be LGPL-2.1-or-later as well"
+		echo "$file: a library includes it, so it has to be LGPL-2.1-or-later as well"
 		bad=1
 	done
 	return "$bad"
@@ -157,7 +158,7 @@ programs/handoff/lib/*.[ch] loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
 programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
 programs/handoff/nginx programs/handoff/lib/peer/handoff_host.h
-programs/handoff/examples programs/handoff/lib/peer/handoff_host.h
+programs/handoff/examples
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
 programs/hwmark/cli programs/hwmark/(agent|maps) programs/(lb|shared|cli.h) loader/lib/base
 programs/hwmark/data programs/hwmark/hwmark_abi.h programs/lb/(data|lb_abi.h) bpf
@@ -274,9 +275,9 @@ report "shellcheck" ${#shell[@]} $?
 check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"
 report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
 
-mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/shared/maps\.c$')
+mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/handoff/(lib|maps)/|^programs/shared/maps\.c$')
 check_library_licences "${library[@]}"
-report "licences of what libsocketlb includes" ${#library[@]} $?
+report "licences of what libraries include" ${#library[@]} $?
 
 check_length "${sources[@]}" "${shell[@]}"
 report "file length" $((${#sources[@]} + ${#shell[@]})) $?

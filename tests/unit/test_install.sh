@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What `make install` leaves is enough to build a server with libsocketlb: the example, by
-# pkg-config alone, with the shared library and with the archive. Headers and texts find what they
+# What `make install` leaves is enough to build servers with its libraries: the examples, by
+# pkg-config alone, with the shared library and with the archives. Headers and texts find what they
 # name.
 
 # shellcheck source=tests/support/tap.sh
@@ -11,25 +11,25 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 DIR=$(mktemp -d /tmp/slotd-install.XXXXXX)
 TAP_OUT=$DIR/out
 DOC=$DIR/usr/share/doc/slotd
-EXAMPLE=$DOC/bpf/socket_lb/examples/echo_server.c
 export PKG_CONFIG_SYSROOT_DIR=$DIR PKG_CONFIG_PATH=$DIR/usr/lib/pkgconfig
 
 trap 'rm -rf "$DIR"' EXIT
 
-# as_told OUT: by the command in the example's head
+# as_told EXAMPLE OUT: by the command in the example's head
 as_told() {
 	local command
 
-	command=$(sed -n 's/^ \*   \(cc .*\)/\1/p' "$EXAMPLE")
-	[[ $command ]] && (cd "${EXAMPLE%/*}" && eval "$command -Wall -Wextra -Werror" && mv echo_server "$1")
+	command=$(sed -n 's/^ \*   \(cc .*\)/\1/p' "$1")
+	[[ $command ]] && (cd "${1%/*}" && LD_LIBRARY_PATH=$DIR/usr/lib eval "$command -Wall -Wextra -Werror" &&
+		mv "$(basename "$1" .c)" "$2")
 }
 
-# build OUT WORD...: as C is built elsewhere
+# build EXAMPLE OUT PACKAGE WORD...: as C is built elsewhere
 build() {
 	local words
 
-	read -ra words < <(pkg-config --cflags socketlb)
-	gcc -Wall -Wextra -Werror "${words[@]}" -o "$1" "$EXAMPLE" "${@:2}"
+	read -ra words < <(pkg-config --cflags "$3")
+	gcc -Wall -Wextra -Werror "${words[@]}" -o "$2" "$1" "${@:4}"
 }
 
 # each_alone: what BPF programs and others' user space share compiles without this tree
@@ -54,15 +54,25 @@ needs() {
 }
 
 succeeds "make install" make -s -C "$ROOT" install "DESTDIR=$DIR"
-succeeds "the example builds with the shared library, as its head says" as_told "$DIR/shared"
-succeeds "and runs" runs "$DIR/shared"
-succeeds "the example builds with the archive" build "$DIR/static" "$DIR/usr/lib/libsocketlb.a" -lbpf
-succeeds "and runs" runs "$DIR/static"
-matches "it needs the library by the name that stays" "$(needs "$DIR/shared")" 'libsocketlb\.so\.1 '
-is "the library needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.so.1")" \
+socketlb_words=("$DIR/usr/lib/libsocketlb.a" -lbpf)
+handoff_host_words=("$DIR"/usr/lib/libhandoff{_host,}.a -lbpf -lssl -lcrypto)
+for example in socketlb:bpf/socket_lb/examples/echo_server.c \
+	handoff_host:programs/handoff/examples/handoff_http.c; do
+	library=${example%%:*} source=$DOC/${example#*:} name=$(basename "$example" .c)
+	declare -n archives=${library}_words
+	succeeds "$name builds with the shared library, as its head says" as_told "$source" "$DIR/shared"
+	succeeds "and runs" runs "$DIR/shared"
+	succeeds "$name builds with the archive" build "$source" "$DIR/static" "$library" "${archives[@]}"
+	succeeds "and runs" runs "$DIR/static"
+	matches "it needs the library by the name that stays" "$(needs "$DIR/shared")" "lib$library\.so\.1 "
+done
+is "libsocketlb needs libbpf and libc alone" "$(needs "$DIR/usr/lib/libsocketlb.so.1")" \
 	"libbpf.so.1 libc.so.6 "
 is "libhandoff needs libc alone" "$(needs "$DIR/usr/lib/libhandoff.so.1")" "libc.so.6 "
-for name in socketlb handoff; do
+is "libhandoff_host needs that, libbpf, OpenSSL and libc" \
+	"$(needs "$DIR/usr/lib/libhandoff_host.so.1" | tr ' ' '\n' | sed 's/\.so.*//' | xargs)" \
+	"libbpf libc libcrypto libhandoff libssl"
+for name in socketlb handoff handoff_host; do
 	declared=$(grep -oE "\b${name}_[a-z_]+\(" "$DIR/usr/include/slotd/$name.h" | tr -d '(' | sort -u)
 	is "lib$name shows nothing but what its header declares" \
 		"$(nm -D --defined-only "$DIR/usr/lib/lib$name.so.1" | awk '{ print $3 }' | sort)" "$declared"

@@ -8,9 +8,15 @@
  * Clients connect to the front. It gives each connection, with the request that it has read, to the
  * next back; what nobody takes it serves itself. A back serves what comes, and sends it home
  * after so many requests. GET /N is answered with N bytes, and the header Server says by whom.
+ * To build it elsewhere:
+ *
+ *   cc -O2 -o handoff_http handoff_http.c $(pkg-config --cflags --libs handoff_host)
  */
-#include <arpa/inet.h>
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +24,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "programs/handoff/lib/peer/handoff_host.h"
-
-#define PEERS_MAX 16
-#define BODY_MAX (64 << 20)
+#include <handoff_host.h>
 
 struct conn {
 	int fd;
-	bool is_away;	       /* it is handoff_host's until that says otherwise */
 	bool is_guest;	       /* from another host, and not at home */
 	bool is_tried;	       /* the request was not taken: it is served here */
 	size_t heard;	       /* bytes in @request */
@@ -35,27 +37,28 @@ struct conn {
 };
 
 static struct handoff_host *host;
-static const char *name, *dialed[PEERS_MAX];
-static unsigned int dialed_count, turn, requests_max;
+static const char *name;
+static char **targets;
+static unsigned int target_count, turn, requests_max;
 static int loop, listener = -1;
 
 static void fail(const char *what, const char *why)
 {
 	fprintf(stderr, "handoff_http: %s: %s\n", what, why);
-	exit(1);
+	exit(2);
 }
 
 /* --- a connection, and its answers ------------------------------------------------------------- */
 
-static void watch(struct conn *conn, int how)
+static void watch(int how, int fd, uint32_t events, void *what)
 {
-	struct epoll_event event = { .events = conn->body ? EPOLLOUT : EPOLLIN, .data.ptr = conn };
+	struct epoll_event event = { .events = events, .data.ptr = what };
 
-	if (epoll_ctl(loop, how, conn->fd, &event))
+	if (epoll_ctl(loop, how, fd, &event))
 		fail("epoll", strerror(errno));
 }
 
-static struct conn *add(int fd, bool is_guest)
+static void add(int fd, bool is_guest)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
@@ -63,8 +66,7 @@ static struct conn *add(int fd, bool is_guest)
 		fail("a connection", "out of memory");
 	conn->fd = fd;
 	conn->is_guest = is_guest;
-	watch(conn, EPOLL_CTL_ADD);
-	return conn;
+	watch(EPOLL_CTL_ADD, fd, EPOLLIN, conn);
 }
 
 static void end(struct conn *conn)
@@ -95,8 +97,7 @@ static bool answer(struct conn *conn, size_t length)
 	char head[256];
 	int head_length;
 
-	if (sscanf(conn->request, "GET /%lu", &size) != 1 || size > BODY_MAX)
-		size = 0;
+	(void)sscanf(conn->request, "GET /%lu", &size);
 	head_length = snprintf(head, sizeof(head),
 			       "HTTP/1.1 200 OK\r\nServer: %s\r\nContent-Length: %lu\r\n\r\n", name,
 			       size);
@@ -113,34 +114,26 @@ static bool answer(struct conn *conn, size_t length)
 
 /* --- where it is answered ---------------------------------------------------------------------- */
 
-static bool choose(const struct conn *conn, const char **ret_peer)
-{
-	*ret_peer = NULL; /* home */
-	if (conn->is_tried)
-		return false;
-	if (conn->is_guest)
-		return requests_max && conn->requests >= requests_max;
-	for (unsigned int i = 0; i < dialed_count; i++) {
-		*ret_peer = dialed[turn++ % dialed_count];
-		if (handoff_host_is_linked(host, *ret_peer))
-			return true;
-	}
-	return false;
-}
-
 /* Whether it is on its way: all that was heard is unread again for who takes it. */
 static bool give(struct conn *conn)
 {
-	const char *peer;
+	bool is_due = requests_max && conn->requests >= requests_max;
+	unsigned int tries = conn->is_guest ? is_due : target_count;
 
-	if (!choose(conn, &peer))
+	if (conn->is_tried || !tries)
 		return false;
+	/* Nothing more is heard of it until on_kept(), on_given() or on_lost(). */
 	epoll_ctl(loop, EPOLL_CTL_DEL, conn->fd, NULL);
-	conn->is_away =
-		!handoff_host_send_unread(host, conn->fd, peer, conn, conn->request, conn->heard);
-	if (!conn->is_away)
-		watch(conn, EPOLL_CTL_ADD);
-	return conn->is_away;
+	while (tries--) {
+		/* A guest goes home. */
+		const char *peer = conn->is_guest ? NULL : targets[turn++ % target_count];
+
+		if (!handoff_host_send_unread(host, conn->fd, peer, conn, conn->request,
+					      conn->heard))
+			return true;
+	}
+	watch(EPOLL_CTL_ADD, conn->fd, EPOLLIN, conn);
+	return false;
 }
 
 /* Returns whether it goes on. */
@@ -154,27 +147,25 @@ static bool advance(struct conn *conn)
 		if (!answer(conn, (size_t)(request_end - conn->request) + 4))
 			return false;
 	}
-	watch(conn, EPOLL_CTL_MOD);
+	watch(EPOLL_CTL_MOD, conn->fd, conn->body ? EPOLLOUT : EPOLLIN, conn);
 	return conn->body || conn->heard < sizeof(conn->request) - 1;
+}
+
+static bool hear(struct conn *conn)
+{
+	ssize_t got = read(conn->fd, conn->request + conn->heard,
+			   sizeof(conn->request) - 1 - conn->heard);
+
+	if (got < 0)
+		return errno == EAGAIN;
+	conn->heard += (size_t)got;
+	conn->request[conn->heard] = '\0';
+	return got > 0;
 }
 
 static void handle(struct conn *conn)
 {
-	ssize_t got;
-
-	if (conn->is_away)
-		return;
-	if (!conn->body) {
-		got = read(conn->fd, conn->request + conn->heard,
-			   sizeof(conn->request) - 1 - conn->heard);
-		if (!got || (got < 0 && errno != EAGAIN)) {
-			end(conn);
-			return;
-		}
-		conn->heard += got > 0 ? (size_t)got : 0;
-		conn->request[conn->heard] = '\0';
-	}
-	if (!send_body(conn) || !advance(conn))
+	if ((!conn->body && !hear(conn)) || !send_body(conn) || !advance(conn))
 		end(conn);
 }
 
@@ -199,11 +190,9 @@ static void on_kept(void *data, void *tag, int fd, const char *why)
 	struct conn *conn = tag;
 
 	(void)data;
-	(void)fd;
 	printf("kept: %s\n", why);
-	conn->is_away = false;
 	conn->is_tried = true;
-	watch(conn, EPOLL_CTL_ADD);
+	watch(EPOLL_CTL_ADD, fd, EPOLLIN, conn);
 	if (!advance(conn))
 		end(conn);
 }
@@ -233,51 +222,26 @@ static void on_link(void *data, const char *peer, bool is_up, const char *why)
 
 /* --- words, and the loop ----------------------------------------------------------------------- */
 
-static struct sockaddr_in parse(char *text)
+static void serve(const char *text)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	char *port = strchr(text, ':');
+	struct sockaddr_storage at;
+	socklen_t length;
 
-	if (!port)
+	if (handoff_host_parse(text, &at, &length))
 		fail(text, "no ADDRESS:PORT");
-	*port++ = '\0';
-	at.sin_port = htons((uint16_t)atoi(port));
-	if (inet_pton(AF_INET, text, &at.sin_addr) != 1)
-		fail(text, "no address of IPv4");
-	return at;
-}
-
-static void watch_fd(int fd, void *what)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
-
-	if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event))
-		fail("epoll", strerror(errno));
-}
-
-static void serve(char *text)
-{
-	struct sockaddr_in at = parse(text);
-
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1024))
+	if (bind(listener, (struct sockaddr *)&at, length) || listen(listener, 1024))
 		fail("serve", strerror(errno));
-	watch_fd(listener, &listener);
+	watch(EPOLL_CTL_ADD, listener, EPOLLIN, &listener);
 }
 
-static void dial(char *back)
+/* Who dials, NAME, or is dialed, NAME@ADDRESS:PORT; what is left of the word is NAME. */
+static void add_peer(char *word)
 {
-	char *address = strchr(back, '@');
-	struct sockaddr_in at;
-
-	if (!address || dialed_count == PEERS_MAX)
-		fail(back, "no BACK@ADDRESS:PORT, or one too many");
-	*address++ = '\0';
-	at = parse(address);
-	if (handoff_host_add(host, back, (struct sockaddr *)&at, sizeof(at)))
-		fail(back, handoff_host_error(host));
-	dialed[dialed_count++] = back;
+	if (handoff_host_add_word(host, word))
+		fail(word, handoff_host_error(host));
+	*strchrnul(word, '@') = '\0';
 }
 
 static void run(void)
@@ -301,7 +265,6 @@ int main(int argc, char **argv)
 	struct handoff_host_config config = {
 		.events = { on_taken, on_kept, on_given, on_lost, on_link },
 	};
-	struct sockaddr_in here;
 
 	if (argc < 9)
 		fail("usage", "NAME MAP_DIR CA CERT KEY front|back ADDRESS:PORT PEER...");
@@ -313,22 +276,22 @@ int main(int argc, char **argv)
 	config.cert = argv[4];
 	config.key = argv[5];
 	if (!is_front) {
-		here = parse(argv[7]);
-		memcpy(&config.listen, &here, sizeof(here));
-		memcpy(&config.local[0], &here, sizeof(here));
-		((struct sockaddr_in *)&config.local[0])->sin_port = 0;
-		config.listen_length = sizeof(here);
+		/* Other hosts dial here, and their connections get this address. */
+		if (handoff_host_parse(argv[7], &config.listen, &config.listen_length))
+			fail(argv[7], "no ADDRESS:PORT");
+		config.local[0] = config.listen;
+		((struct sockaddr_in *)config.local)->sin_port = 0;
 		requests_max = argc > 9 ? (unsigned int)atoi(argv[9]) : 0;
 	}
 	if (handoff_host_new(&config, &host))
-		fail("start", host ? handoff_host_error(host) : "out of memory");
-	if (!is_front && handoff_host_add(host, argv[8], NULL, 0))
-		fail(argv[8], handoff_host_error(host));
-	for (int i = 8; is_front && i < argc; i++)
-		dial(argv[i]);
+		fail("start", handoff_host_error(host));
+	watch(EPOLL_CTL_ADD, handoff_host_fd(host), EPOLLIN, NULL);
+	targets = argv + 8;
+	target_count = is_front ? (unsigned int)argc - 8 : 1;
+	for (unsigned int i = 0; i < target_count; i++)
+		add_peer(targets[i]);
 	if (is_front)
 		serve(argv[7]);
-	watch_fd(handoff_host_fd(host), NULL);
 	for (;;)
 		run();
 }

@@ -160,7 +160,7 @@ void handoff_host_free(struct handoff_host *host)
 
 const char *handoff_host_error(const struct handoff_host *host)
 {
-	return host->why.text;
+	return host ? host->why.text : "out of memory";
 }
 
 /* --- peers ------------------------------------------------------------------------------------- */
@@ -194,6 +194,21 @@ int handoff_host_add(struct handoff_host *host, const char *peer, const struct s
 	LIST_INSERT_HEAD(&host->peers, added, all);
 	/* It is dialed in the next run. */
 	return arm(host, slot_clock_ms());
+}
+
+int handoff_host_add_word(struct handoff_host *host, const char *word)
+{
+	char name[HANDOFF_NAME_MAX + 1] = "";
+	size_t length = strcspn(word, "@");
+	struct sockaddr_storage at;
+	socklen_t at_length = 0;
+
+	if (length > HANDOFF_NAME_MAX ||
+	    (word[length] && handoff_host_parse(word + length + 1, &at, &at_length)))
+		return slot_reason_set(&host->why, -EINVAL,
+				       "'%.300s' is no NAME and no NAME@ADDRESS:PORT", word);
+	memcpy(name, word, length);
+	return handoff_host_add(host, name, (const struct sockaddr *)&at, at_length);
 }
 
 bool handoff_host_is_linked(const struct handoff_host *host, const char *name)

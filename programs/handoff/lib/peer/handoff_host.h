@@ -105,7 +105,7 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
  */
 void handoff_host_free(struct handoff_host *host);
 
-/* handoff_host_error - the line about what failed last, owned by @host. */
+/* handoff_host_error - the line about what failed last, owned by @host, which may be NULL. */
 const char *handoff_host_error(const struct handoff_host *host);
 
 /*
@@ -114,6 +114,19 @@ const char *handoff_host_error(const struct handoff_host *host);
  */
 int handoff_host_add(struct handoff_host *host, const char *peer, const struct sockaddr *address,
 		     socklen_t length);
+
+/*
+ * handoff_host_add_word - handoff_host_add() of a word of a command line or a file: NAME, who
+ * dials, or NAME@ADDRESS:PORT. Returns as that.
+ */
+int handoff_host_add_word(struct handoff_host *host, const char *word);
+
+/*
+ * handoff_host_parse - "192.0.2.1:80", "[2001:db8::1]:80", or an address alone, with port 0, as
+ * what handoff_host_config and handoff_host_add() take. Pure. Returns 0 or -EINVAL.
+ */
+int handoff_host_parse(const char *text, struct sockaddr_storage *ret_address,
+		       socklen_t *ret_length);
 
 /* handoff_host_is_linked - whether connections may be sent to @peer now. */
 bool handoff_host_is_linked(const struct handoff_host *host, const char *peer);
