@@ -48,13 +48,20 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* Older kernels say that a record is there when part of it is. */
 static void expect(const char *text)
 {
 	struct pollfd readable = { .fd = bed.server, .events = POLLIN };
+	ssize_t got = -1;
 	char heard[256] = "";
 
-	assert_int_equal(poll(&readable, 1, 5000), 1);
-	assert_int_equal(recv(bed.server, heard, strlen(text), MSG_WAITALL), strlen(text));
+	for (int i = 0; i < 5000 && got < 0; i++) {
+		assert_int_equal(poll(&readable, 1, 5000), 1);
+		got = recv(bed.server, heard, strlen(text), MSG_DONTWAIT);
+		if (got < 0 && errno != EAGAIN)
+			fail_msg("recv: %s", strerror(errno));
+		poll(NULL, 0, got < 0 ? 1 : 0);
+	}
 	assert_string_equal(heard, text);
 }
 

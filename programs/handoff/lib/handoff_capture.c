@@ -127,12 +127,13 @@ static int check_tls(const struct handoff_state *state, struct slot_reason *why)
 		       0;
 }
 
-static int take_frozen(struct handoff *h, int fd, struct handoff_state *state)
+static int take_frozen(struct handoff *h, int fd, const struct handoff_sent *before,
+		       struct handoff_state *state)
 {
 	int err = handoff_tls_take(fd, state, &h->why);
 
 	err = err ? err : check_tls(state, &h->why);
-	err = err ? err : handoff_repair_take(fd, state, &h->why);
+	err = err ? err : handoff_repair_take(fd, before, state, &h->why);
 	return err ? err : handoff_options_take(fd, state, &h->why);
 }
 
@@ -157,6 +158,7 @@ static void take_back(struct handoff *h, int fd, int domain, bool is_frozen)
 int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 {
 	_cleanup_(cleanup_state) struct handoff_state *state = handoff_state_new();
+	struct handoff_sent before = {};
 	bool is_frozen = false;
 	int err, domain = 0;
 
@@ -166,13 +168,14 @@ int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 	err = err ? err : take_endpoints(fd, state, &h->why);
 	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_DOMAIN, &domain);
 	err = err ? err : check_ttl(fd, domain, &h->why);
+	err = err ? err : handoff_repair_sent(fd, &before, &h->why);
 	if (err)
 		return err;
 	err = set_deaf(fd, domain, true);
 	err = err ? slot_reason_set(&h->why, err, "IP_MINTTL: %s", strerror(-err)) :
 		    give_order(h, fd, HANDOFF_ENTER, "freeze");
 	is_frozen = !err;
-	err = err ? err : take_frozen(h, fd, state);
+	err = err ? err : take_frozen(h, fd, &before, state);
 	if (err) {
 		take_back(h, fd, domain, is_frozen);
 		return err;

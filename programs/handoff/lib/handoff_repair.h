@@ -9,17 +9,31 @@
 #include "loader/lib/base/reason.h"
 #include "programs/handoff/lib/handoff_state.h"
 
+/* What was sent so far. */
+struct handoff_sent {
+	uint64_t bytes; /* anything twice counts twice */
+	uint64_t again; /* of those */
+	uint32_t unsent;
+};
+
+/* handoff_repair_sent - of a socket that is not in repair, or is. */
+int handoff_repair_sent(int fd, struct handoff_sent *ret_sent, struct slot_reason *why);
+
 /*
  * handoff_repair_take - sequence numbers, windows, options and, but for kTLS, both queues into
- * @state, whose has_tls is known. -EAGAIN where it changes meanwhile, or where kTLS is amid a
+ * @state, whose has_tls is known; @before is of before it was in repair. -EAGAIN where it changes meanwhile, or where kTLS is amid a
  * record; -EFBIG.
  */
-int handoff_repair_take(int fd, struct handoff_state *state, struct slot_reason *why);
+int handoff_repair_take(int fd, const struct handoff_sent *before, struct handoff_state *state,
+			struct slot_reason *why);
 
 /* handoff_repair_begin - the numbers of @state, before @fd is connected. */
 int handoff_repair_begin(int fd, const struct handoff_state *state, struct slot_reason *why);
 
-/* handoff_repair_fill - all else, after that. */
+/*
+ * handoff_repair_fill - all else, after that. The last byte that was sent is left out where it
+ * can go out at once: with what was not sent it is to be sent when @fd is thawed.
+ */
 int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_reason *why);
 
 #endif

@@ -15,9 +15,10 @@
 
 /*
  * The peer drops what is older by its timestamp than what it has seen (RFC 7323, 5.2), and the
- * frozen socket may have acknowledged something in the time that its state took to get here.
+ * frozen socket may have sent something again in the time that its state took to get here. What
+ * is acknowledged by timestamps of before seems to have taken as much longer.
  */
-#define TIMESTAMP_AHEAD_MS 50
+#define TIMESTAMP_AHEAD_MS 10
 #define OPTIONS_MAX 4
 
 static int write_sequence(int fd, int queue, uint32_t seq)
@@ -45,7 +46,7 @@ static int put_negotiated(int fd, const struct handoff_state *state, struct slot
 {
 	struct tcp_repair_opt options[OPTIONS_MAX] = { { OPTION_MSS, state->mss },
 						       { OPTION_WSCALE, 0 } };
-	/* The lowest bit says that it counts microseconds, and stays. */
+	/* By its lowest bit it counts microseconds; that stays. */
 	uint32_t ahead = state->timestamp & 1 ? TIMESTAMP_AHEAD_MS * 1000 : TIMESTAMP_AHEAD_MS;
 	socklen_t count = 2;
 
@@ -104,6 +105,25 @@ static int put_window(int fd, const struct handoff_state *state, struct slot_rea
 	return 0;
 }
 
+/*
+ * Of what was sent the last byte is sent anew as soon as the socket is thawed, and the peer
+ * answers that at once: it says how far it is, and what is lost is known, and the time to the peer
+ * as well. A socket that has only such bytes as count as sent waits for one to three seconds, as
+ * it has no time to the peer; its window probe a peer answers once in half a second. But the byte
+ * must not wait for the congestion window: until it is sent all acknowledgements of it are refused.
+ */
+static uint32_t leave_out(int fd, const struct handoff_state *state)
+{
+	uint32_t sent = state->send.len - state->unsent;
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+
+	if (!sent || sent > state->send_window ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return 0;
+	return info.tcpi_snd_mss && sent / info.tcpi_snd_mss + 2 < info.tcpi_snd_cwnd;
+}
+
 int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_reason *why)
 {
 	int err = put_negotiated(fd, state, why);
@@ -111,7 +131,7 @@ int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_r
 	err = err ? err : write_queue(fd, TCP_RECV_QUEUE, state->recv.bytes, state->recv.len, why);
 	if (!err)
 		err = write_queue(fd, TCP_SEND_QUEUE, state->send.bytes,
-				  state->send.len - state->unsent, why);
+				  state->send.len - state->unsent - leave_out(fd, state), why);
 	err = err ? err : put_window(fd, state, why);
 	if (!err && handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE))
 		err = slot_reason_set(why, -errno, "TCP_REPAIR_QUEUE: %s", strerror(errno));

@@ -12,6 +12,7 @@
 #include "programs/handoff/lib/handoff_socket.h"
 
 #define TRIES 3
+#define OPTION_USEC_TS 64 /* TCPI_OPT_USEC_TS, 6.7 */
 /*
  * A record that has no room in the receive buffer is taken out of it part by part (copy mode of
  * net/tls/tls_strp.c, 6.0), and no number tells of a part that is there: so one of 16 KiB has
@@ -34,6 +35,34 @@ static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 	if (!err)
 		*ret_seq = (uint32_t)seq;
 	return err;
+}
+
+int handoff_repair_sent(int fd, struct handoff_sent *ret_sent, struct slot_reason *why)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return slot_reason_set(why, -errno, "TCP_INFO: %s", strerror(errno));
+	*ret_sent = (struct handoff_sent){
+		.bytes = info.tcpi_bytes_sent,
+		.again = info.tcpi_bytes_retrans,
+		.unsent = info.tcpi_notsent_bytes,
+	};
+	return 0;
+}
+
+/*
+ * What the kernel has only taken for sent is never heard of by the peer, and waits for a timer:
+ * what was not sent before, less what has gone out since. Where something was sent again
+ * meanwhile that is not known, and the kernel's word stands.
+ */
+static uint32_t count_unsent(const struct handoff_sent *before, const struct handoff_sent *after)
+{
+	uint64_t since = after->bytes - before->bytes;
+	uint32_t unsent = since < before->unsent ? before->unsent - (uint32_t)since : 0;
+
+	return after->again == before->again && unsent > after->unsent ? unsent : after->unsent;
 }
 
 static int read_position(int fd, struct position *ret_position, struct slot_reason *why)
@@ -118,10 +147,11 @@ static bool is_same(const struct position *a, const struct position *b)
  * numbers would be acknowledged to a socket that has not sent it, and refuses all packets that say
  * so. The send queue therefore comes last, and stays chosen.
  */
-static int take_queues(int fd, struct handoff_state *state, struct slot_reason *why,
-		       struct position *ret_position)
+static int take_queues(int fd, const struct handoff_sent *before, struct handoff_state *state,
+		       struct slot_reason *why, struct position *ret_position)
 {
 	struct position at = {};
+	struct handoff_sent after = {};
 	uint32_t send_next = 0, recv_next = 0;
 	int err = read_sequence(fd, TCP_RECV_QUEUE, &recv_next);
 
@@ -136,11 +166,12 @@ static int take_queues(int fd, struct handoff_state *state, struct slot_reason *
 	if (err)
 		return slot_reason_set(why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
 	err = read_position(fd, ret_position, why);
+	err = err ? err : handoff_repair_sent(fd, &after, why);
 	if (err)
 		return err;
 	state->send_seq = send_next - (uint32_t)ret_position->outstanding;
 	state->recv_seq = recv_next;
-	state->unsent = (uint32_t)ret_position->unsent;
+	state->unsent = count_unsent(before, &after);
 	if (state->has_tls)
 		return check_records(fd, ret_position, why);
 	/* Changed since: to be taken again. */
@@ -150,13 +181,14 @@ static int take_queues(int fd, struct handoff_state *state, struct slot_reason *
 }
 
 /* Packets that were on their way up when the peer was blocked: there are none after a moment. */
-static int take_steadily(int fd, struct handoff_state *state, struct slot_reason *why)
+static int take_steadily(int fd, const struct handoff_sent *sent, struct handoff_state *state,
+			 struct slot_reason *why)
 {
 	struct position before = {}, after = {};
 	int err = 0;
 
 	for (int i = 0; i < TRIES; i++) {
-		err = take_queues(fd, state, why, &before);
+		err = take_queues(fd, sent, state, why, &before);
 		if (!err)
 			err = read_position(fd, &after, why);
 		if (err < 0 || (!err && is_same(&before, &after)))
@@ -191,7 +223,6 @@ static int take_negotiated(int fd, struct handoff_state *state, struct slot_reas
 		err = -errno;
 	/* In repair it is what the peer named, and not what is sent. */
 	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_MAXSEG, &mss);
-	/* As it is: its lowest bit says in newer kernels whether it counts microseconds. */
 	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_TIMESTAMP, &timestamp);
 	if (err)
 		return slot_reason_set(why, err, "cannot read what was negotiated: %s",
@@ -200,13 +231,17 @@ static int take_negotiated(int fd, struct handoff_state *state, struct slot_reas
 	state->send_wscale = info.tcpi_snd_wscale;
 	state->recv_wscale = info.tcpi_rcv_wscale;
 	state->mss = (uint32_t)mss;
-	state->timestamp = (uint32_t)timestamp;
+	/* What the lowest bit says since 6.7: that it counts microseconds. Before, it is one of them. */
+	state->timestamp = (uint32_t)timestamp & ~1U;
+	if (info.tcpi_options & OPTION_USEC_TS)
+		state->timestamp |= 1;
 	return 0;
 }
 
-int handoff_repair_take(int fd, struct handoff_state *state, struct slot_reason *why)
+int handoff_repair_take(int fd, const struct handoff_sent *before, struct handoff_state *state,
+			struct slot_reason *why)
 {
-	int err = take_steadily(fd, state, why);
+	int err = take_steadily(fd, before, state, why);
 
 	/* The timestamp after the last packet that may have been sent. */
 	err = err ? err : take_window(fd, state, why);

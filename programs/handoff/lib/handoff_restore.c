@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <sys/ioctl.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/lib/handoff_handle.h"
@@ -162,15 +164,19 @@ int handoff_restore(struct handoff *h, const struct handoff_state *state,
 	return 0;
 }
 
-/* It was never sent, so it is not for the queue of what was. */
-static int send_rest(int fd, const struct handoff_state *state, struct slot_reason *why)
+/*
+ * It was never sent, so it is not for the queue of what was. What was goes by itself: in one
+ * segment with more it might have no room in the peer's window.
+ */
+static int send_rest(int fd, const struct handoff_state *state, uint32_t done,
+		     struct slot_reason *why)
 {
-	uint32_t done = state->send.len - state->unsent;
+	uint32_t again = state->send.len - state->unsent, end;
 	ssize_t sent;
 
 	while (done < state->send.len) {
-		sent = send(fd, state->send.bytes + done, state->send.len - done,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		end = done < again ? again : state->send.len;
+		sent = send(fd, state->send.bytes + done, end - done, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent <= 0)
 			return slot_reason_set(why, sent ? -errno : -ENOBUFS,
 					       "cannot send what was not sent, %u bytes: %s",
@@ -183,9 +189,18 @@ static int send_rest(int fd, const struct handoff_state *state, struct slot_reas
 int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
 {
 	struct handoff_order leave = { .act = HANDOFF_LEAVE };
-	int err = handoff_handle_order(h, fd, &leave, "thaw");
+	int err, queued = 0;
 
-	err = err ? err : send_rest(fd, state, &h->why);
+	if (ioctl(fd, SIOCOUTQ, &queued))
+		return slot_reason_set(&h->why, -errno, "SIOCOUTQ: %s", strerror(errno));
+	/* handoff_repair_fill() has left a byte out: it asks what a window probe asks. */
+	if ((uint32_t)queued < state->send.len - state->unsent) {
+		leave.act = HANDOFF_LEAVE_QUIETLY;
+		handoff_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	}
+	err = handoff_handle_order(h, fd, &leave, "thaw");
+	err = err ? err : send_rest(fd, state, (uint32_t)queued, &h->why);
+	handoff_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, state->options[HANDOFF_NODELAY]);
 	if (!err && state->send.len)
 		lower_room(fd, state);
 	return err;

@@ -56,6 +56,7 @@ struct handoff_conn {
 	int fd;
 	bool is_frozen;
 	uint64_t received;    /* bytes when it was captured */
+	uint64_t sent;
 	uint64_t deadline_ns; /* of the block */
 	struct handoff_state *state;
 	struct handoff_place there;   /* home: where the taker has it */

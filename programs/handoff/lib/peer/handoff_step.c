@@ -141,6 +141,17 @@ static int count_received(int fd, uint64_t *ret_count)
 	return 0;
 }
 
+static int count_sent(int fd, uint64_t *ret_count)
+{
+	struct tcp_info info = {};
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length))
+		return -errno;
+	*ret_count = info.tcpi_bytes_sent;
+	return 0;
+}
+
 /* --- the giver --------------------------------------------------------------------------------- */
 
 /* Under kTLS there is no queue for them: they stay bytes of the application. */
@@ -159,6 +170,8 @@ static int put_back(struct handoff_conn *conn)
 /*
  * A packet that had passed the rule on another CPU when it began to block may still be received
  * while the socket is read out, or later: count_received() before and at the commit differ then.
+ * A timer of the frozen socket may send what its state has as unsent, and the client acknowledge
+ * what the taker's socket then refuses to have sent: so count_sent() after and at the commit.
  */
 static int capture(struct handoff_host *host, struct handoff_conn *conn)
 {
@@ -173,21 +186,26 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 	handoff_state_free(conn->state);
 	conn->state = state;
 	conn->is_frozen = true;
+	err = count_sent(conn->fd, &conn->sent);
+	if (err)
+		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
 	return conn->is_unread ? put_back(conn) : 0;
 }
 
 static int check_unchanged(struct handoff_conn *conn)
 {
-	uint64_t received = 0;
+	uint64_t received = 0, sent = 0;
 	int err = count_received(conn->fd, &received);
 
-	if (!err && received != conn->received)
+	err = err ? err : count_sent(conn->fd, &sent);
+	if (!err && (received != conn->received || sent != conn->sent))
 		err = -EAGAIN;
 	if (!err && now_ns() >= conn->deadline_ns)
 		err = -ETIMEDOUT;
 	if (err)
 		slot_reason_set(&conn->why, err, "%s",
-				err == -EAGAIN	  ? "a packet came in while it was captured" :
+				err == -EAGAIN ?
+					"a packet came in or went out while it was captured" :
 				err == -ETIMEDOUT ? "its block has ended" :
 						    strerror(-err));
 	return err;
