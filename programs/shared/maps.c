@@ -73,24 +73,44 @@ int program_map_open(const char *map_dir, const struct program_map *map, bool is
 	return 0;
 }
 
-static __u32 get_id(int fd)
+static int get_id(int fd, __u32 *ret_id)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
+	int err = bpf_map_get_info_by_fd(fd, &info, &len);
 
-	return bpf_map_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+	*ret_id = info.id;
+	return err;
 }
 
-bool program_map_is_at(int fd, const char *map_dir, const char *name)
+static int check_map(const struct program_map_use *use)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
 	_cleanup_close_ int pinned = -1;
 	char path[PATH_MAX];
+	__u32 own, other;
+	int err;
 
-	if (snprintf(path, sizeof(path), "%s/%s", map_dir, name) >= (int)sizeof(path))
-		return false;
+	if (snprintf(path, sizeof(path), "%s/%s", use->dir, use->name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
 	pinned = bpf_obj_get_opts(path, &opts);
-	return pinned >= 0 && get_id(pinned) && get_id(pinned) == get_id(fd);
+	if (pinned < 0)
+		return pinned;
+	err = get_id(use->fd, &own);
+	err = err ? err : get_id(pinned, &other);
+	if (err)
+		return err;
+	return own == other ? 0 : -ESTALE;
+}
+
+int program_maps_check(const struct program_map_use *used, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < count; i++)
+		if (used[i].fd >= 0)
+			err = check_map(&used[i]);
+	return err;
 }
 
 int program_maps_open(const char *map_dir, const struct program_map_fd *all, size_t count,

@@ -29,11 +29,18 @@ struct program_map {
 int program_map_open(const char *map_dir, const struct program_map *map, bool is_writer,
 		     struct slot_reason *why, int *ret_fd);
 
+/* A map that is open, and where it was found. */
+struct program_map_use {
+	int fd; /* -1: none */
+	const char *dir, *name;
+};
+
 /*
- * program_map_is_at - whether the open map @fd is what is pinned as @name in @map_dir: a slot may
- * have got other maps.
+ * program_maps_check - whether all @count maps of @used are what is pinned there: a slot may have
+ * got others. Returns 0, -ESTALE where another one is, -ENOENT where none is, or -errno where that
+ * cannot be seen.
  */
-bool program_map_is_at(int fd, const char *map_dir, const char *name);
+int program_maps_check(const struct program_map_use *used, size_t count);
 
 /* One of a program's maps, and where its descriptor goes. */
 struct program_map_fd {

@@ -195,20 +195,39 @@ static int get_pause(const struct handoff_agent *agent, __u64 now_ns)
 	return (int)(agent->device.flows.count && pause_ms > FOLLOW_MS ? FOLLOW_MS : pause_ms);
 }
 
+/* Detached and applied, or a map begun anew: rules are made elsewhere by now. */
+static int check_maps(struct handoff_agent *agent, struct slot_reason *why)
+{
+	const char *dir = agent->set.map_dir;
+	const struct program_map_use used[] = {
+		{ agent->rules.table, dir, HANDOFF_RULES_NAME },
+		{ agent->offloads.table, dir, HANDOFF_OFFLOADS_NAME },
+		{ agent->offloads.told, dir, HANDOFF_TOLD_NAME },
+	};
+	int err = program_maps_check(used, sizeof(used) / sizeof(used[0]));
+
+	if (err == -ENOENT || err == -ESTALE)
+		return slot_reason_set(why, -ENOENT,
+				       "the slot's maps are others now: start the agent again");
+	if (err)
+		say(agent, "find", err);
+	return 0;
+}
+
 int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 {
 	struct pollfd fds[] = {
 		{ .fd = agent->signal_fd, .events = POLLIN },
 	};
 	__u64 now = read_clock();
+	int err;
 
 	handoff_device_follow(&agent->device, now);
 	if (now >= agent->look_ns) {
 		agent->look_ns = now + LOOK_NS;
-		if (!program_map_is_at(agent->rules.table, agent->set.map_dir, HANDOFF_RULES_NAME))
-			return slot_reason_set(
-				why, -ENOENT,
-				"the slot's maps are others now: start the agent again");
+		err = check_maps(agent, why);
+		if (err)
+			return err;
 		look_at_rules(agent);
 	}
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), get_pause(agent, read_clock())) < 0 &&

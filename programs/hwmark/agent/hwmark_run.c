@@ -280,10 +280,7 @@ static int check_maps(const struct hwmark_offload *offload)
 {
 	const struct hwmark_maps *maps = &offload->maps;
 	const char *own = offload->set.map_dir, *lb = offload->view.lb_dir;
-	const struct {
-		int fd;
-		const char *dir, *name;
-	} used[] = {
+	const struct program_map_use used[] = {
 		{ maps->entries, own, HWMARK_ENTRIES_NAME },
 		{ maps->agent, own, HWMARK_AGENT_NAME },
 		{ maps->flush, own, HWMARK_FLUSH_NAME },
@@ -293,10 +290,7 @@ static int check_maps(const struct hwmark_offload *offload)
 	};
 	int err = hwmark_view_check_lent(&offload->view, maps);
 
-	for (size_t i = 0; !err && i < sizeof(used) / sizeof(used[0]); i++)
-		if (used[i].fd >= 0)
-			err = hwmark_map_check(used[i].fd, used[i].dir, used[i].name);
-	return err;
+	return err ? err : program_maps_check(used, sizeof(used) / sizeof(used[0]));
 }
 
 /* Marks mean something else, or are read elsewhere: whoever begins anew puts that right. */

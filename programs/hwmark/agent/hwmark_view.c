@@ -17,7 +17,9 @@
 
 int hwmark_view_check_lent(const struct hwmark_view *view, const struct hwmark_maps *maps)
 {
-	return hwmark_map_check(maps->generation, view->lb_dir, LB_GENERATION_NAME);
+	const struct program_map_use use = { maps->generation, view->lb_dir, LB_GENERATION_NAME };
+
+	return program_maps_check(&use, 1);
 }
 
 /* The borrower has the map as well, and not what lb keeps for itself. */

@@ -24,7 +24,7 @@ int hwmark_view_find(const char *map_dir, const struct hwmark_maps *maps, struct
 		     struct hwmark_view *view);
 /*
  * hwmark_view_check_lent - whether it still lends them: its lb_generation is that of @maps. Returns
- * as hwmark_map_check().
+ * as program_maps_check().
  */
 int hwmark_view_check_lent(const struct hwmark_view *view, const struct hwmark_maps *maps);
 

@@ -83,35 +83,6 @@ void hwmark_maps_close(struct hwmark_maps *maps)
 	*maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
 }
 
-static int get_id(int fd, __u32 *ret_id)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int err = bpf_map_get_info_by_fd(fd, &info, &len);
-
-	*ret_id = info.id;
-	return err;
-}
-
-int hwmark_map_check(int fd, const char *dir, const char *name)
-{
-	_cleanup_close_ int pinned = -1;
-	char path[PATH_MAX];
-	__u32 own, other;
-	int err;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	pinned = bpf_obj_get(path);
-	if (pinned < 0)
-		return -errno;
-	err = get_id(fd, &own);
-	err = err ? err : get_id(pinned, &other);
-	if (err)
-		return err;
-	return own == other ? 0 : -ESTALE;
-}
-
 static int read_size(struct hwmark_maps *maps, struct slot_reason *why)
 {
 	struct bpf_map_info info = {};

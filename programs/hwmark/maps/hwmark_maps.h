@@ -31,12 +31,6 @@ int hwmark_maps_open(const char *map_dir, bool is_writer, struct slot_reason *wh
 		     struct hwmark_maps *ret_maps);
 void hwmark_maps_close(struct hwmark_maps *maps);
 
-/*
- * hwmark_map_check - whether the map @fd is what is pinned as @name in @dir. Returns 0, -ESTALE
- * where another one is, -ENOENT where none is, or -errno where that cannot be seen.
- */
-int hwmark_map_check(int fd, const char *dir, const char *name);
-
 /* hwmark_generation_get - lb_generation as it is now. Returns 0 or -errno, and says why. */
 int hwmark_generation_get(const struct hwmark_maps *maps, struct slot_reason *why,
 			  __u32 *ret_generation);
