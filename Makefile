@@ -124,7 +124,7 @@ ASAN_OBJS := $(call objects,build/asan,$(LIB_SRCS) $(SLOTD_SRCS) $(SLOTCTL_SRCS)
 ARCHIVES := $(foreach a,libsupport peer slotd slotctl libslot,build/lib/$(a).a)
 # The part of slotctl that has fault points, with what slotd does not use of libslot.
 OFFLOAD_SRCS := $(wildcard loader/lib/offload/*.c)
-AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c) $(OFFLOAD_SRCS)
+AGENT_SRCS := $(wildcard programs/hwmark/agent/*.c programs/handoff/agent/*.c) $(OFFLOAD_SRCS)
 FAULT_OBJS := $(call objects,build/faults,$(filter-out $(OFFLOAD_SRCS),$(LIB_SRCS)) $(SLOTD_SRCS)) \
 	$(call objects,build,tests/support/fault.c tests/support/arm.c)
 # Where the version of the root counts; the rest of the next slotd is this one's.

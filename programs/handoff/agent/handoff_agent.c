@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "programs/shared/maps.h"
 
 #define NS_PER_S 1000000000ULL
@@ -89,7 +90,7 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 	if (err)
 		return err;
 	/* before anything is asked of a device, so that the next agent knows of which */
-	err = handoff_told_set(&agent->offloads, &agent->told);
+	err = SLOT_STEP("handoff.told", handoff_told_set(&agent->offloads, &agent->told));
 	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", HANDOFF_TOLD_NAME,
 				     strerror(-err)) :
 		     0;
@@ -146,7 +147,7 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 	over = judge(look, key, &rule);
 	if (over == HANDOFF_NOT_OVER)
 		return 0;
-	err = handoff_rules_remove(&agent->rules, key, rule.id);
+	err = SLOT_STEP("handoff.remove", handoff_rules_remove(&agent->rules, key, rule.id));
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	count_over(&agent->told, over);
@@ -176,7 +177,9 @@ static void look_at_rules(struct handoff_agent *agent)
 	int err;
 
 	handoff_device_look(&agent->device, look.now_ns);
-	err = handoff_rules_each(&agent->rules, see_rule, &look);
+	/* As at the beginning, where the device is another one by now. */
+	err = handoff_told_set(&agent->offloads, &agent->told);
+	err = err ? err : handoff_rules_each(&agent->rules, see_rule, &look);
 	agent->told.looks++;
 	agent->told.rules = look.rules - look.removed;
 	agent->told.late = look.late;

@@ -9,6 +9,7 @@
 #include <net/if.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/fault.h"
 #include "loader/lib/base/hash.h"
 
 #define NS_PER_MS 1000000ULL
@@ -93,7 +94,7 @@ static int find_device(struct handoff_device *device, struct slot_reason *why)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
 	place = make_place(device);
-	err = slot_flower_open(&place);
+	err = SLOT_STEP("handoff.qdisc", slot_flower_open(&place));
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
 				     strerror(-err)) :
 		     0;
@@ -103,7 +104,9 @@ static int find_device(struct handoff_device *device, struct slot_reason *why)
 static int flush(const struct slot_flower_place *place, __u64 owner, struct slot_reason *why)
 {
 	size_t count = 0;
-	int err = place->ifindex ? slot_flower_flush(place, owner, &count) : 0;
+	int err = place->ifindex ?
+			  SLOT_STEP("handoff.flush", slot_flower_flush(place, owner, &count)) :
+			  0;
 
 	return err ? slot_reason_set(why, err, "cannot take off the rules of device %u: %s",
 				     place->ifindex, strerror(-err)) :
@@ -128,7 +131,7 @@ static int flush_all(struct handoff_device *device, struct slot_reason *why)
 		err = flush(&place, device->told->owner, why);
 	if (err)
 		return err;
-	err = handoff_offloads_clear(device->offloads);
+	err = SLOT_STEP("handoff.clear", handoff_offloads_clear(device->offloads));
 	return err ? slot_reason_set(why, err, "cannot write map '%s': %s", HANDOFF_OFFLOADS_NAME,
 				     strerror(-err)) :
 		     0;
@@ -200,15 +203,17 @@ static bool is_still_so(struct handoff_device *device, const struct handoff_flow
 	const struct handoff_offload offload = { .id = flow->id };
 	struct handoff_rule rule;
 
-	return !handoff_offloads_set(device->offloads, &flow->key, &offload) &&
+	return !SLOT_STEP("handoff.offload",
+			  handoff_offloads_set(device->offloads, &flow->key, &offload)) &&
 	       !handoff_rules_get(device->rules, &flow->key, &rule) &&
 	       handoff_flow_holds(flow, &rule);
 }
 
+/* Of what is not to be forgotten for now handoff_device_follow() sees to it: somebody waits. */
 static void forget(struct handoff_device *device, struct handoff_flow *flow)
 {
-	handoff_offloads_del(device->offloads, &flow->key);
-	handoff_flows_del(&device->flows, flow);
+	if (!SLOT_STEP("handoff.forget", handoff_offloads_del(device->offloads, &flow->key)))
+		handoff_flows_del(&device->flows, flow);
 }
 
 void handoff_device_want(struct handoff_device *device, const struct handoff_key *key,
@@ -270,14 +275,22 @@ static void note_failure(struct handoff_device *device, __u64 now_ns)
 	say(device, &why, now_ns);
 }
 
+/* Neither refused before it was the queue's, nor at its end. */
+static bool is_queued(enum slot_queue_state state)
+{
+	return state >= SLOT_QUEUE_PENDING && state <= SLOT_QUEUE_REMOVING;
+}
+
 static void follow(struct handoff_device *device, struct handoff_flow *flow, __u64 now_ns)
 {
 	enum slot_queue_state state = slot_queue_state(device->queue, &flow->request.request);
 	struct handoff_rule rule;
 
-	if (state == SLOT_QUEUE_FAILED)
+	if (state == SLOT_QUEUE_FAILED && !flow->is_leaving) {
+		flow->is_leaving = true;
 		note_failure(device, now_ns);
-	if (state >= SLOT_QUEUE_CANCELLED)
+	}
+	if (!is_queued(state))
 		forget(device, flow);
 	else if (!flow->is_leaving && (handoff_rules_get(device->rules, &flow->key, &rule) ||
 				       !handoff_flow_holds(flow, &rule)))

@@ -3,14 +3,18 @@
  * handoff_rule DIR block CLIENT LOCAL SECONDS
  * handoff_rule DIR redirect CLIENT LOCAL TARGET [TIMES]
  * handoff_rule DIR rewrite CLIENT LOCAL SOURCE
+ * handoff_rule DIR busy CLIENT LOCAL TARGET
  *
  * A step of the handoff 1, in the table pinned in DIR. TIMES: the same one again and again, as fast
- * as it goes; then says how long one took, in nanoseconds.
+ * as it goes; then says how long one took, in nanoseconds. Busy: redirected, some time ago, and many
+ * bytes came since.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <bpf/bpf.h>
 
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/handoff/maps/handoff_target.h"
@@ -18,6 +22,8 @@
 
 #define ID 1
 #define NS_PER_S 1000000000ULL
+#define BUSY_S 10
+#define BUSY_BYTES (1U << 30)
 
 enum word {
 	DIR = 1,
@@ -64,6 +70,20 @@ static int redirect(const struct handoff_rules *rules, const struct handoff_key 
 	return err;
 }
 
+static int make_busy(const struct handoff_rules *rules, const struct handoff_key *key, char **argv,
+		     struct slot_reason *why)
+{
+	struct handoff_rule rule;
+	int err = redirect(rules, key, VALUE + 1, argv, why);
+
+	err = err ? err : handoff_rules_get(rules, key, &rule);
+	if (err)
+		return err;
+	rule.since_ns -= BUSY_S * NS_PER_S;
+	rule.use.in_bytes += BUSY_BYTES;
+	return bpf_map_update_elem(rules->table, key, &rule, BPF_ANY);
+}
+
 static int rewrite(const struct handoff_rules *rules, const struct handoff_key *key, char **argv,
 		   struct slot_reason *why)
 {
@@ -86,6 +106,8 @@ static int take_step(const struct handoff_rules *rules, int argc, char **argv,
 					   now_ns() + strtoull(argv[VALUE], NULL, 10) * NS_PER_S);
 	if (!strcmp(argv[STEP], "redirect"))
 		return redirect(rules, &key, argc, argv, why);
+	if (!strcmp(argv[STEP], "busy"))
+		return make_busy(rules, &key, argv, why);
 	return rewrite(rules, &key, argv, why);
 }
 
