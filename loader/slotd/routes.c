@@ -407,12 +407,16 @@ static unsigned int run(struct call *call, const struct route *route)
 
 	if (access_rule_get(route->op)->is_change)
 		err = audit_begin(call->daemon, &deed, &call->error.why, &call->audit);
+	if (!err && call->audit && call->chain)
+		err = slot_loans_find(call->chain, call->daemon->chains, call->daemon->config.count,
+				      &call->loans);
 	if (err)
 		op_fail(&call->error, err, call->chain);
 	else
 		err = call->member_count ? run_group(call, route) : route->run(call);
 	status = err ? answer_error(call, err) : 200;
 	audit_end(call->audit, err ? call->error.why.text : NULL);
+	slot_loans_free(&call->loans);
 	return status;
 }
 

@@ -10,11 +10,13 @@
 #include "loader/slotd/routes_internal.h"
 
 /* Common end of the changes of one chain. */
-static int answer_outcome(struct call *call, int err, const struct slot_outcome *outcome)
+static int answer_outcome(struct call *call, int err, struct slot_outcome *outcome)
 {
-	if (!err)
-		call->answer = api_outcome(call->chain, outcome);
-	return err;
+	if (err)
+		return err;
+	slot_loans_check(&call->loans, &outcome->warning);
+	call->answer = api_outcome(call->chain, outcome);
+	return 0;
 }
 
 /* ?generation=N: only where that one runs. */

@@ -3,6 +3,7 @@
 #ifndef SLOTD_ROUTES_INTERNAL_H
 #define SLOTD_ROUTES_INTERNAL_H
 
+#include "loader/lib/chain/loans.h"
 #include "loader/slotd/audit.h"
 #include "loader/slotd/http.h"
 #include "loader/slotd/ops.h"
@@ -19,6 +20,7 @@ struct call {
 	char who[64];
 	struct op_error error;
 	struct audit_entry *audit; /* of what is done now; NULL: it only reads */
+	struct slot_loans loans;   /* that chain's, before it is changed */
 	json_t *answer;
 };
 

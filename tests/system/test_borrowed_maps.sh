@@ -172,13 +172,16 @@ test_other_chain() {
 	bed_slotd_stop KILL
 	succeeds "slotd starts again" bed_slotd
 	succeeds "and nothing changed" out_follows
-	bed_ctl --chain eth0 deploy state "$PROGS/state_next.bpf.o" --reset-map state_seen >/dev/null
+	bed_ctl --chain eth0 deploy state "$PROGS/state_next.bpf.o" --reset-map state_seen \
+		>/dev/null 2>"$BED/log/warned"
+	matches "who borrows is warned of a map that begins anew" "$(<"$BED/log/warned")" \
+		"slot 5 \(out\) of chain 'eth0:tc-egress' goes on with the map 'state_seen' that 'xdp:state' had"
 	succeeds "a map that begins anew is another one" test "$(id_of "$(out_pin state_seen)")" \
 		!= "$(id_of "$(pin state state_seen)")"
 	out_ctl disable out >/dev/null
-	succeeds "the borrower comes again" out_ctl enable out
+	is "no borrower that changes warns" "$(out_ctl enable out 2>&1 >/dev/null)" ""
 	succeeds "with the lender's new map" out_follows
-	succeeds "without the other chain" bed_ctl --chain eth0 detach
+	matches "without the other chain" "$(bed_ctl --chain eth0 detach 2>&1)" "goes on with the map"
 	out_ctl disable out >/dev/null
 	refuses "nothing is lent" \
 		"slot 5 \(out\): 'xdp:state', whose maps it uses \(maps_of in slots.conf\), has none" \
