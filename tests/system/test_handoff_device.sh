@@ -13,12 +13,12 @@ VIP=192.0.2.1:80
 VIP_6='[2001:db8:1::1]:80'
 PREF=1100
 export SLOTD_FAULT_DIR=$BED/fault
-ERRORS=('flower.add 28' 'flower.answer 105' 'flower.del 16' 'flower.get 12' 'flower.list 12'
-	'handoff.offload 7' 'handoff.forget 12' 'handoff.remove 12')
+ERRORS=('flower.add 1 28' 'flower.answer 1 105' 'flower.del 1 16' 'flower.get 1 12' 'flower.list 5 12'
+	'handoff.offload 1 7' 'handoff.forget 1 12' 'handoff.remove 1 12')
 # In the guest each takes its time: make test runs what stands for the others, make test-all all.
 if [[ ${SLOTD_TIER:-} == vm && ${SLOTD_FAULTS:-} != all ]]; then
 	KILLS='handoff.offload flower.add flower.del'
-	ERRORS=('handoff.forget 12')
+	ERRORS=('handoff.forget 1 12')
 fi
 
 in_ctl() {
@@ -153,8 +153,8 @@ test_errors() {
 	local words
 
 	for words in "${ERRORS[@]}"; do
-		echo "${words% *} 1 ${words#* }" >"$SLOTD_FAULT_DIR/arm"
-		succeeds "an agent does all that it does, with error ${words#* } at ${words% *}" operate
+		echo "$words" >"$SLOTD_FAULT_DIR/arm"
+		succeeds "an agent does all that it does, with an error: $words" operate
 		rm "$SLOTD_FAULT_DIR/arm"
 		wait "$AGENT" 2>/dev/null
 		is "and ends as it should" "$?" 0
