@@ -9,98 +9,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/handoff.sh
 . "$BED_ROOT/tests/support/handoff.sh"
+# shellcheck source=tests/support/handoff_nginx.sh
+. "$BED_ROOT/tests/support/handoff_nginx.sh"
 
-MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
-URL=http://${HOST4[home]}:$PORT
 BIG=$((3 << 20))
-
-# host_conf HOST HTTP <SERVER
-host_conf() {
-	local host=$1 dir=$BED/www/$1
-
-	mkdir -p "$dir/files"
-	chmod 0777 "$dir/files"
-	cat >"$dir/nginx.conf" <<-END
-		load_module $MODULE;
-		user root;
-		worker_processes 1;
-		daemon off;
-		pid $dir/pid;
-		error_log $BED/log/$host info;
-		events { worker_connections 512; }
-		http {
-			access_log $BED/log/access.$host;
-			client_body_temp_path $dir/files/t1;
-			proxy_temp_path $dir/t2;
-			fastcgi_temp_path $dir/t3;
-			uwsgi_temp_path $dir/t4;
-			scgi_temp_path $dir/t5;
-			keepalive_requests 1000000;
-			handoff_name $host;
-			handoff_maps $(rules_dir "$host");
-			handoff_certificate $BED/tls/ca.pem $BED/tls/$host.pem $BED/tls/$host.key;
-			handoff_local ${HOST4[$host]} ${HOST6[$host]};
-			$2
-			server { listen $PORT; listen [::]:$PORT; root $dir/files; $(cat) }
-		}
-	END
-}
-
-host_start() {
-	local host=$1
-
-	: >"$BED/log/$host"
-	echo "$host" >"$BED/www/$host/files/who"
-	spawn "$host" "$BED/log/$host" "$NGINX" -p "$BED/www/$host" -c "$BED/www/$host/nginx.conf" \
-		-e "$BED/log/$host"
-	NODE[$host]=$BED_SPAWNED
-}
-
-is_up() {
-	grep -q "link to $1 is up" "$BED/log/home"
-}
-
-is_down() {
-	grep -q "link to $1 is down" "$BED/log/home"
-}
-
-# start_all HTTP [HOME_HTTP]: home and the others, linked
-start_all() {
-	local host
-
-	host_conf home "$1 ${2:-} handoff_target ${HOST4[near]} $LINK_PORT near;
-		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
-			location / { handoff_out; }
-			location /strict { handoff_out 503; }
-		END
-	for host in near far; do
-		host_conf "$host" "$1 handoff_target near; handoff_target far; handoff_peer home;
-			handoff_listen ${HOST4[$host]}:$LINK_PORT;" <<<'handoff_in;
-			location / { dav_methods PUT; create_full_put_path on; }'
-	done
-	for host in near far home; do host_start "$host"; done
-	for host in near far; do
-		wait_for 10 is_up "$host" || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
-	done
-}
-
-stop_all() {
-	local host
-
-	for host in "${!NODE[@]}"; do stop "${NODE[$host]}"; done
-	NODE=()
-}
-
-# ask PATH...: by one connection; what was answered, and how many connections that took
-ask() {
-	local urls=("${@/#/$URL}")
-
-	in_ns client curl -sS -m 10 -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
-}
-
-served_by() {
-	wc -l <"$BED/log/access.$1"
-}
 
 test_turns() {
 	local sum
@@ -174,7 +86,7 @@ test_nobody_there() {
 	stop_all
 }
 
-[[ -e $MODULE ]] || { echo "1..0 # SKIP needs nginx-dev, for the module: make deps"; exit 0; }
+need_module
 handoff_start
 make_certificates
 test_turns

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of nginx's module share: its settings, and connections that come and go. */
+/*
+ * What the parts of nginx's module share: its settings, connections that come and go, and which
+ * worker does what. One of them, the *mover*, has the links to other hosts; the others pass it
+ * what is to go, and are passed what comes. The mover serves, too.
+ */
 #ifndef NGX_HANDOFF_H
 #define NGX_HANDOFF_H
 
@@ -16,6 +20,7 @@ struct ngx_handoff_target {
 	const char *name;
 	struct sockaddr *address; /* NULL: it dials, or is another one's peer */
 	socklen_t length;
+	bool is_linked; /* to the mover, as this process has heard */
 };
 
 /* Of http {}. */
@@ -26,6 +31,7 @@ struct ngx_handoff_main {
 	ngx_uint_t freq;      /* requests after which a connection goes home; 0: it stays */
 	ngx_http_complex_value_t *key;
 	ngx_uint_t turn;
+	int door; /* where workers call on the mover; -1: there are none */
 };
 
 /* Of server {}. */
@@ -39,9 +45,6 @@ struct ngx_handoff_location {
 	ngx_int_t code; /* for the client, where it is not moved; NGX_DECLINED: it is served here */
 };
 
-/* The host of this worker; NULL where it has none. */
-extern struct handoff_host *ngx_handoff_host;
-
 /* --- settings (ngx_handoff_conf.c) ------------------------------------------------------------- */
 
 extern ngx_command_t ngx_handoff_commands[];
@@ -53,7 +56,16 @@ char *ngx_handoff_merge_server(ngx_conf_t *cf, void *parent, void *child);
 void *ngx_handoff_create_location(ngx_conf_t *cf);
 char *ngx_handoff_merge_location(ngx_conf_t *cf, void *parent, void *child);
 
+/* ngx_handoff_set_link - this process hears of the link to @name, a target. */
+void ngx_handoff_set_link(struct ngx_handoff_main *main, const char *name, bool is_up);
+
 /* --- requests that go (ngx_handoff_out.c) ------------------------------------------------------ */
+
+enum ngx_handoff_outcome {
+	NGX_HANDOFF_KEPT,  /* it is served here */
+	NGX_HANDOFF_GIVEN, /* another host serves it */
+	NGX_HANDOFF_LOST,  /* nobody does */
+};
 
 /* ngx_handoff_send_away - phase handler of handoff_out. */
 ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r);
@@ -61,24 +73,144 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r);
 /* ngx_handoff_send_home - phase handler: a connection that came here has been here long enough. */
 ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r);
 
-/* What handoff_host tells of them; @tag is the request. */
-void ngx_handoff_kept(void *data, void *tag, int fd, const char *why);
-void ngx_handoff_given(void *data, void *tag);
+/*
+ * ngx_handoff_answer - what became of the request @number of this process; @why, of one that was not
+ * given, is a line. @is_closed: of its connection, the descriptor.
+ */
+void ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
+			bool is_closed);
+
+/* ngx_handoff_lose_all - nobody will say any more what became of them: they are reset. */
+void ngx_handoff_lose_all(const char *why);
 
 /* --- connections that come (ngx_handoff_in.c) -------------------------------------------------- */
 
 /* Of a connection that came; in its pool. */
 struct ngx_handoff_taken {
+	ngx_queue_t all;
 	int fd; /* -1: it has gone */
 	int is_home;
-	ngx_str_t bytes; /* to be read before what the socket has */
-	ngx_recv_pt recv;
+	uint64_t id;
+	ngx_str_t bytes;  /* to be read before what the socket has */
+	ngx_recv_pt recv; /* of the socket */
 };
 
 /* ngx_handoff_taken_of - @c's, or NULL where nginx accepted it. */
 struct ngx_handoff_taken *ngx_handoff_taken_of(ngx_connection_t *c);
 
-/* ngx_handoff_take - handoff_host's event: @fd becomes a connection that nginx seems to have accepted. */
-void ngx_handoff_take(void *data, int fd, const struct handoff_taken *what);
+/* ngx_handoff_take - @fd becomes a connection that nginx seems to have accepted, or is closed. */
+void ngx_handoff_take(int fd, const struct handoff_taken *what);
+
+/* ngx_handoff_break - the one with the id @id is no use any more: @why. nginx reads of its end. */
+void ngx_handoff_break(uint64_t id, const char *why);
+
+/* ngx_handoff_count_taken - of this process. */
+ngx_uint_t ngx_handoff_count_taken(void);
+
+/* --- the mover, or the way to it (ngx_handoff_module.c) ---------------------------------------- */
+
+/*
+ * ngx_handoff_ask - @c, with @bytes of it that were read, is to go to @peer, NULL: home;
+ * ngx_handoff_answer() says of @number what became of it. Returns NULL, or why it stays.
+ */
+const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *peer,
+			    const ngx_str_t *bytes);
+
+/* ngx_handoff_tell_end - this process has closed what it had taken. */
+void ngx_handoff_tell_end(int fd, uint64_t id);
+
+/* --- the master (ngx_handoff_master.c) --------------------------------------------------------- */
+
+/* ngx_handoff_prepare - what workers share is there before they are. */
+ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle);
+
+/* --- messages between workers (ngx_handoff_channel.c) ------------------------------------------ */
+
+#define NGX_HANDOFF_NAME_ROOM 64
+#define NGX_HANDOFF_BYTES_MAX 65536 /* of a request, to the mover or from it */
+
+enum ngx_handoff_word {
+	/* to the mover */
+	NGX_HANDOFF_SAY_GIVE = 1, /* a descriptor, and what was read of it */
+	NGX_HANDOFF_SAY_ENDED,
+	/* from it */
+	NGX_HANDOFF_SAY_TAKE, /* a descriptor, and what was read of it elsewhere */
+	NGX_HANDOFF_SAY_ANSWER,
+	NGX_HANDOFF_SAY_BREAK,
+	NGX_HANDOFF_SAY_LINK,
+};
+
+struct ngx_handoff_note {
+	uint32_t word;
+	uint32_t length;		      /* of bytes that follow; a text ends with 0 */
+	uint64_t number;		      /* GIVE, ANSWER: of a request */
+	uint64_t id;			      /* of what was taken; GIVE: 0 for what was not */
+	uint32_t outcome;		      /* ANSWER */
+	uint32_t is_set;		      /* TAKE: is home; LINK: is up */
+	char host[NGX_HANDOFF_NAME_ROOM];     /* GIVE: to whom, "": home; TAKE: from whom; LINK */
+	struct sockaddr_storage client, home; /* TAKE */
+};
+
+struct ngx_handoff_channel;
+
+/* @bytes are there for as long as the call lasts, @fd (-1: none came) is the callee's. */
+typedef void (*ngx_handoff_hear)(struct ngx_handoff_channel *channel,
+				 const struct ngx_handoff_note *note, const void *bytes, int fd);
+/* The other side has ended; the last that is heard of @channel, which is to be closed. */
+typedef void (*ngx_handoff_hear_end)(struct ngx_handoff_channel *channel);
+
+struct ngx_handoff_channel {
+	ngx_connection_t *c;
+	ngx_queue_t waiting; /* notes that the socket had no room for */
+	ngx_handoff_hear hear;
+	ngx_handoff_hear_end end;
+	bool is_over;
+	/* the mover's */
+	ngx_queue_t all;  /* of its channels */
+	ngx_queue_t tags; /* what it remembers of this worker */
+	ngx_uint_t taken; /* connections that the worker has */
+};
+
+/* ngx_handoff_channel_new - of the socket @fd, which is its from now on. NULL: @fd is closed. */
+struct ngx_handoff_channel *ngx_handoff_channel_new(int fd, ngx_handoff_hear hear,
+						    ngx_handoff_hear_end end);
+
+void ngx_handoff_channel_free(struct ngx_handoff_channel *channel);
+
+/* ngx_handoff_channel_say - @note with its bytes goes now or later. Where it cannot, the channel ends. */
+void ngx_handoff_channel_say(struct ngx_handoff_channel *channel,
+			     const struct ngx_handoff_note *note, const void *bytes);
+
+/* ngx_handoff_channel_pass - @note with its bytes and @fd, which stays the caller's, now or not. */
+ngx_int_t ngx_handoff_channel_pass(struct ngx_handoff_channel *channel,
+				   const struct ngx_handoff_note *note, const void *bytes, int fd);
+
+/* --- the mover (ngx_handoff_mover.c) ----------------------------------------------------------- */
+
+/* ngx_handoff_mover_begin - this process is it, as soon as no other one of its name is. */
+void ngx_handoff_mover_begin(struct ngx_handoff_main *main);
+
+/* ngx_handoff_mover_end - what is on its way is kept where it can be. */
+void ngx_handoff_mover_end(void);
+
+/* ngx_handoff_mover_give - ngx_handoff_ask() of this process. */
+const char *ngx_handoff_mover_give(int fd, uint64_t number, const char *peer,
+				   const ngx_str_t *bytes);
+
+/* ngx_handoff_mover_hear_end - ngx_handoff_tell_end() of this process. */
+void ngx_handoff_mover_hear_end(int fd, uint64_t id);
+
+/* --- another worker (ngx_handoff_worker.c) ----------------------------------------------------- */
+
+/* ngx_handoff_worker_begin - call on the mover, and again whenever it has ended. */
+void ngx_handoff_worker_begin(struct ngx_handoff_main *main);
+
+void ngx_handoff_worker_end(void);
+
+/* ngx_handoff_worker_give - ngx_handoff_ask() of this process; @id of what was taken, or 0. */
+const char *ngx_handoff_worker_give(int fd, uint64_t id, uint64_t number, const char *peer,
+				    const ngx_str_t *bytes);
+
+void ngx_handoff_worker_tell_end(uint64_t id);
 
 #endif

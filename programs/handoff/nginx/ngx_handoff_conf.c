@@ -177,8 +177,10 @@ void *ngx_handoff_create_main(ngx_conf_t *cf)
 {
 	struct ngx_handoff_main *main = ngx_pcalloc(cf->pool, sizeof(*main));
 
-	if (main)
-		main->freq = NGX_CONF_UNSET_UINT;
+	if (!main)
+		return NULL;
+	main->freq = NGX_CONF_UNSET_UINT;
+	main->door = -1;
 	return main;
 }
 
@@ -223,4 +225,13 @@ char *ngx_handoff_merge_location(ngx_conf_t *cf, void *parent, void *child)
 	(void)parent;
 	(void)child;
 	return NGX_CONF_OK;
+}
+
+void ngx_handoff_set_link(struct ngx_handoff_main *main, const char *name, bool is_up)
+{
+	struct ngx_handoff_target *target = main->targets ? main->targets->elts : NULL;
+
+	for (ngx_uint_t i = 0; target && i < main->targets->nelts; i++, target++)
+		if (!strcmp(target->name, name))
+			target->is_linked = is_up;
 }

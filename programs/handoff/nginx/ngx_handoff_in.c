@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Sockets that come from other hosts become connections as if nginx had accepted them. */
+#include <netinet/tcp.h>
+
+#include <linux/tls.h>
+
 #include "programs/handoff/nginx/ngx_handoff.h"
+
+#define RECORD_DATA 23 /* of TLS: what the application has written */
+
+static ngx_queue_t all_taken = { &all_taken, &all_taken };
+static ngx_uint_t taken_count;
 
 /* --- whose they are ---------------------------------------------------------------------------- */
 
@@ -61,9 +70,31 @@ static void forget(void *data)
 {
 	struct ngx_handoff_taken *taken = data;
 
+	ngx_queue_remove(&taken->all);
+	taken_count--;
 	/* nginx has just closed it. */
-	if (taken->fd >= 0 && ngx_handoff_host)
-		handoff_host_closed(ngx_handoff_host, taken->fd);
+	if (taken->fd >= 0)
+		ngx_handoff_tell_end(taken->fd, taken->id);
+}
+
+ngx_uint_t ngx_handoff_count_taken(void)
+{
+	return taken_count;
+}
+
+void ngx_handoff_break(uint64_t id, const char *why)
+{
+	ngx_queue_t *at;
+
+	for (at = ngx_queue_head(&all_taken); at != &all_taken; at = ngx_queue_next(at)) {
+		struct ngx_handoff_taken *taken = ngx_queue_data(at, struct ngx_handoff_taken, all);
+
+		if (taken->id != id || taken->fd < 0)
+			continue;
+		ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "handoff: a client is reset: %s",
+			      why);
+		shutdown(taken->fd, SHUT_RDWR);
+	}
 }
 
 struct ngx_handoff_taken *ngx_handoff_taken_of(ngx_connection_t *c)
@@ -90,25 +121,77 @@ static ssize_t read_bytes_first(ngx_connection_t *c, u_char *to, size_t size)
 	return (ssize_t)size;
 }
 
+static ssize_t end_reading(ngx_connection_t *c)
+{
+	c->read->ready = 0;
+	c->read->eof = 1;
+	return 0;
+}
+
+/* Records that are not data, such as the client's farewell, come with their type. */
+static ssize_t read_records(ngx_connection_t *c, u_char *to, size_t size)
+{
+	struct iovec part = { to, size };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(u_char))];
+	} control;
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *header;
+	ssize_t got;
+
+	do
+		got = recvmsg(c->fd, &message, 0);
+	while (got < 0 && ngx_errno == NGX_EINTR);
+	if (got < 0 && ngx_errno == NGX_EAGAIN) {
+		c->read->ready = 0;
+		return NGX_AGAIN;
+	}
+	if (got < 0) {
+		c->read->ready = 0;
+		c->read->error = 1;
+		return ngx_connection_error(c, ngx_errno, "recvmsg() failed");
+	}
+	header = got ? CMSG_FIRSTHDR(&message) : NULL;
+	if (!got || (header && header->cmsg_level == SOL_TLS && *CMSG_DATA(header) != RECORD_DATA))
+		return end_reading(c);
+	return got;
+}
+
+static bool has_ktls(int fd)
+{
+	char name[16] = "";
+	socklen_t length = sizeof(name) - 1;
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &length) && !strcmp(name, "tls");
+}
+
 static ngx_int_t keep(ngx_connection_t *c, int fd, const struct handoff_taken *what)
 {
 	ngx_pool_cleanup_t *cleanup =
 		ngx_pool_cleanup_add(c->pool, sizeof(struct ngx_handoff_taken));
 	struct ngx_handoff_taken *taken = cleanup ? cleanup->data : NULL;
+	u_char *bytes = what->length ? ngx_pnalloc(c->pool, what->length) : NULL;
 
-	if (!taken)
+	if (!taken || (what->length && !bytes))
 		return NGX_ERROR;
-	*taken = (struct ngx_handoff_taken){ .fd = -1, .is_home = what->is_home, .recv = c->recv };
-	cleanup->handler = forget;
-	if (what->length) {
-		taken->bytes.data = ngx_pnalloc(c->pool, what->length);
-		if (!taken->bytes.data)
-			return NGX_ERROR;
-		ngx_memcpy(taken->bytes.data, what->bytes, what->length);
+	if (has_ktls(fd))
+		c->recv = read_records;
+	*taken = (struct ngx_handoff_taken){
+		.fd = fd, .is_home = what->is_home, .id = what->id, .recv = c->recv
+	};
+	if (bytes) {
+		ngx_memcpy(bytes, what->bytes, what->length);
+		taken->bytes.data = bytes;
 		taken->bytes.len = what->length;
 		c->recv = read_bytes_first;
 	}
-	taken->fd = fd;
+	taken_count++;
+	ngx_queue_insert_tail(&all_taken, &taken->all);
+	cleanup->handler = forget;
 	return NGX_OK;
 }
 
@@ -167,25 +250,62 @@ static void drop(ngx_connection_t *c)
 		ngx_destroy_pool(pool);
 }
 
-void ngx_handoff_take(void *data, int fd, const struct handoff_taken *what)
+/* What a port's addresses say of TLS, HTTP/2 and PROXY was done with where @c began. */
+static void *copy_addresses(ngx_connection_t *c, const ngx_http_port_t *port)
+{
+	bool is_six = c->listening->sockaddr->sa_family == AF_INET6;
+	size_t each = is_six ? sizeof(ngx_http_in6_addr_t) : sizeof(ngx_http_in_addr_t);
+	u_char *copy = ngx_palloc(c->pool, port->naddrs * each);
+
+	if (!copy)
+		return NULL;
+	ngx_memcpy(copy, port->addrs, port->naddrs * each);
+	for (ngx_uint_t i = 0; i < port->naddrs; i++) {
+		ngx_http_addr_conf_t *conf = is_six ? &((ngx_http_in6_addr_t *)copy)[i].conf :
+						      &((ngx_http_in_addr_t *)copy)[i].conf;
+
+		conf->ssl = conf->http2 = conf->proxy_protocol = 0;
+	}
+	return copy;
+}
+
+/* Nothing of it is read before ls->handler() is through. */
+static void hand_over(ngx_connection_t *c, void *addresses, bool has_bytes)
+{
+	ngx_listening_t *ls = c->listening;
+	ngx_http_port_t *port = ls->servers;
+	void *own = port->addrs;
+
+	port->addrs = addresses;
+	ls->handler(c);
+	port->addrs = own;
+	if (c->fd == (ngx_socket_t)-1 || !has_bytes)
+		return;
+	c->read->ready = 1;
+	ngx_post_event(c->read, &ngx_posted_events);
+}
+
+void ngx_handoff_take(int fd, const struct handoff_taken *what)
 {
 	ngx_listening_t *ls = find_listening(what);
 	ngx_connection_t *c = ls ? ngx_get_connection(fd, ngx_cycle->log) : NULL;
+	void *addresses = NULL;
 
-	(void)data;
 	if (!ls)
 		ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 			      "handoff: no server is for a connection from %s (handoff_in)",
 			      what->from);
-	if (!c || set_up(c, ls, what) != NGX_OK || keep(c, fd, what) != NGX_OK) {
+	if (c && set_up(c, ls, what) == NGX_OK)
+		addresses = copy_addresses(c, ls->servers);
+	if (!addresses || keep(c, fd, what) != NGX_OK) {
 		if (c)
 			drop(c);
-		handoff_host_close(ngx_handoff_host, fd);
+		close(fd);
+		ngx_handoff_tell_end(fd, what->id);
 		return;
 	}
 #if (NGX_STAT_STUB)
 	(void)ngx_atomic_fetch_add(ngx_stat_active, 1);
 #endif
-	c->read->ready = what->length > 0;
-	ls->handler(c);
+	hand_over(c, addresses, what->length > 0);
 }

@@ -1,96 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The module: its host in the event loop of the first worker, and its place among phases. */
+/* The module: what each process of nginx is, and the module's place among phases. */
 #include "programs/handoff/nginx/ngx_handoff.h"
 
-#define RETRY_MS 500 /* while the worker of an older configuration still listens */
+/* --- what a process is ------------------------------------------------------------------------- */
 
-struct handoff_host *ngx_handoff_host;
+static enum {
+	IS_NOTHING,
+	IS_MOVER,
+	IS_WORKER
+} what_it_is;
 
-static ngx_connection_t *loop;
-static ngx_event_t retry;
-
-static void hear_link(void *data, const char *peer, bool is_up, const char *why)
+const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *peer,
+			    const ngx_str_t *bytes)
 {
-	(void)data;
-	ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "handoff: link to %s is %s %s", peer,
-		      is_up ? "up" : "down", why ? why : "");
+	const struct ngx_handoff_taken *taken = ngx_handoff_taken_of(c);
+
+	if (what_it_is == IS_MOVER)
+		return ngx_handoff_mover_give(c->fd, number, peer, bytes);
+	if (what_it_is == IS_WORKER)
+		return ngx_handoff_worker_give(c->fd, taken ? taken->id : 0, number, peer, bytes);
+	return "this process moves nothing";
 }
 
-/* nginx reads of the socket's end, and closes it. One that was given away is gone here. */
-static void hear_lost(void *data, void *tag, int fd, const char *why)
+void ngx_handoff_tell_end(int fd, uint64_t id)
 {
-	ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "handoff: a client is reset: %s", why);
-	if (fd >= 0)
-		shutdown(fd, SHUT_RDWR);
-	else
-		ngx_handoff_given(data, tag);
-}
-
-static void run(ngx_event_t *event)
-{
-	(void)event;
-	if (handoff_host_run(ngx_handoff_host))
-		ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0, "handoff: %s",
-			      handoff_host_error(ngx_handoff_host));
-}
-
-/* --- the worker's host ------------------------------------------------------------------------- */
-
-static bool add_all(struct handoff_host *host, const char *own, const ngx_array_t *peers)
-{
-	const struct ngx_handoff_target *peer = peers ? peers->elts : NULL;
-
-	for (ngx_uint_t i = 0; peers && i < peers->nelts; i++, peer++)
-		if (strcmp(peer->name, own) != 0 &&
-		    handoff_host_add(host, peer->name, peer->address, peer->length))
-			return false;
-	return true;
-}
-
-/* Targets that nobody dials here are names of peers of home. */
-static bool add_targets(struct handoff_host *host, const struct ngx_handoff_main *main)
-{
-	const struct ngx_handoff_target *target = main->targets ? main->targets->elts : NULL;
-
-	for (ngx_uint_t i = 0; target && i < main->targets->nelts; i++, target++)
-		if (target->length && strcmp(target->name, main->host.name) != 0 &&
-		    handoff_host_add(host, target->name, target->address, target->length))
-			return false;
-	return add_all(host, main->host.name, main->peers);
-}
-
-static bool watch(struct handoff_host *host)
-{
-	loop = ngx_get_connection(handoff_host_fd(host), ngx_cycle->log);
-	if (!loop)
-		return false;
-	loop->log = loop->read->log = loop->write->log = ngx_cycle->log;
-	loop->read->handler = run;
-	return ngx_add_event(loop->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) == NGX_OK;
-}
-
-static void start(ngx_event_t *event)
-{
-	struct ngx_handoff_main *main = event->data;
-	struct handoff_host *host;
-	int err;
-
-	main->host.events = (struct handoff_host_events){
-		.taken = ngx_handoff_take,
-		.kept = ngx_handoff_kept,
-		.given = ngx_handoff_given,
-		.lost = hear_lost,
-		.link = hear_link,
-	};
-	err = handoff_host_new(&main->host, &host);
-	if (!err && add_targets(host, main) && watch(host)) {
-		ngx_handoff_host = host;
-		return;
-	}
-	ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "handoff: %s: no connection moves, for now",
-		      host ? handoff_host_error(host) : "out of memory");
-	handoff_host_free(host);
-	ngx_add_timer(event, RETRY_MS);
+	if (what_it_is == IS_MOVER)
+		ngx_handoff_mover_hear_end(fd, id);
+	else if (what_it_is == IS_WORKER)
+		ngx_handoff_worker_tell_end(id);
 }
 
 static ngx_int_t begin(ngx_cycle_t *cycle)
@@ -98,41 +35,27 @@ static ngx_int_t begin(ngx_cycle_t *cycle)
 	struct ngx_handoff_main *main =
 		ngx_http_cycle_get_module_main_conf(cycle, ngx_handoff_module);
 
-	if (!main || !main->host.name || ngx_worker ||
+	if (!main || !main->host.name ||
 	    (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
 		return NGX_OK;
-	retry.handler = start;
-	retry.data = main;
-	retry.log = cycle->log;
-	retry.cancelable = 1;
-	start(&retry);
+	if (!ngx_worker) {
+		what_it_is = IS_MOVER;
+		ngx_handoff_mover_begin(main);
+	} else if (main->door >= 0) {
+		what_it_is = IS_WORKER;
+		ngx_handoff_worker_begin(main);
+	}
 	return NGX_OK;
 }
 
 static void end(ngx_cycle_t *cycle)
 {
-	struct handoff_host *host = ngx_handoff_host;
-
 	(void)cycle;
-	if (!host)
-		return;
-	ngx_handoff_host = NULL;
-	ngx_free_connection(loop);
-	loop->fd = (ngx_socket_t)-1;
-	handoff_host_free(host);
-}
-
-static ngx_int_t check(ngx_cycle_t *cycle)
-{
-	struct ngx_handoff_main *main =
-		ngx_http_cycle_get_module_main_conf(cycle, ngx_handoff_module);
-	ngx_core_conf_t *core = (ngx_core_conf_t *)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-	if (main && main->host.name && core->worker_processes > 1)
-		ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-			      "handoff: of %i workers only the first moves connections",
-			      core->worker_processes);
-	return NGX_OK;
+	if (what_it_is == IS_MOVER)
+		ngx_handoff_mover_end();
+	else if (what_it_is == IS_WORKER)
+		ngx_handoff_worker_end();
+	what_it_is = IS_NOTHING;
 }
 
 /* --- its place --------------------------------------------------------------------------------- */
@@ -170,8 +93,12 @@ static ngx_http_module_t context = {
 };
 
 ngx_module_t ngx_handoff_module = {
-	NGX_MODULE_V1,		 .ctx = &context,      .commands = ngx_handoff_commands,
-	.type = NGX_HTTP_MODULE, .init_module = check, .init_process = begin,
+	NGX_MODULE_V1,
+	.ctx = &context,
+	.commands = ngx_handoff_commands,
+	.type = NGX_HTTP_MODULE,
+	.init_module = ngx_handoff_prepare,
+	.init_process = begin,
 	.exit_process = end,
 };
 

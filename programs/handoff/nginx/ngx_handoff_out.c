@@ -3,12 +3,26 @@
  * A request goes to another host, by its connection: what nginx has read of it is unread again
  * there. Until handoff_host says what became of it, nginx does nothing with either.
  */
+#include <openssl/bio.h>
+
+#include "programs/handoff/lib/handoff.h"
 #include "programs/handoff/nginx/ngx_handoff.h"
 
+#define GUARD_MS 5000 /* longer than the library takes to say what became of it */
+#define GUARDS_MAX 4
+
 struct going {
-	bool is_kept;
+	ngx_queue_t all;
+	ngx_http_request_t *r;
+	uint64_t number;
+	ngx_event_t guard; /* while it is on its way: a worker does not end before */
+	ngx_uint_t guards;
+	bool is_on_way, is_kept;
 	ngx_int_t code; /* what its phase handler returns then */
 };
+
+static ngx_queue_t all_going = { &all_going, &all_going };
+static uint64_t last_number;
 
 /* --- the request as bytes ---------------------------------------------------------------------- */
 
@@ -75,43 +89,135 @@ static const char *choose_in_turn(struct ngx_handoff_main *main)
 	const struct ngx_handoff_target *targets = main->targets->elts;
 
 	for (ngx_uint_t i = 0; i < main->targets->nelts; i++) {
-		const char *name = targets[main->turn++ % main->targets->nelts].name;
+		const struct ngx_handoff_target *target =
+			&targets[main->turn++ % main->targets->nelts];
 
-		if (handoff_host_is_linked(ngx_handoff_host, name))
-			return name;
+		if (target->is_linked)
+			return target->name;
 	}
 	return NULL;
 }
 
 /* --- it goes ----------------------------------------------------------------------------------- */
 
-/* Whether nothing was begun that only this process can end. */
-static bool may_go(ngx_http_request_t *r)
+#if (NGX_HTTP_SSL)
+static const char *find_hindrance_of_tls(ngx_connection_t *c)
 {
-	return ngx_handoff_host && r == r->main && r->main->count == 1 && !r->stream &&
-	       !r->connection->ssl && !r->connection->proxy_protocol && !r->request_body &&
-	       !r->discard_body && !r->header_sent && r->http_version >= NGX_HTTP_VERSION_10;
+	SSL *ssl = c->ssl->connection;
+
+	if (!BIO_get_ktls_send(SSL_get_wbio(ssl)) || !BIO_get_ktls_recv(SSL_get_rbio(ssl)))
+		return "its TLS is not the kernel's in both directions (ssl_conf_command Options KTLS)";
+	if (SSL_has_pending(ssl))
+		return "it is amid a record of TLS";
+	return NULL;
+}
+#endif
+
+/* Whether something was begun that only this process can end: NULL, or what it is. */
+static const char *find_hindrance(ngx_http_request_t *r)
+{
+	if (r->stream || r->http_version > NGX_HTTP_VERSION_11)
+		return "other requests share its connection (HTTP/2)";
+	if (r->http_version < NGX_HTTP_VERSION_10)
+		return "it is of HTTP/0.9";
+	if (r != r->main || r->main->count != 1)
+		return "it has subrequests";
+	if (r->connection->proxy_protocol)
+		return "its client is known by the PROXY protocol only";
+	if (r->request_body || r->discard_body)
+		return "its body was read";
+	if (r->header_sent || r->connection->buffered)
+		return "an answer is on its way";
+#if (NGX_HTTP_SSL)
+	if (r->connection->ssl)
+		return find_hindrance_of_tls(r->connection);
+#endif
+	return NULL;
+}
+
+static void stay(ngx_http_request_t *r, const char *why)
+{
+	ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "handoff: it stays: %s", why);
+}
+
+static struct going *find_going(uint64_t number)
+{
+	ngx_queue_t *at;
+
+	for (at = ngx_queue_head(&all_going); at != &all_going; at = ngx_queue_next(at)) {
+		struct going *going = ngx_queue_data(at, struct going, all);
+
+		if (going->number == number)
+			return going;
+	}
+	return NULL;
+}
+
+static void watch_over(ngx_event_t *event)
+{
+	struct going *going = event->data;
+
+	if (++going->guards % GUARDS_MAX == 0)
+		ngx_log_error(NGX_LOG_ALERT, going->r->connection->log, 0,
+			      "handoff: of a request nothing was heard for %ui ms",
+			      going->guards * GUARD_MS);
+	ngx_add_timer(event, GUARD_MS);
+}
+
+static void finish(void *data)
+{
+	struct going *going = data;
+
+	if (!going->is_on_way)
+		return;
+	going->is_on_way = false;
+	ngx_del_timer(&going->guard);
+	ngx_queue_remove(&going->all);
+}
+
+/* Where nginx ends the request by itself (worker_shutdown_timeout), no answer finds it. */
+static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
+{
+	ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(struct going));
+	struct going *going = cleanup ? cleanup->data : NULL;
+
+	if (!going)
+		return NULL;
+	ngx_memzero(going, sizeof(*going));
+	going->r = r;
+	going->number = ++last_number;
+	going->code = code;
+	going->is_on_way = true;
+	going->guard.handler = watch_over;
+	going->guard.data = going;
+	going->guard.log = r->connection->log;
+	cleanup->handler = finish;
+	ngx_queue_insert_tail(&all_going, &going->all);
+	ngx_http_set_ctx(r, going, ngx_handoff_module);
+	ngx_add_timer(&going->guard, GUARD_MS);
+	return going;
 }
 
 static ngx_int_t send_to(ngx_http_request_t *r, const char *peer, ngx_int_t code)
 {
-	struct going *going = ngx_pcalloc(r->pool, sizeof(*going));
+	struct going *going;
 	ngx_str_t bytes;
+	const char *why;
 
-	if (!going || write_down(r, &bytes) != NGX_OK)
+	going = write_down(r, &bytes) == NGX_OK ? begin(r, code) : NULL;
+	if (!going)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
-	going->code = code;
-	ngx_http_set_ctx(r, going, ngx_handoff_module);
-	if (handoff_host_send_unread(ngx_handoff_host, r->connection->fd, peer, r, bytes.data,
-				     bytes.len)) {
-		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "handoff to %s: %s",
-			      peer ? peer : "home", handoff_host_error(ngx_handoff_host));
-		going->is_kept = true;
-		return code;
-	}
 	r->read_event_handler = ngx_http_block_reading;
 	r->write_event_handler = ngx_http_request_empty_handler;
-	return NGX_DONE;
+	why = ngx_handoff_ask(r->connection, going->number, peer, &bytes);
+	if (!why)
+		return NGX_DONE;
+	finish(going);
+	r->write_event_handler = ngx_http_core_run_phases;
+	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "handoff to %s: it stays: %s",
+		      peer ? peer : "home", why);
+	going->is_kept = true;
+	return code;
 }
 
 /* Whether it was tried already; *ret_code: to be returned. */
@@ -129,7 +235,7 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 	struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
 	struct ngx_handoff_location *location = ngx_http_get_module_loc_conf(r, ngx_handoff_module);
 	struct ngx_handoff_taken *taken;
-	const char *peer;
+	const char *peer, *why;
 	ngx_int_t code;
 
 	if (!location->is_out)
@@ -139,24 +245,26 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 	taken = ngx_handoff_taken_of(r->connection);
 	if (taken && !taken->is_home)
 		return NGX_DECLINED;
-	if (!main->targets || !may_go(r))
-		return location->code;
-	peer = main->key ? choose_by_key(r, main) : choose_in_turn(main);
-	return peer ? send_to(r, peer, location->code) : location->code;
+	why = main->targets ? find_hindrance(r) : "there is no target";
+	peer = why ? NULL : main->key ? choose_by_key(r, main) : choose_in_turn(main);
+	if (peer)
+		return send_to(r, peer, location->code);
+	stay(r, why ? why : "no target is linked");
+	return location->code;
 }
 
 ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 {
 	struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
 	struct ngx_handoff_taken *taken = ngx_handoff_taken_of(r->connection);
-	const char *peer = NULL;
+	const char *peer = NULL, *why;
 	ngx_int_t code;
 
 	if (!taken || taken->is_home)
 		return NGX_DECLINED;
 	if (was_tried(r, &code))
 		return code;
-	if (!may_go(r) || r->connection->requests <= 1)
+	if (r->connection->requests <= 1)
 		return NGX_DECLINED;
 	if (main->key && main->targets) {
 		peer = choose_by_key(r, main);
@@ -165,20 +273,21 @@ ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 	} else if (!main->freq || r->connection->requests <= main->freq) {
 		return NGX_DECLINED;
 	}
-	return send_to(r, peer, NGX_DECLINED);
+	why = find_hindrance(r);
+	if (!why)
+		return send_to(r, peer, NGX_DECLINED);
+	stay(r, why);
+	return NGX_DECLINED;
 }
 
 /* --- what became of it ------------------------------------------------------------------------- */
 
-void ngx_handoff_kept(void *data, void *tag, int fd, const char *why)
+static void go_on(struct going *going, const char *why)
 {
-	ngx_http_request_t *r = tag;
+	ngx_http_request_t *r = going->r;
 	ngx_connection_t *c = r->connection;
-	struct going *going = ngx_http_get_module_ctx(r, ngx_handoff_module);
 
-	(void)data;
-	(void)fd;
-	ngx_log_error(NGX_LOG_INFO, c->log, 0, "handoff: kept: %s", why);
+	ngx_log_error(NGX_LOG_INFO, c->log, 0, "handoff: it stays: %s", why);
 	going->is_kept = true;
 	r->write_event_handler = ngx_http_core_run_phases;
 	ngx_http_core_run_phases(r);
@@ -201,26 +310,97 @@ static void drop_events(ngx_connection_t *c)
 }
 
 /* As nginx closes a connection, but for the descriptor, which is closed, and may be another's. */
-void ngx_handoff_given(void *data, void *tag)
+static void release(ngx_connection_t *c)
 {
-	ngx_http_request_t *r = tag;
+	drop_events(c);
+	ngx_reusable_connection(c, 0);
+	ngx_free_connection(c);
+	c->fd = (ngx_socket_t)-1;
+}
+
+/* The client hears nothing of TLS. */
+static void free_tls(ngx_connection_t *c)
+{
+#if (NGX_HTTP_SSL)
+	if (!c->ssl)
+		return;
+	c->ssl->no_wait_shutdown = 1;
+	c->ssl->no_send_shutdown = 1;
+	(void)ngx_ssl_shutdown(c);
+#else
+	(void)c;
+#endif
+}
+
+static void end(struct going *going, bool is_closed)
+{
+	ngx_http_request_t *r = going->r;
 	ngx_connection_t *c = r->connection;
 	struct ngx_handoff_taken *taken = ngx_handoff_taken_of(c);
 	ngx_pool_t *pool = c->pool;
 
-	(void)data;
 	if (taken)
 		taken->fd = -1;
 	/* Who serves it writes it to the log. */
 	r->logged = 1;
 	ngx_http_free_request(r, 0);
-	drop_events(c);
-	ngx_reusable_connection(c, 0);
-	ngx_free_connection(c);
-	c->fd = (ngx_socket_t)-1;
+	free_tls(c);
+	if (is_closed)
+		release(c);
+	else
+		ngx_close_connection(c);
 #if (NGX_STAT_STUB)
 	(void)ngx_atomic_fetch_add(ngx_stat_active, -1);
 #endif
 	c->destroyed = 1;
 	ngx_destroy_pool(pool);
+}
+
+void ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
+			bool is_closed)
+{
+	struct going *going = find_going(number);
+
+	if (!going)
+		return;
+	finish(going);
+	if (outcome == NGX_HANDOFF_KEPT) {
+		go_on(going, why);
+		return;
+	}
+	if (outcome == NGX_HANDOFF_LOST)
+		ngx_log_error(NGX_LOG_ERR, going->r->connection->log, 0,
+			      "handoff: the client is reset: %s", why);
+	end(going, is_closed);
+}
+
+/*
+ * Frozen, its end would be silent, and a client that waits for an answer would wait for ever. Where
+ * another host serves it by now, the client takes this for an old packet.
+ */
+static void break_off(ngx_http_request_t *r)
+{
+	const struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
+	const struct linger at_once = { .l_onoff = 1 };
+	struct handoff *h = handoff_new();
+
+	if (!h)
+		return;
+	setsockopt(r->connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	if (main->host.agent)
+		handoff_set_agent(h, main->host.agent);
+	if (handoff_undo(h, r->connection->fd))
+		ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "handoff: %s", handoff_error(h));
+	handoff_free(h);
+}
+
+void ngx_handoff_lose_all(const char *why)
+{
+	while (!ngx_queue_empty(&all_going)) {
+		const struct going *first =
+			ngx_queue_data(ngx_queue_head(&all_going), struct going, all);
+
+		break_off(first->r);
+		ngx_handoff_answer(first->number, NGX_HANDOFF_LOST, why, false);
+	}
 }

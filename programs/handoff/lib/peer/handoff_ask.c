@@ -154,7 +154,7 @@ int handoff_host_close(struct handoff_host *host, int fd)
 	return 0;
 }
 
-int handoff_host_lend(struct handoff_host *host, int fd, void *tag, uint64_t *ret_id)
+int handoff_host_lend(struct handoff_host *host, int fd, void *tag)
 {
 	struct handoff_conn *conn = handoff_table_find_fd(host, fd);
 
@@ -163,7 +163,6 @@ int handoff_host_lend(struct handoff_host *host, int fd, void *tag, uint64_t *re
 	handoff_table_clear_fd(host, conn);
 	conn->fd = -1;
 	conn->tag = tag;
-	*ret_id = conn->id;
 	return 0;
 }
 

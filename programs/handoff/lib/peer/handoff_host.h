@@ -42,6 +42,7 @@ struct handoff_taken {
 	struct sockaddr_storage home; /* the address that the client knows */
 	const char *from;	      /* the host that it came from */
 	bool is_home;		      /* it has come back: this is its home */
+	uint64_t id;		      /* for handoff_host_ended() */
 	const void *bytes;	      /* what the application there gave along */
 	size_t length;
 };
@@ -171,15 +172,18 @@ int handoff_host_close(struct handoff_host *host, int fd);
 void handoff_host_closed(struct handoff_host *host, int fd);
 
 /*
- * handoff_host_lend - @fd, which was taken or kept, goes to another process of the application, and
- * the caller closes it here. That one passes a descriptor of it back for handoff_host_send(), or
- * says when it has closed it: then it ends by handoff_host_ended(@ret_id). @tag stands for it
- * in lost(), with -1 as descriptor, and is the caller's. Returns 0, or -ENOENT where nothing needs
- * to be said of it any more, as of what has come home.
+ * handoff_host_lend - @fd, which was taken or kept, is another process's of the application, and the
+ * caller closes it here. That one passes a descriptor of it back for handoff_host_send(), or
+ * says that it has closed it: then it ends by handoff_host_ended(). @tag, the caller's, stands for
+ * it in lost(), with -1 as descriptor. Returns 0, or -ENOENT where nothing needs to be said of
+ * it any more, as of what has come home.
  */
-int handoff_host_lend(struct handoff_host *host, int fd, void *tag, uint64_t *ret_id);
+int handoff_host_lend(struct handoff_host *host, int fd, void *tag);
 
-/* handoff_host_ended - what was lent as @id is closed; one that is on its way, or not known, stays. */
+/*
+ * handoff_host_ended - what was taken as @id, and lent, is closed. One that is on its way, or not
+ * known, stays as it is.
+ */
 void handoff_host_ended(struct handoff_host *host, uint64_t id);
 
 /*

@@ -119,6 +119,7 @@ static void note_taken(struct handoff_conn *conn, struct handoff_tell *tell)
 	handoff_place_get(&conn->client, &tell->taken.client);
 	handoff_place_get(&conn->home, &tell->taken.home);
 	tell->taken.is_home = conn->machine.is_home;
+	tell->taken.id = conn->id;
 	tell->taken.length = conn->app_length;
 	tell->app = conn->app;
 	conn->app = NULL;

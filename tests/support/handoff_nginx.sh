@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# nginx with its module on the hosts of handoff.sh, as root with one worker unless WORKERS and USER_OF
+# say otherwise. Sourced after that.
+
+WORKERS=1
+declare -A USER_OF=()
+MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
+URL=http://${HOST4[home]}:$PORT
+
+# host_conf HOST HTTP <SERVER
+host_conf() {
+	local host=$1 dir=$BED/www/$1
+
+	mkdir -p "$dir/files"
+	chmod 0777 "$dir/files"
+	cat >"$dir/nginx.conf" <<-END
+		load_module $MODULE;
+		user ${USER_OF[$host]:-root};
+		worker_processes $WORKERS;
+		daemon off;
+		pid $dir/pid;
+		error_log $BED/log/$host info;
+		worker_shutdown_timeout 30;
+		events { worker_connections 512; }
+		http {
+			log_format pid \$pid;
+			access_log $BED/log/access.$host pid;
+			client_body_temp_path $dir/files/t1;
+			proxy_temp_path $dir/t2;
+			fastcgi_temp_path $dir/t3;
+			uwsgi_temp_path $dir/t4;
+			scgi_temp_path $dir/t5;
+			keepalive_requests 1000000;
+			handoff_name $host;
+			handoff_maps $(rules_dir "$host");
+			handoff_certificate $BED/tls/ca.pem $BED/tls/$host.pem $BED/tls/$host.key;
+			handoff_local ${HOST4[$host]} ${HOST6[$host]};
+			${2//\$host/$host}
+			server { listen $PORT; listen [::]:$PORT; root $dir/files; $(cat) }
+		}
+	END
+}
+
+host_start() {
+	local host=$1
+
+	: >"$BED/log/$host"
+	echo "$host" >"$BED/www/$host/files/who"
+	spawn "$host" "$BED/log/$host" "$NGINX" -p "$BED/www/$host" -c "$BED/www/$host/nginx.conf" \
+		-e "$BED/log/$host"
+	NODE[$host]=$BED_SPAWNED
+}
+
+is_up() {
+	grep -q "link to $1 is up" "$BED/log/home"
+}
+
+is_down() {
+	grep -q "link to $1 is down" "$BED/log/home"
+}
+
+# start_all HTTP [HOME_HTTP]: home and the others, linked
+start_all() {
+	local host
+
+	host_conf home "$1 ${2:-} handoff_target ${HOST4[near]} $LINK_PORT near;
+		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
+			location / { handoff_out; }
+			location /strict { handoff_out 503; }
+		END
+	for host in near far; do
+		host_conf "$host" "$1 handoff_target near; handoff_target far; handoff_peer home;
+			handoff_listen ${HOST4[$host]}:$LINK_PORT;" <<<'handoff_in;
+			location / { dav_methods PUT; create_full_put_path on; }'
+	done
+	for host in near far home; do host_start "$host"; done
+	for host in near far; do
+		wait_for 10 is_up "$host" || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
+	done
+}
+
+stop_all() {
+	local host
+
+	for host in "${!NODE[@]}"; do stop "${NODE[$host]}"; done
+	NODE=()
+}
+
+# ask PATH...: by one connection; what was answered, and how many connections that took
+ask() {
+	local urls=("${@/#/$URL}")
+
+	in_ns client curl -sS -m 10 -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
+}
+
+served_by() {
+	wc -l <"$BED/log/access.$1"
+}
+
+# need_module: or all is skipped
+need_module() {
+	[[ ! -e $MODULE ]] || return 0
+	echo "1..0 # SKIP needs nginx-dev, for the module: make deps"
+	exit 0
+}

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 120
+#
+# nginx with several workers, as a user without rights: one of them moves connections for all. It is
+# loaded anew and its workers are killed while connections are here, there and on their way.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/handoff.sh
+. "$BED_ROOT/tests/support/handoff.sh"
+# shellcheck source=tests/support/handoff_nginx.sh
+. "$BED_ROOT/tests/support/handoff_nginx.sh"
+
+BIG=$((8 << 20))
+WORKERS=3
+for host in "${HOSTS[@]}"; do USER_OF[$host]="nobody nogroup"; done
+
+# repair_start: what freezes sockets for workers, on each host
+repair_start() {
+	local host
+
+	for host in "${HOSTS[@]}"; do
+		spawn "$host" "$BED/log/repair.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+			--chain "$host:$host" handoff repair user=nobody "socket=$BED/repair.$host"
+	done
+	for host in "${HOSTS[@]}"; do
+		wait_for 10 test -S "$BED/repair.$host" || bail "repair listens" "$(cat "$BED/log/repair.$host")"
+	done
+}
+
+# workers HOST: their process ids, the one that moves connections first
+workers() {
+	pgrep -P "$(cat "$BED/www/$1/pid")" | sort -n
+}
+
+mover() {
+	workers "$1" | head -n 1
+}
+
+# has_workers HOST PID: other ones than that
+has_workers() {
+	(($(workers "$1" | grep -cv "^$2$") >= WORKERS)) && ! kill -0 "$2" 2>/dev/null
+}
+
+moves() {
+	[[ $(ask /who) =~ ^(near|far) ]]
+}
+
+# many COUNT: as many connections at once, each with two requests; how many were answered, and by whom
+many() {
+	local i all=() dir=$BED/many
+
+	rm -rf "$dir" && mkdir "$dir"
+	for ((i = 0; i < $1; i++)); do
+		in_ns client curl -sS -m 10 "$URL/who" "$URL/who" >"$dir/$i" 2>&1 &
+		all+=($!)
+	done
+	wait "${all[@]}"
+	cat "$dir"/* | wc -l
+	# one line for each way that a connection's two answers may have gone
+	for i in "$dir"/*; do xargs <"$i"; done | sort -u
+}
+
+test_workers() {
+	is "many connections at once are served elsewhere, each as a whole" \
+		"$(many 24 | xargs)" "48 far far near near"
+	succeeds "by more than one worker" \
+		test "$(sort -u "$BED/log/access.near" | wc -l)" -gt 1
+	is "home has served none" "$(served_by home)" 0
+	succeeds "workers have no right of root" \
+		grep -q "^Uid:.$(id -u nobody)" "/proc/$(mover near)/status"
+	is "the key is for root alone" "$(stat -c %a "$BED/tls/near.key")" 600
+}
+
+# download_start NAME: slowly
+download_start() {
+	in_ns client curl -sS -m 60 --limit-rate 2M -o "$BED/got.$1" "$URL/big" 2>"$BED/log/got.$1" &
+	DOWNLOAD[$1]=$!
+}
+
+declare -A DOWNLOAD
+
+is_growing() {
+	[[ -s $BED/got.$1 ]]
+}
+
+test_reload() {
+	local host
+
+	for host in one two; do download_start "$host"; done
+	for host in one two; do wait_for 10 is_growing "$host"; done
+	for host in near far home; do
+		kill -HUP "$(cat "$BED/www/$host/pid")"
+	done
+	for host in one two; do
+		wait "${DOWNLOAD[$host]}"
+		is "a download goes on while all hosts load their configuration anew" \
+			"$(sha256sum <"$BED/got.$host")" "$(sha256sum <"$BED/big")"
+	done
+	wait_for 10 moves || not_ok "connections move afterwards" "$(tail -n 5 "$BED"/log/{home,near,far})"
+	is "and so does each of many" "$(many 12 | sed 1q)" 24
+}
+
+# nginx_load SECONDS: clients that ask without end
+nginx_load() {
+	in_ns client wrk -t 1 -c 16 -d "$1" --timeout 4 "$URL/who" >"$BED/log/wrk" 2>&1 &
+	LOAD=$!
+}
+
+# timeouts: of the load
+timeouts() {
+	grep -q 'requests in' "$BED/log/wrk" || echo "it did not end"
+	grep -o 'timeout [1-9][0-9]*' "$BED/log/wrk"
+}
+
+# test_death HOST: of its workers under load, first the one that moves connections
+test_death() {
+	local host=$1 pid
+
+	nginx_load 6
+	pid=$(mover "$host")
+	wait_for 10 moves
+	kill -KILL "$pid"
+	wait_for 10 has_workers "$host" "$pid" || not_ok "a worker follows at $host"
+	wait_for 10 moves || not_ok "connections move without the worker that was killed" \
+		"$(tail -n 5 "$BED"/log/{home,near,far})"
+	pid=$(workers "$host" | tail -n 1)
+	kill -KILL "$pid"
+	wait_for 10 has_workers "$host" "$pid" || not_ok "a worker follows at $host"
+	wait "$LOAD"
+	tap_note <"$BED/log/wrk"
+	is "workers of $host are killed: nobody waits for ever" "$(timeouts)" ""
+	wait_for 10 moves || not_ok "connections move afterwards"
+	is "and so does each of many" "$(many 12 | sed 1q)" 24
+}
+
+complaints() {
+	grep -hE '\[(alert|crit|emerg)\]' "$BED"/log/{home,near,far} | grep -v 'exited on signal 9'
+}
+
+need_module
+handoff_start
+make_certificates
+chmod 600 "$BED"/tls/*.key
+chmod 755 "$BED"
+repair_start
+head -c "$BIG" /dev/urandom >"$BED/big"
+start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+cp "$BED/big" "$BED/www/near/files/"
+cp "$BED/big" "$BED/www/far/files/"
+test_workers
+test_reload
+stop_all
+start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
+test_death near
+test_death home
+is "nginx has nothing else to complain about" "$(complaints)" ""
+stop_all
+done_testing
