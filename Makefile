@@ -13,6 +13,9 @@ unitdir := $(PREFIX)/lib/systemd/system
 includedir := $(PREFIX)/include/slotd
 # Of the libraries for servers; a distribution has it in a folder for each architecture.
 sharedlibdir ?= $(PREFIX)/lib
+# Debian's nginx looks here: for modules, and for what of them may be switched on.
+nginxmoduledir ?= $(PREFIX)/lib/nginx/modules
+nginxconfdir ?= $(PREFIX)/share/nginx/modules-available
 mandir := $(PREFIX)/share/man
 docdir := $(PREFIX)/share/doc/slotd
 completiondir := $(PREFIX)/share/bash-completion/completions
@@ -548,6 +551,12 @@ install: all ## install below DESTDIR; an existing slots.conf is kept
 		ln -sf lib$$l.so.1 $(DESTDIR)$(sharedlibdir)/lib$$l.so && \
 		install -D -m 0644 -t $(DESTDIR)$(sharedlibdir)/pkgconfig build/lib/$$l.pc || exit 1; \
 	done
+ifdef NGINX_MODULE
+	install -D -m 0644 -t $(DESTDIR)$(nginxmoduledir) $(NGINX_MODULE)
+	install -D -m 0644 -t $(DESTDIR)$(nginxconfdir) programs/handoff/nginx/mod-handoff.conf
+else
+	@echo 'nginx: its module is not installed, as it was built without nginx-dev (make deps)'
+endif
 	for h in $(wildcard bpf/*/*_abi.h programs/*/*_abi.h); do \
 		install -D -m 0644 $$h $(DESTDIR)$(includedir)/$$h || exit 1; \
 	done

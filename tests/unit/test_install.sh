@@ -83,6 +83,35 @@ for name in socketlb handoff handoff_host; do
 		"$declared"
 	is "pkg-config knows lib$name" "$(pkg-config --libs-only-l "$name" | xargs)" "-l$name"
 done
+# as Debian's nginx has it: modules/ beside its texts
+check_nginx() {
+	local share=$DIR/usr/share/nginx
+
+	ln -s ../../lib/nginx/modules "$share/modules"
+	cat >"$share/nginx.conf" <<-END
+		include $share/modules-available/mod-handoff.conf;
+		pid $DIR/nginx.pid;
+		error_log stderr;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path $DIR/t;
+			proxy_temp_path $DIR/t;
+			fastcgi_temp_path $DIR/t;
+			uwsgi_temp_path $DIR/t;
+			scgi_temp_path $DIR/t;
+			handoff_freq 5;
+			server { listen 127.0.0.1:8080; handoff_in; }
+		}
+	END
+	"$ROOT/build/cache/nginx/usr/sbin/nginx" -t -p "$share" -c "$share/nginx.conf" -e stderr
+}
+
+if [[ -e $ROOT/build/nginx/ngx_handoff_module.so ]]; then
+	succeeds "nginx loads its module by the line that is installed for it" check_nginx
+else
+	ok "nginx's module # SKIP needs nginx-dev: make deps"
+fi
 succeeds "installed headers of programs' maps compile alone" each_alone
 mapfile -t texts < <(find "$DOC" -name '*.md')
 succeeds "texts are installed" test "${#texts[@]}" -gt 0
