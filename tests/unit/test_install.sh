@@ -110,7 +110,7 @@ check_nginx() {
 if [[ -e $ROOT/build/nginx/ngx_handoff_module.so ]]; then
 	succeeds "nginx loads its module by the line that is installed for it" check_nginx
 else
-	ok "nginx's module # SKIP needs nginx-dev: make deps"
+	skip "nginx loads its module" "needs nginx-dev: make deps"
 fi
 succeeds "installed headers of programs' maps compile alone" each_alone
 mapfile -t texts < <(find "$DOC" -name '*.md')
