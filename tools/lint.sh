@@ -177,7 +177,7 @@ check_rooms() {
 	local room below bad=0
 	for room in bpf/*/ bpf/*/*/ programs/*/*/; do
 		compgen -G "$room*.[ch]" >/dev/null || continue # of units alone
-		grep -qE "^${room%/}(/[*][^ ]*)? " <<<"$ROOMS" || {
+		grep -qE "^${room%/}(/[*][^ ]*)?( |$)" <<<"$ROOMS" || {
 			echo "$room has no row in ROOMS"
 			bad=1
 		}

@@ -54,7 +54,9 @@ needs() {
 }
 
 succeeds "make install" make -s -C "$ROOT" install "DESTDIR=$DIR"
+# shellcheck disable=SC2034 # archives names them
 socketlb_words=("$DIR/usr/lib/libsocketlb.a" -lbpf)
+# shellcheck disable=SC2034
 handoff_host_words=("$DIR"/usr/lib/libhandoff{_host,}.a -lbpf -lssl -lcrypto)
 for example in socketlb:bpf/socket_lb/examples/echo_server.c \
 	handoff_host:programs/handoff/examples/handoff_http.c; do
