@@ -59,7 +59,8 @@ socketlb_words=("$DIR/usr/lib/libsocketlb.a" -lbpf)
 # shellcheck disable=SC2034
 handoff_host_words=("$DIR"/usr/lib/libhandoff{_host,}.a -lbpf -lssl -lcrypto)
 for example in socketlb:bpf/socket_lb/examples/echo_server.c \
-	handoff_host:programs/handoff/examples/handoff_http.c; do
+	handoff_host:programs/handoff/examples/handoff_http.c \
+	handoff_host:programs/handoff/examples/handoff_objects.c; do
 	library=${example%%:*} source=$DOC/${example#*:} name=$(basename "$example" .c)
 	declare -n archives=${library}_words
 	succeeds "$name builds with the shared library, as its head says" as_told "$source" "$DIR/shared"
