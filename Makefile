@@ -456,7 +456,8 @@ $(BENCH_BINS): build/%: build/obj/%.o $(call objects,build,$(BENCH_PART_SRCS)) $
 
 build/tests/tools/flow_server: build/lib/libsupport.a build/lib/libsocketlb.a
 build/tests/tools/handoff_rule: build/lib/slotctl.a build/lib/libslot.a
-build/tests/tools/handoff_node: build/lib/peer.a build/lib/slotctl.a build/lib/libslot.a
+build/tests/tools/handoff_node: build/obj/tests/support/ktls.o build/lib/peer.a build/lib/slotctl.a build/lib/libslot.a
+build/tests/tools/handoff_load: build/obj/tests/support/ktls.o
 
 $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(call say,LINK,$@)
@@ -464,7 +465,7 @@ $(TOOLS): build/tests/tools/%: build/obj/tests/support/tools/%.o
 	$(Q)$(link) $(call pkg_libs,libbpf $(PEER_PKGS))
 
 build/tests/tools/handoff_node_faults: $(call objects,build/faults,$(PEER_SRCS)) \
-		$(call objects,build,tests/support/tools/handoff_node.c tests/support/fault.c tests/support/arm.c) \
+		$(call objects,build,tests/support/tools/handoff_node.c tests/support/ktls.c tests/support/fault.c tests/support/arm.c) \
 		build/lib/slotctl.a build/lib/libslot.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

@@ -163,11 +163,11 @@ value_of() {
 	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"
 }
 
-# load_start CONNECTIONS SECONDS STALL_MS [ADDRESS]
+# load_start CONNECTIONS SECONDS STALL_MS [ADDRESS [TLS]]
 load_start() {
 	: >"$BED/log/load"
 	spawn client "$BED/log/load" "$BED_TOOLS/handoff_load" "${4:-${HOST4[home]}}" "$PORT" \
-		"$1" "$2" "$3"
+		"$1" "$2" "$3" "${@:5}"
 	LOAD=$BED_SPAWNED
 }
 

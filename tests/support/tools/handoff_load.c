@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS: clients of handoff_node. Each sends a
+ * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS]: clients of handoff_node. Each sends a
  * stream of its own and holds what comes back against it, byte by byte. One that is reset or
  * ended begins anew; one that hears nothing for STALL_MS counts as hung. At the end, or at
- * SIGTERM, one line says what was seen; it exits with 0 when nothing was corrupt or hung.
+ * SIGTERM, one line says what was seen; it exits with 0 when nothing was corrupt or hung. With TLS
+ * (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what cannot be
+ * decrypted is corrupt.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OPEN_MAX_BYTES (48 << 10) /* sent and not come back yet */
+#include <openssl/err.h>
+
+#include "tests/support/ktls.h"
+
 #define PIECE 8192
 #define CONNECTIONS_MAX 512
 
@@ -26,8 +31,12 @@ struct stream {
 	uint64_t seed;
 	uint64_t sent, got;
 	int64_t heard_ms;
+	SSL *ssl;
 };
 
+static size_t open_max = 48 << 10; /* sent and not come back yet */
+static int tls_version;
+static const char *tls_cipher;
 static struct sockaddr_storage target;
 static socklen_t target_length;
 static struct stream streams[CONNECTIONS_MAX];
@@ -58,6 +67,7 @@ static void begin(unsigned int i)
 {
 	struct stream *stream = &streams[i];
 
+	SSL_free(stream->ssl);
 	if (polls[i].fd >= 0)
 		close(polls[i].fd);
 	if (refused)
@@ -69,14 +79,57 @@ static void begin(unsigned int i)
 	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
+	if (tls_version)
+		stream->ssl = ktls_side(polls[i].fd, tls_version, tls_cipher, false);
 	if (connect(polls[i].fd, (struct sockaddr *)&target, target_length) && errno != EINPROGRESS)
 		refused++;
+}
+
+/* What read() and write() would say. */
+static ssize_t say_tls(struct stream *stream, int got)
+{
+	if (got > 0)
+		return got;
+	switch (SSL_get_error(stream->ssl, got)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_SYSCALL:
+		return errno ? -1 : 0;
+	default:
+		/* An end without close_notify is one, too. */
+		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+			return 0;
+		printf("# TLS: %s\n", ERR_error_string(ERR_peek_error(), NULL));
+		corrupt++;
+		errno = EPROTO;
+		return -1;
+	}
+}
+
+static ssize_t hear_some(struct stream *stream, int fd, uint8_t *piece, size_t size)
+{
+	if (!stream->ssl)
+		return recv(fd, piece, size, 0);
+	ERR_clear_error();
+	errno = 0;
+	return say_tls(stream, SSL_read(stream->ssl, piece, (int)size));
+}
+
+static ssize_t tell_some(struct stream *stream, int fd, const uint8_t *piece, size_t size)
+{
+	if (!stream->ssl)
+		return send(fd, piece, size, MSG_NOSIGNAL);
+	ERR_clear_error();
+	errno = 0;
+	return say_tls(stream, SSL_write(stream->ssl, piece, (int)size));
 }
 
 static bool hear(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
-	ssize_t got = recv(fd, piece, sizeof(piece), 0);
+	ssize_t got = hear_some(stream, fd, piece, sizeof(piece));
 
 	if (got < 0 && errno == EAGAIN)
 		return true;
@@ -111,13 +164,15 @@ static bool hear(struct stream *stream, int fd)
 static bool tell(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
-	size_t count = OPEN_MAX_BYTES - (size_t)(stream->sent - stream->got);
+	size_t count = open_max - (size_t)(stream->sent - stream->got);
 	ssize_t sent;
 
+	if (stream->ssl && stream->sent > stream->got)
+		return true;
 	count = count < PIECE ? count : PIECE;
 	for (size_t i = 0; i < count; i++)
 		piece[i] = byte_at(stream, stream->sent + i);
-	sent = count ? send(fd, piece, count, MSG_NOSIGNAL) : 0;
+	sent = count ? tell_some(stream, fd, piece, count) : 0;
 	if (sent < 0 && errno != EAGAIN) {
 		if (errno == ECONNREFUSED)
 			refused++;
@@ -147,8 +202,7 @@ static void handle(unsigned int i, int64_t stall_ms)
 	if (!is_fine)
 		begin(i);
 	else
-		polls[i].events = stream->sent - stream->got < OPEN_MAX_BYTES ? POLLIN | POLLOUT :
-										POLLIN;
+		polls[i].events = stream->sent - stream->got < open_max ? POLLIN | POLLOUT : POLLIN;
 }
 
 static void on_signal(int number)
@@ -180,8 +234,13 @@ int main(int argc, char **argv)
 	unsigned int count;
 	int64_t end_ms, stall_ms;
 
-	if (argc != 6)
+	if (argc != 6 && argc != 7)
 		return 2;
+	if (argc == 7) {
+		tls_version = !strncmp(argv[6], "1.3:", 4) ? TLS1_3_VERSION : TLS1_2_VERSION;
+		tls_cipher = argv[6] + 4;
+		open_max = PIECE;
+	}
 	parse_target(argv[1], argv[2]);
 	count = (unsigned int)atoi(argv[3]);
 	end_ms = now_ms() + atoi(argv[4]) * 1000LL;
@@ -189,6 +248,7 @@ int main(int argc, char **argv)
 	if (count > CONNECTIONS_MAX)
 		return 2;
 	signal(SIGTERM, on_signal);
+	signal(SIGPIPE, SIG_IGN);
 	for (unsigned int i = 0; i < count; i++) {
 		polls[i].fd = -1;
 		begin(i);

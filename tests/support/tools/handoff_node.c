@@ -9,7 +9,8 @@
  *	dial=NAME@ADDRESS:PORT	one to dial, peer=NAME one that dials
  *	next=NAME		where connections go, in turn; without, they go home
  *	every=BYTES		that a connection moves after
- *	ca= cert= key=		of TLS; without, it is plain
+ *	ca= cert= key=		of TLS between hosts; without, it is plain
+ *	tls=1.2|1.3:CIPHER	clients talk TLS, which the kernel goes on with after the handshake
  *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
  *
  * SIGUSR1: what happened so far, as one line; SIGTERM: the same, and the end.
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "programs/handoff/lib/peer/handoff_host.h"
+#include "tests/support/ktls.h"
 
 #define PENDING_MAX (64 << 10)
 #define NEXT_MAX 4
@@ -32,6 +34,7 @@
 struct conn {
 	int fd;
 	bool is_taken, is_away;
+	SSL *ssl; /* until hands are shaken */
 	size_t at, end;
 	size_t moved; /* bytes since it came here, or was last tried to be given */
 	uint8_t pending[PENDING_MAX];
@@ -45,6 +48,8 @@ static struct handoff_host *host;
 static const char *nexts[NEXT_MAX];
 static unsigned int next_count, turn;
 static size_t every;
+static int tls_version;
+static const char *tls_cipher;
 static int epoll_fd, listener = -1;
 static volatile sig_atomic_t wants_counts, wants_end;
 
@@ -95,6 +100,10 @@ static struct conn *add(int fd, const void *bytes, size_t length)
 static void end(struct conn *conn)
 {
 	counts.ended++;
+	if (conn->ssl) {
+		SSL_set_quiet_shutdown(conn->ssl, 1);
+		SSL_free(conn->ssl);
+	}
 	handoff_host_close(host, conn->fd);
 	free(conn);
 }
@@ -118,8 +127,20 @@ static void move(struct conn *conn)
 	watch(conn, EPOLL_CTL_ADD);
 }
 
+/* Returns whether it goes on. */
+static bool shake_hands(struct conn *conn)
+{
+	int done = SSL_do_handshake(conn->ssl);
+
+	if (done != 1)
+		return SSL_get_error(conn->ssl, done) == SSL_ERROR_WANT_READ;
+	ktls_leave(conn->ssl, conn->fd);
+	conn->ssl = NULL;
+	return true;
+}
+
 /* Returns whether it goes on here. */
-static bool serve(struct conn *conn)
+static bool hear(struct conn *conn)
 {
 	ssize_t got = conn->end < PENDING_MAX ?
 			      read(conn->fd, conn->pending + conn->end, PENDING_MAX - conn->end) :
@@ -131,6 +152,11 @@ static bool serve(struct conn *conn)
 	}
 	for (ssize_t i = 0; i < got; i++)
 		conn->pending[conn->end++] ^= 0xff;
+	return true;
+}
+
+static bool answer(struct conn *conn)
+{
 	if (conn->end > conn->at) {
 		ssize_t sent = send(conn->fd, conn->pending + conn->at, conn->end - conn->at,
 				    MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -147,11 +173,19 @@ static bool serve(struct conn *conn)
 	return true;
 }
 
+/* Under kTLS it moves between a request and its answer, when nothing is on the way. */
 static void handle(struct conn *conn)
 {
-	if (!serve(conn))
+	bool goes_on = conn->ssl ? shake_hands(conn) : hear(conn);
+
+	if (goes_on && tls_version && every && conn->end > conn->at &&
+	    conn->moved + conn->end - conn->at >= every) {
+		move(conn);
+		return;
+	}
+	if (!goes_on || !answer(conn))
 		end(conn);
-	else if (every && conn->moved >= every)
+	else if (!tls_version && every && conn->moved >= every)
 		move(conn);
 	else
 		watch(conn, EPOLL_CTL_MOD);
@@ -163,7 +197,10 @@ static void accept_all(void)
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		counts.accepted++;
-		add(fd, NULL, 0);
+		if (tls_version)
+			add(fd, NULL, 0)->ssl = ktls_side(fd, tls_version, tls_cipher, true);
+		else
+			add(fd, NULL, 0);
 	}
 }
 
@@ -272,6 +309,12 @@ static bool parse_time(struct handoff_host_times *times, const char *word, const
 	return false;
 }
 
+static void parse_tls(const char *value)
+{
+	tls_version = !strncmp(value, "1.3:", 4) ? TLS1_3_VERSION : TLS1_2_VERSION;
+	tls_cipher = value + 4;
+}
+
 static void parse_word(struct handoff_host_config *config, const char *word, const char *value)
 {
 	if (!strcmp(word, "serve"))
@@ -284,6 +327,8 @@ static void parse_word(struct handoff_host_config *config, const char *word, con
 		every = strtoul(value, NULL, 10);
 	else if (!strcmp(word, "next") && next_count < NEXT_MAX)
 		nexts[next_count++] = value;
+	else if (!strcmp(word, "tls"))
+		parse_tls(value);
 	else if (!strcmp(word, "ca"))
 		config->ca = value;
 	else if (!strcmp(word, "cert"))
