@@ -131,6 +131,7 @@ struct handoff_offload {
 struct handoff_told {
 	__u64 looks; /* at all rules; 0: no agent ever ran */
 	__u64 owner; /* of rules at a device, see loader/lib/offload/flower.h; 0: never any */
+	__u64 netns; /* cookie of that where the device is */
 	char device[HANDOFF_DEVICE_MAX];
 	__u32 ifindex;
 	__u16 pref;

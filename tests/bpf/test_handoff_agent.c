@@ -159,6 +159,33 @@ static void there_is_one_at_a_time(void **state)
 				 "'/sys/fs/bpf/maps': an agent is at these maps, and one may be\n");
 }
 
+static void one_of_another_netns_leaves_the_device_alone(void **state)
+{
+	const struct handoff_told told = { .owner = 1, .netns = 1, .device = "eth7" };
+	const struct handoff_offload offload = { .id = ID, .is_active = 1 };
+	const struct handoff_agent_settings set = agent.set;
+	const struct handoff_key key = make_key(1);
+	struct handoff_offloads offloads = HANDOFF_OFFLOADS_CLOSED;
+	struct handoff_offload now;
+	struct slot_reason why;
+
+	(void)state;
+	handoff_agent_close(&agent);
+	assert_int_equal(handoff_offloads_open(PROGRAM_BED_DIR, true, &why, &offloads), 0);
+	assert_int_equal(handoff_told_set(&offloads, &told), 0);
+	assert_int_equal(handoff_offloads_set(&offloads, &key, &offload), 0);
+	agent = (struct handoff_agent){ .set = set };
+	assert_int_equal(handoff_agent_open(&agent, &why), -EXDEV);
+	assert_non_null(strstr(why.text, "are sent on by eth7 in another netns"));
+	handoff_agent_close(&agent);
+	/* who waits for it waits */
+	assert_int_equal(handoff_offloads_get(&offloads, &key, &now), 0);
+	assert_int_equal(handoff_offloads_clear(&offloads), 0);
+	handoff_offloads_close(&offloads);
+	agent = (struct handoff_agent){ .set = set };
+	assert_int_equal(handoff_agent_open(&agent, &why), 0);
+}
+
 static void check_ends(void)
 {
 	struct slot_reason why;
@@ -200,6 +227,7 @@ int main(void)
 	ADD(a_rule_lives_by_its_last_step);
 	ADD(removes_no_more_at_a_time_than_it_may);
 	ADD(there_is_one_at_a_time);
+	ADD(one_of_another_netns_leaves_the_device_alone);
 	ADD(ends_where_a_map_is_gone_or_another);
 	return tap_run(&plan, "handoff_agent", 1);
 }

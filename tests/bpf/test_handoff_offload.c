@@ -49,12 +49,12 @@ static void open_agent_of(__u32 queue_max)
 		.map_dir = PROGRAM_BED_DIR,
 		.sweep = { LONG_NS, LONG_NS, LONG_NS },
 		.rate = 1000,
-		.device = { .name = "v1",
-			    .above = ABOVE,
-			    .pref = FLOWER_PREF,
-			    .offload = SLOT_FLOWER_SKIP_HW,
-			    .flows_max = 64,
-			    .queue_max = queue_max },
+		.device = { .at = { .name = "v1",
+				    .pref = FLOWER_PREF,
+				    .offload = SLOT_FLOWER_SKIP_HW,
+				    .flows_max = 64,
+				    .queue_max = queue_max },
+			    .above = ABOVE },
 	};
 	struct slot_reason why = {};
 
@@ -410,7 +410,7 @@ static void a_device_that_takes_none_is_left_alone(void **state)
 	struct handoff_offload offload;
 
 	(void)state;
-	agent.device.set.offload = SLOT_FLOWER_SKIP_SW;
+	agent.device.at.set.offload = SLOT_FLOWER_SKIP_SW;
 	add_rule(&flow4, ABOVE + 1);
 	while (!agent.told.failed && now_ns() < deadline)
 		step(true);

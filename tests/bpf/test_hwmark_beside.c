@@ -156,7 +156,7 @@ static void an_agent_of_another_netns_leaves_entries_and_marks_alone(void **stat
 	struct hwmark_entry entry = { .generation = 1, .proto = 6 };
 	_cleanup_free_ struct hwmark_offload *other = calloc(1, sizeof(*other));
 	struct hwmark_offload_settings set;
-	struct hwmark_device_settings device;
+	struct slot_device_settings device;
 
 	(void)state;
 	assert_non_null(other);

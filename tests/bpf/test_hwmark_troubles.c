@@ -57,10 +57,10 @@ static void a_rule_whose_place_is_taken_is_said_to_be_so(void **state)
 	agent_bed_start(HWMARK_DESTINATION);
 	flow = hwmark_flows_add(&agent_bed->flows, &rule);
 	assert_non_null(flow);
-	flow->is_reported = true;
-	flow->reported = SLOT_QUEUE_FAILED;
-	flow->error = -EEXIST;
-	TAILQ_INSERT_TAIL(&agent_bed->device.reports, flow, report);
+	flow->rule.is_reported = true;
+	flow->rule.reported = SLOT_QUEUE_FAILED;
+	flow->rule.error = -EEXIST;
+	TAILQ_INSERT_TAIL(&agent_bed->device.reports, &flow->rule, report);
 	hwmark_offload_reports(agent_bed);
 	assert_int_equal(agent_bed->flows.count, 0);
 	assert_string_equal(said(HWMARK_TROUBLE_RULES), "");
@@ -114,12 +114,12 @@ static void each_failure_has_its_own_words(void **state)
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_non_null(strstr(said(HWMARK_TROUBLE_REMOVAL), strerror(EMFILE)));
-	hwmark_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED,
-			      agent_bed->device.not_installed.err, &why);
+	slot_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED,
+			    agent_bed->device.not_installed.err, &why);
 	assert_non_null(strstr(said(HWMARK_TROUBLE_RULES), why.text));
 	assert_null(strstr(why.text, strerror(EMFILE)));
 	/* One that was told of before the latest. */
-	hwmark_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED, -EPERM, &why);
+	slot_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED, -EPERM, &why);
 	assert_string_equal(why.text, strerror(EPERM));
 }
 

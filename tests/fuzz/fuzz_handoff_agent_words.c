@@ -26,11 +26,11 @@ static void check(const struct handoff_agent_settings *set)
 
 	require(set->sweep.linger_ns && set->sweep.half_ns && set->sweep.idle_ns, "times");
 	require(set->rate, "something is removed");
-	require(memchr(device->name, '\0', sizeof(device->name)), "a name ends");
-	require(device->pref && device->pref < UINT16_MAX, "there is a pref for IPv6");
-	require(device->offload < SLOT_FLOWER_MODE_COUNT, "rules have a mode");
-	require(device->flows_max && device->queue_max, "there is room");
-	require(device->flows_max <= HANDOFF_OFFLOADS_MAX, "in the map as well");
+	require(memchr(device->at.name, '\0', sizeof(device->at.name)), "a name ends");
+	require(device->at.pref && device->at.pref < UINT16_MAX, "there is a pref for IPv6");
+	require(device->at.offload < SLOT_FLOWER_MODE_COUNT, "rules have a mode");
+	require(device->at.flows_max && device->at.queue_max, "there is room");
+	require(device->at.flows_max <= HANDOFF_OFFLOADS_MAX, "in the map as well");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

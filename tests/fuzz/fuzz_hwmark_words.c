@@ -22,7 +22,7 @@ static int split(char *text, char **words)
 
 static void check(const struct hwmark_words *words)
 {
-	const struct hwmark_device_settings *device = &words->device;
+	const struct slot_device_settings *device = &words->device;
 
 	require(memchr(device->name, '\0', sizeof(device->name)), "a name ends");
 	require(device->pref && device->pref < UINT16_MAX, "there is a pref for IPv6");

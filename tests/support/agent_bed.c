@@ -85,7 +85,7 @@ void agent_bed_start(enum hwmark_mode mode)
 	agent_bed->set.map_dir = AGENT_BED_DIR;
 	agent_bed->set.mode = mode;
 	agent_bed->set.age_ms = 30000;
-	agent_bed->device.set = (struct hwmark_device_settings){
+	agent_bed->device.set = (struct slot_device_settings){
 		.name = "lo", .pref = HWMARK_PREF, .batch = 4, .flows_max = 16
 	};
 	if (hwmark_offload_open(agent_bed, &why))

@@ -19,8 +19,8 @@ static void has_defaults(void **state)
 	assert_int_equal(set.sweep.half_ns, 120 * S);
 	assert_int_equal(set.sweep.idle_ns, 14400 * S);
 	assert_int_equal(set.rate, 10000);
-	assert_string_equal(set.device.name, "");
-	assert_int_equal(set.device.offload, SLOT_FLOWER_SKIP_SW);
+	assert_string_equal(set.device.at.name, "");
+	assert_int_equal(set.device.at.offload, SLOT_FLOWER_SKIP_SW);
 	assert_int_equal(set.device.above, 1 << 20);
 }
 
@@ -47,12 +47,12 @@ static void takes_a_device(void **state)
 
 	(void)state;
 	assert_int_equal(handoff_agent_words_parse(6, words, &why, &set), 0);
-	assert_string_equal(set.device.name, "eth0");
+	assert_string_equal(set.device.at.name, "eth0");
 	assert_int_equal(set.device.above, 0);
-	assert_int_equal(set.device.offload, SLOT_FLOWER_SKIP_HW);
-	assert_int_equal(set.device.pref, 65534);
-	assert_int_equal(set.device.flows_max, 16);
-	assert_int_equal(set.device.queue_max, 2);
+	assert_int_equal(set.device.at.offload, SLOT_FLOWER_SKIP_HW);
+	assert_int_equal(set.device.at.pref, 65534);
+	assert_int_equal(set.device.at.flows_max, 16);
+	assert_int_equal(set.device.at.queue_max, 2);
 }
 
 struct row {

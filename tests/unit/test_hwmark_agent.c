@@ -218,8 +218,10 @@ static void agents_of_other_slots_have_other_handles(void **state)
 	struct hwmark_flows one, other, last;
 
 	(void)state;
-	assert_int_equal(hwmark_flows_new(2, hwmark_device_owner("/sys/fs/bpf/one"), &one), 0);
-	assert_int_equal(hwmark_flows_new(2, hwmark_device_owner("/sys/fs/bpf/other"), &other), 0);
+	assert_int_equal(
+		hwmark_flows_new(2, slot_device_owner(HWMARK_TAG, "/sys/fs/bpf/one"), &one), 0);
+	assert_int_equal(
+		hwmark_flows_new(2, slot_device_owner(HWMARK_TAG, "/sys/fs/bpf/other"), &other), 0);
 	assert_int_equal(hwmark_flows_new(2, HWMARK_FLOWS_ROOMS - 1, &last), 0);
 	assert_in_range(labs((long)one.first - (long)other.first), HWMARK_FLOWS_ROOM, UINT32_MAX);
 	assert_non_null(hwmark_flows_add(&one, &rule));

@@ -9,7 +9,14 @@
 struct slot_flower_request {
 	struct slot_queue_request request; /* first */
 	struct slot_flower_rule rule;	   /* not changed while it is the queue's */
+	/* What the queue reported and nobody took yet (device.h); under the reports' lock. */
+	TAILQ_ENTRY(slot_flower_request) report;
+	bool is_reported;
+	enum slot_queue_state reported;
+	int error;
 };
+
+TAILQ_HEAD(slot_flower_reports, slot_flower_request);
 
 /*
  * slot_flower_install - add the rules of @requests, each part of a slot_flower_request, to

@@ -77,7 +77,7 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 
 	agent->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
 	agent->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
-	agent->lock_fd = agent->signal_fd = -1;
+	agent->lock_fd = agent->signal_fd = agent->device.at.event_fd = -1;
 	err = lock_maps(agent, why);
 	err = err ? err : open_signals(agent, why);
 	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);

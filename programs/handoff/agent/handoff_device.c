@@ -2,103 +2,21 @@
 #include "programs/handoff/agent/handoff_device.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <net/if.h>
-
-#include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
-#include "loader/lib/base/hash.h"
 
+#define TAG 0x48444f46 /* "HDOF" */
 #define NS_PER_MS 1000000ULL
-#define PAUSE_NS (1000 * NS_PER_MS)	  /* after a rule that was not taken, */
-#define PAUSE_LONG_NS (30000 * NS_PER_MS) /* by a device that takes none at all */
-#define SETTLE_NS (2000 * NS_PER_MS)	  /* a step is not followed by another one any more */
-#define BATCH 64
+#define SETTLE_NS (2000 * NS_PER_MS) /* a step is not followed by another one any more */
 #define DRAIN_MS 5000
-
-/* "HDOF", then a hash of where the maps are: agents of other slots may be at the same device. */
-static __u64 make_owner(const char *map_dir)
-{
-	_cleanup_free_ char *path = realpath(map_dir, NULL);
-	const char *of = path ? path : map_dir;
-
-	return (__u64)0x48444f46 << 32 | slot_hash_add(SLOT_HASH_START, of, strlen(of));
-}
-
-static struct slot_flower_place make_place(const struct handoff_device *device)
-{
-	return (struct slot_flower_place){
-		.ifindex = __atomic_load_n(&device->ifindex, __ATOMIC_RELAXED),
-		.hook = SLOT_HOOK_TC_INGRESS,
-		.pref = device->set.pref,
-	};
-}
 
 static void say(struct handoff_device *device, const struct slot_reason *why, __u64 now_ns)
 {
 	program_say_trouble(&device->trouble, why->text, now_ns / NS_PER_MS);
 }
 
-/* --- on the queue's thread -------------------------------------------------------------------- */
-
-static void install(void *context, struct slot_queue_request *const *requests, size_t count,
-		    struct slot_answer *ret_answers)
-{
-	const struct slot_flower_place place = make_place(context);
-
-	slot_flower_install(&place, requests, count, ret_answers);
-}
-
-static void remove_rules(void *context, struct slot_queue_request *const *requests, size_t count,
-			 struct slot_answer *ret_answers)
-{
-	const struct slot_flower_place place = make_place(context);
-
-	slot_flower_remove(&place, requests, count, ret_answers);
-}
-
-/* What became of which one its state says; the request may be another's by now. */
-static void report(void *context, struct slot_queue_request *request, enum slot_queue_state state,
-		   const struct slot_answer *answer)
-{
-	struct handoff_device *device = context;
-
-	(void)request;
-	(void)state;
-	if (!answer->err)
-		return;
-	pthread_mutex_lock(&device->lock);
-	device->failure = *answer;
-	pthread_mutex_unlock(&device->lock);
-}
-
-static const struct slot_queue_ops ops = {
-	.install = install,
-	.remove = remove_rules,
-	.report = report,
-};
-
 /* --- begin and end ---------------------------------------------------------------------------- */
-
-static int find_device(struct handoff_device *device, struct slot_reason *why)
-{
-	__u32 ifindex = if_nametoindex(device->set.name);
-	struct slot_flower_place place;
-	int err;
-
-	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
-	if (!ifindex)
-		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
-				       device->set.name);
-	place = make_place(device);
-	err = SLOT_STEP("handoff.qdisc", slot_flower_open(&place));
-	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s", device->set.name,
-				     strerror(-err)) :
-		     0;
-}
 
 /* No rule of another agent's may outlive what it was made for. */
 static int flush(const struct slot_flower_place *place, __u64 owner, struct slot_reason *why)
@@ -113,22 +31,60 @@ static int flush(const struct slot_flower_place *place, __u64 owner, struct slot
 		     0;
 }
 
-static int flush_all(struct handoff_device *device, struct slot_reason *why)
+static int see_any(const struct handoff_key *key, const struct handoff_offload *offload, void *data)
 {
-	const struct slot_flower_place place = make_place(device);
-	struct slot_flower_place before = place;
+	(void)key;
+	(void)offload;
+	*(bool *)data = true;
+	return 1;
+}
+
+/* In another netns nothing is seen of rules that are still there. */
+static int check_netns(const struct handoff_device *device, const struct handoff_told *told,
+		       struct slot_reason *why)
+{
+	bool is_any = false;
+	int err;
+
+	handoff_offloads_each(device->offloads, see_any, &is_any);
+	if (!is_any || !told->owner || !told->netns)
+		return 0;
+	err = slot_device_check_netns(told->netns, why);
+	return err == -EXDEV ?
+		       slot_reason_set(why, err,
+				       "connections of this slot are sent on by %s in another "
+				       "netns: run the agent there; where that netns is gone, "
+				       "'slotctl apply --reset-map SLOT:" HANDOFF_OFFLOADS_NAME "'",
+				       told->device) :
+		       err;
+}
+
+static int flush_before(const struct handoff_device *device, struct slot_reason *why)
+{
+	struct slot_device_settings set = device->at.set;
+	struct slot_flower_place place;
 	struct handoff_told told;
 	int err = handoff_told_get(device->offloads, &told);
 
 	if (err)
 		return slot_reason_set(why, err, "cannot read map '%s': %s", HANDOFF_TOLD_NAME,
 				       strerror(-err));
-	before.ifindex = told.ifindex;
-	before.pref = told.pref;
-	if (told.owner)
-		err = flush(&before, told.owner, why);
-	if (!err && *device->set.name)
-		err = flush(&place, device->told->owner, why);
+	err = check_netns(device, &told, why);
+	if (err || !told.owner)
+		return err;
+	set.pref = told.pref;
+	place = slot_device_place(&set, told.ifindex);
+	return flush(&place, told.owner, why);
+}
+
+static int flush_all(struct handoff_device *device, struct slot_reason *why)
+{
+	const struct slot_flower_place place =
+		slot_device_place(&device->at.set, device->at.ifindex);
+	int err = flush_before(device, why);
+
+	if (!err && device->at.queue)
+		err = flush(&place, device->at.owner, why);
 	if (err)
 		return err;
 	err = SLOT_STEP("handoff.clear", handoff_offloads_clear(device->offloads));
@@ -137,40 +93,45 @@ static int flush_all(struct handoff_device *device, struct slot_reason *why)
 		     0;
 }
 
-static int start_queue(struct handoff_device *device, struct slot_reason *why)
+static int start_device(struct handoff_device *device, const char *map_dir, struct slot_reason *why)
 {
-	const struct slot_queue_settings settings = {
-		.pending_max = device->set.queue_max,
-		.batch_max = BATCH,
-		.ops = &ops,
-		.context = device,
-	};
-	int err = handoff_flows_new(device->set.flows_max, &device->flows);
+	int err = handoff_flows_new(device->set.at.flows_max, &device->flows);
 
-	err = err ? err : slot_queue_new(&settings, &device->queue);
-	return err ? slot_reason_set(why, err, "cannot start the thread that installs rules: %s",
-				     strerror(-err)) :
-		     0;
+	if (err)
+		return slot_reason_set(why, err, "out of memory");
+	device->at.owner = slot_device_owner(TAG, map_dir);
+	err = slot_device_open(&device->at, why);
+	if (err)
+		return err;
+	if (slot_device_find(&device->at, why)) {
+		slot_reason_append(why, 0, "; connections are sent on without it");
+		say(device, why, 0);
+	}
+	device->told->owner = device->at.owner;
+	device->told->netns = device->at.netns;
+	device->told->pref = device->at.set.pref;
+	return 0;
+}
+
+static void tell_name(struct handoff_device *device)
+{
+	_Static_assert(sizeof(device->told->device) == sizeof(device->at.name), "the same names");
+	memcpy(device->told->device, slot_device_name(&device->at), sizeof(device->told->device));
+	if (device->at.ifindex)
+		device->told->ifindex = device->at.ifindex;
 }
 
 int handoff_device_open(struct handoff_device *device, const char *map_dir, struct slot_reason *why)
 {
-	int err;
+	int err = 0;
 
-	pthread_mutex_init(&device->lock, NULL);
-	if (!*device->set.name)
-		return flush_all(device, why);
-	device->told->owner = make_owner(map_dir);
-	memcpy(device->told->device, device->set.name, sizeof(device->told->device));
-	device->told->pref = device->set.pref;
-	if (!find_device(device, why)) {
-		device->told->ifindex = device->ifindex;
-	} else {
-		slot_reason_append(why, 0, "; connections are sent on without it");
-		say(device, why, 0);
-	}
-	err = flush_all(device, why);
-	return err ? err : start_queue(device, why);
+	device->at.set = device->set.at;
+	if (*device->set.at.name)
+		err = start_device(device, map_dir, why);
+	err = err ? err : flush_all(device, why);
+	if (!err && device->at.queue)
+		tell_name(device);
+	return err;
 }
 
 static void leave_all(struct handoff_device *device)
@@ -179,19 +140,18 @@ static void leave_all(struct handoff_device *device)
 		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
 
 		if (flow)
-			slot_queue_cancel(device->queue, &flow->request.request);
+			slot_queue_cancel(device->at.queue, &flow->request.request);
 	}
 }
 
 void handoff_device_close(struct handoff_device *device)
 {
-	if (device->queue) {
+	if (device->at.queue) {
 		leave_all(device);
-		slot_queue_drain(device->queue, DRAIN_MS);
+		slot_queue_drain(device->at.queue, DRAIN_MS);
 		handoff_device_follow(device, 0);
 	}
-	slot_queue_free(device->queue);
-	device->queue = NULL;
+	slot_device_close(&device->at);
 	handoff_flows_free(&device->flows);
 }
 
@@ -209,9 +169,10 @@ static bool is_still_so(struct handoff_device *device, const struct handoff_flow
 	       handoff_flow_holds(flow, &rule);
 }
 
-/* Of what is not to be forgotten for now handoff_device_follow() sees to it: somebody waits. */
+/* What others see of it and cannot be taken away now is tried again: somebody waits for that. */
 static void forget(struct handoff_device *device, struct handoff_flow *flow)
 {
+	flow->is_leaving = flow->is_over = true;
 	if (!SLOT_STEP("handoff.forget", handoff_offloads_del(device->offloads, &flow->key)))
 		handoff_flows_del(&device->flows, flow);
 }
@@ -221,23 +182,23 @@ void handoff_device_want(struct handoff_device *device, const struct handoff_key
 {
 	struct handoff_flow *flow;
 
-	if (!device->queue || !device->ifindex || now_ns < device->paused_ns ||
+	if (!device->at.has_place || now_ns < device->paused_ns ||
 	    rule->ingress != HANDOFF_REDIRECT || rule->use.seen ||
 	    now_ns < rule->since_ns + SETTLE_NS || rule->use.in_bytes <= device->set.above ||
 	    handoff_flows_find(&device->flows, key))
 		return;
-	flow = handoff_flows_add(&device->flows, key, rule, device->ifindex);
+	flow = handoff_flows_add(&device->flows, key, rule, device->at.ifindex);
 	if (!flow) {
 		device->told->full++;
 		return;
 	}
-	flow->request.rule.mode = device->set.offload;
-	flow->request.rule.owner = device->told->owner;
+	flow->request.rule.mode = device->at.set.offload;
+	flow->request.rule.owner = device->at.owner;
 	flow->request.rule.id = rule->id;
 	flow->last_ns = now_ns;
 	if (!is_still_so(device, flow)) {
 		forget(device, flow);
-	} else if (slot_queue_add(device->queue, &flow->request.request)) {
+	} else if (slot_queue_add(device->at.queue, &flow->request.request)) {
 		device->told->full++;
 		forget(device, flow);
 	}
@@ -245,8 +206,8 @@ void handoff_device_want(struct handoff_device *device, const struct handoff_key
 
 __u64 handoff_device_last(const struct handoff_device *device, const struct handoff_key *key)
 {
-	const struct handoff_flow *flow = device->queue ? handoff_flows_find(&device->flows, key) :
-							  NULL;
+	const struct handoff_flow *flow =
+		device->at.queue ? handoff_flows_find(&device->flows, key) : NULL;
 
 	return flow ? flow->last_ns : 0;
 }
@@ -257,40 +218,52 @@ static void leave(struct handoff_device *device, struct handoff_flow *flow, __u6
 {
 	++*count;
 	flow->is_leaving = true;
-	slot_queue_cancel(device->queue, &flow->request.request);
+	slot_queue_cancel(device->at.queue, &flow->request.request);
 }
 
-static void note_failure(struct handoff_device *device, __u64 now_ns)
+static void note_failure(struct handoff_device *device, int error, __u64 now_ns)
 {
 	struct slot_reason why;
-	int err;
 
-	pthread_mutex_lock(&device->lock);
-	err = device->failure.err;
-	slot_reason_set(&why, err, "%s does not take a rule: %s; connections are sent on without",
-			device->set.name, device->failure.text);
-	pthread_mutex_unlock(&device->lock);
-	device->paused_ns =
-		now_ns + (err == -EOPNOTSUPP || err == -ENOENT ? PAUSE_LONG_NS : PAUSE_NS);
+	slot_device_failure(&device->at, SLOT_QUEUE_FAILED, error, &why);
+	slot_reason_prefix(&why, 0, "%s does not take a rule: ", slot_device_name(&device->at));
+	slot_reason_append(&why, 0, "; connections are sent on without");
+	device->paused_ns = now_ns + slot_device_pause(error) * NS_PER_MS;
 	say(device, &why, now_ns);
 }
 
-/* Neither refused before it was the queue's, nor at its end. */
-static bool is_queued(enum slot_queue_state state)
+static void note_not_removed(struct handoff_device *device, int error, __u64 now_ns)
 {
-	return state >= SLOT_QUEUE_PENDING && state <= SLOT_QUEUE_REMOVING;
+	struct slot_reason why;
+
+	slot_device_failure(&device->at, SLOT_QUEUE_ACTIVE, error, &why);
+	slot_reason_prefix(&why, 0,
+			   "a rule of %s could not be removed: ", slot_device_name(&device->at));
+	slot_reason_append(&why, 0, "; it is tried again");
+	say(device, &why, now_ns);
 }
 
-static void follow(struct handoff_device *device, struct handoff_flow *flow, __u64 now_ns)
+static void take_reports(struct handoff_device *device, __u64 now_ns)
 {
-	enum slot_queue_state state = slot_queue_state(device->queue, &flow->request.request);
+	struct slot_flower_request *request;
+	enum slot_queue_state state;
+	int error;
+
+	while ((request = slot_device_take(&device->at, &state, &error))) {
+		if (state == SLOT_QUEUE_FAILED)
+			note_failure(device, error, now_ns);
+		else if (error)
+			note_not_removed(device, error, now_ns);
+		if (state != SLOT_QUEUE_ACTIVE)
+			forget(device, (struct handoff_flow *)request);
+	}
+}
+
+static void follow(struct handoff_device *device, struct handoff_flow *flow)
+{
 	struct handoff_rule rule;
 
-	if (state == SLOT_QUEUE_FAILED && !flow->is_leaving) {
-		flow->is_leaving = true;
-		note_failure(device, now_ns);
-	}
-	if (!is_queued(state))
+	if (flow->is_over)
 		forget(device, flow);
 	else if (!flow->is_leaving && (handoff_rules_get(device->rules, &flow->key, &rule) ||
 				       !handoff_flow_holds(flow, &rule)))
@@ -299,11 +272,13 @@ static void follow(struct handoff_device *device, struct handoff_flow *flow, __u
 
 void handoff_device_follow(struct handoff_device *device, __u64 now_ns)
 {
+	if (device->at.queue)
+		take_reports(device, now_ns);
 	for (__u32 handle = 1; device->flows.count && handle <= device->flows.max; handle++) {
 		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
 
 		if (flow)
-			follow(device, flow, now_ns);
+			follow(device, flow);
 	}
 }
 
@@ -322,7 +297,7 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 	struct handoff_offload offload;
 	struct handoff_flow *flow;
 
-	if (seen->rule.owner != device->told->owner)
+	if (seen->rule.owner != device->at.owner)
 		return 0;
 	flow = handoff_flows_at(&device->flows, seen->rule.handle);
 	if (!flow || !slot_flower_is_rule(&flow->request.rule, &seen->rule))
@@ -347,10 +322,10 @@ static void end_unseen(struct handoff_device *device)
 		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
 
 		if (!flow ||
-		    slot_queue_state(device->queue, &flow->request.request) != SLOT_QUEUE_ACTIVE)
+		    slot_queue_state(device->at.queue, &flow->request.request) != SLOT_QUEUE_ACTIVE)
 			continue;
 		if (flow->is_leaving)
-			slot_queue_cancel(device->queue, &flow->request.request);
+			slot_queue_cancel(device->at.queue, &flow->request.request);
 		else if (flow->seen && flow->seen != device->looks)
 			leave(device, flow, &device->told->vanished);
 		else
@@ -363,9 +338,8 @@ static void tell(struct handoff_device *device)
 	struct handoff_told *told = device->told;
 	struct slot_queue_stats stats;
 
-	slot_queue_stats(device->queue, &stats);
-	if (device->ifindex)
-		told->ifindex = device->ifindex;
+	slot_queue_stats(device->at.queue, &stats);
+	tell_name(device);
 	told->pending = stats.pending;
 	told->active = stats.active;
 	told->installed = stats.installed;
@@ -382,16 +356,16 @@ void handoff_device_look(struct handoff_device *device, __u64 now_ns)
 	struct slot_reason why;
 	int err;
 
-	if (!device->queue)
+	if (!device->at.queue)
 		return;
 	device->looks++;
-	err = find_device(device, &why);
-	place = make_place(device);
+	err = slot_device_find(&device->at, &why);
+	place = slot_device_place(&device->at.set, device->at.ifindex);
 	if (!err) {
 		err = slot_flower_list(&place, see_rule, &look);
 		if (err)
 			slot_reason_set(&why, err, "cannot list the rules of %s: %s",
-					device->set.name, strerror(-err));
+					slot_device_name(&device->at), strerror(-err));
 	}
 	if (err && err != -ENODEV)
 		say(device, &why, now_ns);

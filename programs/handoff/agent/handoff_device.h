@@ -13,20 +13,15 @@
 #ifndef HANDOFF_DEVICE_H
 #define HANDOFF_DEVICE_H
 
-#include <pthread.h>
-
+#include "loader/lib/offload/device.h"
 #include "programs/handoff/agent/handoff_flows.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/shared/say.h"
 
 struct handoff_device_settings {
-	char name[HANDOFF_DEVICE_MAX]; /* "": none */
-	__u64 above;		       /* bytes: connections that had more */
-	__u16 pref;
-	enum slot_flower_mode offload;
-	__u32 flows_max;
-	__u32 queue_max; /* that wait for the device at one time */
+	struct slot_device_settings at; /* its name "": none */
+	__u64 above;			/* bytes: connections that had more */
 };
 
 struct handoff_device {
@@ -34,20 +29,18 @@ struct handoff_device {
 	const struct handoff_rules *rules;
 	const struct handoff_offloads *offloads;
 	struct handoff_told *told;
-	__u32 ifindex; /* 0: it is not there; the queue's thread reads it, too */
-	struct slot_queue *queue;
+	struct slot_device at; /* its queue NULL: none */
 	struct handoff_flows flows;
 	__u64 looks;
 	__u64 paused_ns; /* until then it is asked for nothing */
 	struct program_trouble trouble;
-	pthread_mutex_t lock;
-	struct slot_answer failure; /* under @lock: the latest of the queue's thread */
 };
 
 /*
- * handoff_device_open - with @device->set, rules, offloads and told given; the device need not be
+ * handoff_device_open - with @device->set, rules, offloads and told given, and at.event_fd -1; the device need not be
  * there. What an agent left, at this device or another, is taken off. handoff_device_close, also
- * where it fails. Not to be moved. Returns 0 or -errno; says why.
+ * where it fails. Not to be moved. Returns 0, -EXDEV where that is in another netns, or
+ * -errno; says why.
  */
 int handoff_device_open(struct handoff_device *device, const char *map_dir,
 			struct slot_reason *why);

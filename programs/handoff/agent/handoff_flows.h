@@ -21,6 +21,7 @@ struct handoff_flow {
 	__u64 seen;	    /* the last look at the device that saw its rule */
 	bool is_used;
 	bool is_leaving;		/* its rule is to go */
+	bool is_over;			/* and is gone, but not what others see of it */
 	struct handoff_flow *next;	/* of its chain */
 	TAILQ_ENTRY(handoff_flow) free; /* where it is not used */
 };

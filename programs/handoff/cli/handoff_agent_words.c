@@ -67,10 +67,10 @@ static int parse_device(const char *value, struct slot_reason *why,
 {
 	size_t len = strlen(value);
 
-	if (!len || len >= sizeof(set->device.name))
+	if (!len || len >= sizeof(set->device.at.name))
 		return slot_reason_set(why, -EINVAL, "'%.80s' is no name of a device", value);
-	memset(set->device.name, 0, sizeof(set->device.name));
-	memcpy(set->device.name, value, len);
+	memset(set->device.at.name, 0, sizeof(set->device.at.name));
+	memcpy(set->device.at.name, value, len);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static int parse_offload(const char *value, struct slot_reason *why,
 	for (int i = 0; i < SLOT_FLOWER_MODE_COUNT; i++) {
 		if (strcmp(value, words[i]) != 0)
 			continue;
-		set->device.offload = i;
+		set->device.at.offload = i;
 		return 0;
 	}
 	return slot_reason_set(why, -EINVAL, "'%.80s': expected both, skip_hw or skip_sw", value);
@@ -112,20 +112,20 @@ static int parse_pref(const char *value, struct slot_reason *why,
 	__u32 number = 0;
 	int err = parse_number(value, UINT16_MAX - 1, why, &number);
 
-	set->device.pref = (__u16)number;
+	set->device.at.pref = (__u16)number;
 	return err;
 }
 
 static int parse_flows(const char *value, struct slot_reason *why,
 		       struct handoff_agent_settings *set)
 {
-	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.flows_max);
+	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.at.flows_max);
 }
 
 static int parse_queue(const char *value, struct slot_reason *why,
 		       struct handoff_agent_settings *set)
 {
-	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.queue_max);
+	return parse_number(value, HANDOFF_OFFLOADS_MAX, why, &set->device.at.queue_max);
 }
 
 static const struct key {
@@ -159,10 +159,10 @@ int handoff_agent_words_parse(int argc, char *const *argv, struct slot_reason *w
 		.sweep = { LINGER_S * NS_PER_S, HALF_S * NS_PER_S, IDLE_S * NS_PER_S },
 		.rate = RATE,
 		.device = { .above = ABOVE,
-			    .pref = PREF,
-			    .offload = SLOT_FLOWER_SKIP_SW,
-			    .flows_max = FLOWS,
-			    .queue_max = QUEUE },
+			    .at = { .pref = PREF,
+				    .offload = SLOT_FLOWER_SKIP_SW,
+				    .flows_max = FLOWS,
+				    .queue_max = QUEUE } },
 	};
 	int err = 0;
 

@@ -34,11 +34,6 @@ struct hwmark_flow {
 	struct hwmark_flow *next;      /* of its chain, else */
 	__u64 seen;		       /* the last look at the device that saw its rule */
 	bool is_flushed;	       /* a command waits for its end */
-	/* What the queue reported and nobody took yet; under the reports' lock. */
-	TAILQ_ENTRY(hwmark_flow) report;
-	bool is_reported;
-	enum slot_queue_state reported;
-	int error;
 };
 
 TAILQ_HEAD(hwmark_flow_list, hwmark_flow);

@@ -30,14 +30,14 @@ static int add_stray(struct strays *strays, const struct slot_flower_rule *rule)
 
 static int del_strays(const struct strays *strays, struct slot_reason *why)
 {
-	struct hwmark_device *device = &strays->offload->device;
-	const struct slot_flower_place place = hwmark_device_place(&device->set, device->ifindex);
+	struct slot_device *device = &strays->offload->device;
+	const struct slot_flower_place place = slot_device_place(&device->set, device->ifindex);
 	struct slot_answer stuck;
 	size_t count;
 	int err = slot_flower_rules_del(&place, &strays->rules, &count, &stuck);
 
 	return err ? slot_reason_set(why, err, "cannot remove a rule of %s: %s",
-				     hwmark_device_name(device), stuck.text) :
+				     slot_device_name(device), stuck.text) :
 		     0;
 }
 
@@ -99,7 +99,7 @@ static void check_hardware(struct hwmark_offload *offload, const struct strays *
 	slot_reason_set(&why, 0,
 			"no rule of %s is in hardware, and with mark_from = meta the kernel's own "
 			"mark nothing for hwmark: XDP comes before them",
-			hwmark_device_name(&offload->device));
+			slot_device_name(&offload->device));
 	hwmark_offload_say(offload, HWMARK_TROUBLE_SOFT, &why);
 }
 
@@ -107,7 +107,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 {
 	_cleanup_(free_strays) struct strays strays = { .offload = offload };
 	struct slot_flower_place place =
-		hwmark_device_place(&offload->device.set, offload->device.ifindex);
+		slot_device_place(&offload->device.set, offload->device.ifindex);
 	struct slot_reason why;
 	int err;
 
@@ -115,7 +115,7 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	err = offload->device.ifindex ? slot_flower_list(&place, see_rule, &strays) : 0;
 	if (err) {
 		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
-				hwmark_device_name(&offload->device), strerror(-err));
+				slot_device_name(&offload->device), strerror(-err));
 		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 		return;
 	}
@@ -237,12 +237,12 @@ int hwmark_offload_adopt(struct hwmark_offload *offload, struct slot_reason *why
 {
 	_cleanup_(free_strays) struct strays strays = { .offload = offload };
 	struct slot_flower_place place =
-		hwmark_device_place(&offload->device.set, offload->device.ifindex);
+		slot_device_place(&offload->device.set, offload->device.ifindex);
 	int err = offload->device.ifindex ? slot_flower_list(&place, adopt_rule, &strays) : 0;
 
 	if (err)
 		return slot_reason_set(why, err, "cannot list the rules of %s: %s",
-				       hwmark_device_name(&offload->device), strerror(-err));
+				       slot_device_name(&offload->device), strerror(-err));
 	err = del_strays(&strays, why);
 	SLOT_FAULT("hwmark.strays");
 	if (err)

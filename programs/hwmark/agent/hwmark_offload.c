@@ -11,10 +11,8 @@
 #include "loader/lib/base/fault.h"
 #include "programs/hwmark/maps/hwmark_entry.h"
 
-#define PAUSE_MS 1000	    /* after a rule that was not taken, */
-#define PAUSE_LONG_MS 30000 /* by a device or kernel that takes none at all */
-#define RETRY_MS 100	    /* where a command is at lb's maps */
-#define BUSY_MS 10000	    /* which is said when it takes so long */
+#define RETRY_MS 100  /* where a command is at lb's maps */
+#define BUSY_MS 10000 /* which is said when it takes so long */
 
 __u64 hwmark_offload_now(void)
 {
@@ -278,7 +276,7 @@ static void note_taken(struct hwmark_offload *offload)
 	slot_reason_set(&why, 0,
 			"somebody else has rules of the same handles or flows at %s, pref %u and "
 			"%u: such flows go on without marks (pref=N)",
-			hwmark_device_name(&offload->device), offload->device.set.pref,
+			slot_device_name(&offload->device), offload->device.set.pref,
 			offload->device.set.pref + 1U);
 	hwmark_offload_say(offload, HWMARK_TROUBLE_TAKEN, &why);
 }
@@ -292,19 +290,17 @@ static void note_failure(struct hwmark_offload *offload, int error)
 		note_taken(offload);
 		return;
 	}
-	offload->paused_ms = hwmark_offload_now() + PAUSE_MS;
-	if (error == -EOPNOTSUPP || error == -ENOENT)
-		offload->paused_ms += PAUSE_LONG_MS - PAUSE_MS;
+	offload->paused_ms = hwmark_offload_now() + slot_device_pause(error);
 	/* The device or its qdisc may be gone. */
 	offload->find_ms = 0;
-	hwmark_device_failure(&offload->device, SLOT_QUEUE_FAILED, error, &why);
+	slot_device_failure(&offload->device, SLOT_QUEUE_FAILED, error, &why);
 	if (error == -ENOENT)
 		slot_reason_append(&why, 0, " (has the kernel cls_flower and act_skbedit?)");
 	if (error == -EOPNOTSUPP && offload->device.set.offload == SLOT_FLOWER_SKIP_SW)
 		slot_reason_append(&why, 0,
 				   " (a device without offload, or with hw-tc-offload off, wants "
 				   "offload=both)");
-	slot_reason_prefix(&why, 0, "%s takes no rules: ", hwmark_device_name(&offload->device));
+	slot_reason_prefix(&why, 0, "%s takes no rules: ", slot_device_name(&offload->device));
 	slot_reason_append(&why, 0, "; flows go on without marks");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_RULES, &why);
 }
@@ -313,9 +309,9 @@ static void note_not_removed(struct hwmark_offload *offload, int error)
 {
 	struct slot_reason why;
 
-	hwmark_device_failure(&offload->device, SLOT_QUEUE_ACTIVE, error, &why);
-	slot_reason_prefix(&why, 0, "rules of %s could not be removed: ",
-			   hwmark_device_name(&offload->device));
+	slot_device_failure(&offload->device, SLOT_QUEUE_ACTIVE, error, &why);
+	slot_reason_prefix(
+		&why, 0, "rules of %s could not be removed: ", slot_device_name(&offload->device));
 	slot_reason_append(&why, 0, "; it is tried again");
 	hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
 }
@@ -340,11 +336,11 @@ static void take_report(struct hwmark_offload *offload, struct hwmark_flow *flow
 void hwmark_offload_reports(struct hwmark_offload *offload)
 {
 	enum slot_queue_state state;
-	struct hwmark_flow *flow;
+	struct slot_flower_request *request;
 	int error;
 
-	while ((flow = hwmark_device_take(&offload->device, &state, &error)))
-		take_report(offload, flow, state, error);
+	while ((request = slot_device_take(&offload->device, &state, &error)))
+		take_report(offload, (struct hwmark_flow *)request, state, error);
 	free_dying(offload);
 }
 

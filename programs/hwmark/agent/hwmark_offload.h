@@ -10,6 +10,7 @@
 #define HWMARK_OFFLOAD_H
 
 #include "programs/hwmark/agent/hwmark_device.h"
+#include "programs/hwmark/agent/hwmark_flows.h"
 #include "programs/hwmark/agent/hwmark_pool.h"
 #include "programs/hwmark/agent/hwmark_view.h"
 #include "programs/shared/say.h"
@@ -42,7 +43,7 @@ struct hwmark_offload_settings {
 
 struct hwmark_offload {
 	struct hwmark_offload_settings set;
-	struct hwmark_device device;
+	struct slot_device device;
 	struct hwmark_maps maps;
 	struct hwmark_view view;
 	struct hwmark_pool pool; /* with HWMARK_FLOW */

@@ -109,7 +109,7 @@ static void tell(struct hwmark_offload *offload)
 	slot_queue_stats(offload->device.queue, &stats);
 	agent->owner = offload->device.owner;
 	agent->netns = offload->device.netns;
-	memcpy(agent->device, hwmark_device_name(&offload->device), sizeof(agent->device));
+	memcpy(agent->device, slot_device_name(&offload->device), sizeof(agent->device));
 	if (offload->device.ifindex)
 		agent->ifindex = offload->device.ifindex;
 	agent->is_egress = offload->device.set.is_egress;
@@ -132,8 +132,8 @@ static void tell(struct hwmark_offload *offload)
 /* An agent before this one may have had another device: no rule there may outlive its entry. */
 static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
 {
-	const struct hwmark_device *device = &offload->device;
-	struct hwmark_device_settings set = device->set;
+	const struct slot_device *device = &offload->device;
+	struct slot_device_settings set = device->set;
 	struct slot_flower_place place;
 	struct hwmark_agent before;
 	size_t count = 0;
@@ -146,7 +146,7 @@ static int leave_device(struct hwmark_offload *offload, struct slot_reason *why)
 		return err;
 	set.is_egress = before.is_egress;
 	set.pref = before.pref;
-	place = hwmark_device_place(&set, before.ifindex);
+	place = slot_device_place(&set, before.ifindex);
 	err = slot_flower_flush(&place, before.owner, &count);
 	return err ? slot_reason_set(why, err, "cannot remove the rules that are at %s: %s",
 				     before.device, strerror(-err)) :
@@ -159,7 +159,7 @@ static void look_for_device(struct hwmark_offload *offload)
 	struct program_trouble *trouble = &offload->troubles[HWMARK_TROUBLE_DEVICE];
 	struct slot_reason why;
 
-	if (!hwmark_device_find(&offload->device, &why)) {
+	if (!slot_device_find(&offload->device, &why)) {
 		program_say_over(trouble);
 		return;
 	}
@@ -190,10 +190,10 @@ static int begin(struct hwmark_offload *offload, struct slot_reason *why)
 	tell(offload);
 	if (offload->device.ifindex)
 		fprintf(stderr, "flows are offloaded to %s; %zu are there already\n",
-			hwmark_device_name(&offload->device), offload->flows.count);
+			slot_device_name(&offload->device), offload->flows.count);
 	else
 		fprintf(stderr, "flows are offloaded to %s as soon as it is there\n",
-			hwmark_device_name(&offload->device));
+			slot_device_name(&offload->device));
 	return 0;
 }
 
@@ -203,18 +203,18 @@ int hwmark_offload_open(struct hwmark_offload *offload, struct slot_reason *why)
 
 	offload->maps = (struct hwmark_maps)HWMARK_MAPS_CLOSED;
 	offload->lock_fd = offload->signal_fd = offload->ring_fd = offload->device.event_fd = -1;
-	offload->device.owner = hwmark_device_owner(offload->set.map_dir);
+	offload->device.owner = slot_device_owner(HWMARK_TAG, offload->set.map_dir);
 	err = hwmark_lock(offload->set.map_dir, LOCK_WAIT_MS, why, &offload->lock_fd);
 	err = err ? err : open_signals(offload, why);
 	err = err ? err : open_maps(offload, why);
 	err = err ? err : make_tables(offload, why);
-	err = err ? err : hwmark_device_open(&offload->device, why);
+	err = err ? err : slot_device_open(&offload->device, why);
 	return err ? err : begin(offload, why);
 }
 
 void hwmark_offload_close(struct hwmark_offload *offload)
 {
-	hwmark_device_close(&offload->device);
+	slot_device_close(&offload->device);
 	ring_buffer__free(offload->ring);
 	slot_cleanup_close(&offload->ring_fd);
 	hwmark_pool_close(&offload->pool);

@@ -21,7 +21,7 @@ struct agent {
 };
 
 /* Where packets of the slot's chain come in. */
-static int choose_device(const struct program_context *ctx, struct hwmark_device_settings *set,
+static int choose_device(const struct program_context *ctx, struct slot_device_settings *set,
 			 struct slot_reason *why)
 {
 	int err = -ENODEV;

@@ -22,12 +22,12 @@
 
 static struct slot_flower_place get_place(const struct hwmark_agent *agent)
 {
-	const struct hwmark_device_settings set = {
+	const struct slot_device_settings set = {
 		.is_egress = agent->is_egress,
 		.pref = agent->pref,
 	};
 
-	return hwmark_device_place(&set, agent->ifindex);
+	return slot_device_place(&set, agent->ifindex);
 }
 
 /* By its number: it may have got another name since. */

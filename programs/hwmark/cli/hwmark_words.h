@@ -9,7 +9,7 @@
 #include "programs/hwmark/agent/hwmark_device.h"
 
 struct hwmark_words {
-	struct hwmark_device_settings device; /* its name "": not given */
+	struct slot_device_settings device; /* its name "": not given */
 	__u32 age_ms;
 	enum hwmark_mode mode;
 	bool has_mode; /* it was given */
