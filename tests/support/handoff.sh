@@ -135,7 +135,7 @@ node_home() {
 
 # node_other HOST WORD...
 node_other() {
-	node "$1" "local=${HOST4[$1]}" "local=[${HOST6[$1]}]:0" "listen=${HOST4[$1]}:$LINK_PORT" peer=home \
+	node "$1" "local=${HOST4[$1]}" "local=${HOST6[$1]}" "listen=${HOST4[$1]}:$LINK_PORT" peer=home \
 		"${@:2}"
 }
 

@@ -15,7 +15,6 @@
  *
  * SIGUSR1: what happened so far, as one line; SIGTERM: the same, and the end.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -258,22 +257,13 @@ static void on_link(void *data, const char *peer, bool is_up, const char *why)
 
 static socklen_t parse_address(const char *text, struct sockaddr_storage *ret_address)
 {
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret_address;
-	struct sockaddr_in *four = (struct sockaddr_in *)ret_address;
-	const char *colon = *text == '[' ? strstr(text, "]:") + 1 : strchr(text, ':');
-	char address[64] = "";
+	socklen_t length;
 
-	*ret_address = (struct sockaddr_storage){};
-	if (*text == '[') {
-		memcpy(address, text + 1, (size_t)(colon - text) - 2);
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)atoi(colon + 1));
-		return inet_pton(AF_INET6, address, &six->sin6_addr) == 1 ? sizeof(*six) : 0;
+	if (handoff_host_parse(text, ret_address, &length)) {
+		fprintf(stderr, "handoff_node: %s is no address\n", text);
+		exit(2);
 	}
-	memcpy(address, text, colon ? (size_t)(colon - text) : strlen(text));
-	four->sin_family = AF_INET;
-	four->sin_port = htons((uint16_t)(colon ? atoi(colon + 1) : 0));
-	return inet_pton(AF_INET, address, &four->sin_addr) == 1 ? sizeof(*four) : 0;
+	return length;
 }
 
 static void listen_at(const char *text)
@@ -340,19 +330,9 @@ static void parse_word(struct handoff_host_config *config, const char *word, con
 		fail(word);
 }
 
-static void add_peer(const char *word, char *value)
+static void add_peer(const char *word, const char *value)
 {
-	struct sockaddr_storage address;
-	socklen_t length = 0;
-	char *at = strchr(value, '@');
-
-	if (!strcmp(word, "dial") && at) {
-		*at = '\0';
-		length = parse_address(at + 1, &address);
-	} else if (strcmp(word, "peer") != 0) {
-		return;
-	}
-	if (handoff_host_add(host, value, (struct sockaddr *)&address, length))
+	if ((!strcmp(word, "dial") || !strcmp(word, "peer")) && handoff_host_add_word(host, value))
 		fail(value);
 }
 

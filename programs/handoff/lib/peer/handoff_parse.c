@@ -21,7 +21,7 @@ static int parse_port(const char *text, in_port_t *ret_port)
 		return -EINVAL;
 	while (*text)
 		port = 10 * port + (uint32_t)(*text++ - '0');
-	if (!port || port > PORT_MAX)
+	if (port > PORT_MAX)
 		return -EINVAL;
 	*ret_port = htons((uint16_t)port);
 	return 0;
