@@ -130,6 +130,28 @@ test_words() {
 	cp "$BED/made/$key" "$BED/store/near/bucket/$key"
 }
 
+# at_once KEY...: asked for without waiting, the last with the word to end; who answers what
+at_once() {
+	local key words=() request
+
+	for key; do words+=("GET /bucket/$key HTTP/1.1\r\nHost: bucket\r\n"); done
+	words[-1]+="Connection: close\r\n"
+	printf -v request '%s\r\n' "${words[@]}"
+	# shellcheck disable=SC2016 # the inner shell's
+	in_ns client timeout 20 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "$3" >&3 && cat <&3' - \
+		"${HOST4[home]}" "$PORT" "$request" | tr -d '\r' | grep -aoE '^(Server|Content-Length): .*' | xargs
+}
+
+test_at_once() {
+	local key want=""
+
+	for key in 1 2 3 4 5 6 7 8; do
+		want+="Server: $(host_of "$key") Content-Length: $(stat -c %s "$BED/made/$key") "
+	done
+	is "what is asked before the answer goes along, and the end comes when it is asked for" \
+		"$(at_once 1 2 3 4 5 6 7 8) " "$want"
+}
+
 # Acknowledgements go by way of home, and what hosts say to each other.
 test_bytes() {
 	local host key before passed size sum
@@ -195,6 +217,7 @@ test_put_and_get
 test_words
 test_bytes
 test_many
+test_at_once
 test_down
 tap_note < <(grep -h '^kept\|^lost' "$BED"/log/{home,near,far} | sort | uniq -c | head -n 20)
 done_testing

@@ -56,6 +56,7 @@ enum next {
 struct conn {
 	int fd;
 	enum stage stage;
+	bool is_last;	    /* nothing is asked any more */
 	unsigned int tries; /* to give it to who has the object */
 	int file;	    /* while it is STORING or ANSWERING */
 	size_t left;	    /* bytes of @file to be heard, or to be sent */
@@ -68,7 +69,7 @@ struct conn {
 struct request {
 	char method[8], bucket[65], key[129];
 	size_t length; /* of what comes behind it */
-	bool is_wrong, expects_word;
+	bool is_wrong, is_last, expects_word;
 };
 
 static struct handoff_host *host;
@@ -131,6 +132,7 @@ static const char *find_header(const char *head, const char *word)
 static struct request parse(const char *head)
 {
 	const char *length = find_header(head, "Content-Length");
+	const char *last = find_header(head, "Connection");
 	const char *expect = find_header(head, "Expect");
 	struct request request = {};
 	char minor[2], *length_end = length ? "" : "\r";
@@ -142,6 +144,7 @@ static struct request parse(const char *head)
 		request.length = strtoull(length, &length_end, 10);
 	request.is_wrong |= *request.bucket == '.' || *request.key == '.' || *length_end != '\r' ||
 			    find_header(head, "Transfer-Encoding");
+	request.is_last = last && !strncasecmp(last, "close", 5);
 	request.expects_word = expect && !strncasecmp(expect, "100-continue", 12);
 	return request;
 }
@@ -193,12 +196,8 @@ static bool give(struct conn *conn, const char *to)
 /* All answers before it were sent, so there is room for it. */
 static bool say(struct conn *conn, const char *status, size_t length, const char *more)
 {
-	char head[512];
-	int size = snprintf(head, sizeof(head),
-			    "HTTP/1.1 %s\r\nServer: %s\r\nContent-Length: %zu\r\n%s\r\n", status,
-			    name, length, more);
-
-	return send(conn->fd, head, (size_t)size, MSG_NOSIGNAL) == size;
+	return dprintf(conn->fd, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Length: %zu\r\n%s\r\n",
+		       status, name, length, more) > 0;
 }
 
 /* What is still to come of a request that is refused is not heard as the next one. */
@@ -235,8 +234,6 @@ static enum next get(struct conn *conn, const struct request *request)
 
 static enum next put(struct conn *conn, const struct request *request)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
 	snprintf(conn->temporary, sizeof(conn->temporary), ".put.%u", puts_begun++);
 	mkdirat(folder, request->bucket, 0777);
 	conn->file =
@@ -246,7 +243,7 @@ static enum next put(struct conn *conn, const struct request *request)
 	conn->left = request->length;
 	conn->stage = STORING;
 	if (request->expects_word && !conn->heard &&
-	    send(conn->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL) < 0)
+	    dprintf(conn->fd, "HTTP/1.1 100 Continue\r\n\r\n") < 0)
 		return IS_OVER;
 	return GOES_ON;
 }
@@ -278,6 +275,8 @@ static enum next ask(struct conn *conn)
 	char head[HEAD_MAX];
 	const char *at;
 
+	if (conn->is_last)
+		return IS_OVER;
 	if (!head_end && conn->heard < HEAD_MAX)
 		return WAITS;
 	if (length < HEAD_MAX) {
@@ -291,6 +290,7 @@ static enum next ask(struct conn *conn)
 	if (strcmp(at, name) != 0 && give(conn, at))
 		return IS_AWAY;
 	drop_heard(conn, length);
+	conn->is_last = request.is_last;
 	if (strcmp(at, name) != 0)
 		return refuse(conn, &request, "503 Service Unavailable");
 	conn->tries = 0;
