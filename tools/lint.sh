@@ -150,13 +150,13 @@ programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
-programs/handoff/agent programs/handoff/(maps|handoff_abi.h) programs/shared loader/lib/(base|offload)
+programs/handoff/agent programs/handoff/(lib|maps|handoff_abi.h) programs/shared loader/lib/(base|offload)
 programs/handoff/repair programs/handoff/lib loader/lib/base
 programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps|repair|lib) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
 programs/handoff/lib/*.[ch] loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
-programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
+programs/handoff/maps programs/handoff/(handoff_abi.h|lib) programs/shared loader/lib/base
 programs/handoff/nginx programs/handoff/lib/peer/handoff_host.h
 programs/handoff/examples
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)

@@ -154,6 +154,9 @@ struct handoff_told {
 	__u64 not_removed;
 	__u64 changed;	/* taken off for a step of the connection's */
 	__u64 vanished; /* gone by another's hand */
+	/* Clients of a block that has ended: asked to say something, each a few times; */
+	__u64 asked;
+	__u64 not_asked; /* and those that the kernel did not let be asked */
 };
 
 /*

@@ -12,7 +12,7 @@
 HOSTS=(home near far)
 declare -A HOST4=([home]=198.51.100.10 [near]=198.51.101.10 [far]=198.51.102.10)
 declare -A HOST6=([home]=2001:db8:a::10 [near]=2001:db8:b::10 [far]=2001:db8:c::10)
-declare -A NODE
+declare -A NODE LOAD
 NODE_BIN=$BED/build/tests/tools/handoff_node
 PORT=8080
 LINK_PORT=7700
@@ -129,7 +129,7 @@ node() {
 
 # home dials the others
 node_home() {
-	node home "serve=${HOST4[home]}:$PORT" "local=${HOST4[home]}" \
+	node home "serve=${HOST4[home]}:$PORT" "serve=[${HOST6[home]}]:$PORT" "local=${HOST4[home]}" \
 		"dial=near@${HOST4[near]}:$LINK_PORT" "dial=far@${HOST4[far]}:$LINK_PORT" "$@"
 }
 
@@ -163,18 +163,39 @@ value_of() {
 	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"
 }
 
-# load_start CONNECTIONS SECONDS STALL_MS [ADDRESS [TLS]]
+# load_start CONNECTIONS SECONDS STALL_MS [TLS]: half of them by IPv4, half by IPv6
 load_start() {
-	: >"$BED/log/load"
-	spawn client "$BED/log/load" "$BED_TOOLS/handoff_load" "${4:-${HOST4[home]}}" "$PORT" \
-		"$1" "$2" "$3" "${@:5}"
-	LOAD=$BED_SPAWNED
+	local family
+
+	LOAD=()
+	for family in 4 6; do
+		load_family "$family" $(($1 / 2)) "${@:2}"
+	done
 }
 
-# load_end: its last line
+# load_family 4|6 CONNECTIONS SECONDS STALL_MS [BYTES TIMES]
+load_family() {
+	local -n address=HOST$1
+
+	: >"$BED/log/load$1"
+	spawn client "$BED/log/load$1" "$BED_TOOLS/handoff_load" "${address[home]}" "$PORT" "${@:2}"
+	LOAD[$1]=$BED_SPAWNED
+}
+
+# load_end: what both have seen, as one line
 load_end() {
-	stop "$LOAD" || true
-	tail -n 1 "$BED/log/load"
+	local family
+
+	for family in "${!LOAD[@]}"; do
+		stop "${LOAD[$family]}" || true
+		tail -n 1 "$BED/log/load$family"
+	done | add_up
+}
+
+# add_up: lines of WORD NUMBER... as one, each number the sum of all
+add_up() {
+	awk '{ for (i = 1; i < NF; i += 2) { if (!($i in sum)) order[++n] = $i; sum[$i] += $(i + 1) } }
+		END { for (i = 1; i <= n; i++) printf "%s %d ", order[i], sum[order[i]]; print "" }'
 }
 
 # --- steps that go wrong -----------------------------------------------------------------------

@@ -115,12 +115,23 @@ static void come_to_life(struct handoff_world *s, int at)
 	WORLD_MUST(s, s->hosts[at].socket == SOCKET_FROZEN);
 	s->hosts[at].socket = SOCKET_LIVE;
 	s->lives++;
+	s->is_told = false;
 }
 
 static void close_frozen(struct handoff_world *s, int at)
 {
 	WORLD_MUST(s, s->hosts[at].socket == SOCKET_FROZEN);
 	s->hosts[at].socket = SOCKET_NONE;
+}
+
+/* Where the client's packets go: no rule that blocks does so for longer than what is asked after. */
+static bool has_no_socket(const struct handoff_world *s)
+{
+	const struct handoff_world_host *home = &s->hosts[HOME], *other = &s->hosts[OTHER];
+
+	if (home->rule != RULE_AWAY)
+		return home->socket == SOCKET_NONE;
+	return other->socket == SOCKET_NONE && other->rule != RULE_NONE;
 }
 
 static void carry_out(struct handoff_world *s, int at, const struct handoff_action *action)
@@ -145,10 +156,16 @@ static void carry_out(struct handoff_world *s, int at, const struct handoff_acti
 	case HANDOFF_DO_ABORT:
 		WORLD_MUST(s, h->socket == SOCKET_LIVE);
 		h->socket = SOCKET_NONE;
+		s->is_told = true;
 		break;
 	case HANDOFF_DO_RESET:
 		WORLD_MUST(s, h->socket != SOCKET_LIVE && s->hosts[!at].socket != SOCKET_LIVE);
 		h->socket = SOCKET_NONE;
+		s->is_told = true;
+		break;
+	case HANDOFF_DO_PROBE:
+		WORLD_MUST(s, h->socket == SOCKET_NONE);
+		s->is_told |= has_no_socket(s);
 		break;
 	case HANDOFF_DO_RELEASE:
 		h->rule = at == HOME ? RULE_NONE : RULE_PASS;

@@ -52,7 +52,9 @@ struct handoff_budget {
 
 struct handoff_world {
 	struct handoff_world_host hosts[2];
-	uint8_t lives; /* how often a socket has come to life */
+	uint8_t lives;	 /* how often a socket has come to life */
+	uint8_t is_told; /* the client heard of an end, or of a reset, of the last of them */
+	uint8_t is_left; /* a socket went with its process, frozen: nobody else may know */
 	uint8_t is_down, is_harmed;
 	struct handoff_budget left;
 };

@@ -47,7 +47,7 @@ moves_under_load() {
 	local suite=$1 words host
 
 	start_nodes "$suite"
-	load_start 6 1000 $STALL_MS "${HOST4[home]}" "$suite"
+	load_start 6 1000 $STALL_MS "$suite"
 	in_time "$suite: $WANTED connections were given" 300 has_done home given "$WANTED"
 	in_time "$suite: they come back" 60 has_done home home 5
 	words=$(load_end)

@@ -102,6 +102,7 @@ static void ask(const struct handoff_world *from, int at, enum handoff_event_kin
 	} else {
 		s.left.closes--;
 		s.hosts[at].socket = SOCKET_NONE;
+		s.is_told = true;
 	}
 	handoff_world_happen(&s, at, kind, 0);
 	handoff_world_visit(&s);
@@ -114,6 +115,10 @@ static void die(const struct handoff_world *from, int at)
 
 	s.left.deaths--;
 	s.is_harmed = true;
+	s.is_told |= s.hosts[at].socket == SOCKET_LIVE;
+	/* or who was to ask the client once more */
+	s.is_left |= s.hosts[at].socket == SOCKET_FROZEN || rule == RULE_BLOCK ||
+		     s.hosts[at].stage == HANDOFF_ENDING;
 	handoff_world_drop_link(&s);
 	s.hosts[at] = (struct handoff_world_host){ .rule = rule };
 	s.hosts[!at].is_new = true;
@@ -229,6 +234,9 @@ static void check_end(const struct handoff_world *s)
 			   s->is_harmed || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
 	else if (home->rule == RULE_AWAY)
 		WORLD_MUST(s, other->rule != RULE_NONE);
+	/* That the agent does, at a block that has ended. */
+	if (home->socket == SOCKET_NONE && other->socket == SOCKET_NONE && !s->is_left)
+		WORLD_MUST(s, s->is_told);
 	if (!s->is_harmed && s->left.closes)
 		WORLD_MUST(s, home->socket == SOCKET_LIVE || other->socket == SOCKET_LIVE);
 }

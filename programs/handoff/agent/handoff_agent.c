@@ -81,6 +81,8 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 	err = lock_maps(agent, why);
 	err = err ? err : open_signals(agent, why);
 	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);
+	if (!err && handoff_asking_open(&agent->asking))
+		err = slot_reason_set(why, -ENOMEM, "out of memory");
 	err = err ? err : handoff_offloads_open(dir, true, why, &agent->offloads);
 	agent->device.set = agent->set.device;
 	agent->device.rules = &agent->rules;
@@ -99,6 +101,7 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 void handoff_agent_close(struct handoff_agent *agent)
 {
 	handoff_device_close(&agent->device);
+	handoff_asking_close(&agent->asking);
 	handoff_rules_close(&agent->rules);
 	handoff_offloads_close(&agent->offloads);
 	slot_cleanup_close(&agent->signal_fd);
@@ -161,6 +164,7 @@ static int see_rule(const struct handoff_key *key, const struct handoff_rule *ru
 	struct handoff_agent *agent = look->agent;
 
 	look->rules++;
+	handoff_asking_see(&agent->asking, &agent->rules, key, rule, look->now_ns, &agent->told);
 	if (judge(look, key, rule) == HANDOFF_NOT_OVER) {
 		handoff_device_want(&agent->device, key, rule, look->now_ns);
 		return 0;
@@ -176,6 +180,7 @@ static void look_at_rules(struct handoff_agent *agent)
 	struct look look = { .agent = agent, .now_ns = read_clock() };
 	int err;
 
+	handoff_asking_begin(&agent->asking);
 	handoff_device_look(&agent->device, look.now_ns);
 	/* As at the beginning, where the device is another one by now. */
 	err = handoff_told_set(&agent->offloads, &agent->told);

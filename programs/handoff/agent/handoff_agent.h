@@ -2,7 +2,9 @@
 /*
  * The agent: looks at all rules once a second, removes those that nobody needs any more
  * (handoff_sweep.h), and has a device send on connections of whose packets there are many
- * (handoff_device.h). Needs permission to write the maps; for a device CAP_NET_ADMIN.
+ * (handoff_device.h), and asks clients whether their connection is there still
+ * (handoff_asking.h). Needs permission to write the maps; for a device CAP_NET_ADMIN, and to ask
+ * that or slotctl handoff repair.
  *
  * A rule that its owner changes in the moment in which it is found to be over may be lost. That
  * takes a connection that was silent until then for as long as the settings say.
@@ -10,6 +12,7 @@
 #ifndef HANDOFF_AGENT_H
 #define HANDOFF_AGENT_H
 
+#include "programs/handoff/agent/handoff_asking.h"
 #include "programs/handoff/agent/handoff_device.h"
 #include "programs/handoff/agent/handoff_sweep.h"
 #include "programs/handoff/maps/handoff_offloads.h"
@@ -28,6 +31,7 @@ struct handoff_agent {
 	struct handoff_rules rules;
 	struct handoff_offloads offloads;
 	struct handoff_device device;
+	struct handoff_asking asking;
 	struct handoff_told told;
 	__u64 look_ns; /* when the next look is due */
 	struct program_trouble trouble;

@@ -41,6 +41,7 @@ struct field {
 		{ "failed", (told)->failed },	{ "cancelled", (told)->cancelled },                \
 		{ "removed", (told)->removed }, { "not_removed", (told)->not_removed },            \
 		{ "changed", (told)->changed }, { "vanished", (told)->vanished },                  \
+		{ "asked", (told)->asked },	{ "not_asked", (told)->not_asked },                \
 	}
 
 static int print_json(const struct program_context *ctx, const struct slot_count *counts,

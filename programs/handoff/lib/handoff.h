@@ -45,7 +45,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct handoff;
-/* A connection that belongs to no socket. Only handoff_state_unread() writes to one that was made. */
+/* A connection that belongs to no socket. Only _unread() and _strip() write to one that was made. */
 struct handoff_state;
 
 /* handoff_new - a handle, to handoff_free(). NULL for lack of memory. */
@@ -108,6 +108,15 @@ int handoff_restore(struct handoff *h, const struct handoff_state *state,
  */
 int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd);
 
+/*
+ * handoff_probe - the peer of @fd, which is frozen, is asked to say how far it is; nothing that is
+ * queued is sent, and @fd is frozen again. For who does not know whether anybody has a
+ * connection, with a socket restored of a state after handoff_state_strip() and bound to another
+ * port, which packets leave in the name of the connection's own: the peer's answer goes to who
+ * has it, and otherwise to a stack that resets it. Returns 0 or -errno.
+ */
+int handoff_probe(struct handoff *h, int fd);
+
 /* --- states ------------------------------------------------------------------------------------ */
 
 /* The most bytes that either queue may hold. */
@@ -127,6 +136,12 @@ size_t handoff_state_size(const struct handoff_state *state);
  * Returns 0 or -ENOSPC where @size is less than handoff_state_size().
  */
 int handoff_state_format(const struct handoff_state *state, void *buffer, size_t size);
+
+/*
+ * handoff_state_strip - leave nothing of @state but numbers: no bytes, no keys. Of use to
+ * handoff_probe() alone. To be done while nobody else has @state.
+ */
+void handoff_state_strip(struct handoff_state *state);
 
 /*
  * handoff_state_unread - the @size bytes at @bytes, which the application has read last of this

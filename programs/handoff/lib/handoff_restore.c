@@ -205,3 +205,11 @@ int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
 		lower_room(fd, state);
 	return err;
 }
+
+int handoff_probe(struct handoff *h, int fd)
+{
+	struct handoff_order leave = { .act = HANDOFF_LEAVE }, enter = { .act = HANDOFF_ENTER };
+	int err = handoff_handle_order(h, fd, &leave, "thaw");
+
+	return err ? err : handoff_handle_order(h, fd, &enter, "freeze");
+}

@@ -34,6 +34,17 @@ void handoff_state_free(struct handoff_state *state)
 	free(state);
 }
 
+void handoff_state_strip(struct handoff_state *state)
+{
+	handoff_queue_free(&state->send);
+	handoff_queue_free(&state->recv);
+	state->unsent = 0;
+	state->is_peer_closed = 0;
+	state->has_tls = 0;
+	explicit_bzero(&state->tx, sizeof(state->tx));
+	explicit_bzero(&state->rx, sizeof(state->rx));
+}
+
 static void cleanup_state(struct handoff_state **state)
 {
 	handoff_state_free(*state);

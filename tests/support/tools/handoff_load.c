@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS]: clients of handoff_node. Each sends a
- * stream of its own and holds what comes back against it, byte by byte. One that is reset or
- * ended begins anew; one that hears nothing for STALL_MS counts as hung. At the end, or at
- * SIGTERM, one line says what was seen; it exits with 0 when nothing was corrupt or hung. With TLS
- * (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what cannot be
- * decrypted is corrupt.
+ * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | BYTES TIMES]: clients of
+ * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
+ * One that is reset or ended begins anew; one that hears nothing for STALL_MS counts as hung. At
+ * the end, or at SIGTERM, one line says what was seen; it exits with 0 when nothing was corrupt or
+ * hung. With TLS (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what
+ * cannot be decrypted is corrupt. With BYTES each sends so many, TIMES times, when what it sent
+ * before has come back, and then waits without a packet of its own until it is told of a reset or
+ * an end; when all have been it is over.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +34,7 @@ struct stream {
 	uint64_t sent, got;
 	int64_t heard_ms;
 	SSL *ssl;
+	bool is_waiting;
 };
 
 static size_t open_max = 48 << 10; /* sent and not come back yet */
@@ -41,8 +44,8 @@ static struct sockaddr_storage target;
 static socklen_t target_length;
 static struct stream streams[CONNECTIONS_MAX];
 static struct pollfd polls[CONNECTIONS_MAX];
-static unsigned long opened, resets, ends, corrupt, hung, refused;
-static uint64_t bytes;
+static unsigned long opened, resets, ends, corrupt, hung, refused, waiting, left;
+static uint64_t bytes, part_bytes, wait_bytes;
 static int64_t longest_ms;
 static volatile sig_atomic_t wants_end;
 
@@ -76,7 +79,7 @@ static void begin(unsigned int i)
 	polls[i].fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	polls[i].events = POLLIN | POLLOUT;
 	/* Who only waits for an answer sends nothing that could be answered by a reset. */
-	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ !wait_bytes }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
 	if (tls_version)
@@ -126,6 +129,14 @@ static ssize_t tell_some(struct stream *stream, int fd, const uint8_t *piece, si
 	return say_tls(stream, SSL_write(stream->ssl, piece, (int)size));
 }
 
+/* It has waited, and is told. */
+static void leave(unsigned int i)
+{
+	close(polls[i].fd);
+	polls[i].fd = -1;
+	left++;
+}
+
 static bool hear(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
@@ -161,6 +172,14 @@ static bool hear(struct stream *stream, int fd)
 	return true;
 }
 
+/* Up to where it may send. */
+static uint64_t part_end(const struct stream *stream)
+{
+	uint64_t end = (stream->got / part_bytes + 1) * part_bytes;
+
+	return end < wait_bytes ? end : wait_bytes;
+}
+
 static bool tell(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
@@ -169,6 +188,8 @@ static bool tell(struct stream *stream, int fd)
 
 	if (stream->ssl && stream->sent > stream->got)
 		return true;
+	if (wait_bytes && count > part_end(stream) - stream->sent)
+		count = part_end(stream) - stream->sent;
 	count = count < PIECE ? count : PIECE;
 	for (size_t i = 0; i < count; i++)
 		piece[i] = byte_at(stream, stream->sent + i);
@@ -191,6 +212,10 @@ static void handle(unsigned int i, int64_t stall_ms)
 
 	if (polls[i].revents & (POLLIN | POLLERR | POLLHUP))
 		is_fine = hear(stream, polls[i].fd);
+	if (is_fine && wait_bytes && stream->got == wait_bytes && !stream->is_waiting) {
+		stream->is_waiting = true;
+		waiting++;
+	}
 	if (is_fine && (polls[i].revents & POLLOUT))
 		is_fine = tell(stream, polls[i].fd);
 	if (is_fine && now_ms() - stream->heard_ms > stall_ms) {
@@ -199,10 +224,15 @@ static void handle(unsigned int i, int64_t stall_ms)
 		hung++;
 		is_fine = false;
 	}
-	if (!is_fine)
+	if (!is_fine && stream->is_waiting)
+		leave(i);
+	else if (!is_fine)
 		begin(i);
+	else if (stream->sent - stream->got < open_max &&
+		 (!wait_bytes || stream->sent < part_end(stream)))
+		polls[i].events = POLLIN | POLLOUT;
 	else
-		polls[i].events = stream->sent - stream->got < open_max ? POLLIN | POLLOUT : POLLIN;
+		polls[i].events = POLLIN;
 }
 
 static void on_signal(int number)
@@ -234,7 +264,7 @@ int main(int argc, char **argv)
 	unsigned int count;
 	int64_t end_ms, stall_ms;
 
-	if (argc != 6 && argc != 7)
+	if (argc < 6 || argc > 8)
 		return 2;
 	if (argc == 7) {
 		tls_version = !strncmp(argv[6], "1.3:", 4) ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -245,6 +275,8 @@ int main(int argc, char **argv)
 	count = (unsigned int)atoi(argv[3]);
 	end_ms = now_ms() + atoi(argv[4]) * 1000LL;
 	stall_ms = atoi(argv[5]);
+	part_bytes = argc > 7 ? strtoull(argv[6], NULL, 10) : 0;
+	wait_bytes = argc > 7 ? part_bytes * strtoull(argv[7], NULL, 10) : 0;
 	if (count > CONNECTIONS_MAX)
 		return 2;
 	signal(SIGTERM, on_signal);
@@ -253,14 +285,15 @@ int main(int argc, char **argv)
 		polls[i].fd = -1;
 		begin(i);
 	}
-	while (!wants_end && now_ms() < end_ms) {
+	while (!wants_end && now_ms() < end_ms && left < count) {
 		poll(polls, count, 20);
 		for (unsigned int i = 0; i < count; i++)
-			handle(i, stall_ms);
+			if (polls[i].fd >= 0)
+				handle(i, stall_ms);
 	}
 	printf("opened %lu bytes %llu corrupt %lu hung %lu ", opened, (unsigned long long)bytes,
 	       corrupt, hung);
-	printf("reset %lu ended %lu refused %lu longest_ms %lld\n", resets, ends, refused,
-	       (long long)longest_ms);
+	printf("reset %lu ended %lu refused %lu waiting %lu longest_ms %lld\n", resets, ends,
+	       refused, waiting, (long long)longest_ms);
 	return corrupt || hung;
 }

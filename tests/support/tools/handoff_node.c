@@ -3,7 +3,7 @@
  * handoff_node NAME MAP_DIR WORD=VALUE...: a server whose connections move from host to host. It
  * sends back what it gets, each byte turned over; what it has not sent yet goes along.
  *
- *	serve=ADDRESS:PORT	clients connect here
+ *	serve=ADDRESS:PORT	clients connect here; twice: at either
  *	local=ADDRESS		what comes from other hosts is bound to this
  *	listen=ADDRESS:PORT	other hosts dial here
  *	dial=NAME@ADDRESS:PORT	one to dial, peer=NAME one that dials
@@ -49,7 +49,7 @@ static unsigned int next_count, turn;
 static size_t every;
 static int tls_version;
 static const char *tls_cipher;
-static int epoll_fd, listener = -1;
+static int epoll_fd, listeners[2], listener_count;
 static volatile sig_atomic_t wants_counts, wants_end;
 
 static void fail(const char *what)
@@ -190,7 +190,12 @@ static void handle(struct conn *conn)
 		watch(conn, EPOLL_CTL_MOD);
 }
 
-static void accept_all(void)
+static bool is_listener(const void *what)
+{
+	return what == &listeners[0] || what == &listeners[1];
+}
+
+static void accept_all(int listener)
 {
 	int fd;
 
@@ -270,13 +275,17 @@ static void listen_at(const char *text)
 {
 	struct sockaddr_storage at;
 	socklen_t length = parse_address(text, &at);
-
-	listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int *place = &listeners[listener_count++ & 1];
+	int listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	/* both at one port */
+	if (at.ss_family == AF_INET6)
+		setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 1 }, sizeof(int));
 	if (bind(listener, (struct sockaddr *)&at, length) || listen(listener, 1024))
 		fail("serve");
+	*place = listener;
 	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener,
-		  &(struct epoll_event){ .events = EPOLLIN, .data.ptr = &listener });
+		  &(struct epoll_event){ .events = EPOLLIN, .data.ptr = place });
 }
 
 static bool parse_time(struct handoff_host_times *times, const char *word, const char *value)
@@ -354,10 +363,10 @@ static void run(void)
 	wants_counts = 0;
 	/* Connections first: what is told meanwhile may free them. */
 	for (int i = 0; i < count; i++)
-		if (events[i].data.ptr && events[i].data.ptr != &listener)
-			handle(events[i].data.ptr);
+		if (is_listener(events[i].data.ptr))
+			accept_all(*(int *)events[i].data.ptr);
 		else if (events[i].data.ptr)
-			accept_all();
+			handle(events[i].data.ptr);
 	if (handoff_host_run(host))
 		fail("run");
 }

@@ -128,6 +128,7 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
 	memcpy(host->local, config->local, sizeof(host->local));
 	for (int i = 0; i < HANDOFF_TIMER_COUNT; i++)
 		TAILQ_INIT(&host->timed[i]);
+	TAILQ_INIT(&host->nudges);
 	err = check_config(host, config);
 	return err ? err : open_parts(host, config);
 }
@@ -140,6 +141,7 @@ void handoff_host_free(struct handoff_host *host)
 	if (!host)
 		return;
 	handoff_conn_free_all(host);
+	handoff_nudge_free_all(host);
 	LIST_FOREACH(link, &host->links, all)
 	link->is_over = true;
 	handoff_link_sweep(host);
@@ -241,7 +243,7 @@ int handoff_host_run(struct handoff_host *host)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int count = epoll_wait(host->epoll, events, EVENTS_MAX, 0);
-	int64_t now_ms, next_ms, conn_ms;
+	int64_t now_ms, next_ms, conn_ms, nudge_ms;
 
 	if (count < 0 && errno != EINTR)
 		return slot_reason_set(&host->why, -errno, "epoll: %s", strerror(errno));
@@ -252,5 +254,8 @@ int handoff_host_run(struct handoff_host *host)
 	now_ms = slot_clock_ms();
 	conn_ms = handoff_conn_tick(host, now_ms);
 	next_ms = handoff_link_tick(host, now_ms);
+	/* Last: by what was done before it there may be more. */
+	nudge_ms = handoff_nudge_tick(host, now_ms);
+	next_ms = nudge_ms < next_ms ? nudge_ms : next_ms;
 	return arm(host, conn_ms < next_ms ? conn_ms : next_ms);
 }

@@ -29,12 +29,12 @@ static void keep(struct handoff_machine *m, struct handoff_actions *to)
 	add(to, m, HANDOFF_TELL_KEPT);
 }
 
-/* Nobody has it. Where that is certain the client hears so at once, else at its next packet. */
-static void lose(struct handoff_machine *m, bool is_certain, struct handoff_actions *to)
+/* Nobody has it. @how the client hears so: HANDOFF_DO_RESET where that is certain, or _PROBE. */
+static void lose(struct handoff_machine *m, enum handoff_action_kind how,
+		 struct handoff_actions *to)
 {
 	add(to, m, HANDOFF_DO_RELEASE);
-	if (is_certain)
-		add(to, m, HANDOFF_DO_RESET);
+	add(to, m, how);
 	add(to, m, HANDOFF_TELL_LOST);
 	if (!m->is_home)
 		add(to, m, HANDOFF_SAY_GONE);
@@ -68,8 +68,7 @@ static void step_owned(struct handoff_machine *m, const struct handoff_event *ev
 	case HANDOFF_ON_CANCEL: /* home has given it up meanwhile */
 		if (m->is_home)
 			break;
-		add(to, m, HANDOFF_DO_ABORT);
-		lose(m, false, to);
+		lose(m, HANDOFF_DO_ABORT, to);
 		break;
 	case HANDOFF_ON_TIMEOUT:
 		m->stage = m->is_home ? HANDOFF_NOWHERE : m->stage;
@@ -131,7 +130,7 @@ static void step_committing(struct handoff_machine *m, const struct handoff_even
 		m->stage = HANDOFF_GIVEN;
 	} else if (event->kind == HANDOFF_ON_STEP_LATE) {
 		add(to, m, HANDOFF_SAY_CANCEL);
-		lose(m, true, to);
+		lose(m, HANDOFF_DO_RESET, to);
 	}
 }
 
@@ -141,8 +140,7 @@ static void step_undoing(struct handoff_machine *m, const struct handoff_event *
 	if (event->kind == HANDOFF_ON_STEP_DONE) {
 		keep(m, to);
 	} else if (event->kind == HANDOFF_ON_STEP_FAILED) {
-		add(to, m, HANDOFF_DO_CLOSE);
-		lose(m, false, to);
+		lose(m, HANDOFF_DO_RESET, to);
 	}
 }
 
@@ -170,13 +168,13 @@ static void step_given(struct handoff_machine *m, const struct handoff_event *ev
 		}
 		if (m->is_home)
 			add(to, m, HANDOFF_SAY_CANCEL);
-		lose(m, false, to);
+		lose(m, HANDOFF_DO_PROBE, to);
 		break;
 	case HANDOFF_ON_RESET: /* home may have served it, and forgotten that it was given */
-		lose(m, m->is_home, to);
+		lose(m, m->is_home ? HANDOFF_DO_RESET : HANDOFF_DO_PROBE, to);
 		break;
 	case HANDOFF_ON_PEER_NEW:
-		lose(m, true, to);
+		lose(m, HANDOFF_DO_RESET, to);
 		break;
 	default:
 		break;
@@ -196,6 +194,7 @@ static void step_away(struct handoff_machine *m, const struct handoff_event *eve
 	case HANDOFF_ON_RESET:
 	case HANDOFF_ON_TIMEOUT:
 		add(to, m, HANDOFF_DO_RELEASE);
+		add(to, m, HANDOFF_DO_PROBE);
 		m->stage = HANDOFF_NOWHERE;
 		break;
 	default:
@@ -225,6 +224,7 @@ static void strand(struct handoff_machine *m, struct handoff_actions *to)
 		add(to, m, HANDOFF_DO_RELEASE);
 		m->stage = HANDOFF_ENDING;
 	}
+	add(to, m, HANDOFF_DO_PROBE);
 	add(to, m, HANDOFF_SAY_RESET);
 }
 
@@ -287,8 +287,8 @@ static void step_starting(struct handoff_machine *m, const struct handoff_event 
 		add(to, m, HANDOFF_SAY_DONE);
 		add(to, m, HANDOFF_TELL_TAKEN);
 	} else if (event->kind == HANDOFF_ON_STEP_FAILED) {
-		add(to, m, HANDOFF_DO_CLOSE);
 		add(to, m, HANDOFF_DO_RELEASE);
+		add(to, m, HANDOFF_DO_RESET);
 		add(to, m, HANDOFF_SAY_RESET);
 		m->stage = m->is_home ? HANDOFF_NOWHERE : HANDOFF_ENDING;
 	}
@@ -303,6 +303,9 @@ static void step_ending(struct handoff_machine *m, const struct handoff_event *e
 		m->stage = HANDOFF_NOWHERE;
 	else if (event->kind == HANDOFF_ON_READY && !m->is_home)
 		add(to, m, HANDOFF_SAY_GONE);
+	/* The giver had it still when the client was asked before. */
+	if ((event->kind == HANDOFF_ON_READY || event->kind == HANDOFF_ON_PEER_NEW) && !m->is_home)
+		add(to, m, HANDOFF_DO_PROBE);
 }
 
 /* --- both -------------------------------------------------------------------------------------- */
@@ -424,10 +427,10 @@ const char *handoff_stage_name(enum handoff_stage stage)
 const char *handoff_action_name(enum handoff_action_kind kind)
 {
 	static const char *const names[HANDOFF_ACTION_COUNT] = {
-		"block",  "capture", "commit", "undo",	"restore", "prepare", "start",
-		"sweep",  "close",   "drop",   "abort", "release", "reset",   "OFFER",
-		"REFUSE", "ACK",     "READY",  "DONE",	"RESET",   "CANCEL",  "GONE",
-		"kept",	  "given",   "lost",   "taken",
+		"block", "capture", "commit", "undo",  "restore", "prepare", "start",
+		"sweep", "close",   "drop",   "abort", "release", "reset",   "probe",
+		"OFFER", "REFUSE",  "ACK",    "READY", "DONE",	  "RESET",   "CANCEL",
+		"GONE",	 "kept",    "given",  "lost",  "taken",
 	};
 
 	return kind < HANDOFF_ACTION_COUNT ? names[kind] : "?";

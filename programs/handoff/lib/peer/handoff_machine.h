@@ -87,6 +87,7 @@ enum handoff_action_kind {
 	HANDOFF_DO_ABORT,   /* reset the client; the socket is the application's to close */
 	HANDOFF_DO_RELEASE, /* home: no rule; else none that blocks: the client hears a reset */
 	HANDOFF_DO_RESET,   /* tell the client at once, from the frozen socket or from its state */
+	HANDOFF_DO_PROBE,   /* have it say something: who serves it goes on, else it is reset */
 	/* messages, of the action's turn */
 	HANDOFF_SAY_OFFER,
 	HANDOFF_SAY_REFUSE,

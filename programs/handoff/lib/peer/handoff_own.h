@@ -77,6 +77,8 @@ struct handoff_conn {
 
 LIST_HEAD(handoff_conns, handoff_conn);
 TAILQ_HEAD(handoff_timed, handoff_conn);
+struct handoff_nudge;
+TAILQ_HEAD(handoff_nudges, handoff_nudge);
 
 struct handoff_host {
 	char name[HANDOFF_NAME_MAX + 1];
@@ -97,6 +99,7 @@ struct handoff_host {
 	struct handoff_conn **by_fd; /* what the application took; NULL: nothing */
 	size_t fds;
 	struct handoff_timed timed[HANDOFF_TIMER_COUNT]; /* each in the order of due_ms */
+	struct handoff_nudges nudges;
 	struct slot_reason why;
 };
 
@@ -198,6 +201,16 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 
 /* handoff_tell_now - it hears it. */
 void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell);
+
+/* --- clients to be asked (handoff_nudge.c) ------------------------------------------------------ */
+
+/* handoff_nudge_begin - @conn's client, a few times. Takes its state. */
+void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn);
+
+/* handoff_nudge_tick - those that are due. Returns when the next one is, in ms. */
+int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms);
+
+void handoff_nudge_free_all(struct handoff_host *host);
 
 /* --- steps (handoff_step.c) -------------------------------------------------------------------- */
 

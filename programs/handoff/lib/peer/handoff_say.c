@@ -144,6 +144,9 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 	tell->fd = conn->fd;
 	tell->tag = conn->tag;
 	tell->why = conn->why;
+	/* What is left to do with the state of what another host serves is to ask the client. */
+	if (kind == HANDOFF_TELL_GIVEN && conn->state && conn->machine.stage != HANDOFF_RESTORING)
+		handoff_state_strip(conn->state);
 	if (kind != HANDOFF_TELL_GIVEN || !conn->machine.is_home ||
 	    conn->machine.stage != HANDOFF_RESTORING)
 		handoff_conn_drop_app(conn);

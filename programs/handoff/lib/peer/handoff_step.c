@@ -379,8 +379,10 @@ static int reset_client(struct handoff_host *host, struct handoff_conn *conn)
 	struct sockaddr_storage here;
 	int err = 0;
 
-	if (!conn->state)
+	if (!conn->state) {
+		close_frozen(host, conn);
 		return 0;
+	}
 	handoff_place_get(&conn->here, &here);
 	if (!conn->is_frozen)
 		err = handoff_restore(host->lib, conn->state, (struct sockaddr *)&here, &conn->fd);
@@ -449,6 +451,9 @@ int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
 		return release(host, conn);
 	case HANDOFF_DO_RESET:
 		return reset_client(host, conn);
+	case HANDOFF_DO_PROBE:
+		handoff_nudge_begin(host, conn);
+		return 0;
 	default:
 		return 0;
 	}
