@@ -168,26 +168,26 @@ wait_for 10 is_linked near || bail "home is linked" "$(cat "$BED"/log/{home,near
 AWAY=1 # home gives it
 BACK=2 # near gives it back
 stand_still 4
-fail "thawing fails" $AWAY 6 near restore home undo
-fail "the taker fails to thaw it" $AWAY 4 near start
+fail "thawing fails" "$AWAY" 6 near restore home undo
+fail "the taker fails to thaw it" "$AWAY" 4 near start
 if [[ ${SLOTD_FAULTS:-} == all ]]; then
-	fail "the taker, which is home, fails to thaw it" $BACK 6 home start
-	fail "thawing fails at the giver, which is not home" $BACK 4 home restore near undo
+	fail "the taker, which is home, fails to thaw it" "$BACK" 6 home start
+	fail "thawing fails at the giver, which is not home" "$BACK" 4 home restore near undo
 	for point in block capture offer commit close; do
-		lose "the giver at $point" $AWAY home "$point" 4 6
-		lose "the giver, which is not home, at $point" $BACK near "$point" 4 6
+		lose "the giver at $point" "$AWAY" home "$point" 4 6
+		lose "the giver, which is not home, at $point" "$BACK" near "$point" 4 6
 	done
 	for point in ack start "done"; do
-		lose "the taker at $point" $AWAY near "$point" 4 6
-		lose "the taker, which is home, at $point" $BACK home "$point" 4 6
+		lose "the taker at $point" "$AWAY" near "$point" 4 6
+		lose "the taker, which is home, at $point" "$BACK" home "$point" 4 6
 	done
 	come_late 4
 	come_late 6
 	cut_off 4
 else
-	lose "the giver at capture" $AWAY home capture 4
-	lose "the giver, which is not home, at capture" $BACK near capture 6
-	lose "the taker at ack" $AWAY near ack 6
+	lose "the giver at capture" "$AWAY" home capture 4
+	lose "the giver, which is not home, at capture" "$BACK" near capture 6
+	lose "the taker at ack" "$AWAY" near ack 6
 fi
 cut_off 6
 done_testing
