@@ -392,7 +392,7 @@ static void a_rule_that_leads_elsewhere_is_not_taken_for_its_own(void **state)
 	(void)state;
 	add_rule(&flow4, ABOVE + 1);
 	wait_active(1);
-	rule = handoff_flows_at(&agent.device.flows, 1)->request.rule;
+	rule = handoff_flows_at(&agent.device.flows, 0)->flow.request.rule;
 	rules_of[0] = &rule;
 	assert_int_equal(slot_flower_del(&place, rules_of, 1, &answer), 0);
 	rule.actions[0].address.end.port++;

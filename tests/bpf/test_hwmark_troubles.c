@@ -57,10 +57,10 @@ static void a_rule_whose_place_is_taken_is_said_to_be_so(void **state)
 	agent_bed_start(HWMARK_DESTINATION);
 	flow = hwmark_flows_add(&agent_bed->flows, &rule);
 	assert_non_null(flow);
-	flow->rule.is_reported = true;
-	flow->rule.reported = SLOT_QUEUE_FAILED;
-	flow->rule.error = -EEXIST;
-	TAILQ_INSERT_TAIL(&agent_bed->device.reports, &flow->rule, report);
+	flow->flow.request.is_reported = true;
+	flow->flow.request.reported = SLOT_QUEUE_FAILED;
+	flow->flow.request.error = -EEXIST;
+	TAILQ_INSERT_TAIL(&agent_bed->device.reports, &flow->flow.request, report);
 	hwmark_offload_reports(agent_bed);
 	assert_int_equal(agent_bed->flows.count, 0);
 	assert_string_equal(said(HWMARK_TROUBLE_RULES), "");
@@ -83,7 +83,7 @@ static void adopt_rule(void)
 	struct hwmark_flow *flow = hwmark_flows_add(&agent_bed->flows, &rule);
 
 	assert_non_null(flow);
-	assert_int_equal(slot_queue_adopt(agent_bed->device.queue, &flow->rule.request), 0);
+	assert_int_equal(slot_queue_adopt(agent_bed->device.queue, &flow->flow.request.request), 0);
 	hwmark_offload_leave(agent_bed, flow, NULL);
 }
 

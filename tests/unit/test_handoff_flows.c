@@ -12,19 +12,21 @@
 #define DEVICE 3
 #define OTHER_DEVICE 5
 #define MAX 3
+#define OWNER 5
+#define FIRST (SLOT_FLOWS_HANDLE + OWNER * SLOT_FLOWS_ROOM)
 
-static struct handoff_flows flows;
+static struct slot_flows flows;
 
 static int set_up(void **state)
 {
 	(void)state;
-	return handoff_flows_new(MAX, &flows);
+	return handoff_flows_new(MAX, OWNER, &flows);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	handoff_flows_free(&flows);
+	slot_flows_free(&flows);
 	return 0;
 }
 
@@ -72,7 +74,7 @@ static void a_rule_of_ip4_leads_to_the_target_by_the_same_device(void **state)
 	const struct handoff_key key = make_key("192.0.2.2:40000", "203.0.113.1:80");
 	const struct handoff_rule rule = make_rule("198.51.100.9:8080");
 	const struct handoff_flow *flow = handoff_flows_add(&flows, &key, &rule, DEVICE);
-	const struct slot_flower_rule *made = &flow->request.rule;
+	const struct slot_flower_rule *made = &flow->flow.request.rule;
 
 	(void)state;
 	assert_int_equal(made->match.family, AF_INET);
@@ -97,7 +99,7 @@ static void a_rule_of_ip6_leads_to_the_target_by_another_device(void **state)
 
 	(void)state;
 	rule.target.ifindex = OTHER_DEVICE;
-	made = &handoff_flows_add(&flows, &key, &rule, DEVICE)->request.rule;
+	made = &handoff_flows_add(&flows, &key, &rule, DEVICE)->flow.request.rule;
 	assert_int_equal(made->match.family, AF_INET6);
 	check_ip6(&made->match.source, "2001:db8::2", 40000);
 	check_ip6(&made->match.destination, "2001:db8:1::1", 80);
@@ -117,26 +119,27 @@ static void a_full_table_takes_no_more_until_one_goes(void **state)
 		key.client_port = htons((__u16)i);
 		flow = handoff_flows_add(&flows, &key, &rule, DEVICE);
 		assert_ptr_equal(handoff_flows_find(&flows, &key), flow);
-		assert_ptr_equal(handoff_flows_at(&flows, flow->request.rule.handle), flow);
-		handles |= 1U << flow->request.rule.handle;
+		assert_ptr_equal(handoff_flows_of(&flows, flow->flow.request.rule.handle), flow);
+		handles |= 1U << (flow->flow.request.rule.handle - FIRST);
 	}
-	assert_int_equal(handles, 0xe);
+	assert_int_equal(handles, 7);
 	key.client_port = htons(MAX);
 	assert_null(handoff_flows_add(&flows, &key, &rule, DEVICE));
 	assert_null(handoff_flows_find(&flows, &key));
-	handoff_flows_del(&flows, handoff_flows_at(&flows, 2));
-	assert_null(handoff_flows_at(&flows, 2));
+	handoff_flows_del(&flows, handoff_flows_of(&flows, FIRST + 2));
+	assert_null(handoff_flows_of(&flows, FIRST + 2));
 	assert_int_equal(flows.count, MAX - 1);
 	flow = handoff_flows_add(&flows, &key, &rule, DEVICE);
-	assert_int_equal(flow->request.rule.handle, 2);
+	assert_int_equal(flow->flow.request.rule.handle, FIRST + 2);
 }
 
 static void a_handle_that_is_none_is_nobodys(void **state)
 {
 	(void)state;
-	assert_null(handoff_flows_at(&flows, 0));
-	assert_null(handoff_flows_at(&flows, 1));
-	assert_null(handoff_flows_at(&flows, MAX + 1));
+	assert_null(handoff_flows_of(&flows, 0));
+	assert_null(handoff_flows_of(&flows, FIRST - 1));
+	assert_null(handoff_flows_of(&flows, FIRST));
+	assert_null(handoff_flows_of(&flows, FIRST + MAX));
 }
 
 static void a_flow_holds_until_another_step_or_the_end(void **state)

@@ -162,13 +162,13 @@ static void a_table_of_flows_is_bounded(void **state)
 	struct slot_flower_rule one = make_rule(1, 0), two = make_rule(2, 0);
 	struct slot_flower_rule three = make_rule(3, 0);
 	struct hwmark_flow *flow;
-	struct hwmark_flows flows;
+	struct slot_flows flows;
 
 	(void)state;
 	assert_int_equal(hwmark_flows_new(2, 0, &flows), 0);
 	flow = hwmark_flows_add(&flows, &one);
 	assert_non_null(flow);
-	assert_int_equal(flow->rule.rule.handle, HWMARK_FLOWS_HANDLE);
+	assert_int_equal(flow->flow.request.rule.handle, SLOT_FLOWS_HANDLE);
 	assert_null(hwmark_flows_add(&flows, &one));
 	assert_non_null(hwmark_flows_add(&flows, &two));
 	assert_null(hwmark_flows_add(&flows, &three));
@@ -177,16 +177,16 @@ static void a_table_of_flows_is_bounded(void **state)
 	assert_null(hwmark_flows_find(&flows, &one.match));
 	assert_ptr_equal(hwmark_flows_add(&flows, &three), flow);
 	assert_ptr_equal(hwmark_flows_find(&flows, &three.match), flow);
-	hwmark_flows_free(&flows);
+	slot_flows_free(&flows);
 }
 
 static void a_flow_that_is_there_already_keeps_the_handle_of_its_rule(void **state)
 {
-	const __u32 first = HWMARK_FLOWS_HANDLE + OWNER * HWMARK_FLOWS_ROOM;
+	const __u32 first = SLOT_FLOWS_HANDLE + OWNER * SLOT_FLOWS_ROOM;
 	struct slot_flower_rule there = make_rule(1, first + 2), same = make_rule(2, first + 2);
 	struct slot_flower_rule beyond = make_rule(3, first + 4), below = make_rule(3, first - 1);
 	struct slot_flower_rule new = make_rule(4, 0);
-	struct hwmark_flows flows;
+	struct slot_flows flows;
 
 	(void)state;
 	assert_int_equal(hwmark_flows_new(4, OWNER, &flows), 0);
@@ -206,32 +206,32 @@ static void a_flow_that_is_there_already_keeps_the_handle_of_its_rule(void **sta
 		new.match.source.port++;
 		flow = hwmark_flows_add(&flows, &new);
 		assert_non_null(flow);
-		assert_int_not_equal(flow->rule.rule.handle, first + 2);
+		assert_int_not_equal(flow->flow.request.rule.handle, first + 2);
 	}
 	assert_null(hwmark_flows_add(&flows, &beyond));
-	hwmark_flows_free(&flows);
+	slot_flows_free(&flows);
 }
 
 static void agents_of_other_slots_have_other_handles(void **state)
 {
 	struct slot_flower_rule rule = make_rule(1, 0);
-	struct hwmark_flows one, other, last;
+	struct slot_flows one, other, last;
 
 	(void)state;
 	assert_int_equal(
 		hwmark_flows_new(2, slot_device_owner(HWMARK_TAG, "/sys/fs/bpf/one"), &one), 0);
 	assert_int_equal(
 		hwmark_flows_new(2, slot_device_owner(HWMARK_TAG, "/sys/fs/bpf/other"), &other), 0);
-	assert_int_equal(hwmark_flows_new(2, HWMARK_FLOWS_ROOMS - 1, &last), 0);
-	assert_in_range(labs((long)one.first - (long)other.first), HWMARK_FLOWS_ROOM, UINT32_MAX);
+	assert_int_equal(hwmark_flows_new(2, SLOT_FLOWS_ROOMS - 1, &last), 0);
+	assert_in_range(labs((long)one.first - (long)other.first), SLOT_FLOWS_ROOM, UINT32_MAX);
 	assert_non_null(hwmark_flows_add(&one, &rule));
 	assert_null(hwmark_flows_of(&one, other.first));
 	assert_non_null(hwmark_flows_of(&one, one.first));
 	/* The kernel's own end there. */
-	assert_in_range(last.first + (HWMARK_FLOWS_ROOM - 1), 1, INT32_MAX);
-	hwmark_flows_free(&one);
-	hwmark_flows_free(&other);
-	hwmark_flows_free(&last);
+	assert_in_range(last.first + (SLOT_FLOWS_ROOM - 1), 1, INT32_MAX);
+	slot_flows_free(&one);
+	slot_flows_free(&other);
+	slot_flows_free(&last);
 }
 
 int main(void)

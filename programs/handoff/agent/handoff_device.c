@@ -95,11 +95,12 @@ static int flush_all(struct handoff_device *device, struct slot_reason *why)
 
 static int start_device(struct handoff_device *device, const char *map_dir, struct slot_reason *why)
 {
-	int err = handoff_flows_new(device->set.at.flows_max, &device->flows);
+	int err;
 
+	device->at.owner = slot_device_owner(TAG, map_dir);
+	err = handoff_flows_new(device->at.set.flows_max, device->at.owner, &device->flows);
 	if (err)
 		return slot_reason_set(why, err, "out of memory");
-	device->at.owner = slot_device_owner(TAG, map_dir);
 	err = slot_device_open(&device->at, why);
 	if (err)
 		return err;
@@ -136,11 +137,11 @@ int handoff_device_open(struct handoff_device *device, const char *map_dir, stru
 
 static void leave_all(struct handoff_device *device)
 {
-	for (__u32 handle = 1; handle <= device->flows.max; handle++) {
-		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
+	for (size_t place = 0; place < device->flows.max; place++) {
+		struct handoff_flow *flow = handoff_flows_at(&device->flows, place);
 
 		if (flow)
-			slot_queue_cancel(device->at.queue, &flow->request.request);
+			slot_queue_cancel(device->at.queue, &flow->flow.request.request);
 	}
 }
 
@@ -152,7 +153,7 @@ void handoff_device_close(struct handoff_device *device)
 		handoff_device_follow(device, 0);
 	}
 	slot_device_close(&device->at);
-	handoff_flows_free(&device->flows);
+	slot_flows_free(&device->flows);
 }
 
 /* --- they come -------------------------------------------------------------------------------- */
@@ -192,13 +193,13 @@ void handoff_device_want(struct handoff_device *device, const struct handoff_key
 		device->told->full++;
 		return;
 	}
-	flow->request.rule.mode = device->at.set.offload;
-	flow->request.rule.owner = device->at.owner;
-	flow->request.rule.id = rule->id;
+	flow->flow.request.rule.mode = device->at.set.offload;
+	flow->flow.request.rule.owner = device->at.owner;
+	flow->flow.request.rule.id = rule->id;
 	flow->last_ns = now_ns;
 	if (!is_still_so(device, flow)) {
 		forget(device, flow);
-	} else if (slot_queue_add(device->at.queue, &flow->request.request)) {
+	} else if (slot_queue_add(device->at.queue, &flow->flow.request.request)) {
 		device->told->full++;
 		forget(device, flow);
 	}
@@ -218,7 +219,7 @@ static void leave(struct handoff_device *device, struct handoff_flow *flow, __u6
 {
 	++*count;
 	flow->is_leaving = true;
-	slot_queue_cancel(device->at.queue, &flow->request.request);
+	slot_queue_cancel(device->at.queue, &flow->flow.request.request);
 }
 
 static void note_failure(struct handoff_device *device, int error, __u64 now_ns)
@@ -274,8 +275,8 @@ void handoff_device_follow(struct handoff_device *device, __u64 now_ns)
 {
 	if (device->at.queue)
 		take_reports(device, now_ns);
-	for (__u32 handle = 1; device->flows.count && handle <= device->flows.max; handle++) {
-		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
+	for (size_t place = 0; device->flows.count && place < device->flows.max; place++) {
+		struct handoff_flow *flow = handoff_flows_at(&device->flows, place);
 
 		if (flow)
 			follow(device, flow);
@@ -299,10 +300,10 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 
 	if (seen->rule.owner != device->at.owner)
 		return 0;
-	flow = handoff_flows_at(&device->flows, seen->rule.handle);
-	if (!flow || !slot_flower_is_rule(&flow->request.rule, &seen->rule))
+	flow = handoff_flows_of(&device->flows, seen->rule.handle);
+	if (!flow || !slot_flower_is_rule(&flow->flow.request.rule, &seen->rule))
 		return 0;
-	flow->seen = device->looks;
+	flow->flow.seen = device->looks;
 	if (seen->packets && last_ns > flow->last_ns)
 		flow->last_ns = last_ns;
 	offload = (struct handoff_offload){
@@ -318,18 +319,18 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 /* What could not be taken off is tried again. */
 static void end_unseen(struct handoff_device *device)
 {
-	for (__u32 handle = 1; handle <= device->flows.max; handle++) {
-		struct handoff_flow *flow = handoff_flows_at(&device->flows, handle);
+	for (size_t place = 0; place < device->flows.max; place++) {
+		struct handoff_flow *flow = handoff_flows_at(&device->flows, place);
 
-		if (!flow ||
-		    slot_queue_state(device->at.queue, &flow->request.request) != SLOT_QUEUE_ACTIVE)
+		if (!flow || slot_queue_state(device->at.queue, &flow->flow.request.request) !=
+				     SLOT_QUEUE_ACTIVE)
 			continue;
 		if (flow->is_leaving)
-			slot_queue_cancel(device->at.queue, &flow->request.request);
-		else if (flow->seen && flow->seen != device->looks)
+			slot_queue_cancel(device->at.queue, &flow->flow.request.request);
+		else if (flow->flow.seen && flow->flow.seen != device->looks)
 			leave(device, flow, &device->told->vanished);
 		else
-			flow->seen = device->looks;
+			flow->flow.seen = device->looks;
 	}
 }
 

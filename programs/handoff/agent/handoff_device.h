@@ -30,7 +30,7 @@ struct handoff_device {
 	const struct handoff_offloads *offloads;
 	struct handoff_told *told;
 	struct slot_device at; /* its queue NULL: none */
-	struct handoff_flows flows;
+	struct slot_flows flows;
 	__u64 looks;
 	__u64 paused_ns; /* until then it is asked for nothing */
 	struct program_trouble trouble;

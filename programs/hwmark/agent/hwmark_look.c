@@ -46,7 +46,7 @@ static int del_strays(const struct strays *strays, struct slot_reason *why)
 /* The program ended its entry, as its client began anew. */
 static bool has_ended(const struct hwmark_offload *offload, const struct hwmark_flow *flow)
 {
-	return hwmark_entry_is_free(&offload->maps, flow->rule.rule.actions[0].mark);
+	return hwmark_entry_is_free(&offload->maps, flow->flow.request.rule.actions[0].mark);
 }
 
 static int see_rule(const struct slot_flower_seen *seen, void *data)
@@ -58,9 +58,9 @@ static int see_rule(const struct slot_flower_seen *seen, void *data)
 	if (seen->rule.owner != offload->device.owner)
 		return 0;
 	flow = hwmark_flows_of(&offload->flows, seen->rule.handle);
-	if (!flow || !slot_flower_is_rule(&flow->rule.rule, &seen->rule))
+	if (!flow || !slot_flower_is_rule(&flow->flow.request.rule, &seen->rule))
 		return add_stray(strays, &seen->rule);
-	flow->seen = offload->looks;
+	flow->flow.seen = offload->looks;
 	if (flow->state != HWMARK_FLOW_ACTIVE)
 		return 0;
 	strays->active++;
@@ -81,8 +81,8 @@ static void end_unseen(struct hwmark_offload *offload)
 		if (!flow)
 			continue;
 		if (flow->state == HWMARK_FLOW_LEAVING)
-			slot_queue_cancel(offload->device.queue, &flow->rule.request);
-		else if (flow->state == HWMARK_FLOW_ACTIVE && flow->seen != offload->looks)
+			slot_queue_cancel(offload->device.queue, &flow->flow.request.request);
+		else if (flow->state == HWMARK_FLOW_ACTIVE && flow->flow.seen != offload->looks)
 			hwmark_offload_leave(offload, flow, &offload->agent.vanished);
 	}
 }
@@ -163,15 +163,15 @@ static bool is_sound(const struct hwmark_offload *offload, const struct slot_flo
 static int adopt_flow(struct hwmark_offload *offload, struct hwmark_flow *flow,
 		      const struct hwmark_entry *entry)
 {
-	__u32 mark = flow->rule.rule.actions[0].mark;
+	__u32 mark = flow->flow.request.rule.actions[0].mark;
 
 	if (hwmark_marks_state(&offload->marks, mark) == HWMARK_MARK_USED)
 		offload->marks.marks[mark].users++;
 	else
 		hwmark_marks_use(&offload->marks, mark, entry);
 	flow->state = HWMARK_FLOW_ACTIVE;
-	flow->seen = offload->looks;
-	return slot_queue_adopt(offload->device.queue, &flow->rule.request);
+	flow->flow.seen = offload->looks;
+	return slot_queue_adopt(offload->device.queue, &flow->flow.request.request);
 }
 
 static int adopt_rule(const struct slot_flower_seen *seen, void *data)
@@ -184,7 +184,7 @@ static int adopt_rule(const struct slot_flower_seen *seen, void *data)
 	if (seen->rule.owner != offload->device.owner)
 		return 0;
 	flow = hwmark_flows_of(&offload->flows, seen->rule.handle);
-	if (flow && slot_flower_is_rule(&flow->rule.rule, &seen->rule))
+	if (flow && slot_flower_is_rule(&flow->flow.request.rule, &seen->rule))
 		return 0;
 	if (!is_sound(offload, &seen->rule, &entry))
 		return add_stray(strays, &seen->rule);

@@ -72,7 +72,7 @@ static void meet_again(struct hwmark_offload *offload, struct hwmark_flow *flow,
 		       const struct lb_mark_event *event)
 {
 	const struct hwmark_entry *entry =
-		&offload->marks.marks[flow->rule.rule.actions[0].mark].entry;
+		&offload->marks.marks[flow->flow.request.rule.actions[0].mark].entry;
 
 	offload->agent.known++;
 	if (entry->real != event->real || entry->epoch != event->epoch || entry->vip != event->vip)
@@ -133,7 +133,7 @@ static void add_flow(struct hwmark_offload *offload, const struct slot_flower_ma
 	struct hwmark_flow *flow = hwmark_flows_add(&offload->flows, &rule);
 
 	/* Both cannot be: there was a place, and the queue has as many. */
-	if (!flow || slot_queue_add(offload->device.queue, &flow->rule.request)) {
+	if (!flow || slot_queue_add(offload->device.queue, &flow->flow.request.request)) {
 		if (flow)
 			hwmark_flows_del(&offload->flows, flow);
 		drop_mark(offload, mark);
@@ -237,7 +237,7 @@ void hwmark_offload_leave(struct hwmark_offload *offload, struct hwmark_flow *fl
 	flow->state = HWMARK_FLOW_LEAVING;
 	if (count)
 		++*count;
-	slot_queue_cancel(offload->device.queue, &flow->rule.request);
+	slot_queue_cancel(offload->device.queue, &flow->flow.request.request);
 }
 
 /* All that is over frees its entries at one blow, and waits once. */
@@ -264,7 +264,7 @@ static void end_flow(struct hwmark_offload *offload, struct hwmark_flow *flow)
 {
 	if (flow->is_flushed)
 		offload->flush_left--;
-	drop_mark(offload, flow->rule.rule.actions[0].mark);
+	drop_mark(offload, flow->flow.request.rule.actions[0].mark);
 	hwmark_flows_del(&offload->flows, flow);
 }
 
@@ -327,7 +327,7 @@ static void take_report(struct hwmark_offload *offload, struct hwmark_flow *flow
 		note_not_removed(offload, error);
 	} else if (flow->state == HWMARK_FLOW_WANTED) {
 		flow->state = HWMARK_FLOW_ACTIVE;
-		flow->seen = offload->looks;
+		flow->flow.seen = offload->looks;
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_RULES);
 		hwmark_offload_calm(offload, HWMARK_TROUBLE_TAKEN);
 	}
@@ -367,7 +367,7 @@ void hwmark_offload_renew(struct hwmark_offload *offload)
 	for (size_t place = 0; place < offload->flows.max; place++) {
 		struct hwmark_flow *flow = hwmark_flows_at(&offload->flows, place);
 
-		if (flow && offload->marks.marks[flow->rule.rule.actions[0].mark].is_dead)
+		if (flow && offload->marks.marks[flow->flow.request.rule.actions[0].mark].is_dead)
 			hwmark_offload_leave(offload, flow, &offload->agent.outdated);
 	}
 }

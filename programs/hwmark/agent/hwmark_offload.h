@@ -48,7 +48,7 @@ struct hwmark_offload {
 	struct hwmark_view view;
 	struct hwmark_pool pool; /* with HWMARK_FLOW */
 	struct hwmark_marks marks;
-	struct hwmark_flows flows;
+	struct slot_flows flows;
 	struct ring_buffer *ring;
 	int ring_fd;		   /* lb_marks_wanted */
 	bool *drain;		   /* in hwmark_offload_drain(): its @is_in */

@@ -219,7 +219,7 @@ void hwmark_offload_close(struct hwmark_offload *offload)
 	slot_cleanup_close(&offload->ring_fd);
 	hwmark_pool_close(&offload->pool);
 	hwmark_view_free(&offload->view);
-	hwmark_flows_free(&offload->flows);
+	slot_flows_free(&offload->flows);
 	hwmark_marks_free(&offload->marks);
 	free(offload->dying);
 	hwmark_maps_close(&offload->maps);
