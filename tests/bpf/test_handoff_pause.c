@@ -124,6 +124,33 @@ static void what_never_went_out_counts_as_unsent(void **state)
 	}
 }
 
+/* Packets may be let in before the socket is thawed. */
+static void acknowledged_before_the_thaw_is_not_sent_again(void **state)
+{
+	struct handoff_state *moved;
+	int one = 1;
+
+	(void)state;
+	assert_int_equal(setsockopt(bed.server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
+	handoff_bed_shut(&bed, true);
+	handoff_bed_put(bed.server, 0, SOME / 2, 0);
+	handoff_bed_wait(bed.client, SIOCINQ, SOME / 2);
+	bed.gate->lose_one_in = 1;
+	handoff_bed_put(bed.server, SOME / 2, SOME / 2, 0);
+	moved = handoff_bed_capture(&bed);
+	bed.gate->lose_one_in = 0;
+	if (handoff_restore(bed.handoff, moved, NULL, &bed.server))
+		fail_msg("%s", handoff_error(bed.handoff));
+	handoff_bed_shut(&bed, false);
+	assert_int_equal(send(bed.client, "x", 1, 0), 1);
+	handoff_bed_wait(bed.server, SIOCOUTQ, SOME / 2 - 1);
+	if (handoff_resume(bed.handoff, moved, bed.server))
+		fail_msg("%s", handoff_error(bed.handoff));
+	handoff_state_free(moved);
+	handoff_bed_put(bed.server, SOME, SOME, 0);
+	handoff_bed_expect(bed.client, 0, SOME + SOME);
+}
+
 /* On a loopback: a socket that takes another's timestamps for its own sees far longer ones. */
 static void measured_time_is_the_ways_own(void **state)
 {
@@ -156,6 +183,7 @@ int main(void)
 
 	TAP_ADD_ROWS(&plan, lost_end_is_sent_again_without_a_timer, rows, set_up, tear_down);
 	TAP_ADD(&plan, what_never_went_out_counts_as_unsent, set_up, tear_down);
+	TAP_ADD(&plan, acknowledged_before_the_thaw_is_not_sent_again, set_up, tear_down);
 	TAP_ADD(&plan, measured_time_is_the_ways_own, set_up, tear_down);
 	return tap_run(&plan, "what moved sockets wait for", 1);
 }

@@ -150,6 +150,22 @@ static void unacknowledged_record_is_waited_for(void **state)
 	talk();
 }
 
+/* Its bytes are in no queue. */
+static void record_that_was_begun_is_ended(void **state)
+{
+	(void)state;
+	talk();
+	handoff_bed_shut(&bed, true);
+	assert_int_equal(send(bed.server, "begun, ", 7, MSG_MORE), 7);
+	refuse(-EAGAIN, "not acknowledged");
+	handoff_bed_shut(&bed, false);
+	tls_session_expect(&session, "begun, ");
+	handoff_bed_wait(bed.server, SIOCOUTQ, 0);
+	assert_int_equal(handoff_check(bed.handoff, bed.server), 0);
+	handoff_bed_move(&bed);
+	talk();
+}
+
 /* The kernel takes parts of a record out of the queue, so that nothing is left to tell. */
 static void small_buffer_is_refused(void **state)
 {
@@ -214,6 +230,7 @@ int main(void)
 	TAP_ADD(&plan, half_a_record_is_waited_for, set_up, tear_down);
 	TAP_ADD(&plan, unread_record_is_waited_for, set_up, tear_down);
 	TAP_ADD(&plan, unacknowledged_record_is_waited_for, set_up, tear_down);
+	TAP_ADD(&plan, record_that_was_begun_is_ended, set_up, tear_down);
 	TAP_ADD(&plan, small_buffer_is_refused, set_up, tear_down);
 	TAP_ADD(&plan, end_of_the_peer_is_refused, set_up, tear_down);
 	TAP_ADD(&plan, one_direction_is_refused, set_up, tear_down);

@@ -115,11 +115,17 @@ void handoff_bed_close(struct handoff_bed *bed)
 
 void handoff_bed_connect(struct handoff_bed *bed)
 {
+	int tries = 0;
+
 	close_one(&bed->client);
 	close_one(&bed->server);
 	bed->client = socket(bed->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connect(bed->client, (struct sockaddr *)&bed->address, bed->address_len))
-		fail_msg("cannot connect: %s", strerror(errno));
+	/* Until the route of a new IPv6 address is there. */
+	while (connect(bed->client, (struct sockaddr *)&bed->address, bed->address_len)) {
+		if (errno != ENETUNREACH || ++tries == WAIT_MS)
+			fail_msg("cannot connect: %s", strerror(errno));
+		poll(NULL, 0, 1);
+	}
 	bed->server = accept4(bed->listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(bed->server >= 0);
 }

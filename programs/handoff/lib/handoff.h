@@ -66,6 +66,13 @@ const char *handoff_error(const struct handoff *h);
 int handoff_set_agent(struct handoff *h, const char *path);
 
 /*
+ * handoff_check - whether it is of any use to block the peer of @fd for handoff_capture(): of what
+ * that refuses, what can be told beforehand, with the same errors. Under kTLS a record that was begun
+ * (MSG_MORE) is ended.
+ */
+int handoff_check(struct handoff *h, int fd);
+
+/*
  * handoff_capture - freeze the connected TCP socket @fd and take its connection: both endpoints,
  * sequence numbers, windows, negotiated options, what was sent and not acknowledged, what was
  * not sent, what was not read, the socket options that libhandoff(3) lists, and, under kTLS, both

@@ -118,21 +118,11 @@ static int check_ttl(int fd, int domain, struct slot_reason *why)
 		       0;
 }
 
-static int check_tls(const struct handoff_state *state, struct slot_reason *why)
-{
-	return state->has_tls && state->is_peer_closed ?
-		       slot_reason_set(why, -ESHUTDOWN,
-				       "the peer has closed its side: under kTLS that cannot be "
-				       "captured") :
-		       0;
-}
-
 static int take_frozen(struct handoff *h, int fd, const struct handoff_sent *before,
 		       struct handoff_state *state)
 {
 	int err = handoff_tls_take(fd, state, &h->why);
 
-	err = err ? err : check_tls(state, &h->why);
 	err = err ? err : handoff_repair_take(fd, before, state, &h->why);
 	return err ? err : handoff_options_take(fd, state, &h->why);
 }
@@ -155,6 +145,14 @@ static void take_back(struct handoff *h, int fd, int domain, bool is_frozen)
 	set_deaf(fd, domain, false);
 }
 
+int handoff_check(struct handoff *h, int fd)
+{
+	struct handoff_state unused = {};
+	int err = check_state(fd, &unused, &h->why);
+
+	return err ? err : handoff_tls_check(fd, unused.is_peer_closed, &h->why);
+}
+
 int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 {
 	_cleanup_(cleanup_state) struct handoff_state *state = handoff_state_new();
@@ -168,6 +166,7 @@ int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 	err = err ? err : take_endpoints(fd, state, &h->why);
 	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_DOMAIN, &domain);
 	err = err ? err : check_ttl(fd, domain, &h->why);
+	err = err ? err : handoff_tls_check(fd, state->is_peer_closed, &h->why);
 	err = err ? err : handoff_repair_sent(fd, &before, &h->why);
 	if (err)
 		return err;

@@ -36,4 +36,10 @@ int handoff_repair_begin(int fd, const struct handoff_state *state, struct slot_
  */
 int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_reason *why);
 
+/*
+ * handoff_repair_filled - how many bytes of @state handoff_repair_fill() has put into the send queue of
+ * @fd, however many of them are acknowledged by now.
+ */
+int handoff_repair_filled(int fd, const struct handoff_state *state, uint32_t *ret_bytes);
+
 #endif

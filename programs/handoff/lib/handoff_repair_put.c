@@ -90,6 +90,17 @@ static int write_queue(int fd, int name, const uint8_t *bytes, size_t len, struc
 	return err;
 }
 
+int handoff_repair_filled(int fd, const struct handoff_state *state, uint32_t *ret_bytes)
+{
+	int seq = 0, err = handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+
+	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq);
+	err = err ? err : handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE);
+	if (!err)
+		*ret_bytes = (uint32_t)seq - state->send_seq;
+	return err;
+}
+
 static int put_window(int fd, const struct handoff_state *state, struct slot_reason *why)
 {
 	struct tcp_repair_window window = {

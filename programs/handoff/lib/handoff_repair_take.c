@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +12,6 @@
 
 #define TRIES 3
 #define OPTION_USEC_TS 64 /* TCPI_OPT_USEC_TS, 6.7 */
-/*
- * A record that has no room in the receive buffer is taken out of it part by part (copy mode of
- * net/tls/tls_strp.c, 6.0), and no number tells of a part that is there: so one of 16 KiB has
- * to have room, however small its segments.
- */
-#define TLS_ROOM_MIN 65536
-
 /* What changes with each packet that still comes in or goes out. */
 struct position {
 	int outstanding; /* bytes: written, but not acknowledged */
@@ -102,40 +94,6 @@ static int read_queue(int fd, int len, struct handoff_queue *queue, struct slot_
 			       len, strerror(-err));
 }
 
-/*
- * Queues under kTLS cannot be read, and a record that is there in part is of no use: its other
- * part comes to a socket that has not seen this one. What the kernel has decrypted and nobody
- * read shows in poll() alone.
- */
-static int check_records(int fd, const struct position *at, struct slot_reason *why)
-{
-	struct pollfd readable = { .fd = fd, .events = POLLIN };
-	int room = 0;
-
-	if (handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &room) || room < TLS_ROOM_MIN)
-		return slot_reason_set(
-			why, -EOPNOTSUPP,
-			"a receive buffer of %d bytes is too small for kTLS: where a "
-			"record ends cannot be told below %d",
-			room, TLS_ROOM_MIN);
-
-	if (at->outstanding)
-		return slot_reason_set(why, -EAGAIN,
-				       "%d bytes of kTLS are not acknowledged: try again",
-				       at->outstanding);
-	if (at->unread)
-		return slot_reason_set(
-			why, -EAGAIN,
-			"%d bytes of kTLS are not read, or are no whole record: read, "
-			"and try again",
-			at->unread);
-	if (poll(&readable, 1, 0) && readable.revents & POLLIN)
-		return slot_reason_set(
-			why, -EAGAIN,
-			"a record of kTLS is not read to its end: read, and try again");
-	return 0;
-}
-
 static bool is_same(const struct position *a, const struct position *b)
 {
 	return a->outstanding == b->outstanding && a->unsent == b->unsent && a->unread == b->unread;
@@ -173,7 +131,7 @@ static int take_queues(int fd, const struct handoff_sent *before, struct handoff
 	state->recv_seq = recv_next;
 	state->unsent = count_unsent(before, &after);
 	if (state->has_tls)
-		return check_records(fd, ret_position, why);
+		return handoff_tls_records(fd, why);
 	/* Changed since: to be taken again. */
 	if (ret_position->unread != at.unread)
 		return 1;

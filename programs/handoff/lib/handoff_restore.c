@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include <linux/sockios.h>
 #include <linux/tcp.h>
-#include <sys/ioctl.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/lib/handoff_handle.h"
@@ -189,17 +187,18 @@ static int send_rest(int fd, const struct handoff_state *state, uint32_t done,
 int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
 {
 	struct handoff_order leave = { .act = HANDOFF_LEAVE };
-	int err, queued = 0;
+	uint32_t filled = 0;
+	int err = handoff_repair_filled(fd, state, &filled);
 
-	if (ioctl(fd, SIOCOUTQ, &queued))
-		return slot_reason_set(&h->why, -errno, "SIOCOUTQ: %s", strerror(errno));
+	if (err)
+		return slot_reason_set(&h->why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
 	/* handoff_repair_fill() has left a byte out: it asks what a window probe asks. */
-	if ((uint32_t)queued < state->send.len - state->unsent) {
+	if (filled < state->send.len - state->unsent) {
 		leave.act = HANDOFF_LEAVE_QUIETLY;
 		handoff_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	}
 	err = handoff_handle_order(h, fd, &leave, "thaw");
-	err = err ? err : send_rest(fd, state, (uint32_t)queued, &h->why);
+	err = err ? err : send_rest(fd, state, filled, &h->why);
 	handoff_socket_set(fd, IPPROTO_TCP, TCP_NODELAY, state->options[HANDOFF_NODELAY]);
 	if (!err && state->send.len)
 		lower_room(fd, state);

@@ -3,6 +3,8 @@
 #ifndef HANDOFF_SOCKET_H
 #define HANDOFF_SOCKET_H
 
+#include <stdbool.h>
+
 #include "loader/lib/base/reason.h"
 #include "programs/handoff/lib/handoff_state.h"
 
@@ -15,6 +17,14 @@ int handoff_options_take(int fd, struct handoff_state *state, struct slot_reason
 
 /* handoff_options_put - those of @state; what this host refuses stays as it has it. */
 void handoff_options_put(int fd, const struct handoff_state *state);
+
+/*
+ * handoff_tls_check - whether a record is under way in @fd, in repair or not; a record that was begun
+ * is ended first. Fine where @fd has no ULP. handoff_tls_records: of one with keys, nothing is
+ * ended. Both return 0, -EAGAIN, -EOPNOTSUPP, -ESHUTDOWN, -errno; say why.
+ */
+int handoff_tls_check(int fd, bool is_peer_closed, struct slot_reason *why);
+int handoff_tls_records(int fd, struct slot_reason *why);
 
 /*
  * handoff_tls_take - both keys, into @state; nothing where @fd has no ULP. The caller has seen

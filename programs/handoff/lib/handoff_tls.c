@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The keys of kTLS: what the kernel gives of them is what it takes. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/tls.h>
+#include <sys/ioctl.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/lib/handoff_socket.h"
+
+/*
+ * A record that has no room in the receive buffer is taken out of it part by part (copy mode of
+ * net/tls/tls_strp.c, 6.0), and no number tells of a part that is there: so one of 16 KiB has
+ * to have room, however small its segments.
+ */
+#define TLS_ROOM_MIN 65536
+
+#define TYPE_DATA 23 /* application_data (RFC 8446, B.1) */
 
 /* The kernel's struct for any cipher: a head, and as many bytes as the cipher has. */
 struct crypto_info {
@@ -51,20 +63,106 @@ static int take_direction(int fd, int name, struct handoff_tls *tls, struct slot
 	return 0;
 }
 
-int handoff_tls_take(int fd, struct handoff_state *state, struct slot_reason *why)
+static int find_ulp(int fd, bool *ret_has_tls, struct slot_reason *why)
 {
 	char ulp[16] = "";
 	socklen_t len = sizeof(ulp) - 1;
-	int err;
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, &len))
 		return slot_reason_set(why, -errno, "cannot read the socket's ULP: %s",
 				       strerror(errno));
-	if (!len || !*ulp)
-		return 0;
-	if (strcmp(ulp, "tls") != 0)
+	if (len && *ulp && strcmp(ulp, "tls") != 0)
 		return slot_reason_set(why, -EOPNOTSUPP,
 				       "the socket has ULP '%s': only tls can be captured", ulp);
+	*ret_has_tls = len && *ulp;
+	return 0;
+}
+
+/*
+ * Queues under kTLS cannot be read, and a record that is there in part is of no use: its other
+ * part comes to a socket that has not seen this one. What the kernel has decrypted and nobody
+ * read shows in poll() alone.
+ */
+int handoff_tls_records(int fd, struct slot_reason *why)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	int room = 0, outstanding = 0, unread = 0;
+
+	if (handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &room) || room < TLS_ROOM_MIN)
+		return slot_reason_set(
+			why, -EOPNOTSUPP,
+			"a receive buffer of %d bytes is too small for kTLS: where a "
+			"record ends cannot be told below %d",
+			room, TLS_ROOM_MIN);
+
+	if (ioctl(fd, SIOCOUTQ, &outstanding) || ioctl(fd, SIOCINQ, &unread))
+		return slot_reason_set(why, -errno, "cannot tell how much is queued: %s",
+				       strerror(errno));
+	if (outstanding)
+		return slot_reason_set(why, -EAGAIN,
+				       "%d bytes of kTLS are not acknowledged: try again",
+				       outstanding);
+	if (unread)
+		return slot_reason_set(
+			why, -EAGAIN,
+			"%d bytes of kTLS are not read, or are no whole record: read, "
+			"and try again",
+			unread);
+	if (poll(&readable, 1, 0) && readable.revents & POLLIN)
+		return slot_reason_set(
+			why, -EAGAIN,
+			"a record of kTLS is not read to its end: read, and try again");
+	return 0;
+}
+
+/*
+ * A record that was begun (MSG_MORE) is in no queue and has no number, and what sets a type of
+ * record ends it before, even without a record to send.
+ */
+static int end_record(int fd, struct slot_reason *why)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(uint8_t))];
+	} control = {};
+	struct msghdr nothing = {
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *type = CMSG_FIRSTHDR(&nothing);
+
+	type->cmsg_level = SOL_TLS;
+	type->cmsg_type = TLS_SET_RECORD_TYPE;
+	type->cmsg_len = CMSG_LEN(sizeof(uint8_t));
+	*CMSG_DATA(type) = TYPE_DATA;
+	if (sendmsg(fd, &nothing, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return slot_reason_set(why, errno == EAGAIN ? -EAGAIN : -errno,
+				       "cannot end a record that was begun: %s", strerror(errno));
+	return 0;
+}
+
+int handoff_tls_check(int fd, bool is_peer_closed, struct slot_reason *why)
+{
+	bool has_tls = false;
+	int err = find_ulp(fd, &has_tls, why);
+
+	if (err || !has_tls)
+		return err;
+	if (is_peer_closed)
+		return slot_reason_set(why, -ESHUTDOWN,
+				       "the peer has closed its side: under kTLS that cannot be "
+				       "captured");
+	err = end_record(fd, why);
+	return err ? err : handoff_tls_records(fd, why);
+}
+
+int handoff_tls_take(int fd, struct handoff_state *state, struct slot_reason *why)
+{
+	bool has_tls = false;
+	int err = find_ulp(fd, &has_tls, why);
+
+	if (err || !has_tls)
+		return err;
 	err = take_direction(fd, TLS_TX, &state->tx, why);
 	err = err ? err : take_direction(fd, TLS_RX, &state->rx, why);
 	if (!err)

@@ -85,6 +85,10 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 	err = err ? err : choose_way(host, conn, peer, &to, &onward);
 	if (err)
 		return err;
+	/* Or the client's packets would be lost for nothing. */
+	err = handoff_check(host->lib, fd);
+	if (err)
+		return slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
 	if (conn && conn->machine.stage != HANDOFF_OWNED)
 		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
 	app = malloc(luggage->length + 1);
