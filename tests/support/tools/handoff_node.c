@@ -16,6 +16,7 @@
  * SIGUSR1: what happened so far, as one line; SIGTERM: the same, and the end.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
