@@ -5,6 +5,7 @@
 # say otherwise. Sourced after that.
 
 WORKERS=1
+LEVEL=info
 declare -A USER_OF=()
 MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
 URL=http://${HOST4[home]}:$PORT
@@ -13,7 +14,7 @@ URL=http://${HOST4[home]}:$PORT
 host_conf() {
 	local host=$1 dir=$BED/www/$1
 
-	mkdir -p "$dir/files"
+	mkdir -p "$dir/files/local"
 	chmod 0777 "$dir/files"
 	cat >"$dir/nginx.conf" <<-END
 		load_module $MODULE;
@@ -21,7 +22,7 @@ host_conf() {
 		worker_processes $WORKERS;
 		daemon off;
 		pid $dir/pid;
-		error_log $BED/log/$host info;
+		error_log $BED/log/$host $LEVEL;
 		worker_shutdown_timeout 30;
 		events { worker_connections 512; }
 		http {
@@ -50,6 +51,7 @@ host_start() {
 	echo "$host" >"$BED/www/$host/files/who"
 	spawn "$host" "$BED/log/$host" "$NGINX" -p "$BED/www/$host" -c "$BED/www/$host/nginx.conf" \
 		-e "$BED/log/$host"
+	# shellcheck disable=SC2004 # it has names
 	NODE[$host]=$BED_SPAWNED
 }
 
@@ -69,6 +71,7 @@ start_all() {
 		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
 			location / { handoff_out; }
 			location /strict { handoff_out 503; }
+			location /local { }
 		END
 	for host in near far; do
 		host_conf "$host" "$1 handoff_target near; handoff_target far; handoff_peer home;

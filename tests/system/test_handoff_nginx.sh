@@ -49,6 +49,15 @@ test_requests() {
 	stop_all
 }
 
+test_home() {
+	# shellcheck disable=SC2016
+	start_all 'map $uri $is_for_home { default 0; /local/who 1; } handoff_home $is_for_home;'
+	cp "$BED/www/home/files/who" "$BED/www/home/files/local/"
+	is "a request that is for home goes there, the next one on to the next target" \
+		"$(ask /who /local/who /who /who)" "near 1 home 0 far 0 far 0 "
+	stop_all
+}
+
 # objects DIR: names of those it has
 objects() {
 	(cd "$BED/www/$1/files/bucket" 2>/dev/null && ls)
@@ -91,6 +100,7 @@ handoff_start
 make_certificates
 test_turns
 test_requests
+test_home
 test_objects
 test_nobody_there
 done_testing

@@ -30,6 +30,7 @@ struct ngx_handoff_main {
 	ngx_array_t *peers;   /* the same: who dials */
 	ngx_uint_t freq;      /* requests after which a connection goes home; 0: it stays */
 	ngx_http_complex_value_t *key;
+	ngx_http_complex_value_t *home; /* not empty, nor 0: the request goes home */
 	ngx_uint_t turn;
 	int door; /* where workers call on the mover; -1: there are none */
 };
@@ -193,12 +194,27 @@ void ngx_handoff_mover_begin(struct ngx_handoff_main *main);
 /* ngx_handoff_mover_end - what is on its way is kept where it can be. */
 void ngx_handoff_mover_end(void);
 
-/* ngx_handoff_mover_give - ngx_handoff_ask() of this process. */
-const char *ngx_handoff_mover_give(int fd, uint64_t number, const char *peer,
-				   const ngx_str_t *bytes);
+/* Of the mover; NULL: nothing moves, for now. */
+extern struct handoff_host *ngx_handoff_host;
+/* It takes and gives nothing any more. */
+extern bool ngx_handoff_is_ending;
 
-/* ngx_handoff_mover_hear_end - ngx_handoff_tell_end() of this process. */
-void ngx_handoff_mover_hear_end(int fd, uint64_t id);
+/* --- the mover and the other workers (ngx_handoff_crew.c) -------------------------------------- */
+
+/* ngx_handoff_crew_begin - other workers may call. */
+void ngx_handoff_crew_begin(struct ngx_handoff_main *main);
+
+void ngx_handoff_crew_end(void);
+
+/* ngx_handoff_crew_set_events - what the library is to call. */
+void ngx_handoff_crew_set_events(struct handoff_host_events *ret_events);
+
+/* ngx_handoff_crew_give - ngx_handoff_ask() of the mover itself. */
+const char *ngx_handoff_crew_give(int fd, uint64_t number, const char *peer,
+				  const ngx_str_t *bytes);
+
+/* ngx_handoff_crew_hear_end - ngx_handoff_tell_end() of the mover itself. */
+void ngx_handoff_crew_hear_end(int fd, uint64_t id);
 
 /* --- another worker (ngx_handoff_worker.c) ----------------------------------------------------- */
 

@@ -164,6 +164,7 @@ ngx_command_t ngx_handoff_commands[] = {
 	OF_HTTP("handoff_target", NGX_CONF_TAKE123, set_target, 0),
 	OF_HTTP("handoff_freq", NGX_CONF_TAKE1, ngx_conf_set_num_slot, AT(freq)),
 	OF_HTTP("handoff_key", NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, AT(key)),
+	OF_HTTP("handoff_home", NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, AT(home)),
 	{ ngx_string("handoff_in"), NGX_HTTP_SRV_CONF | NGX_CONF_NOARGS, set_in,
 	  NGX_HTTP_SRV_CONF_OFFSET, 0, NULL },
 	{ ngx_string("handoff_out"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set_out,

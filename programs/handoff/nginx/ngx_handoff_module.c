@@ -16,7 +16,7 @@ const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *pe
 	const struct ngx_handoff_taken *taken = ngx_handoff_taken_of(c);
 
 	if (what_it_is == IS_MOVER)
-		return ngx_handoff_mover_give(c->fd, number, peer, bytes);
+		return ngx_handoff_crew_give(c->fd, number, peer, bytes);
 	if (what_it_is == IS_WORKER)
 		return ngx_handoff_worker_give(c->fd, taken ? taken->id : 0, number, peer, bytes);
 	return "this process moves nothing";
@@ -25,7 +25,7 @@ const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *pe
 void ngx_handoff_tell_end(int fd, uint64_t id)
 {
 	if (what_it_is == IS_MOVER)
-		ngx_handoff_mover_hear_end(fd, id);
+		ngx_handoff_crew_hear_end(fd, id);
 	else if (what_it_is == IS_WORKER)
 		ngx_handoff_worker_tell_end(id);
 }

@@ -253,26 +253,38 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 	return location->code;
 }
 
+/* Whether this one goes on from a host that is not its home; *ret_peer: to whom, NULL: home. */
+static bool is_to_go_on(ngx_http_request_t *r, const struct ngx_handoff_main *main,
+			const char **ret_peer)
+{
+	ngx_str_t home = ngx_null_string;
+
+	*ret_peer = NULL;
+	/* What it came for is served here. */
+	if (r->connection->requests <= 1)
+		return false;
+	if (main->home && ngx_http_complex_value(r, main->home, &home) == NGX_OK && home.len &&
+	    (home.len > 1 || home.data[0] != '0'))
+		return true;
+	if (!main->key || !main->targets)
+		return main->freq && r->connection->requests > main->freq;
+	*ret_peer = choose_by_key(r, main);
+	return *ret_peer && strcmp(*ret_peer, main->host.name) != 0;
+}
+
 ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 {
 	struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
 	struct ngx_handoff_taken *taken = ngx_handoff_taken_of(r->connection);
-	const char *peer = NULL, *why;
+	const char *peer, *why;
 	ngx_int_t code;
 
 	if (!taken || taken->is_home)
 		return NGX_DECLINED;
 	if (was_tried(r, &code))
 		return code;
-	if (r->connection->requests <= 1)
+	if (!is_to_go_on(r, main, &peer))
 		return NGX_DECLINED;
-	if (main->key && main->targets) {
-		peer = choose_by_key(r, main);
-		if (!peer || !strcmp(peer, main->host.name))
-			return NGX_DECLINED;
-	} else if (!main->freq || r->connection->requests <= main->freq) {
-		return NGX_DECLINED;
-	}
 	why = find_hindrance(r);
 	if (!why)
 		return send_to(r, peer, NGX_DECLINED);
