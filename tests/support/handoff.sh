@@ -12,7 +12,7 @@
 HOSTS=(home near far)
 declare -A HOST4=([home]=198.51.100.10 [near]=198.51.101.10 [far]=198.51.102.10)
 declare -A HOST6=([home]=2001:db8:a::10 [near]=2001:db8:b::10 [far]=2001:db8:c::10)
-declare -A NODE LOAD
+declare -A NODE LOADS
 NODE_BIN=$BED/build/tests/tools/handoff_node
 PORT=8080
 LINK_PORT=7700
@@ -167,7 +167,7 @@ value_of() {
 load_start() {
 	local family
 
-	LOAD=()
+	LOADS=()
 	for family in 4 6; do
 		load_family "$family" $(($1 / 2)) "${@:2}"
 	done
@@ -179,15 +179,15 @@ load_family() {
 
 	: >"$BED/log/load$1"
 	spawn client "$BED/log/load$1" "$BED_TOOLS/handoff_load" "${address[home]}" "$PORT" "${@:2}"
-	LOAD[$1]=$BED_SPAWNED
+	LOADS[$1]=$BED_SPAWNED
 }
 
 # load_end: what both have seen, as one line
 load_end() {
 	local family
 
-	for family in "${!LOAD[@]}"; do
-		stop "${LOAD[$family]}" || true
+	for family in "${!LOADS[@]}"; do
+		stop "${LOADS[$family]}" || true
 		tail -n 1 "$BED/log/load$family"
 	done | add_up
 }
