@@ -63,7 +63,8 @@ struct row {
 
 static const struct row rows[] = {
 	{ "refuses_an_unknown_key", "age=5",
-	  "'age=5': expected KEY=VALUE, and KEY one of linger, " },
+	  "'age=5': expected KEY=VALUE, and KEY one of linger, half, idle, rate, device, above, "
+	  "offload, pref, flows, queue" },
 	{ "refuses_a_key_without_a_value", "idle", "'idle': expected KEY=VALUE" },
 	{ "refuses_the_beginning_of_a_key", "li=5", "'li=5': expected KEY=VALUE" },
 	{ "refuses_no_time", "linger=soon", "'soon': expected a time such as 30, 30s, 5m or 1h" },

@@ -149,7 +149,9 @@ static int parse_word(const char *word, struct slot_reason *why, struct handoff_
 	}
 	return slot_reason_set(
 		why, -EINVAL,
-		"'%.80s': expected KEY=VALUE, and KEY one of linger, half, idle, rate", word);
+		"'%.80s': expected KEY=VALUE, and KEY one of linger, half, idle, rate, device, "
+		"above, offload, pref, flows, queue",
+		word);
 }
 
 int handoff_agent_words_parse(int argc, char *const *argv, struct slot_reason *why,
