@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 120
+# timeout: 300
+# guest: test-all
 #
 # nginx with several workers, as a user without rights: one of them moves connections for all. It is
 # loaded anew and its workers are killed while connections are here, there and on their way.

@@ -55,7 +55,7 @@ struct handoff_conn {
 	bool has_key;
 	int fd;
 	bool is_frozen;
-	uint64_t received;    /* bytes when it was captured */
+	uint64_t received; /* bytes when it was captured */
 	uint64_t sent;
 	uint64_t deadline_ns; /* of the block */
 	struct handoff_state *state;
