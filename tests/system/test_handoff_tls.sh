@@ -17,7 +17,7 @@ WANTED=40
 		1.3:TLS_AES_128_GCM_SHA256 1.3:TLS_CHACHA20_POLY1305_SHA256)
 	WANTED=1000
 }
-STALL_MS=8000
+STALL_MS=30000 # a handshake takes its time where processors are emulated
 
 stop_nodes() {
 	local host

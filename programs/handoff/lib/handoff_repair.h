@@ -42,4 +42,8 @@ int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_r
  */
 int handoff_repair_filled(int fd, const struct handoff_state *state, uint32_t *ret_bytes);
 
+/* handoff_repair_complete - what was left out of @filled goes in where it cannot go out at once. */
+int handoff_repair_complete(int fd, const struct handoff_state *state, uint32_t *filled,
+			    struct slot_reason *why);
+
 #endif

@@ -15,10 +15,10 @@
 
 /*
  * The peer drops what is older by its timestamp than what it has seen (RFC 7323, 5.2), and the
- * frozen socket may have sent something again in the time that its state took to get here. What
+ * frozen socket may have sent something by a timer in the time that its state took to get here. What
  * is acknowledged by timestamps of before seems to have taken as much longer.
  */
-#define TIMESTAMP_AHEAD_MS 10
+#define TIMESTAMP_AHEAD_MS 50
 #define OPTIONS_MAX 4
 
 static int write_sequence(int fd, int queue, uint32_t seq)
@@ -87,6 +87,31 @@ static int write_queue(int fd, int name, const uint8_t *bytes, size_t len, struc
 					       "cannot fill a queue, %zu of %zu bytes: %s", done,
 					       len, strerror(-err));
 	}
+	return err;
+}
+
+/*
+ * A timer of the socket that was restored may have run, and taken the congestion window: then the
+ * byte counts as sent, too.
+ */
+int handoff_repair_complete(int fd, const struct handoff_state *state, uint32_t *filled,
+			    struct slot_reason *why)
+{
+	uint32_t sent = state->send.len - state->unsent;
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+	int err;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return slot_reason_set(why, -errno, "TCP_INFO: %s", strerror(errno));
+	if (*filled >= sent || (!info.tcpi_ca_state && !info.tcpi_total_retrans &&
+				info.tcpi_unacked < info.tcpi_snd_cwnd))
+		return 0;
+	err = write_queue(fd, TCP_SEND_QUEUE, state->send.bytes + *filled, sent - *filled, why);
+	if (!err && handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE))
+		err = slot_reason_set(why, -errno, "TCP_REPAIR_QUEUE: %s", strerror(errno));
+	if (!err)
+		*filled = sent;
 	return err;
 }
 

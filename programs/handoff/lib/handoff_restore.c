@@ -192,6 +192,9 @@ int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd)
 
 	if (err)
 		return slot_reason_set(&h->why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
+	err = handoff_repair_complete(fd, state, &filled, &h->why);
+	if (err)
+		return err;
 	/* handoff_repair_fill() has left a byte out: it asks what a window probe asks. */
 	if (filled < state->send.len - state->unsent) {
 		leave.act = HANDOFF_LEAVE_QUIETLY;
