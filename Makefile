@@ -139,7 +139,7 @@ ASAN_ARCHIVES := $(foreach a,libsupport peer slotd slotctl libslot,build/asan/li
 
 NO_BUILD := deps lint format help clean distclean test test-all demo vm-test soak bench-chain \
 	bench-lb bench-lb-http bench-decap bench-firewall bench-socket bench-server-id bench-hwmark \
-	bench-plots fuzz
+	bench-handoff bench-plots fuzz
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 have = $(shell command -v $(1) >/dev/null 2>&1 && echo yes)
 missing := $(foreach t,$(firstword $(CC)) pkg-config,$(if $(call have,$(t)),,$(t)))
@@ -158,7 +158,7 @@ endif
 
 .PHONY: all bins programs test-programs checks deps lint format test test-all vm-test demo
 .PHONY: bench-decap bench-socket bench-server-id bench-plots run-bench-decap run-bench-socket
-.PHONY: run-bench-server-id bench-hwmark run-bench-hwmark
+.PHONY: run-bench-server-id bench-hwmark run-bench-hwmark bench-handoff run-bench-handoff
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
@@ -223,6 +223,10 @@ bench-server-id: ## connections kept by servers' ids, and their cost, into build
 	@tools/deps.sh --iperf
 	@$(MAKE) run-bench-server-id
 
+bench-handoff: ## steps of connections' handoff, and what a frontend saves, into build/bench/handoff.json
+	@tools/deps.sh --haproxy
+	@$(MAKE) run-bench-handoff
+
 bench-plots: ## pictures of what benchmarks left in build/bench
 	@tests/bench/plots.sh
 
@@ -275,6 +279,9 @@ run-bench-socket: all test-programs build/tests/bench/sk_lookup
 
 run-bench-server-id: all test-programs
 	$(Q)tests/bench/server_id.sh
+
+run-bench-handoff: all test-programs build/tests/bench/handoff build/tests/tools/handoff_http_timed
+	$(Q)tests/bench/handoff.sh
 
 run-bench-firewall: all test-programs $(BENCH_BINS)
 	$(Q)tests/bench/firewall.sh
@@ -422,6 +429,17 @@ $(patsubst $(1)/examples/%.c,build/examples/%,$(filter $(1)/%,$(EXAMPLE_SRCS))):
 endef
 $(eval $(call server_examples,bpf/socket_lb,bpf/socket_lb/lib,build/lib/libsocketlb.a,libbpf))
 $(eval $(call server_examples,programs/handoff,programs/handoff/lib/peer,$(HOST_ARCHIVES),$(HOST_PKGS)))
+
+# One of them, each of whose steps is timed.
+TIMED_STEPS := step_run conn_say rules_block rules_redirect rules_rewrite rules_remove target_find capture \
+	restore resume
+TIMED_OBJS := $(call objects,build/pic,$(sort $(HOST_SRCS) $(HANDOFF_SRCS))) build/obj/tests/bench/timed/handoff_times.o
+build/tests/tools/handoff_http_timed: programs/handoff/examples/handoff_http.c $(TIMED_OBJS) build/flags
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FORTIFY) -Iprograms/handoff/lib/peer -D_GNU_SOURCE $(ALL_CFLAGS) $(ALL_LDFLAGS) \
+		$(foreach s,$(TIMED_STEPS),-Wl,--wrap=handoff_$(s)) -o $@ $< $(TIMED_OBJS) \
+		$(call pkg_libs,$(HOST_PKGS))
 
 # Unit tests run under ASan and UBSan. BPF tests and benchmarks need root and the plain build.
 $(UNIT_BINS): build/%: build/asan/obj/%.o $(ASAN_ARCHIVES)

@@ -8,6 +8,7 @@
 #   tools/deps.sh --fuzz     what the fuzz targets need, too
 #   tools/deps.sh --quic     a QUIC server and client for make bench-socket and test-all, too
 #   tools/deps.sh --iperf    iperf3 for make bench-server-id, too
+#   tools/deps.sh --haproxy  HAProxy for make bench-handoff, too
 #
 # Packages come through the machine's own package sources. The index is fetched into a
 # temporary folder, so that the system's lists and sources stay as they are. Debian 12 has
@@ -246,15 +247,16 @@ unpack_packages() {
 }
 
 main() {
-	local dry_run='' with_fuzz='' with_quic='' with_iperf='' as_root missing unpacked
+	local dry_run='' with_fuzz='' with_quic='' with_iperf='' with_haproxy='' as_root missing unpacked
 	case ${1-} in
 	'') ;;
 	--dry-run) dry_run=yes ;;
 	--fuzz) with_fuzz=yes ;;
 	--quic) with_quic=yes ;;
 	--iperf) with_iperf=yes ;;
+	--haproxy) with_haproxy=yes ;;
 	*)
-		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic | --iperf]\n' >&2
+		printf 'usage: tools/deps.sh [--dry-run | --fuzz | --quic | --iperf | --haproxy]\n' >&2
 		exit 2
 		;;
 	esac
@@ -277,8 +279,9 @@ main() {
 		[ngtcp2-client]="ngtcp2-client/usr/bin/gtlsclient --help"
 	)
 
-	# Installed, it might start a server.
+	# Installed, they might start a server.
 	[[ ! $with_iperf ]] || UNPACKED+=([iperf3]="iperf3/usr/bin/iperf3 --version")
+	[[ ! $with_haproxy ]] || UNPACKED+=([haproxy]="haproxy/usr/sbin/haproxy -v")
 
 	mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
 	if ((${#missing[@]})); then
