@@ -88,14 +88,14 @@ test_steps_fail() {
 # kill_at HOST POINT: and start it anew
 kill_at() {
 	node_arm "$1" "$2" 3 kill
-	wait_for 20 is_gone "${NODE[$1]}" || return 1
+	wait_for 60 is_gone "${NODE[$1]}" || return 1
 	disown "${NODE[$1]}" 2>/dev/null
 	node_disarm "$1"
 	case $1 in
 	home) node_home every=20000 next=near next=far "${TIMES[@]}" ;;
 	*) node_other "$1" every=20000 "${TIMES[@]}" ;;
 	esac
-	wait_for 10 is_linked near
+	wait_for 60 is_linked near
 }
 
 choose_kills() {
@@ -115,7 +115,7 @@ test_kills() {
 	for point in $(choose_kills); do
 		for host in home near; do
 			succeeds "$host is killed after $point and starts again" kill_at "$host" "$point"
-			in_time "then it gives" 10 has_done "$host" given 3
+			in_time "then it gives" 60 has_done "$host" given 3
 		done
 	done
 	words=$(load_end)

@@ -3,11 +3,11 @@
  * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | BYTES TIMES]: clients of
  * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
  * One that is reset or ended begins anew; one that hears nothing for STALL_MS counts as hung. At
- * the end, or at SIGTERM, one line says what was seen; it exits with 0 when nothing was corrupt or
- * hung. With TLS (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what
- * cannot be decrypted is corrupt. With BYTES each sends so many, TIMES times, when what it sent
- * before has come back, and then waits without a packet of its own until it is told of a reset or
- * an end; when all have been it is over.
+ * the end, or at SIGTERM when each has heard something more, one line says what was seen; it exits
+ * with 0 when nothing was corrupt or hung. With TLS (1.2:CIPHER, 1.3:CIPHER) each waits for what it
+ * has sent to come back, and what cannot be decrypted is corrupt. With BYTES each sends so many,
+ * TIMES times, when what it sent before has come back, and then waits without a packet of its own
+ * until it is told of a reset or an end; when all have been it is over.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -224,7 +224,7 @@ static void handle(unsigned int i, int64_t stall_ms)
 		hung++;
 		is_fine = false;
 	}
-	if (!is_fine && stream->is_waiting)
+	if (!is_fine && (stream->is_waiting || wants_end))
 		leave(i);
 	else if (!is_fine)
 		begin(i);
@@ -259,6 +259,20 @@ static void parse_target(const char *address, const char *port)
 	}
 }
 
+/* Who was asked to end does so when each has heard something since, or is found to hang. */
+static bool has_ended(unsigned int count)
+{
+	static int64_t asked_ms;
+
+	if (!wants_end || wait_bytes)
+		return wants_end;
+	asked_ms = asked_ms ?: now_ms();
+	for (unsigned int i = 0; i < count; i++)
+		if (polls[i].fd >= 0 && (!streams[i].got || streams[i].heard_ms < asked_ms))
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int count;
@@ -285,7 +299,7 @@ int main(int argc, char **argv)
 		polls[i].fd = -1;
 		begin(i);
 	}
-	while (!wants_end && now_ms() < end_ms && left < count) {
+	while (!has_ended(count) && now_ms() < end_ms && left < count) {
 		poll(polls, count, 20);
 		for (unsigned int i = 0; i < count; i++)
 			if (polls[i].fd >= 0)
