@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 3600
+# guest: test-all
 #
 # Live connections move while packets are lost, come twice, late and in another order, between the
 # client and the edge and between the hosts, in both directions: every byte is held against
