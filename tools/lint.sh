@@ -68,7 +68,8 @@ licence_of() {
 		echo 'GPL-2.0-only OR LGPL-2.1-or-later'
 		;;
 	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.* | \
-		programs/handoff/lib/* | programs/handoff/maps/*) echo 'LGPL-2.1-or-later' ;;
+		programs/handoff/lib/* | programs/handoff/maps/* | programs/handoff/nginx/* | \
+		programs/handoff/examples/*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
 	*) echo 'GPL-2.0-only' ;;
@@ -275,7 +276,7 @@ report "shellcheck" ${#shell[@]} $?
 check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"
 report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
 
-mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/handoff/(lib|maps)/|^programs/shared/maps\.c$')
+mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/handoff/(lib|maps|examples)/|^programs/shared/maps\.c$')
 check_library_licences "${library[@]}"
 report "licences of what libraries include" ${#library[@]} $?
 

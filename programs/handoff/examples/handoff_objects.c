@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A store of objects on several hosts, behind the address of one of them: a client's connection
  * moves to the host that has what is asked for.

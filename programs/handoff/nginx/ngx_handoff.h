@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of nginx's module share: its settings, connections that come and go, and which
  * worker does what. One of them, the *mover*, has the links to other hosts; the others pass it

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Messages between two workers, with descriptors: a Unix socket that keeps them apart. */
 #include <sys/socket.h>
 

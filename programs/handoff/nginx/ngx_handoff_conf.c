@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The directives: README.md has them. */
 #include "programs/handoff/nginx/ngx_handoff.h"
 

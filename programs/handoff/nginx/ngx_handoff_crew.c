@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The mover and the other workers: what comes goes to whichever has the fewest. Of what another one
  * serves the mover keeps no descriptor, so that its end is its end; of what is on its way each

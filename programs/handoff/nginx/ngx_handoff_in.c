@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sockets that come from other hosts become connections as if nginx had accepted them. */
 #include <netinet/tcp.h>
 

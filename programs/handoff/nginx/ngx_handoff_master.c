@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the master does for its workers, as root and once for each configuration. */
 #include <sys/mman.h>
 #include <sys/socket.h>

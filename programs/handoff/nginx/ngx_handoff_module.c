@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The module: what each process of nginx is, and the module's place among phases. */
 #include "programs/handoff/nginx/ngx_handoff.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The worker that moves connections has the host of the library, as long as no other one has. */
 #include <stddef.h>
 #include <sys/socket.h>

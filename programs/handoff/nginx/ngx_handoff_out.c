@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A request goes to another host, by its connection: what nginx has read of it is unread again
  * there. Until handoff_host says what became of it, nginx does nothing with either.

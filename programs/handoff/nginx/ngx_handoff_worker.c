@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A worker beside the mover: what goes is passed to that one, and what comes comes from it. */
 #include <sys/socket.h>
 #include <sys/un.h>
