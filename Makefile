@@ -76,7 +76,7 @@ SLOTCTL_SRCS := $(filter-out $(foreach r,nginx examples,programs/handoff/$(r)/%)
 SOCKETLB_SRCS := $(wildcard bpf/socket_lb/lib/*.c bpf/socket_lb/maps/*.c bpf/socket_lb/sl_*.c) programs/shared/maps.c \
 	$(addprefix loader/lib/base/,clock.c endpoint.c number.c reason.c)
 # The library that moves connections from socket to socket: libc alone.
-HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) loader/lib/base/reason.c
+HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) $(addprefix loader/lib/base/,clock.c reason.c)
 # What hosts say to each other of such connections: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
 # The library of that: these, with libhandoff, libbpf and OpenSSL.

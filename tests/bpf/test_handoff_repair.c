@@ -2,7 +2,6 @@
 /* Applications without a right have the service freeze and thaw their connections. */
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,120 +14,35 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/lib/handoff_order.h"
 #include "tests/support/handoff_bed.h"
+#include "tests/support/handoff_repairer.h"
 #include "tests/support/tap.h"
 
 #define SOME 5000
 #define LOW_PORT 443
 
 static struct handoff_bed bed;
-static char dir[] = "/tmp/handoff_repair.XXXXXX";
-static char path[64];
-static pid_t service;
-static uid_t nobody;
+static struct handoff_repairer *const service = &handoff_repairer;
 static size_t *queued; /* told by another process */
-
-static bool is_listening(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	bool is;
-
-	strcpy(address.sun_path, path);
-	is = !connect(fd, (struct sockaddr *)&address, sizeof(address));
-	close(fd);
-	return is;
-}
-
-static void start_service(const char *user)
-{
-	char user_word[64], socket_word[96], *words[] = { user_word, socket_word };
-	struct program_context ctx = { .map_dir = dir, .out = stdout };
-
-	snprintf(user_word, sizeof(user_word), "user=%s", user);
-	snprintf(socket_word, sizeof(socket_word), "socket=%s", path);
-	service = fork();
-	assert_true(service >= 0);
-	if (!service) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(bed.server);
-		close(bed.client);
-		close(bed.listener);
-		_exit(handoff_cmd_repair(&ctx, 2, words));
-	}
-	for (int i = 0; i < 3000 && !is_listening(); i++)
-		poll(NULL, 0, 1);
-	assert_true(is_listening());
-}
-
-static int stop_service(int how)
-{
-	int status = -1;
-
-	if (service > 0) {
-		kill(service, how);
-		assert_int_equal(waitpid(service, &status, 0), service);
-	}
-	service = 0;
-	return status;
-}
 
 static int set_up(void **state)
 {
 	(void)state;
 	handoff_bed_open(&bed, AF_INET, NULL);
 	handoff_bed_connect(&bed);
-	assert_int_equal(handoff_set_agent(bed.handoff, path), 0);
+	assert_int_equal(handoff_set_agent(bed.handoff, service->path), 0);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	stop_service(SIGTERM);
+	handoff_repairer_stop(SIGTERM);
 	handoff_bed_close(&bed);
 	return 0;
-}
-
-static void let_go(void)
-{
-	close(bed.server);
-	bed.server = -1;
-}
-
-/* Runs @what as nobody, in a process of its own, that has the connection alone if @is_given. */
-static void as_nobody(int (*what)(void), bool is_given)
-{
-	int status, go[2];
-	char byte;
-	pid_t pid;
-
-	assert_int_equal(pipe(go), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(go[1]);
-		if (read(go[0], &byte, 1))
-			_exit(98);
-		if (setgid(nobody) || setuid(nobody))
-			_exit(99);
-		_exit(what());
-	}
-	if (is_given)
-		let_go();
-	close(go[0]);
-	close(go[1]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status))
-		fail_msg("as nobody: step %d", WEXITSTATUS(status));
 }
 
 static int complain(int step)
@@ -169,8 +83,8 @@ static void expect_moved(void)
 static void nobody_moves_a_connection(void **state)
 {
 	(void)state;
-	start_service("nobody");
-	as_nobody(move, true);
+	handoff_repairer_start("nobody");
+	handoff_repairer_as_nobody(move, true);
 	expect_moved();
 }
 
@@ -187,8 +101,8 @@ static int undo(void)
 static void nobody_undoes_a_capture(void **state)
 {
 	(void)state;
-	start_service("nobody");
-	as_nobody(undo, false);
+	handoff_repairer_start("nobody");
+	handoff_repairer_as_nobody(undo, false);
 	handoff_bed_say(bed.client, bed.server, "still here");
 }
 
@@ -208,8 +122,8 @@ static void nobody_returns_a_connection_to_a_low_port(void **state)
 	assert_int_equal(listen(bed.listener, 1), 0);
 	bed.gate->port = low.sin_port;
 	handoff_bed_connect(&bed);
-	start_service("nobody");
-	as_nobody(move, true);
+	handoff_repairer_start("nobody");
+	handoff_repairer_as_nobody(move, true);
 	expect_moved();
 	bed.gate->port = htons(8080);
 }
@@ -239,8 +153,8 @@ static void nobody_moves_queues_beyond_its_limits(void **state)
 	(void)state;
 	assert_int_equal(setsockopt(bed.server, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)),
 			 0);
-	start_service("nobody");
-	as_nobody(move_much, true);
+	handoff_repairer_start("nobody");
+	handoff_repairer_as_nobody(move_much, true);
 	while ((got = recv(bed.client, bytes, sizeof(bytes), 0)) > 0)
 		heard += (size_t)got;
 	assert_int_equal(got, 0);
@@ -260,8 +174,8 @@ static int capture_refused(void)
 static void strangers_are_refused(void **state)
 {
 	(void)state;
-	start_service("root");
-	as_nobody(capture_refused, false);
+	handoff_repairer_start("root");
+	handoff_repairer_as_nobody(capture_refused, false);
 	handoff_bed_say(bed.client, bed.server, "as it was");
 }
 
@@ -277,28 +191,28 @@ static int capture_alone(void)
 static void without_an_agent_it_says_so(void **state)
 {
 	(void)state;
-	as_nobody(capture_alone, false);
+	handoff_repairer_as_nobody(capture_alone, false);
 	handoff_bed_say(bed.client, bed.server, "as it was");
 }
 
 static void agent_that_was_killed_is_replaced(void **state)
 {
 	(void)state;
-	start_service("nobody");
-	stop_service(SIGKILL);
-	assert_int_equal(access(path, F_OK), 0);
-	start_service("nobody");
-	as_nobody(move, true);
+	handoff_repairer_start("nobody");
+	handoff_repairer_stop(SIGKILL);
+	assert_int_equal(access(service->path, F_OK), 0);
+	handoff_repairer_start("nobody");
+	handoff_repairer_as_nobody(move, true);
 	expect_moved();
-	assert_int_equal(stop_service(SIGTERM), 0);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(handoff_repairer_stop(SIGTERM), 0);
+	assert_int_equal(access(service->path, F_OK), -1);
 }
 
 /* As by hand, in a mount namespace whose /run has nothing. */
 static void run_by_default(void)
 {
 	char user_word[] = "user=root", *words[] = { user_word };
-	struct program_context ctx = { .map_dir = dir, .out = stdout };
+	struct program_context ctx = { .map_dir = service->dir, .out = stdout };
 
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tmpfs", "/run", "tmpfs", 0, NULL))
@@ -308,63 +222,37 @@ static void run_by_default(void)
 
 static void it_has_a_folder_of_its_own(void **state)
 {
-	char before[sizeof(path)];
+	char before[sizeof(service->path)];
 
 	(void)state;
-	strcpy(before, path);
-	service = fork();
-	assert_true(service >= 0);
-	if (!service) {
+	strcpy(before, service->path);
+	service->pid = fork();
+	assert_true(service->pid >= 0);
+	if (!service->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		run_by_default();
 	}
-	snprintf(path, sizeof(path), "/proc/%d/root" HANDOFF_AGENT_SOCKET, service);
-	for (int i = 0; i < 10000 && !is_listening(); i++)
+	snprintf(service->path, sizeof(service->path), "/proc/%d/root" HANDOFF_AGENT_SOCKET,
+		 service->pid);
+	for (int i = 0; i < 10000 && !handoff_repairer_is_there(); i++)
 		poll(NULL, 0, 1);
-	assert_true(is_listening());
-	assert_int_equal(stop_service(SIGTERM), 0);
-	strcpy(path, before);
+	assert_true(handoff_repairer_is_there());
+	assert_int_equal(handoff_repairer_stop(SIGTERM), 0);
+	strcpy(service->path, before);
 }
 
 /* The handle was connected to the one before. */
 static void handle_finds_the_next_agent(void **state)
 {
 	(void)state;
-	start_service("nobody");
+	handoff_repairer_start("nobody");
 	assert_int_equal(undo(), 0);
-	assert_int_equal(stop_service(SIGTERM), 0);
-	start_service("nobody");
+	assert_int_equal(handoff_repairer_stop(SIGTERM), 0);
+	handoff_repairer_start("nobody");
 	assert_int_equal(undo(), 0);
 }
 
 /* --- orders that no library gives -------------------------------------------------------------- */
-
-static int give(int fd, const void *order, size_t len)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int to = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct iovec part = { .iov_base = (void *)(uintptr_t)order, .iov_len = len };
-	char control[CMSG_SPACE(sizeof(fd))] = {};
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct handoff_answer answer = {};
-	struct cmsghdr *right;
-
-	strcpy(address.sun_path, path);
-	assert_int_equal(connect(to, (struct sockaddr *)&address, sizeof(address)), 0);
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof(control);
-		right = CMSG_FIRSTHDR(&message);
-		right->cmsg_level = SOL_SOCKET;
-		right->cmsg_type = SCM_RIGHTS;
-		right->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(right), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(to, &message, 0), len);
-	assert_int_equal(recv(to, &answer, sizeof(answer), 0), sizeof(answer));
-	close(to);
-	return answer.err;
-}
 
 static void what_is_no_order_is_refused(void **state)
 {
@@ -372,23 +260,25 @@ static void what_is_no_order_is_refused(void **state)
 	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), plain[2];
 
 	(void)state;
-	start_service("nobody");
+	handoff_repairer_start("nobody");
 	assert_int_equal(pipe(plain), 0);
-	assert_int_equal(give(-1, &order, sizeof(order)), -EINVAL);
-	assert_int_equal(give(udp, &order, sizeof(order)), -EINVAL);
-	assert_int_equal(give(plain[0], &order, sizeof(order)), -EINVAL);
-	assert_int_equal(give(bed.server, &order, sizeof(order) - 1), -EINVAL);
-	assert_int_equal(give(bed.listener, &order, sizeof(order)), -EPERM);
+	assert_int_equal(handoff_repairer_give(-1, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(udp, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(plain[0], &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order) - 1), -EINVAL);
+	assert_int_equal(handoff_repairer_give(bed.listener, &order, sizeof(order)), -EPERM);
 	order.act = HANDOFF_ACT_COUNT;
-	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
-	/* A port to listen at is not to be had: only of a socket in repair, and connected. */
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order)), -EINVAL);
+	/* Only of a socket in repair, and of a port that it was given. */
 	order.act = HANDOFF_CONNECT;
-	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order)), -EACCES);
+	((struct sockaddr_in *)&order.local)->sin_port = htons(LOW_PORT);
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order)), -EINVAL);
 	order.act = HANDOFF_BUFFERS;
 	order.send_room = HANDOFF_BUFFER_MAX + 1;
-	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order)), -EINVAL);
 	order.version++;
-	assert_int_equal(give(bed.server, &order, sizeof(order)), -EINVAL);
+	assert_int_equal(handoff_repairer_give(bed.server, &order, sizeof(order)), -EINVAL);
 	handoff_bed_say(bed.client, bed.server, "as it was");
 	close(udp);
 	close(plain[0]);
@@ -397,18 +287,15 @@ static void what_is_no_order_is_refused(void **state)
 
 int main(void)
 {
-	const struct passwd *user = getpwnam("nobody");
 	struct tap_plan plan = {};
 	int status;
 
-	if (!user || !mkdtemp(dir) || chmod(dir, 0711))
+	if (handoff_repairer_open(&bed))
 		return EXIT_FAILURE;
 	queued = mmap(NULL, sizeof(*queued), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (queued == MAP_FAILED)
 		return EXIT_FAILURE;
-	nobody = user->pw_uid;
-	snprintf(path, sizeof(path), "%s/service", dir);
 	TAP_ADD(&plan, nobody_moves_a_connection, set_up, tear_down);
 	TAP_ADD(&plan, nobody_undoes_a_capture, set_up, tear_down);
 	TAP_ADD(&plan, nobody_returns_a_connection_to_a_low_port, set_up, tear_down);
@@ -420,6 +307,6 @@ int main(void)
 	TAP_ADD(&plan, handle_finds_the_next_agent, set_up, tear_down);
 	TAP_ADD(&plan, what_is_no_order_is_refused, set_up, tear_down);
 	status = tap_run(&plan, "the service of moved connections", 1);
-	rmdir(dir);
+	rmdir(service->dir);
 	return status;
 }

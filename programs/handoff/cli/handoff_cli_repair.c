@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/number.h"
 #include "programs/handoff/repair/handoff_service.h"
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/lib/handoff_order.h"
@@ -31,13 +32,27 @@ static int parse_user(struct handoff_service *service, const char *name, struct 
 	return add_user(service, user->pw_uid, why);
 }
 
+static int add_port(struct handoff_service *service, const char *text, struct slot_reason *why)
+{
+	__u32 port;
+
+	if (slot_number_parse(text, 1, 65535, &port))
+		return slot_reason_set(why, -EINVAL, "'%s' is no port", text);
+	if (service->port_count == HANDOFF_SERVICE_PORTS)
+		return slot_reason_set(why, -E2BIG, "more than %d ports", HANDOFF_SERVICE_PORTS);
+	service->ports[service->port_count++] = (uint16_t)port;
+	return 0;
+}
+
 static int parse_word(struct handoff_service *service, const char *word, struct slot_reason *why)
 {
 	if (!strncmp(word, "user=", 5))
 		return parse_user(service, word + 5, why);
+	if (!strncmp(word, "port=", 5))
+		return add_port(service, word + 5, why);
 	if (strncmp(word, "socket=/", 8) != 0)
-		return slot_reason_set(why, -EINVAL, "'%s' is neither user=NAME nor socket=/PATH",
-				       word);
+		return slot_reason_set(why, -EINVAL,
+				       "'%s' is neither user=NAME, port=N nor socket=/PATH", word);
 	service->path = word + 7;
 	return 0;
 }

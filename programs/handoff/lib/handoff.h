@@ -24,8 +24,8 @@
  * takes data and acknowledges it, and no socket answers with a reset.
  *
  * To freeze and to thaw a socket wants CAP_NET_ADMIN. Who has not got it asks slotd's agent
- * (slotctl handoff repair) on a Unix socket; all else needs no right. Functions return 0 or
- * -errno and print nothing; handoff_error() says in one line what went wrong. Outputs are
+ * (slotctl handoff repair) on a Unix socket; all else needs no right. That may wait for three
+ * seconds, and is -ETIMEDOUT then and for the next five seconds. Functions return 0 or -errno and print nothing; handoff_error() says in one line what went wrong. Outputs are
  * untouched on failure. A handle is for one thread at a time, a state may be read by many.
  * Linux 6.1 is enough.
  */

@@ -9,8 +9,12 @@
 #include <sys/un.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 
-#define ANSWER_S 2 /* so long the agent is waited for */
+/* So long the agent is waited for, and so long it is left alone when that was in vain. */
+#define CONNECT_S 1
+#define ANSWER_S 2
+#define SILENT_MS 5000
 
 struct handoff *handoff_new(void)
 {
@@ -54,6 +58,7 @@ int handoff_set_agent(struct handoff *h, const char *path)
 	leave_agent(h);
 	free(h->agent);
 	h->agent = copy;
+	h->silent_until_ms = 0;
 	return 0;
 }
 
@@ -66,11 +71,17 @@ static const char *agent_path(const struct handoff *h)
 	return path && *path ? path : HANDOFF_AGENT_SOCKET;
 }
 
+/* -EAGAIN would say that the connection cannot be taken just now. */
+static int errno_or_timeout(void)
+{
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
 static int find_agent(struct handoff *h)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval patience = { .tv_sec = ANSWER_S };
+	const struct timeval answer = { .tv_sec = ANSWER_S }, room = { .tv_sec = CONNECT_S };
 	const char *path = agent_path(h);
 
 	if (h->agent_fd >= 0)
@@ -80,10 +91,10 @@ static int find_agent(struct handoff *h)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &room, sizeof(room)) ||
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return -errno;
+		return errno_or_timeout();
 	h->agent_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -107,15 +118,36 @@ static int send_order(int agent, int fd, struct handoff_order *order)
 	right->cmsg_type = SCM_RIGHTS;
 	right->cmsg_len = CMSG_LEN(sizeof(fd));
 	memcpy(CMSG_DATA(right), &fd, sizeof(fd));
-	return sendmsg(agent, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(agent, &message, MSG_NOSIGNAL) < 0 ? errno_or_timeout() : 0;
+}
+
+/*
+ * Either the answer is here when the wait is over, or the agent cannot give it any more, and so
+ * does not do what it was asked, or undoes it.
+ */
+static ssize_t hear(int agent, struct handoff_answer *ret_answer)
+{
+	ssize_t len = recv(agent, ret_answer, sizeof(*ret_answer), 0);
+
+	/* It has hung up without a look at the order: what it said before comes after that. */
+	if (len < 0 && errno == ECONNRESET)
+		return recv(agent, ret_answer, sizeof(*ret_answer), MSG_DONTWAIT);
+	if (len >= 0 || errno != EAGAIN)
+		return len;
+	shutdown(agent, SHUT_RD);
+	len = recv(agent, ret_answer, sizeof(*ret_answer), MSG_DONTWAIT);
+	if (len)
+		return len;
+	errno = EAGAIN;
+	return -1;
 }
 
 static int take_answer(int agent, struct handoff_answer *ret_answer)
 {
-	ssize_t len = recv(agent, ret_answer, sizeof(*ret_answer), 0);
+	ssize_t len = hear(agent, ret_answer);
 
 	if (len < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return errno_or_timeout();
 	if (!len)
 		return -ECONNRESET;
 	if ((size_t)len != sizeof(*ret_answer) || ret_answer->version != HANDOFF_ORDER_VERSION)
@@ -124,7 +156,7 @@ static int take_answer(int agent, struct handoff_answer *ret_answer)
 	return 0;
 }
 
-/* Whether it came too late or not is not known: who is asked next is not to read that answer. */
+/* Who is refused is told so without being asked for what, and may find the agent gone by then. */
 static int ask_once(struct handoff *h, int fd, struct handoff_order *order,
 		    struct handoff_answer *ret_answer)
 {
@@ -133,7 +165,8 @@ static int ask_once(struct handoff *h, int fd, struct handoff_order *order,
 	if (err)
 		return err;
 	err = send_order(h->agent_fd, fd, order);
-	err = err ? err : take_answer(h->agent_fd, ret_answer);
+	if (!err || err == -EPIPE || err == -ECONNRESET)
+		err = take_answer(h->agent_fd, ret_answer);
 	if (err)
 		leave_agent(h);
 	return err;
@@ -143,11 +176,19 @@ static int ask_agent(struct handoff *h, int fd, struct handoff_order *order, con
 {
 	struct handoff_answer answer;
 	bool is_old = h->agent_fd >= 0;
-	int err = ask_once(h, fd, order, &answer);
+	int err;
 
+	if (slot_clock_ms() < h->silent_until_ms)
+		return slot_reason_set(&h->why, -ETIMEDOUT,
+				       "cannot %s the connection: the agent at '%s' did not answer "
+				       "just now, and is left alone for some seconds",
+				       what, agent_path(h));
+	err = ask_once(h, fd, order, &answer);
 	/* An agent that was started anew since; no order does harm when it is given twice. */
 	if (is_old && (err == -EPIPE || err == -ECONNRESET))
 		err = ask_once(h, fd, order, &answer);
+	if (err == -ETIMEDOUT)
+		h->silent_until_ms = slot_clock_ms() + SILENT_MS;
 	if (err)
 		return slot_reason_set(&h->why, err,
 				       "cannot %s the connection: no CAP_NET_ADMIN, and the agent "

@@ -54,7 +54,10 @@ static socklen_t size_of(const struct sockaddr_storage *address)
 						sizeof(struct sockaddr_in);
 }
 
-/* Both at once: who may ask for this gets a connection, and no port to listen at. */
+/*
+ * Both at once. That is no safeguard: connect() to AF_UNSPEC ends the connection and leaves the
+ * port, to listen at; so the service does this for the ports alone that it is given.
+ */
 static int make_connection(int fd, const struct handoff_order *order)
 {
 	const struct sockaddr *local = (const struct sockaddr *)&order->local;

@@ -4,20 +4,25 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/handoff/lib/handoff_order.h"
+#include "programs/handoff/repair/handoff_client.h"
 
 #define BACKLOG 64
 /* Whoever may not ask is told so: that is better than a connect() that is refused. */
 #define MODE 0666
+/* After which another client is taken, when descriptors or processes have run out. */
+#define RETRY_MS 100
 
 static int open_signals(struct handoff_service *service, struct slot_reason *why)
 {
@@ -26,6 +31,8 @@ static int open_signals(struct handoff_service *service, struct slot_reason *why
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGCHLD);
+	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	service->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return service->signal_fd < 0 ?
@@ -76,148 +83,148 @@ int handoff_service_open(struct handoff_service *service, struct slot_reason *wh
 void handoff_service_close(struct handoff_service *service)
 {
 	while (service->client_count)
-		close(service->clients[--service->client_count]);
+		kill(service->clients[--service->client_count].pid, SIGTERM);
 	if (service->listener >= 0)
 		unlink(service->path);
 	slot_cleanup_close(&service->listener);
 	slot_cleanup_close(&service->signal_fd);
 }
 
-/* --- one order --------------------------------------------------------------------------------- */
+/* --- one client -------------------------------------------------------------------------------- */
 
-static bool is_obeyed(const struct handoff_service *service, int client, uid_t *ret_uid)
+static bool is_obeyed(const struct handoff_service *service, uid_t uid)
 {
+	for (size_t i = 0; i < service->user_count; i++)
+		if (service->users[i] == uid)
+			return true;
+	return !uid;
+}
+
+static size_t count_clients(const struct handoff_service *service, bool is_refused, uid_t uid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < service->client_count; i++)
+		count += service->clients[i].is_refused == is_refused &&
+			 (is_refused || service->clients[i].uid == uid);
+	return count;
+}
+
+/* Returns 0, or why @uid is refused. */
+static int judge(const struct handoff_service *service, uid_t uid, struct slot_reason *why)
+{
+	if (!is_obeyed(service, uid))
+		return slot_reason_set(why, -EPERM, "user %u is none of those who may ask", uid);
+	if (count_clients(service, false, uid) == HANDOFF_SERVICE_OF_USER)
+		return slot_reason_set(why, -EBUSY, "user %u has %d connections to it already", uid,
+				       HANDOFF_SERVICE_OF_USER);
+	return 0;
+}
+
+/* In the client's process. @gone: at its end when the service has closed its own descriptor. */
+static _Noreturn void be_client(const struct handoff_client *client, int gone, int err,
+				const struct slot_reason *why)
+{
+	char byte;
+
+	(void)!read(gone, &byte, 1);
+	if (err)
+		handoff_client_refuse(client->fd, err, why->text);
+	else
+		handoff_client_serve(client);
+	_exit(EXIT_SUCCESS);
+}
+
+/* Takes @fd: its process has it longer than this one, where the last close() might wait. */
+static int start_client(struct handoff_service *service, int fd, uid_t uid)
+{
+	/* Closed from the last to the first. */
+	_cleanup_close_ int going = -1, gone = -1, own = fd;
+	const struct handoff_client client = { .fd = fd,
+					       .signal_fd = service->signal_fd,
+					       .ports = service->ports,
+					       .port_count = service->port_count };
+	struct slot_reason why;
+	int err = judge(service, uid, &why), ends[2];
+	pid_t self = getpid(), pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	gone = ends[0];
+	going = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		/* It, too, sees the signal by signal_fd, after an order. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != self)
+			_exit(EXIT_FAILURE);
+		close(going);
+		close(service->listener);
+		be_client(&client, gone, err, &why);
+	}
+	service->clients[service->client_count++] =
+		(struct handoff_service_client){ .pid = pid, .uid = uid, .is_refused = err };
+	return 0;
+}
+
+/* Returns 0 or -errno: another one cannot be taken now. */
+static int take_client(struct handoff_service *service)
+{
+	int client = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC);
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(peer);
-	bool is_user;
 
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return false;
-	*ret_uid = peer.uid;
-	is_user = !peer.uid;
-	for (size_t i = 0; !is_user && i < service->user_count; i++)
-		is_user = service->users[i] == peer.uid;
-	return is_user;
-}
-
-/* The first descriptor of @message is the caller's; any other is closed. */
-static int take_descriptor(struct msghdr *message)
-{
-	int taken = -1, fd;
-
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
-	     part = CMSG_NXTHDR(message, part)) {
-		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = 0; at + CMSG_LEN(sizeof(fd)) <= part->cmsg_len; at += sizeof(fd)) {
-			memcpy(&fd, CMSG_DATA(part) + at, sizeof(fd));
-			if (taken < 0)
-				taken = fd;
-			else
-				close(fd);
-		}
-	}
-	return taken;
-}
-
-static const char *explain(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "this is no order, or the descriptor no socket of TCP";
-	case -EPERM:
-		return "the kernel refuses: the service lacks CAP_NET_ADMIN there, or the socket "
-		       "listens";
-	case -EACCES:
-		return "the kernel refuses: the service lacks CAP_NET_BIND_SERVICE";
-	default:
-		return strerror(-err);
-	}
-}
-
-static void answer(int client, int err, const char *text)
-{
-	struct handoff_answer answer = { .version = HANDOFF_ORDER_VERSION, .err = err };
-
-	if (err)
-		snprintf(answer.text, sizeof(answer.text), "%s", text);
-	/* Who does not read its answers gets no more of them. */
-	(void)!send(client, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* Returns whether @client stays. */
-static bool serve(const struct handoff_service *service, int client)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(4 * sizeof(int))];
-	} control;
-	struct handoff_order order = {};
-	struct iovec part = { .iov_base = &order, .iov_len = sizeof(order) };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t len = recvmsg(client, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	_cleanup_close_ int fd = len > 0 ? take_descriptor(&message) : -1;
-	char refusal[128];
-	uid_t uid = 0;
-	int err;
-
-	if (len <= 0)
-		return len < 0 && errno == EAGAIN;
-	if (!is_obeyed(service, client, &uid)) {
-		snprintf(refusal, sizeof(refusal), "user %u is none of those who may ask", uid);
-		answer(client, -EPERM, refusal);
-		return true;
-	}
-	err = (size_t)len == sizeof(order) && fd >= 0 ? handoff_order_run(fd, &order) : -EINVAL;
-	answer(client, err, explain(err));
-	return true;
+	if (client < 0)
+		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
+	/* Whose it is not known is refused. */
+	(void)!getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	return start_client(service, client, peer.uid);
 }
 
 /* --- all of them ------------------------------------------------------------------------------- */
 
-static void take_client(struct handoff_service *service)
+static void forget_client(struct handoff_service *service, pid_t pid)
 {
-	int client = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (client >= 0)
-		service->clients[service->client_count++] = client;
+	for (size_t i = 0; i < service->client_count; i++) {
+		if (service->clients[i].pid != pid)
+			continue;
+		service->clients[i] = service->clients[--service->client_count];
+		return;
+	}
 }
 
-/* From the last, so that whoever takes a leaver's place was served already. */
-static void serve_ready(struct handoff_service *service, const struct pollfd *ready)
+/* Returns whether the service goes on. */
+static bool take_signal(struct handoff_service *service)
 {
-	for (size_t i = service->client_count; i-- > 0;) {
-		if (!ready[i].revents || serve(service, service->clients[i]))
-			continue;
-		close(service->clients[i]);
-		service->clients[i] = service->clients[--service->client_count];
-	}
+	struct signalfd_siginfo info;
+	pid_t pid;
+
+	if (read(service->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return true;
+	if (info.ssi_signo != SIGCHLD)
+		return false;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		forget_client(service, pid);
+	return true;
 }
 
 int handoff_service_run(struct handoff_service *service, struct slot_reason *why)
 {
-	struct pollfd ready[2 + HANDOFF_SERVICE_CLIENTS];
+	int err = 0;
 
 	for (;;) {
-		bool is_full = service->client_count == HANDOFF_SERVICE_CLIENTS;
+		bool is_full = count_clients(service, true, 0) == HANDOFF_SERVICE_REFUSED;
+		struct pollfd ready[] = {
+			{ .fd = service->signal_fd, .events = POLLIN },
+			{ .fd = is_full || err ? -1 : service->listener, .events = POLLIN },
+		};
 
-		ready[0] = (struct pollfd){ .fd = service->signal_fd, .events = POLLIN };
-		ready[1] =
-			(struct pollfd){ .fd = is_full ? -1 : service->listener, .events = POLLIN };
-		for (size_t i = 0; i < service->client_count; i++)
-			ready[2 + i] =
-				(struct pollfd){ .fd = service->clients[i], .events = POLLIN };
-		if (poll(ready, 2 + service->client_count, -1) < 0 && errno != EINTR)
+		if (poll(ready, 2, err ? RETRY_MS : -1) < 0 && errno != EINTR)
 			return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
-		if (ready[0].revents)
+		if (ready[0].revents && !take_signal(service))
 			return 0;
-		serve_ready(service, &ready[2]);
-		if (ready[1].revents)
-			take_client(service);
+		err = ready[1].revents ? take_client(service) : 0;
 	}
 }

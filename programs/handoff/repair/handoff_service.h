@@ -3,27 +3,44 @@
  * The service that freezes and thaws sockets for applications without CAP_NET_ADMIN: on a Unix
  * socket it is passed a descriptor and an order (programs/handoff/lib/handoff_order.h), does it,
  * and says what became of it. It keeps nothing: neither descriptors nor who asked for what.
+ *
+ * Who connects is served by a process of its own, and whoever may not ask told so by one: what a
+ * client makes it wait for it waits for alone. The last close() of a socket with SO_LINGER waits,
+ * in whatever process it happens, but for one that exits; and anybody can send such a socket.
  */
 #ifndef HANDOFF_SERVICE_H
 #define HANDOFF_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <sys/types.h>
 
 #include "loader/lib/base/reason.h"
 
 #define HANDOFF_SERVICE_USERS 16
-#define HANDOFF_SERVICE_CLIENTS 256 /* at a time; who comes later waits */
+#define HANDOFF_SERVICE_PORTS 16
+#define HANDOFF_SERVICE_OF_USER 128 /* clients at a time; who comes later is refused */
+#define HANDOFF_SERVICE_REFUSED 16  /* that are being told so; who comes later waits */
+#define HANDOFF_SERVICE_CLIENTS                                                                    \
+	((HANDOFF_SERVICE_USERS + 1) * HANDOFF_SERVICE_OF_USER + HANDOFF_SERVICE_REFUSED)
+
+struct handoff_service_client {
+	pid_t pid; /* of the process that serves it */
+	uid_t uid;
+	bool is_refused;
+};
 
 struct handoff_service {
 	const char *path;		    /* of the socket */
 	uid_t users[HANDOFF_SERVICE_USERS]; /* who is obeyed, beside root */
 	size_t user_count;
+	uint16_t ports[HANDOFF_SERVICE_PORTS]; /* that it binds, with its right to */
+	size_t port_count;
 	int listener, signal_fd; /* -1: closed */
 	size_t client_count;
-	int clients[HANDOFF_SERVICE_CLIENTS];
+	struct handoff_service_client clients[HANDOFF_SERVICE_CLIENTS];
 };
 
 /*
@@ -34,7 +51,10 @@ struct handoff_service {
 int handoff_service_open(struct handoff_service *service, struct slot_reason *why);
 void handoff_service_close(struct handoff_service *service);
 
-/* handoff_service_run - obey, until SIGTERM or SIGINT. Returns 0 or -errno; says why. */
+/*
+ * handoff_service_run - obey, until SIGTERM or SIGINT. It reaps all children of the process; those
+ * of its own end with it, after the order that they are at. Returns 0 or -errno; says why.
+ */
 int handoff_service_run(struct handoff_service *service, struct slot_reason *why);
 
 #endif

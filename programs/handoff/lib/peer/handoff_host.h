@@ -135,7 +135,10 @@ bool handoff_host_is_linked(const struct handoff_host *host, const char *peer);
 /* handoff_host_fd - to be polled for input; the handle's. */
 int handoff_host_fd(const struct handoff_host *host);
 
-/* handoff_host_run - do what there is to do, without waiting. Returns 0 or -errno. */
+/*
+ * handoff_host_run - do what there is to do, without waiting, but for an agent that does not answer
+ * (handoff.h): three seconds once, and then none for five. Returns 0 or -errno.
+ */
 int handoff_host_run(struct handoff_host *host);
 
 /*
