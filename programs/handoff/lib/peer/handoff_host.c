@@ -100,8 +100,8 @@ static int open_parts(struct handoff_host *host, const struct handoff_host_confi
 	if (err)
 		return slot_reason_set(&host->why, err, "%s", strerror(-err));
 	if (!config->is_plain)
-		err = handoff_tls_new(config->ca, config->cert, config->key, &host->why,
-				      &host->tls);
+		err = handoff_wire_context_new(config->ca, config->cert, config->key, &host->why,
+					       &host->tls);
 	if (!err)
 		err = handoff_rules_open(config->map_dir, true, &host->why, &host->rules);
 	if (!err)
@@ -151,7 +151,7 @@ void handoff_host_free(struct handoff_host *host)
 	}
 	handoff_rules_close(&host->rules);
 	handoff_offloads_close(&host->offloads);
-	handoff_tls_free(host->tls);
+	handoff_wire_context_free(host->tls);
 	handoff_free(host->lib);
 	slot_cleanup_close(&host->listener);
 	slot_cleanup_close(&host->clock);

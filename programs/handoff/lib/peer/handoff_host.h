@@ -76,12 +76,13 @@ struct handoff_host_times {
 
 /* All is copied. */
 struct handoff_host_config {
-	const char *name;    /* of this host, as others add it and as its certificate has it */
+	const char *name;    /* of this host, as others add it, a DNS name of its certificate */
 	const char *map_dir; /* the folder of handoff's slot (handoff_rules.h) */
 	const char *ca;	     /* PEM files; all three, or none and is_plain */
 	const char *cert;
 	const char *key;
-	bool is_plain; /* without TLS: connections' keys can be read on the way */
+	/* Without TLS: everybody on the way reads keys, and may be any peer. For AF_UNIX and tests. */
+	bool is_plain;
 	/* Where others dial; length 0: nowhere. */
 	struct sockaddr_storage listen;
 	socklen_t listen_length;

@@ -88,7 +88,7 @@ struct handoff_host {
 	void *data;
 	struct sockaddr_storage local[2];
 	struct handoff *lib;
-	struct handoff_tls *tls;
+	struct handoff_wire_context *tls;
 	struct handoff_rules rules;
 	struct handoff_offloads offloads;
 	int epoll, listener, clock;

@@ -13,11 +13,13 @@
 #include "programs/handoff/lib/peer/handoff_bytes.h"
 #include "programs/handoff/lib/peer/handoff_wire.h"
 
+/* The name itself stands in the certificate, as a DNS name of the alternative ones. */
+#define NAME_FLAGS (X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
 #define PIECE 16384   /* the largest record of TLS */
 #define PIECES_MAX 64 /* read in one run, so that one peer does not keep out others */
 
-struct handoff_tls {
-	SSL_CTX *context;
+struct handoff_wire_context {
+	SSL_CTX *ssl;
 };
 
 struct handoff_wire {
@@ -52,44 +54,45 @@ static int load_files(SSL_CTX *context, const char *ca, const char *cert, const 
 	return 0;
 }
 
-int handoff_tls_new(const char *ca, const char *cert, const char *key, struct slot_reason *why,
-		    struct handoff_tls **ret_tls)
+int handoff_wire_context_new(const char *ca, const char *cert, const char *key,
+			     struct slot_reason *why, struct handoff_wire_context **ret_context)
 {
-	struct handoff_tls *tls = calloc(1, sizeof(*tls));
+	struct handoff_wire_context *context = calloc(1, sizeof(*context));
 	int err;
 
-	if (!tls)
+	if (!context)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
-	tls->context = SSL_CTX_new(TLS_method());
-	if (!tls->context) {
-		free(tls);
+	context->ssl = SSL_CTX_new(TLS_method());
+	if (!context->ssl) {
+		free(context);
 		return say_tls(why, -ENOMEM, "TLS");
 	}
-	SSL_CTX_set_min_proto_version(tls->context, TLS1_3_VERSION);
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_min_proto_version(context->ssl, TLS1_3_VERSION);
+	SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	/* Links are few and long: no session is ever resumed. */
-	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_num_tickets(tls->context, 0);
-	err = load_files(tls->context, ca, cert, key, why);
+	SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(context->ssl, 0);
+	err = load_files(context->ssl, ca, cert, key, why);
 	if (err) {
-		handoff_tls_free(tls);
+		handoff_wire_context_free(context);
 		return err;
 	}
-	*ret_tls = tls;
+	*ret_context = context;
 	return 0;
 }
 
-void handoff_tls_free(struct handoff_tls *tls)
+void handoff_wire_context_free(struct handoff_wire_context *context)
 {
-	if (!tls)
+	if (!context)
 		return;
-	SSL_CTX_free(tls->context);
-	free(tls);
+	SSL_CTX_free(context->ssl);
+	free(context);
 }
 
-static int open_tls(struct handoff_wire *wire, struct handoff_tls *tls, const char *name)
+static int open_tls(struct handoff_wire *wire, struct handoff_wire_context *context,
+		    const char *name)
 {
-	wire->ssl = SSL_new(tls->context);
+	wire->ssl = SSL_new(context->ssl);
 	wire->from_net = BIO_new(BIO_s_mem());
 	wire->to_net = BIO_new(BIO_s_mem());
 	if (!wire->ssl || !wire->from_net || !wire->to_net) {
@@ -105,22 +108,22 @@ static int open_tls(struct handoff_wire *wire, struct handoff_tls *tls, const ch
 		return 0;
 	}
 	SSL_set_connect_state(wire->ssl);
-	SSL_set_hostflags(wire->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_set_hostflags(wire->ssl, NAME_FLAGS);
 	return SSL_set1_host(wire->ssl, name) == 1 ? 0 : -ENOMEM;
 }
 
 /* --- a wire ------------------------------------------------------------------------------------ */
 
-int handoff_wire_new(int fd, struct handoff_tls *tls, const char *name, struct slot_reason *why,
-		     struct handoff_wire **ret_wire)
+int handoff_wire_new(int fd, struct handoff_wire_context *context, const char *name,
+		     struct slot_reason *why, struct handoff_wire **ret_wire)
 {
 	struct handoff_wire *wire = calloc(1, sizeof(*wire));
 
 	if (!wire)
 		return slot_reason_set(why, -ENOMEM, "out of memory");
 	wire->fd = -1;
-	wire->is_ready = !tls;
-	if (tls && open_tls(wire, tls, name)) {
+	wire->is_ready = !context;
+	if (context && open_tls(wire, context, name)) {
 		handoff_wire_free(wire);
 		return say_tls(why, -ENOMEM, "TLS");
 	}
@@ -164,8 +167,7 @@ bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name)
 	if (!wire->ssl)
 		return true;
 	cert = SSL_get1_peer_certificate(wire->ssl);
-	is_from = cert &&
-		  X509_check_host(cert, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+	is_from = cert && X509_check_host(cert, name, 0, NAME_FLAGS, NULL) == 1;
 	X509_free(cert);
 	return is_from;
 }

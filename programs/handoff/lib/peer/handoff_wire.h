@@ -15,25 +15,26 @@
 /* What waits to be sent at most, before more is refused. */
 #define HANDOFF_WIRE_WAITING_MAX (64U << 20)
 
-struct handoff_tls;
+struct handoff_wire_context;
 struct handoff_wire;
 
 /*
- * handoff_tls_new - what proves who this host is: @cert (PEM, its chain too) with @key, and @ca,
- * which other hosts' are to be signed by. Returns 0, or -EINVAL and says why. To
- * handoff_tls_free() after all wires of it; NULL is fine.
+ * handoff_wire_context_new - what proves who this host is: @cert (PEM, its chain too) with @key,
+ * and @ca, which other hosts' are to be signed by. Returns 0, or -EINVAL and says why. To
+ * handoff_wire_context_free() after all wires of it; NULL is fine.
  */
-int handoff_tls_new(const char *ca, const char *cert, const char *key, struct slot_reason *why,
-		    struct handoff_tls **ret_tls);
-void handoff_tls_free(struct handoff_tls *tls);
+int handoff_wire_context_new(const char *ca, const char *cert, const char *key,
+			     struct slot_reason *why, struct handoff_wire_context **ret_context);
+void handoff_wire_context_free(struct handoff_wire_context *context);
 
 /*
  * handoff_wire_new - over the socket @fd, which becomes the wire's and may still be connecting.
- * @tls may be NULL: plain. @name is who has to be at the other end of what was dialed; NULL of
+ * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, a DNS name among its certificate's
+ * alternative ones, letter by letter (no wildcard, and no common name); NULL of
  * what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
  */
-int handoff_wire_new(int fd, struct handoff_tls *tls, const char *name, struct slot_reason *why,
-		     struct handoff_wire **ret_wire);
+int handoff_wire_new(int fd, struct handoff_wire_context *context, const char *name,
+		     struct slot_reason *why, struct handoff_wire **ret_wire);
 
 /* handoff_wire_free - end it and close its socket; NULL is fine. */
 void handoff_wire_free(struct handoff_wire *wire);
@@ -46,7 +47,7 @@ bool handoff_wire_is_ready(const struct handoff_wire *wire);
 /* handoff_wire_has_waiting - it is to be run as soon as the socket can be written to. */
 bool handoff_wire_has_waiting(const struct handoff_wire *wire);
 
-/* handoff_wire_is_from - whether the other side's certificate is one of @name; plain: yes. */
+/* handoff_wire_is_from - whether the other side's certificate is @name's, so; plain: yes. */
 bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name);
 
 /*
