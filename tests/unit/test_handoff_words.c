@@ -22,7 +22,7 @@ static void address_comes_back_in_its_words(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		char text[HANDOFF_TEXT_MAX];
+		char text[HANDOFF_WORDS_MAX];
 		struct slot_reason why;
 		__be32 address[4];
 		__be16 port;

@@ -44,10 +44,10 @@ struct show {
 
 /* A rule in words. */
 struct rule_text {
-	char client[HANDOFF_TEXT_MAX];
-	char local[HANDOFF_TEXT_MAX];
-	char target[HANDOFF_TEXT_MAX];
-	char source[HANDOFF_TEXT_MAX];
+	char client[HANDOFF_WORDS_MAX];
+	char local[HANDOFF_WORDS_MAX];
+	char target[HANDOFF_WORDS_MAX];
+	char source[HANDOFF_WORDS_MAX];
 	char id[ID_TEXT_MAX];
 	__s64 idle_s;  /* -1: no packet yet */
 	__s64 left_ms; /* of a block, until it ends; -1: of none */
@@ -205,7 +205,7 @@ static int show_rule(const struct handoff_key *key, const struct handoff_rule *r
 static int show_left(const struct handoff_key *key, const struct handoff_offload *offload,
 		     void *data)
 {
-	char client[HANDOFF_TEXT_MAX], local[HANDOFF_TEXT_MAX];
+	char client[HANDOFF_WORDS_MAX], local[HANDOFF_WORDS_MAX];
 	const struct show *show = data;
 	struct handoff_rule rule;
 

@@ -40,7 +40,7 @@ int handoff_address_parse(const char *text, struct slot_reason *why, __be32 ret_
 	return 0;
 }
 
-void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_TEXT_MAX])
+void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_WORDS_MAX])
 {
 	const unsigned char *bytes = (const unsigned char *)address;
 	struct slot_endpoint endpoint = { .family = 6, .proto = IPPROTO_TCP, .port = ntohs(port) };
@@ -53,7 +53,7 @@ void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[
 		memcpy(endpoint.addr, bytes, sizeof(endpoint.addr));
 	}
 	slot_endpoint_format(&endpoint, words);
-	snprintf(ret_text, HANDOFF_TEXT_MAX, "%s", words + PROTO_LEN);
+	snprintf(ret_text, HANDOFF_WORDS_MAX, "%s", words + PROTO_LEN);
 }
 
 int handoff_key_parse(const char *client, const char *local, struct slot_reason *why,

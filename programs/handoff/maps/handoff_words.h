@@ -7,7 +7,7 @@
 #include "programs/handoff/handoff_abi.h"
 
 /* "[ffff:...]:65535", with its NUL. */
-#define HANDOFF_TEXT_MAX 64
+#define HANDOFF_WORDS_MAX 64
 
 /*
  * handoff_address_parse - "192.0.2.1:80", "[2001:db8::1]:80"; an IPv4-mapped address is the IPv4
@@ -17,7 +17,7 @@ int handoff_address_parse(const char *text, struct slot_reason *why, __be32 ret_
 			  __be16 *ret_port);
 
 /* handoff_address_format - the same words. */
-void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_TEXT_MAX]);
+void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_WORDS_MAX]);
 
 /* handoff_key_parse - the key of @client and @local, as words. Returns 0 or -EINVAL; says why. */
 int handoff_key_parse(const char *client, const char *local, struct slot_reason *why,
