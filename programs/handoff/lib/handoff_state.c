@@ -187,12 +187,16 @@ static void code_address(struct coder *coder, bool is_ip6, struct sockaddr_stora
 
 static void code_tls(struct coder *coder, struct handoff_tls *tls)
 {
+	uint8_t len;
+
 	code_u16(coder, &tls->version);
 	code_u16(coder, &tls->cipher);
-	tls->len = handoff_tls_size(tls->version, tls->cipher);
-	if (!coder->err && !tls->len)
+	len = handoff_tls_size(tls->version, tls->cipher);
+	if (!coder->err && !len)
 		coder->err = -EBADMSG;
-	code_bytes(coder, tls->rest, tls->len);
+	code_bytes(coder, tls->rest, len);
+	if (coder->what == CODER_READ)
+		tls->len = len;
 }
 
 static void code_state(struct coder *coder, struct handoff_state *state)
@@ -247,7 +251,7 @@ static bool is_sound(const struct handoff_state *state)
 	       !(state->has_tls && (has_queue || state->is_peer_closed));
 }
 
-/* The coder changes what it reads into alone. */
+/* A coder that does not read leaves all of it alone: threads may share a state. */
 static struct handoff_state *unconst(const struct handoff_state *state)
 {
 	return (struct handoff_state *)(uintptr_t)state;
