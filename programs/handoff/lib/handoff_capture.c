@@ -21,8 +21,10 @@ enum {
 };
 
 /*
- * No hop is so near: from now on what still comes in is dropped, as if it had been lost, and
- * neither taken nor acknowledged. For packets that were past the block when that began.
+ * What still comes in is dropped from now on, as if it had been lost, and neither taken nor
+ * acknowledged. For packets that were past the block when that began. Every router takes one off
+ * the TTL: none but a neighbour on the link that begins with 255 (Linux begins with 64) is heard
+ * all the same. Who gives the connection compares TCP_INFO before and after (libhandoff_host does).
  */
 #define TTL_OF_NONE 255
 

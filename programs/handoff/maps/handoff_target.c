@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Netlink by hand: three questions are no reason for libhandoff_host to need libmnl. */
 #include "programs/handoff/maps/handoff_target.h"
 
 #include <errno.h>
