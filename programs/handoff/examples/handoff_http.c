@@ -280,7 +280,10 @@ int main(int argc, char **argv)
 		if (handoff_host_parse(argv[7], &config.listen, &config.listen_length))
 			fail(argv[7], "no ADDRESS:PORT");
 		config.local[0] = config.listen;
-		((struct sockaddr_in *)config.local)->sin_port = 0;
+		if (config.listen.ss_family == AF_INET6)
+			((struct sockaddr_in6 *)config.local)->sin6_port = 0;
+		else
+			((struct sockaddr_in *)config.local)->sin_port = 0;
 		requests_max = argc > 9 ? (unsigned int)atoi(argv[9]) : 0;
 	}
 	if (handoff_host_new(&config, &host))

@@ -181,12 +181,15 @@ static const char *find_host(const struct request *request)
 /* Whether it is on its way: all that was heard is unread again for who takes it. */
 static bool give(struct conn *conn, const char *to)
 {
+	int err = -EAGAIN;
+
 	/* Nothing more is heard of it until on_kept(), on_given() or on_lost(). */
 	epoll_ctl(loop, EPOLL_CTL_DEL, conn->fd, NULL);
 	/* A guest goes home first, and on from there. */
-	while (conn->tries++ < TRIES_MAX)
-		if (!handoff_host_send_unread(host, conn->fd, to, conn, conn->bytes, conn->heard))
-			return true;
+	while (err == -EAGAIN && conn->tries++ < TRIES_MAX)
+		err = handoff_host_send_unread(host, conn->fd, to, conn, conn->bytes, conn->heard);
+	if (!err)
+		return true;
 	watch(EPOLL_CTL_ADD, conn->fd, EPOLLIN, conn);
 	return false;
 }
@@ -205,7 +208,6 @@ static enum next refuse(struct conn *conn, const struct request *request, const 
 {
 	bool is_last = request->is_wrong || request->length;
 
-	conn->tries = 0;
 	if (!say(conn, status, 0, is_last ? "Connection: close\r\n" : ""))
 		return IS_OVER;
 	if (!is_last)
@@ -223,12 +225,12 @@ static enum next get(struct conn *conn, const struct request *request)
 	struct stat about;
 
 	conn->file = openat(folder, conn->path, O_RDONLY | O_CLOEXEC);
-	if (conn->file < 0 || fstat(conn->file, &about))
+	if (conn->file < 0)
 		return refuse(conn, request, "404 Not Found");
-	if (!say(conn, "200 OK", (size_t)about.st_size, ""))
+	conn->stage = ANSWERING;
+	if (fstat(conn->file, &about) || !say(conn, "200 OK", (size_t)about.st_size, ""))
 		return IS_OVER;
 	conn->left = *request->method == 'G' ? (size_t)about.st_size : 0;
-	conn->stage = ANSWERING;
 	return GOES_ON;
 }
 
@@ -269,11 +271,10 @@ static void drop_heard(struct conn *conn, size_t length)
 
 static enum next ask(struct conn *conn)
 {
-	const char *head_end = memmem(conn->bytes, conn->heard, "\r\n\r\n", 4);
+	const char *at, *head_end = memmem(conn->bytes, conn->heard, "\r\n\r\n", 4);
 	size_t length = head_end ? (size_t)(head_end - conn->bytes) + 4 : HEAD_MAX;
 	struct request request = { .is_wrong = true };
 	char head[HEAD_MAX];
-	const char *at;
 
 	if (conn->is_last)
 		return IS_OVER;
@@ -291,9 +292,9 @@ static enum next ask(struct conn *conn)
 		return IS_AWAY;
 	drop_heard(conn, length);
 	conn->is_last = request.is_last;
+	conn->tries = 0;
 	if (strcmp(at, name) != 0)
 		return refuse(conn, &request, "503 Service Unavailable");
-	conn->tries = 0;
 	return serve(conn, &request);
 }
 
