@@ -423,15 +423,3 @@ const char *handoff_stage_name(enum handoff_stage stage)
 
 	return stage < HANDOFF_STAGE_COUNT ? names[stage] : "?";
 }
-
-const char *handoff_action_name(enum handoff_action_kind kind)
-{
-	static const char *const names[HANDOFF_ACTION_COUNT] = {
-		"block", "capture", "commit", "undo",  "restore", "prepare", "start",
-		"sweep", "close",   "drop",   "abort", "release", "reset",   "probe",
-		"OFFER", "REFUSE",  "ACK",    "READY", "DONE",	  "RESET",   "CANCEL",
-		"GONE",	 "kept",    "given",  "lost",  "taken",
-	};
-
-	return kind < HANDOFF_ACTION_COUNT ? names[kind] : "?";
-}

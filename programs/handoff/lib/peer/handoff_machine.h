@@ -70,6 +70,7 @@ struct handoff_event {
 };
 
 enum handoff_action_kind {
+	HANDOFF_DO_NOTHING, /* in no list */
 	/*
 	 * Steps: the last of their list, answered by STEP_DONE or STEP_FAILED before anything else.
 	 */
@@ -147,8 +148,7 @@ void handoff_machine_step(struct handoff_machine *machine, const struct handoff_
 /* handoff_machine_timer - what runs at this stage, from the moment that it began. */
 enum handoff_timer handoff_machine_timer(const struct handoff_machine *machine);
 
-/* handoff_stage_name, handoff_action_name - for a log; "?" for what is none. */
+/* handoff_stage_name - for a log; "?" for what is none. */
 const char *handoff_stage_name(enum handoff_stage stage);
-const char *handoff_action_name(enum handoff_action_kind kind);
 
 #endif

@@ -105,7 +105,7 @@ struct handoff_host {
 
 /* Told when nothing here is amid something: the application may send or close at once. */
 struct handoff_tell {
-	enum handoff_action_kind kind; /* 0: nothing */
+	enum handoff_action_kind kind; /* HANDOFF_TELL_*, or HANDOFF_DO_NOTHING */
 	int fd;
 	void *tag;
 	uint8_t *app;

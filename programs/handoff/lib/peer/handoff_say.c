@@ -87,7 +87,6 @@ int handoff_conn_say(struct handoff_host *host, struct handoff_conn *conn,
 		.id = conn->id,
 		.turn = action->turn,
 	};
-
 	int err;
 
 	switch (action->kind) {
@@ -140,7 +139,7 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 		note_taken(conn, tell);
 		return;
 	}
-	tell->kind = conn->is_passing ? HANDOFF_DO_BLOCK : kind;
+	tell->kind = conn->is_passing ? HANDOFF_DO_NOTHING : kind;
 	tell->fd = conn->fd;
 	tell->tag = conn->tag;
 	tell->why = conn->why;
