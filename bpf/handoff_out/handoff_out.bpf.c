@@ -15,6 +15,7 @@
 #define HANDOFF_RULES_TAG SLOT_BORROWED
 #include "programs/handoff/data/maps.h"
 #include "programs/handoff/data/packet.h"
+#include "programs/handoff/data/seen.h"
 
 SLOT_NAME("handoff_out");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
@@ -125,8 +126,7 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct place *at
 static __always_inline void note_use(struct handoff_rule *rule, const struct tcphdr *tcp,
 				     __u64 bytes)
 {
-	note_seen(rule, rule->id,
-		  (tcp->fin ? HANDOFF_LOCAL_FIN : 0) | (tcp->rst ? HANDOFF_LOCAL_RST : 0));
+	note_local(rule, rule->id, tcp);
 	__sync_fetch_and_add(&rule->use.out_packets, 1);
 	__sync_fetch_and_add(&rule->use.out_bytes, bytes);
 	rule->use.last_ns = bpf_ktime_get_coarse_ns();

@@ -11,6 +11,7 @@
 #include "bpf/count.h"
 #include "bpf/csum.h"
 #include "bpf/manifest.h"
+#include "programs/handoff/data/ends.h"
 #include "programs/handoff/data/maps.h"
 #include "programs/handoff/data/packet.h"
 
@@ -18,12 +19,6 @@ SLOT_NAME("handoff");
 SLOT_VERSION(SLOT_PROGRAM_VERSION);
 SLOT_HOOK("xdp");
 SLOT_MAP_ABI(1);
-
-/*
- * A SYN is a client's that uses its port again only if the connection was silent for so long
- * after its end: nobody else can make a rule of a connection that is in use go away.
- */
-#define REUSE_NS 1000000000ULL
 
 #define NOT_COUNTED (-1)
 
@@ -58,16 +53,14 @@ struct {
 	__type(value, struct handoff_told);
 } handoff_told SEC(".maps");
 
-static __always_inline __u32 get_seen(const struct tcphdr *tcp)
-{
-	return (tcp->fin ? HANDOFF_CLIENT_FIN : 0) | (tcp->rst ? HANDOFF_CLIENT_RST : 0);
-}
-
-static __always_inline void count_use(struct handoff_rule *rule, __u64 bytes, __u64 now)
+/* A client that is gone answers with RST whoever asks whether it is there. */
+static __always_inline void count_use(struct handoff_rule *rule, const struct tcphdr *tcp,
+				      __u64 bytes, __u64 now)
 {
 	__sync_fetch_and_add(&rule->use.in_packets, 1);
 	__sync_fetch_and_add(&rule->use.in_bytes, bytes);
-	rule->use.last_ns = now;
+	if (!tcp->rst || !(rule->use.seen & HANDOFF_CLIENT_RST))
+		rule->use.last_ns = now;
 }
 
 static __always_inline void write_target(const struct packet *packet, struct ethhdr *eth,
@@ -93,59 +86,46 @@ static __always_inline void write_target(const struct packet *packet, struct eth
 	ip->daddr = to;
 }
 
-/* Whether the packet is the first one of another connection of the client's. */
-static __always_inline bool is_reuse(const struct handoff_rule *rule, const struct tcphdr *tcp,
-				     __u64 now)
+/* Returns enum handoff_counter: HANDOFF_IN_REDIRECT also where it is away. */
+static __always_inline int judge(const struct packet *packet, struct handoff_rule *rule, __u64 id,
+				 __u64 now, struct handoff_target *ret_target)
 {
-	return tcp->syn && !tcp->ack &&
-	       rule->use.seen & (HANDOFF_CLIENT_FIN | HANDOFF_CLIENT_RST) &&
-	       (__s64)(now - rule->use.last_ns) > (__s64)REUSE_NS;
-}
+	__u32 ingress = *(volatile __u32 *)&rule->ingress;
+	__u64 deadline = rule->deadline_ns;
 
-static __always_inline int redirect(struct xdp_md *ctx, const struct packet *packet,
-				    struct handoff_rule *rule, __u64 now, __u32 *ret_ifindex)
-{
-	struct handoff_target target = rule->target;
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u64 id = rule->id;
-
-	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || !is_family(packet, target.address))
-		return HANDOFF_IN_FAMILY;
-	if (is_reuse(rule, packet->tcp, now))
-		note_seen(rule, id, HANDOFF_REUSED);
-	if (rule->use.seen & HANDOFF_REUSED)
-		return HANDOFF_IN_REUSED;
-	note_seen(rule, id, get_seen(packet->tcp));
-	count_use(rule, ctx->data_end - ctx->data, now);
-	write_target(packet, eth, &target);
-	*ret_ifindex = target.ifindex;
-	return target.ifindex && target.ifindex != ctx->ingress_ifindex ? HANDOFF_IN_AWAY :
-									  HANDOFF_IN_REDIRECT;
-}
-
-static __always_inline int pass(struct xdp_md *ctx, const struct packet *packet,
-				struct handoff_rule *rule, __u64 now, int counter)
-{
-	note_seen(rule, rule->id, get_seen(packet->tcp));
-	count_use(rule, ctx->data_end - ctx->data, now);
-	return counter;
+	if (ingress == HANDOFF_REDIRECT) {
+		*ret_target = rule->target;
+		if (!is_family(packet, ret_target->address))
+			return HANDOFF_IN_FAMILY;
+		return note_anew(rule, id, packet->tcp, now) ? HANDOFF_IN_REUSED :
+							       HANDOFF_IN_REDIRECT;
+	}
+	if (ingress != HANDOFF_BLOCK)
+		return HANDOFF_IN_PASS;
+	return deadline && now >= deadline ? HANDOFF_IN_EXPIRED : HANDOFF_IN_BLOCKED;
 }
 
 /* Returns enum handoff_counter. */
 static __always_inline int follow_rule(struct xdp_md *ctx, const struct packet *packet,
 				       struct handoff_rule *rule, __u32 *ret_ifindex)
 {
-	__u64 now = bpf_ktime_get_coarse_ns(), deadline = rule->deadline_ns;
-	__u32 ingress = *(volatile __u32 *)&rule->ingress;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__u64 now = bpf_ktime_get_coarse_ns(), id = rule->id;
+	struct handoff_target target = {};
+	int ret = judge(packet, rule, id, now, &target);
 
-	if (ingress == HANDOFF_REDIRECT)
-		return redirect(ctx, packet, rule, now, ret_ifindex);
-	if (ingress != HANDOFF_BLOCK)
-		return pass(ctx, packet, rule, now, HANDOFF_IN_PASS);
-	if (deadline && now >= deadline)
-		return pass(ctx, packet, rule, now, HANDOFF_IN_EXPIRED);
-	__sync_fetch_and_add(&rule->use.blocked, 1);
-	return HANDOFF_IN_BLOCKED;
+	if (ret == HANDOFF_IN_BLOCKED)
+		__sync_fetch_and_add(&rule->use.blocked, 1);
+	if (ret == HANDOFF_IN_BLOCKED || ret == HANDOFF_IN_FAMILY || ret == HANDOFF_IN_REUSED)
+		return ret;
+	count_use(rule, packet->tcp, ctx->data_end - ctx->data, now);
+	note_client(rule, id, packet);
+	if (ret != HANDOFF_IN_REDIRECT || (void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return ret;
+	write_target(packet, eth, &target);
+	*ret_ifindex = target.ifindex;
+	return target.ifindex && target.ifindex != ctx->ingress_ifindex ? HANDOFF_IN_AWAY :
+									  HANDOFF_IN_REDIRECT;
 }
 
 /* Returns enum handoff_counter, or NOT_COUNTED. */

@@ -71,7 +71,10 @@ struct handoff_source {
 	__u16 pad;
 };
 
-/* enum handoff_seen: bits of handoff_counts.seen, set by the programs. */
+/*
+ * enum handoff_seen: bits of handoff_use.seen, set by the programs. Those of the client are taken
+ * back when it goes on: others may have sent what was seen.
+ */
 enum handoff_seen {
 	HANDOFF_CLIENT_FIN = 1 << 0,
 	HANDOFF_CLIENT_RST = 1 << 1,
@@ -79,6 +82,8 @@ enum handoff_seen {
 	HANDOFF_LOCAL_RST = 1 << 3,
 	HANDOFF_REUSED =
 		1 << 4, /* the client began anew with its port: what came in passes since */
+	HANDOFF_CLIENT_SYN = 1 << 5, /* after an end: maybe the client begins anew */
+	HANDOFF_ANSWERED = 1 << 6,   /* this host's stack answered it */
 };
 
 /* Of one rule, since it is there: an update takes them along. Frames, from Ethernet on. */
@@ -90,6 +95,9 @@ struct handoff_use {
 	__u64 blocked; /* packets */
 	__u64 last_ns; /* CLOCK_MONOTONIC_COARSE, of the last packet; 0: none yet */
 	__u32 seen;    /* enum handoff_seen */
+	/* Sequence numbers, in the host's order */
+	__u32 fin_end; /* HANDOFF_CLIENT_FIN: what is behind it */
+	__u32 syn_ack; /* HANDOFF_ANSWERED: what acknowledges the answer */
 	__u32 pad;
 };
 
@@ -139,8 +147,8 @@ struct handoff_told {
 	__u32 rules; /* at the last look */
 	__u32 late;  /* that were over then, and more than may be removed at one time */
 	/* Rules that were removed: the connection */
-	__u64 ended;   /* was ended by RST, or by both sides, */
-	__u64 half;    /* by one side that was seen, */
+	__u64 ended;   /* was ended by this host's RST, by both sides, or by a new one, */
+	__u64 half;    /* by one side that was seen, or the client's RST, */
 	__u64 idle;    /* had no packets, */
 	__u64 expired; /* or was blocked until after the deadline */
 	/* Rules of the device, which are not removed ones of the table */
@@ -154,7 +162,7 @@ struct handoff_told {
 	__u64 not_removed;
 	__u64 changed;	/* taken off for a step of the connection's */
 	__u64 vanished; /* gone by another's hand */
-	/* Clients of a block that has ended: asked to say something, each a few times; */
+	/* Clients of a block that has ended, or of a rule that soon is: asked a few times; */
 	__u64 asked;
 	__u64 not_asked; /* and those that the kernel did not let be asked */
 };
@@ -171,7 +179,7 @@ enum handoff_counter {
 	/* They go on in the chain. */
 	HANDOFF_IN_PASS,     /* HANDOFF_PASS */
 	HANDOFF_IN_EXPIRED,  /* blocked, but the deadline is over */
-	HANDOFF_IN_REUSED,   /* SYN of a client that had ended the connection */
+	HANDOFF_IN_REUSED,   /* of a client that had ended the connection, and begins anew */
 	HANDOFF_IN_FAMILY,   /* the target is of the other family */
 	HANDOFF_IN_OPTIONS,  /* TCP behind options of IPv4; no rule was looked for */
 	HANDOFF_IN_FRAGMENT, /* part of a fragmented packet of TCP; likewise */
@@ -217,8 +225,8 @@ struct handoff_out_config {
 _Static_assert(sizeof(struct handoff_key) == 36, "key of handoff_rules");
 _Static_assert(sizeof(struct handoff_target) == 36, "no hidden padding");
 _Static_assert(sizeof(struct handoff_source) == 20, "no hidden padding");
-_Static_assert(sizeof(struct handoff_use) == 56, "no hidden padding");
-_Static_assert(sizeof(struct handoff_rule) == 144, "value of handoff_rules");
+_Static_assert(sizeof(struct handoff_use) == 64, "no hidden padding");
+_Static_assert(sizeof(struct handoff_rule) == 152, "value of handoff_rules");
 _Static_assert(sizeof(struct handoff_offload) == 32, "value of handoff_offloads");
 _Static_assert(sizeof(struct handoff_told) % 8 == 0, "no hidden padding");
 _Static_assert(HANDOFF_COUNTER_COUNT <= HANDOFF_COUNTS_SIZE, "counters fit their map");

@@ -15,7 +15,6 @@
 #include "tests/support/tap.h"
 
 #define ID 0x1234
-#define OTHER_ID 0x4321
 #define NS_PER_S 1000000000ULL
 #define OTHER_IFINDEX 4711
 #define CLIENT4 "198.51.100.7"
@@ -296,68 +295,6 @@ static void block_becomes_redirect_in_one_update_that_keeps_counts(void **state)
 	assert_int_equal(get_rule(&plain).use.in_packets, 1);
 }
 
-static void the_end_of_a_connection_is_noted(void **state)
-{
-	struct handoff_spec spec = plain;
-
-	(void)state;
-	redirect_to(&plain, TARGET4, TARGET_PORT);
-	assert_sent(&spec, TARGET4, TARGET_PORT);
-	assert_int_equal(get_rule(&plain).use.seen, 0);
-	spec.flags = HANDOFF_ACK | HANDOFF_FIN;
-	assert_sent(&spec, TARGET4, TARGET_PORT);
-	assert_int_equal(get_rule(&plain).use.seen, HANDOFF_CLIENT_FIN);
-	spec.flags = HANDOFF_RST;
-	assert_sent(&spec, TARGET4, TARGET_PORT);
-	assert_int_equal(get_rule(&plain).use.seen, HANDOFF_CLIENT_FIN | HANDOFF_CLIENT_RST);
-}
-
-/* As if the last packet of the connection of @spec had been @ns ago. */
-static void set_silent(const struct handoff_spec *spec, uint64_t ns)
-{
-	const struct handoff_key key = handoff_spec_key(spec);
-	struct handoff_rule rule = get_rule(spec);
-
-	rule.use.last_ns = now_ns() - ns;
-	assert_int_equal(bpf_map_update_elem(bed.rules.table, &key, &rule, BPF_EXIST), 0);
-}
-
-static void a_client_that_uses_its_port_again_is_served_here(void **state)
-{
-	const struct handoff_key key = handoff_spec_key(&plain);
-	struct handoff_spec fin = plain, syn = plain;
-
-	(void)state;
-	fin.flags = HANDOFF_ACK | HANDOFF_FIN;
-	syn.flags = HANDOFF_SYN;
-	redirect_to(&plain, TARGET4, TARGET_PORT);
-	assert_sent(&fin, TARGET4, TARGET_PORT);
-	set_silent(&plain, 2 * NS_PER_S);
-	assert_spec_left(&syn, XDP_PASS);
-	assert_spec_left(&plain, XDP_PASS);
-	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_REUSED), 2);
-	assert_true(get_rule(&plain).use.seen & HANDOFF_REUSED);
-	assert_int_equal(handoff_rules_block(&bed.rules, &key, OTHER_ID, 0), 0);
-	assert_int_equal(get_rule(&plain).id, OTHER_ID);
-	assert_int_equal(get_rule(&plain).use.seen, 0);
-}
-
-static void nobodys_syn_ends_a_connection_that_is_in_use(void **state)
-{
-	struct handoff_spec fin = plain, syn = plain;
-
-	(void)state;
-	fin.flags = HANDOFF_ACK | HANDOFF_FIN;
-	syn.flags = HANDOFF_SYN;
-	redirect_to(&plain, TARGET4, TARGET_PORT);
-	assert_sent(&plain, TARGET4, TARGET_PORT);
-	set_silent(&plain, 60 * NS_PER_S);
-	assert_sent(&syn, TARGET4, TARGET_PORT);
-	assert_sent(&fin, TARGET4, TARGET_PORT);
-	assert_sent(&syn, TARGET4, TARGET_PORT);
-	assert_int_equal(get_rule(&plain).use.seen, HANDOFF_CLIENT_FIN);
-}
-
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -375,8 +312,5 @@ int main(void)
 	TAP_ADD(&plan, checksums_are_right_whatever_changes, set_up, tear_down);
 	TAP_ADD(&plan, a_target_of_the_other_family_changes_nothing, set_up, tear_down);
 	TAP_ADD(&plan, block_becomes_redirect_in_one_update_that_keeps_counts, set_up, tear_down);
-	TAP_ADD(&plan, the_end_of_a_connection_is_noted, set_up, tear_down);
-	TAP_ADD(&plan, a_client_that_uses_its_port_again_is_served_here, set_up, tear_down);
-	TAP_ADD(&plan, nobodys_syn_ends_a_connection_that_is_in_use, set_up, tear_down);
 	return tap_run(&plan, "handoff", 1);
 }

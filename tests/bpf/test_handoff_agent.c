@@ -103,7 +103,7 @@ static void removes_what_is_over_and_says_why(void **state)
 	(void)state;
 	agent.set.sweep.idle_ns = now_ns() + LONG_NS;
 	add_rule(1, 0);
-	add_rule(2, HANDOFF_CLIENT_RST);
+	add_rule(2, HANDOFF_LOCAL_RST);
 	add_rule(3, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN);
 	assert_int_equal(handoff_rules_block(&rules, &key, ID, now_ns() - 1), 0);
 	look();
@@ -140,7 +140,7 @@ static void removes_no_more_at_a_time_than_it_may(void **state)
 
 	(void)state;
 	for (port = 1; port <= MANY; port++)
-		add_rule(port, HANDOFF_CLIENT_RST);
+		add_rule(port, HANDOFF_LOCAL_RST);
 	look();
 	assert_int_equal(agent.told.ended, RATE);
 	assert_int_equal(agent.told.late, MANY - RATE);
@@ -217,6 +217,41 @@ static void ends_where_a_map_is_gone_or_another(void **state)
 	}
 }
 
+/* Of a connection whose last packet was @ago_ns ago. */
+static void add_quiet(__u16 port, __u32 seen, __u64 ago_ns)
+{
+	const struct handoff_rule rule = { .id = ID,
+					   .ingress = HANDOFF_REDIRECT,
+					   .use = { .seen = seen, .last_ns = now_ns() - ago_ns } };
+	const struct handoff_key key = make_key(port);
+
+	assert_int_equal(bpf_map_update_elem(rules.table, &key, &rule, BPF_ANY), 0);
+}
+
+static void asks_a_client_before_it_believes_what_others_may_have_said(void **state)
+{
+	const __u64 half_ns = 10 * NS_PER_S;
+
+	(void)state;
+	agent.set.sweep = (struct handoff_sweep){ half_ns, half_ns, LONG_NS };
+	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - 4 * NS_PER_S);
+	add_quiet(2, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN, half_ns - NS_PER_S);
+	add_quiet(3, 0, half_ns - NS_PER_S);
+	look();
+	assert_int_equal(agent.told.asked + agent.told.not_asked, 0);
+	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - 2 * NS_PER_S);
+	add_quiet(2, HANDOFF_CLIENT_FIN, half_ns - 2 * NS_PER_S);
+	look();
+	assert_int_equal(agent.told.asked + agent.told.not_asked, 2);
+	assert_true(has_rule(1) && has_rule(2));
+	add_quiet(1, HANDOFF_CLIENT_RST, half_ns);
+	add_quiet(2, 0, 0);
+	look();
+	assert_false(has_rule(1));
+	assert_true(has_rule(2));
+	assert_int_equal(agent.told.half, 1);
+}
+
 #define ADD(fn) TAP_ADD(&plan, fn, set_up, tear_down)
 
 int main(void)
@@ -224,6 +259,7 @@ int main(void)
 	struct tap_plan plan = { 0 };
 
 	ADD(removes_what_is_over_and_says_why);
+	ADD(asks_a_client_before_it_believes_what_others_may_have_said);
 	ADD(a_rule_lives_by_its_last_step);
 	ADD(removes_no_more_at_a_time_than_it_may);
 	ADD(there_is_one_at_a_time);

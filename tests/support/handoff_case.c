@@ -11,6 +11,8 @@
 #include "tests/support/tap.h"
 
 #define TAG 0x2a
+#define TCP_SEQ 4
+#define TCP_ACK 8
 #define TCP_DOFF 12
 #define NOP 1
 
@@ -54,6 +56,8 @@ void handoff_spec_build(const struct handoff_spec *spec, struct packet *ret_p)
 		bytes[i] = i < spec->options ? NOP : (unsigned char)(i * 7);
 	packet_start(ret_p, bytes, spec->options + spec->payload);
 	packet_tcp(ret_p, spec->sport, spec->dport, spec->flags);
+	*(__be32 *)(packet_bytes(ret_p) + TCP_SEQ) = htonl(spec->seq);
+	*(__be32 *)(packet_bytes(ret_p) + TCP_ACK) = htonl(spec->ack);
 	packet_bytes(ret_p)[TCP_DOFF] = (unsigned char)((20 + spec->options) / 4 << 4);
 	if (spec->is_ip6)
 		packet_ip6(ret_p, &ip6);

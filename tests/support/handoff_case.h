@@ -31,7 +31,8 @@ struct handoff_spec {
 	unsigned int tags; /* of VLANs */
 	size_t options;	   /* bytes of TCP, a multiple of 4 */
 	size_t payload;
-	uint8_t flags; /* of TCP */
+	uint8_t flags;	   /* of TCP */
+	uint32_t seq, ack; /* in the host's order */
 	unsigned char dst_mac[6], src_mac[6];
 };
 

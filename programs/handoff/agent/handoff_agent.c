@@ -20,6 +20,7 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LOOK_NS NS_PER_S
+#define ASK_NS (3 * LOOK_NS)
 #define FOLLOW_MS 20 /* a step of a connection that a device sends on is seen so soon */
 
 static __u64 read_clock(void)
@@ -129,12 +130,26 @@ static void count_over(struct handoff_told *told, enum handoff_over over)
 }
 
 static enum handoff_over judge(const struct look *look, const struct handoff_key *key,
-			       const struct handoff_rule *rule)
+			       const struct handoff_rule *rule, __u64 now_ns)
 {
 	const struct handoff_agent *agent = look->agent;
 
 	return handoff_sweep_judge(&agent->set.sweep, rule,
-				   handoff_device_last(&agent->device, key), look->now_ns);
+				   handoff_device_last(&agent->device, key), now_ns);
+}
+
+/*
+ * Nobody may have the connection, as a block of packets has just ended; or it soon is over by
+ * what one side said, which others may have said in its name.
+ */
+static bool is_doubtful(const struct look *look, const struct handoff_key *key,
+			const struct handoff_rule *rule)
+{
+	if (rule->ingress == HANDOFF_BLOCK && rule->deadline_ns)
+		return look->now_ns > rule->deadline_ns &&
+		       look->now_ns - rule->deadline_ns <= ASK_NS;
+	return judge(look, key, rule, look->now_ns) == HANDOFF_NOT_OVER &&
+	       judge(look, key, rule, look->now_ns + ASK_NS) == HANDOFF_HALF;
 }
 
 /* What was read with many others may be another by now. */
@@ -147,7 +162,7 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	over = judge(look, key, &rule);
+	over = judge(look, key, &rule, look->now_ns);
 	if (over == HANDOFF_NOT_OVER)
 		return 0;
 	err = SLOT_STEP("handoff.remove", handoff_rules_remove(&agent->rules, key, rule.id));
@@ -164,8 +179,9 @@ static int see_rule(const struct handoff_key *key, const struct handoff_rule *ru
 	struct handoff_agent *agent = look->agent;
 
 	look->rules++;
-	handoff_asking_see(&agent->asking, &agent->rules, key, rule, look->now_ns, &agent->told);
-	if (judge(look, key, rule) == HANDOFF_NOT_OVER) {
+	if (is_doubtful(look, key, rule))
+		handoff_asking_send(&agent->asking, &agent->rules, key, rule, &agent->told);
+	if (judge(look, key, rule, look->now_ns) == HANDOFF_NOT_OVER) {
 		handoff_device_want(&agent->device, key, rule, look->now_ns);
 		return 0;
 	}

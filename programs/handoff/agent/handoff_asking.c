@@ -11,10 +11,9 @@
 #include "programs/handoff/lib/handoff_state.h"
 #include "programs/handoff/maps/handoff_probe.h"
 
-#define ASK_NS 3000000000ULL /* a packet may be lost, and the next look asks again */
-#define ASK_MAX 1000	     /* at one look */
-#define MSS 536		     /* any that a socket takes: it sends no data */
-#define WINDOW 0x4000	     /* any but none */
+#define ASK_MAX 1000  /* at one look */
+#define MSS 536	      /* any that a socket takes: it sends no data */
+#define WINDOW 0x4000 /* any but none */
 
 static void cleanup_state(struct handoff_state **state)
 {
@@ -86,12 +85,11 @@ static int ask(struct handoff_asking *asking, const struct handoff_rules *rules,
 	return handoff_probe_send(asking->lib, rules, &probe);
 }
 
-void handoff_asking_see(struct handoff_asking *asking, const struct handoff_rules *rules,
-			const struct handoff_key *key, const struct handoff_rule *rule,
-			__u64 now_ns, struct handoff_told *told)
+void handoff_asking_send(struct handoff_asking *asking, const struct handoff_rules *rules,
+			 const struct handoff_key *key, const struct handoff_rule *rule,
+			 struct handoff_told *told)
 {
-	if (rule->ingress != HANDOFF_BLOCK || !rule->deadline_ns || now_ns <= rule->deadline_ns ||
-	    now_ns - rule->deadline_ns > ASK_NS || !asking->left)
+	if (!asking->left)
 		return;
 	asking->left--;
 	if (ask(asking, rules, key, rule))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Clients of connections that were on their way when the process which moved them ended. */
+/*
+ * Clients of connections that were on their way when the process which moved them ended, and of
+ * those that are taken for ended by what may have been sent by others.
+ */
 #ifndef HANDOFF_ASKING_H
 #define HANDOFF_ASKING_H
 
@@ -19,12 +22,12 @@ void handoff_asking_close(struct handoff_asking *asking);
 void handoff_asking_begin(struct handoff_asking *asking);
 
 /*
- * handoff_asking_see - at each look, once a second, for each rule: where a block of packets has
- * ended within the last three seconds the client is asked to say something, and hears a reset
- * unless somebody has the connection (handoff_probe.h). *told counts it.
+ * handoff_asking_send - the client of @rule is asked to say something: it hears a reset unless
+ * somebody has the connection, and a rule whose client answers is in use (handoff_probe.h). To be
+ * called at each look, once a second, for three of them: a packet may be lost. *told counts it.
  */
-void handoff_asking_see(struct handoff_asking *asking, const struct handoff_rules *rules,
-			const struct handoff_key *key, const struct handoff_rule *rule,
-			__u64 now_ns, struct handoff_told *told);
+void handoff_asking_send(struct handoff_asking *asking, const struct handoff_rules *rules,
+			 const struct handoff_key *key, const struct handoff_rule *rule,
+			 struct handoff_told *told);
 
 #endif

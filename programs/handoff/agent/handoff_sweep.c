@@ -38,10 +38,11 @@ enum handoff_over handoff_sweep_judge(const struct handoff_sweep *sweep,
 		if (is_expired(sweep, rule, quiet_ns, now_ns))
 			return HANDOFF_EXPIRED;
 	}
-	if ((seen & (HANDOFF_CLIENT_RST | HANDOFF_LOCAL_RST) || (seen & FINS) == FINS) &&
+	if ((seen & (HANDOFF_LOCAL_RST | HANDOFF_REUSED) || (seen & FINS) == FINS) &&
 	    quiet_ns >= sweep->linger_ns)
 		return HANDOFF_ENDED;
-	if (seen & FINS && quiet_ns >= sweep->half_ns)
+	/* Anybody can send a client's RST. */
+	if (seen & (FINS | HANDOFF_CLIENT_RST) && quiet_ns >= sweep->half_ns)
 		return HANDOFF_HALF;
 	return quiet_ns >= sweep->idle_ns ? HANDOFF_IDLE : HANDOFF_NOT_OVER;
 }

@@ -7,8 +7,8 @@
 
 /* How long nothing may have come or gone before a rule is over, ns. */
 struct handoff_sweep {
-	__u64 linger_ns; /* after RST, or FIN of both sides; and after a block's deadline */
-	__u64 half_ns;	 /* after one side's FIN: at home the other's is not seen */
+	__u64 linger_ns; /* after FIN of both sides or this host's RST; after a block's deadline */
+	__u64 half_ns;	 /* after one side's FIN, as at home the other's is not seen, or RST */
 	__u64 idle_ns;
 };
 

@@ -25,7 +25,8 @@ static const struct {
 } sights[] = {
 	{ HANDOFF_CLIENT_FIN, "client_fin" }, { HANDOFF_CLIENT_RST, "client_rst" },
 	{ HANDOFF_LOCAL_FIN, "local_fin" },   { HANDOFF_LOCAL_RST, "local_rst" },
-	{ HANDOFF_REUSED, "reused" },
+	{ HANDOFF_REUSED, "reused" },	      { HANDOFF_CLIENT_SYN, "client_syn" },
+	{ HANDOFF_ANSWERED, "answered" },
 };
 
 #define SIGHTS (sizeof(sights) / sizeof(sights[0]))

@@ -29,6 +29,7 @@ struct packet {
 	bool is_ip6;
 	bool is_out;   /* the host is the sender */
 	bool is_large; /* a segment to be divided, which in BIG TCP has no length */
+	__u32 data_len;
 	struct handoff_key key;
 };
 
@@ -44,6 +45,7 @@ static __always_inline enum packet_kind read_tcp(const struct parse_cursor *curs
 	if (len < packet->tcp->doff * 4 || packet->tcp->doff * 4 < sizeof(struct tcphdr) ||
 	    len > parse_left(cursor, tcp))
 		return PACKET_CUT;
+	packet->data_len = len - packet->tcp->doff * 4;
 	key->client_port = packet->is_out ? packet->tcp->dest : packet->tcp->source;
 	key->local_port = packet->is_out ? packet->tcp->source : packet->tcp->dest;
 	return PACKET_TCP;
@@ -137,16 +139,6 @@ static __always_inline bool is_family(const struct packet *packet, const __be32 
 		!(address[0] | address[1] | (address[HANDOFF_MAPPED_WORD] ^ bpf_htonl(0xffff)));
 
 	return is_ip4 != packet->is_ip6;
-}
-
-/*
- * note_seen - what @rule, which has just been read as that of handoff @id, is to remember of the
- * packet. Another one may have its place in the table meanwhile.
- */
-static __always_inline void note_seen(struct handoff_rule *rule, __u64 id, __u32 seen)
-{
-	if (seen & ~rule->use.seen && *(volatile __u64 *)&rule->id == id)
-		__sync_fetch_and_or(&rule->use.seen, seen);
 }
 
 #endif
