@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 
 #include "programs/handoff/maps/handoff_target.h"
@@ -30,6 +33,26 @@ static const char bed[] =
 	"ip route add 203.0.113.0/24 via inet6 fe80::9 dev near && "
 	"ip route add 2001:db8:2::/48 via fe80::9 dev near && "
 	"ip route add unreachable 198.18.0.0/15";
+
+/* A way by @name, once there is such an interface. */
+#define BY(name)                                                                                   \
+	" && ip link set " name " up && ip address add 198.18.5.1/24 dev " name                    \
+	" && ip neigh add 198.18.5.7 lladdr 02:00:00:00:00:07 dev " name " nud permanent"
+
+static const struct by {
+	const char *name;
+	const char *commands;
+	int err;
+	const char *says;
+} by[] = {
+	{ "a_vlan", "ip link add v9 link near type vlan id 9" BY("v9"), -EOPNOTSUPP,
+	  "the way to the target is by 'v9', a vlan: XDP cannot send by it" },
+	{ "a_bridge", "ip link add br9 type bridge" BY("br9"), -EOPNOTSUPP,
+	  "the way to the target is by 'br9', a bridge: XDP cannot send by it" },
+	{ "a_macvlan", "ip link add m9 link near type macvlan" BY("m9"), -EOPNOTSUPP,
+	  "the way to the target is by 'm9', a macvlan: XDP cannot send by it" },
+	{ "a_tap", "ip tuntap add t9 mode tap" BY("t9"), 0, "" },
+};
 
 static int set_up(void **state)
 {
@@ -83,6 +106,50 @@ static void the_way_to_a_target(void **state)
 	assert_memory_equal(target.own_mac, OWN, sizeof(target.own_mac));
 }
 
+static int find_by(struct slot_reason *why, struct handoff_target *target)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+
+	assert_int_equal(inet_pton(AF_INET, "198.18.5.7", &in.sin_addr), 1);
+	return handoff_target_find((struct sockaddr *)&in, why, target);
+}
+
+static void the_way_by_an_interface_that_xdp_can_send_by_or_not(void **state)
+{
+	struct handoff_target target = {};
+	const struct by *row = *state;
+	struct slot_reason why = {};
+
+	if (system(row->commands)) {
+		print_message("# %s: this kernel has none\n", row->name);
+		skip();
+	}
+	assert_int_equal(find_by(&why, &target), row->err);
+	assert_string_equal(why.text, row->says);
+}
+
+/* XDP_TX: it goes back by the interface that it came in by. */
+static void an_interface_with_xdp_may_be_of_any_kind(void **state)
+{
+	const struct by *row = &by[1];
+	struct bpf_object *object = progrun_open("bpf/pass.bpf.o");
+	struct handoff_target target = {};
+	struct slot_reason why = {};
+
+	(void)state;
+	if (system(row->commands)) {
+		print_message("# this kernel has no %s\n", row->name);
+		skip();
+	}
+	assert_int_equal(bpf_object__load(object), 0);
+	assert_int_equal(bpf_xdp_attach((int)if_nametoindex("br9"), progrun_fd(object, "pass"),
+					XDP_FLAGS_SKB_MODE, NULL),
+			 0);
+	assert_int_equal(find_by(&why, &target), 0);
+	assert_int_equal(target.ifindex, if_nametoindex("br9"));
+	bpf_object__close(object);
+}
+
 static void other_families_are_refused(void **state)
 {
 	struct sockaddr_storage local = { .ss_family = AF_UNIX };
@@ -99,6 +166,8 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD_ROWS(&plan, the_way_to_a_target, rows, set_up, NULL);
+	TAP_ADD_ROWS(&plan, the_way_by_an_interface_that_xdp_can_send_by_or_not, by, set_up, NULL);
+	TAP_ADD(&plan, an_interface_with_xdp_may_be_of_any_kind, set_up, NULL);
 	TAP_ADD(&plan, other_families_are_refused, NULL, NULL);
 	return tap_run(&plan, "handoff_target", 1);
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -75,17 +76,39 @@ static int ask(int fd, const struct request *request, __u16 want, struct answer 
 	return 0;
 }
 
+/* The attribute @type, of at least @len bytes, of @rest bytes of them; NULL: there is none. */
+static const struct rtattr *find_attr(const struct rtattr *attr, long rest, __u16 type, size_t len)
+{
+	for (; RTA_OK(attr, rest); attr = RTA_NEXT(attr, rest))
+		if ((attr->rta_type & NLA_TYPE_MASK) == type)
+			return RTA_PAYLOAD(attr) >= len ? attr : NULL;
+	return NULL;
+}
+
+static const struct rtattr *get_attr(const struct answer *answer, size_t body, __u16 type,
+				     size_t len)
+{
+	const struct nlmsghdr *head = (const struct nlmsghdr *)answer->bytes;
+
+	return find_attr((const void *)(answer->bytes + NLMSG_SPACE(body)),
+			 (long)head->nlmsg_len - (long)NLMSG_SPACE(body), type, len);
+}
+
 /* The attribute @type of at least @len bytes behind a body of @body; NULL: there is none. */
 static const void *get(const struct answer *answer, size_t body, __u16 type, size_t len)
 {
-	const struct nlmsghdr *head = (const struct nlmsghdr *)answer->bytes;
-	const struct rtattr *attr = (const void *)(answer->bytes + NLMSG_SPACE(body));
-	long rest = (long)head->nlmsg_len - (long)NLMSG_SPACE(body);
+	const struct rtattr *attr = get_attr(answer, body, type, len);
 
-	for (; RTA_OK(attr, rest); attr = RTA_NEXT(attr, rest))
-		if ((attr->rta_type & NLA_TYPE_MASK) == type)
-			return RTA_PAYLOAD(attr) >= len ? RTA_DATA(attr) : NULL;
-	return NULL;
+	return attr ? RTA_DATA(attr) : NULL;
+}
+
+/* The attribute @type of at least @len bytes within @outer of an interface; NULL: there is none. */
+static const struct rtattr *get_within(const struct answer *answer, __u16 outer, __u16 type,
+				       size_t len)
+{
+	const struct rtattr *nest = get_attr(answer, sizeof(struct ifinfomsg), outer, 0);
+
+	return nest ? find_attr(RTA_DATA(nest), (long)RTA_PAYLOAD(nest), type, len) : NULL;
 }
 
 /* Where a packet is sent next: a neighbour at an interface. */
@@ -162,7 +185,31 @@ static int find_neighbour(int fd, struct answer *answer, const struct hop *hop,
 	return 0;
 }
 
-static int find_own(int fd, struct answer *answer, __u32 ifindex, __u8 ret_mac[MAC_SIZE])
+/*
+ * Whether XDP sends by the interface that the kernel has just described: hardware, which has no
+ * kind, and those that the kernel's drivers can, or any that has XDP itself, which sends back
+ * what came in. By others (vlan, bridge, macvlan, ...) all would be lost without a word.
+ */
+static int check_xdp(const struct answer *answer, struct slot_reason *why)
+{
+	static const char *const kinds[] = { "veth", "tun", "bond" };
+	const struct rtattr *kind = get_within(answer, IFLA_LINKINFO, IFLA_INFO_KIND, 1);
+	const struct rtattr *xdp = get_within(answer, IFLA_XDP, IFLA_XDP_ATTACHED, sizeof(__u8));
+	const char *name = get(answer, sizeof(struct ifinfomsg), IFLA_IFNAME, 1);
+
+	if (!kind || (xdp && *(const __u8 *)RTA_DATA(xdp) != XDP_ATTACHED_NONE))
+		return 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(RTA_DATA(kind), kinds[i], RTA_PAYLOAD(kind)))
+			return 0;
+	return slot_reason_set(why, -EOPNOTSUPP,
+			       "the way to the target is by '%s', a %.*s: XDP cannot send by it",
+			       name ? name : "", (int)RTA_PAYLOAD(kind),
+			       (const char *)RTA_DATA(kind));
+}
+
+static int find_own(int fd, struct answer *answer, __u32 ifindex, struct slot_reason *why,
+		    __u8 ret_mac[MAC_SIZE])
 {
 	struct request request;
 	const void *mac;
@@ -172,10 +219,15 @@ static int find_own(int fd, struct answer *answer, __u32 ifindex, __u8 ret_mac[M
 	request.link.ifi_index = (int)ifindex;
 	err = ask(fd, &request, RTM_NEWLINK, answer);
 	if (err)
+		return slot_reason_set(why, err, "cannot ask for the interface to the target: %s",
+				       strerror(-err));
+	err = check_xdp(answer, why);
+	if (err)
 		return err;
 	mac = get(answer, sizeof(request.link), IFLA_ADDRESS, MAC_SIZE);
 	if (!mac)
-		return -ENETUNREACH;
+		return slot_reason_set(why, -ENETUNREACH,
+				       "the interface to the target has no MAC address");
 	memcpy(ret_mac, mac, MAC_SIZE);
 	return 0;
 }
@@ -206,14 +258,14 @@ static int find_way(int fd, struct answer *answer, struct slot_reason *why,
 		return slot_reason_set(why, err, "no route to the target leads to another host: %s",
 				       strerror(-err));
 	target->ifindex = hop.ifindex;
-	err = find_neighbour(fd, answer, &hop, target->next_hop_mac);
+	err = find_own(fd, answer, hop.ifindex, why, target->own_mac);
 	if (err)
-		return slot_reason_set(
-			why, err, "the MAC address of the next hop to the target is not known: %s",
-			strerror(-err));
-	err = find_own(fd, answer, hop.ifindex, target->own_mac);
-	return err ? slot_reason_set(why, err, "the interface to the target has no MAC address: %s",
-				     strerror(-err)) :
+		return err;
+	err = find_neighbour(fd, answer, &hop, target->next_hop_mac);
+	return err ? slot_reason_set(
+			     why, err,
+			     "the MAC address of the next hop to the target is not known: %s",
+			     strerror(-err)) :
 		     0;
 }
 
