@@ -115,7 +115,7 @@ BENCH_BINS := $(patsubst %.c,build/%,$(filter-out %.bpf.c,$(BENCH_SRCS)))
 
 # What threads share, watched by ThreadSanitizer, beside the same under ASan.
 TSAN_TESTS := $(patsubst %,build/tests/unit/test_offload_%_tsan,queue crowd)
-TSAN_SRCS := tests/support/tap.c tests/support/queue_bed.c loader/lib/offload/queue.c
+TSAN_SRCS := tests/support/tap.c tests/support/queue_bed.c loader/lib/offload/queue.c loader/lib/base/clock.c
 
 UNIT_TESTS := $(UNIT_BINS) $(TSAN_TESTS) $(wildcard tests/unit/test_*.sh)
 SYSTEM_TESTS := $(wildcard tests/system/test_*.sh)

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* slot_clock_ms - milliseconds of CLOCK_MONOTONIC. */
+/* slot_clock_ms - milliseconds of CLOCK_MONOTONIC. slot_clock_ns - nanoseconds, as BPF has it. */
 int64_t slot_clock_ms(void);
+uint64_t slot_clock_ns(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
@@ -38,17 +39,9 @@ struct slot_queue {
 typedef enum slot_queue_state end_fn(struct slot_queue *queue, struct slot_queue_request *request,
 				     struct slot_answer *answer);
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 static void count_latency(struct slot_queue *queue, const struct slot_queue_request *request)
 {
-	__u64 us = (now_ns() - request->added_ns) / NS_PER_US;
+	__u64 us = (slot_clock_ns() - request->added_ns) / NS_PER_US;
 	size_t bucket = us ? 64 - (size_t)__builtin_clzll(us) : 0;
 
 	if (bucket >= SLOT_QUEUE_BUCKETS)
@@ -346,7 +339,7 @@ int slot_queue_add(struct slot_queue *queue, struct slot_queue_request *request)
 	if (!err) {
 		request->state = SLOT_QUEUE_PENDING;
 		request->is_cancelled = false;
-		request->added_ns = now_ns();
+		request->added_ns = slot_clock_ns();
 		TAILQ_INSERT_TAIL(&queue->pending, request, entry);
 		queue->stats.pending++;
 		pthread_cond_signal(&queue->work);
@@ -394,7 +387,7 @@ static bool is_idle(const struct slot_queue *queue)
 
 int slot_queue_drain(struct slot_queue *queue, unsigned int timeout_ms)
 {
-	__u64 deadline = now_ns() + timeout_ms * NS_PER_MS;
+	__u64 deadline = slot_clock_ns() + timeout_ms * NS_PER_MS;
 	const struct timespec at = {
 		.tv_sec = (time_t)(deadline / NS_PER_S),
 		.tv_nsec = (long)(deadline % NS_PER_S),

@@ -5,11 +5,11 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "programs/firewall/cli/fw_cli.h"
 #include "programs/firewall/firewall.h"
 #include "programs/firewall/rules/fw_flow.h"
@@ -56,21 +56,13 @@ static int read_config(const struct program_slot *slot, struct firewall_config *
 	return 0;
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)(now.tv_sec * NS_PER_S) + (__u64)now.tv_nsec;
-}
-
 static bool is_too_old(const struct fw_packet *packet, const struct firewall_config *config,
 		       __u64 seen)
 {
 	__s64 age_max = packet->proto == IPPROTO_TCP ? config->reply_tcp_seconds :
 						       config->reply_seconds;
 
-	return (__s64)(now_ns() - seen) >= age_max * NS_PER_S;
+	return (__s64)(slot_clock_ns() - seen) >= age_max * NS_PER_S;
 }
 
 /* The map of flows is another slot's, which only root opens by its number. */

@@ -4,18 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/file.h>
-#include <sys/signalfd.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "loader/lib/base/fault.h"
 #include "programs/shared/maps.h"
+#include "programs/shared/signals.h"
 
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
@@ -23,21 +22,13 @@
 #define ASK_NS (3 * LOOK_NS)
 #define FOLLOW_MS 20 /* a step of a connection that a device sends on is seen so soon */
 
-static __u64 read_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 static void say(struct handoff_agent *agent, const char *what, int err)
 {
 	struct slot_reason why;
 
 	slot_reason_set(&why, err, "cannot %s the maps in '%s': %s; it is tried again", what,
 			agent->set.map_dir, strerror(-err));
-	program_say_trouble(&agent->trouble, why.text, read_clock() / NS_PER_MS);
+	program_say_trouble(&agent->trouble, why.text, slot_clock_ns() / NS_PER_MS);
 }
 
 /* --- begin and end ---------------------------------------------------------------------------- */
@@ -57,20 +48,6 @@ static int lock_maps(struct handoff_agent *agent, struct slot_reason *why)
 	return slot_reason_set(why, -errno, "cannot lock '%s': %s", dir, strerror(errno));
 }
 
-static int open_signals(struct handoff_agent *agent, struct slot_reason *why)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return agent->signal_fd < 0 ?
-		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
-		       0;
-}
-
 int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 {
 	const char *dir = agent->set.map_dir;
@@ -80,7 +57,7 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 	agent->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
 	agent->lock_fd = agent->signal_fd = agent->device.at.event_fd = -1;
 	err = lock_maps(agent, why);
-	err = err ? err : open_signals(agent, why);
+	err = err ? err : program_signals_open(0, why, &agent->signal_fd);
 	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);
 	if (!err && handoff_asking_open(&agent->asking))
 		err = slot_reason_set(why, -ENOMEM, "out of memory");
@@ -193,7 +170,7 @@ static int see_rule(const struct handoff_key *key, const struct handoff_rule *ru
 
 static void look_at_rules(struct handoff_agent *agent)
 {
-	struct look look = { .agent = agent, .now_ns = read_clock() };
+	struct look look = { .agent = agent, .now_ns = slot_clock_ns() };
 	int err;
 
 	handoff_asking_begin(&agent->asking);
@@ -243,7 +220,7 @@ int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 	struct pollfd fds[] = {
 		{ .fd = agent->signal_fd, .events = POLLIN },
 	};
-	__u64 now = read_clock();
+	__u64 now = slot_clock_ns();
 	int err;
 
 	handoff_device_follow(&agent->device, now);
@@ -254,7 +231,7 @@ int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 			return err;
 		look_at_rules(agent);
 	}
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), get_pause(agent, read_clock())) < 0 &&
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), get_pause(agent, slot_clock_ns())) < 0 &&
 	    errno != EINTR)
 		return slot_reason_set(why, -errno, "poll: %s", strerror(errno));
 	agent->is_over = fds[0].revents & POLLIN;

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
@@ -53,14 +53,6 @@ struct rule_text {
 	__s64 idle_s;  /* -1: no packet yet */
 	__s64 left_ms; /* of a block, until it ends; -1: of none */
 };
-
-static __s64 read_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 static void describe(const struct show *show, const struct handoff_key *key,
 		     const struct handoff_rule *rule, struct rule_text *ret_text)
@@ -286,7 +278,7 @@ int handoff_cmd_show(const struct program_context *ctx, int argc, char **argv)
 		.ctx = ctx,
 		.rules = HANDOFF_RULES_CLOSED,
 		.offloads = HANDOFF_OFFLOADS_CLOSED,
-		.now_ns = read_clock(),
+		.now_ns = (__s64)slot_clock_ns(),
 	};
 	struct handoff_key key;
 	struct slot_reason why;

@@ -4,16 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <arpa/inet.h>
 
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "programs/shared/maps.h"
-
-#define NS_PER_S 1000000000ULL
 
 static const struct program_map rules_map = {
 	.name = HANDOFF_RULES_NAME,
@@ -62,14 +60,6 @@ static int get_for(const struct handoff_rules *rules, const struct handoff_key *
 	return 0;
 }
 
-static __u64 read_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 /* Where there was none another handoff's may have come since. */
 static int put_for(const struct handoff_rules *rules, const struct handoff_key *key, __u64 id,
 		   const struct handoff_rule *rule)
@@ -78,7 +68,7 @@ static int put_for(const struct handoff_rules *rules, const struct handoff_key *
 	int err;
 
 	next.id = id;
-	next.since_ns = read_clock();
+	next.since_ns = slot_clock_ns();
 	err = bpf_map_update_elem(rules->table, key, &next, rule->id ? BPF_ANY : BPF_NOEXIST);
 	return err == -EEXIST ? -ESTALE : err;
 }

@@ -17,28 +17,13 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/repair/handoff_client.h"
+#include "programs/shared/signals.h"
 
 #define BACKLOG 64
 /* Whoever may not ask is told so: that is better than a connect() that is refused. */
 #define MODE 0666
 /* After which another client is taken, when descriptors or processes have run out. */
 #define RETRY_MS 100
-
-static int open_signals(struct handoff_service *service, struct slot_reason *why)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGCHLD);
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	service->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return service->signal_fd < 0 ?
-		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
-		       0;
-}
 
 /* One that a service left which was killed. */
 static int remove_stale(const struct sockaddr_un *address)
@@ -77,7 +62,8 @@ int handoff_service_open(struct handoff_service *service, struct slot_reason *wh
 		return slot_reason_set(why, err, "cannot listen at '%s': %s", service->path,
 				       err == -EADDRINUSE ? "another service does" :
 							    strerror(-err));
-	return open_signals(service, why);
+	signal(SIGCHLD, SIG_DFL);
+	return program_signals_open(SIGCHLD, why, &service->signal_fd);
 }
 
 void handoff_service_close(struct handoff_service *service)

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
-#include <sys/signalfd.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/hwmark/agent/hwmark_offload.h"
 #include "programs/shared/maps.h"
+#include "programs/shared/signals.h"
 
 #define TICK_MS 100	   /* changes of the load balancer are seen so soon, */
 #define TELL_MS 250	   /* what goes on is told, */
@@ -46,21 +46,6 @@ void hwmark_offload_drain(struct hwmark_offload *offload, bool *is_in)
 	offload->drain = is_in;
 	ring_buffer__consume(offload->ring);
 	offload->drain = NULL;
-}
-
-static int open_signals(struct hwmark_offload *offload, struct slot_reason *why)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	offload->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return offload->signal_fd < 0 ?
-		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
-		       0;
 }
 
 /* There is no other view to go on with: a command may take its time. */
@@ -205,7 +190,8 @@ int hwmark_offload_open(struct hwmark_offload *offload, struct slot_reason *why)
 	offload->lock_fd = offload->signal_fd = offload->ring_fd = offload->device.event_fd = -1;
 	offload->device.owner = slot_device_owner(HWMARK_TAG, offload->set.map_dir);
 	err = hwmark_lock(offload->set.map_dir, LOCK_WAIT_MS, why, &offload->lock_fd);
-	err = err ? err : open_signals(offload, why);
+	signal(SIGPIPE, SIG_IGN);
+	err = err ? err : program_signals_open(0, why, &offload->signal_fd);
 	err = err ? err : open_maps(offload, why);
 	err = err ? err : make_tables(offload, why);
 	err = err ? err : slot_device_open(&offload->device, why);

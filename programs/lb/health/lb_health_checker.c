@@ -14,6 +14,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/lb/lb.h"
 #include "programs/shared/file.h"
+#include "programs/shared/signals.h"
 
 #define SYNC_MS 5000  /* what others change in the maps is seen so soon */
 #define ROUND_MS 250  /* changes of so long are made as one */
@@ -383,22 +384,6 @@ static size_t raise_limit(size_t probes)
 	return probes < limit.rlim_cur - FDS_BESIDE ? probes : limit.rlim_cur - FDS_BESIDE;
 }
 
-static int open_signals(struct lb_checker *checker, struct slot_reason *why)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	checker->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return checker->signal_fd < 0 ?
-		       slot_reason_set(why, -errno, "signalfd: %s", strerror(errno)) :
-		       0;
-}
-
 static bool needs_marks(const struct lb_checker *checker)
 {
 	for (size_t i = 0; i < checker->health.count; i++)
@@ -417,7 +402,8 @@ int lb_checker_open(struct lb_checker *checker, struct slot_reason *why)
 		seed = get_clock_ms();
 	lb_health_new(seed, &checker->health);
 	checker->health.is_at_once = checker->is_once;
-	err = err ? err : open_signals(checker, why);
+	signal(SIGPIPE, SIG_IGN);
+	err = err ? err : program_signals_open(SIGHUP, why, &checker->signal_fd);
 	if (err)
 		return err;
 	setup.max = raise_limit(checker->file.probes_max);

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "programs/lb/ring/lb_ring.h"
 #include "programs/lb/ring/lb_transition.h"
 
@@ -134,14 +134,6 @@ static void find_gone(const struct lb_model_vip *vip, __u64 *ret_gone)
 			ret_gone[vip->reals[i].real / 64] &= ~(1ULL << vip->reals[i].real % 64);
 }
 
-static __u64 get_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-}
-
 /* The ring alone, without history. */
 static void set_plain(const __u32 *ring, struct lb_pages *pages)
 {
@@ -176,7 +168,7 @@ int lb_pages_plan(const struct lb_model *current, const struct lb_model *wanted,
 			.ring = ring,
 			.gone = gone,
 			.previous_until = old->previous_until,
-			.now = get_now(),
+			.now = slot_clock_ns(),
 			.window = vip->set.window,
 			.was_recorded = old->set.table == LB_TABLE_FLOWS,
 		},

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/handoff/maps/handoff_target.h"
 #include "programs/handoff/maps/handoff_words.h"
@@ -37,14 +37,6 @@ enum word {
 	TIMES
 };
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 static int find_target(const char *text, struct slot_reason *why, struct handoff_target *target)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
@@ -61,12 +53,13 @@ static int redirect(const struct handoff_rules *rules, const struct handoff_key 
 	long times = argc > TIMES ? strtol(argv[TIMES], NULL, 10) : 1;
 	struct handoff_target target = {};
 	int err = find_target(argv[VALUE], why, &target);
-	__u64 start = now_ns();
+	__u64 start = slot_clock_ns();
 
 	for (long i = 0; !err && i < times; i++)
 		err = handoff_rules_redirect(rules, key, ID, &target);
 	if (!err && times > 1)
-		printf("%llu\n", (unsigned long long)(now_ns() - start) / (unsigned long)times);
+		printf("%llu\n",
+		       (unsigned long long)(slot_clock_ns() - start) / (unsigned long)times);
 	return err;
 }
 
@@ -103,7 +96,8 @@ static int take_step(const struct handoff_rules *rules, int argc, char **argv,
 		return err;
 	if (!strcmp(argv[STEP], "block"))
 		return handoff_rules_block(rules, &key, ID,
-					   now_ns() + strtoull(argv[VALUE], NULL, 10) * NS_PER_S);
+					   slot_clock_ns() +
+						   strtoull(argv[VALUE], NULL, 10) * NS_PER_S);
 	if (!strcmp(argv[STEP], "redirect"))
 		return redirect(rules, &key, argc, argv, why);
 	if (!strcmp(argv[STEP], "busy"))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/lib/base/clock.h"
+#include "loader/lib/base/hash.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
 
 static struct handoff_conns *bucket_of_id(struct handoff_host *host, uint64_t id)
@@ -14,12 +15,7 @@ static struct handoff_conns *bucket_of_id(struct handoff_host *host, uint64_t id
 
 static struct handoff_conns *bucket_of_key(struct handoff_host *host, const struct handoff_key *key)
 {
-	uint32_t words[sizeof(*key) / 4], sum = 0;
-
-	memcpy(words, key, sizeof(*key));
-	for (size_t i = 0; i < sizeof(*key) / 4; i++)
-		sum = (sum ^ words[i]) * 0x9e3779b1;
-	return &host->by_key[sum >> 16 & (HANDOFF_BUCKETS - 1)];
+	return &host->by_key[slot_hash_add(SLOT_HASH_START, key, sizeof(*key)) % HANDOFF_BUCKETS];
 }
 
 struct handoff_conn *handoff_table_find_id(struct handoff_host *host, uint64_t id)
