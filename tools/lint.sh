@@ -152,7 +152,7 @@ programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
 programs/handoff/agent programs/handoff/(lib|maps|handoff_abi.h) programs/shared loader/lib/(base|offload)
-programs/handoff/repair programs/handoff/lib loader/lib/base
+programs/handoff/repair programs/handoff/lib programs/shared loader/lib/base
 programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps|repair|lib) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
 programs/handoff/lib/*.[ch] loader/lib/base

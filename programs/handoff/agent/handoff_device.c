@@ -10,6 +10,7 @@
 #define NS_PER_MS 1000000ULL
 #define SETTLE_NS (2000 * NS_PER_MS) /* a step is not followed by another one any more */
 #define DRAIN_MS 5000
+#define FOLLOW_MAX 1024 /* rules that are read in a row */
 
 static void say(struct handoff_device *device, const struct slot_reason *why, __u64 now_ns)
 {
@@ -150,7 +151,8 @@ void handoff_device_close(struct handoff_device *device)
 	if (device->at.queue) {
 		leave_all(device);
 		slot_queue_drain(device->at.queue, DRAIN_MS);
-		handoff_device_follow(device, 0);
+		for (size_t done = 0; done < device->flows.max; done += FOLLOW_MAX)
+			handoff_device_follow(device, 0);
 	}
 	slot_device_close(&device->at);
 	slot_flows_free(&device->flows);
@@ -273,13 +275,18 @@ static void follow(struct handoff_device *device, struct handoff_flow *flow)
 
 void handoff_device_follow(struct handoff_device *device, __u64 now_ns)
 {
+	struct handoff_flow *flow;
+	size_t left = FOLLOW_MAX;
+
 	if (device->at.queue)
 		take_reports(device, now_ns);
-	for (size_t place = 0; device->flows.count && place < device->flows.max; place++) {
-		struct handoff_flow *flow = handoff_flows_at(&device->flows, place);
-
-		if (flow)
-			follow(device, flow);
+	for (size_t places = device->flows.max; places && left && device->flows.count; places--) {
+		device->next = (device->next + 1) % device->flows.max;
+		flow = handoff_flows_at(&device->flows, device->next);
+		if (!flow)
+			continue;
+		follow(device, flow);
+		left--;
 	}
 }
 

@@ -31,6 +31,7 @@ struct handoff_device {
 	struct handoff_told *told;
 	struct slot_device at; /* its queue NULL: none */
 	struct slot_flows flows;
+	size_t next; /* place in @flows that was followed last */
 	__u64 looks;
 	__u64 paused_ns; /* until then it is asked for nothing */
 	struct program_trouble trouble;
@@ -53,7 +54,10 @@ void handoff_device_want(struct handoff_device *device, const struct handoff_key
 /* handoff_device_last - when it last sent on a packet of @key; 0: it does not. */
 __u64 handoff_device_last(const struct handoff_device *device, const struct handoff_key *key);
 
-/* handoff_device_follow - take off what no longer holds, and forget what is off. */
+/*
+ * handoff_device_follow - take off what no longer holds, and forget what is off: of all flows, or
+ * of 1024 at a time in turn.
+ */
 void handoff_device_follow(struct handoff_device *device, __u64 now_ns);
 /* handoff_device_look - at its rules' counts, and whether it and they are there; tell. */
 void handoff_device_look(struct handoff_device *device, __u64 now_ns);

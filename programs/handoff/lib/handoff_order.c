@@ -12,14 +12,14 @@ static int set_number(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
 }
 
-int handoff_socket_is_tcp(int fd)
+bool handoff_socket_is_tcp(int fd)
 {
 	socklen_t len = sizeof(int);
 	int protocol = 0, domain = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) ||
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
-		return 0;
+		return false;
 	return protocol == IPPROTO_TCP && (domain == AF_INET || domain == AF_INET6);
 }
 

@@ -7,6 +7,7 @@
 #ifndef HANDOFF_ORDER_H
 #define HANDOFF_ORDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sys/socket.h>
@@ -55,6 +56,6 @@ struct handoff_answer {
 int handoff_order_run(int fd, const struct handoff_order *order);
 
 /* handoff_socket_is_tcp - whether @fd is a socket of TCP over IP, and not of MPTCP. */
-int handoff_socket_is_tcp(int fd);
+bool handoff_socket_is_tcp(int fd);
 
 #endif
