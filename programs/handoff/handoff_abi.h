@@ -6,6 +6,9 @@
  * Contract: the maps below are pinned under their names in the folder of handoff's slot;
  * handoff_out borrows the table and has counters of its own. User space makes, replaces and
  * removes entries (maps/handoff_rules.h); the programs read them and write what they count.
+ * One process makes the steps of one connection; what the programs set and count between its
+ * reading an entry and replacing it is lost, so an end may be seen later or not. The agent removes
+ * others' entries only as it has read them (handoff_rules_remove_over()).
  * An entry is replaced whole, so a packet meets the rule as it was or as it is. A program that
  * still holds an entry which was replaced or removed may read what another update wrote there
  * meanwhile: that packet is lost, as no host has a connection of both, and nothing else happens.

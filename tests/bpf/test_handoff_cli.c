@@ -116,6 +116,27 @@ static void a_rule_of_another_handoff_is_left_alone(void **state)
 	assert_int_equal(handoff_rules_block(&rules, &key, OTHER_ID, 0), 0);
 }
 
+static void a_rule_that_was_judged_goes_only_as_it_was(void **state)
+{
+	const struct handoff_key key = handoff_spec_key(&conn4);
+	struct handoff_rule judged, rule;
+
+	(void)state;
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
+	judged = get_rule(&key);
+	/* another step of the same handoff */
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
+	assert_int_equal(handoff_rules_remove_over(&rules, &key, &judged), -ESTALE);
+	/* another packet */
+	judged = rule = get_rule(&key);
+	rule.use.last_ns++;
+	assert_int_equal(bpf_map_update_elem(rules.table, &key, &rule, BPF_EXIST), 0);
+	assert_int_equal(handoff_rules_remove_over(&rules, &key, &judged), -ESTALE);
+	judged = get_rule(&key);
+	assert_int_equal(handoff_rules_remove_over(&rules, &key, &judged), 0);
+	assert_int_equal(handoff_rules_remove_over(&rules, &key, &judged), -ENOENT);
+}
+
 static void families_are_not_mixed(void **state)
 {
 	const struct handoff_source source = get_source("2001:db8::1", 443);
@@ -285,6 +306,7 @@ int main(void)
 
 	TAP_ADD(&plan, a_step_keeps_the_other_direction, set_up, tear_down);
 	TAP_ADD(&plan, a_rule_of_another_handoff_is_left_alone, set_up, tear_down);
+	TAP_ADD(&plan, a_rule_that_was_judged_goes_only_as_it_was, set_up, tear_down);
 	TAP_ADD(&plan, families_are_not_mixed, set_up, tear_down);
 	TAP_ADD(&plan, all_of_many_rules_are_seen_and_may_be_removed, set_up, tear_down);
 	TAP_ADD(&plan, a_table_that_is_full_refuses_more, set_up, tear_down);

@@ -142,9 +142,9 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 	over = judge(look, key, &rule, look->now_ns);
 	if (over == HANDOFF_NOT_OVER)
 		return 0;
-	err = SLOT_STEP("handoff.remove", handoff_rules_remove(&agent->rules, key, rule.id));
+	err = SLOT_STEP("handoff.remove", handoff_rules_remove_over(&agent->rules, key, &rule));
 	if (err)
-		return err == -ESTALE ? 0 : err;
+		return err == -ESTALE || err == -ENOENT ? 0 : err;
 	count_over(&agent->told, over);
 	look->removed++;
 	return 0;

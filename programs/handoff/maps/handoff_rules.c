@@ -132,6 +132,27 @@ int handoff_rules_remove(const struct handoff_rules *rules, const struct handoff
 	return err == -ENOENT ? 0 : err;
 }
 
+static bool is_same(const struct handoff_rule *a, const struct handoff_rule *b)
+{
+	return a->id == b->id && a->since_ns == b->since_ns && a->use.last_ns == b->use.last_ns;
+}
+
+int handoff_rules_remove_over(const struct handoff_rules *rules, const struct handoff_key *key,
+			      const struct handoff_rule *rule)
+{
+	struct handoff_rule now;
+	int err = handoff_rules_get(rules, key, &now);
+
+	if (!err && !is_same(&now, rule))
+		return -ESTALE;
+	err = err ? err : bpf_map_lookup_and_delete_elem(rules->table, key, &now);
+	if (err || is_same(&now, rule))
+		return err;
+	/* It came in between. Where its owner has made the next step since, that one stays. */
+	err = bpf_map_update_elem(rules->table, key, &now, BPF_NOEXIST);
+	return err && err != -EEXIST ? err : -ESTALE;
+}
+
 int handoff_rules_get(const struct handoff_rules *rules, const struct handoff_key *key,
 		      struct handoff_rule *ret_rule)
 {

@@ -69,6 +69,15 @@ int handoff_rules_rewrite(const struct handoff_rules *rules, const struct handof
 int handoff_rules_remove(const struct handoff_rules *rules, const struct handoff_key *key,
 			 __u64 id);
 
+/*
+ * handoff_rules_remove_over - the same where the rule is still @rule, as it was read: the same
+ * step, and no packet since. For who judges rules that others make. Returns 0, -ENOENT, -ESTALE
+ * where it is another one, which is there again after some microseconds where it came between;
+ * -errno. Linux 5.14.
+ */
+int handoff_rules_remove_over(const struct handoff_rules *rules, const struct handoff_key *key,
+			      const struct handoff_rule *rule);
+
 /* handoff_rules_get - the rule of @key. Returns 0, -ENOENT, -errno. */
 int handoff_rules_get(const struct handoff_rules *rules, const struct handoff_key *key,
 		      struct handoff_rule *ret_rule);
