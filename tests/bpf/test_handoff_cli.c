@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "programs/handoff/maps/handoff_address.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/program_bed.h"

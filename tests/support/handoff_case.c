@@ -7,6 +7,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "programs/handoff/maps/handoff_address.h"
 #include "programs/shared/counts.h"
 #include "tests/support/tap.h"
 

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <netinet/in.h>
 #include <sys/random.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/lib/handoff_state.h"
+#include "programs/handoff/maps/handoff_address.h"
 #include "programs/handoff/maps/handoff_probe.h"
 
 #define ASK_MAX 1000  /* at one look */
@@ -32,24 +32,6 @@ void handoff_asking_close(struct handoff_asking *asking)
 	asking->lib = NULL;
 }
 
-static void set_address(struct sockaddr_storage *to, const __be32 address[4], __be16 port)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
-	struct sockaddr_in *four = (struct sockaddr_in *)to;
-	struct in6_addr all;
-
-	memcpy(&all, address, sizeof(all));
-	if (IN6_IS_ADDR_V4MAPPED(&all)) {
-		four->sin_family = AF_INET;
-		four->sin_port = port;
-		four->sin_addr.s_addr = address[3];
-		return;
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = port;
-	six->sin6_addr = all;
-}
-
 /* What was agreed on went with the process: any numbers, as the client answers to most of them. */
 static struct handoff_state *make_state(const struct handoff_key *key)
 {
@@ -60,8 +42,8 @@ static struct handoff_state *make_state(const struct handoff_key *key)
 		handoff_state_free(state);
 		return NULL;
 	}
-	set_address(&state->local, key->local, 0);
-	set_address(&state->peer, key->client, key->client_port);
+	handoff_address_get(key->local, 0, &state->local);
+	handoff_address_get(key->client, key->client_port, &state->peer);
 	state->send_seq = any[0];
 	state->recv_seq = state->window_from = state->recv_window_from = any[1];
 	state->recv_window = WINDOW;
@@ -77,7 +59,7 @@ static int ask(struct handoff_asking *asking, const struct handoff_rules *rules,
 
 	if (!state)
 		return -ENOMEM;
-	set_address(&probe.here, key->local, 0);
+	handoff_address_get(key->local, 0, &probe.here);
 	if (rule->egress != HANDOFF_REWRITE) {
 		memcpy(probe.source.address, key->local, sizeof(key->local));
 		probe.source.port = key->local_port;

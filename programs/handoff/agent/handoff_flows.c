@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <arpa/inet.h>
+#include "programs/handoff/maps/handoff_address.h"
 
 int handoff_flows_new(size_t max, __u64 owner, struct slot_flows *ret_flows)
 {
@@ -25,16 +25,11 @@ void handoff_flows_del(struct slot_flows *flows, struct handoff_flow *flow)
 	slot_flows_del(flows, &flow->flow);
 }
 
-static bool is_ip4(const __be32 address[4])
-{
-	return !address[0] && !address[1] && address[HANDOFF_MAPPED_WORD] == htonl(0xffff);
-}
-
 static struct slot_flower_end make_end(const __be32 address[4], __be16 port)
 {
 	struct slot_flower_end end = { .port = port };
 
-	if (is_ip4(address))
+	if (handoff_address_is_ip4(address))
 		end.address[0] = address[HANDOFF_MAPPED_WORD + 1];
 	else
 		memcpy(end.address, address, sizeof(end.address));
@@ -48,7 +43,7 @@ static struct slot_flower_end make_end(const __be32 address[4], __be16 port)
 static struct slot_flower_match make_match(const struct handoff_key *key)
 {
 	return (struct slot_flower_match){
-		.family = is_ip4(key->local) ? AF_INET : AF_INET6,
+		.family = handoff_address_is_ip4(key->local) ? AF_INET : AF_INET6,
 		.proto = IPPROTO_TCP,
 		.no_fragments = true,
 		.no_ends = true,

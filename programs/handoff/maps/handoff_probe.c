@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/handoff/maps/handoff_address.h"
 
 int handoff_probe_send(struct handoff *h, const struct handoff_rules *rules,
 		       const struct handoff_probe *probe)

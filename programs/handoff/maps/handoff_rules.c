@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-
 #include <bpf/bpf.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/clock.h"
+#include "programs/handoff/maps/handoff_address.h"
 #include "programs/shared/maps.h"
 
 static const struct program_map rules_map = {
@@ -31,14 +30,11 @@ void handoff_rules_close(struct handoff_rules *rules)
 	slot_cleanup_close(&rules->table);
 }
 
-static bool is_ip4(const __be32 address[4])
-{
-	return !address[0] && !address[1] && address[HANDOFF_MAPPED_WORD] == htonl(0xffff);
-}
-
 static int check_family(const struct handoff_key *key, const __be32 address[4])
 {
-	return is_ip4(key->local) == is_ip4(address) ? 0 : -EAFNOSUPPORT;
+	return handoff_address_is_ip4(key->local) == handoff_address_is_ip4(address) ?
+		       0 :
+		       -EAFNOSUPPORT;
 }
 
 /* The rule of @key as it is, for @id to change; an empty one where there is none yet. */
@@ -196,37 +192,4 @@ int handoff_rules_each(const struct handoff_rules *rules, handoff_rule_fn see, v
 		from = &batch->place;
 	} while (!err && !ret);
 	return ret;
-}
-
-int handoff_address_set(const struct sockaddr *from, __be32 ret_address[4], __be16 *ret_port)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-
-	if (from->sa_family == AF_INET6) {
-		memcpy(ret_address, &in6->sin6_addr, sizeof(in6->sin6_addr));
-		*ret_port = in6->sin6_port;
-		return 0;
-	}
-	if (from->sa_family != AF_INET)
-		return -EAFNOSUPPORT;
-	memset(ret_address, 0, sizeof(struct in6_addr));
-	ret_address[HANDOFF_MAPPED_WORD] = htonl(0xffff);
-	ret_address[HANDOFF_MAPPED_WORD + 1] = in->sin_addr.s_addr;
-	*ret_port = in->sin_port;
-	return 0;
-}
-
-int handoff_key_set(const struct sockaddr *client, const struct sockaddr *local,
-		    struct handoff_key *ret_key)
-{
-	struct handoff_key key = {};
-	int err = handoff_address_set(client, key.client, &key.client_port);
-
-	err = err ? err : handoff_address_set(local, key.local, &key.local_port);
-	if (!err)
-		err = check_family(&key, key.client);
-	if (!err)
-		*ret_key = key;
-	return err;
 }

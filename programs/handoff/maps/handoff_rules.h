@@ -16,8 +16,6 @@
 
 #include <stdbool.h>
 
-#include <netinet/in.h>
-
 #include "loader/lib/base/reason.h"
 #include "programs/handoff/handoff_abi.h"
 
@@ -91,16 +89,5 @@ typedef int (*handoff_rule_fn)(const struct handoff_key *key, const struct hando
  * some may be left out. Returns 0, -errno, or what ended it.
  */
 int handoff_rules_each(const struct handoff_rules *rules, handoff_rule_fn see, void *data);
-
-/*
- * handoff_key_set - the key of a connection between @client and @local, each a struct
- * sockaddr_in or sockaddr_in6, IPv4-mapped or not. Pure. Returns 0, or -EAFNOSUPPORT for other
- * families, or two that differ.
- */
-int handoff_key_set(const struct sockaddr *client, const struct sockaddr *local,
-		    struct handoff_key *ret_key);
-
-/* handoff_address_set - @from in 16 bytes, and its port. Pure. Returns 0 or -EAFNOSUPPORT. */
-int handoff_address_set(const struct sockaddr *from, __be32 ret_address[4], __be16 *ret_port);
 
 #endif

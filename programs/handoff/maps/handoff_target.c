@@ -13,7 +13,7 @@
 #include <linux/rtnetlink.h>
 
 #include "loader/lib/base/cleanup.h"
-#include "programs/handoff/maps/handoff_rules.h"
+#include "programs/handoff/maps/handoff_address.h"
 
 #define ANSWER_SIZE 32768 /* an interface may have a lot of attributes */
 #define MAC_SIZE 6
@@ -234,11 +234,10 @@ static int find_own(int fd, struct answer *answer, __u32 ifindex, struct slot_re
 
 static void set_hop(const struct handoff_target *target, struct hop *ret_hop)
 {
-	const struct in6_addr *address = (const struct in6_addr *)target->address;
 	struct hop hop = { .family = AF_INET6 };
 
-	memcpy(hop.address, address, sizeof(hop.address));
-	if (IN6_IS_ADDR_V4MAPPED(address)) {
+	memcpy(hop.address, target->address, sizeof(hop.address));
+	if (handoff_address_is_ip4(target->address)) {
 		hop.family = AF_INET;
 		memcpy(hop.address, &target->address[HANDOFF_MAPPED_WORD + 1],
 		       sizeof(struct in_addr));

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 
 #include "loader/lib/base/endpoint.h"
+#include "programs/handoff/maps/handoff_address.h"
 
 #define ID_DIGITS 16
 
@@ -15,12 +16,9 @@
 #define PROTO "tcp/"
 #define PROTO_LEN (sizeof(PROTO) - 1)
 
-static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
 int handoff_address_parse(const char *text, struct slot_reason *why, __be32 ret_address[4],
 			  __be16 *ret_port)
 {
-	unsigned char bytes[sizeof(struct in6_addr)];
 	struct slot_endpoint endpoint;
 	char words[SLOT_ENDPOINT_TEXT_MAX];
 
@@ -30,27 +28,27 @@ int handoff_address_parse(const char *text, struct slot_reason *why, __be32 ret_
 				       "'%.80s': expected an address and a port, 192.0.2.1:80 or "
 				       "[2001:db8::1]:80",
 				       text);
-	memcpy(bytes, endpoint.addr, sizeof(bytes));
+	memcpy(ret_address, endpoint.addr, sizeof(endpoint.addr));
 	if (endpoint.family == 4) {
-		memcpy(bytes, mapped, sizeof(mapped));
-		memcpy(bytes + sizeof(mapped), endpoint.addr, sizeof(struct in_addr));
+		memset(ret_address, 0, sizeof(endpoint.addr));
+		ret_address[HANDOFF_MAPPED_WORD] = htonl(0xffff);
+		memcpy(&ret_address[HANDOFF_MAPPED_WORD + 1], endpoint.addr,
+		       sizeof(struct in_addr));
 	}
-	memcpy(ret_address, bytes, sizeof(bytes));
 	*ret_port = htons(endpoint.port);
 	return 0;
 }
 
 void handoff_address_format(const __be32 address[4], __be16 port, char ret_text[HANDOFF_WORDS_MAX])
 {
-	const unsigned char *bytes = (const unsigned char *)address;
 	struct slot_endpoint endpoint = { .family = 6, .proto = IPPROTO_TCP, .port = ntohs(port) };
 	char words[SLOT_ENDPOINT_TEXT_MAX];
 
-	if (!memcmp(bytes, mapped, sizeof(mapped))) {
+	if (handoff_address_is_ip4(address)) {
 		endpoint.family = 4;
-		memcpy(endpoint.addr, bytes + sizeof(mapped), sizeof(struct in_addr));
+		memcpy(endpoint.addr, &address[HANDOFF_MAPPED_WORD + 1], sizeof(struct in_addr));
 	} else {
-		memcpy(endpoint.addr, bytes, sizeof(endpoint.addr));
+		memcpy(endpoint.addr, address, sizeof(endpoint.addr));
 	}
 	slot_endpoint_format(&endpoint, words);
 	snprintf(ret_text, HANDOFF_WORDS_MAX, "%s", words + PROTO_LEN);
@@ -63,8 +61,7 @@ int handoff_key_parse(const char *client, const char *local, struct slot_reason 
 	int err = handoff_address_parse(client, why, key.client, &key.client_port);
 
 	err = err ? err : handoff_address_parse(local, why, key.local, &key.local_port);
-	if (!err && !memcmp(key.client, mapped, sizeof(mapped)) !=
-			    !memcmp(key.local, mapped, sizeof(mapped)))
+	if (!err && handoff_address_is_ip4(key.client) != handoff_address_is_ip4(key.local))
 		err = slot_reason_set(why, -EINVAL,
 				      "'%.80s' and '%.80s': expected two addresses of one family",
 				      client, local);

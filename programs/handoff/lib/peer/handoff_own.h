@@ -221,6 +221,8 @@ void handoff_nudge_free_all(struct handoff_host *host);
 int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
 		     enum handoff_action_kind kind);
 
+/* --- addresses (handoff_place.c) ---------------------------------------------------------------- */
+
 /* handoff_place_set - @from as a place. Returns 0 or -EAFNOSUPPORT. */
 int handoff_place_set(const struct sockaddr_storage *from, struct handoff_place *ret_place);
 

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/tcp.h>
 
-#include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "loader/lib/base/fault.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
 #include "programs/handoff/maps/handoff_target.h"
@@ -16,53 +15,7 @@
 #define MS 1000000ULL /* ns */
 #define GRACE_MS 500  /* that a block lasts longer than what it waits for */
 
-/* --- addresses --------------------------------------------------------------------------------- */
-
-int handoff_place_set(const struct sockaddr_storage *from, struct handoff_place *ret_place)
-{
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)from;
-	struct handoff_place place = {};
-
-	if (from->ss_family == AF_INET6) {
-		memcpy(place.addr, &six->sin6_addr, 16);
-		place.port = ntohs(six->sin6_port);
-	} else if (from->ss_family == AF_INET) {
-		place.addr[10] = place.addr[11] = 0xff;
-		memcpy(place.addr + 12, &four->sin_addr, 4);
-		place.port = ntohs(four->sin_port);
-	} else {
-		return -EAFNOSUPPORT;
-	}
-	*ret_place = place;
-	return 0;
-}
-
-void handoff_place_get(const struct handoff_place *place, struct sockaddr_storage *ret_to)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret_to;
-	struct sockaddr_in *four = (struct sockaddr_in *)ret_to;
-
-	*ret_to = (struct sockaddr_storage){};
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)place->addr)) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(place->port);
-		memcpy(&four->sin_addr, place->addr + 12, 4);
-		return;
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons(place->port);
-	memcpy(&six->sin6_addr, place->addr, 16);
-}
-
-void handoff_place_key(const struct handoff_place *client, const struct handoff_place *here,
-		       struct handoff_key *ret_key)
-{
-	memcpy(ret_key->client, client->addr, sizeof(ret_key->client));
-	memcpy(ret_key->local, here->addr, sizeof(ret_key->local));
-	ret_key->client_port = htons(client->port);
-	ret_key->local_port = htons(here->port);
-}
+/* --- what all share ---------------------------------------------------------------------------- */
 
 static struct handoff_source source_of(const struct handoff_conn *conn)
 {
@@ -70,16 +23,6 @@ static struct handoff_source source_of(const struct handoff_conn *conn)
 
 	memcpy(source.address, conn->home.addr, sizeof(source.address));
 	return source;
-}
-
-/* --- what all share ---------------------------------------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
 static int say_rule(struct handoff_conn *conn, int err, const char *what)
@@ -98,7 +41,7 @@ static int say_lib(struct handoff_host *host, struct handoff_conn *conn, int err
 
 static int block(struct handoff_host *host, struct handoff_conn *conn, uint32_t lasts_ms)
 {
-	conn->deadline_ns = now_ns() + (lasts_ms + GRACE_MS) * MS;
+	conn->deadline_ns = slot_clock_ns() + (lasts_ms + GRACE_MS) * MS;
 	return say_rule(conn,
 			handoff_rules_block(&host->rules, &conn->key, conn->id, conn->deadline_ns),
 			"block");
@@ -200,7 +143,7 @@ static int check_unchanged(struct handoff_conn *conn)
 	err = err ? err : count_sent(conn->fd, &sent);
 	if (!err && (received != conn->received || sent != conn->sent))
 		err = -EAGAIN;
-	if (!err && now_ns() >= conn->deadline_ns)
+	if (!err && slot_clock_ns() >= conn->deadline_ns)
 		err = -ETIMEDOUT;
 	if (err)
 		slot_reason_set(&conn->why, err, "%s",
@@ -232,7 +175,7 @@ static int commit(struct handoff_host *host, struct handoff_conn *conn)
 	}
 	if (err)
 		return err;
-	if (now_ns() < deadline_ns)
+	if (slot_clock_ns() < deadline_ns)
 		return 0;
 	return slot_reason_set(&conn->why, -ETIME, "its block had ended before it was redirected");
 }
@@ -411,7 +354,7 @@ static int sweep(struct handoff_host *host, struct handoff_conn *conn)
 	if (err)
 		return err;
 	use = &rule.use;
-	quiet_ms = use->last_ns ? (now_ns() - use->last_ns) / MS : host->times.linger;
+	quiet_ms = use->last_ns ? (slot_clock_ns() - use->last_ns) / MS : host->times.linger;
 	if ((use->seen & (HANDOFF_CLIENT_RST | HANDOFF_LOCAL_RST | HANDOFF_REUSED)) ||
 	    ((use->seen & HANDOFF_CLIENT_FIN) && quiet_ms >= host->times.linger) ||
 	    quiet_ms >= host->times.idle)
