@@ -14,7 +14,6 @@
  * GET, HEAD and PUT of /BUCKET/KEY, HTTP/1.1 with keep-alive. Objects are files in FOLDER; which host
  * has one is drawn from its name (rendezvous hashing). For a host that cannot be reached others
  * answer 503. To build it elsewhere:
- *
  *   cc -O2 -o handoff_objects handoff_objects.c $(pkg-config --cflags --libs handoff_host)
  */
 #ifndef _GNU_SOURCE
