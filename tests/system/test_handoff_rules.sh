@@ -272,6 +272,56 @@ test_agent() {
 	succeeds "it ends, too" stop "$BED_SPAWNED"
 }
 
+# said_by_others: a client's answers, one more after a RST and a SYN that others send in its name,
+# and one more after another RST and a silence longer than the agent's half.
+said_by_others() {
+	in_ns client python3 - "$CLIENT4" "$PORT" "${VIP%:*}" "${VIP##*:}" <<-'END'
+		import socket, struct, sys, time
+		client, port, vip, vip_port = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+		ends = socket.inet_aton(client) + socket.inet_aton(vip)
+		raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+		raw.bind((client, 0))
+		def spoof(flags):
+		    tcp = struct.pack("!HHIIBBHHH", port, vip_port, 0x5eed, 0, 0x50, flags, 1024, 0, 0)
+		    words = struct.unpack("!16H", ends + struct.pack("!HH", 6, 20) + tcp)
+		    total = sum(words)
+		    total = (total & 0xffff) + (total >> 16)
+		    total = ~(total + (total >> 16)) & 0xffff
+		    raw.sendto(tcp[:16] + struct.pack("!H", total) + tcp[18:], (vip, 0))
+		conn = socket.create_connection((vip, vip_port), 10, (client, port))
+		def ask():
+		    conn.sendall(b"HEAD /large HTTP/1.1\r\nHost: a\r\n\r\n")
+		    print(conn.recv(4096).split()[1].decode(), flush=True)
+		ask()
+		spoof(4)
+		time.sleep(1.5)
+		spoof(2)
+		time.sleep(0.5)
+		ask()
+		spoof(4)
+		time.sleep(9)
+		ask()
+	END
+}
+
+test_said_by_others() {
+	local asked reused
+
+	in_ctl drop all >/dev/null
+	PORT=40012
+	redirect
+	rewrite
+	spawn edge "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
+		handoff agent linger=1 half=4
+	asked=$(agent_of asked)
+	reused=$(counted reused)
+	is "the client is served all the time" "$(said_by_others | xargs)" "200 200 200"
+	is "the SYN was left to the host's own stack" "$(($(counted reused) - reused))" 1
+	succeeds "the agent asked it" test "$(agent_of asked)" -gt "$asked"
+	is "and its rule is there" "$(rule_of ingress)" redirect
+	succeeds "the agent ends" stop "$BED_SPAWNED"
+}
+
 # The rest is between the table and whoever writes it, which the host shows.
 only_in_vm redirected_connection large_segments block_becomes_redirect
 
