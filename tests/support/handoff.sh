@@ -180,6 +180,24 @@ load_family() {
 	: >"$BED/log/load$1"
 	spawn client "$BED/log/load$1" "$BED_TOOLS/handoff_load" "${address[home]}" "$PORT" "${@:2}"
 	LOADS[$1]=$BED_SPAWNED
+	wait_for 10 grep -q '^begun' "$BED/log/load$1"
+}
+
+has_counts() {
+	(($(grep -c '^opened' "$1") >= $2))
+}
+
+# load_seen: what both have seen so far, as one line, when each client has heard something since
+load_seen() {
+	local family lines log
+
+	for family in "${!LOADS[@]}"; do
+		log=$BED/log/load$family
+		lines=$(grep -c '^opened' "$log")
+		kill -USR1 "${LOADS[$family]}"
+		wait_for 60 has_counts "$log" $((lines + 1)) || return 1
+		tail -n 1 "$log"
+	done | add_up
 }
 
 # load_end: what both have seen, as one line

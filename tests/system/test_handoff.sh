@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 1200
 #
-# Live connections move between three hosts under load: home gives them, others send them home or
-# on, and every byte is held against what was sent. Then steps fail, either side is killed at each
-# of them, and hosts come that are not who they say.
+# Live connections move between three hosts under load: home gives them, others send them home, or
+# by way of it to the third, and every byte is held against what was sent. Then steps fail, either
+# side is killed at each of them, each reset is counted, and hosts come that are not who they say.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -26,10 +26,10 @@ stop_nodes() {
 	NODE=()
 }
 
-# start_nodes WORD...: all three, linked
+# start_nodes WORD...: all three, linked; near sends every other connection on to far
 start_nodes() {
 	rm -f "$BED"/log/{home,near,far}
-	node_other near every=20000 "$@"
+	node_other near every=20000 next=far "$@"
 	node_other far every=20000 "$@"
 	node_home every=20000 next=near next=far "$@"
 	wait_for 10 is_linked near && wait_for 10 is_linked far ||
@@ -38,6 +38,11 @@ start_nodes() {
 
 has_done() {
 	(($(count "$1" "$2") >= $3))
+}
+
+# Home's application gave fewer than the others took; 16 may be under way.
+are_passed_on() {
+	(($(count near taken) + $(count far taken) - $(count home given) > 16))
 }
 
 test_moves_under_load() {
@@ -55,6 +60,7 @@ test_moves_under_load() {
 	is "nothing hangs" "$(value_of hung "$words")" 0
 	is "no connection is reset" "$(value_of reset "$words")" 0
 	is "or ended" "$(value_of ended "$words")" 0
+	succeeds "some went by way of home to the third host" are_passed_on
 	stop_nodes
 }
 
@@ -85,17 +91,22 @@ test_steps_fail() {
 	stop_nodes
 }
 
+start_host() {
+	case $1 in
+	home) node_home every=20000 next=near next=far "${TIMES[@]}" ;;
+	near) node_other near every=20000 next=far "${TIMES[@]}" ;;
+	*) node_other "$1" every=20000 "${TIMES[@]}" ;;
+	esac
+	wait_for 60 is_linked near && wait_for 60 is_linked far
+}
+
 # kill_at HOST POINT: and start it anew
 kill_at() {
 	node_arm "$1" "$2" 3 kill
 	wait_for 60 is_gone "${NODE[$1]}" || return 1
 	disown "${NODE[$1]}" 2>/dev/null
 	node_disarm "$1"
-	case $1 in
-	home) node_home every=20000 next=near next=far "${TIMES[@]}" ;;
-	*) node_other "$1" every=20000 "${TIMES[@]}" ;;
-	esac
-	wait_for 60 is_linked near
+	start_host "$1"
 }
 
 choose_kills() {
@@ -106,22 +117,116 @@ choose_kills() {
 	fi
 }
 
+# told_of WORDS BEFORE: how many clients were told of an end in between
+told_of() {
+	echo $(($(value_of reset "$1") + $(value_of ended "$1") - \
+		$(value_of reset "$2") - $(value_of ended "$2")))
+}
+
+# told_by reset|ended: how many were between $before and $words
+told_by() {
+	echo "$1 $(($(value_of "$1" "$words") - $(value_of "$1" "$before")))"
+}
+
+# What HOST has, or has on its way, ends; what others serve goes on, and nobody is told twice.
 test_kills() {
-	local point host words
+	local point host words before clients=8
 
 	NODE_BIN=$BED_TOOLS/handoff_node_faults
 	start_nodes "${TIMES[@]}"
-	load_start 8 1000 $STALL_MS
+	load_start "$clients" 1000 $STALL_MS
+	before=$(load_seen)
 	for point in $(choose_kills); do
 		for host in home near; do
 			succeeds "$host is killed after $point and starts again" kill_at "$host" "$point"
 			in_time "then it gives" 60 has_done "$host" given 3
+			words=$(load_seen)
+			tap_note <<<"$host at $point: $(told_by reset), $(told_by ended)"
+			succeeds "each client is told once at most" \
+				test "$(told_of "$words" "$before")" -le "$clients"
+			before=$words
 		done
 	done
 	words=$(load_end)
 	tap_note <<<"$words"
 	is "nothing is corrupt" "$(value_of corrupt "$words")" 0
 	is "nobody hears nothing for long" "$(value_of hung "$words")" 0
+	stop_nodes
+}
+
+# has HOST COUNT: connections, neither less nor more
+has() {
+	(($(count "$1" here) == $2))
+}
+
+# These move none unless told to (go).
+start_held() {
+	case $1 in
+	home) node_home every=20000 next=near hold=1 "${TIMES[@]}" ;;
+	*) node_other "$1" every=20000 hold=1 "${TIMES[@]}" ;;
+	esac
+	[[ $1 == far ]] || wait_for 60 is_linked near
+}
+
+go() {
+	kill -USR2 "${NODE[$1]}"
+}
+
+hold() {
+	kill -HUP "${NODE[$1]}"
+}
+
+# kill_held HOST: what it has goes with it
+kill_held() {
+	stop "${NODE[$1]}" KILL || true
+	start_held "$1"
+}
+
+# are_told WHAT COUNT: since $SEEN was seen
+are_told() {
+	local before=$SEEN
+
+	SEEN=$(load_seen)
+	is "$1" "$(told_of "$SEEN" "$before")" "$2"
+}
+
+# Who dies has none of the connections, or all of them: it is known who is to be told.
+test_nobody_else_is_told() {
+	local point clients=4 SEEN
+
+	NODE_BIN=$BED_TOOLS/handoff_node_faults
+	rm -f "$BED"/log/{home,near}
+	node_other near every=20000 hold=1 "${TIMES[@]}"
+	start_held home || bail "home and near are linked" "$(cat "$BED"/log/{home,near})"
+	load_start "$clients" 1000 $STALL_MS
+	SEEN=$(load_seen)
+	for point in restore prepare; do
+		node_arm near "handoff.$point" 1 kill
+		disown "${NODE[near]}" # its death is no news
+		go home
+		in_time "the taker is killed at $point" 20 is_gone "${NODE[near]}"
+		hold home
+		node_disarm near
+		start_held near || bail "near is linked again" "$(cat "$BED"/log/{home,near})"
+		are_told "nobody is told of an end" 0
+	done
+	go home
+	in_time "near has all connections" 20 has near "$clients"
+	succeeds "home's process is killed and starts again" kill_held home
+	are_told "nobody is told of an end, as near serves" 0
+	go near
+	in_time "home's next process takes all of them back" 20 has home "$clients"
+	hold near
+	are_told "nobody is told of an end" 0
+	go home
+	in_time "near has all connections again" 20 has near "$clients"
+	hold home
+	succeeds "near's process is killed and starts again" kill_held near
+	are_told "each client is told, once" "$clients"
+	SEEN=$(load_end)
+	tap_note <<<"$SEEN"
+	is "nothing is corrupt" "$(value_of corrupt "$SEEN")" 0
+	is "nothing hangs" "$(value_of hung "$SEEN")" 0
 	stop_nodes
 }
 

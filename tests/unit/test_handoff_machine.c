@@ -303,6 +303,28 @@ static void steps_are_last_and_lists_fit(void **data)
 		}
 }
 
+/*
+ * A connection passes through home to a third host, so a process of home that has ended tells the
+ * others nothing of who has it now: they ask the client, and reset nobody.
+ */
+static void home_may_have_passed_it_on(void **data)
+{
+	(void)data;
+	for (unsigned int stage = 0; stage < HANDOFF_STAGE_COUNT; stage++)
+		for (unsigned int kind = HANDOFF_ON_OFFER; kind < HANDOFF_EVENT_COUNT; kind++) {
+			struct handoff_machine machine = { stage, 5, false, true };
+			struct handoff_actions actions;
+
+			/* steps fail where its own socket is the only one */
+			if (kind == HANDOFF_ON_STEP_FAILED || kind == HANDOFF_ON_STEP_LATE)
+				continue;
+			handoff_machine_step(&machine, &(struct handoff_event){ kind, 5 },
+					     &actions);
+			for (size_t i = 0; i < actions.count; i++)
+				assert_int_not_equal(actions.list[i].kind, HANDOFF_DO_RESET);
+		}
+}
+
 static void names_are_all_there(void **data)
 {
 	(void)data;
@@ -317,6 +339,7 @@ int main(void)
 
 	TAP_ADD_TABLE(&plan, has_one_owner_or_resets, rows);
 	TAP_ADD(&plan, steps_are_last_and_lists_fit, NULL, NULL);
+	TAP_ADD(&plan, home_may_have_passed_it_on, NULL, NULL);
 	TAP_ADD(&plan, names_are_all_there, NULL, NULL);
 	return tap_run(&plan, "the steps of a handoff", 0);
 }

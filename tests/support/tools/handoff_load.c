@@ -3,7 +3,8 @@
  * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | BYTES TIMES]: clients of
  * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
  * One that is reset or ended begins anew; one that hears nothing for STALL_MS counts as hung. At
- * the end, or at SIGTERM when each has heard something more, one line says what was seen; it exits
+ * the end, or at SIGTERM when each has heard something more, one line says what was seen, as it does
+ * at SIGUSR1 when each has; it exits
  * with 0 when nothing was corrupt or hung. With TLS (1.2:CIPHER, 1.3:CIPHER) each waits for what it
  * has sent to come back, and what cannot be decrypted is corrupt. With BYTES each sends so many,
  * TIMES times, when what it sent before has come back, and then waits without a packet of its own
@@ -47,7 +48,7 @@ static struct pollfd polls[CONNECTIONS_MAX];
 static unsigned long opened, resets, ends, corrupt, hung, refused, waiting, left;
 static uint64_t bytes, part_bytes, wait_bytes;
 static int64_t longest_ms;
-static volatile sig_atomic_t wants_end;
+static volatile sig_atomic_t wants_end, wants_counts;
 
 static int64_t now_ms(void)
 {
@@ -237,8 +238,10 @@ static void handle(unsigned int i, int64_t stall_ms)
 
 static void on_signal(int number)
 {
-	(void)number;
-	wants_end = 1;
+	if (number == SIGUSR1)
+		wants_counts = 1;
+	else
+		wants_end = 1;
 }
 
 static void parse_target(const char *address, const char *port)
@@ -259,18 +262,38 @@ static void parse_target(const char *address, const char *port)
 	}
 }
 
+static void show_counts(void)
+{
+	printf("opened %lu bytes %llu corrupt %lu hung %lu ", opened, (unsigned long long)bytes,
+	       corrupt, hung);
+	printf("reset %lu ended %lu refused %lu waiting %lu longest_ms %lld\n", resets, ends,
+	       refused, waiting, (long long)longest_ms);
+	fflush(stdout);
+}
+
+/* Each has heard something since it was asked: nobody is left who is still to be told of an end. */
+static bool have_all_heard(unsigned int count, int64_t *asked_ms)
+{
+	*asked_ms = *asked_ms ?: now_ms();
+	for (unsigned int i = 0; i < count; i++)
+		if (polls[i].fd >= 0 && (!streams[i].got || streams[i].heard_ms < *asked_ms))
+			return false;
+	return true;
+}
+
 /* Who was asked to end does so when each has heard something since, or is found to hang. */
 static bool has_ended(unsigned int count)
 {
-	static int64_t asked_ms;
+	static int64_t end_asked_ms, counts_asked_ms;
 
+	if (wants_counts && have_all_heard(count, &counts_asked_ms)) {
+		show_counts();
+		wants_counts = 0;
+		counts_asked_ms = 0;
+	}
 	if (!wants_end || wait_bytes)
 		return wants_end;
-	asked_ms = asked_ms ?: now_ms();
-	for (unsigned int i = 0; i < count; i++)
-		if (polls[i].fd >= 0 && (!streams[i].got || streams[i].heard_ms < asked_ms))
-			return false;
-	return true;
+	return have_all_heard(count, &end_asked_ms);
 }
 
 int main(int argc, char **argv)
@@ -294,7 +317,10 @@ int main(int argc, char **argv)
 	if (count > CONNECTIONS_MAX)
 		return 2;
 	signal(SIGTERM, on_signal);
+	signal(SIGUSR1, on_signal);
 	signal(SIGPIPE, SIG_IGN);
+	printf("begun\n");
+	fflush(stdout);
 	for (unsigned int i = 0; i < count; i++) {
 		polls[i].fd = -1;
 		begin(i);
@@ -305,9 +331,6 @@ int main(int argc, char **argv)
 			if (polls[i].fd >= 0)
 				handle(i, stall_ms);
 	}
-	printf("opened %lu bytes %llu corrupt %lu hung %lu ", opened, (unsigned long long)bytes,
-	       corrupt, hung);
-	printf("reset %lu ended %lu refused %lu waiting %lu longest_ms %lld\n", resets, ends,
-	       refused, waiting, (long long)longest_ms);
+	show_counts();
 	return corrupt || hung;
 }

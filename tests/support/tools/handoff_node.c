@@ -9,6 +9,7 @@
  *	dial=NAME@ADDRESS:PORT	one to dial, peer=NAME one that dials
  *	next=NAME		where connections go, in turn; without, they go home
  *	every=BYTES		that a connection moves after
+ *	hold=1			none moves until SIGUSR2; SIGHUP: none moves any longer
  *	ca= cert= key=		of TLS between hosts; without, it is plain
  *	tls=1.2|1.3:CIPHER	clients talk TLS, which the kernel goes on with after the handshake
  *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
@@ -41,7 +42,7 @@ struct conn {
 };
 
 static struct {
-	unsigned long accepted, taken, home, given, kept, lost, refused, ended, broken;
+	unsigned long accepted, taken, home, given, kept, lost, refused, ended, broken, here;
 } counts;
 
 static struct handoff_host *host;
@@ -51,7 +52,7 @@ static size_t every;
 static int tls_version;
 static const char *tls_cipher;
 static int epoll_fd, listeners[2], listener_count;
-static volatile sig_atomic_t wants_counts, wants_end;
+static volatile sig_atomic_t wants_counts, wants_end, is_held;
 
 static void fail(const char *what)
 {
@@ -65,7 +66,7 @@ static void show_counts(void)
 	printf("accepted %lu taken %lu home %lu given %lu kept %lu lost %lu refused %lu ",
 	       counts.accepted, counts.taken, counts.home, counts.given, counts.kept, counts.lost,
 	       counts.refused);
-	printf("ended %lu broken %lu\n", counts.ended, counts.broken);
+	printf("ended %lu broken %lu here %lu\n", counts.ended, counts.broken, counts.here);
 	fflush(stdout);
 }
 
@@ -89,6 +90,7 @@ static struct conn *add(int fd, const void *bytes, size_t length)
 
 	if (!conn || length > PENDING_MAX)
 		fail("a connection");
+	counts.here++;
 	conn->fd = fd;
 	if (length)
 		memcpy(conn->pending, bytes, length);
@@ -100,6 +102,7 @@ static struct conn *add(int fd, const void *bytes, size_t length)
 static void end(struct conn *conn)
 {
 	counts.ended++;
+	counts.here--;
 	if (conn->ssl) {
 		SSL_set_quiet_shutdown(conn->ssl, 1);
 		SSL_free(conn->ssl);
@@ -173,19 +176,25 @@ static bool answer(struct conn *conn)
 	return true;
 }
 
+/* @bytes: what it has done since it came here */
+static bool is_due(size_t bytes)
+{
+	return every && !is_held && bytes >= every;
+}
+
 /* Under kTLS it moves between a request and its answer, when nothing is on the way. */
 static void handle(struct conn *conn)
 {
 	bool goes_on = conn->ssl ? shake_hands(conn) : hear(conn);
 
-	if (goes_on && tls_version && every && conn->end > conn->at &&
-	    conn->moved + conn->end - conn->at >= every) {
+	if (goes_on && tls_version && conn->end > conn->at &&
+	    is_due(conn->moved + conn->end - conn->at)) {
 		move(conn);
 		return;
 	}
 	if (!goes_on || !answer(conn))
 		end(conn);
-	else if (!tls_version && every && conn->moved >= every)
+	else if (!tls_version && is_due(conn->moved))
 		move(conn);
 	else
 		watch(conn, EPOLL_CTL_MOD);
@@ -236,6 +245,7 @@ static void on_given(void *data, void *tag)
 {
 	(void)data;
 	counts.given++;
+	counts.here--;
 	free(tag);
 }
 
@@ -248,8 +258,10 @@ static void on_lost(void *data, void *tag, int fd, const char *why)
 	counts.lost++;
 	if (getenv("HANDOFF_NODE_SAYS"))
 		fprintf(stderr, "lost: %s\n", why);
-	if (fd < 0)
-		free(conn);
+	if (fd >= 0)
+		return;
+	counts.here--;
+	free(conn);
 }
 
 static void on_link(void *data, const char *peer, bool is_up, const char *why)
@@ -325,6 +337,8 @@ static void parse_word(struct handoff_host_config *config, const char *word, con
 		config->listen_length = parse_address(value, &config->listen);
 	else if (!strcmp(word, "every"))
 		every = strtoul(value, NULL, 10);
+	else if (!strcmp(word, "hold"))
+		is_held = 1;
 	else if (!strcmp(word, "next") && next_count < NEXT_MAX)
 		nexts[next_count++] = value;
 	else if (!strcmp(word, "tls"))
@@ -350,8 +364,10 @@ static void on_signal(int number)
 {
 	if (number == SIGUSR1)
 		wants_counts = 1;
-	else
+	else if (number == SIGTERM)
 		wants_end = 1;
+	else
+		is_held = number == SIGHUP;
 }
 
 static void run(void)
@@ -383,6 +399,8 @@ int main(int argc, char **argv)
 	config.name = argv[1];
 	config.map_dir = argv[2];
 	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
+	signal(SIGHUP, on_signal);
 	signal(SIGTERM, on_signal);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 3; i < argc; i++) {

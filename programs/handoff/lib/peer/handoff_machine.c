@@ -170,11 +170,9 @@ static void step_given(struct handoff_machine *m, const struct handoff_event *ev
 			add(to, m, HANDOFF_SAY_CANCEL);
 		lose(m, HANDOFF_DO_PROBE, to);
 		break;
-	case HANDOFF_ON_RESET: /* home may have served it, and forgotten that it was given */
-		lose(m, m->is_home ? HANDOFF_DO_RESET : HANDOFF_DO_PROBE, to);
-		break;
+	case HANDOFF_ON_RESET: /* home may have served it, or passed it on, and not know any more */
 	case HANDOFF_ON_PEER_NEW:
-		lose(m, HANDOFF_DO_RESET, to);
+		lose(m, m->is_home ? HANDOFF_DO_RESET : HANDOFF_DO_PROBE, to);
 		break;
 	default:
 		break;
@@ -270,9 +268,13 @@ static void step_restored(struct handoff_machine *m, const struct handoff_event 
 		strand(m, to);
 		break;
 	case HANDOFF_ON_PEER_NEW: /* the giver's socket has ended with its process */
+		if (!m->is_home) { /* which may have taken it back and given it to another host */
+			strand(m, to);
+			break;
+		}
 		add(to, m, HANDOFF_DO_RELEASE);
 		add(to, m, HANDOFF_DO_RESET);
-		m->stage = m->is_home ? HANDOFF_NOWHERE : HANDOFF_ENDING;
+		m->stage = HANDOFF_NOWHERE;
 		break;
 	default:
 		break;
