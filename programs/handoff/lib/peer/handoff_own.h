@@ -44,6 +44,12 @@ struct handoff_peer {
 	uint32_t wait_ms; /* until the next try after that */
 };
 
+/* Bytes of a socket, and its state, as TCP_INFO has them. */
+struct handoff_traffic {
+	uint64_t received, sent;
+	uint8_t state;
+};
+
 struct handoff_conn {
 	LIST_ENTRY(handoff_conn) by_id, by_key;
 	TAILQ_ENTRY(handoff_conn) timed;
@@ -55,9 +61,8 @@ struct handoff_conn {
 	bool has_key;
 	int fd;
 	bool is_frozen;
-	uint64_t received; /* bytes when it was captured */
-	uint64_t sent;
-	uint64_t deadline_ns; /* of the block */
+	struct handoff_traffic traffic; /* when it was captured */
+	uint64_t deadline_ns;		/* of the block */
 	struct handoff_state *state;
 	struct handoff_place there;   /* home: where the taker has it */
 	struct handoff_target target; /* and the way there */

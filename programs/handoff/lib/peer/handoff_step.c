@@ -72,27 +72,24 @@ static void close_frozen(struct handoff_host *host, struct handoff_conn *conn)
 	conn->is_frozen = false;
 }
 
-/* Bytes that came in so far, and whether the client has ended its side. */
-static int count_received(int fd, uint64_t *ret_count)
+static int count(int fd, struct handoff_traffic *ret_traffic)
 {
 	struct tcp_info info = {};
 	socklen_t length = sizeof(info);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length))
 		return -errno;
-	*ret_count = info.tcpi_bytes_received * 16 + info.tcpi_state;
+	*ret_traffic = (struct handoff_traffic){
+		.received = info.tcpi_bytes_received,
+		.sent = info.tcpi_bytes_sent,
+		.state = info.tcpi_state,
+	};
 	return 0;
 }
 
-static int count_sent(int fd, uint64_t *ret_count)
+static bool is_same(const struct handoff_traffic *a, const struct handoff_traffic *b)
 {
-	struct tcp_info info = {};
-	socklen_t length = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length))
-		return -errno;
-	*ret_count = info.tcpi_bytes_sent;
-	return 0;
+	return a->received == b->received && a->sent == b->sent && a->state == b->state;
 }
 
 /* --- the giver --------------------------------------------------------------------------------- */
@@ -112,14 +109,15 @@ static int put_back(struct handoff_conn *conn)
 
 /*
  * A packet that had passed the rule on another CPU when it began to block may still be received
- * while the socket is read out, or later: count_received() before and at the commit differ then.
+ * while the socket is read out, or later: what came in before and at the commit differs then.
  * A timer of the frozen socket may send what its state has as unsent, and the client acknowledge
- * what the taker's socket then refuses to have sent: so count_sent() after and at the commit.
+ * what the taker's socket then refuses to have sent: so what went out after and at the commit.
  */
 static int capture(struct handoff_host *host, struct handoff_conn *conn)
 {
+	struct handoff_traffic before, after;
 	struct handoff_state *state;
-	int err = count_received(conn->fd, &conn->received);
+	int err = count(conn->fd, &before);
 
 	if (err)
 		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
@@ -129,19 +127,20 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 	handoff_state_free(conn->state);
 	conn->state = state;
 	conn->is_frozen = true;
-	err = count_sent(conn->fd, &conn->sent);
+	err = count(conn->fd, &after);
 	if (err)
 		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
+	conn->traffic = before;
+	conn->traffic.sent = after.sent;
 	return conn->is_unread ? put_back(conn) : 0;
 }
 
 static int check_unchanged(struct handoff_conn *conn)
 {
-	uint64_t received = 0, sent = 0;
-	int err = count_received(conn->fd, &received);
+	struct handoff_traffic now;
+	int err = count(conn->fd, &now);
 
-	err = err ? err : count_sent(conn->fd, &sent);
-	if (!err && (received != conn->received || sent != conn->sent))
+	if (!err && !is_same(&now, &conn->traffic))
 		err = -EAGAIN;
 	if (!err && slot_clock_ns() >= conn->deadline_ns)
 		err = -ETIMEDOUT;
