@@ -115,7 +115,7 @@ static int put_back(struct handoff_conn *conn)
  */
 static int capture(struct handoff_host *host, struct handoff_conn *conn)
 {
-	struct handoff_traffic before, after;
+	struct handoff_traffic before = {}, after = {};
 	struct handoff_state *state;
 	int err = count(conn->fd, &before);
 
@@ -137,7 +137,7 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 
 static int check_unchanged(struct handoff_conn *conn)
 {
-	struct handoff_traffic now;
+	struct handoff_traffic now = {};
 	int err = count(conn->fd, &now);
 
 	if (!err && !is_same(&now, &conn->traffic))
