@@ -267,8 +267,9 @@ static void step_restored(struct handoff_machine *m, const struct handoff_event 
 	case HANDOFF_ON_TIMEOUT:
 		strand(m, to);
 		break;
-	case HANDOFF_ON_PEER_NEW: /* the giver's socket has ended with its process */
-		if (!m->is_home) { /* which may have taken it back and given it to another host */
+	case HANDOFF_ON_PEER_NEW:
+		/* home's process, which is gone, may have given it to another host meanwhile */
+		if (!m->is_home) {
 			strand(m, to);
 			break;
 		}
