@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A connection leaves a socket and goes on in another: what goes along. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -115,6 +116,25 @@ static void what_was_lost_is_sent_again(void **state)
 	assert_int_equal(tell(moved).unacked, SOME);
 	handoff_bed_restore(&bed, moved);
 	handoff_bed_expect(bed.client, 0, SOME);
+}
+
+/* Or what is unacknowledged would be sent once more, behind what came later. */
+static void what_was_thawed_is_not_thawed_again(void **state)
+{
+	struct handoff_state *moved;
+
+	(void)state;
+	bed.gate->lose_one_in = 1;
+	handoff_bed_put(bed.server, 0, SOME, 0);
+	moved = handoff_bed_capture(&bed);
+	bed.gate->lose_one_in = 0;
+	assert_int_equal(handoff_restore(bed.handoff, moved, NULL, &bed.server), 0);
+	handoff_bed_shut(&bed, false);
+	assert_int_equal(handoff_resume(bed.handoff, moved, bed.server), 0);
+	assert_int_equal(handoff_resume(bed.handoff, moved, bed.server), -EPERM);
+	handoff_state_free(moved);
+	handoff_bed_put(bed.server, SOME, SOME, 0);
+	handoff_bed_expect(bed.client, 0, SOME + SOME);
 }
 
 static void what_was_not_sent_goes_along(void **state)
@@ -302,6 +322,7 @@ static void add_families(struct tap_plan *plan)
 		{ "what_nobody_read_goes_along", what_nobody_read_goes_along },
 		{ "what_is_not_acknowledged_goes_along", what_is_not_acknowledged_goes_along },
 		{ "what_was_lost_is_sent_again", what_was_lost_is_sent_again },
+		{ "what_was_thawed_is_not_thawed_again", what_was_thawed_is_not_thawed_again },
 		{ "what_was_not_sent_goes_along", what_was_not_sent_goes_along },
 		{ "buffers_that_are_full_go_along", buffers_that_are_full_go_along },
 		{ "end_of_the_peer_goes_along", end_of_the_peer_goes_along },

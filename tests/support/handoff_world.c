@@ -141,6 +141,7 @@ static void carry_out(struct handoff_world *s, int at, const struct handoff_acti
 		[HANDOFF_SAY_ACK] = HANDOFF_ON_ACK,	  [HANDOFF_SAY_READY] = HANDOFF_ON_READY,
 		[HANDOFF_SAY_DONE] = HANDOFF_ON_DONE,	  [HANDOFF_SAY_RESET] = HANDOFF_ON_RESET,
 		[HANDOFF_SAY_CANCEL] = HANDOFF_ON_CANCEL, [HANDOFF_SAY_GONE] = HANDOFF_ON_GONE,
+		[HANDOFF_SAY_OVER] = HANDOFF_ON_OVER,
 	};
 	struct handoff_world_host *h = &s->hosts[at];
 

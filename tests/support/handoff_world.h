@@ -13,7 +13,7 @@
 #include "programs/handoff/lib/peer/handoff_machine.h"
 #include "tests/support/tap.h"
 
-#define WAITING_MAX 12
+#define WAITING_MAX 16
 
 enum {
 	HOME,

@@ -14,13 +14,18 @@
 
 /* --- steps, and how they end ------------------------------------------------------------------- */
 
-/* Home's rule goes when the other socket is closed; the other's long after all that home does. */
+/*
+ * Home's rule goes when the other socket is closed; the other's before that only if home knows of
+ * the end, and else long after all that home does.
+ */
 static bool can_sweep(const struct handoff_world *s, int at)
 {
 	const struct handoff_world_host *home = &s->hosts[HOME];
 
 	if (at == HOME)
 		return s->hosts[OTHER].socket == SOCKET_NONE;
+	if (home->stage == HANDOFF_ENDING)
+		return true;
 	return home->rule != RULE_AWAY &&
 	       (home->stage == HANDOFF_NOWHERE || home->stage == HANDOFF_OWNED);
 }
@@ -233,7 +238,7 @@ static void check_end(const struct handoff_world *s)
 		WORLD_MUST(s,
 			   s->is_harmed || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
 	else if (home->rule == RULE_AWAY)
-		WORLD_MUST(s, other->rule != RULE_NONE);
+		WORLD_MUST(s, other->rule != RULE_NONE || s->is_told);
 	/* That the agent does, at a block that has ended. */
 	if (home->socket == SOCKET_NONE && other->socket == SOCKET_NONE && !s->is_left)
 		WORLD_MUST(s, s->is_told);
@@ -283,6 +288,36 @@ static void has_one_owner_or_resets(void **data)
 	handoff_world_close();
 }
 
+/* --- what is left when it has ended ------------------------------------------------------------ */
+
+static const struct over_row {
+	const char *name;
+	enum handoff_stage stage;
+	uint32_t turn;
+	bool is_forgotten;
+} over_rows[] = {
+	{ "that no packet needs a rule is heard after the end", HANDOFF_ENDING, 5, true },
+	{ "or of a turn that came to nothing", HANDOFF_ENDING, 6, true },
+	{ "or in place of the end", HANDOFF_AWAY, 5, true },
+	{ "or before it was said that it is served", HANDOFF_GIVEN, 5, true },
+	{ "but not of an older turn", HANDOFF_AWAY, 4, false },
+	{ "and not of one that came home", HANDOFF_OWNED, 5, false },
+};
+
+static void home_forgets_what_is_over(void **data)
+{
+	const struct over_row *row = *data;
+	struct handoff_machine machine = { row->stage, 5, true, true };
+	const struct handoff_event event = { HANDOFF_ON_OVER, row->turn };
+	struct handoff_actions actions;
+
+	handoff_machine_step(&machine, &event, &actions);
+	assert_int_equal(machine.stage, row->is_forgotten ? HANDOFF_NOWHERE : row->stage);
+	assert_int_equal(actions.count > 0 &&
+				 actions.list[actions.count - 1].kind == HANDOFF_DO_RELEASE,
+			 row->is_forgotten);
+}
+
 /* --- any event at any stage -------------------------------------------------------------------- */
 
 static void steps_are_last_and_lists_fit(void **data)
@@ -325,6 +360,23 @@ static void home_may_have_passed_it_on(void **data)
 		}
 }
 
+/* Whoever puts an offer aside first does so only if the machine takes it then. */
+static void offers_are_taken_as_was_said(void **data)
+{
+	(void)data;
+	for (unsigned int stage = 0; stage < HANDOFF_STAGE_COUNT; stage++)
+		for (unsigned int n = 0; n < 2 * 3; n++) {
+			struct handoff_machine machine = { stage, 5, n & 1, true };
+			const struct handoff_event offer = { HANDOFF_ON_OFFER, 4 + n / 2 };
+			bool takes = handoff_machine_takes(&machine, offer.turn);
+			struct handoff_actions actions;
+
+			handoff_machine_step(&machine, &offer, &actions);
+			assert_int_equal(machine.turn, takes ? 6 : 5);
+			assert_int_equal(machine.stage, takes ? HANDOFF_RESTORING : stage);
+		}
+}
+
 static void names_are_all_there(void **data)
 {
 	(void)data;
@@ -338,8 +390,10 @@ int main(void)
 	struct tap_plan plan = {};
 
 	TAP_ADD_TABLE(&plan, has_one_owner_or_resets, rows);
+	TAP_ADD_TABLE(&plan, home_forgets_what_is_over, over_rows);
 	TAP_ADD(&plan, steps_are_last_and_lists_fit, NULL, NULL);
 	TAP_ADD(&plan, home_may_have_passed_it_on, NULL, NULL);
+	TAP_ADD(&plan, offers_are_taken_as_was_said, NULL, NULL);
 	TAP_ADD(&plan, names_are_all_there, NULL, NULL);
 	return tap_run(&plan, "the steps of a handoff", 0);
 }

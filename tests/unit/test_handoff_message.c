@@ -77,6 +77,9 @@ static const struct golden {
 	{ "GONE",
 	  { .type = HANDOFF_GONE, .id = ID, .turn = 2 },
 	  BYTES("\1\xb\0\0\0\0\0\0" ID_TURN) },
+	{ "OVER",
+	  { .type = HANDOFF_OVER, .id = ID, .turn = 2 },
+	  BYTES("\1\xc\0\0\0\0\0\0" ID_TURN) },
 };
 
 static void is_these_bytes(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which of handoff's rules are over, and which are not yet. */
-#include "programs/handoff/agent/handoff_sweep.h"
+#include "programs/handoff/maps/handoff_sweep.h"
 #include "tests/support/tap.h"
 
 #define S 1000000000ULL

@@ -14,7 +14,7 @@
 
 #include "programs/handoff/agent/handoff_asking.h"
 #include "programs/handoff/agent/handoff_device.h"
-#include "programs/handoff/agent/handoff_sweep.h"
+#include "programs/handoff/maps/handoff_sweep.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/shared/say.h"

@@ -110,8 +110,8 @@ int handoff_restore(struct handoff *h, const struct handoff_state *state,
 
 /*
  * handoff_resume - thaw @fd, which handoff_restore() made of @state: what the other socket had
- * not sent is sent, and the peer is asked to say how far it is. Returns 0 or -errno; @fd is then
- * of no use but to be closed.
+ * not sent is sent, and the peer is asked to say how far it is. Returns 0, -EPERM for one that
+ * was thawed before, or -errno; @fd is then of no use but to be closed.
  */
 int handoff_resume(struct handoff *h, const struct handoff_state *state, int fd);
 

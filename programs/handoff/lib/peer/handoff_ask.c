@@ -106,6 +106,7 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 	conn->is_unread = luggage->is_unread;
 	conn->peer = to;
 	conn->machine.is_linked = true;
+	handoff_table_clear_fd(host, conn);
 	conn->fd = fd;
 	/* One that was lent has come back by another descriptor; without room nothing is told of it. */
 	if (!conn->machine.is_home)

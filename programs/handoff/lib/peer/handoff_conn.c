@@ -103,7 +103,7 @@ static const enum handoff_event_kind kinds[HANDOFF_MESSAGE_TYPE_COUNT] = {
 	[HANDOFF_REFUSE] = HANDOFF_ON_REFUSE, [HANDOFF_ACK] = HANDOFF_ON_ACK,
 	[HANDOFF_READY] = HANDOFF_ON_READY,   [HANDOFF_DONE] = HANDOFF_ON_DONE,
 	[HANDOFF_RESET] = HANDOFF_ON_RESET,   [HANDOFF_CANCEL] = HANDOFF_ON_CANCEL,
-	[HANDOFF_GONE] = HANDOFF_ON_GONE,
+	[HANDOFF_GONE] = HANDOFF_ON_GONE,     [HANDOFF_OVER] = HANDOFF_ON_OVER,
 };
 
 /* About a connection that is none of @peer's, or of nobody's. */
@@ -192,11 +192,7 @@ static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 		answer_stranger(host, peer, message);
 		return;
 	}
-	/* The machine takes it at these stages only. */
-	if (message->turn > conn->machine.turn &&
-	    (conn->machine.stage == HANDOFF_NOWHERE || conn->machine.stage == HANDOFF_AWAY ||
-	     conn->machine.stage == HANDOFF_RESTORED || conn->machine.stage == HANDOFF_GIVEN ||
-	     conn->machine.stage == HANDOFF_ENDING) &&
+	if (handoff_machine_takes(&conn->machine, message->turn) &&
 	    take_offer(conn, peer, &message->offer)) {
 		answer_stranger(host, peer, message);
 		handoff_conn_forget(host, conn);
@@ -301,10 +297,10 @@ void handoff_conn_free_all(struct handoff_host *host)
 			handoff_conn_advance(host, conn,
 					     (struct handoff_event){ HANDOFF_ON_LINK_LOST, 0 },
 					     &tell);
-			free(tell.app);
 			if (conn->is_frozen)
 				close(conn->fd);
 			handoff_table_free(host, conn);
+			handoff_tell_drop(&tell);
 		}
 	}
 }

@@ -19,7 +19,7 @@ static const struct handoff_host_times usual = {
 	.ready = 2000,
 	.done = 3000,
 	.abandon = 30000,
-	.linger = 1000,
+	.linger = 10000,
 	.idle = 120000,
 	.beat = 500,
 };
@@ -120,6 +120,7 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
 	if (!host)
 		return -ENOMEM;
 	host->epoll = host->listener = host->clock = -1;
+	host->next_ms = INT64_MAX;
 	host->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
 	host->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
 	host->times = times_of(&config->times);
@@ -165,14 +166,27 @@ const char *handoff_host_error(const struct handoff_host *host)
 	return host ? host->why.text : "out of memory";
 }
 
-/* --- peers ------------------------------------------------------------------------------------- */
+/* --- the clock --------------------------------------------------------------------------------- */
 
-static int arm(struct handoff_host *host, int64_t due_ms)
+static int arm(struct handoff_host *host)
 {
-	struct itimerspec at = { .it_value = { due_ms / 1000, due_ms % 1000 * 1000000 } };
+	struct itimerspec at = {
+		.it_value = { host->next_ms / 1000, host->next_ms % 1000 * 1000000 },
+	};
 
 	return timerfd_settime(host->clock, TFD_TIMER_ABSTIME, &at, NULL) ? -errno : 0;
 }
+
+/* A run arms it at its end. */
+int handoff_clock_wake(struct handoff_host *host, int64_t due_ms)
+{
+	if (due_ms >= host->next_ms)
+		return 0;
+	host->next_ms = due_ms;
+	return host->is_running ? 0 : arm(host);
+}
+
+/* --- peers ------------------------------------------------------------------------------------- */
 
 int handoff_host_add(struct handoff_host *host, const char *peer, const struct sockaddr *address,
 		     socklen_t length)
@@ -195,7 +209,7 @@ int handoff_host_add(struct handoff_host *host, const char *peer, const struct s
 	added->wait_ms = 1;
 	LIST_INSERT_HEAD(&host->peers, added, all);
 	/* It is dialed in the next run. */
-	return arm(host, slot_clock_ms());
+	return handoff_clock_wake(host, slot_clock_ms());
 }
 
 int handoff_host_add_word(struct handoff_host *host, const char *word)
@@ -243,19 +257,21 @@ int handoff_host_run(struct handoff_host *host)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int count = epoll_wait(host->epoll, events, EVENTS_MAX, 0);
-	int64_t now_ms, next_ms, conn_ms, nudge_ms;
+	int64_t now_ms;
 
 	if (count < 0 && errno != EINTR)
 		return slot_reason_set(&host->why, -errno, "epoll: %s", strerror(errno));
+	host->is_running = true;
+	host->next_ms = INT64_MAX;
 	/* Links are freed only after all of them were run. */
 	for (int i = 0; i < count; i++)
 		handle(host, events[i].data.ptr);
 	handoff_link_sweep(host);
 	now_ms = slot_clock_ms();
-	conn_ms = handoff_conn_tick(host, now_ms);
-	next_ms = handoff_link_tick(host, now_ms);
+	handoff_clock_wake(host, handoff_conn_tick(host, now_ms));
+	handoff_clock_wake(host, handoff_link_tick(host, now_ms));
 	/* Last: by what was done before it there may be more. */
-	nudge_ms = handoff_nudge_tick(host, now_ms);
-	next_ms = nudge_ms < next_ms ? nudge_ms : next_ms;
-	return arm(host, conn_ms < next_ms ? conn_ms : next_ms);
+	handoff_clock_wake(host, handoff_nudge_tick(host, now_ms));
+	host->is_running = false;
+	return arm(host);
 }

@@ -69,8 +69,8 @@ struct handoff_host_times {
 	uint32_t ready;	  /* 2000: it hears that it may serve, or resets */
 	uint32_t done;	  /* 3000: it says that it serves, or the client is reset */
 	uint32_t abandon; /* 30000: without a link to who serves, until home resets the client */
-	uint32_t linger;  /* 1000: between two looks for rules of connections that are over */
-	uint32_t idle;	  /* 120000: without a packet, until such a rule goes */
+	uint32_t linger;  /* 10000: without a packet after both ends, until a rule goes */
+	uint32_t idle;	  /* 120000: the same of what is closed, where not both ends were seen */
 	uint32_t beat;	  /* 500: something is said at least that often; a link ends after six */
 };
 

@@ -16,6 +16,9 @@
 #define GREETING_MS 3000 /* from the first packet to HELLO */
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 1000
+#define NAMELESS_MAX 16 /* accepted links without a name, beside one for each peer */
+#define ACCEPTS 16	/* before anything else has its turn */
+#define DEAF_MS 100	/* until somebody is accepted again, where there was no room */
 
 struct handoff_peer *handoff_peer_find(const struct handoff_host *host, const char *name)
 {
@@ -57,6 +60,8 @@ static int say(struct handoff_host *host, struct handoff_link *link,
 	if (err) {
 		/* Of a large one its sender hears; without a small one the two sides differ. */
 		link->is_over |= err != -EMSGSIZE && size < HANDOFF_MESSAGE_HEADER + 512;
+		if (link->is_over)
+			handoff_clock_wake(host, slot_clock_ms());
 		return err;
 	}
 	link->said_ms = slot_clock_ms();
@@ -150,15 +155,68 @@ void handoff_link_sweep(struct handoff_host *host)
 	}
 }
 
+/*
+ * Who has not said its name yet may be anybody: of these there are no more than all peers need at
+ * once. The oldest goes, as a peer says its name within some round trips.
+ */
+static void make_room(struct handoff_host *host)
+{
+	struct handoff_link *link, *oldest = NULL;
+	struct handoff_peer *peer;
+	size_t left = NAMELESS_MAX;
+
+	LIST_FOREACH(peer, &host->peers, all)
+	left++;
+	LIST_FOREACH(link, &host->links, all)
+	{
+		if (link->peer || link->is_over)
+			continue;
+		oldest = link;
+		left -= left > 0;
+	}
+	if (!left && oldest)
+		oldest->is_over = true;
+}
+
+static bool lacks_room(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+/* The kernel would say again and again that there is somebody. */
+static void listen_later(struct handoff_host *host)
+{
+	epoll_ctl(host->epoll, EPOLL_CTL_DEL, host->listener, NULL);
+	host->deaf_ms = slot_clock_ms() + DEAF_MS;
+}
+
 void handoff_link_accept(struct handoff_host *host)
 {
-	for (;;) {
+	for (int i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(host->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd < 0 && lacks_room(errno))
+			listen_later(host);
 		if (fd < 0)
 			return;
+		make_room(host);
 		open_link(host, fd, NULL);
 	}
+}
+
+static int64_t tick_listener(struct handoff_host *host, int64_t now_ms)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &host->listener };
+
+	if (!host->deaf_ms)
+		return INT64_MAX;
+	if (now_ms < host->deaf_ms)
+		return host->deaf_ms;
+	host->deaf_ms = 0;
+	if (!epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->listener, &event))
+		return INT64_MAX;
+	host->deaf_ms = now_ms + DEAF_MS;
+	return host->deaf_ms;
 }
 
 static void dial(struct handoff_host *host, struct handoff_peer *peer)
@@ -300,7 +358,7 @@ int64_t handoff_link_tick(struct handoff_host *host, int64_t now_ms)
 {
 	struct handoff_peer *peer;
 	struct handoff_link *link;
-	int64_t next_ms = now_ms + 3600000;
+	int64_t next_ms = earlier(now_ms + 3600000, tick_listener(host, now_ms));
 
 	LIST_FOREACH(link, &host->links, all)
 	next_ms = earlier(next_ms, tick_link(host, link, now_ms));

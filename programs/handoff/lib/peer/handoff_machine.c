@@ -144,6 +144,15 @@ static void step_undoing(struct handoff_machine *m, const struct handoff_event *
 	}
 }
 
+/* Home, by the word of who had it: no packet needs a rule any more. */
+static void forget(struct handoff_machine *m, struct handoff_actions *to)
+{
+	if (!m->is_home)
+		return;
+	add(to, m, HANDOFF_DO_RELEASE);
+	m->stage = HANDOFF_NOWHERE;
+}
+
 static void step_given(struct handoff_machine *m, const struct handoff_event *event,
 		       struct handoff_actions *to)
 {
@@ -155,6 +164,11 @@ static void step_given(struct handoff_machine *m, const struct handoff_event *ev
 	case HANDOFF_ON_GONE:
 		m->stage = HANDOFF_ENDING;
 		add(to, m, HANDOFF_TELL_GIVEN);
+		break;
+	case HANDOFF_ON_OVER:
+		if (m->is_home)
+			add(to, m, HANDOFF_TELL_GIVEN);
+		forget(m, to);
 		break;
 	case HANDOFF_ON_LINK_BACK:
 		add(to, m, HANDOFF_SAY_READY);
@@ -185,6 +199,9 @@ static void step_away(struct handoff_machine *m, const struct handoff_event *eve
 	switch (event->kind) {
 	case HANDOFF_ON_GONE:
 		m->stage = HANDOFF_ENDING;
+		break;
+	case HANDOFF_ON_OVER:
+		forget(m, to);
 		break;
 	case HANDOFF_ON_LINK_BACK: /* what was lost with the link is said again in answer */
 		add(to, m, HANDOFF_SAY_READY);
@@ -297,13 +314,22 @@ static void step_starting(struct handoff_machine *m, const struct handoff_event 
 	}
 }
 
+static void end(struct handoff_machine *m, struct handoff_actions *to)
+{
+	if (!m->is_home)
+		add(to, m, HANDOFF_SAY_OVER);
+	m->stage = HANDOFF_NOWHERE;
+}
+
 static void step_ending(struct handoff_machine *m, const struct handoff_event *event,
 			struct handoff_actions *to)
 {
 	if (event->kind == HANDOFF_ON_TIMEOUT)
 		add(to, m, HANDOFF_DO_SWEEP);
 	else if (event->kind == HANDOFF_ON_STEP_DONE)
-		m->stage = HANDOFF_NOWHERE;
+		end(m, to);
+	else if (event->kind == HANDOFF_ON_OVER)
+		forget(m, to);
 	else if (event->kind == HANDOFF_ON_READY && !m->is_home)
 		add(to, m, HANDOFF_SAY_GONE);
 	/* The giver had it still when the client was asked before. */
@@ -339,24 +365,46 @@ static const step_fn steps[HANDOFF_STAGE_COUNT] = {
 	[HANDOFF_STARTING] = step_starting,   [HANDOFF_ENDING] = step_ending,
 };
 
+/* Of the connection, whatever its giver made of a turn that came to nothing. */
+static bool is_end(enum handoff_event_kind kind)
+{
+	return kind == HANDOFF_ON_GONE || kind == HANDOFF_ON_OVER;
+}
+
 static bool is_message(enum handoff_event_kind kind)
 {
-	return kind >= HANDOFF_ON_OFFER && kind <= HANDOFF_ON_GONE;
+	return kind >= HANDOFF_ON_OFFER && kind <= HANDOFF_ON_OVER;
+}
+
+bool handoff_machine_takes(const struct handoff_machine *m, uint32_t turn)
+{
+	if (turn <= m->turn)
+		return false;
+	switch (m->stage) {
+	case HANDOFF_NOWHERE:
+	case HANDOFF_AWAY:
+	case HANDOFF_RESTORED:
+		return true;
+	case HANDOFF_GIVEN:
+		return m->is_home;
+	case HANDOFF_ENDING:
+		return !m->is_home;
+	default:
+		return false;
+	}
 }
 
 /* An offer of a later turn. Who offers has the connection: what was left of it here is none. */
 static void step_offer(struct handoff_machine *m, uint32_t turn, struct handoff_actions *to)
 {
-	bool was_given = m->stage == HANDOFF_GIVEN && m->is_home;
-
-	if (m->stage == HANDOFF_RESTORED || (m->stage == HANDOFF_ENDING && !m->is_home)) {
-		add(to, m, HANDOFF_DO_DROP);
-	} else if (was_given) {
-		add(to, m, HANDOFF_TELL_GIVEN);
-	} else if (m->stage != HANDOFF_NOWHERE && m->stage != HANDOFF_AWAY) {
+	if (!handoff_machine_takes(m, turn)) {
 		add_turn(to, HANDOFF_SAY_REFUSE, turn);
 		return;
 	}
+	if (m->stage == HANDOFF_RESTORED || m->stage == HANDOFF_ENDING)
+		add(to, m, HANDOFF_DO_DROP);
+	else if (m->stage == HANDOFF_GIVEN)
+		add(to, m, HANDOFF_TELL_GIVEN);
 	m->turn = turn;
 	begin(m, HANDOFF_RESTORING, HANDOFF_DO_RESTORE, to);
 }
@@ -390,7 +438,7 @@ void handoff_machine_step(struct handoff_machine *m, const struct handoff_event 
 	if (event->kind == HANDOFF_ON_OFFER && event->turn > m->turn)
 		step_offer(m, event->turn, &to);
 	else if (is_message(event->kind) && m->stage != HANDOFF_NOWHERE && event->turn != m->turn &&
-		 !(event->kind == HANDOFF_ON_GONE && event->turn > m->turn))
+		 !(is_end(event->kind) && event->turn > m->turn))
 		step_other_turn(m, event, &to);
 	else
 		steps[m->stage](m, event, &to);

@@ -52,6 +52,7 @@ enum handoff_event_kind {
 	HANDOFF_ON_RESET,
 	HANDOFF_ON_CANCEL,
 	HANDOFF_ON_GONE,
+	HANDOFF_ON_OVER,
 	/* the step that was asked for */
 	HANDOFF_ON_STEP_DONE,
 	HANDOFF_ON_STEP_FAILED, /* and left nothing behind */
@@ -98,6 +99,7 @@ enum handoff_action_kind {
 	HANDOFF_SAY_RESET,
 	HANDOFF_SAY_CANCEL,
 	HANDOFF_SAY_GONE,
+	HANDOFF_SAY_OVER,
 	/* to the application */
 	HANDOFF_TELL_KEPT,  /* it was not given: its socket is as before */
 	HANDOFF_TELL_GIVEN, /* the other host serves it */
@@ -144,6 +146,9 @@ struct handoff_machine {
  */
 void handoff_machine_step(struct handoff_machine *machine, const struct handoff_event *event,
 			  struct handoff_actions *ret_actions);
+
+/* handoff_machine_takes - whether an offer of @turn would be taken now; else it changes nothing. */
+bool handoff_machine_takes(const struct handoff_machine *machine, uint32_t turn);
 
 /* handoff_machine_timer - what runs at this stage, from the moment that it began. */
 enum handoff_timer handoff_machine_timer(const struct handoff_machine *machine);

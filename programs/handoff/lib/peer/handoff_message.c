@@ -11,7 +11,7 @@ static const char *const names[HANDOFF_MESSAGE_TYPE_COUNT] = {
 	[HANDOFF_HELLO] = "HELLO",   [HANDOFF_BEAT] = "BEAT",	  [HANDOFF_REQUEST] = "REQUEST",
 	[HANDOFF_BACK] = "BACK",     [HANDOFF_REFUSE] = "REFUSE", [HANDOFF_ACK] = "ACK",
 	[HANDOFF_READY] = "READY",   [HANDOFF_DONE] = "DONE",	  [HANDOFF_RESET] = "RESET",
-	[HANDOFF_CANCEL] = "CANCEL", [HANDOFF_GONE] = "GONE",
+	[HANDOFF_CANCEL] = "CANCEL", [HANDOFF_GONE] = "GONE",	  [HANDOFF_OVER] = "OVER",
 };
 
 const char *handoff_message_name(enum handoff_message_type type)

@@ -36,6 +36,7 @@ enum handoff_message_type {
 	HANDOFF_RESET,	   /* the taker has none of that id and turn */
 	HANDOFF_CANCEL,	   /* the giver takes its offer back */
 	HANDOFF_GONE,	   /* the connection that was taken has ended */
+	HANDOFF_OVER,	   /* and no packet of it comes or goes any more */
 	HANDOFF_MESSAGE_TYPE_COUNT,
 };
 

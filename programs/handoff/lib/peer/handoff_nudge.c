@@ -74,6 +74,7 @@ void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn)
 	nudge->left = TIMES;
 	nudge->due_ms = 0;
 	TAILQ_INSERT_HEAD(&host->nudges, nudge, all);
+	handoff_clock_wake(host, slot_clock_ms());
 }
 
 int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms)

@@ -105,6 +105,9 @@ struct handoff_host {
 	size_t fds;
 	struct handoff_timed timed[HANDOFF_TIMER_COUNT]; /* each in the order of due_ms */
 	struct handoff_nudges nudges;
+	int64_t next_ms; /* when the clock wakes it */
+	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
+	bool is_running;
 	struct slot_reason why;
 };
 
@@ -118,6 +121,11 @@ struct handoff_tell {
 	char from[HANDOFF_NAME_MAX + 1];
 	struct slot_reason why;
 };
+
+/* --- the clock (handoff_host.c) ---------------------------------------------------------------- */
+
+/* handoff_clock_wake - @host is to be run at @due_ms, if it is not before. Returns 0 or -errno. */
+int handoff_clock_wake(struct handoff_host *host, int64_t due_ms);
 
 /* --- links (handoff_link.c) -------------------------------------------------------------------- */
 
@@ -184,7 +192,10 @@ void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn);
 /* handoff_table_set_key - by its client and by where it is here. */
 void handoff_table_set_key(struct handoff_host *host, struct handoff_conn *conn);
 
-/* handoff_table_set_fd - the application takes its socket. Returns 0 or -ENOMEM. */
+/*
+ * handoff_table_set_fd - the application takes its socket. Who had this descriptor before has none,
+ * as the application did not say that it was closed. Returns 0 or -ENOMEM.
+ */
 int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn);
 void handoff_table_clear_fd(struct handoff_host *host, const struct handoff_conn *conn);
 
@@ -204,8 +215,11 @@ int handoff_conn_say(struct handoff_host *host, struct handoff_conn *conn,
 void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 		       struct handoff_tell *tell);
 
-/* handoff_tell_now - it hears it. */
+/* handoff_tell_now - it hears it; what @tell has is the application's then, or gone. */
 void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell);
+
+/* handoff_tell_drop - it does not hear it: close and wipe what it would have got. */
+void handoff_tell_drop(struct handoff_tell *tell);
 
 /* --- clients to be asked (handoff_nudge.c) ------------------------------------------------------ */
 

@@ -56,6 +56,7 @@ static const enum handoff_message_type types[HANDOFF_ACTION_COUNT] = {
 	[HANDOFF_SAY_ACK] = HANDOFF_ACK,       [HANDOFF_SAY_READY] = HANDOFF_READY,
 	[HANDOFF_SAY_DONE] = HANDOFF_DONE,     [HANDOFF_SAY_RESET] = HANDOFF_RESET,
 	[HANDOFF_SAY_CANCEL] = HANDOFF_CANCEL, [HANDOFF_SAY_GONE] = HANDOFF_GONE,
+	[HANDOFF_SAY_OVER] = HANDOFF_OVER,
 };
 
 /* Where a test may end the process: each message on its way. */
@@ -151,6 +152,15 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 		handoff_conn_drop_app(conn);
 }
 
+void handoff_tell_drop(struct handoff_tell *tell)
+{
+	if (tell->kind == HANDOFF_TELL_TAKEN && tell->fd >= 0)
+		close(tell->fd);
+	if (tell->app)
+		explicit_bzero(tell->app, tell->taken.length);
+	free(tell->app);
+}
+
 void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell)
 {
 	const struct handoff_host_events *events = &host->events;
@@ -159,13 +169,11 @@ void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell)
 	case HANDOFF_TELL_TAKEN:
 		tell->taken.from = tell->from;
 		tell->taken.bytes = tell->app;
-		if (events->taken)
+		if (events->taken) {
 			events->taken(host->data, tell->fd, &tell->taken);
-		else
-			close(tell->fd);
-		if (tell->app)
-			explicit_bzero(tell->app, tell->taken.length);
-		free(tell->app);
+			tell->fd = -1;
+		}
+		handoff_tell_drop(tell);
 		break;
 	case HANDOFF_TELL_KEPT:
 		if (events->kept)

@@ -10,6 +10,7 @@
 #include "loader/lib/base/clock.h"
 #include "loader/lib/base/fault.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
+#include "programs/handoff/maps/handoff_sweep.h"
 #include "programs/handoff/maps/handoff_target.h"
 
 #define MS 1000000ULL /* ns */
@@ -328,9 +329,9 @@ static int reset_client(struct handoff_host *host, struct handoff_conn *conn)
 	handoff_place_get(&conn->here, &here);
 	if (!conn->is_frozen)
 		err = handoff_restore(host->lib, conn->state, (struct sockaddr *)&here, &conn->fd);
+	/* One that was thawed, and failed later, is reset all the same. */
 	err = err ? err : handoff_resume(host->lib, conn->state, conn->fd);
-	if (!err)
-		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close_frozen(host, conn);
 	return err;
 }
@@ -340,25 +341,27 @@ static int release(struct handoff_host *host, struct handoff_conn *conn)
 	return conn->machine.is_home ? remove_rule(host, conn) : open_rule(host, conn);
 }
 
-/* Both have ended it and are quiet, or one has broken it off, or nothing was heard for long. */
+/*
+ * The application has closed its socket, and the kernel may still have bytes of it to deliver: to a
+ * client that has ended its side long ago as well. No device sends packets on of what ends.
+ */
 static int sweep(struct handoff_host *host, struct handoff_conn *conn)
 {
-	const struct handoff_use *use;
+	const struct handoff_sweep after = {
+		.linger_ns = host->times.linger * MS,
+		.half_ns = host->times.idle * MS,
+		.idle_ns = host->times.idle * MS,
+	};
 	struct handoff_rule rule;
-	uint64_t quiet_ms;
 	int err = handoff_rules_get(&host->rules, &conn->key, &rule);
 
 	if (err == -ENOENT || (!err && rule.id != conn->id))
 		return 0;
 	if (err)
 		return err;
-	use = &rule.use;
-	quiet_ms = use->last_ns ? (slot_clock_ns() - use->last_ns) / MS : host->times.linger;
-	if ((use->seen & (HANDOFF_CLIENT_RST | HANDOFF_LOCAL_RST | HANDOFF_REUSED)) ||
-	    ((use->seen & HANDOFF_CLIENT_FIN) && quiet_ms >= host->times.linger) ||
-	    quiet_ms >= host->times.idle)
-		return remove_rule(host, conn);
-	return -EAGAIN;
+	if (handoff_sweep_judge(&after, &rule, 0, slot_clock_ns()) == HANDOFF_NOT_OVER)
+		return -EAGAIN;
+	return remove_rule(host, conn);
 }
 
 int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,

@@ -79,6 +79,8 @@ int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn)
 		host->by_fd = grown;
 		host->fds = count;
 	}
+	if (host->by_fd[conn->fd] && host->by_fd[conn->fd] != conn)
+		host->by_fd[conn->fd]->fd = -1;
 	host->by_fd[conn->fd] = conn;
 	return 0;
 }
@@ -118,6 +120,8 @@ void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn)
 
 /* --- time -------------------------------------------------------------------------------------- */
 
+#define LOOKS 4 /* at a rule in the time that it lingers */
+
 void handoff_table_set_timer(struct handoff_host *host, struct handoff_conn *conn, bool is_again)
 {
 	const uint32_t lasts_ms[HANDOFF_TIMER_COUNT] = {
@@ -125,7 +129,7 @@ void handoff_table_set_timer(struct handoff_host *host, struct handoff_conn *con
 		[HANDOFF_TIMER_READY] = host->times.ready,
 		[HANDOFF_TIMER_DONE] = host->times.done,
 		[HANDOFF_TIMER_ABANDON] = host->times.abandon,
-		[HANDOFF_TIMER_LINGER] = host->times.linger,
+		[HANDOFF_TIMER_LINGER] = host->times.linger / LOOKS + 1,
 	};
 	enum handoff_timer timer = handoff_machine_timer(&conn->machine);
 
@@ -138,4 +142,5 @@ void handoff_table_set_timer(struct handoff_host *host, struct handoff_conn *con
 		return;
 	conn->due_ms = slot_clock_ms() + lasts_ms[timer];
 	TAILQ_INSERT_TAIL(&host->timed[timer], conn, timed);
+	handoff_clock_wake(host, conn->due_ms);
 }

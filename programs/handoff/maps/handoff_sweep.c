@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-#include "programs/handoff/agent/handoff_sweep.h"
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs/handoff/maps/handoff_sweep.h"
 
 #include <stdbool.h>
 

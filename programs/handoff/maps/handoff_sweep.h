@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which rules nobody needs any more. Pure. */
 #ifndef HANDOFF_SWEEP_H
 #define HANDOFF_SWEEP_H
