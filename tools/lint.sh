@@ -158,7 +158,7 @@ programs/handoff/data programs/handoff/handoff_abi.h bpf
 programs/handoff/lib/*.[ch] loader/lib/base
 programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
 programs/handoff/maps programs/handoff/(handoff_abi.h|lib) programs/shared loader/lib/base
-programs/handoff/nginx programs/handoff/lib/(handoff.h|peer/handoff_host.h)
+programs/handoff/nginx programs/handoff/lib/peer/handoff_host.h
 programs/handoff/examples
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
 programs/hwmark/cli programs/hwmark/(agent|maps) programs/(lb|shared|cli.h) loader/lib/base

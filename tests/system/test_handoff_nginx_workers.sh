@@ -72,11 +72,14 @@ test_workers() {
 	succeeds "workers have no right of root" \
 		grep -q "^Uid:.$(id -u nobody)" "/proc/$(mover near)/status"
 	is "the key is for root alone" "$(stat -c %a "$BED/tls/near.key")" 600
+	is "nobody else can keep them from moving connections" \
+		"$(stat -c '%U %a' "$BED"/www/{home,near,far}/.slotd-handoff.* | sort | uniq -c | xargs)" \
+		"3 root 600"
 }
 
-# download_start NAME: slowly
+# download_start NAME [BYTES_PER_S]: slowly
 download_start() {
-	in_ns client curl -sS -m 60 --limit-rate 2M -o "$BED/got.$1" "$URL/big" 2>"$BED/log/got.$1" &
+	in_ns client curl -sS -m 120 --limit-rate "${2:-2M}" -o "$BED/got.$1" "$URL/big" 2>"$BED/log/got.$1" &
 	DOWNLOAD[$1]=$!
 }
 
@@ -102,6 +105,27 @@ test_reload() {
 	done
 	wait_for 10 moves || not_ok "connections move afterwards" "$(tail -n 5 "$BED"/log/{home,near,far})"
 	is "and so does each of many" "$(many 12 | sed 1q)" 24
+}
+
+# has_whole NAME: what came, where it came to an end
+has_whole() {
+	wait "${DOWNLOAD[$1]}" && [[ $(sha256sum <"$BED/got.$1") == "$(sha256sum <"$BED/big")" ]]
+}
+
+# Longer than home waits for a host that is out of reach.
+test_outlive() {
+	local pid name names=(three four five six seven eight) whole=0
+
+	for name in "${names[@]}"; do download_start "$name" 200K; done
+	for name in "${names[@]}"; do wait_for 10 is_growing "$name"; done
+	pid=$(mover near)
+	kill -KILL "$pid"
+	kill -HUP "$(cat "$BED/www/far/pid")"
+	wait_for 10 has_workers near "$pid" || not_ok "a worker follows at near"
+	for name in "${names[@]}"; do
+		if has_whole "$name"; then whole=$((whole + 1)); fi
+	done
+	is "what other workers serve goes on without the one that took it" "$whole" 5
 }
 
 # nginx_load: clients that ask without end, until there is a file "enough"
@@ -164,6 +188,7 @@ cp "$BED/big" "$BED/www/near/files/"
 cp "$BED/big" "$BED/www/far/files/"
 test_workers
 test_reload
+if [[ ${SLOTD_FAULTS:-} == all ]]; then test_outlive; fi
 stop_all
 start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
 test_death near

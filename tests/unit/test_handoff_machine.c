@@ -91,6 +91,13 @@ static void deliver(const struct handoff_world *from, int at, bool is_kept)
 		handoff_world_visit(&s);
 		return;
 	}
+	/* another process may serve what this one does not know of, and the rule lets in */
+	if (at == OTHER && letter.kind == HANDOFF_ON_READY && h->stage == HANDOFF_NOWHERE &&
+	    h->rule == RULE_PASS) {
+		handoff_world_send(&s, at, HANDOFF_ON_GONE, letter.turn);
+		handoff_world_visit(&s);
+		return;
+	}
 	if (letter.kind == HANDOFF_ON_OFFER && letter.turn > h->turn)
 		h->copy = letter.copy;
 	handoff_world_happen(&s, at, letter.kind, letter.turn);
@@ -318,6 +325,29 @@ static void home_forgets_what_is_over(void **data)
 			 row->is_forgotten);
 }
 
+/* --- a process that had lent what it took ------------------------------------------------------ */
+
+static void home_asks_who_follows(void **data)
+{
+	struct handoff_machine home = { HANDOFF_AWAY, 5, true, true };
+	struct handoff_actions actions;
+
+	(void)data;
+	handoff_machine_step(&home, &(struct handoff_event){ HANDOFF_ON_LINK_LOST, 0 }, &actions);
+	assert_int_equal(handoff_machine_timer(&home), HANDOFF_TIMER_ABANDON);
+	handoff_machine_step(&home, &(struct handoff_event){ HANDOFF_ON_PEER_NEW, 0 }, &actions);
+	assert_int_equal(actions.count, 1);
+	assert_int_equal(actions.list[0].kind, HANDOFF_SAY_READY);
+	assert_int_equal(actions.list[0].turn, 5);
+	assert_int_equal(handoff_machine_timer(&home), HANDOFF_TIMER_ABANDON);
+	handoff_machine_step(&home, &(struct handoff_event){ HANDOFF_ON_GONE, 5 }, &actions);
+	assert_int_equal(actions.count, 1);
+	assert_int_equal(actions.list[0].kind, HANDOFF_DO_PROBE);
+	/* its rule goes when it is over, and not before */
+	assert_int_equal(home.stage, HANDOFF_ENDING);
+	assert_int_equal(handoff_machine_timer(&home), HANDOFF_TIMER_LINGER);
+}
+
 /* --- any event at any stage -------------------------------------------------------------------- */
 
 static void steps_are_last_and_lists_fit(void **data)
@@ -391,6 +421,7 @@ int main(void)
 
 	TAP_ADD_TABLE(&plan, has_one_owner_or_resets, rows);
 	TAP_ADD_TABLE(&plan, home_forgets_what_is_over, over_rows);
+	TAP_ADD(&plan, home_asks_who_follows, NULL, NULL);
 	TAP_ADD(&plan, steps_are_last_and_lists_fit, NULL, NULL);
 	TAP_ADD(&plan, home_may_have_passed_it_on, NULL, NULL);
 	TAP_ADD(&plan, offers_are_taken_as_was_said, NULL, NULL);

@@ -33,6 +33,7 @@ struct ngx_handoff_main {
 	ngx_http_complex_value_t *home; /* not empty, nor 0: the request goes home */
 	ngx_uint_t turn;
 	int door; /* where workers call on the mover; -1: there are none */
+	int role; /* a file: the process that has it locked moves connections by this name */
 };
 
 /* Of server {}. */

@@ -181,7 +181,7 @@ void *ngx_handoff_create_main(ngx_conf_t *cf)
 	if (!main)
 		return NULL;
 	main->freq = NGX_CONF_UNSET_UINT;
-	main->door = -1;
+	main->door = main->role = -1;
 	return main;
 }
 
@@ -190,6 +190,10 @@ char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
 	struct ngx_handoff_main *main = conf;
 
 	ngx_conf_init_uint_value(main->freq, 0);
+	if (main->host.name && strchr(main->host.name, '/')) {
+		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff_name has a slash");
+		return NGX_CONF_ERROR;
+	}
 	if (!main->host.name == !main->host.map_dir)
 		return NGX_CONF_OK;
 	ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff_name and handoff_maps are both needed");

@@ -88,6 +88,28 @@ static ngx_int_t make_door(ngx_cycle_t *cycle, struct ngx_handoff_main *main)
 	return NGX_OK;
 }
 
+/* --- the role ---------------------------------------------------------------------------------- */
+
+/*
+ * Only who has the file open can lock it: root, and workers, which have it from here. It stays, as
+ * another generation of workers, or another nginx, may have it locked when this one ends.
+ */
+static ngx_int_t open_role(ngx_cycle_t *cycle, struct ngx_handoff_main *main, const ngx_str_t *pid)
+{
+	size_t length = pid->len;
+	u_char path[NGX_MAX_PATH];
+
+	while (length && pid->data[length - 1] != '/')
+		length--;
+	if (ngx_snprintf(path, sizeof(path), "%*s.slotd-handoff.%s%Z", length, pid->data,
+			 main->host.name) == path + sizeof(path))
+		return fail(cycle, "the name of the lock's file is too long");
+	main->role = open((char *)path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (main->role < 0)
+		return fail(cycle, (char *)path);
+	return own(cycle, main->role);
+}
+
 ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle)
 {
 	struct ngx_handoff_main *main =
@@ -98,6 +120,8 @@ ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle)
 	if (!main || !main->host.name)
 		return NGX_OK;
 	if (main->host.key && take_key(cycle, main) != NGX_OK)
+		return NGX_ERROR;
+	if (open_role(cycle, main, &core->pid) != NGX_OK)
 		return NGX_ERROR;
 	if (!core->master || core->worker_processes < 2)
 		return NGX_OK;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The worker that moves connections has the host of the library, as long as no other one has. */
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <fcntl.h>
 
 #include "programs/handoff/nginx/ngx_handoff.h"
 
@@ -16,12 +14,11 @@ bool ngx_handoff_is_ending;
 
 static struct {
 	struct ngx_handoff_main *main;
-	int role; /* held by one process of this name on this host */
 	ngx_connection_t *loop;
 	ngx_event_t retry, drain;
 	ngx_uint_t failures;
 	bool is_waiting; /* for another mover to end */
-} mover = { .role = -1 };
+} mover;
 
 /* --- the host ---------------------------------------------------------------------------------- */
 
@@ -49,23 +46,11 @@ static bool add_targets(struct handoff_host *host, const struct ngx_handoff_main
 }
 
 /* Another generation of workers, or another nginx, may move connections in this name still. */
-static ngx_int_t take_role(const char *name)
+static bool set_role(short type)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
-			      "slotd-handoff-nginx/%s", name);
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	if (mover.role >= 0)
-		return NGX_OK;
-	mover.role = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (mover.role < 0)
-		return NGX_ERROR;
-	if (!bind(mover.role, (struct sockaddr *)&address,
-		  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)))
-		return NGX_OK;
-	close(mover.role);
-	mover.role = -1;
-	return NGX_BUSY;
+	return !fcntl(mover.main->role, F_SETLK, &lock);
 }
 
 static void close_host(void)
@@ -86,9 +71,7 @@ static void leave(void)
 	for (ngx_uint_t i = 0; targets && i < targets->nelts; i++)
 		((struct ngx_handoff_target *)targets->elts)[i].is_linked = false;
 	close_host();
-	if (mover.role >= 0)
-		close(mover.role);
-	mover.role = -1;
+	set_role(F_UNLCK);
 }
 
 /* What is on its way arrives first: another process of this name would have it reset. */
@@ -140,7 +123,7 @@ static void start(ngx_event_t *event)
 
 	if (ngx_exiting)
 		return;
-	if (take_role(config->name) != NGX_OK) {
+	if (!set_role(F_WRLCK)) {
 		if (!mover.is_waiting)
 			ngx_log_error(
 				NGX_LOG_NOTICE, ngx_cycle->log, 0,

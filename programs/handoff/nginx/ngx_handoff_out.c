@@ -5,7 +5,6 @@
  */
 #include <openssl/bio.h>
 
-#include "programs/handoff/lib/handoff.h"
 #include "programs/handoff/nginx/ngx_handoff.h"
 
 #define GUARD_MS 5000 /* longer than the library takes to say what became of it */
@@ -386,24 +385,15 @@ void ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const
 	end(going, is_closed);
 }
 
-/*
- * Frozen, its end would be silent, and a client that waits for an answer would wait for ever. Where
- * another host serves it by now, the client takes this for an old packet.
- */
+/* A client that waits for an answer would wait, as the end of a frozen socket is silent. */
 static void break_off(ngx_http_request_t *r)
 {
 	const struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
-	const struct linger at_once = { .l_onoff = 1 };
-	struct handoff *h = handoff_new();
+	int err = handoff_host_break_off(&main->host, r->connection->fd);
 
-	if (!h)
-		return;
-	setsockopt(r->connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	if (main->host.agent)
-		handoff_set_agent(h, main->host.agent);
-	if (handoff_undo(h, r->connection->fd))
-		ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "handoff: %s", handoff_error(h));
-	handoff_free(h);
+	if (err)
+		ngx_log_error(NGX_LOG_ERR, r->connection->log, -err,
+			      "handoff: a client hears of its end by the other host only");
 }
 
 void ngx_handoff_lose_all(const char *why)

@@ -121,7 +121,7 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 	else if (message->type == HANDOFF_ACK)
 		answer.type = HANDOFF_CANCEL;
 	else if (message->type == HANDOFF_READY)
-		answer.type = HANDOFF_RESET;
+		answer.type = handoff_served_has(host, message->id) ? HANDOFF_GONE : HANDOFF_RESET;
 	else
 		return;
 	handoff_link_say(host, peer, &answer);

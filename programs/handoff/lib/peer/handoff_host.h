@@ -191,6 +191,15 @@ int handoff_host_lend(struct handoff_host *host, int fd, void *tag);
 void handoff_host_ended(struct handoff_host *host, uint64_t id);
 
 /*
+ * handoff_host_break_off - for another process of the application, which has no handle: @fd was
+ * passed to the one that has it, for handoff_host_send(), and that one has ended without a word of it.
+ * To be called before @fd is closed: then the close resets the client at once, where it is certain
+ * that no other host has the connection, and is silent otherwise. Of @config, map_dir and agent
+ * are read. Returns 0 or -errno: it is silent.
+ */
+int handoff_host_break_off(const struct handoff_host_config *config, int fd);
+
+/*
  * handoff_host_is_busy - whether a connection is on its way, from here or to here. One that is to
  * be freed for another process of the same name waits until there is none.
  */

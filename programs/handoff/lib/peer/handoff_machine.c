@@ -198,12 +198,16 @@ static void step_away(struct handoff_machine *m, const struct handoff_event *eve
 {
 	switch (event->kind) {
 	case HANDOFF_ON_GONE:
+		/* Of a process before it, which may have ended before it served. */
+		if (!m->is_linked)
+			add(to, m, HANDOFF_DO_PROBE);
 		m->stage = HANDOFF_ENDING;
 		break;
 	case HANDOFF_ON_OVER:
 		forget(m, to);
 		break;
 	case HANDOFF_ON_LINK_BACK: /* what was lost with the link is said again in answer */
+	case HANDOFF_ON_PEER_NEW:
 		add(to, m, HANDOFF_SAY_READY);
 		break;
 	case HANDOFF_ON_RESET:
@@ -432,7 +436,7 @@ void handoff_machine_step(struct handoff_machine *m, const struct handoff_event 
 		m->is_linked = false;
 	else if (event->kind == HANDOFF_ON_LINK_BACK ||
 		 (event->kind == HANDOFF_ON_PEER_NEW && m->stage != HANDOFF_AWAY))
-		/* What another process served before is as good as out of reach. */
+		/* What another process took is out of reach until it is said that it lives on. */
 		m->is_linked = true;
 
 	if (event->kind == HANDOFF_ON_OFFER && event->turn > m->turn)

@@ -61,7 +61,8 @@ enum handoff_event_kind {
 	HANDOFF_ON_TIMEOUT,
 	HANDOFF_ON_LINK_LOST,
 	HANDOFF_ON_LINK_BACK, /* to the same process */
-	HANDOFF_ON_PEER_NEW,  /* to another process: what the one before it had is gone */
+	/* to another process: what the one before it had is gone, but for what it had lent */
+	HANDOFF_ON_PEER_NEW,
 	HANDOFF_EVENT_COUNT,
 };
 

@@ -85,6 +85,13 @@ TAILQ_HEAD(handoff_timed, handoff_conn);
 struct handoff_nudge;
 TAILQ_HEAD(handoff_nudges, handoff_nudge);
 
+/* Ids of rules that were here before this process was; sorted. */
+struct handoff_served {
+	uint64_t *ids;
+	size_t count, room;
+	bool is_known;
+};
+
 struct handoff_host {
 	char name[HANDOFF_NAME_MAX + 1];
 	uint64_t instance;
@@ -108,6 +115,7 @@ struct handoff_host {
 	int64_t next_ms; /* when the clock wakes it */
 	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
 	bool is_running;
+	struct handoff_served served;
 	struct slot_reason why;
 };
 
@@ -230,6 +238,13 @@ void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn);
 int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms);
 
 void handoff_nudge_free_all(struct handoff_host *host);
+
+/* --- of a process before this one (handoff_served.c) -------------------------------------------- */
+
+/* handoff_served_has - whether @id was served here when this was first asked, by its rule. */
+bool handoff_served_has(struct handoff_host *host, uint64_t id);
+
+void handoff_served_free(struct handoff_host *host);
 
 /* --- steps (handoff_step.c) -------------------------------------------------------------------- */
 
