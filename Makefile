@@ -104,6 +104,9 @@ BINS := $(if $(SLOTD_SRCS),build/bin/slotd) $(if $(wildcard loader/slotctl/*.c),
 EXAMPLES := $(patsubst %.c,build/examples/%,$(notdir $(EXAMPLE_SRCS)))
 SERVER_LIBS := socketlb handoff handoff_host
 SERVER_LIB_FILES := $(foreach l,$(SERVER_LIBS),build/lib/lib$(l).a build/lib/lib$(l).so build/lib/$(l).pc)
+# Nginx's headers and its configure, as Debian's nginx was built. Rules name it, so it stands here.
+NGINX_DEV := build/cache/nginx-dev/usr
+NGINX_MODULE := $(if $(wildcard $(NGINX_DEV)/share/nginx/src/configure),build/nginx/ngx_handoff_module.so)
 PROGRAMS := $(addprefix build/bpf/,$(patsubst %.c,%.o,$(notdir $(PROGRAM_SRCS))))
 TEST_PROGS := $(patsubst %.c,build/%.o,$(TEST_BPF_SRCS))
 TOOLS := $(patsubst tests/support/tools/%.c,build/tests/tools/%,$(TOOL_SRCS))
@@ -394,10 +397,6 @@ HOST_ARCHIVES := build/lib/libhandoff_host.a build/lib/libhandoff.a
 $(eval $(call server_library,handoff_host,programs/handoff/lib/peer,$(HOST_SRCS),$(HOST_PKGS),handoff))
 
 # --- nginx's module --------------------------------------------------------------------------
-
-# Its headers and its configure, as Debian's nginx was built.
-NGINX_DEV := build/cache/nginx-dev/usr
-NGINX_MODULE := $(if $(wildcard $(NGINX_DEV)/share/nginx/src/configure),build/nginx/ngx_handoff_module.so)
 
 build/nginx/objs/ngx_auto_config.h: $(NGINX_DEV)/share/nginx/src/configure
 	$(call say,GEN,$@)
