@@ -126,7 +126,7 @@ static int start_client(struct handoff_service *service, int fd, uid_t uid)
 {
 	/* Closed from the last to the first. */
 	_cleanup_close_ int going = -1, gone = -1, own = fd;
-	const struct handoff_client client = { .fd = fd,
+	const struct handoff_client client = { .fd = own,
 					       .signal_fd = service->signal_fd,
 					       .ports = service->ports,
 					       .port_count = service->port_count };
