@@ -164,33 +164,110 @@ static void without_room_for_a_link_it_waits(void **data)
 	close(stranger);
 }
 
-/* --- a connection that home passes on ---------------------------------------------------------- */
+/* As if another id had it. */
+static void turn_rule(void)
+{
+	struct one_rule one = get_rule();
 
-/* Home gives it, and gets it back to pass it on; it is freed amid that. */
-static void what_is_passed_on_ends_with_its_process(void **data)
+	one.rule.id = ~one.rule.id;
+	assert_int_equal(bpf_map_update_elem(at->rules.table, &one.key, &one.rule, BPF_EXIST), 0);
+}
+
+static void fail_to_give(int fd)
+{
+	turn_rule();
+	assert_int_equal(handoff_host_send(at->host, fd, NULL, NULL, NULL, 0), -ESTALE);
+	turn_rule();
+	close(fd);
+}
+
+static void what_cannot_be_given_is_as_before(void **data)
+{
+	(void)data;
+	handoff_others_take();
+	fail_to_give(dup(at->taken_fd));
+	handoff_host_close(at->host, at->taken_fd);
+	at->taken_fd = -1;
+	handoff_other_hear(&at->first, HANDOFF_GONE);
+}
+
+static void what_is_lent_and_cannot_be_given_is_lent(void **data)
+{
+	(void)data;
+	handoff_others_take();
+	assert_int_equal(handoff_host_lend(at->host, at->taken_fd, NULL), 0);
+	fail_to_give(at->taken_fd);
+	at->taken_fd = -1;
+	handoff_host_ended(at->host, HANDOFF_OTHERS_ID);
+	handoff_other_hear(&at->first, HANDOFF_GONE);
+}
+
+/* --- a connection that comes home -------------------------------------------------------------- */
+
+/* Home gives it, and gets it back in the second turn. Returns its id. */
+static uint64_t come_home(const char *onward)
 {
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 	struct handoff_message message;
-	char byte;
 
-	(void)data;
 	handoff_bed_connect(&at->bed);
 	handoff_other_greet(&at->first, "first");
 	handoff_other_greet(&at->second, "second");
 	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
 	at->bed.server = -1;
 	message = handoff_other_hear(&at->first, HANDOFF_REQUEST);
-	handoff_other_say(&at->first,
-			  &(struct handoff_message){ .type = HANDOFF_ACK,
-						     .id = message.id,
-						     .turn = 1,
-						     .place = handoff_others_place(&there) });
+	handoff_other_say(&at->first, &(struct handoff_message){
+					      .type = HANDOFF_ACK,
+					      .id = message.id,
+					      .turn = 1,
+					      .place = handoff_others_place(&there),
+				      });
 	handoff_other_hear(&at->first, HANDOFF_READY);
 	handoff_other_word(&at->first, HANDOFF_DONE, message.id, 1);
 	HANDOFF_OTHERS_UNTIL(at->ends);
-	handoff_other_offer(&at->first, HANDOFF_BACK, message.id, 2, "second");
+	handoff_other_offer(&at->first, HANDOFF_BACK, message.id, 2, onward);
 	handoff_other_hear(&at->first, HANDOFF_ACK);
 	handoff_other_word(&at->first, HANDOFF_READY, message.id, 2);
+	handoff_other_hear(&at->first, HANDOFF_DONE);
+	return message.id;
+}
+
+/* As if DONE had been lost with the link. */
+static void ask_again(uint64_t id)
+{
+	handoff_other_word(&at->first, HANDOFF_READY, id, 2);
+	handoff_other_hear(&at->first, HANDOFF_DONE);
+}
+
+static void who_gave_it_may_ask_for_as_long_as_it_waits(void **data)
+{
+	uint64_t id = come_home("");
+
+	(void)data;
+	handoff_others_run(handoff_others_times.done / 2);
+	ask_again(id);
+}
+
+static void who_gave_what_is_passed_on_may_ask(void **data)
+{
+	uint64_t id = come_home("second");
+
+	(void)data;
+	handoff_other_hear(&at->second, HANDOFF_REQUEST);
+	ask_again(id);
+	assert_int_equal(at->taken_fd, -1);
+	handoff_other_word(&at->second, HANDOFF_REFUSE, id, 3);
+	HANDOFF_OTHERS_UNTIL(at->taken_fd >= 0);
+	ask_again(id);
+}
+
+/* It is freed amid that. */
+static void what_is_passed_on_ends_with_its_process(void **data)
+{
+	char byte;
+
+	(void)data;
+	come_home("second");
 	handoff_other_hear(&at->second, HANDOFF_REQUEST);
 	handoff_host_free(at->host);
 	at->host = NULL;
@@ -210,8 +287,12 @@ int main(void)
 	ADD(a_rule_that_no_packet_met_goes_at_last);
 	ADD(what_is_closed_between_two_runs_wakes_it);
 	ADD(one_that_is_given_by_another_descriptor_forgets_the_first);
+	ADD(what_cannot_be_given_is_as_before);
+	ADD(what_is_lent_and_cannot_be_given_is_lent);
 	ADD(strangers_use_up_no_descriptors);
 	ADD(without_room_for_a_link_it_waits);
+	ADD(who_gave_it_may_ask_for_as_long_as_it_waits);
+	ADD(who_gave_what_is_passed_on_may_ask);
 	ADD(what_is_passed_on_ends_with_its_process);
 	return tap_run(&plan, "libhandoff_host, and other hosts", 1);
 }

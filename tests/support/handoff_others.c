@@ -40,7 +40,8 @@ const struct handoff_host_times handoff_others_times = {
 
 static void on_taken(void *data, int fd, const struct handoff_taken *what)
 {
-	at->taken_fd = data || what->id != HANDOFF_OTHERS_ID ? -1 : fd;
+	at->taken_fd = data ? -1 : fd;
+	at->taken_id = what->id;
 }
 
 static void on_kept(void *data, void *tag, int fd, const char *why)
@@ -87,6 +88,7 @@ int handoff_others_open(void **data)
 	at->first.fd = at->second.fd = at->taken_fd = at->kept_fd = -1;
 	at->first.length = at->second.length = 0;
 	at->ends = 0;
+	at->taken_id = 0;
 	return 0;
 }
 
@@ -264,4 +266,5 @@ void handoff_others_take(void)
 	handoff_other_word(&at->first, HANDOFF_READY, HANDOFF_OTHERS_ID, 1);
 	handoff_other_hear(&at->first, HANDOFF_DONE);
 	assert_true(at->taken_fd >= 0);
+	assert_int_equal(at->taken_id, HANDOFF_OTHERS_ID);
 }

@@ -37,6 +37,7 @@ extern struct handoff_others {
 	struct handoff_other first, second;
 	struct handoff_state *state; /* of the last REQUEST that was heard, or captured */
 	int taken_fd, kept_fd, ends; /* what the application has heard */
+	uint64_t taken_id;
 } handoff_others;
 
 extern const struct handoff_host_times handoff_others_times;

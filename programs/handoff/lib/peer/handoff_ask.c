@@ -72,14 +72,53 @@ struct luggage {
 	bool is_unread;
 };
 
+/* Whom a connection has to do with: the application by @fd and @tag, and another host. */
+struct hold {
+	struct handoff_peer *peer;
+	int fd;
+	void *tag;
+};
+
+/* One that was lent comes back by another descriptor; without room nothing is told of it. */
+static struct hold exchange_hold(struct handoff_host *host, struct handoff_conn *conn,
+				 struct hold new)
+{
+	struct hold old = { conn->peer, conn->fd, conn->tag };
+
+	handoff_table_clear_fd(host, conn);
+	conn->peer = new.peer;
+	conn->fd = new.fd;
+	conn->tag = new.tag;
+	if (!conn->machine.is_home && new.fd >= 0)
+		(void)handoff_table_set_fd(host, conn);
+	return old;
+}
+
+static int pack(struct handoff_conn *conn, const struct luggage *luggage, const char *onward)
+{
+	uint8_t *app = malloc(luggage->length + 1);
+
+	if (!app)
+		return -ENOMEM;
+	if (luggage->length)
+		memcpy(app, luggage->bytes, luggage->length);
+	handoff_conn_drop_app(conn);
+	conn->app = app;
+	conn->app_length = luggage->length;
+	conn->is_unread = luggage->is_unread;
+	memset(conn->onward, 0, sizeof(conn->onward));
+	memcpy(conn->onward, onward, strlen(onward));
+	return 0;
+}
+
 static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 		const struct luggage *luggage)
 {
 	struct handoff_peer *to = NULL;
 	struct handoff_conn at = {}, *conn = NULL;
 	struct handoff_tell tell = {};
+	struct hold before;
 	const char *onward;
-	uint8_t *app;
 	int err = find_own(host, fd, &at, &conn);
 
 	err = err ? err : choose_way(host, conn, peer, &to, &onward);
@@ -91,35 +130,22 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 		return slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
 	if (conn && conn->machine.stage != HANDOFF_OWNED)
 		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
-	app = malloc(luggage->length + 1);
-	if (app && !conn)
-		conn = add_own(host, &at);
-	if (!app || !conn) {
-		free(app);
+	conn = conn ? conn : add_own(host, &at);
+	if (!conn || pack(conn, luggage, onward)) {
+		if (conn)
+			handoff_conn_forget(host, conn);
 		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
 	}
-	if (luggage->length)
-		memcpy(app, luggage->bytes, luggage->length);
-	handoff_conn_drop_app(conn);
-	conn->app = app;
-	conn->app_length = luggage->length;
-	conn->is_unread = luggage->is_unread;
-	conn->peer = to;
+	before = exchange_hold(host, conn, (struct hold){ to, fd, tag });
 	conn->machine.is_linked = true;
-	handoff_table_clear_fd(host, conn);
-	conn->fd = fd;
-	/* One that was lent has come back by another descriptor; without room nothing is told of it. */
-	if (!conn->machine.is_home)
-		(void)handoff_table_set_fd(host, conn);
-	conn->tag = tag;
 	conn->err = 0;
 	conn->is_passing = false;
-	memset(conn->onward, 0, sizeof(conn->onward));
-	memcpy(conn->onward, onward, strlen(onward));
 	handoff_conn_advance(host, conn, (struct handoff_event){ HANDOFF_ON_GIVE, 0 }, &tell);
 	if (tell.kind == HANDOFF_TELL_KEPT) {
 		err = slot_reason_set(&host->why, conn->err ? conn->err : -EIO, "%s",
 				      conn->why.text);
+		if (before.peer)
+			exchange_hold(host, conn, before);
 		handoff_conn_forget(host, conn);
 		return err;
 	}

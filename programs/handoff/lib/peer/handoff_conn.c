@@ -38,6 +38,8 @@ static bool carry_out(struct handoff_host *host, struct handoff_conn *conn,
 	err = handoff_step_run(host, conn, action->kind);
 	if (!is_step(action->kind))
 		return false;
+	if (err)
+		conn->err = err;
 	*ret_next = (struct handoff_event){ err == -ETIME ? HANDOFF_ON_STEP_LATE :
 					    err		  ? HANDOFF_ON_STEP_FAILED :
 							    HANDOFF_ON_STEP_DONE,
@@ -106,9 +108,15 @@ static const enum handoff_event_kind kinds[HANDOFF_MESSAGE_TYPE_COUNT] = {
 	[HANDOFF_GONE] = HANDOFF_ON_GONE,     [HANDOFF_OVER] = HANDOFF_ON_OVER,
 };
 
-/* About a connection that is none of @peer's, or of nobody's. */
+/* Only who had given it to home, which serves it or has given it on, says this of an older turn. */
+static bool is_of_before(const struct handoff_conn *conn, uint32_t turn)
+{
+	return conn && conn->machine.is_home && turn < conn->machine.turn;
+}
+
+/* About a connection that is none of @peer's, or of nobody's (NULL). */
 static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer,
-			    const struct handoff_message *message)
+			    const struct handoff_conn *conn, const struct handoff_message *message)
 {
 	struct handoff_message answer = {
 		.id = message->id,
@@ -120,6 +128,8 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 		answer.type = HANDOFF_REFUSE;
 	else if (message->type == HANDOFF_ACK)
 		answer.type = HANDOFF_CANCEL;
+	else if (message->type == HANDOFF_READY && is_of_before(conn, message->turn))
+		answer.type = HANDOFF_DONE;
 	else if (message->type == HANDOFF_READY)
 		answer.type = handoff_served_has(host, message->id) ? HANDOFF_GONE : HANDOFF_RESET;
 	else
@@ -189,12 +199,12 @@ static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 	if (conn && !conn->peer)
 		conn->peer = peer;
 	if (!conn || conn->peer != peer || conn->machine.is_home != is_back) {
-		answer_stranger(host, peer, message);
+		answer_stranger(host, peer, conn, message);
 		return;
 	}
 	if (handoff_machine_takes(&conn->machine, message->turn) &&
 	    take_offer(conn, peer, &message->offer)) {
-		answer_stranger(host, peer, message);
+		answer_stranger(host, peer, conn, message);
 		handoff_conn_forget(host, conn);
 		return;
 	}
@@ -232,7 +242,7 @@ void handoff_conn_hear(struct handoff_host *host, struct handoff_peer *peer,
 	}
 	conn = handoff_table_find_id(host, message->id);
 	if (!conn || conn->peer != peer) {
-		answer_stranger(host, peer, message);
+		answer_stranger(host, peer, conn, message);
 		return;
 	}
 	note_words(conn, message);

@@ -22,10 +22,13 @@ static void begin(struct handoff_machine *m, enum handoff_stage stage,
 
 /* --- the giver --------------------------------------------------------------------------------- */
 
-/* Home knows of it no more; another host still has its rule, and a turn to count on from. */
+/*
+ * Home knows no more of what was never elsewhere; of what it had taken back the host that gave it
+ * may ask yet. Another host still has its rule, and a turn to count on from.
+ */
 static void keep(struct handoff_machine *m, struct handoff_actions *to)
 {
-	m->stage = m->is_home ? HANDOFF_NOWHERE : HANDOFF_OWNED;
+	m->stage = m->is_home && m->turn == 1 ? HANDOFF_NOWHERE : HANDOFF_OWNED;
 	add(to, m, HANDOFF_TELL_KEPT);
 }
 
@@ -64,6 +67,9 @@ static void step_owned(struct handoff_machine *m, const struct handoff_event *ev
 	case HANDOFF_ON_OFFER: /* the same once more, as step() has seen to */
 	case HANDOFF_ON_READY:
 		add(to, m, HANDOFF_SAY_DONE);
+		break;
+	case HANDOFF_ON_ACK: /* it was kept meanwhile */
+		add(to, m, HANDOFF_SAY_CANCEL);
 		break;
 	case HANDOFF_ON_CANCEL: /* home has given it up meanwhile */
 		if (m->is_home)
@@ -461,7 +467,7 @@ enum handoff_timer handoff_machine_timer(const struct handoff_machine *m)
 	case HANDOFF_AWAY:
 		return m->is_linked ? HANDOFF_TIMER_NONE : HANDOFF_TIMER_ABANDON;
 	case HANDOFF_OWNED:
-		return m->is_home ? HANDOFF_TIMER_LINGER : HANDOFF_TIMER_NONE;
+		return m->is_home ? HANDOFF_TIMER_DONE : HANDOFF_TIMER_NONE;
 	case HANDOFF_ENDING:
 		return HANDOFF_TIMER_LINGER;
 	default:

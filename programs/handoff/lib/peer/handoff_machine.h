@@ -124,11 +124,12 @@ struct handoff_actions {
 /* What a stage waits for at most; how long is the caller's. */
 enum handoff_timer {
 	HANDOFF_TIMER_NONE,
-	HANDOFF_TIMER_ACK,     /* the giver */
-	HANDOFF_TIMER_READY,   /* the taker: longer than the giver waits for ACK */
-	HANDOFF_TIMER_DONE,    /* the giver: longer than the taker waits for READY */
+	HANDOFF_TIMER_ACK,   /* the giver */
+	HANDOFF_TIMER_READY, /* the taker: longer than the giver waits for ACK */
+	/* The giver: longer than the taker waits for READY; home answers who gave it for as long. */
+	HANDOFF_TIMER_DONE,
 	HANDOFF_TIMER_ABANDON, /* home, without a link to who serves */
-	HANDOFF_TIMER_LINGER,  /* between two sweeps; home: an answer for who asks again */
+	HANDOFF_TIMER_LINGER,  /* between two sweeps */
 	HANDOFF_TIMER_COUNT,
 };
 
