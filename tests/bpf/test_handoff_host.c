@@ -202,6 +202,30 @@ static void what_is_lent_and_cannot_be_given_is_lent(void **data)
 	handoff_other_hear(&at->first, HANDOFF_GONE);
 }
 
+/* --- a link that is slow ------------------------------------------------------------------------ */
+
+#define BEAT_MS 250 /* silent after six */
+#define PIECE 2
+#define PIECES 10
+
+static void who_is_amid_a_long_message_is_not_silent(void **data)
+{
+	const struct handoff_message message = { .type = HANDOFF_READY, .id = 1, .turn = 1 };
+	uint8_t bytes[PIECE * PIECES];
+	size_t length;
+
+	(void)data;
+	at->beat_ms = BEAT_MS;
+	handoff_other_greet(&at->first, "first");
+	assert_int_equal(handoff_message_format(&message, bytes, sizeof(bytes), &length), 0);
+	assert_int_equal(length, sizeof(bytes));
+	for (size_t i = 0; i < PIECES; i++) {
+		assert_int_equal(send(at->first.fd, bytes + i * PIECE, PIECE, MSG_NOSIGNAL), PIECE);
+		handoff_others_run(BEAT_MS);
+	}
+	handoff_other_hear(&at->first, HANDOFF_RESET);
+}
+
 /* --- a connection that comes home -------------------------------------------------------------- */
 
 /* Home gives it, and gets it back in the second turn. Returns its id. */
@@ -291,6 +315,7 @@ int main(void)
 	ADD(what_is_lent_and_cannot_be_given_is_lent);
 	ADD(strangers_use_up_no_descriptors);
 	ADD(without_room_for_a_link_it_waits);
+	ADD(who_is_amid_a_long_message_is_not_silent);
 	ADD(who_gave_it_may_ask_for_as_long_as_it_waits);
 	ADD(who_gave_what_is_passed_on_may_ask);
 	ADD(what_is_passed_on_ends_with_its_process);

@@ -89,6 +89,7 @@ int handoff_others_open(void **data)
 	at->first.length = at->second.length = 0;
 	at->ends = 0;
 	at->taken_id = 0;
+	at->beat_ms = handoff_others_times.beat;
 	return 0;
 }
 
@@ -203,7 +204,7 @@ void handoff_other_greet(struct handoff_other *other, const char *name)
 {
 	struct handoff_message hello = {
 		.type = HANDOFF_HELLO,
-		.hello = { .instance = 1, .beat_ms = 60000 },
+		.hello = { .instance = 1, .beat_ms = at->beat_ms },
 	};
 
 	memcpy(hello.hello.name, name, strlen(name));

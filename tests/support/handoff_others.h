@@ -38,6 +38,7 @@ extern struct handoff_others {
 	struct handoff_state *state; /* of the last REQUEST that was heard, or captured */
 	int taken_fd, kept_fd, ends; /* what the application has heard */
 	uint64_t taken_id;
+	uint32_t beat_ms; /* that the others promise */
 } handoff_others;
 
 extern const struct handoff_host_times handoff_others_times;

@@ -34,21 +34,20 @@ static const struct golden {
 	  { .type = HANDOFF_REQUEST,
 	    .id = ID,
 	    .turn = 2,
-	    .offer = { .left_ms = 1000,
-		       .client = CLIENT,
+	    .offer = { .client = CLIENT,
 		       .home = HOME,
 		       .state = (const uint8_t *)"state",
 		       .state_len = 5,
 		       .app = (const uint8_t *)"GET",
 		       .app_len = 3 } },
-	  BYTES("\1\3\0\0\0\0\0\x39" ID_TURN "\0\0\3\xe8" CLIENT_BYTES HOME_BYTES "\0"
+	  BYTES("\1\3\0\0\0\0\0\x35" ID_TURN CLIENT_BYTES HOME_BYTES "\0"
 		"\0\0\0\5\0\0\0\3stateGET") },
 	{ "BACK",
 	  { .type = HANDOFF_BACK,
 	    .id = ID,
 	    .turn = 2,
 	    .offer = { .client = CLIENT, .home = HOME, .onward = "web2" } },
-	  BYTES("\1\4\0\0\0\0\0\x35" ID_TURN "\0\0\0\0" CLIENT_BYTES HOME_BYTES "\4web2"
+	  BYTES("\1\4\0\0\0\0\0\x31" ID_TURN CLIENT_BYTES HOME_BYTES "\4web2"
 		"\0\0\0\0\0\0\0\0") },
 	{ "REFUSE",
 	  { .type = HANDOFF_REFUSE,

@@ -63,7 +63,7 @@ struct handoff_host_events {
 	void (*link)(void *data, const char *peer, bool is_up, const char *why);
 };
 
-/* Milliseconds; 0: as said here. */
+/* Milliseconds; 0: as said here. Hosts rely on each other's, so they have the same. */
 struct handoff_host_times {
 	uint32_t ack;	  /* 500: the other host has restored it, or it is kept */
 	uint32_t ready;	  /* 2000: it hears that it may serve, or resets */

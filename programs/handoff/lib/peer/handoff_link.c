@@ -310,12 +310,26 @@ static int hear_all(struct handoff_host *host, struct handoff_link *link)
 	return err;
 }
 
+/* A part of a message is a sign of life as well, of who has said its name. */
+static int run_wire(struct handoff_link *link)
+{
+	size_t before, after;
+	int failed;
+
+	handoff_wire_get(link->wire, &before);
+	failed = handoff_wire_run(link->wire, &link->why);
+	handoff_wire_get(link->wire, &after);
+	if (link->is_up && after > before)
+		link->heard_ms = slot_clock_ms();
+	return failed;
+}
+
 void handoff_link_run(struct handoff_host *host, struct handoff_link *link)
 {
 	int failed, err = 0;
 
 	link->is_begun = true;
-	failed = handoff_wire_run(link->wire, &link->why);
+	failed = run_wire(link);
 	if (handoff_wire_is_ready(link->wire) && !failed && link->is_dialed && !link->is_greeted)
 		err = greet(host, link);
 	/* What came before the end counts. */

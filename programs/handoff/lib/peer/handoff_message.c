@@ -56,7 +56,6 @@ static void put_place(struct writer *to, const struct handoff_place *place)
 
 static void put_offer(struct writer *to, const struct handoff_offer *offer)
 {
-	put_number(to, offer->left_ms, 4);
 	put_place(to, &offer->client);
 	put_place(to, &offer->home);
 	put_text(to, offer->onward, HANDOFF_NAME_MAX);
@@ -75,7 +74,7 @@ static size_t body_size(const struct handoff_message *message)
 		return 8 + 4 + 1 + strnlen(message->hello.name, HANDOFF_NAME_MAX);
 	case HANDOFF_REQUEST:
 	case HANDOFF_BACK:
-		return 4 + 2 * PLACE_SIZE + 1 + strnlen(offer->onward, HANDOFF_NAME_MAX) + 4 + 4 +
+		return 2 * PLACE_SIZE + 1 + strnlen(offer->onward, HANDOFF_NAME_MAX) + 4 + 4 +
 		       offer->state_len + offer->app_len;
 	case HANDOFF_ACK:
 		return PLACE_SIZE;
@@ -196,7 +195,6 @@ static void take_place(struct reader *from, struct handoff_place *ret_place)
 
 static void take_offer(struct reader *from, struct handoff_offer *ret_offer)
 {
-	ret_offer->left_ms = (uint32_t)take_number(from, 4);
 	take_place(from, &ret_offer->client);
 	take_place(from, &ret_offer->home);
 	take_text(from, HANDOFF_NAME_MAX, ret_offer->onward);

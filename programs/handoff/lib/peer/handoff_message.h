@@ -42,7 +42,7 @@ enum handoff_message_type {
 
 enum handoff_refusal {
 	HANDOFF_REFUSED_OTHER = 1,
-	HANDOFF_REFUSED_BUSY,	 /* no room, or the id is in use */
+	HANDOFF_REFUSED_BUSY,	 /* no room */
 	HANDOFF_REFUSED_STATE,	 /* the state cannot be restored */
 	HANDOFF_REFUSED_RULE,	 /* the rule table took no entry */
 	HANDOFF_REFUSED_TIMEOUT, /* a step took too long */
@@ -64,7 +64,6 @@ struct handoff_hello {
 
 /* REQUEST and BACK. The pointers are into what was parsed, or the caller's. */
 struct handoff_offer {
-	uint32_t left_ms; /* after this the giver takes it back */
 	struct handoff_place client;
 	struct handoff_place home;	   /* the address that the client knows */
 	char onward[HANDOFF_NAME_MAX + 1]; /* BACK: home passes it on to this host; "" for none */

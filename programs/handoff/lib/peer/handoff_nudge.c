@@ -18,6 +18,7 @@
 
 struct handoff_nudge {
 	TAILQ_ENTRY(handoff_nudge) all; /* in the order of due_ms */
+	LIST_ENTRY(handoff_nudge) by_id;
 	struct handoff_probe probe;
 	struct handoff_state *state;
 	unsigned int left;
@@ -27,21 +28,28 @@ struct handoff_nudge {
 static void free_nudge(struct handoff_host *host, struct handoff_nudge *nudge)
 {
 	TAILQ_REMOVE(&host->nudges, nudge, all);
+	LIST_REMOVE(nudge, by_id);
 	handoff_state_free(nudge->state);
 	free(nudge);
 }
 
-static struct handoff_nudge *find(const struct handoff_host *host, uint64_t id)
+/* Of a host that is lost there may be as many as it had connections. */
+static struct handoff_nudge_ids *bucket_of(struct handoff_host *host, uint64_t id)
+{
+	return &host->nudges_by_id[id % HANDOFF_BUCKETS];
+}
+
+static struct handoff_nudge *find(struct handoff_host *host, uint64_t id)
 {
 	struct handoff_nudge *nudge;
 
-	TAILQ_FOREACH(nudge, &host->nudges, all)
+	LIST_FOREACH(nudge, bucket_of(host, id), by_id)
 	if (nudge->probe.id == id)
 		break;
 	return nudge;
 }
 
-static struct handoff_nudge *make_nudge(struct handoff_conn *conn)
+static struct handoff_nudge *make_nudge(struct handoff_host *host, struct handoff_conn *conn)
 {
 	const struct handoff_place *local = conn->machine.is_home ? &conn->home : &conn->here;
 	struct handoff_nudge *nudge = conn->state ? calloc(1, sizeof(*nudge)) : NULL;
@@ -57,6 +65,7 @@ static struct handoff_nudge *make_nudge(struct handoff_conn *conn)
 	handoff_state_strip(conn->state);
 	nudge->probe.state = nudge->state = conn->state;
 	conn->state = NULL;
+	LIST_INSERT_HEAD(bucket_of(host, conn->id), nudge, by_id);
 	return nudge;
 }
 
@@ -68,7 +77,7 @@ void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn)
 	if (nudge)
 		TAILQ_REMOVE(&host->nudges, nudge, all);
 	else
-		nudge = make_nudge(conn);
+		nudge = make_nudge(host, conn);
 	if (!nudge)
 		return;
 	nudge->left = TIMES;

@@ -84,6 +84,7 @@ LIST_HEAD(handoff_conns, handoff_conn);
 TAILQ_HEAD(handoff_timed, handoff_conn);
 struct handoff_nudge;
 TAILQ_HEAD(handoff_nudges, handoff_nudge);
+LIST_HEAD(handoff_nudge_ids, handoff_nudge);
 
 /* Ids of rules that were here before this process was; sorted. */
 struct handoff_served {
@@ -112,6 +113,7 @@ struct handoff_host {
 	size_t fds;
 	struct handoff_timed timed[HANDOFF_TIMER_COUNT]; /* each in the order of due_ms */
 	struct handoff_nudges nudges;
+	struct handoff_nudge_ids nudges_by_id[HANDOFF_BUCKETS];
 	int64_t next_ms; /* when the clock wakes it */
 	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
 	bool is_running;

@@ -19,7 +19,6 @@ static int say_offer(struct handoff_host *host, struct handoff_conn *conn,
 
 	message->type = conn->machine.is_home ? HANDOFF_REQUEST : HANDOFF_BACK;
 	message->offer = (struct handoff_offer){
-		.left_ms = host->times.ack,
 		.client = conn->client,
 		.home = conn->home,
 		.state = state,
