@@ -87,9 +87,32 @@ static void adopt_rule(void)
 	hwmark_offload_leave(agent_bed, flow, NULL);
 }
 
+/* Takes all further descriptors, and with them sockets, from this process; @before: gives back. */
+static void limit_descriptors(struct rlimit *before, bool is_none)
+{
+	struct rlimit none;
+
+	if (is_none)
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	none = (struct rlimit){ 3, before->rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, is_none ? &none : before), 0);
+}
+
+/* A rule that has to go and cannot. */
+static void keep_rule(void)
+{
+	adopt_rule();
+	for (int i = 0; i < 100 && !*said(HWMARK_TROUBLE_REMOVAL); i++) {
+		const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+		hwmark_offload_reports(agent_bed);
+		nanosleep(&pause, NULL);
+	}
+}
+
 static void each_failure_has_its_own_words(void **state)
 {
-	struct rlimit before, none;
+	struct rlimit before;
 	struct lb_mark_event event;
 
 	(void)state;
@@ -102,17 +125,9 @@ static void each_failure_has_its_own_words(void **state)
 	assert_non_null(strstr(said(HWMARK_TROUBLE_RULES), "lo takes no rules: "));
 	assert_true(strstr(said(HWMARK_TROUBLE_RULES), "wants offload=both)") ||
 		    strstr(said(HWMARK_TROUBLE_RULES), "(has the kernel cls_flower"));
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none = (struct rlimit){ 3, before.rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	adopt_rule();
-	for (int i = 0; i < 100 && !*said(HWMARK_TROUBLE_REMOVAL); i++) {
-		const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-
-		hwmark_offload_reports(agent_bed);
-		nanosleep(&pause, NULL);
-	}
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	limit_descriptors(&before, true);
+	keep_rule();
+	limit_descriptors(&before, false);
 	assert_non_null(strstr(said(HWMARK_TROUBLE_REMOVAL), strerror(EMFILE)));
 	slot_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED,
 			    agent_bed->device.not_installed.err, &why);
@@ -121,6 +136,33 @@ static void each_failure_has_its_own_words(void **state)
 	/* One that was told of before the latest. */
 	slot_device_failure(&agent_bed->device, SLOT_QUEUE_FAILED, -EPERM, &why);
 	assert_string_equal(why.text, strerror(EPERM));
+}
+
+/* Its rules would pass for gone with it. */
+static void a_device_that_cannot_be_asked_for_is_still_there(void **state)
+{
+	struct rlimit before;
+	__u32 ifindex;
+
+	(void)state;
+	agent_bed_start(HWMARK_DESTINATION);
+	ifindex = agent_bed->device.ifindex;
+	assert_int_not_equal(ifindex, 0);
+	limit_descriptors(&before, true);
+	agent_bed->find_ms = agent_bed->look_ms = 0;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	keep_rule();
+	limit_descriptors(&before, false);
+	assert_int_equal(agent_bed->device.ifindex, ifindex);
+	assert_false(agent_bed->device.has_place);
+	assert_non_null(strstr(said(HWMARK_TROUBLE_DEVICE),
+			       "cannot see whether there is a device 'lo': Too many open files"));
+	assert_non_null(strstr(said(HWMARK_TROUBLE_LIST), "cannot list the rules of lo: "));
+	assert_non_null(strstr(said(HWMARK_TROUBLE_REMOVAL), "rules of lo could not be removed: "));
+	agent_bed->find_ms = 0;
+	assert_int_equal(hwmark_offload_step(agent_bed, &why), 0);
+	assert_true(agent_bed->device.has_place);
+	assert_string_equal(said(HWMARK_TROUBLE_DEVICE), "");
 }
 
 static void a_device_without_a_place_for_rules_gets_none(void **state)
@@ -154,6 +196,7 @@ int main(void)
 	ADD(a_mark_of_lbs_pool_that_is_not_free_is_said_to_be_so);
 	ADD(a_rule_whose_place_is_taken_is_said_to_be_so);
 	ADD(each_failure_has_its_own_words);
+	ADD(a_device_that_cannot_be_asked_for_is_still_there);
 	ADD(a_device_without_a_place_for_rules_gets_none);
 	return tap_run(&plan, "hwmark_troubles", 1);
 }

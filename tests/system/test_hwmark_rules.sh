@@ -208,6 +208,7 @@ test_no_sockets() {
 	flows_are "there are rules for the flows"
 	limit=$(prlimit --pid "$AGENT" --nofile --noheadings --output HARD)
 	prlimit --pid "$AGENT" --nofile="3:$limit"
+	in_time "that rules cannot be listed is said" 40 says 'cannot list the rules of edge: '
 	hw flush >/dev/null 2>&1 &
 	in_time "that rules cannot be removed is said" 40 says 'could not be removed'
 	hits_more "packets go on"
@@ -217,6 +218,7 @@ test_no_sockets() {
 	flows_are "and there are rules for the flows"
 	all_over
 	succeeds "the agent ends" stop "$AGENT"
+	tap_note <"$BED/log/agent"
 }
 
 bed_start

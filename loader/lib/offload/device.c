@@ -9,6 +9,8 @@
 
 #include <net/if.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/fault.h"
@@ -153,15 +155,26 @@ const char *slot_device_name(struct slot_device *device)
 	return device->name;
 }
 
-/* It is the same one as long as it has its number, whatever its name: rules are at it. */
-static __u32 find_ifindex(const struct slot_device *device)
+/*
+ * It is the same one as long as it has its number, whatever its name: rules are at it. The C
+ * library's functions for this do not tell a device that is gone from a socket that is not there.
+ */
+static int find_ifindex(const struct slot_device *device, __u32 *ret_ifindex)
 {
-	char name[IF_NAMESIZE];
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_ifindex = (int)device->ifindex };
 
-	_Static_assert(SLOT_DEVICE_NAME_MAX >= IF_NAMESIZE, "a name has room");
-	if (device->ifindex && if_indextoname(device->ifindex, name))
-		return device->ifindex;
-	return if_nametoindex(device->set.name);
+	_Static_assert(SLOT_DEVICE_NAME_MAX == IFNAMSIZ, "a name is a name");
+	if (fd < 0)
+		return -errno;
+	*ret_ifindex = device->ifindex;
+	if (device->ifindex && !ioctl(fd, SIOCGIFNAME, &request))
+		return 0;
+	if (device->ifindex && errno != ENODEV)
+		return -errno;
+	memcpy(request.ifr_name, device->set.name, sizeof(request.ifr_name));
+	*ret_ifindex = ioctl(fd, SIOCGIFINDEX, &request) ? 0 : (__u32)request.ifr_ifindex;
+	return *ret_ifindex || errno == ENODEV ? 0 : -errno;
 }
 
 static const char *hint_at(int err)
@@ -178,15 +191,19 @@ static const char *hint_at(int err)
 
 int slot_device_find(struct slot_device *device, struct slot_reason *why)
 {
-	__u32 ifindex = find_ifindex(device);
-	struct slot_flower_place place = slot_device_place(&device->set, ifindex);
-	int err;
+	struct slot_flower_place place;
+	__u32 ifindex = 0;
+	int err = find_ifindex(device, &ifindex);
 
-	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
 	device->has_place = false;
+	if (err)
+		return slot_reason_set(why, err, "cannot see whether there is a device '%s': %s",
+				       device->set.name, strerror(-err));
+	__atomic_store_n(&device->ifindex, ifindex, __ATOMIC_RELAXED);
 	if (!ifindex)
 		return slot_reason_set(why, -ENODEV, "there is no device '%s' in this netns",
 				       device->set.name);
+	place = slot_device_place(&device->set, ifindex);
 	err = SLOT_STEP("device.qdisc", slot_flower_open(&place));
 	device->has_place = !err;
 	return err ? slot_reason_set(why, err, "no rules can be put at %s: %s%s",

@@ -65,7 +65,8 @@ void slot_device_close(struct slot_device *device);
 /*
  * slot_device_find - see whether it is there, and has a qdisc. One that was found is the same
  * under another name; another of its name is that one when it is gone, and its rules with it.
- * Returns 0, -ENODEV, or -errno; says why.
+ * Where that cannot be seen (-EMFILE, -ENOMEM), its number stays what it was. Returns 0, -ENODEV,
+ * or -errno; says why.
  */
 int slot_device_find(struct slot_device *device, struct slot_reason *why);
 

@@ -116,9 +116,10 @@ void hwmark_offload_look(struct hwmark_offload *offload)
 	if (err) {
 		slot_reason_set(&why, err, "cannot list the rules of %s: %s",
 				slot_device_name(&offload->device), strerror(-err));
-		hwmark_offload_say(offload, HWMARK_TROUBLE_REMOVAL, &why);
+		hwmark_offload_say(offload, HWMARK_TROUBLE_LIST, &why);
 		return;
 	}
+	hwmark_offload_calm(offload, HWMARK_TROUBLE_LIST);
 	check_hardware(offload, &strays);
 	end_unseen(offload);
 	if (del_strays(&strays, &why))

@@ -22,6 +22,7 @@ enum hwmark_trouble {
 	HWMARK_TROUBLE_DEVICE,	/* is not there, or has no place for rules */
 	HWMARK_TROUBLE_RULES,	/* are not taken */
 	HWMARK_TROUBLE_TAKEN,	/* there are others' in their place */
+	HWMARK_TROUBLE_LIST,	/* what rules there are cannot be seen */
 	HWMARK_TROUBLE_REMOVAL, /* rules that stay although they have to go */
 	HWMARK_TROUBLE_FULL,	/* no place for flows */
 	HWMARK_TROUBLE_MARKS,	/* none are free */
