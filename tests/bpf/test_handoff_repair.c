@@ -214,6 +214,7 @@ static void run_by_default(void)
 	char user_word[] = "user=root", *words[] = { user_word };
 	struct program_context ctx = { .map_dir = service->dir, .out = stdout };
 
+	handoff_repairer_leave_bed();
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tmpfs", "/run", "tmpfs", 0, NULL))
 		_exit(97);

@@ -49,19 +49,25 @@ bool handoff_repairer_is_there(void)
 	return is;
 }
 
+void handoff_repairer_leave_bed(void)
+{
+	const struct handoff_bed *bed = handoff_repairer.bed;
+
+	close(bed->server);
+	close(bed->client);
+	close(bed->listener);
+}
+
 static _Noreturn void run_service(const char *user)
 {
 	const struct rlimit few = { .rlim_cur = DESCRIPTORS, .rlim_max = DESCRIPTORS };
 	char user_word[64], socket_word[96], *words[] = { user_word, socket_word, "port=443" };
 	struct program_context ctx = { .map_dir = handoff_repairer.dir, .out = stdout };
-	struct handoff_bed *bed = handoff_repairer.bed;
 
 	snprintf(user_word, sizeof(user_word), "user=%s", user);
 	snprintf(socket_word, sizeof(socket_word), "socket=%s", handoff_repairer.path);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(bed->server);
-	close(bed->client);
-	close(bed->listener);
+	handoff_repairer_leave_bed();
 	setrlimit(RLIMIT_NOFILE, &few);
 	_exit(handoff_cmd_repair(&ctx, 3, words));
 }

@@ -30,6 +30,12 @@ int handoff_repairer_stop(int how);
 bool handoff_repairer_is_there(void);
 
 /*
+ * handoff_repairer_leave_bed - close what a service has of the bed by fork(): its process for each
+ * client ends a little after it, and would still listen when the next bed does.
+ */
+void handoff_repairer_leave_bed(void);
+
+/*
  * handoff_repairer_as_nobody - run @what as nobody, in a process of its own, that has bed->server
  * alone if @is_given; it returns 0, or the step that failed.
  */
