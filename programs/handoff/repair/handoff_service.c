@@ -50,6 +50,11 @@ int handoff_service_open(struct handoff_service *service, struct slot_reason *wh
 		return slot_reason_set(why, -ENAMETOOLONG, "'%s' is too long for a socket",
 				       service->path);
 	strcpy(address.sun_path, service->path);
+	signal(SIGCHLD, SIG_DFL);
+	/* First: who is told to end once it listens takes its socket away. */
+	err = program_signals_open(SIGCHLD, why, &service->signal_fd);
+	if (err)
+		return err;
 	err = remove_stale(&address);
 	if (!err)
 		service->listener =
@@ -62,8 +67,7 @@ int handoff_service_open(struct handoff_service *service, struct slot_reason *wh
 		return slot_reason_set(why, err, "cannot listen at '%s': %s", service->path,
 				       err == -EADDRINUSE ? "another service does" :
 							    strerror(-err));
-	signal(SIGCHLD, SIG_DFL);
-	return program_signals_open(SIGCHLD, why, &service->signal_fd);
+	return 0;
 }
 
 void handoff_service_close(struct handoff_service *service)
