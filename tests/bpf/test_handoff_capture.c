@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -246,6 +247,46 @@ static int reset_by_peer(void)
 	return dup(bed.server);
 }
 
+static int of_mptcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	if (fd >= 0)
+		return fd;
+	print_message("# skip: this kernel has no MPTCP\n");
+	skip();
+	return -1;
+}
+
+static int of_one_link(void)
+{
+	struct sockaddr_in6 here = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = { .s6_addr = { 0xfe, 0x80, [15] = 1 } },
+		.sin6_scope_id = 1, /* of lo */
+	};
+	int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(here);
+	int fd, left_ms = 5000;
+
+	close(bed.client);
+	assert_int_equal(system("ip address replace fe80::1/64 dev lo nodad"), 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &length), 0);
+	bed.client = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* The kernel makes the address's route some time after the address. */
+	for (; connect(bed.client, (struct sockaddr *)&here, sizeof(here)); left_ms -= 5) {
+		assert_int_equal(errno, ENETUNREACH);
+		assert_true(left_ms > 0);
+		poll(NULL, 0, 5);
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(listener);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 static const struct refused {
 	const char *name;
 	int (*make)(void);
@@ -256,6 +297,8 @@ static const struct refused {
 	{ "a socket without a connection is refused", unconnected, -ENOTCONN, "has no connection" },
 	{ "a connection that was reset is refused", reset_by_peer, -ENOTCONN, "has no connection" },
 	{ "a socket of UDP is refused", datagrams, -EINVAL, "no socket of TCP" },
+	{ "a socket of MPTCP is refused", of_mptcp, -EINVAL, "no socket of TCP" },
+	{ "a connection within one link is refused", of_one_link, -EOPNOTSUPP, "one link" },
 	{ "a file is refused", file, -EINVAL, "no socket of TCP" },
 	{ "a connection whose own side is over is refused", shut_down, -ESHUTDOWN, "shut down" },
 	{ "a socket with an IP_MINTTL is refused", with_ttl, -EOPNOTSUPP, "IP_MINTTL" },

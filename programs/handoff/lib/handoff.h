@@ -25,8 +25,9 @@
  *
  * To freeze and to thaw a socket wants CAP_NET_ADMIN. Who has not got it asks slotd's agent
  * (slotctl handoff repair) on a Unix socket; all else needs no right. That may wait for three
- * seconds, and is -ETIMEDOUT then and for the next five seconds. Functions return 0 or -errno and print nothing; handoff_error() says in one line what went wrong. Outputs are
- * untouched on failure. A handle is for one thread at a time, a state may be read by many.
+ * seconds, and is -ETIMEDOUT then and for the next five seconds. Functions return 0 or -errno and
+ * print nothing; handoff_error() says in one line what went wrong. Outputs are untouched on
+ * failure. A handle is for one thread at a time, a state may be read by many.
  * Linux 6.1 is enough.
  */
 #ifndef HANDOFF_H
@@ -82,8 +83,8 @@ int handoff_check(struct handoff *h, int fd);
  * Returns 0, and otherwise leaves the socket as it was: -EAGAIN where it may be tried again (kTLS
  * amid a record, or with bytes that the peer has not acknowledged; a peer that is still sending),
  * -EINVAL for what is no TCP socket, -ENOTCONN where there is no connection, -ESHUTDOWN where its
- * own side was shut down for writing, -EOPNOTSUPP for what cannot be taken (a cipher, a kTLS
- * that the device does, a ULP that is not TLS, kTLS of one direction), -EFBIG for more than
+ * own side was shut down for writing, -EOPNOTSUPP for what cannot be taken (an IPv6 address of one
+ * link, a cipher, a kTLS that the device does, a ULP that is not TLS, kTLS of one direction), -EFBIG for more than
  * HANDOFF_QUEUE_MAX bytes in a queue, -EPERM without the right and without an agent, or what the
  * agent said.
  */

@@ -57,6 +57,14 @@ static void unmap_address(struct sockaddr_storage *address)
 	memcpy(address, &ip4, sizeof(ip4));
 }
 
+/* Another host knows neither that link nor the interface that is meant here. */
+static bool is_of_one_link(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)address;
+
+	return address->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ip6->sin6_addr);
+}
+
 static int take_endpoints(int fd, struct handoff_state *state, struct slot_reason *why)
 {
 	socklen_t local_len = sizeof(state->local), peer_len = sizeof(state->peer);
@@ -67,6 +75,9 @@ static int take_endpoints(int fd, struct handoff_state *state, struct slot_reaso
 				       strerror(errno));
 	unmap_address(&state->local);
 	unmap_address(&state->peer);
+	if (is_of_one_link(&state->local) || is_of_one_link(&state->peer))
+		return slot_reason_set(why, -EOPNOTSUPP,
+				       "an address of the connection is good for one link alone");
 	return 0;
 }
 
@@ -152,6 +163,7 @@ int handoff_check(struct handoff *h, int fd)
 	struct handoff_state unused = {};
 	int err = check_state(fd, &unused, &h->why);
 
+	err = err ? err : take_endpoints(fd, &unused, &h->why);
 	return err ? err : handoff_tls_check(fd, unused.is_peer_closed, &h->why);
 }
 

@@ -21,8 +21,8 @@ int handoff_repair_sent(int fd, struct handoff_sent *ret_sent, struct slot_reaso
 
 /*
  * handoff_repair_take - sequence numbers, windows, options and, but for kTLS, both queues into
- * @state, whose has_tls is known; @before is of before it was in repair. -EAGAIN where it changes meanwhile, or where kTLS is amid a
- * record; -EFBIG.
+ * @state, whose has_tls is known; @before: as it was when not in repair yet. -EAGAIN where that
+ * changes meanwhile, or where kTLS is amid a record; -EFBIG.
  */
 int handoff_repair_take(int fd, const struct handoff_sent *before, struct handoff_state *state,
 			struct slot_reason *why);
@@ -37,8 +37,8 @@ int handoff_repair_begin(int fd, const struct handoff_state *state, struct slot_
 int handoff_repair_fill(int fd, const struct handoff_state *state, struct slot_reason *why);
 
 /*
- * handoff_repair_filled - how many bytes of @state handoff_repair_fill() has put into the send queue of
- * @fd, however many of them are acknowledged by now.
+ * handoff_repair_filled - how many bytes of @state handoff_repair_fill() has put into the send
+ * queue of @fd, however many of them are acknowledged by now.
  */
 int handoff_repair_filled(int fd, const struct handoff_state *state, uint32_t *ret_bytes);
 
