@@ -53,6 +53,15 @@ struct {
 	__type(value, struct handoff_told);
 } handoff_told SEC(".maps");
 
+/* Of whoever moves connections, several processes at once, in its memory: not read or written here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HANDOFF_MOVES_SIZE);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} handoff_moves SEC(".maps");
+
 /* A client that is gone answers with RST whoever asks whether it is there. */
 static __always_inline void count_use(struct handoff_rule *rule, const struct tcphdr *tcp,
 				      __u64 bytes, __u64 now)

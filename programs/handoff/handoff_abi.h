@@ -27,6 +27,7 @@
 #define HANDOFF_OUT_COUNTS_NAME "out_counts"
 #define HANDOFF_OFFLOADS_NAME "handoff_offloads"
 #define HANDOFF_TOLD_NAME "handoff_told"
+#define HANDOFF_MOVES_NAME "handoff_moves"
 
 /* Rules there is room for: what the setting `rules_max` is unless it is given. */
 #define HANDOFF_RULES_DEFAULT 65536
@@ -171,6 +172,40 @@ struct handoff_told {
 };
 
 /*
+ * Elements of handoff_moves (ARRAY of __u64, BPF_F_MMAPABLE): what became of connections that were
+ * to move, since the slot has the map. Each process that moves them adds to it, atomically, in the
+ * map's own memory. Of a process that was killed what was on its way is in `begun` alone.
+ */
+enum handoff_move {
+	HANDOFF_MOVES_BEGUN, /* blocked, to be given */
+	HANDOFF_MOVES_GIVEN, /* another host serves it */
+
+	/* Begun, and served on by who had it, */
+	HANDOFF_MOVES_KEPT_STEP,    /* as it could not be blocked, captured or offered; */
+	HANDOFF_MOVES_KEPT_CHANGED, /* changed meanwhile, or there is no way to it: at the commit; */
+	HANDOFF_MOVES_KEPT_REFUSED, /* was refused by the other host; */
+	HANDOFF_MOVES_KEPT_SILENT,  /* that host did not answer in time; */
+	HANDOFF_MOVES_KEPT_LINK,    /* or the link or a process ended. */
+
+	/* Not begun, */
+	HANDOFF_MOVES_NOT_NOW,	  /* as its socket is amid something: it may be tried again; */
+	HANDOFF_MOVES_NOT_LINKED, /* without a link; */
+	HANDOFF_MOVES_NOT_MOVED,  /* or for another reason. */
+
+	HANDOFF_MOVES_TAKEN,	      /* from its home */
+	HANDOFF_MOVES_BACK,	      /* here is its home */
+	HANDOFF_MOVES_REFUSED,	      /* what another host offered */
+	HANDOFF_MOVES_REFUSED_DEVICE, /* of these: home, while a device still sends it on */
+
+	HANDOFF_MOVES_LOST,  /* given or taken, and nobody has it */
+	HANDOFF_MOVES_RESET, /* clients that were told so by RST from here */
+	HANDOFF_MOVES_ASKED, /* clients that were asked, as nobody may have it */
+	HANDOFF_MOVES_COUNT,
+};
+
+#define HANDOFF_MOVES_SIZE 32
+
+/*
  * Elements of handoff_counts (per-CPU array of struct slot_count): packets that come in, those
  * of a connection with a rule once each, and TCP that could not be looked up. Others are not
  * counted.
@@ -232,6 +267,7 @@ _Static_assert(sizeof(struct handoff_use) == 64, "no hidden padding");
 _Static_assert(sizeof(struct handoff_rule) == 152, "value of handoff_rules");
 _Static_assert(sizeof(struct handoff_offload) == 32, "value of handoff_offloads");
 _Static_assert(sizeof(struct handoff_told) % 8 == 0, "no hidden padding");
+_Static_assert(HANDOFF_MOVES_COUNT <= HANDOFF_MOVES_SIZE, "counters fit their map");
 _Static_assert(HANDOFF_COUNTER_COUNT <= HANDOFF_COUNTS_SIZE, "counters fit their map");
 _Static_assert(HANDOFF_OUT_COUNTER_COUNT <= HANDOFF_OUT_COUNTS_SIZE, "counters fit their map");
 

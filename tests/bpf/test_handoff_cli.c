@@ -2,11 +2,13 @@
 /* Rules of handoff: whose they are, what a step leaves of the one before, and the commands. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "programs/handoff/maps/handoff_address.h"
+#include "programs/handoff/maps/handoff_moves.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/program_bed.h"
@@ -275,6 +277,42 @@ static void drop_takes_rules_away(void **state)
 	assert_int_equal(program_bed_run(&bed, "drop"), PROGRAM_USAGE);
 }
 
+/* As two processes of libhandoff_host have it. */
+static void stats_tells_what_moved(void **state)
+{
+	struct handoff_moves one = {}, other = {};
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(handoff_moves_open(PROGRAM_BED_DIR, &why, &one), 0);
+	assert_int_equal(handoff_moves_open(PROGRAM_BED_DIR, &why, &other), 0);
+	handoff_moves_add(&one, HANDOFF_MOVES_GIVEN);
+	handoff_moves_add(&other, HANDOFF_MOVES_GIVEN);
+	handoff_moves_add(&other, HANDOFF_MOVES_ASKED);
+	handoff_moves_close(&one);
+	handoff_moves_close(&other);
+	assert_int_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\ngiven                        2\n"));
+	assert_int_equal(program_bed_run_json(&bed, "stats"), PROGRAM_OK);
+	assert_non_null(strstr(bed.out, "\"given\": 2"));
+	assert_non_null(strstr(bed.out, "\"asked\": 1"));
+	assert_non_null(strstr(bed.out, "\"lost\": 0"));
+}
+
+/* A slot whose program is older: connections move all the same. */
+static void without_a_map_nothing_is_counted(void **state)
+{
+	struct handoff_moves moves = {};
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(unlink(PROGRAM_BED_DIR "/" HANDOFF_MOVES_NAME), 0);
+	assert_int_equal(handoff_moves_open(PROGRAM_BED_DIR, &why, &moves), 0);
+	handoff_moves_add(&moves, HANDOFF_MOVES_GIVEN);
+	handoff_moves_close(&moves);
+	assert_int_not_equal(program_bed_run(&bed, "stats"), PROGRAM_OK);
+}
+
 static void stats_tells_each_counter(void **state)
 {
 	(void)state;
@@ -315,5 +353,7 @@ int main(void)
 	TAP_ADD(&plan, show_tells_what_the_device_does, set_up, tear_down);
 	TAP_ADD(&plan, drop_takes_rules_away, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_each_counter, set_up, tear_down);
+	TAP_ADD(&plan, stats_tells_what_moved, set_up, tear_down);
+	TAP_ADD(&plan, without_a_map_nothing_is_counted, set_up, tear_down);
 	return tap_run(&plan, "handoff_cli", 1);
 }

@@ -45,9 +45,21 @@ are_passed_on() {
 	(($(count near taken) + $(count far taken) - $(count home given) > 16))
 }
 
-test_moves_under_load() {
-	local words host
+# moves HOST WORD: of what slotctl tells of all its nodes so far
+moves() {
+	bed_ctl --chain "$1:$1" handoff stats --json | jq ".moves.$2"
+}
 
+# are_counted GIVEN TAKEN: since near's slot had counted these
+are_counted() {
+	(($(moves near given) - $1 == $(count near given))) &&
+		(($(moves near taken) - $2 == $(count near taken)))
+}
+
+test_moves_under_load() {
+	local words host before
+
+	before=("$(moves near given)" "$(moves near taken)")
 	start_nodes
 	load_start 16 1000 $STALL_MS
 	in_time "$WANTED connections were given" 600 has_done home given "$WANTED"
@@ -61,6 +73,7 @@ test_moves_under_load() {
 	is "no connection is reset" "$(value_of reset "$words")" 0
 	is "or ended" "$(value_of ended "$words")" 0
 	succeeds "some went by way of home to the third host" are_passed_on
+	in_time "slotctl tells of all that near gave and took" 20 are_counted "${before[@]}"
 	stop_nodes
 }
 

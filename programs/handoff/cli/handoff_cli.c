@@ -85,7 +85,7 @@ static const struct program_command commands[] = {
 	{ "show", handoff_cmd_show, "[CLIENT LOCAL]",
 	  "what becomes of which connection's packets" },
 	{ "stats", handoff_cmd_stats, "",
-	  "packets of connections with a rule, by what became of them; and what the agent did" },
+	  "packets of connections with a rule, connections that moved, and what the agent did" },
 	{ "drop", cmd_drop, "CLIENT LOCAL | id=ID | all",
 	  "take rules away; a connection that is elsewhere is reset" },
 	{ "agent", handoff_cmd_agent, "[KEY=VALUE...]",

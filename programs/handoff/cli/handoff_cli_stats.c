@@ -7,6 +7,7 @@
 
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/cli/handoff_cli.h"
+#include "programs/handoff/maps/handoff_moves.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/shared/counts.h"
 #include "programs/shared/fail.h"
@@ -44,13 +45,60 @@ struct field {
 		{ "asked", (told)->asked },	{ "not_asked", (told)->not_asked },                \
 	}
 
-static int print_json(const struct program_context *ctx, const struct slot_count *counts,
-		      const char *device, const struct field *fields, size_t count)
-{
-	json_t *json = program_counts_json(counters, counts, HANDOFF_COUNTS_SIZE);
-	json_t *agent = json_object();
+/* What became of connections that were to move, by enum handoff_move. */
+static const char *const moves[] = {
+	[HANDOFF_MOVES_BEGUN] = "begun",
+	[HANDOFF_MOVES_GIVEN] = "given",
+	[HANDOFF_MOVES_KEPT_STEP] = "kept_step",
+	[HANDOFF_MOVES_KEPT_CHANGED] = "kept_changed",
+	[HANDOFF_MOVES_KEPT_REFUSED] = "kept_refused",
+	[HANDOFF_MOVES_KEPT_SILENT] = "kept_silent",
+	[HANDOFF_MOVES_KEPT_LINK] = "kept_link",
+	[HANDOFF_MOVES_NOT_NOW] = "not_now",
+	[HANDOFF_MOVES_NOT_LINKED] = "not_linked",
+	[HANDOFF_MOVES_NOT_MOVED] = "not_moved",
+	[HANDOFF_MOVES_TAKEN] = "taken",
+	[HANDOFF_MOVES_BACK] = "back",
+	[HANDOFF_MOVES_REFUSED] = "refused",
+	[HANDOFF_MOVES_REFUSED_DEVICE] = "refused_device",
+	[HANDOFF_MOVES_LOST] = "lost",
+	[HANDOFF_MOVES_RESET] = "reset",
+	[HANDOFF_MOVES_ASKED] = "asked",
+};
 
-	for (size_t i = 0; i < count; i++)
+_Static_assert(sizeof(moves) / sizeof(moves[0]) == HANDOFF_MOVES_COUNT, "each has a name");
+
+struct stats {
+	struct slot_count counts[HANDOFF_COUNTS_SIZE];
+	__u64 moves[HANDOFF_MOVES_SIZE];
+	struct handoff_told told;
+};
+
+static int read_stats(const char *map_dir, struct slot_reason *why, struct stats *ret_stats)
+{
+	_cleanup_(handoff_offloads_close) struct handoff_offloads offloads =
+		HANDOFF_OFFLOADS_CLOSED;
+	int err = program_counts_read(map_dir, HANDOFF_COUNTS_NAME, HANDOFF_COUNTS_SIZE, why,
+				      ret_stats->counts);
+
+	err = err ? err : handoff_moves_read(map_dir, why, ret_stats->moves);
+	err = err ? err : handoff_offloads_open(map_dir, false, why, &offloads);
+	if (!err && handoff_told_get(&offloads, &ret_stats->told))
+		err = slot_reason_set(why, -EIO, "cannot read map '%s'", HANDOFF_TOLD_NAME);
+	return err;
+}
+
+static int print_json(const struct program_context *ctx, const struct stats *stats)
+{
+	const struct field fields[] = FIELDS(&stats->told);
+	const char *device = stats->told.device;
+	json_t *json = program_counts_json(counters, stats->counts, HANDOFF_COUNTS_SIZE);
+	json_t *moved = json_object(), *agent = json_object();
+
+	for (size_t i = 0; i < HANDOFF_MOVES_COUNT; i++)
+		json_object_set_new(moved, moves[i], json_integer((json_int_t)stats->moves[i]));
+	json_object_set_new(json, "moves", moved);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		json_object_set_new(agent, fields[i].name,
 				    json_integer((json_int_t)fields[i].value));
 	json_object_set_new(agent, "device", *device ? json_string(device) : json_null());
@@ -58,37 +106,38 @@ static int print_json(const struct program_context *ctx, const struct slot_count
 	return program_json_print(ctx, json);
 }
 
+static void print_number(const struct program_context *ctx, const char *name, __u64 value)
+{
+	fprintf(ctx->out, "%-16s  %12" PRIu64 "\n", name, (uint64_t)value);
+}
+
+static void print_words(const struct program_context *ctx, const struct stats *stats)
+{
+	const struct field fields[] = FIELDS(&stats->told);
+
+	program_counts_print(ctx, counters, stats->counts, HANDOFF_COUNTS_SIZE);
+	fprintf(ctx->out, "\n%-16s  %12s\n", "moves", "number");
+	for (size_t i = 0; i < HANDOFF_MOVES_COUNT; i++)
+		print_number(ctx, moves[i], stats->moves[i]);
+	fprintf(ctx->out, "\n%-16s  %12s\n", "agent", "number");
+	if (*stats->told.device)
+		fprintf(ctx->out, "%-16s  %12s\n", "device", stats->told.device);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		print_number(ctx, fields[i].name, fields[i].value);
+}
+
 int handoff_cmd_stats(const struct program_context *ctx, int argc, char **argv)
 {
-	_cleanup_(handoff_offloads_close) struct handoff_offloads offloads =
-		HANDOFF_OFFLOADS_CLOSED;
-	struct slot_count counts[HANDOFF_COUNTS_SIZE];
-	struct handoff_told told = {};
+	struct stats stats = {};
 	struct slot_reason why;
 
 	(void)argv;
 	if (argc)
 		return PROGRAM_USAGE;
-	if (program_counts_read(ctx->map_dir, HANDOFF_COUNTS_NAME, HANDOFF_COUNTS_SIZE, &why,
-				counts) ||
-	    handoff_offloads_open(ctx->map_dir, false, &why, &offloads))
+	if (read_stats(ctx->map_dir, &why, &stats))
 		return program_fail(&why);
-	if (handoff_told_get(&offloads, &told)) {
-		slot_reason_set(&why, -EIO, "cannot read map '%s'", HANDOFF_TOLD_NAME);
-		return program_fail(&why);
-	}
-
-	const struct field fields[] = FIELDS(&told);
-	const size_t count = sizeof(fields) / sizeof(fields[0]);
-
 	if (ctx->json)
-		return print_json(ctx, counts, told.device, fields, count);
-	program_counts_print(ctx, counters, counts, HANDOFF_COUNTS_SIZE);
-	fprintf(ctx->out, "\n%-16s  %12s\n", "agent", "number");
-	if (*told.device)
-		fprintf(ctx->out, "%-16s  %12s\n", "device", told.device);
-	for (size_t i = 0; i < count; i++)
-		fprintf(ctx->out, "%-16s  %12" PRIu64 "\n", fields[i].name,
-			(uint64_t)fields[i].value);
+		return print_json(ctx, &stats);
+	print_words(ctx, &stats);
 	return PROGRAM_OK;
 }

@@ -123,18 +123,21 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 
 	err = err ? err : choose_way(host, conn, peer, &to, &onward);
 	if (err)
-		return err;
+		return handoff_tally_not_begun(host, err);
 	/* Or the client's packets would be lost for nothing. */
 	err = handoff_check(host->lib, fd);
+	if (!err && conn && conn->machine.stage != HANDOFF_OWNED)
+		err = slot_reason_set(&host->why, -EBUSY, "it is on its way already");
+	else if (err)
+		slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
 	if (err)
-		return slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
-	if (conn && conn->machine.stage != HANDOFF_OWNED)
-		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
+		return handoff_tally_not_begun(host, err);
 	conn = conn ? conn : add_own(host, &at);
 	if (!conn || pack(conn, luggage, onward)) {
 		if (conn)
 			handoff_conn_forget(host, conn);
-		return slot_reason_set(&host->why, -ENOMEM, "out of memory");
+		err = slot_reason_set(&host->why, -ENOMEM, "out of memory");
+		return handoff_tally_not_begun(host, err);
 	}
 	before = exchange_hold(host, conn, (struct hold){ to, fd, tag });
 	conn->machine.is_linked = true;

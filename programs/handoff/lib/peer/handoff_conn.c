@@ -50,13 +50,15 @@ static bool carry_out(struct handoff_host *host, struct handoff_conn *conn,
 void handoff_conn_advance(struct handoff_host *host, struct handoff_conn *conn,
 			  struct handoff_event event, struct handoff_tell *tell)
 {
-	bool is_again = event.kind == HANDOFF_ON_TIMEOUT, is_more = true;
+	enum handoff_event_kind cause = event.kind;
+	bool is_again = cause == HANDOFF_ON_TIMEOUT, is_more = true;
 
 	while (is_more) {
 		struct handoff_actions actions;
 
 		is_more = false;
 		handoff_machine_step(&conn->machine, &event, &actions);
+		handoff_tally_actions(host, conn, cause, &actions);
 		for (size_t i = 0; i < actions.count && !is_more; i++)
 			is_more = carry_out(host, conn, &actions.list[i], tell, &event);
 	}
@@ -134,6 +136,8 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 		answer.type = handoff_served_has(host, message->id) ? HANDOFF_GONE : HANDOFF_RESET;
 	else
 		return;
+	if (answer.type == HANDOFF_REFUSE)
+		handoff_moves_add(&host->moves, HANDOFF_MOVES_REFUSED);
 	handoff_link_say(host, peer, &answer);
 }
 

@@ -107,6 +107,8 @@ static int open_parts(struct handoff_host *host, const struct handoff_host_confi
 	if (!err)
 		err = handoff_offloads_open(config->map_dir, false, &host->why, &host->offloads);
 	if (!err)
+		err = handoff_moves_open(config->map_dir, &host->why, &host->moves);
+	if (!err)
 		err = watch(host, &host->clock);
 	return err ? err : listen_at(host, config);
 }
@@ -153,6 +155,7 @@ void handoff_host_free(struct handoff_host *host)
 	}
 	handoff_rules_close(&host->rules);
 	handoff_offloads_close(&host->offloads);
+	handoff_moves_close(&host->moves);
 	handoff_wire_context_free(host->tls);
 	handoff_free(host->lib);
 	slot_cleanup_close(&host->listener);

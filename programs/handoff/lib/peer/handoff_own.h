@@ -15,6 +15,7 @@
 #include "programs/handoff/lib/peer/handoff_machine.h"
 #include "programs/handoff/lib/peer/handoff_message.h"
 #include "programs/handoff/lib/peer/handoff_wire.h"
+#include "programs/handoff/maps/handoff_moves.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
 
@@ -104,6 +105,7 @@ struct handoff_host {
 	struct handoff_wire_context *tls;
 	struct handoff_rules rules;
 	struct handoff_offloads offloads;
+	struct handoff_moves moves;
 	int epoll, listener, clock;
 	LIST_HEAD(, handoff_peer) peers;
 	LIST_HEAD(, handoff_link) links;
@@ -230,6 +232,15 @@ void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell);
 
 /* handoff_tell_drop - it does not hear it: close and wipe what it would have got. */
 void handoff_tell_drop(struct handoff_tell *tell);
+
+/* --- what is counted of them (handoff_tally.c) -------------------------------------------------- */
+
+/* handoff_tally_actions - @actions are carried out, which began with @cause. */
+void handoff_tally_actions(const struct handoff_host *host, const struct handoff_conn *conn,
+			   enum handoff_event_kind cause, const struct handoff_actions *actions);
+
+/* handoff_tally_not_begun - a connection is not moved for @err. Returns @err. */
+int handoff_tally_not_begun(const struct handoff_host *host, int err);
 
 /* --- clients to be asked (handoff_nudge.c) ------------------------------------------------------ */
 

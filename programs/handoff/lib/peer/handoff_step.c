@@ -257,6 +257,7 @@ static int check_device(struct handoff_host *host, struct handoff_conn *conn)
 
 	if (err == -ENOENT)
 		return 0;
+	handoff_moves_add(&host->moves, HANDOFF_MOVES_REFUSED_DEVICE);
 	return slot_reason_set(&conn->why, err ? err : -EAGAIN, "%s",
 			       err ? strerror(-err) :
 				     "a device still sends its packets on, for a moment more");
