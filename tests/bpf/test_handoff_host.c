@@ -98,11 +98,10 @@ static void one_that_is_given_by_another_descriptor_forgets_the_first(void **dat
 	first_fd = at->taken_fd;
 	other_fd = dup(first_fd);
 	assert_int_equal(handoff_host_send(at->host, other_fd, NULL, NULL, NULL, 0), 0);
-	handoff_other_say(&at->first,
-			  &(struct handoff_message){ .type = HANDOFF_REFUSE,
-						     .id = HANDOFF_OTHERS_ID,
-						     .turn = 2,
-						     .refused = { HANDOFF_REFUSED_BUSY, "full" } });
+	handoff_other_say(&at->first, &(struct handoff_message){ .type = HANDOFF_REFUSE,
+								 .id = HANDOFF_OTHERS_ID,
+								 .turn = 2,
+								 .why = "full" });
 	HANDOFF_OTHERS_UNTIL(at->kept_fd >= 0);
 	assert_int_equal(at->kept_fd, other_fd);
 	assert_int_equal(handoff_host_lend(at->host, first_fd, NULL), -ENOENT);
@@ -226,6 +225,31 @@ static void who_is_amid_a_long_message_is_not_silent(void **data)
 	handoff_other_hear(&at->first, HANDOFF_RESET);
 }
 
+/* --- hosts of other versions --------------------------------------------------------------------- */
+
+static void who_speaks_this_version_as_well_is_linked(void **data)
+{
+	(void)data;
+	at->versions[1] = HANDOFF_MESSAGE_VERSION + 2;
+	handoff_other_greet(&at->first, "first");
+}
+
+static bool is_hung_up_on(void)
+{
+	char byte;
+
+	return recv(at->first.fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void who_does_not_speak_this_version_is_not(void **data)
+{
+	(void)data;
+	at->versions[0] = at->versions[1] = HANDOFF_MESSAGE_VERSION + 1;
+	handoff_other_hello(&at->first, "first");
+	HANDOFF_OTHERS_UNTIL(is_hung_up_on());
+	assert_false(handoff_host_is_linked(at->host, "first"));
+}
+
 /* --- a connection that comes home -------------------------------------------------------------- */
 
 /* Home gives it, and gets it back in the second turn. Returns its id. */
@@ -316,6 +340,8 @@ int main(void)
 	ADD(strangers_use_up_no_descriptors);
 	ADD(without_room_for_a_link_it_waits);
 	ADD(who_is_amid_a_long_message_is_not_silent);
+	ADD(who_speaks_this_version_as_well_is_linked);
+	ADD(who_does_not_speak_this_version_is_not);
 	ADD(who_gave_it_may_ask_for_as_long_as_it_waits);
 	ADD(who_gave_what_is_passed_on_may_ask);
 	ADD(what_is_passed_on_ends_with_its_process);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as messages of handoff: what is read is written again as it was, but for its reason. */
+/* Any bytes as messages of handoff: what is read is written again as it was. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,16 +8,12 @@
 
 static void check_round(const struct handoff_message *message, const uint8_t *data, size_t len)
 {
-	bool is_refusal = message->type == HANDOFF_REFUSE || message->type == HANDOFF_RESET ||
-			  message->type == HANDOFF_CANCEL;
 	uint8_t *again = malloc(len);
 	size_t written = 0;
 
 	require(again, "there is memory");
 	require(!handoff_message_format(message, again, len, &written), "it can be written");
 	require(written == len, "it is as long as it was");
-	if (is_refusal)
-		memcpy(again + HANDOFF_MESSAGE_HEADER, data + HANDOFF_MESSAGE_HEADER, 2);
 	require(!memcmp(again, data, len), "it is as it was");
 	free(again);
 }

@@ -89,6 +89,7 @@ int handoff_others_open(void **data)
 	at->first.length = at->second.length = 0;
 	at->ends = 0;
 	at->taken_id = 0;
+	at->versions[0] = at->versions[1] = HANDOFF_MESSAGE_VERSION;
 	at->beat_ms = handoff_others_times.beat;
 	return 0;
 }
@@ -183,7 +184,7 @@ static bool has_heard(struct handoff_other *other, enum handoff_message_type typ
 		}
 		if (ret_message->type == HANDOFF_REFUSE || ret_message->type == HANDOFF_RESET ||
 		    ret_message->type == HANDOFF_CANCEL)
-			fprintf(stderr, "# it says: %s\n", ret_message->refused.text);
+			fprintf(stderr, "# it says: %s\n", ret_message->why);
 		memmove(other->bytes, other->bytes + length, other->length);
 		if (ret_message->type == type)
 			return true;
@@ -200,16 +201,24 @@ struct handoff_message handoff_other_hear(struct handoff_other *other,
 	return message;
 }
 
-void handoff_other_greet(struct handoff_other *other, const char *name)
+void handoff_other_hello(struct handoff_other *other, const char *name)
 {
 	struct handoff_message hello = {
 		.type = HANDOFF_HELLO,
-		.hello = { .instance = 1, .beat_ms = at->beat_ms },
+		.hello = { .instance = 1,
+			   .beat_ms = at->beat_ms,
+			   .first = at->versions[0],
+			   .last = at->versions[1] },
 	};
 
 	memcpy(hello.hello.name, name, strlen(name));
 	other->fd = handoff_other_dial();
 	handoff_other_say(other, &hello);
+}
+
+void handoff_other_greet(struct handoff_other *other, const char *name)
+{
+	handoff_other_hello(other, name);
 	handoff_other_hear(other, HANDOFF_HELLO);
 	HANDOFF_OTHERS_UNTIL(handoff_host_is_linked(at->host, name));
 }

@@ -38,7 +38,8 @@ extern struct handoff_others {
 	struct handoff_state *state; /* of the last REQUEST that was heard, or captured */
 	int taken_fd, kept_fd, ends; /* what the application has heard */
 	uint64_t taken_id;
-	uint32_t beat_ms; /* that the others promise */
+	uint32_t beat_ms;    /* that the others promise */
+	uint8_t versions[2]; /* the first and the last that they speak */
 } handoff_others;
 
 extern const struct handoff_host_times handoff_others_times;
@@ -70,6 +71,9 @@ void handoff_others_take(void);
 /* --- other hosts ------------------------------------------------------------------------------- */
 
 int handoff_other_dial(void);
+
+/* handoff_other_hello - dial and say who it is; _greet: and be known. */
+void handoff_other_hello(struct handoff_other *other, const char *name);
 void handoff_other_greet(struct handoff_other *other, const char *name);
 
 void handoff_other_say(const struct handoff_other *other, const struct handoff_message *message);

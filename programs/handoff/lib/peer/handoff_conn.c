@@ -123,7 +123,7 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 	struct handoff_message answer = {
 		.id = message->id,
 		.turn = message->turn,
-		.refused = { HANDOFF_REFUSED_UNKNOWN, "no such connection" },
+		.why = "no such connection",
 	};
 
 	if (kinds[message->type] == HANDOFF_ON_OFFER)
@@ -228,7 +228,7 @@ static void note_words(struct handoff_conn *conn, const struct handoff_message *
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
 		slot_reason_set(&conn->why, 0, "'%s' says: %s", conn->peer->name,
-				*message->refused.text ? message->refused.text : "no");
+				*message->why ? message->why : "no");
 		break;
 	default:
 		break;

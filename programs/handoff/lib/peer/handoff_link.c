@@ -81,7 +81,10 @@ static int greet(struct handoff_host *host, struct handoff_link *link)
 {
 	struct handoff_message message = {
 		.type = HANDOFF_HELLO,
-		.hello = { .instance = host->instance, .beat_ms = host->times.beat },
+		.hello = { .instance = host->instance,
+			   .beat_ms = host->times.beat,
+			   .first = HANDOFF_MESSAGE_VERSION,
+			   .last = HANDOFF_MESSAGE_VERSION },
 	};
 
 	memcpy(message.hello.name, host->name, sizeof(host->name));
@@ -245,6 +248,10 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 	if (!peer || (link->peer && link->peer != peer) || !hello->instance)
 		return slot_reason_set(&link->why, -EACCES, "it is '%s', which was not expected",
 				       hello->name);
+	if (hello->first > HANDOFF_MESSAGE_VERSION || hello->last < HANDOFF_MESSAGE_VERSION)
+		return slot_reason_set(&link->why, -EPROTONOSUPPORT,
+				       "it speaks versions %u to %u, and this host %d",
+				       hello->first, hello->last, HANDOFF_MESSAGE_VERSION);
 	if (!link->is_dialed && peer->length)
 		return slot_reason_set(&link->why, -EACCES, "'%s' dials, and is to be dialed",
 				       hello->name);

@@ -71,7 +71,7 @@ static size_t body_size(const struct handoff_message *message)
 
 	switch (message->type) {
 	case HANDOFF_HELLO:
-		return 8 + 4 + 1 + strnlen(message->hello.name, HANDOFF_NAME_MAX);
+		return 8 + 4 + 1 + 1 + 1 + strnlen(message->hello.name, HANDOFF_NAME_MAX);
 	case HANDOFF_REQUEST:
 	case HANDOFF_BACK:
 		return 2 * PLACE_SIZE + 1 + strnlen(offer->onward, HANDOFF_NAME_MAX) + 4 + 4 +
@@ -81,7 +81,7 @@ static size_t body_size(const struct handoff_message *message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
-		return 2 + 1 + strnlen(message->refused.text, HANDOFF_TEXT_MAX);
+		return 1 + strnlen(message->why, HANDOFF_TEXT_MAX);
 	default:
 		return 0;
 	}
@@ -98,6 +98,8 @@ static void put_body(struct writer *to, const struct handoff_message *message)
 	case HANDOFF_HELLO:
 		put_number(to, message->hello.instance, 8);
 		put_number(to, message->hello.beat_ms, 4);
+		put_number(to, message->hello.first, 1);
+		put_number(to, message->hello.last, 1);
 		put_text(to, message->hello.name, HANDOFF_NAME_MAX);
 		break;
 	case HANDOFF_REQUEST:
@@ -110,8 +112,7 @@ static void put_body(struct writer *to, const struct handoff_message *message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
-		put_number(to, message->refused.reason, 2);
-		put_text(to, message->refused.text, HANDOFF_TEXT_MAX);
+		put_text(to, message->why, HANDOFF_TEXT_MAX);
 		break;
 	default:
 		break;
@@ -204,20 +205,14 @@ static void take_offer(struct reader *from, struct handoff_offer *ret_offer)
 	ret_offer->app = take_bytes(from, ret_offer->app_len);
 }
 
-static void take_refused(struct reader *from, struct handoff_refused *ret_refused)
-{
-	ret_refused->reason = (uint16_t)take_number(from, 2);
-	take_text(from, HANDOFF_TEXT_MAX, ret_refused->text);
-	if (!ret_refused->reason || ret_refused->reason >= HANDOFF_REFUSAL_COUNT)
-		ret_refused->reason = HANDOFF_REFUSED_OTHER;
-}
-
 static void take_body(struct reader *from, struct handoff_message *ret_message)
 {
 	switch (ret_message->type) {
 	case HANDOFF_HELLO:
 		ret_message->hello.instance = take_number(from, 8);
 		ret_message->hello.beat_ms = (uint32_t)take_number(from, 4);
+		ret_message->hello.first = (uint8_t)take_number(from, 1);
+		ret_message->hello.last = (uint8_t)take_number(from, 1);
 		take_text(from, HANDOFF_NAME_MAX, ret_message->hello.name);
 		break;
 	case HANDOFF_REQUEST:
@@ -230,7 +225,7 @@ static void take_body(struct reader *from, struct handoff_message *ret_message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
-		take_refused(from, &ret_message->refused);
+		take_text(from, HANDOFF_TEXT_MAX, ret_message->why);
 		break;
 	default:
 		break;

@@ -7,8 +7,9 @@
  *
  *	version u8 | type u8 | 0 u16 | length of body u32 | id u64 | turn u32
  *
- * The version is of the whole: a peer of another one is refused at its HELLO. Every length is
- * checked against what is there, and nothing may stand behind the last field.
+ * HELLO is of version 1 for ever, and names the versions that its side speaks: all that follows on
+ * a link is of the last one that both do. Every length is checked against what is there, and
+ * nothing may stand behind the last field.
  */
 #ifndef HANDOFF_MESSAGE_H
 #define HANDOFF_MESSAGE_H
@@ -40,16 +41,6 @@ enum handoff_message_type {
 	HANDOFF_MESSAGE_TYPE_COUNT,
 };
 
-enum handoff_refusal {
-	HANDOFF_REFUSED_OTHER = 1,
-	HANDOFF_REFUSED_BUSY,	 /* no room */
-	HANDOFF_REFUSED_STATE,	 /* the state cannot be restored */
-	HANDOFF_REFUSED_RULE,	 /* the rule table took no entry */
-	HANDOFF_REFUSED_TIMEOUT, /* a step took too long */
-	HANDOFF_REFUSED_UNKNOWN, /* there is no such connection */
-	HANDOFF_REFUSAL_COUNT,
-};
-
 /* IPv4 as ::ffff:a.b.c.d, as in the rule table. */
 struct handoff_place {
 	uint8_t addr[16]; /* network byte order */
@@ -57,8 +48,9 @@ struct handoff_place {
 };
 
 struct handoff_hello {
-	uint64_t instance; /* of the process: another one after a restart */
-	uint32_t beat_ms;  /* something is sent at least that often */
+	uint64_t instance;   /* of the process: another one after a restart */
+	uint32_t beat_ms;    /* something is sent at least that often */
+	uint8_t first, last; /* versions that this side speaks, both included */
 	char name[HANDOFF_NAME_MAX + 1];
 };
 
@@ -73,12 +65,6 @@ struct handoff_offer {
 	size_t app_len;
 };
 
-/* REFUSE, RESET and CANCEL. */
-struct handoff_refused {
-	uint16_t reason; /* enum handoff_refusal */
-	char text[HANDOFF_TEXT_MAX + 1];
-};
-
 struct handoff_message {
 	enum handoff_message_type type;
 	uint64_t id;   /* of the connection, 0 in HELLO and BEAT */
@@ -86,8 +72,8 @@ struct handoff_message {
 	union {
 		struct handoff_hello hello;
 		struct handoff_offer offer;
-		struct handoff_place place; /* ACK */
-		struct handoff_refused refused;
+		struct handoff_place place;	/* ACK */
+		char why[HANDOFF_TEXT_MAX + 1]; /* REFUSE, RESET and CANCEL */
 	};
 };
 

@@ -34,22 +34,6 @@ static int say_offer(struct handoff_host *host, struct handoff_conn *conn,
 	return err;
 }
 
-static enum handoff_refusal reason_of(const struct handoff_conn *conn)
-{
-	switch (conn->err) {
-	case 0:
-		return HANDOFF_REFUSED_TIMEOUT;
-	case -E2BIG:
-	case -ESTALE:
-		return HANDOFF_REFUSED_RULE;
-	case -ENOMEM:
-	case -EADDRNOTAVAIL:
-		return HANDOFF_REFUSED_BUSY;
-	default:
-		return HANDOFF_REFUSED_STATE;
-	}
-}
-
 static const enum handoff_message_type types[HANDOFF_ACTION_COUNT] = {
 	[HANDOFF_SAY_OFFER] = HANDOFF_REQUEST, [HANDOFF_SAY_REFUSE] = HANDOFF_REFUSE,
 	[HANDOFF_SAY_ACK] = HANDOFF_ACK,       [HANDOFF_SAY_READY] = HANDOFF_READY,
@@ -96,9 +80,7 @@ int handoff_conn_say(struct handoff_host *host, struct handoff_conn *conn,
 	case HANDOFF_SAY_REFUSE:
 	case HANDOFF_SAY_RESET:
 	case HANDOFF_SAY_CANCEL:
-		message.refused.reason = (uint16_t)reason_of(conn);
-		memcpy(message.refused.text, conn->why.text,
-		       strnlen(conn->why.text, HANDOFF_TEXT_MAX));
+		memcpy(message.why, conn->why.text, strnlen(conn->why.text, HANDOFF_TEXT_MAX));
 		break;
 	default:
 		break;
