@@ -95,9 +95,55 @@ test_nobody_there() {
 	stop_all
 }
 
+# refuses NAME WORDS HTTP: nginx -t, for WORDS
+refuses() {
+	cat >"$BED/refused.conf" <<-END
+		load_module $MODULE;
+		events { }
+		http { handoff_maps /nowhere; $3 }
+	END
+	is "nginx -t refuses $1" "$("$NGINX" -t -p "$BED" -c "$BED/refused.conf" -e stderr 2>&1 |
+		grep -oF -m 1 "handoff: $2")" "handoff: $2"
+}
+
+test_settings() {
+	local name="handoff_name here; " files=("$BED/tls/"{ca.pem,near.pem,near.key})
+
+	refuses "both a certificate and none" "one of handoff_certificate and handoff_plain" \
+		"$name handoff_certificate ${files[*]}; handoff_plain;"
+	refuses "neither of them" "one of handoff_certificate and handoff_plain" "$name"
+	refuses "a name that is too long" "a host's name has 1 to 63 bytes" \
+		"handoff_plain; handoff_name $(printf 'n%.0s' {1..64});"
+	refuses "two addresses of one family" "both local addresses are of one family" \
+		"$name handoff_plain; handoff_local 192.0.2.1 192.0.2.2;"
+	refuses "two hosts of one name" "two hosts have the name there" \
+		"$name handoff_plain; handoff_target 192.0.2.1 79 there; handoff_peer there;"
+	refuses "a certificate of no authority" "$BED/none.pem" \
+		"$name handoff_certificate $BED/none.pem ${files[*]:1};"
+	refuses "a key of another certificate" "$BED/tls/far.key" \
+		"$name handoff_certificate ${files[*]:0:2} $BED/tls/far.key;"
+}
+
+says_emergency() {
+	grep -qF '[emerg]' "$BED/log/$1"
+}
+
+test_reload_refused() {
+	start_all "handoff_freq 0;"
+	mv "$BED/tls/near.key" "$BED/tls/away.key"
+	kill -HUP "$(cat "$BED/www/near/pid")"
+	wait_for 10 says_emergency near || not_ok "a reload says that there is no key"
+	is "a reload without the key leaves all as it was" "$(ask /who /who)" "near 1 near 0 "
+	succeeds "and its master there" kill -0 "${NODE[near]}"
+	mv "$BED/tls/away.key" "$BED/tls/near.key"
+	stop_all
+}
+
 need_module
 handoff_start
 make_certificates
+test_settings
+test_reload_refused
 test_turns
 test_requests
 test_home

@@ -33,7 +33,7 @@ struct ngx_handoff_main {
 	ngx_http_complex_value_t *home; /* not empty, nor 0: the request goes home */
 	ngx_uint_t turn;
 	int door; /* where workers call on the mover; -1: there are none */
-	int role; /* a file: the process that has it locked moves connections by this name */
+	int role; /* a file: who has it locked moves connections by this name; -1: nobody does */
 };
 
 /* Of server {}. */
@@ -122,6 +122,12 @@ const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *pe
 void ngx_handoff_tell_end(int fd, uint64_t id);
 
 /* --- the master (ngx_handoff_master.c) --------------------------------------------------------- */
+
+/*
+ * ngx_handoff_take_files - certificates and the key, which may be for root alone to read, as that of
+ * ssl_certificate_key: workers have them in memory.
+ */
+ngx_int_t ngx_handoff_take_files(ngx_conf_t *cf, struct ngx_handoff_main *main);
 
 /* ngx_handoff_prepare - what workers share is there before they are. */
 ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle);

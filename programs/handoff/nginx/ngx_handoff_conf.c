@@ -73,6 +73,8 @@ static char *set_local(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	ngx_addr_t address;
 
 	(void)cmd;
+	if (host->local[0].ss_family)
+		return "is duplicate";
 	for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
 		if (ngx_parse_addr(cf->pool, &address, words[i].data, words[i].len) != NGX_OK)
 			return "has no address of IPv4 or IPv6";
@@ -87,6 +89,8 @@ static char *set_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	ngx_str_t *words = cf->args->elts;
 
 	(void)cmd;
+	if (host->key)
+		return "is duplicate";
 	for (ngx_uint_t i = 1; i < cf->args->nelts; i++)
 		if (ngx_conf_full_name(cf->cycle, &words[i], 1) != NGX_OK)
 			return NGX_CONF_ERROR;
@@ -185,19 +189,68 @@ void *ngx_handoff_create_main(ngx_conf_t *cf)
 	return main;
 }
 
+static char *refuse(ngx_conf_t *cf, const char *about, const char *why)
+{
+	ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff: %s%s", about, why);
+	return NGX_CONF_ERROR;
+}
+
+/* Whether the mover will have it, beside all others that it has. */
+static bool is_host(const struct ngx_handoff_main *main, const struct ngx_handoff_target *host,
+		    bool is_peer)
+{
+	return (is_peer || host->length) && strcmp(host->name, main->host.name) != 0;
+}
+
+static ngx_uint_t count_hosts(const struct ngx_handoff_main *main, const char *name)
+{
+	const ngx_array_t *lists[] = { main->targets, main->peers };
+	ngx_uint_t count = 0;
+
+	for (ngx_uint_t list = 0; list < 2; list++)
+		for (ngx_uint_t i = 0; lists[list] && i < lists[list]->nelts; i++) {
+			const struct ngx_handoff_target *host = lists[list]->elts;
+
+			count += is_host(main, &host[i], list) && !strcmp(host[i].name, name);
+		}
+	return count;
+}
+
+static char *check_hosts(ngx_conf_t *cf, const struct ngx_handoff_main *main,
+			 const ngx_array_t *list)
+{
+	const struct ngx_handoff_target *host = list ? list->elts : NULL;
+
+	for (ngx_uint_t i = 0; list && i < list->nelts; i++, host++) {
+		if (!*host->name || strlen(host->name) >= NGX_HANDOFF_NAME_ROOM)
+			return refuse(cf, "a host's name has 1 to 63 bytes, not: ", host->name);
+		if (count_hosts(main, host->name) > 1)
+			return refuse(cf, "two hosts have the name ", host->name);
+	}
+	return NGX_CONF_OK;
+}
+
+/* All that can be told beforehand, so that a reload is refused rather than that nothing moves. */
 char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
 {
 	struct ngx_handoff_main *main = conf;
+	char why[256];
 
 	ngx_conf_init_uint_value(main->freq, 0);
-	if (main->host.name && strchr(main->host.name, '/')) {
-		ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff_name has a slash");
-		return NGX_CONF_ERROR;
-	}
-	if (!main->host.name == !main->host.map_dir)
+	if (!main->host.name && !main->host.map_dir)
 		return NGX_CONF_OK;
-	ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "handoff_name and handoff_maps are both needed");
-	return NGX_CONF_ERROR;
+	if (!main->host.name || !main->host.map_dir)
+		return refuse(cf, "", "handoff_name and handoff_maps are both needed");
+	if (strchr(main->host.name, '/'))
+		return refuse(cf, "", "handoff_name has a slash");
+	if (!main->host.key == !main->host.is_plain)
+		return refuse(cf, "", "one of handoff_certificate and handoff_plain is needed");
+	if (handoff_host_check(&main->host, why, sizeof(why)))
+		return refuse(cf, "", why);
+	if (check_hosts(cf, main, main->targets) != NGX_CONF_OK ||
+	    check_hosts(cf, main, main->peers) != NGX_CONF_OK)
+		return NGX_CONF_ERROR;
+	return ngx_handoff_take_files(cf, main) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 void *ngx_handoff_create_server(ngx_conf_t *cf)

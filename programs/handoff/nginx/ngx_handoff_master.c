@@ -7,7 +7,7 @@
 #include "programs/handoff/nginx/ngx_handoff.h"
 
 #define CALLERS_MAX 128
-#define KEY_MAX 65536
+#define PIECE 4096
 
 static ngx_int_t fail(ngx_cycle_t *cycle, const char *what)
 {
@@ -33,36 +33,48 @@ static ngx_int_t own(ngx_cycle_t *cycle, int fd)
 	return NGX_OK;
 }
 
-/* --- the key ----------------------------------------------------------------------------------- */
+/* --- certificates ------------------------------------------------------------------------------ */
 
-static ngx_int_t copy_key(const char *path, int to)
+static ngx_int_t copy(int from, int to)
 {
-	u_char bytes[KEY_MAX];
-	int from = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = from < 0 ? -1 : read(from, bytes, sizeof(bytes));
-	ssize_t put = got <= 0 ? -1 : write(to, bytes, (size_t)got);
+	u_char bytes[PIECE];
+	ssize_t got;
 
+	do {
+		got = read(from, bytes, sizeof(bytes));
+		if (got > 0 && write(to, bytes, (size_t)got) != got)
+			got = -1;
+	} while (got > 0);
 	ngx_explicit_memzero(bytes, sizeof(bytes));
-	if (from >= 0)
-		close(from);
-	return put > 0 && put == got ? NGX_OK : NGX_ERROR;
+	return got ? NGX_ERROR : NGX_OK;
 }
 
-/* Its file is for root to read, as those of ssl_certificate_key are: workers have it in memory. */
-static ngx_int_t take_key(ngx_cycle_t *cycle, struct ngx_handoff_main *main)
+static ngx_int_t take_file(ngx_conf_t *cf, const char **path)
 {
 	static const size_t room = sizeof("/proc/self/fd/") + NGX_INT_T_LEN;
-	u_char *name = ngx_pcalloc(cycle->pool, room);
-	int fd = name ? memfd_create("handoff_key", MFD_CLOEXEC) : -1;
+	u_char *name = ngx_pcalloc(cf->pool, room);
+	int from = open(*path, O_RDONLY | O_CLOEXEC);
+	int fd = from < 0 ? -1 : memfd_create("handoff", MFD_CLOEXEC);
+	ngx_int_t copied = fd < 0 ? NGX_ERROR : copy(from, fd);
 
-	if (fd < 0)
-		return fail(cycle, "no room for the key");
-	if (own(cycle, fd) != NGX_OK)
+	if (copied != NGX_OK)
+		ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "handoff: %s", *path);
+	if (from >= 0)
+		close(from);
+	if (fd < 0 || own(cf->cycle, fd) != NGX_OK || copied != NGX_OK || !name)
 		return NGX_ERROR;
-	if (copy_key(main->host.key, fd) != NGX_OK)
-		return fail(cycle, main->host.key);
 	ngx_sprintf(name, "/proc/self/fd/%d", fd);
-	main->host.key = (char *)name;
+	*path = (char *)name;
+	return NGX_OK;
+}
+
+ngx_int_t ngx_handoff_take_files(ngx_conf_t *cf, struct ngx_handoff_main *main)
+{
+	const char **paths[] = { &main->host.ca, &main->host.cert, &main->host.key };
+
+	for (size_t i = 0; main->host.key && i < 3; i++)
+		if (take_file(cf, paths[i]) != NGX_OK)
+			return NGX_ERROR;
 	return NGX_OK;
 }
 
@@ -110,20 +122,26 @@ static ngx_int_t open_role(ngx_cycle_t *cycle, struct ngx_handoff_main *main, co
 	return own(cycle, main->role);
 }
 
+static ngx_int_t prepare(ngx_cycle_t *cycle, struct ngx_handoff_main *main)
+{
+	const ngx_core_conf_t *core =
+		(ngx_core_conf_t *)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+	if (core->master && core->worker_processes > 1 && make_door(cycle, main) != NGX_OK)
+		return NGX_ERROR;
+	return open_role(cycle, main, &core->pid);
+}
+
+/* Where this fails a master that runs would end, and its workers with it. */
 ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle)
 {
 	struct ngx_handoff_main *main =
 		ngx_http_cycle_get_module_main_conf(cycle, ngx_handoff_module);
-	const ngx_core_conf_t *core =
-		(ngx_core_conf_t *)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-	if (!main || !main->host.name)
+	if (!main || !main->host.name || prepare(cycle, main) == NGX_OK)
 		return NGX_OK;
-	if (main->host.key && take_key(cycle, main) != NGX_OK)
+	if (ngx_is_init_cycle(cycle->old_cycle))
 		return NGX_ERROR;
-	if (open_role(cycle, main, &core->pid) != NGX_OK)
-		return NGX_ERROR;
-	if (!core->master || core->worker_processes < 2)
-		return NGX_OK;
-	return make_door(cycle, main);
+	ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "handoff: connections stay until a reload");
+	return NGX_OK;
 }

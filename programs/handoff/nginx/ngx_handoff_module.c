@@ -35,7 +35,7 @@ static ngx_int_t begin(ngx_cycle_t *cycle)
 	struct ngx_handoff_main *main =
 		ngx_http_cycle_get_module_main_conf(cycle, ngx_handoff_module);
 
-	if (!main || !main->host.name ||
+	if (!main || !main->host.name || main->role < 0 ||
 	    (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
 		return NGX_OK;
 	if (!ngx_worker) {

@@ -14,53 +14,7 @@
 #define EVENTS_MAX 64
 #define BACKLOG 16
 
-static const struct handoff_host_times usual = {
-	.ack = 500,
-	.ready = 2000,
-	.done = 3000,
-	.abandon = 30000,
-	.linger = 10000,
-	.idle = 120000,
-	.beat = 500,
-};
-
-static struct handoff_host_times times_of(const struct handoff_host_times *from)
-{
-	return (struct handoff_host_times){
-		.ack = from->ack ?: usual.ack,
-		.ready = from->ready ?: usual.ready,
-		.done = from->done ?: usual.done,
-		.abandon = from->abandon ?: usual.abandon,
-		.linger = from->linger ?: usual.linger,
-		.idle = from->idle ?: usual.idle,
-		.beat = from->beat ?: usual.beat,
-	};
-}
-
 /* --- new and free ------------------------------------------------------------------------------ */
-
-static int check_config(struct handoff_host *host, const struct handoff_host_config *config)
-{
-	int files = !!config->ca + !!config->cert + !!config->key;
-	const struct handoff_host_times *times = &host->times;
-
-	if (!config->name || !*config->name || strlen(config->name) > HANDOFF_NAME_MAX)
-		return slot_reason_set(&host->why, -EINVAL, "a host's name has 1 to %d bytes",
-				       HANDOFF_NAME_MAX);
-	if (!config->map_dir)
-		return slot_reason_set(&host->why, -EINVAL,
-				       "the folder of handoff's slot is needed");
-	if (config->is_plain ? files : files != 3)
-		return slot_reason_set(&host->why, -EINVAL,
-				       "ca, cert and key are needed, or none of them and is_plain");
-	/* Each waits for what the other one does within a shorter time. */
-	if (times->ack >= times->ready || times->ready >= times->done ||
-	    times->abandon >= times->idle)
-		return slot_reason_set(&host->why, -EINVAL,
-				       "times: ack < ready < done, and abandon < idle");
-	memcpy(host->name, config->name, strlen(config->name));
-	return 0;
-}
 
 static int watch(struct handoff_host *host, int *fd)
 {
@@ -125,15 +79,18 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
 	host->next_ms = INT64_MAX;
 	host->rules = (struct handoff_rules)HANDOFF_RULES_CLOSED;
 	host->offloads = (struct handoff_offloads)HANDOFF_OFFLOADS_CLOSED;
-	host->times = times_of(&config->times);
+	host->times = handoff_config_times(config);
 	host->events = config->events;
 	host->data = config->data;
 	memcpy(host->local, config->local, sizeof(host->local));
 	for (int i = 0; i < HANDOFF_TIMER_COUNT; i++)
 		TAILQ_INIT(&host->timed[i]);
 	TAILQ_INIT(&host->nudges);
-	err = check_config(host, config);
-	return err ? err : open_parts(host, config);
+	err = handoff_config_check(config, &host->why);
+	if (err)
+		return err;
+	memcpy(host->name, config->name, strlen(config->name));
+	return open_parts(host, config);
 }
 
 void handoff_host_free(struct handoff_host *host)

@@ -95,6 +95,13 @@ struct handoff_host_config {
 };
 
 /*
+ * handoff_host_check - whether handoff_host_new() would take the words and the certificates of
+ * @config, for who reads a file of settings: only the certificates are opened, and nothing stays.
+ * @ret_why: where it would not, one line of up to @size bytes. Returns 0, -EINVAL or -ENOMEM.
+ */
+int handoff_host_check(const struct handoff_host_config *config, char *ret_why, size_t size);
+
+/*
  * handoff_host_new - open rules and certificates, and listen. Returns 0, -EINVAL for a config that
  * contradicts itself, or -errno; then *ret_host is set as well, for handoff_host_error() alone,
  * or NULL for lack of memory. To handoff_host_free() either way.

@@ -134,6 +134,14 @@ struct handoff_tell {
 	struct slot_reason why;
 };
 
+/* --- what was asked for (handoff_config.c) ------------------------------------------------------ */
+
+/* handoff_config_check - whether @config contradicts itself. Pure. Returns 0 or -EINVAL. */
+int handoff_config_check(const struct handoff_host_config *config, struct slot_reason *why);
+
+/* handoff_config_times - its times, none of which is 0. Pure. */
+struct handoff_host_times handoff_config_times(const struct handoff_host_config *config);
+
 /* --- the clock (handoff_host.c) ---------------------------------------------------------------- */
 
 /* handoff_clock_wake - @host is to be run at @due_ms, if it is not before. Returns 0 or -errno. */
