@@ -158,6 +158,14 @@ has_lines() {
 	(($(grep -c '^accepted' "$BED/log/$1") >= $2))
 }
 
+# has_done HOST WORD NUMBER: so much, so far. Who waits for it asks again and again, and that takes
+# its time from what is waited for, most of it where processors are emulated.
+has_done() {
+	(($(count "$1" "$2") >= $3)) && return
+	sleep "$((TAP_SCALE / 6)).1"
+	return 1
+}
+
 # value_of WORD LINE: the number behind it
 value_of() {
 	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"

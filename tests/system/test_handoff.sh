@@ -36,10 +36,6 @@ start_nodes() {
 		bail "home is linked to the others" "$(cat "$BED"/log/{home,near,far})"
 }
 
-has_done() {
-	(($(count "$1" "$2") >= $3))
-}
-
 # Home's application gave fewer than the others took; 16 may be under way.
 are_passed_on() {
 	(($(count near taken) + $(count far taken) - $(count home given) > 16))

@@ -39,10 +39,6 @@ start_nodes() {
 	fi
 }
 
-has_done() {
-	(($(count "$1" "$2") >= $3))
-}
-
 moves_under_load() {
 	local suite=$1 words host
 
