@@ -11,9 +11,7 @@
  *
  *   cc -O2 -o echo_server echo_server.c $(pkg-config --cflags --libs socketlb) -pthread
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>

@@ -12,9 +12,7 @@
  *
  *   cc -O2 -o handoff_http handoff_http.c $(pkg-config --cflags --libs handoff_host)
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>

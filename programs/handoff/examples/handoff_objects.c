@@ -16,9 +16,7 @@
  * answer 503. To build it elsewhere:
  *   cc -O2 -o handoff_objects handoff_objects.c $(pkg-config --cflags --libs handoff_host)
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
