@@ -203,12 +203,15 @@ static struct slot_flower_request make_request(unsigned int number)
 	return request;
 }
 
-static int measure_rule(struct slot_queue *queue, unsigned int number, double *ret_ns)
+/* *ret_queued_ns: what the caller's own time is, who does not wait. */
+static int measure_rule(struct slot_queue *queue, unsigned int number, double *ret_ns,
+			double *ret_queued_ns)
 {
 	struct slot_flower_request request = make_request(number);
 	double began_ns = bench_clock_ns();
 	int err = slot_queue_add(queue, &request.request);
 
+	*ret_queued_ns = bench_clock_ns() - began_ns;
 	err = err ? err : slot_queue_drain(queue, DRAIN_MS);
 	err = err ? err : reported_err;
 	*ret_ns = reported_ns - began_ns;
@@ -229,11 +232,13 @@ static int measure_rules(struct bench *b)
 	place.pref = PREF;
 	err = slot_queue_new(&settings, &queue);
 	if (!err)
-		err = measure_rule(queue, b->settings.repeat, &b->took_ns[0][0]);
+		err = measure_rule(queue, b->settings.repeat, &b->took_ns[0][0], &b->took_ns[1][0]);
 	for (unsigned int i = 0; !err && i < b->settings.repeat; i++)
-		err = measure_rule(queue, i, &b->took_ns[0][i]);
-	if (!err)
+		err = measure_rule(queue, i, &b->took_ns[0][i], &b->took_ns[1][i]);
+	if (!err) {
 		add_row(b, "hardware rule", "", b->took_ns[0]);
+		add_row(b, "hardware rule", " (not waited for)", b->took_ns[1]);
+	}
 	slot_queue_free(queue);
 	return err;
 }
