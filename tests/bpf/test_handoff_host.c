@@ -11,6 +11,8 @@
 #include <bpf/bpf.h>
 #include <sys/resource.h>
 
+#include "programs/handoff/maps/handoff_moves.h"
+#include "programs/handoff/maps/handoff_offloads.h"
 #include "tests/support/handoff_others.h"
 
 static struct handoff_others *const at = &handoff_others;
@@ -252,8 +254,8 @@ static void who_does_not_speak_this_version_is_not(void **data)
 
 /* --- a connection that comes home -------------------------------------------------------------- */
 
-/* Home gives it, and gets it back in the second turn. Returns its id. */
-static uint64_t come_home(const char *onward)
+/* Home gives it. Returns its id. */
+static uint64_t go_away(void)
 {
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 	struct handoff_message message;
@@ -273,11 +275,24 @@ static uint64_t come_home(const char *onward)
 	handoff_other_hear(&at->first, HANDOFF_READY);
 	handoff_other_word(&at->first, HANDOFF_DONE, message.id, 1);
 	HANDOFF_OTHERS_UNTIL(at->ends);
-	handoff_other_offer(&at->first, HANDOFF_BACK, message.id, 2, onward);
-	handoff_other_hear(&at->first, HANDOFF_ACK);
-	handoff_other_word(&at->first, HANDOFF_READY, message.id, 2);
-	handoff_other_hear(&at->first, HANDOFF_DONE);
 	return message.id;
+}
+
+static void come_back(uint64_t id, uint32_t turn, const char *onward)
+{
+	handoff_other_offer(&at->first, HANDOFF_BACK, id, turn, onward);
+	handoff_other_hear(&at->first, HANDOFF_ACK);
+	handoff_other_word(&at->first, HANDOFF_READY, id, turn);
+	handoff_other_hear(&at->first, HANDOFF_DONE);
+}
+
+/* Home gives it, and gets it back in the second turn. Returns its id. */
+static uint64_t come_home(const char *onward)
+{
+	uint64_t id = go_away();
+
+	come_back(id, 2, onward);
+	return id;
 }
 
 /* As if DONE had been lost with the link. */
@@ -307,6 +322,45 @@ static void who_gave_what_is_passed_on_may_ask(void **data)
 	handoff_other_word(&at->second, HANDOFF_REFUSE, id, 3);
 	HANDOFF_OTHERS_UNTIL(at->taken_fd >= 0);
 	ask_again(id);
+}
+
+static void expect_moves(enum handoff_move move, __u64 expected)
+{
+	__u64 counts[HANDOFF_MOVES_SIZE];
+	struct slot_reason why = {};
+
+	assert_int_equal(handoff_moves_read(PROGRAM_BED_DIR, &why, counts), 0);
+	assert_int_equal(counts[move], expected);
+}
+
+/* As the agent has it do. */
+static void home_takes_nothing_back_that_a_device_sends_on(void **data)
+{
+	struct handoff_offloads offloads = HANDOFF_OFFLOADS_CLOSED;
+	struct handoff_offload offload = { .is_active = 1 };
+	struct slot_reason why = {};
+	struct one_rule one;
+	uint64_t id = go_away();
+
+	(void)data;
+	one = get_rule();
+	offload.id = id;
+	assert_int_equal(handoff_offloads_open(PROGRAM_BED_DIR, true, &why, &offloads), 0);
+	assert_int_equal(handoff_offloads_set(&offloads, &one.key, &offload), 0);
+	handoff_other_offer(&at->first, HANDOFF_BACK, id, 2, "");
+	handoff_other_hear(&at->first, HANDOFF_REFUSE);
+	assert_int_equal(get_rule().rule.ingress, HANDOFF_REDIRECT);
+	expect_moves(HANDOFF_MOVES_REFUSED, 1);
+	expect_moves(HANDOFF_MOVES_REFUSED_DEVICE, 1);
+	assert_int_equal(handoff_offloads_del(&offloads, &one.key), 0);
+	handoff_offloads_close(&offloads);
+	come_back(id, 3, "");
+	HANDOFF_OTHERS_UNTIL(at->taken_fd >= 0);
+	handoff_bed_say(at->bed.client, at->taken_fd, "at home");
+	expect_moves(HANDOFF_MOVES_BEGUN, 1);
+	expect_moves(HANDOFF_MOVES_GIVEN, 1);
+	expect_moves(HANDOFF_MOVES_BACK, 1);
+	expect_moves(HANDOFF_MOVES_REFUSED, 1);
 }
 
 /* It is freed amid that. */
@@ -344,6 +398,7 @@ int main(void)
 	ADD(who_does_not_speak_this_version_is_not);
 	ADD(who_gave_it_may_ask_for_as_long_as_it_waits);
 	ADD(who_gave_what_is_passed_on_may_ask);
+	ADD(home_takes_nothing_back_that_a_device_sends_on);
 	ADD(what_is_passed_on_ends_with_its_process);
 	return tap_run(&plan, "libhandoff_host, and other hosts", 1);
 }
