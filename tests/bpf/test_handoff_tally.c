@@ -42,7 +42,7 @@ static struct sockaddr_storage make_address(uint16_t port)
 	return address;
 }
 
-/* @has_local: connections may come to it. */
+/* No host is slow. @has_local: connections may come to it. */
 static struct handoff_host *open_host(const char *name, const struct sockaddr_storage *listen,
 				      bool has_local)
 {
@@ -50,6 +50,7 @@ static struct handoff_host *open_host(const char *name, const struct sockaddr_st
 		.name = name,
 		.map_dir = PROGRAM_BED_DIR,
 		.is_plain = true,
+		.times = { .ack = 6000, .ready = 7000, .done = 8000, .beat = 60000 },
 		.events = { .kept = on_kept },
 	};
 	struct handoff_host *host;
