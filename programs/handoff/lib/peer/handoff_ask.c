@@ -142,11 +142,12 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 	before = exchange_hold(host, conn, (struct hold){ to, fd, tag });
 	conn->machine.is_linked = true;
 	conn->err = 0;
+	*conn->why->text = 0;
 	conn->is_passing = false;
 	handoff_conn_advance(host, conn, (struct handoff_event){ HANDOFF_ON_GIVE, 0 }, &tell);
 	if (tell.kind == HANDOFF_TELL_KEPT) {
 		err = slot_reason_set(&host->why, conn->err ? conn->err : -EIO, "%s",
-				      conn->why.text);
+				      conn->why->text);
 		if (before.peer)
 			exchange_hold(host, conn, before);
 		handoff_conn_forget(host, conn);

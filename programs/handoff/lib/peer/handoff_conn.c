@@ -31,7 +31,7 @@ static bool carry_out(struct handoff_host *host, struct handoff_conn *conn,
 		err = handoff_conn_say(host, conn, action);
 		if (!err || action->kind != HANDOFF_SAY_OFFER)
 			return false;
-		conn->err = slot_reason_set(&conn->why, err, "cannot offer it: %s", strerror(-err));
+		conn->err = slot_reason_set(conn->why, err, "cannot offer it: %s", strerror(-err));
 		*ret_next = (struct handoff_event){ HANDOFF_ON_REFUSE, action->turn };
 		return true;
 	}
@@ -191,6 +191,27 @@ static int take_offer(struct handoff_conn *conn, const struct handoff_peer *peer
 	return 0;
 }
 
+static void note_words(struct handoff_conn *conn, const struct handoff_message *message)
+{
+	*conn->why->text = 0;
+	switch (message->type) {
+	case HANDOFF_ACK:
+		/* Only at the stage that waits for it, as what is given stays where it is. */
+		if (conn->machine.stage == HANDOFF_OFFERED && message->turn == conn->machine.turn &&
+		    conn->machine.is_home)
+			conn->there = message->place;
+		break;
+	case HANDOFF_REFUSE:
+	case HANDOFF_RESET:
+	case HANDOFF_CANCEL:
+		slot_reason_set(conn->why, 0, "'%s' says: %s", conn->peer->name,
+				*message->why ? message->why : "no");
+		break;
+	default:
+		break;
+	}
+}
+
 static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 		       const struct handoff_message *message)
 {
@@ -212,27 +233,8 @@ static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 		handoff_conn_forget(host, conn);
 		return;
 	}
+	note_words(conn, message);
 	handoff_conn_happen(host, conn, HANDOFF_ON_OFFER, message->turn);
-}
-
-static void note_words(struct handoff_conn *conn, const struct handoff_message *message)
-{
-	switch (message->type) {
-	case HANDOFF_ACK:
-		/* Only at the stage that waits for it, as what is given stays where it is. */
-		if (conn->machine.stage == HANDOFF_OFFERED && message->turn == conn->machine.turn &&
-		    conn->machine.is_home)
-			conn->there = message->place;
-		break;
-	case HANDOFF_REFUSE:
-	case HANDOFF_RESET:
-	case HANDOFF_CANCEL:
-		slot_reason_set(&conn->why, 0, "'%s' says: %s", conn->peer->name,
-				*message->why ? message->why : "no");
-		break;
-	default:
-		break;
-	}
 }
 
 void handoff_conn_hear(struct handoff_host *host, struct handoff_peer *peer,
@@ -272,7 +274,7 @@ void handoff_conn_link(struct handoff_host *host, const struct handoff_peer *pee
 				continue;
 			}
 			conn->mark = mark;
-			slot_reason_set(&conn->why, 0, "'%s': %s", peer->name,
+			slot_reason_set(conn->why, 0, "'%s': %s", peer->name,
 					words[kind - HANDOFF_ON_LINK_LOST]);
 			handoff_conn_happen(host, conn, kind, 0);
 			conn = LIST_FIRST(&host->by_id[i]);
@@ -288,7 +290,7 @@ int64_t handoff_conn_tick(struct handoff_host *host, int64_t now_ms)
 		struct handoff_conn *conn;
 
 		while ((conn = TAILQ_FIRST(&host->timed[i])) && conn->due_ms <= now_ms) {
-			slot_reason_set(&conn->why, 0, "'%s' did not answer in time",
+			slot_reason_set(conn->why, 0, "'%s' did not answer in time",
 					conn->peer->name);
 			conn->err = 0;
 			handoff_conn_happen(host, conn, HANDOFF_ON_TIMEOUT, 0);

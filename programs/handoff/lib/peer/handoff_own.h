@@ -77,8 +77,8 @@ struct handoff_conn {
 	bool is_passing; /* home passes it on: the application has not heard of it */
 	enum handoff_timer timer;
 	int64_t due_ms;
-	int err; /* of the last step */
-	struct slot_reason why;
+	int err;		 /* of the last step */
+	struct slot_reason *why; /* of what happens to it now: the host's, and any connection's */
 };
 
 LIST_HEAD(handoff_conns, handoff_conn);
@@ -121,6 +121,7 @@ struct handoff_host {
 	bool is_running;
 	struct handoff_served served;
 	struct slot_reason why;
+	struct slot_reason conn_why;
 };
 
 /* Told when nothing here is amid something: the application may send or close at once. */

@@ -80,7 +80,7 @@ int handoff_conn_say(struct handoff_host *host, struct handoff_conn *conn,
 	case HANDOFF_SAY_REFUSE:
 	case HANDOFF_SAY_RESET:
 	case HANDOFF_SAY_CANCEL:
-		memcpy(message.why, conn->why.text, strnlen(conn->why.text, HANDOFF_TEXT_MAX));
+		memcpy(message.why, conn->why->text, strnlen(conn->why->text, HANDOFF_TEXT_MAX));
 		break;
 	default:
 		break;
@@ -124,7 +124,7 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 	tell->kind = conn->is_passing ? HANDOFF_DO_NOTHING : kind;
 	tell->fd = conn->fd;
 	tell->tag = conn->tag;
-	tell->why = conn->why;
+	tell->why = *conn->why;
 	/* What is left to do with the state of what another host serves is to ask the client. */
 	if (kind == HANDOFF_TELL_GIVEN && conn->state && conn->machine.stage != HANDOFF_RESTORING)
 		handoff_state_strip(conn->state);

@@ -29,14 +29,14 @@ static struct handoff_source source_of(const struct handoff_conn *conn)
 static int say_rule(struct handoff_conn *conn, int err, const char *what)
 {
 	if (err)
-		slot_reason_set(&conn->why, err, "the rule (%s): %s", what, strerror(-err));
+		slot_reason_set(conn->why, err, "the rule (%s): %s", what, strerror(-err));
 	return err;
 }
 
 static int say_lib(struct handoff_host *host, struct handoff_conn *conn, int err)
 {
 	if (err)
-		slot_reason_set(&conn->why, err, "%s", handoff_error(host->lib));
+		slot_reason_set(conn->why, err, "%s", handoff_error(host->lib));
 	return err;
 }
 
@@ -104,7 +104,7 @@ static int put_back(struct handoff_conn *conn)
 	if (!err)
 		handoff_conn_drop_app(conn);
 	else if (err != -EOPNOTSUPP)
-		return slot_reason_set(&conn->why, err, "what was read: %s", strerror(-err));
+		return slot_reason_set(conn->why, err, "what was read: %s", strerror(-err));
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 	int err = count(conn->fd, &before);
 
 	if (err)
-		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
+		return slot_reason_set(conn->why, err, "TCP_INFO: %s", strerror(-err));
 	err = handoff_capture(host->lib, conn->fd, &state);
 	if (err)
 		return say_lib(host, conn, err);
@@ -130,7 +130,7 @@ static int capture(struct handoff_host *host, struct handoff_conn *conn)
 	conn->is_frozen = true;
 	err = count(conn->fd, &after);
 	if (err)
-		return slot_reason_set(&conn->why, err, "TCP_INFO: %s", strerror(-err));
+		return slot_reason_set(conn->why, err, "TCP_INFO: %s", strerror(-err));
 	conn->traffic = before;
 	conn->traffic.sent = after.sent;
 	return conn->is_unread ? put_back(conn) : 0;
@@ -146,7 +146,7 @@ static int check_unchanged(struct handoff_conn *conn)
 	if (!err && slot_clock_ns() >= conn->deadline_ns)
 		err = -ETIMEDOUT;
 	if (err)
-		slot_reason_set(&conn->why, err, "%s",
+		slot_reason_set(conn->why, err, "%s",
 				err == -EAGAIN ?
 					"a packet came in or went out while it was captured" :
 				err == -ETIMEDOUT ? "its block has ended" :
@@ -163,7 +163,7 @@ static int commit(struct handoff_host *host, struct handoff_conn *conn)
 
 	if (!err && conn->machine.is_home) {
 		handoff_place_get(&conn->there, &to);
-		err = handoff_target_find((struct sockaddr *)&to, &conn->why, &conn->target);
+		err = handoff_target_find((struct sockaddr *)&to, conn->why, &conn->target);
 		if (err)
 			return err;
 		err = say_rule(conn,
@@ -177,12 +177,12 @@ static int commit(struct handoff_host *host, struct handoff_conn *conn)
 		return err;
 	if (slot_clock_ns() < deadline_ns)
 		return 0;
-	return slot_reason_set(&conn->why, -ETIME, "its block had ended before it was redirected");
+	return slot_reason_set(conn->why, -ETIME, "its block had ended before it was redirected");
 }
 
 static int undo(struct handoff_host *host, struct handoff_conn *conn)
 {
-	struct slot_reason first = conn->why;
+	struct slot_reason first = *conn->why;
 	int first_err = conn->err;
 	int err = conn->is_frozen ? handoff_undo(host->lib, conn->fd) : 0;
 
@@ -197,7 +197,7 @@ static int undo(struct handoff_host *host, struct handoff_conn *conn)
 	else
 		open_rule(host, conn);
 	/* What is of interest is why it was undone. */
-	conn->why = first;
+	*conn->why = first;
 	conn->err = first_err;
 	return 0;
 }
@@ -225,14 +225,14 @@ static int restore(struct handoff_host *host, struct handoff_conn *conn)
 	if (handoff_place_set(&info.peer, &client) ||
 	    memcmp(client.addr, conn->client.addr, sizeof(client.addr)) ||
 	    client.port != conn->client.port)
-		return slot_reason_set(&conn->why, -EBADMSG, "its state is of another client");
+		return slot_reason_set(conn->why, -EBADMSG, "its state is of another client");
 	local = choose_local(host, info.peer.ss_family);
 	if (conn->machine.is_home) {
 		handoff_place_get(&conn->home, &here);
 		local = (const struct sockaddr *)&here;
 	}
 	if (!local)
-		return slot_reason_set(&conn->why, -EADDRNOTAVAIL,
+		return slot_reason_set(conn->why, -EADDRNOTAVAIL,
 				       "'%s' has no address of this family for it", host->name);
 	err = handoff_restore(host->lib, conn->state, local, &fd);
 	if (err)
@@ -243,7 +243,7 @@ static int restore(struct handoff_host *host, struct handoff_conn *conn)
 	    handoff_place_set(&here, &conn->here) ||
 	    (!conn->machine.is_home && handoff_table_set_fd(host, conn))) {
 		close_frozen(host, conn);
-		return slot_reason_set(&conn->why, -ENOMEM, "no room for one more socket");
+		return slot_reason_set(conn->why, -ENOMEM, "no room for one more socket");
 	}
 	handoff_table_set_key(host, conn);
 	return 0;
@@ -258,7 +258,7 @@ static int check_device(struct handoff_host *host, struct handoff_conn *conn)
 	if (err == -ENOENT)
 		return 0;
 	handoff_moves_add(&host->moves, HANDOFF_MOVES_REFUSED_DEVICE);
-	return slot_reason_set(&conn->why, err ? err : -EAGAIN, "%s",
+	return slot_reason_set(conn->why, err ? err : -EAGAIN, "%s",
 			       err ? strerror(-err) :
 				     "a device still sends its packets on, for a moment more");
 }

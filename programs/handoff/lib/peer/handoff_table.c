@@ -47,6 +47,7 @@ struct handoff_conn *handoff_table_add(struct handoff_host *host, uint64_t id, b
 		return NULL;
 	conn->id = id;
 	conn->fd = -1;
+	conn->why = &host->conn_why;
 	conn->machine.is_home = is_home;
 	conn->machine.is_linked = true;
 	LIST_INSERT_HEAD(bucket_of_id(host, id), conn, by_id);
