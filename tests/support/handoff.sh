@@ -139,6 +139,15 @@ node_other() {
 		"${@:2}"
 }
 
+stop_nodes() {
+	local host
+
+	for host in "${!NODE[@]}"; do
+		is_gone "${NODE[$host]}" || stop "${NODE[$host]}" KILL
+	done
+	NODE=()
+}
+
 is_linked() {
 	[[ $(grep "^link $1 " "$BED/log/home" | tail -n 1) == *" up "* ]] &&
 		[[ $(grep "^link home " "$BED/log/$1" | tail -n 1) == *" up "* ]]
@@ -218,10 +227,68 @@ load_end() {
 	done | add_up
 }
 
+# told_of WORDS BEFORE: how many clients were told of an end in between
+told_of() {
+	echo $(($(value_of reset "$1") + $(value_of ended "$1") - \
+		$(value_of reset "$2") - $(value_of ended "$2")))
+}
+
 # add_up: lines of WORD NUMBER... as one, each number the sum of all
 add_up() {
 	awk '{ for (i = 1; i < NF; i += 2) { if (!($i in sum)) order[++n] = $i; sum[$i] += $(i + 1) } }
 		END { for (i = 1; i <= n; i++) printf "%s %d ", order[i], sum[order[i]]; print "" }'
+}
+
+# --- wires that lose packets -------------------------------------------------------------------
+
+LOSSY=(delay 2ms 1ms loss 1% duplicate 1% reorder 20% 50%)
+
+has_netem() {
+	in_ns edge ip link add n0 type veth peer name n1 || return 1
+	in_ns edge tc qdisc add dev n0 root netem loss 1% 2>/dev/null
+	local status=$?
+	in_ns edge ip link del n0
+	return $status
+}
+
+# impair NS DEVICE
+impair() {
+	in_ns "$1" tc qdisc replace dev "$2" root netem "${LOSSY[@]}"
+}
+
+impair_wires() {
+	local host
+
+	impair client c0 && impair edge eth0 || return 1
+	for host in "${HOSTS[@]}"; do
+		impair edge "to_$host" && impair "$host" "$host" || return 1
+	done
+}
+
+mend_wires() {
+	local host
+
+	in_ns client tc qdisc del dev c0 root && in_ns edge tc qdisc del dev eth0 root
+	for host in "${HOSTS[@]}"; do
+		in_ns edge tc qdisc del dev "to_$host" root
+		in_ns "$host" tc qdisc del dev "$host" root
+	done
+}
+
+# lost_at NS DEVICE: packets that netem did away with
+lost_at() {
+	in_ns "$1" tc -s -j qdisc show dev "$2" | jq '[.[] | select(.kind == "netem") | .drops] | add'
+}
+
+# --- a device that sends packets on --------------------------------------------------------------
+
+# has_flower NS DEVICE: rules of a device, which the kernel stands for
+has_flower() {
+	in_ns "$1" modprobe -aq cls_flower act_pedit act_csum act_mirred 2>/dev/null
+	in_ns "$1" tc qdisc add dev "$2" clsact 2>/dev/null
+	in_ns "$1" tc filter add dev "$2" ingress pref 9 protocol ip flower ip_proto udp \
+		action mirred egress redirect dev lo 2>/dev/null || return 1
+	in_ns "$1" tc filter del dev "$2" ingress pref 9
 }
 
 # --- steps that go wrong -----------------------------------------------------------------------
@@ -240,4 +307,12 @@ node_arm() {
 
 node_disarm() {
 	rm -f "$BED/fault/$1/arm"
+}
+
+# node_die HOST POINT: at the third time that it is there
+node_die() {
+	node_arm "$1" "$2" 3 kill
+	wait_for 60 is_gone "${NODE[$1]}" || return 1
+	disown "${NODE[$1]}" 2>/dev/null
+	node_disarm "$1"
 }

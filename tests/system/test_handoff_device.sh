@@ -8,6 +8,8 @@
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/handoff.sh
+. "$BED_ROOT/tests/support/handoff.sh"
 
 VIP=192.0.2.1:80
 VIP_6='[2001:db8:1::1]:80'
@@ -32,14 +34,6 @@ setup() {
 	END
 	bed_slotd_fresh
 	DIR=$(bed_ctl --chain eth0 slots --json | jq -r '.slots[] | select(.name == "handoff").map_dir')
-}
-
-has_flower() {
-	in_ns edge modprobe -aq cls_flower act_pedit act_csum act_mirred 2>/dev/null
-	in_ns edge tc qdisc add dev eth0 clsact 2>/dev/null
-	in_ns edge tc filter add dev eth0 ingress pref 9 protocol ip flower ip_proto udp \
-		action mirred egress redirect dev lo 2>/dev/null || return 1
-	in_ns edge tc filter del dev eth0 ingress pref 9
 }
 
 # agent_start PROGRAM
@@ -164,7 +158,7 @@ test_errors() {
 }
 
 bed_start
-if ! has_flower; then
+if ! has_flower edge eth0; then
 	skip "rules of a device" "this kernel has no cls_flower, act_pedit, act_csum or act_mirred"
 	done_testing
 	exit

@@ -2,13 +2,14 @@
 /*
  * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | BYTES TIMES]: clients of
  * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
- * One that is reset or ended begins anew; one that hears nothing for STALL_MS counts as hung. At
- * the end, or at SIGTERM when each has heard something more, one line says what was seen, as it does
- * at SIGUSR1 when each has; it exits
- * with 0 when nothing was corrupt or hung. With TLS (1.2:CIPHER, 1.3:CIPHER) each waits for what it
- * has sent to come back, and what cannot be decrypted is corrupt. With BYTES each sends so many,
- * TIMES times, when what it sent before has come back, and then waits without a packet of its own
- * until it is told of a reset or an end; when all have been it is over.
+ * One that is reset or ended begins anew; it counts as refused if nothing had come back, as nobody
+ * had accepted it from a listener that closed. One that hears nothing for STALL_MS counts as hung.
+ * At the end, or at SIGTERM when each has heard something more, one line says what was seen, as it
+ * does at SIGUSR1 when each has; it exits with 0 when nothing was corrupt or hung. With TLS
+ * (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what cannot be
+ * decrypted is corrupt. With BYTES each sends so many, TIMES times, when what it sent before has
+ * come back, and then waits without a packet of its own until it is told of a reset or an end; when
+ * all have been it is over.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -146,7 +147,7 @@ static bool hear(struct stream *stream, int fd)
 	if (got < 0 && errno == EAGAIN)
 		return true;
 	if (got <= 0) {
-		if (got && errno == ECONNREFUSED)
+		if (got && (errno == ECONNREFUSED || !stream->got))
 			refused++;
 		else if (got)
 			resets++;
@@ -196,7 +197,7 @@ static bool tell(struct stream *stream, int fd)
 		piece[i] = byte_at(stream, stream->sent + i);
 	sent = count ? tell_some(stream, fd, piece, count) : 0;
 	if (sent < 0 && errno != EAGAIN) {
-		if (errno == ECONNREFUSED)
+		if (errno == ECONNREFUSED || !stream->got)
 			refused++;
 		else
 			resets++;

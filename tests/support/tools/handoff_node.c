@@ -9,7 +9,7 @@
  *	dial=NAME@ADDRESS:PORT	one to dial, peer=NAME one that dials
  *	next=NAME		where connections go, in turn; without, they go home
  *	every=BYTES		that a connection moves after
- *	hold=1			none moves until SIGUSR2; SIGHUP: none moves any longer
+ *	hold=1			none moves until SIGUSR2; SIGHUP: none moves any longer; SIGWINCH: one
  *	ca= cert= key=		of TLS between hosts; without, it is plain
  *	tls=1.2|1.3:CIPHER	clients talk TLS, which the kernel goes on with after the handshake
  *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
@@ -35,7 +35,8 @@
 struct conn {
 	int fd;
 	bool is_taken, is_away;
-	SSL *ssl; /* until hands are shaken */
+	bool is_one; /* that moves while none else does */
+	SSL *ssl;    /* until hands are shaken */
 	size_t at, end;
 	size_t moved; /* bytes since it came here, or was last tried to be given */
 	uint8_t pending[PENDING_MAX];
@@ -52,7 +53,7 @@ static size_t every;
 static int tls_version;
 static const char *tls_cipher;
 static int epoll_fd, listeners[2], listener_count;
-static volatile sig_atomic_t wants_counts, wants_end, is_held;
+static volatile sig_atomic_t wants_counts, wants_end, is_held, wants_one;
 
 static void fail(const char *what)
 {
@@ -119,10 +120,13 @@ static void move(struct conn *conn)
 	conn->moved = 0;
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
 	conn->is_away = true;
+	conn->is_one = wants_one;
 	err = handoff_host_send(host, conn->fd, to, conn, conn->pending + conn->at,
 				conn->end - conn->at);
-	if (!err)
+	if (!err) {
+		wants_one = 0;
 		return;
+	}
 	counts.refused++;
 	if (getenv("HANDOFF_NODE_SAYS"))
 		fprintf(stderr, "refused: %s\n", handoff_host_error(host));
@@ -179,7 +183,7 @@ static bool answer(struct conn *conn)
 /* @bytes: what it has done since it came here */
 static bool is_due(size_t bytes)
 {
-	return every && !is_held && bytes >= every;
+	return every && (!is_held || wants_one) && bytes >= every;
 }
 
 /* Under kTLS it moves between a request and its answer, when nothing is on the way. */
@@ -238,6 +242,7 @@ static void on_kept(void *data, void *tag, int fd, const char *why)
 		fprintf(stderr, "kept: %s\n", why);
 	conn->fd = fd;
 	conn->is_away = false;
+	wants_one |= conn->is_one;
 	watch(conn, EPOLL_CTL_ADD);
 }
 
@@ -367,7 +372,8 @@ static void on_signal(int number)
 	else if (number == SIGTERM)
 		wants_end = 1;
 	else
-		is_held = number == SIGHUP;
+		is_held = number != SIGUSR2;
+	wants_one = number == SIGWINCH || (wants_one && number == SIGUSR1);
 }
 
 static void run(void)
@@ -401,6 +407,7 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, on_signal);
 	signal(SIGUSR2, on_signal);
 	signal(SIGHUP, on_signal);
+	signal(SIGWINCH, on_signal);
 	signal(SIGTERM, on_signal);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 3; i < argc; i++) {
