@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 1200
+# timeout: 3600
 #
 # Live connections under kTLS move between three hosts under load: to home, away and on, between a
-# request and its answer, every byte held against what was sent. The client's TLS is OpenSSL's own.
+# request and its answer, every byte held against what was sent; make test-all has them move over
+# wires that lose packets, and kills hosts, as well. The client's TLS is OpenSSL's own.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -11,51 +12,114 @@
 . "$BED_ROOT/tests/support/handoff.sh"
 
 SUITES=(1.2:ECDHE-ECDSA-AES128-GCM-SHA256 1.3:TLS_AES_256_GCM_SHA384)
+LOSSY_SUITES=("${SUITES[@]}")
 WANTED=40
+LOSSY_WANTED=200
+TESTS=suites
 [[ ${SLOTD_FAULTS:-} != all ]] || {
 	SUITES+=(1.2:ECDHE-ECDSA-AES256-GCM-SHA384 1.2:ECDHE-ECDSA-CHACHA20-POLY1305
 		1.3:TLS_AES_128_GCM_SHA256 1.3:TLS_CHACHA20_POLY1305_SHA256)
 	WANTED=1000
+	TESTS='suites kills lossy_wires'
 }
+TIMES=()
 STALL_MS=30000 # a handshake takes its time where processors are emulated
 
-stop_nodes() {
+start_host() {
+	case $1 in
+	home) node_home every=20000 next=near next=far "tls=$SUITE" "${TIMES[@]}" ;;
+	near) node_other near every=20000 next=far "tls=$SUITE" "${TIMES[@]}" ;;
+	*) node_other "$1" every=20000 "tls=$SUITE" "${TIMES[@]}" ;;
+	esac
+	wait_for 60 is_linked near && wait_for 60 is_linked far
+}
+
+# start_nodes: all three, linked
+start_nodes() {
 	local host
 
-	for host in "${!NODE[@]}"; do
-		is_gone "${NODE[$host]}" || stop "${NODE[$host]}" KILL
+	for host in "${HOSTS[@]}"; do
+		: >"$BED/log/$host"
 	done
-	NODE=()
+	node_other near every=20000 next=far "tls=$SUITE" "${TIMES[@]}"
+	node_other far every=20000 "tls=$SUITE" "${TIMES[@]}"
+	start_host home || bail "home is linked to the others" "$(cat "$BED"/log/{home,near,far})"
 }
 
-# start_nodes SUITE: all three, linked
-start_nodes() {
-	rm -f "$BED"/log/{home,near,far}
-	node_other near every=20000 "tls=$1"
-	node_other far every=20000 "tls=$1"
-	node_home every=20000 next=near next=far "tls=$1"
-	if ! wait_for 10 is_linked near || ! wait_for 10 is_linked far; then
-		bail "home is linked to the others" "$(cat "$BED"/log/{home,near,far})"
-	fi
-}
+show_nodes() {
+	local host
 
-moves_under_load() {
-	local suite=$1 words host
-
-	start_nodes "$suite"
-	load_start 6 1000 $STALL_MS "$suite"
-	in_time "$suite: $WANTED connections were given" 300 has_done home given "$WANTED"
-	in_time "$suite: they come back" 60 has_done home home 5
-	words=$(load_end)
-	for host in home near far; do
+	for host in "${HOSTS[@]}"; do
 		count "$host" given >/dev/null
-		tap_note <<<"$host: $(grep '^accepted' "$BED/log/$host" | tail -n 1)"
-	done
+		echo "$host: $(grep '^accepted' "$BED/log/$host" | tail -n 1)"
+	done | tap_note
+}
+
+# move_many WHAT COUNT: under load, and nobody is told of an end
+move_many() {
+	local words
+
+	start_nodes
+	load_start 6 3000 "$STALL_MS" "$SUITE"
+	in_time "$1: $2 connections were given" 600 has_done home given "$2"
+	in_time "$1: they come back" 60 has_done home home 5
+	words=$(load_end)
+	show_nodes
 	tap_note <<<"$words"
-	is "$suite: nothing is corrupt" "$(value_of corrupt "$words")" 0
-	is "$suite: nothing hangs" "$(value_of hung "$words")" 0
-	is "$suite: no connection is reset" "$(value_of reset "$words")" 0
-	is "$suite: or ended" "$(value_of ended "$words")" 0
+	is "$1: nothing is corrupt" "$(value_of corrupt "$words")" 0
+	is "$1: nothing hangs" "$(value_of hung "$words")" 0
+	is "$1: no connection is reset" "$(value_of reset "$words")" 0
+	is "$1: or ended" "$(value_of ended "$words")" 0
+	stop_nodes
+}
+
+test_suites() {
+	for SUITE in "${SUITES[@]}"; do
+		move_many "$SUITE" "$WANTED"
+	done
+}
+
+# A record is whole again when what was lost of it came anew: only then its connection moves.
+test_lossy_wires() {
+	if ! has_netem; then
+		skip "wires that lose packets" "this kernel has no netem"
+		return
+	fi
+	succeeds "all wires lose, double and reorder packets" impair_wires
+	for SUITE in "${LOSSY_SUITES[@]}"; do
+		move_many "$SUITE, lossy" "$LOSSY_WANTED"
+	done
+	tap_note <<<"$(lost_at client c0) + $(lost_at edge eth0) packets lost at the client's wire"
+	succeeds "packets were lost on the client's wire, either way" \
+		eval '(($(lost_at client c0) && $(lost_at edge eth0)))'
+	mend_wires
+}
+
+# Nobody is told twice, and the keys of who died go on nowhere.
+test_kills() {
+	local host point before words clients=6
+	local TIMES=(ack=600 ready=1200 done=1800 abandon=4000 linger=400 idle=8000 beat=400)
+	local NODE_BIN=$BED_TOOLS/handoff_node_faults SUITE=${SUITES[1]}
+
+	start_nodes
+	load_start "$clients" 3000 "$STALL_MS" "$SUITE"
+	before=$(load_seen)
+	for point in capture commit restore ready start; do
+		for host in home near; do
+			succeeds "$host is killed at $point" node_die "$host" "handoff.$point"
+			succeeds "and starts again" start_host "$host"
+			in_time "then it gives" 60 has_done "$host" given 3
+			words=$(load_seen)
+			tap_note <<<"$host at $point: $(told_of "$words" "$before") told"
+			succeeds "each client is told once at most" \
+				test "$(told_of "$words" "$before")" -le "$clients"
+			before=$words
+		done
+	done
+	words=$(load_end)
+	tap_note <<<"$words"
+	is "nothing is corrupt" "$(value_of corrupt "$words")" 0
+	is "nobody hears nothing for long" "$(value_of hung "$words")" 0
 	stop_nodes
 }
 
@@ -65,8 +129,7 @@ if ! grep -qw tls /proc/sys/net/ipv4/tcp_available_ulp; then
 	exit 0
 fi
 handoff_start
-for suite in "${SUITES[@]}"; do
-	[[ ${SLOTD_TEST_ONLY:-$suite} == "$suite" ]] || continue
-	moves_under_load "$suite"
+for name in ${SLOTD_TEST_ONLY:-$TESTS}; do
+	"test_${name#test_}"
 done
 done_testing
