@@ -13,9 +13,17 @@
 . "$BED_ROOT/tests/support/handoff_nginx.sh"
 
 BIG=$((3 << 20))
-TLS="ssl_certificate $BED/tls/home.pem; ssl_certificate_key $BED/tls/home.key;
-	ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;"
-SECURE=https://home:8443
+TLS="ssl_certificate $BED/tls/home.pem; ssl_certificate_key $BED/tls/home.key;"
+ASKS="ssl_client_certificate $BED/tls/ca.pem; ssl_verify_client"
+# Of all hosts: where connections come to at near and far.
+COMMON="handoff_freq 1; types { text/x-ended ended; } ssi on; ssi_types text/x-ended;
+	server { listen 8448 ssl default_server; $TLS root $BED/www/\$host/files; handoff_in; }
+	server { listen 8448 ssl; server_name closed; $TLS $ASKS on; root $BED/www/\$host/files; }"
+# ports of home, and what is spoken there
+declare -A SUITES=(
+	[8443]="1.2 ECDHE-ECDSA-AES128-GCM-SHA256" [8444]="1.2 ECDHE-ECDSA-AES256-GCM-SHA384"
+	[8445]="1.2 ECDHE-ECDSA-CHACHA20-POLY1305" [8446]="1.3"
+)
 
 # pipelined COUNT PATH: requests at once on one connection; the last one ends it
 pipelined() {
@@ -38,17 +46,30 @@ test_http2() {
 	succeeds "and why is said" grep -q 'it stays: other requests share' "$BED/log/home"
 }
 
-# ask_tls PATH...: as ask()
-ask_tls() {
-	local urls=("${@/#/$SECURE}")
+# curl_tls PORT WORD...
+curl_tls() {
+	in_ns client curl -sS -m 20 --cacert "$BED/tls/ca.pem" --resolve "home:$1:${HOST4[home]}" "${@:2}" 2>&1
+}
 
-	in_ns client curl -sS -m 10 --cacert "$BED/tls/ca.pem" --resolve "home:8443:${HOST4[home]}" \
-		-w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
+# ask_tls PORT PATH...: as ask()
+ask_tls() {
+	local urls=("${@/#/https://home:$1}")
+
+	curl_tls "$1" -w '%{num_connects}\n' "${urls[@]:1}" | tr '\n' ' '
 }
 
 test_tls_of_nginx() {
-	is "TLS that is not the kernel's is served at home" "$(ask_tls /who /who)" "home 1 home 0 "
+	is "TLS that is not the kernel's is served at home" "$(ask_tls 8443 /who /who)" "home 1 home 0 "
 	succeeds "and why is said" grep -q "it stays: its TLS is not the kernel's" "$BED/log/home"
+}
+
+test_certificates() {
+	is "whose client was asked for a certificate is served at home" "$(ask_tls 8447 /who)" "home 1 "
+	succeeds "and why is said" grep -q "it stays: its client was asked for" "$BED/log/home"
+	is "what comes where nobody asks for one is served" "$(ask /who | sed s/far/near/)" "near 1 "
+	is "but not by a server that does, of that port" \
+		"$(in_ns client curl -sS -m 10 -H 'Host: closed' "$URL/who" | grep -o -m 1 'No required SSL certificate')" \
+		"No required SSL certificate"
 }
 
 has_ktls() {
@@ -56,27 +77,56 @@ has_ktls() {
 	grep -qw tls /proc/sys/net/ipv4/tcp_available_ulp
 }
 
-test_ktls() {
-	local sum
+# OpenSSL before 3.2 leaves what it receives by TLS 1.3 to itself.
+moves_by_tls13() {
+	local version
 
-	is "a connection of the kernel's TLS moves after each request" \
-		"$(ask_tls /who /who /who /who)" "near 1 far 0 near 0 far 0 "
-	sum=$(in_ns client curl -sS -m 20 --cacert "$BED/tls/ca.pem" \
-		--resolve "home:8443:${HOST4[home]}" "$SECURE/big" | sha256sum)
-	is "a large answer is whole" "$sum" "$(sha256sum <"$BED/big")"
+	version=$("$NGINX" -V 2>&1 | sed -n 's/.*running with OpenSSL \([0-9.]*\).*/\1/p;T;q')
+	version=${version:-$("$NGINX" -V 2>&1 | sed -n 's/.*built with OpenSSL \([0-9.]*\).*/\1/p')}
+	[[ $(printf '%s\n' 3.2 "$version" | sort -V | sed 1q) == 3.2 ]]
+}
+
+test_suite() {
+	local port=$1 wanted="near 1 far 0 near 0 far 0 "
+
+	if [[ ${SUITES[$port]} == 1.3 ]] && ! moves_by_tls13; then
+		is "with this OpenSSL a connection of TLS 1.3 stays" "$(ask_tls "$port" /who /who)" "home 1 home 0 "
+		return
+	fi
+	is "a connection of TLS ${SUITES[$port]} moves after each request" \
+		"$(ask_tls "$port" /who /who /who /who)" "$wanted"
+	is "TLS ${SUITES[$port]}: a large answer is whole" \
+		"$(curl_tls "$port" "https://home:$port/big" | sha256sum)" "$(sha256sum <"$BED/big")"
+	# An answer without a length, whose end is the connection's.
+	is "TLS ${SUITES[$port]}: what ends with its connection ends with a farewell" \
+		"$(curl_tls "$port" -0 -o "$BED/got" "https://home:$port/big.ended"; echo $?)" 0
+	is "TLS ${SUITES[$port]}: and is whole" "$(sha256sum <"$BED/got")" "$(sha256sum <"$BED/big")"
+}
+
+test_ktls() {
+	local port
+
+	for port in "${!SUITES[@]}"; do test_suite "$port"; done
+	# By then the socket has no room for a farewell at once.
+	in_ns client sysctl -q net.ipv4.tcp_rmem='4096 16384 32768'
+	is "a client that reads slowly hears it, too" \
+		"$(curl_tls 8443 -0 --limit-rate 2M -o "$BED/got" "https://home:8443/big.ended"; echo $?)" 0
+	is "after all that it was sent" "$(sha256sum <"$BED/got")" "$(sha256sum <"$BED/big")"
 	is "nginx has nothing to complain about" \
 		"$(grep -hE '\[(alert|crit|error|emerg)\]' "$BED"/log/{home,near,far})" ""
 }
 
-# secure OPTION: home's server, at a port of its own
+# secure OPTION: home's servers
 secure() {
-	SERVERS="server { listen 8082 http2; root $BED/www/home/files; location / { handoff_out; } }
-		server {
-			listen 8443 ssl;
-			root $BED/www/home/files;
-			$TLS $1
-			location / { handoff_out; }
-		}"
+	local port version ciphers
+
+	SERVERS="server { listen 8082 http2; root $BED/www/home/files; location / { handoff_out; } }"
+	for port in "${!SUITES[@]}" 8447; do
+		read -r version ciphers <<<"${SUITES[$port]:-1.2}"
+		SERVERS+="server { listen $port ssl; root $BED/www/home/files; $TLS $1
+			ssl_protocols TLSv$version; ${ciphers:+ssl_ciphers $ciphers;}
+			$([[ $port != 8447 ]] || echo "$ASKS optional;") location / { handoff_out; } }"
+	done
 }
 
 need_module
@@ -85,16 +135,19 @@ make_certificates
 LEVEL=debug
 head -c "$BIG" /dev/urandom >"$BED/big"
 secure ''
-start_all "handoff_freq 1;" "$SERVERS"
+start_all "$COMMON" "$SERVERS"
 test_pipelined
 test_http2
 test_tls_of_nginx
+test_certificates
 stop_all
 if has_ktls; then
 	secure 'ssl_conf_command Options KTLS;'
-	start_all "handoff_freq 1;" "$SERVERS"
-	cp "$BED/big" "$BED/www/near/files/"
-	cp "$BED/big" "$BED/www/far/files/"
+	start_all "$COMMON" "$SERVERS"
+	for host in near far; do
+		cp "$BED/big" "$BED/www/$host/files/"
+		cp "$BED/big" "$BED/www/$host/files/big.ended"
+	done
 	test_ktls
 	stop_all
 else

@@ -72,7 +72,10 @@ enum ngx_handoff_outcome {
 /* ngx_handoff_send_away - phase handler of handoff_out. */
 ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r);
 
-/* ngx_handoff_send_home - phase handler: a connection that came here has been here long enough. */
+/*
+ * ngx_handoff_send_home - phase handler, of connections that came here: one has been here long enough,
+ * or its server asks for a certificate that nobody can ask for here.
+ */
 ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r);
 
 /*
@@ -92,6 +95,7 @@ struct ngx_handoff_taken {
 	ngx_queue_t all;
 	int fd; /* -1: it has gone */
 	int is_home;
+	bool is_of_tls; /* nginx accepts connections of TLS where this one came in */
 	uint64_t id;
 	ngx_str_t bytes;  /* to be read before what the socket has */
 	ngx_recv_pt recv; /* of the socket */
@@ -108,6 +112,9 @@ void ngx_handoff_break(uint64_t id, const char *why);
 
 /* ngx_handoff_count_taken - of this process. */
 ngx_uint_t ngx_handoff_count_taken(void);
+
+/* ngx_handoff_begin_tls - where @c's socket is under the kernel's TLS its records are read and sent. */
+void ngx_handoff_begin_tls(ngx_connection_t *c);
 
 /* --- the mover, or the way to it (ngx_handoff_module.c) ---------------------------------------- */
 

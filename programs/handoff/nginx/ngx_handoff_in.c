@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sockets that come from other hosts become connections as if nginx had accepted them. */
-#include <netinet/tcp.h>
-
-#include <linux/tls.h>
-
 #include "programs/handoff/nginx/ngx_handoff.h"
-
-#define RECORD_DATA 23 /* of TLS: what the application has written */
 
 static ngx_queue_t all_taken = { &all_taken, &all_taken };
 static ngx_uint_t taken_count;
 
 /* --- whose they are ---------------------------------------------------------------------------- */
+
+static ngx_http_addr_conf_t *conf_of(const ngx_listening_t *ls, void *addresses, ngx_uint_t i)
+{
+	if (ls->sockaddr->sa_family == AF_INET6)
+		return &((ngx_http_in6_addr_t *)addresses)[i].conf;
+	return &((ngx_http_in_addr_t *)addresses)[i].conf;
+}
+
+static bool is_of_tls(const ngx_listening_t *ls)
+{
+	const ngx_http_port_t *port = ls->servers;
+	bool is = false;
+
+	for (ngx_uint_t i = 0; i < port->naddrs; i++)
+		is = is || conf_of(ls, port->addrs, i)->ssl;
+	return is;
+}
 
 static ngx_http_core_srv_conf_t *first_server(const ngx_listening_t *ls)
 {
@@ -19,9 +30,7 @@ static ngx_http_core_srv_conf_t *first_server(const ngx_listening_t *ls)
 
 	if (ls->handler != ngx_http_init_connection || !port || !port->naddrs)
 		return NULL;
-	if (ls->sockaddr->sa_family == AF_INET6)
-		return ((ngx_http_in6_addr_t *)port->addrs)[0].conf.default_server;
-	return ((ngx_http_in_addr_t *)port->addrs)[0].conf.default_server;
+	return conf_of(ls, port->addrs, 0)->default_server;
 }
 
 static bool is_in(const ngx_listening_t *ls)
@@ -121,54 +130,6 @@ static ssize_t read_bytes_first(ngx_connection_t *c, u_char *to, size_t size)
 	return (ssize_t)size;
 }
 
-static ssize_t end_reading(ngx_connection_t *c)
-{
-	c->read->ready = 0;
-	c->read->eof = 1;
-	return 0;
-}
-
-/* Records that are not data, such as the client's farewell, come with their type. */
-static ssize_t read_records(ngx_connection_t *c, u_char *to, size_t size)
-{
-	struct iovec part = { to, size };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(u_char))];
-	} control;
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header;
-	ssize_t got;
-
-	do
-		got = recvmsg(c->fd, &message, 0);
-	while (got < 0 && ngx_errno == NGX_EINTR);
-	if (got < 0 && ngx_errno == NGX_EAGAIN) {
-		c->read->ready = 0;
-		return NGX_AGAIN;
-	}
-	if (got < 0) {
-		c->read->ready = 0;
-		c->read->error = 1;
-		return ngx_connection_error(c, ngx_errno, "recvmsg() failed");
-	}
-	header = got ? CMSG_FIRSTHDR(&message) : NULL;
-	if (!got || (header && header->cmsg_level == SOL_TLS && *CMSG_DATA(header) != RECORD_DATA))
-		return end_reading(c);
-	return got;
-}
-
-static bool has_ktls(int fd)
-{
-	char name[16] = "";
-	socklen_t length = sizeof(name) - 1;
-
-	return !getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &length) && !strcmp(name, "tls");
-}
-
 static ngx_int_t keep(ngx_connection_t *c, int fd, const struct handoff_taken *what)
 {
 	ngx_pool_cleanup_t *cleanup =
@@ -178,10 +139,13 @@ static ngx_int_t keep(ngx_connection_t *c, int fd, const struct handoff_taken *w
 
 	if (!taken || (what->length && !bytes))
 		return NGX_ERROR;
-	if (has_ktls(fd))
-		c->recv = read_records;
+	ngx_handoff_begin_tls(c);
 	*taken = (struct ngx_handoff_taken){
-		.fd = fd, .is_home = what->is_home, .id = what->id, .recv = c->recv
+		.fd = fd,
+		.is_home = what->is_home,
+		.is_of_tls = is_of_tls(c->listening),
+		.id = what->id,
+		.recv = c->recv,
 	};
 	if (bytes) {
 		ngx_memcpy(bytes, what->bytes, what->length);
@@ -261,8 +225,7 @@ static void *copy_addresses(ngx_connection_t *c, const ngx_http_port_t *port)
 		return NULL;
 	ngx_memcpy(copy, port->addrs, port->naddrs * each);
 	for (ngx_uint_t i = 0; i < port->naddrs; i++) {
-		ngx_http_addr_conf_t *conf = is_six ? &((ngx_http_in6_addr_t *)copy)[i].conf :
-						      &((ngx_http_in_addr_t *)copy)[i].conf;
+		ngx_http_addr_conf_t *conf = conf_of(c->listening, copy, i);
 
 		conf->ssl = conf->http2 = conf->proxy_protocol = 0;
 	}

@@ -104,11 +104,21 @@ static const char *find_hindrance_of_tls(ngx_connection_t *c)
 {
 	SSL *ssl = c->ssl->connection;
 
+	if (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER)
+		return "its client was asked for a certificate (ssl_verify_client)";
 	if (!BIO_get_ktls_send(SSL_get_wbio(ssl)) || !BIO_get_ktls_recv(SSL_get_rbio(ssl)))
 		return "its TLS is not the kernel's in both directions (ssl_conf_command Options KTLS)";
 	if (SSL_has_pending(ssl))
 		return "it is amid a record of TLS";
 	return NULL;
+}
+
+/* As nginx asks of connections of TLS that it has accepted. */
+static bool lacks_certificate(ngx_http_request_t *r, const struct ngx_handoff_taken *taken)
+{
+	const ngx_http_ssl_srv_conf_t *ssl = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+	return taken->is_of_tls && ssl->verify == 1;
 }
 #endif
 
@@ -278,6 +288,10 @@ ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 	const char *peer, *why;
 	ngx_int_t code;
 
+#if (NGX_HTTP_SSL)
+	if (taken && lacks_certificate(r, taken))
+		return NGX_HTTPS_NO_CERT;
+#endif
 	if (!taken || taken->is_home)
 		return NGX_DECLINED;
 	if (was_tried(r, &code))
