@@ -307,7 +307,7 @@ static void who_gave_it_may_ask_for_as_long_as_it_waits(void **data)
 	uint64_t id = come_home("");
 
 	(void)data;
-	handoff_others_run(handoff_others_times.done / 2);
+	handoff_others_run(handoff_others_times.linger);
 	ask_again(id);
 }
 
