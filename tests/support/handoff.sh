@@ -213,7 +213,7 @@ load_seen() {
 		lines=$(grep -c '^opened' "$log")
 		kill -USR1 "${LOADS[$family]}"
 		wait_for 60 has_counts "$log" $((lines + 1)) || return 1
-		tail -n 1 "$log"
+		grep '^opened' "$log" | tail -n 1
 	done | add_up
 }
 
@@ -223,7 +223,7 @@ load_end() {
 
 	for family in "${!LOADS[@]}"; do
 		stop "${LOADS[$family]}" || true
-		tail -n 1 "$BED/log/load$family"
+		grep '^opened' "$BED/log/load$family" | tail -n 1
 	done | add_up
 }
 

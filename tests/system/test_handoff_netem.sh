@@ -34,6 +34,7 @@ has_netem || {
 }
 umount -l "$BED" && rmdir "$BED"
 handoff_start
+export HANDOFF_NODE_SAYS=1 # why a connection is lost
 node_other near every=20000 next=far "${TIMES[@]}"
 node_other far every=20000 "${TIMES[@]}"
 node_home every=20000 next=near next=far "${TIMES[@]}"
@@ -52,6 +53,8 @@ for host in home near far; do
 done
 words+=$'\n'"client: $(lost_at client c0) + $(lost_at edge eth0) packets lost at its wire"
 tap_note <<<"$words"
+grep -h '^#' "$BED"/log/load? | tail -n 20 | tap_note
+grep '^lost: ' "$BED"/log/{home,near,far} | tail -n 20 | tap_note
 succeeds "packets were lost on each wire, either way" have_lost
 is "nothing is corrupt" "$(value_of corrupt "$words")" 0
 is "nothing hangs" "$(value_of hung "$words")" 0

@@ -139,6 +139,22 @@ static void leave(unsigned int i)
 	left++;
 }
 
+/* @errnum: 0 for an end. Who had nothing back yet was accepted by nobody. */
+static void count_end(const struct stream *stream, int errnum)
+{
+	if (errnum && (errnum == ECONNREFUSED || !stream->got)) {
+		refused++;
+		return;
+	}
+	printf("# told after %llu bytes, which it heard %lld ms ago: %s\n",
+	       (unsigned long long)stream->got, (long long)(now_ms() - stream->heard_ms),
+	       errnum ? strerror(errnum) : "end of the stream");
+	if (errnum)
+		resets++;
+	else
+		ends++;
+}
+
 static bool hear(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
@@ -147,12 +163,7 @@ static bool hear(struct stream *stream, int fd)
 	if (got < 0 && errno == EAGAIN)
 		return true;
 	if (got <= 0) {
-		if (got && (errno == ECONNREFUSED || !stream->got))
-			refused++;
-		else if (got)
-			resets++;
-		else
-			ends++;
+		count_end(stream, got ? errno : 0);
 		return false;
 	}
 	for (ssize_t i = 0; i < got; i++) {
@@ -197,10 +208,7 @@ static bool tell(struct stream *stream, int fd)
 		piece[i] = byte_at(stream, stream->sent + i);
 	sent = count ? tell_some(stream, fd, piece, count) : 0;
 	if (sent < 0 && errno != EAGAIN) {
-		if (errno == ECONNREFUSED || !stream->got)
-			refused++;
-		else
-			resets++;
+		count_end(stream, errno);
 		return false;
 	}
 	stream->sent += sent > 0 ? (uint64_t)sent : 0;
