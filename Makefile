@@ -457,7 +457,9 @@ $(BPF_TEST_BINS): build/%: build/obj/%.o $(ARCHIVES)
 	$(Q)$(link) $(call pkg_libs,$(ALL_PKGS) cmocka)
 
 # One compiler for all of a fuzz target, so that all of it tells the fuzzer where it has been.
-$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) $(wildcard programs/*/*.c programs/*/*/*.c bpf/*/*.c bpf/*/lib/*.c bpf/*/maps/*.c) $(PEER_SRCS)
+$(FUZZ_BINS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(GENERATED) $(LIB_SRCS) \
+		$(filter-out $(EXAMPLE_SRCS) $(NGINX_SRCS),$(wildcard programs/*/*.c programs/*/*/*.c)) \
+		$(wildcard bpf/*/*.c bpf/*/lib/*.c bpf/*/maps/*.c) $(PEER_SRCS)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
