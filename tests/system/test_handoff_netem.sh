@@ -54,7 +54,9 @@ done
 words+=$'\n'"client: $(lost_at client c0) + $(lost_at edge eth0) packets lost at its wire"
 tap_note <<<"$words"
 grep -h '^#' "$BED"/log/load? | tail -n 20 | tap_note
-grep '^lost: ' "$BED"/log/{home,near,far} | tail -n 20 | tap_note
+for host in home near far; do
+	sed -nE "s/^((kept|lost|refused|link).*)/$host: \1/p" "$BED/log/$host" | sort | uniq -c
+done | tap_note
 succeeds "packets were lost on each wire, either way" have_lost
 is "nothing is corrupt" "$(value_of corrupt "$words")" 0
 is "nothing hangs" "$(value_of hung "$words")" 0
