@@ -144,7 +144,7 @@ static bool has_ktls(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool has;
 
-	(void)!system("modprobe -q tls");
+	(void)!system("modprobe -q -a tls gcm ghash_generic");
 	has = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) && errno == ENOTCONN;
 	close(fd);
 	return has;
@@ -227,6 +227,8 @@ static int measure_rules(struct bench *b)
 	struct slot_queue *queue;
 	int err = 0;
 
+	/* A guest whose clock is instructions runs ahead while a file is read: past every limit. */
+	(void)!system("modprobe -q -a act_pedit act_csum act_mirred");
 	flower_bed_start(NULL);
 	place = flower_bed_place("v0", SLOT_HOOK_TC_INGRESS);
 	place.pref = PREF;
