@@ -17,10 +17,14 @@ BIG=$((8 << 20))
 WORKERS=3
 for host in "${HOSTS[@]}"; do USER_OF[$host]="nobody nogroup"; done
 
-# repair_start: what freezes sockets for workers, on each host
-repair_start() {
+# helpers_start: what freezes sockets for workers, and what asks clients whose worker is gone, on each host
+helpers_start() {
 	local host
 
+	for host in "${HOSTS[@]}"; do
+		spawn "$host" "$BED/log/agent.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+			--chain "$host:$host" handoff agent
+	done
 	for host in "${HOSTS[@]}"; do
 		spawn "$host" "$BED/log/repair.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
 			--chain "$host:$host" handoff repair user=nobody "socket=$BED/repair.$host"
@@ -128,33 +132,56 @@ test_outlive() {
 	is "what other workers serve goes on without the one that took it" "$whole" 5
 }
 
-# nginx_load: clients that ask without end, until there is a file "enough"
+CLIENTS=8
+
+# nginx_load: clients that ask without end, until there is a file "enough". Of each request, in a file
+# of each client: what was answered, curl's code, and how many connections that took.
 nginx_load() {
 	local i who=("$URL"/who{,,,,,,,,,,,,,,,,,,,})
 
-	rm -f "$BED/enough" "$BED"/log/hung
+	rm -rf "$BED/enough" "$BED/load" && mkdir "$BED/load"
 	ASKING=()
-	for ((i = 0; i < 8; i++)); do
+	for ((i = 0; i < CLIENTS; i++)); do
 		(
 			until [[ -e $BED/enough ]]; do
-				in_ns client curl -s -m 60 "${who[@]}" >/dev/null
-				[[ $? -ne 28 ]] || echo "a client waited" >>"$BED/log/hung"
-			done
+				echo begun
+				in_ns client curl -s -m 60 -w '%{exitcode} %{num_connects}\n' "${who[@]}"
+			done >"$BED/load/$i"
 		) &
 		ASKING+=($!)
 	done
 }
 
-# hung: of the clients, those that have waited in vain
-hung() {
-	: >"$BED/enough"
-	wait "${ASKING[@]}"
-	cat "$BED/log/hung" 2>/dev/null
+# nginx_load_seen: what clients have seen, as WORD NUMBER...: *ended* are connections that did not last, *reset*
+# those of them amid an answer, *hung* those that took a minute, *wrong* what nobody should hear
+nginx_load_seen() {
+	cat "$BED"/load/* | awk '
+		function complain() {
+			wrong++
+			print "after \"" body "\": " $0 >"/dev/stderr"
+		}
+		/^begun$/ { ended--; next }
+		/^(home|near|far)$/ { if (body != "") complain(); body = $0; next }
+		/^[0-9]+ [0-9]+$/ {
+			ended += $2
+			if ($1 == 0 && body != "") answered++
+			else if ($1 == 52 || $1 == 56) reset++
+			else if ($1 == 28) hung++
+			else complain()
+			body = ""
+			next
+		}
+		{ complain() }
+		END {
+			printf "answered %d ended %d reset %d hung %d wrong %d\n",
+				answered, ended, reset, hung, wrong
+		}'
 }
 
-# test_death HOST: of its workers under load, first the one that moves connections
+# test_death HOST: of its workers under load, first the one that moves connections. Each client has one
+# connection, which each death may end, and no more than once.
 test_death() {
-	local host=$1 pid
+	local host=$1 pid words
 
 	nginx_load
 	pid=$(mover "$host")
@@ -167,7 +194,16 @@ test_death() {
 	kill -KILL "$pid"
 	wait_for 10 has_workers "$host" "$pid" || not_ok "a worker follows at $host"
 	wait_for 10 moves
-	is "workers of $host are killed: nobody waits for ever" "$(hung)" ""
+	: >"$BED/enough"
+	wait "${ASKING[@]}"
+	words=$(nginx_load_seen 2>"$BED/log/wrong")
+	tap_note <<<"$words"
+	is "workers of $host are killed: nobody waits for ever" "$(value_of hung "$words")" 0
+	is "and nobody hears anything but an answer" \
+		"$(value_of wrong "$words")$(sed -n 's/^/; /;1,5p' "$BED/log/wrong")" 0
+	succeeds "each death ends a client's connection once at most" \
+		test "$(value_of ended "$words")" -le $((2 * CLIENTS)) -a \
+		"$(value_of reset "$words")" -le $((2 * CLIENTS))
 	wait_for 10 moves || not_ok "connections move afterwards"
 	is "and so does each of many" "$(many 12 | sed 1q)" 24
 }
@@ -181,7 +217,7 @@ handoff_start
 make_certificates
 chmod 600 "$BED"/tls/*.key
 chmod 755 "$BED"
-repair_start
+helpers_start
 head -c "$BIG" /dev/urandom >"$BED/big"
 start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
 cp "$BED/big" "$BED/www/near/files/"
