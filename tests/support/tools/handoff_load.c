@@ -30,6 +30,7 @@
 
 #define PIECE 8192
 #define CONNECTIONS_MAX 512
+#define KEEPALIVES_MAX 127 /* MAX_TCP_KEEPCNT */
 
 struct stream {
 	uint64_t seed;
@@ -84,6 +85,8 @@ static void begin(unsigned int i)
 	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ !wait_bytes }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
+	/* What nobody answers for long is for STALL_MS to judge. */
+	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ KEEPALIVES_MAX }, sizeof(int));
 	if (tls_version)
 		stream->ssl = ktls_side(polls[i].fd, tls_version, tls_cipher, false);
 	if (connect(polls[i].fd, (struct sockaddr *)&target, target_length) && errno != EINPROGRESS)
