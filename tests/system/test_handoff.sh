@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 1200
 #
 # Live connections move between three hosts under load: home gives them, others send them home, or

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 600
 #
 # Live connections that a device sends packets on of, which the kernel stands for: they go away,

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 60
 #
 # The example of libhandoff's hosts: a front that gives away each connection with its request, and

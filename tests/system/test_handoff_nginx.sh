@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 120
 #
 # nginx at home gives its clients' connections to nginx on two other hosts, which answer the

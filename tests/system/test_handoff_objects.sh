@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# guest: test-all
 # timeout: 120
 #
 # The example of an object store: three hosts, behind the address of one. A connection moves to
