@@ -16,6 +16,14 @@ declare -A NODE LOADS
 NODE_BIN=$BED/build/tests/tools/handoff_node
 PORT=8080
 LINK_PORT=7700
+# Times of nodes, short enough for a test to see the end of each; where processors are emulated it
+# takes six times as long.
+TIMES_SCALE=$(((TAP_SCALE + 1) / 2))
+SHORT_TIMES=("ack=$((300 * TIMES_SCALE))" "ready=$((1300 * TIMES_SCALE))"
+	"done=$((2000 * TIMES_SCALE))" "abandon=$((3000 * TIMES_SCALE))"
+	"linger=$((200 * TIMES_SCALE))" "idle=$((6000 * TIMES_SCALE))" "beat=$((200 * TIMES_SCALE))")
+# With these nobody is given up because of a machine's speed.
+PATIENT_TIMES=(ack=3000 ready=10000 "done=20000" abandon=60000 beat=2000)
 
 # XDP on a veth sends frames only to an end that has XDP itself: one with GRO alone polls as
 # well, but only when something else is sent, and for good not where its ring is full by then.

@@ -14,9 +14,9 @@
 
 WANTED=200
 [[ ${SLOTD_FAULTS:-} != all ]] || WANTED=10000
-# Short enough for a test to see the end of each; a client hears something within STALL_MS.
-TIMES=(ack=300 ready=600 done=900 abandon=2000 linger=200 idle=4000 beat=200)
-STALL_MS=8000
+TIMES=("${SHORT_TIMES[@]}")
+# A client hears something within it.
+STALL_MS=$((8000 * TAP_SCALE))
 
 # start_nodes WORD...: all three, linked; near sends every other connection on to far
 start_nodes() {

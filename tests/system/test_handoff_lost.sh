@@ -14,7 +14,7 @@
 
 NODE_BIN=$BED_TOOLS/handoff_node_faults
 EVERY=8000 # what a connection may send at first: none of it is unsent when it moves
-TIMES=(ack=300 ready=600 done=900 abandon=2000 linger=200 idle=4000 beat=200)
+TIMES=("${SHORT_TIMES[@]}")
 STALL_MS=$((15000 * TAP_SCALE))
 
 start_host() {
@@ -155,7 +155,7 @@ stand_still() {
 
 	kept=$(count home kept)
 	stop_at home offer "$AWAY" "$1"
-	sleep 1 # its block lasts for ack and half a second
+	sleep "$TIMES_SCALE" # its block lasts for ack and half a second
 	kill -CONT "${NODE[home]}"
 	in_time "then it takes the connection back" 10 eval "((\$(count home kept) > $kept))"
 	succeeds "and nobody is told of an end" is_quiet
@@ -165,7 +165,7 @@ stand_still() {
 # The taker hears READY when it has given up.
 come_late() {
 	stop_at near ack "$AWAY" "$1"
-	sleep 2 # home has waited for DONE
+	sleep $((3 * TIMES_SCALE)) # home has waited for DONE
 	kill -CONT "${NODE[near]}"
 	wait_told "READY comes late" "$AWAY" "$1"
 }
