@@ -38,23 +38,32 @@ static void read_order(struct arm *arm)
 	arm->is_stop = strstr(text, " stop") != NULL;
 }
 
-bool arm_is_due(struct arm *arm, const char *point, bool is_kill)
+/* Only where there is such a file. */
+static void note(const char *file, const char *point)
 {
-	read_order(arm);
-	if (!arm->count || is_kill != !arm->err || strcmp(arm->point, point) != 0)
-		return false;
-	return !--arm->count;
-}
-
-void arm_trace(const char *point)
-{
-	int fd = open_file("trace", O_WRONLY | O_APPEND);
+	int fd = open_file(file, O_WRONLY | O_APPEND);
 	char line[72];
 	int len = snprintf(line, sizeof(line), "%s\n", point);
 
 	if (fd < 0)
 		return;
 	if (write(fd, line, (size_t)len) != len)
-		perror("trace");
+		perror(file);
 	close(fd);
+}
+
+bool arm_is_due(struct arm *arm, const char *point, bool is_kill)
+{
+	read_order(arm);
+	if (!arm->count || is_kill != !arm->err || strcmp(arm->point, point) != 0)
+		return false;
+	if (--arm->count)
+		return false;
+	note("struck", point);
+	return true;
+}
+
+void arm_trace(const char *point)
+{
+	note("trace", point);
 }

@@ -4,7 +4,8 @@
  * "arm" says "POINT COUNT kill", "POINT COUNT stop" (SIGSTOP, until somebody continues
  * it) or "POINT COUNT ERRNO" (a number): the COUNT-th time that the point is met from
  * then on. The test rewrites it while slotd runs; without it nothing goes wrong. Where
- * there is a file "trace", the name of each point that is met goes into it.
+ * there is a file "trace", the name of each point that is met goes into it; in a file "struck",
+ * of each where something went wrong.
  */
 #ifndef TEST_ARM_H
 #define TEST_ARM_H

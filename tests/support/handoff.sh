@@ -161,14 +161,18 @@ is_linked() {
 		[[ $(grep "^link home " "$BED/log/$1" | tail -n 1) == *" up "* ]]
 }
 
-# count HOST WORD: of what its node has done so far
+# count HOST WORD: of what its node has done so far; nothing where it does not say
 count() {
 	local lines
 
 	lines=$(grep -c '^accepted' "$BED/log/$1")
-	kill -USR1 "${NODE[$1]}"
-	wait_for 5 has_lines "$1" $((lines + 1))
+	kill -USR1 "${NODE[$1]}" && wait_for 60 has_lines "$1" $((lines + 1)) || return 1
 	value_of "$2" "$(grep '^accepted' "$BED/log/$1" | tail -n 1)"
+}
+
+# moves HOST WORD: of what slotctl tells of all its nodes so far
+moves() {
+	bed_ctl --chain "$1:$1" handoff stats --json | jq ".moves.$2"
 }
 
 has_lines() {
@@ -188,7 +192,7 @@ value_of() {
 	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"
 }
 
-# load_start CONNECTIONS SECONDS STALL_MS [TLS]: half of them by IPv4, half by IPv6
+# load_start CONNECTIONS SECONDS STALL_MS [TLS|ends=BYTES]: half of them by IPv4, half by IPv6
 load_start() {
 	local family
 
@@ -212,17 +216,20 @@ has_counts() {
 	(($(grep -c '^opened' "$1") >= $2))
 }
 
-# load_seen: what both have seen so far, as one line, when each client has heard something since
+# load_seen: what both have seen so far, as one line in LOAD_SEEN, when each client has heard
+# something since
 load_seen() {
-	local family lines log
+	local family lines log seen=''
 
 	for family in "${!LOADS[@]}"; do
 		log=$BED/log/load$family
 		lines=$(grep -c '^opened' "$log")
 		kill -USR1 "${LOADS[$family]}"
-		wait_for 60 has_counts "$log" $((lines + 1)) || return 1
-		grep '^opened' "$log" | tail -n 1
-	done | add_up
+		wait_for 60 has_counts "$log" $((lines + 1)) ||
+			bail "all clients of IPv$family hear something" "$(cat "$log")"
+		seen+=$(grep '^opened' "$log" | tail -n 1)$'\n'
+	done
+	LOAD_SEEN=$(add_up <<<"${seen%$'\n'}")
 }
 
 # load_end: what both have seen, as one line
@@ -233,6 +240,17 @@ load_end() {
 		stop "${LOADS[$family]}" || true
 		grep '^opened' "$BED/log/load$family" | tail -n 1
 	done | add_up
+}
+
+# expect_nothing WORDS [WHAT:]: of a load whose hosts live
+expect_nothing() {
+	local what=${2:+$2 }
+
+	is "${what}nothing is corrupt" "$(value_of corrupt "$1")" 0
+	is "${what}nothing hangs" "$(value_of hung "$1")" 0
+	is "${what}no connection is reset" "$(value_of reset "$1")" 0
+	is "${what}or ended" "$(value_of ended "$1")" 0
+	is "${what}or refused" "$(value_of refused "$1")" 0
 }
 
 # told_of WORDS BEFORE: how many clients were told of an end in between

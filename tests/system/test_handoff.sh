@@ -11,12 +11,18 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
 # shellcheck source=tests/support/handoff.sh
 . "$BED_ROOT/tests/support/handoff.sh"
+# shellcheck source=tests/support/handoff_held.sh
+. "$BED_ROOT/tests/support/handoff_held.sh"
 
 WANTED=200
-[[ ${SLOTD_FAULTS:-} != all ]] || WANTED=10000
-TIMES=("${SHORT_TIMES[@]}")
-# A client hears something within it.
-STALL_MS=$((8000 * TAP_SCALE))
+# Emulated processors have other tests that take as long.
+IS_LONG=
+[[ ${SLOTD_FAULTS:-} != all || ${SLOTD_TIER:-} == vm ]] || IS_LONG=1
+[[ -z $IS_LONG ]] || WANTED=10000
+# Who is over goes soon, and nobody is given up because of a machine's speed.
+ENDING_TIMES=("ack=$((1000 * TIMES_SCALE))" "ready=$((3000 * TIMES_SCALE))"
+	"done=$((4000 * TIMES_SCALE))" "abandon=$((5000 * TIMES_SCALE))"
+	"idle=$((6000 * TIMES_SCALE))" linger=200 "beat=$((1000 * TIMES_SCALE))")
 
 # start_nodes WORD...: all three, linked; near sends every other connection on to far
 start_nodes() {
@@ -33,11 +39,6 @@ are_passed_on() {
 	(($(count near taken) + $(count far taken) - $(count home given) > 16))
 }
 
-# moves HOST WORD: of what slotctl tells of all its nodes so far
-moves() {
-	bed_ctl --chain "$1:$1" handoff stats --json | jq ".moves.$2"
-}
-
 # are_counted GIVEN TAKEN: since near's slot had counted these
 are_counted() {
 	(($(moves near given) - $1 == $(count near given))) &&
@@ -45,50 +46,104 @@ are_counted() {
 }
 
 test_moves_under_load() {
-	local words host before
+	local words host given taken changed
 
-	before=("$(moves near given)" "$(moves near taken)")
-	start_nodes
-	load_start 16 1000 $STALL_MS
+	given=$(moves near given)
+	taken=$(moves near taken)
+	start_nodes "${PATIENT_TIMES[@]}"
+	load_start 16 1000 "$STALL_MS"
 	in_time "$WANTED connections were given" 600 has_done home given "$WANTED"
 	words=$(load_end)
 	for host in home near far; do
 		words+=$'\n'"$host: $(count "$host" given) given, $(count "$host" taken) taken"
 	done
 	tap_note <<<"$words"
-	is "nothing is corrupt" "$(value_of corrupt "$words")" 0
-	is "nothing hangs" "$(value_of hung "$words")" 0
-	is "no connection is reset" "$(value_of reset "$words")" 0
-	is "or ended" "$(value_of ended "$words")" 0
+	expect_nothing "$words"
 	succeeds "some went by way of home to the third host" are_passed_on
-	in_time "slotctl tells of all that near gave and took" 20 are_counted "${before[@]}"
+	in_time "slotctl tells of all that near gave and took" 20 are_counted "$given" "$taken"
+	changed=0
+	for host in home near far; do changed=$((changed + $(moves "$host" kept_changed))); done
+	if [[ -n $IS_LONG ]]; then
+		succeeds "some were taken back, as a packet came in meanwhile" test "$changed" -gt 0
+	else
+		tap_note <<<"$changed were taken back, as a packet came in meanwhile"
+	fi
 	stop_nodes
+}
+
+# have_no_rules HOST...
+have_no_rules() {
+	local host
+
+	for host; do
+		[[ $(bed_ctl --chain "$host:$host" handoff show --json | jq '.rules | length') == 0 ]] ||
+			return 1
+	done
+}
+
+# Clients end in each way while their connections and others move, and are there when it is over.
+test_rules_go() {
+	local words host
+
+	for host in home near far; do bed_ctl --chain "$host:$host" handoff drop all >/dev/null; done
+	start_nodes keepalive=1 "${ENDING_TIMES[@]}"
+	load_start 16 1000 "$STALL_MS" ends=100000
+	in_time "connections were given, and ended" 60 has_done home given 100
+	words=$(load_end)
+	tap_note <<<"$words"
+	expect_nothing "$words"
+	succeeds "clients ended their connections in all ways" test "$(value_of closed "$words")" -gt 30
+	in_time "when no packet needs them, no host has a rule left" 30 have_no_rules home near far
+	for host in home near far; do
+		in_time "and $host has no connection" 20 has "$host" 0
+	done
+	stop_nodes
+}
+
+# counter_of STEP: of moves, that tells of one which has failed
+counter_of() {
+	case $1 in
+	block | capture) echo kept_step ;;
+	commit) echo kept_changed ;;
+	*) echo refused ;;
+	esac
+}
+
+# has_struck HOST POINT COUNTER BEFORE
+has_struck() {
+	grep -qx "$2" "$BED/fault/$1/struck" && (($(moves "$1" "$3") > $4))
+}
+
+# fail_at HOST STEP: its third one
+fail_at() {
+	local given counted counter
+
+	counter=$(counter_of "$2")
+	given=$(count "$1" given)
+	counted=$(moves "$1" "$counter")
+	: >"$BED/fault/$1/struck"
+	node_arm "$1" "handoff.$2" 3 5
+	in_time "handoff.$2 fails at $1, which counts it ($counter)" 20 \
+		has_struck "$1" "handoff.$2" "$counter" "$counted"
+	in_time "and goes on" 20 has_done "$1" given $((given + 5))
+	rm "$BED/fault/$1/struck"
 }
 
 # The giver keeps it, or the taker refuses it; nobody is reset.
 test_steps_fail() {
-	local point host before words
+	local step host words
 
 	NODE_BIN=$BED_TOOLS/handoff_node_faults
-	start_nodes "${TIMES[@]}"
-	load_start 8 1000 $STALL_MS
-	for point in block capture commit restore prepare; do
+	start_nodes "${PATIENT_TIMES[@]}"
+	load_start 8 1000 "$STALL_MS"
+	for step in block capture commit restore prepare; do
 		for host in home near; do
-			before=$(count "$host" given)
-			node_arm "$host" "handoff.$point" 3 5
-			in_time "$host goes on after handoff.$point failed" 20 \
-				has_done "$host" given $((before + 5))
+			fail_at "$host" "$step"
 		done
 	done
-	words=0
-	for host in home near far; do words=$((words + $(count "$host" kept) + $(count "$host" refused))); done
-	succeeds "each of them was seen" test "$words" -ge 10
 	words=$(load_end)
 	tap_note <<<"$words"
-	is "nothing is corrupt" "$(value_of corrupt "$words")" 0
-	is "nothing hangs" "$(value_of hung "$words")" 0
-	is "no connection is reset" "$(value_of reset "$words")" 0
-	is "or ended" "$(value_of ended "$words")" 0
+	expect_nothing "$words"
 	stop_nodes
 }
 
@@ -107,7 +162,7 @@ kill_at() {
 }
 
 choose_kills() {
-	if [[ ${SLOTD_FAULTS:-} == all ]]; then
+	if [[ -n $IS_LONG ]]; then
 		list_points | grep -v undo # met where something fails alone
 	else
 		printf 'handoff.%s\n' block offer commit ready restore "done"
@@ -125,13 +180,15 @@ test_kills() {
 
 	NODE_BIN=$BED_TOOLS/handoff_node_faults
 	start_nodes "${TIMES[@]}"
-	load_start "$clients" 1000 $STALL_MS
-	before=$(load_seen)
+	load_start "$clients" 1000 "$STALL_MS"
+	load_seen
+	before=$LOAD_SEEN
 	for point in $(choose_kills); do
 		for host in home near; do
 			succeeds "$host is killed after $point and starts again" kill_at "$host" "$point"
 			in_time "then it gives" 60 has_done "$host" given 3
-			words=$(load_seen)
+			load_seen
+			words=$LOAD_SEEN
 			tap_note <<<"$host at $point: $(told_by reset), $(told_by ended)"
 			succeeds "each client is told once at most" \
 				test "$(told_of "$words" "$before")" -le "$clients"
@@ -145,73 +202,6 @@ test_kills() {
 	stop_nodes
 }
 
-# has HOST COUNT: connections, neither less nor more
-has() {
-	(($(count "$1" here) == $2))
-}
-
-# These move none unless told to (go); near sends home and to those who are ONWARD.
-ONWARD=()
-start_held() {
-	case $1 in
-	home) node_home every=20000 next=near hold=1 "${TIMES[@]}" ;;
-	near) node_other near every=20000 "${ONWARD[@]}" hold=1 "${TIMES[@]}" ;;
-	*) node_other "$1" every=20000 hold=1 "${TIMES[@]}" ;;
-	esac
-}
-
-are_linked() {
-	local host
-
-	for host; do
-		wait_for 60 is_linked "$host" || bail "home is linked to $host" "$(cat "$BED/log/$host")"
-	done
-}
-
-go() {
-	kill -USR2 "${NODE[$1]}"
-}
-
-go_one() {
-	kill -WINCH "${NODE[$1]}"
-}
-
-hold() {
-	kill -HUP "${NODE[$1]}"
-}
-
-# kill_held HOST LINKED...: what it has goes with it
-kill_held() {
-	stop "${NODE[$1]}" KILL || true
-	start_held "$1" && are_linked "${@:2}"
-}
-
-# is_killed HOST GIVER go|go_one: the one may be kept, and go elsewhere then
-is_killed() {
-	for _ in 1 2 3 4; do
-		"$3" "$2"
-		wait_for 5 is_gone "${NODE[$1]}" && return
-	done
-	return 1
-}
-
-# die_held HOST POINT GIVER go|go_one: at the first connection that GIVER gives
-die_held() {
-	node_arm "$1" "handoff.$2" 1 kill
-	disown "${NODE[$1]}" # its death is no news
-	succeeds "$1 is killed at $2, which $3 gives a connection at" is_killed "$1" "$3" "$4"
-	is_gone "${NODE[$3]}" || hold "$3"
-	node_disarm "$1"
-}
-
-# are_told WHAT COUNT: since $SEEN was seen
-are_told() {
-	local before=$SEEN
-
-	SEEN=$(load_seen)
-	is "$1" "$(told_of "$SEEN" "$before")" "$2"
-}
-
 # Who dies has none of the connections, or all of them: it is known who is to be told.
 test_nobody_else_is_told() {
 	local point clients=4 SEEN
@@ -220,8 +210,9 @@ test_nobody_else_is_told() {
 	start_held near
 	start_held home
 	are_linked near
-	load_start "$clients" 1000 $STALL_MS
-	SEEN=$(load_seen)
+	load_start "$clients" 1000 "$STALL_MS"
+	load_seen
+	SEEN=$LOAD_SEEN
 	for point in restore prepare; do
 		die_held near "$point" home go
 		start_held near
@@ -248,56 +239,32 @@ test_nobody_else_is_told() {
 	stop_nodes
 }
 
-# HOST GIVER TAKER POINT MOST: where HOST dies at POINT while GIVER, which has all connections, gives
-# TAKER one of them, how many may be told by the table of docs/connection-handoff.md: what HOST
-# had, and the one that moves, unless its giver can still take it back.
+# HOST GIVER TAKER POINT LEAST MOST: where HOST dies at POINT while GIVER, which has all connections,
+# gives TAKER one of them, how many are told by the table of docs/connection-handoff.md: what HOST
+# had, and the one that moves, unless its giver can still take it back, or its taker serves it.
 choose_ends() {
 	local point
 
-	if [[ ${SLOTD_FAULTS:-} == all ]]; then
-		for point in block capture offer commit close ready; do
-			printf '%s\n' "home home near $point 4" "near near home $point 4" \
-				"near near far $point 4" "home near far $point 1"
-		done
-		for point in restore prepare; do
-			printf '%s\n' "near home near $point 0" "far near far $point 0"
-		done
-		for point in ack start "done"; do
-			printf '%s\n' "near home near $point 1" "home near home $point 1" \
-				"far near far $point 1"
-		done
-		printf '%s\n' "home near home restore 1" "home near home prepare 1"
-	else
-		printf '%s\n' "near home near ack 1" "home near home prepare 1" "home near far capture 1"
+	if [[ -z $IS_LONG ]]; then
+		printf '%s\n' "near home near start 1 1" "home near home prepare 0 1" \
+			"home near far capture 1 1"
+		return
 	fi
-}
-
-# lose_one HOST GIVER TAKER POINT MOST
-lose_one() {
-	local clients=4 ONWARD=() others=(near) host SEEN told
-
-	if [[ $3 == far ]]; then
-		others+=(far)
-		ONWARD=(next=far next=far next=far next=far)
-	fi
-	for host in "${others[@]}" home; do
-		start_held "$host"
+	for point in block capture offer commit close; do
+		printf '%s\n' "home home near $point 4 4" "near near home $point 4 4" \
+			"near near far $point 4 4" "home near far $point 1 1"
 	done
-	are_linked "${others[@]}"
-	load_start "$clients" 1000 $STALL_MS
-	[[ $2 == home ]] || go home
-	in_time "$2 has all connections" 30 has "$2" "$clients"
-	hold home
-	SEEN=$(load_seen)
-	die_held "$1" "$4" "$2" go_one
-	start_held "$1"
-	are_linked "${others[@]}"
-	told=$(told_of "$(load_seen)" "$SEEN")
-	tap_note <<<"$1 at $4, as $2 gives $3 one: $told told, $5 allowed"
-	succeeds "who is told was at $1, or is the one that moved" test "$told" -le "$5"
-	SEEN=$(load_end)
-	is "nothing is corrupt, nothing hangs" "$(value_of corrupt "$SEEN") $(value_of hung "$SEEN")" "0 0"
-	stop_nodes
+	printf '%s\n' "home home near ready 3 4" "near near home ready 3 4" \
+		"near near far ready 3 4" "home near far ready 0 1"
+	for point in restore prepare; do
+		printf '%s\n' "near home near $point 0 0" "far near far $point 0 0" \
+			"home near home $point 0 1"
+	done
+	printf '%s\n' "near home near ack 0 1" "home near home ack 0 1" "far near far ack 0 1"
+	for point in start "done"; do
+		printf '%s\n' "near home near $point 1 1" "home near home $point 1 1" \
+			"far near far $point 1 1"
+	done
 }
 
 test_only_who_moves_is_told() {
@@ -318,8 +285,9 @@ test_third_host_is_lost() {
 	start_held far
 	start_held home
 	are_linked near far
-	load_start "$clients" 1000 $STALL_MS
-	SEEN=$(load_seen)
+	load_start "$clients" 1000 "$STALL_MS"
+	load_seen
+	SEEN=$LOAD_SEEN
 	for point in restore prepare; do
 		go home
 		in_time "near has all connections" 20 has near "$clients"

@@ -14,8 +14,7 @@
 
 WANTED=200
 [[ ${SLOTD_FAULTS:-} != all ]] || WANTED=10000
-# For emulated machines as well: nobody is given up because of their speed.
-TIMES=(ack=3000 ready=10000 done=20000 abandon=60000 beat=2000)
+LIMIT=3300 # below the file's, so that it is told how far they came
 STALL_MS=$((30000 * TAP_SCALE))
 
 have_lost() {
@@ -27,6 +26,16 @@ have_lost() {
 	done
 }
 
+# By all of them; who asks again and again takes time from what it asks about.
+have_given() {
+	local host sum=0
+
+	for host in "${HOSTS[@]}"; do sum=$((sum + $(count "$host" given))); done
+	((sum >= $1)) && return
+	sleep "$TIMES_SCALE"
+	return 1
+}
+
 make_namespaces edge
 has_netem || {
 	echo "1..0 # SKIP this kernel has no netem"
@@ -35,16 +44,15 @@ has_netem || {
 umount -l "$BED" && rmdir "$BED"
 handoff_start
 export HANDOFF_NODE_SAYS=1 # why a connection is lost
-node_other near every=20000 next=far "${TIMES[@]}"
-node_other far every=20000 "${TIMES[@]}"
-node_home every=20000 next=near next=far "${TIMES[@]}"
+node_other near every=20000 next=far "${PATIENT_TIMES[@]}"
+node_other far every=20000 "${PATIENT_TIMES[@]}"
+node_home every=20000 next=near next=far "${PATIENT_TIMES[@]}"
 wait_for 10 is_linked near && wait_for 10 is_linked far ||
 	bail "home is linked to the others" "$(cat "$BED"/log/{home,near,far})"
 succeeds "all wires lose, double and reorder packets" impair_wires
 began=$SECONDS
 load_start 16 3600 "$STALL_MS"
-in_time "$WANTED connections were given" $((100 + WANTED / 4)) \
-	has_done home given "$WANTED"
+in_time "$WANTED connections were given" $((LIMIT / TAP_SCALE)) have_given "$WANTED"
 words=$(load_end)
 words+=$'\n'"$((SECONDS - began)) s"
 for host in home near far; do
@@ -58,8 +66,8 @@ for host in home near far; do
 	sed -nE "s/^((kept|lost|refused|link).*)/$host: \1/p" "$BED/log/$host" | sort | uniq -c
 done | tap_note
 succeeds "packets were lost on each wire, either way" have_lost
-is "nothing is corrupt" "$(value_of corrupt "$words")" 0
-is "nothing hangs" "$(value_of hung "$words")" 0
-is "no connection is reset" "$(value_of reset "$words")" 0
-is "or ended" "$(value_of ended "$words")" 0
+expect_nothing "$words"
+changed=0
+for host in "${HOSTS[@]}"; do changed=$((changed + $(moves "$host" kept_changed))); done
+succeeds "some were taken back, as a packet came in meanwhile" test "$changed" -gt 0
 done_testing

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | BYTES TIMES]: clients of
+ * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | ends=BYTES | BYTES TIMES]: clients of
  * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
  * One that is reset or ended begins anew; it counts as refused if nothing had come back, as nobody
  * had accepted it from a listener that closed. One that hears nothing for STALL_MS counts as hung.
  * At the end, or at SIGTERM when each has heard something more, one line says what was seen, as it
  * does at SIGUSR1 when each has; it exits with 0 when nothing was corrupt or hung. With TLS
  * (1.2:CIPHER, 1.3:CIPHER) each waits for what it has sent to come back, and what cannot be
- * decrypted is corrupt. With BYTES each sends so many, TIMES times, when what it sent before has
- * come back, and then waits without a packet of its own until it is told of a reset or an end; when
- * all have been it is over.
+ * decrypted is corrupt. With ends= each stops after BYTES, in turn by an end of its side, which is
+ * answered by the rest and the other end, by an end of both when it has all, and by a reset with
+ * bytes on their way; then it begins anew, and counts as closed. With BYTES each sends so many,
+ * TIMES times, when what it sent before has come back, and then waits without a packet of its own
+ * until it is told of a reset or an end; when all have been it is over.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,6 +40,13 @@ struct stream {
 	int64_t heard_ms;
 	SSL *ssl;
 	bool is_waiting;
+	enum {
+		BY_HALVES,
+		AT_ONCE,
+		BY_RESET,
+		WAYS
+	} way;		/* that it ends in */
+	bool has_ended; /* its side */
 };
 
 static size_t open_max = 48 << 10; /* sent and not come back yet */
@@ -47,8 +56,8 @@ static struct sockaddr_storage target;
 static socklen_t target_length;
 static struct stream streams[CONNECTIONS_MAX];
 static struct pollfd polls[CONNECTIONS_MAX];
-static unsigned long opened, resets, ends, corrupt, hung, refused, waiting, left;
-static uint64_t bytes, part_bytes, wait_bytes;
+static unsigned long opened, resets, ends, corrupt, hung, refused, waiting, closed, left;
+static uint64_t bytes, part_bytes, wait_bytes, end_bytes;
 static int64_t longest_ms;
 static volatile sig_atomic_t wants_end, wants_counts;
 
@@ -79,6 +88,7 @@ static void begin(unsigned int i)
 	if (refused)
 		poll(NULL, 0, 5); /* nobody listens just now */
 	*stream = (struct stream){ .seed = ++opened * 0x100000001b3ULL, .heard_ms = now_ms() };
+	stream->way = opened % WAYS;
 	polls[i].fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	polls[i].events = POLLIN | POLLOUT;
 	/* Who only waits for an answer sends nothing that could be answered by a reset. */
@@ -165,6 +175,10 @@ static bool hear(struct stream *stream, int fd)
 
 	if (got < 0 && errno == EAGAIN)
 		return true;
+	if (!got && stream->has_ended && stream->got == stream->sent) {
+		closed++;
+		return false;
+	}
 	if (got <= 0) {
 		count_end(stream, got ? errno : 0);
 		return false;
@@ -196,6 +210,28 @@ static uint64_t part_end(const struct stream *stream)
 	return end < wait_bytes ? end : wait_bytes;
 }
 
+/* Returns whether it is over. */
+static bool end_side(struct stream *stream, int fd)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	if (!end_bytes || stream->sent < end_bytes || stream->has_ended)
+		return false;
+	switch (stream->way) {
+	case BY_HALVES:
+		shutdown(fd, SHUT_WR);
+		stream->has_ended = true;
+		return false;
+	case AT_ONCE:
+		closed += stream->got == stream->sent;
+		return stream->got == stream->sent;
+	default:
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		closed++;
+		return true;
+	}
+}
+
 static bool tell(struct stream *stream, int fd)
 {
 	uint8_t piece[PIECE];
@@ -206,6 +242,8 @@ static bool tell(struct stream *stream, int fd)
 		return true;
 	if (wait_bytes && count > part_end(stream) - stream->sent)
 		count = part_end(stream) - stream->sent;
+	if (end_bytes && stream->sent >= end_bytes)
+		count = 0;
 	count = count < PIECE ? count : PIECE;
 	for (size_t i = 0; i < count; i++)
 		piece[i] = byte_at(stream, stream->sent + i);
@@ -231,6 +269,8 @@ static void handle(unsigned int i, int64_t stall_ms)
 	}
 	if (is_fine && (polls[i].revents & POLLOUT))
 		is_fine = tell(stream, polls[i].fd);
+	if (is_fine)
+		is_fine = !end_side(stream, polls[i].fd);
 	if (is_fine && now_ms() - stream->heard_ms > stall_ms) {
 		printf("# hung: %llu sent, %llu came back\n", (unsigned long long)stream->sent,
 		       (unsigned long long)stream->got);
@@ -242,6 +282,7 @@ static void handle(unsigned int i, int64_t stall_ms)
 	else if (!is_fine)
 		begin(i);
 	else if (stream->sent - stream->got < open_max &&
+		 (!end_bytes || stream->sent < end_bytes) &&
 		 (!wait_bytes || stream->sent < part_end(stream)))
 		polls[i].events = POLLIN | POLLOUT;
 	else
@@ -274,12 +315,23 @@ static void parse_target(const char *address, const char *port)
 	}
 }
 
+static void parse_kind(const char *text)
+{
+	if (!strncmp(text, "ends=", 5)) {
+		end_bytes = strtoull(text + 5, NULL, 10);
+		return;
+	}
+	tls_version = !strncmp(text, "1.3:", 4) ? TLS1_3_VERSION : TLS1_2_VERSION;
+	tls_cipher = text + 4;
+	open_max = PIECE;
+}
+
 static void show_counts(void)
 {
 	printf("opened %lu bytes %llu corrupt %lu hung %lu ", opened, (unsigned long long)bytes,
 	       corrupt, hung);
-	printf("reset %lu ended %lu refused %lu waiting %lu longest_ms %lld\n", resets, ends,
-	       refused, waiting, (long long)longest_ms);
+	printf("reset %lu ended %lu refused %lu waiting %lu closed %lu longest_ms %lld\n", resets,
+	       ends, refused, waiting, closed, (long long)longest_ms);
 	fflush(stdout);
 }
 
@@ -315,11 +367,8 @@ int main(int argc, char **argv)
 
 	if (argc < 6 || argc > 8)
 		return 2;
-	if (argc == 7) {
-		tls_version = !strncmp(argv[6], "1.3:", 4) ? TLS1_3_VERSION : TLS1_2_VERSION;
-		tls_cipher = argv[6] + 4;
-		open_max = PIECE;
-	}
+	if (argc == 7)
+		parse_kind(argv[6]);
 	parse_target(argv[1], argv[2]);
 	count = (unsigned int)atoi(argv[3]);
 	end_ms = now_ms() + atoi(argv[4]) * 1000LL;

@@ -11,6 +11,7 @@
  *	every=BYTES		that a connection moves after
  *	hold=1			none moves until SIGUSR2; SIGHUP: none moves any longer; SIGWINCH: one
  *	ca= cert= key=		of TLS between hosts; without, it is plain
+ *	keepalive=1		a client that says nothing is asked each second whether it is there
  *	tls=1.2|1.3:CIPHER	clients talk TLS, which the kernel goes on with after the handshake
  *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
  *
@@ -18,6 +19,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,8 +37,9 @@
 struct conn {
 	int fd;
 	bool is_taken, is_away;
-	bool is_one; /* that moves while none else does */
-	SSL *ssl;    /* until hands are shaken */
+	bool is_heard; /* all that the client had to say: it gets its answer, and that is the end */
+	bool is_one;   /* that moves while none else does */
+	SSL *ssl;      /* until hands are shaken */
 	size_t at, end;
 	size_t moved; /* bytes since it came here, or was last tried to be given */
 	uint8_t pending[PENDING_MAX];
@@ -52,6 +55,7 @@ static unsigned int next_count, turn;
 static size_t every;
 static int tls_version;
 static const char *tls_cipher;
+static bool keeps_alive;
 static int epoll_fd, listeners[2], listener_count;
 static volatile sig_atomic_t wants_counts, wants_end, is_held, wants_one;
 
@@ -77,7 +81,7 @@ static void watch(struct conn *conn, int how)
 {
 	struct epoll_event event = { .data.ptr = conn };
 
-	if (conn->end < PENDING_MAX)
+	if (!conn->is_heard && conn->end < PENDING_MAX)
 		event.events |= EPOLLIN;
 	if (conn->end > conn->at)
 		event.events |= EPOLLOUT;
@@ -93,6 +97,9 @@ static struct conn *add(int fd, const void *bytes, size_t length)
 		fail("a connection");
 	counts.here++;
 	conn->fd = fd;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ keeps_alive }, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
 	if (length)
 		memcpy(conn->pending, bytes, length);
 	conn->end = length;
@@ -149,14 +156,16 @@ static bool shake_hands(struct conn *conn)
 /* Returns whether it goes on here. */
 static bool hear(struct conn *conn)
 {
-	ssize_t got = conn->end < PENDING_MAX ?
-			      read(conn->fd, conn->pending + conn->end, PENDING_MAX - conn->end) :
-			      -1;
+	ssize_t got;
 
-	if (!got || (got < 0 && conn->end < PENDING_MAX && errno != EAGAIN)) {
-		counts.broken += got < 0;
+	if (conn->is_heard || conn->end == PENDING_MAX)
+		return true;
+	got = read(conn->fd, conn->pending + conn->end, PENDING_MAX - conn->end);
+	if (got < 0 && errno != EAGAIN) {
+		counts.broken++;
 		return false;
 	}
+	conn->is_heard = !got;
 	for (ssize_t i = 0; i < got; i++)
 		conn->pending[conn->end++] ^= 0xff;
 	return true;
@@ -181,9 +190,9 @@ static bool answer(struct conn *conn)
 }
 
 /* @bytes: what it has done since it came here */
-static bool is_due(size_t bytes)
+static bool is_due(const struct conn *conn, size_t bytes)
 {
-	return every && (!is_held || wants_one) && bytes >= every;
+	return every && !conn->is_heard && (!is_held || wants_one) && bytes >= every;
 }
 
 /* Under kTLS it moves between a request and its answer, when nothing is on the way. */
@@ -192,13 +201,13 @@ static void handle(struct conn *conn)
 	bool goes_on = conn->ssl ? shake_hands(conn) : hear(conn);
 
 	if (goes_on && tls_version && conn->end > conn->at &&
-	    is_due(conn->moved + conn->end - conn->at)) {
+	    is_due(conn, conn->moved + conn->end - conn->at)) {
 		move(conn);
 		return;
 	}
-	if (!goes_on || !answer(conn))
+	if (!goes_on || !answer(conn) || (conn->is_heard && !conn->end))
 		end(conn);
-	else if (!tls_version && is_due(conn->moved))
+	else if (!tls_version && is_due(conn, conn->moved))
 		move(conn);
 	else
 		watch(conn, EPOLL_CTL_MOD);
@@ -344,6 +353,8 @@ static void parse_word(struct handoff_host_config *config, const char *word, con
 		every = strtoul(value, NULL, 10);
 	else if (!strcmp(word, "hold"))
 		is_held = 1;
+	else if (!strcmp(word, "keepalive"))
+		keeps_alive = true;
 	else if (!strcmp(word, "next") && next_count < NEXT_MAX)
 		nexts[next_count++] = value;
 	else if (!strcmp(word, "tls"))

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Connections that move when they are told to, and hosts that are killed while one does: how many
+# clients are told of an end is known then. Sourced after handoff.sh.
+
+# Times of the nodes, who near sends connections on to beside home, the suite of clients that talk
+# TLS, and for how long one may hear nothing.
+TIMES=("${SHORT_TIMES[@]}")
+ONWARD=()
+SUITE=
+STALL_MS=$((8000 * TAP_SCALE))
+
+# has HOST COUNT: connections, neither less nor more
+has() {
+	(($(count "$1" here) == $2))
+}
+
+# These move none unless told to (go); near sends home and to those who are ONWARD.
+start_held() {
+	local words=(every=20000 hold=1 ${SUITE:+"tls=$SUITE"} "${TIMES[@]}")
+
+	case $1 in
+	home) node_home next=near "${words[@]}" ;;
+	near) node_other near "${ONWARD[@]}" "${words[@]}" ;;
+	*) node_other "$1" "${words[@]}" ;;
+	esac
+}
+
+are_linked() {
+	local host
+
+	for host; do
+		wait_for 60 is_linked "$host" || bail "home is linked to $host" "$(cat "$BED/log/$host")"
+	done
+}
+
+go() {
+	kill -USR2 "${NODE[$1]}"
+}
+
+go_one() {
+	kill -WINCH "${NODE[$1]}"
+}
+
+hold() {
+	kill -HUP "${NODE[$1]}"
+}
+
+# kill_held HOST LINKED...: what it has goes with it
+kill_held() {
+	stop "${NODE[$1]}" KILL || true
+	start_held "$1" && are_linked "${@:2}"
+}
+
+# is_killed HOST GIVER go|go_one: the one may be kept, and go elsewhere then
+is_killed() {
+	for _ in 1 2 3 4; do
+		"$3" "$2"
+		wait_for 5 is_gone "${NODE[$1]}" && return
+	done
+	return 1
+}
+
+# die_held HOST POINT GIVER go|go_one: at the first connection that GIVER gives
+die_held() {
+	node_arm "$1" "handoff.$2" 1 kill
+	disown "${NODE[$1]}" # its death is no news
+	succeeds "$1 is killed at $2, which $3 gives a connection at" is_killed "$1" "$3" "$4"
+	is_gone "${NODE[$3]}" || hold "$3"
+	node_disarm "$1"
+}
+
+# are_told WHAT COUNT: since $SEEN was seen
+are_told() {
+	local before=$SEEN
+
+	load_seen
+	SEEN=$LOAD_SEEN
+	is "$1" "$(told_of "$SEEN" "$before")" "$2"
+}
+
+# lose_one HOST GIVER TAKER POINT LEAST MOST: where HOST dies at POINT while GIVER, which has all
+# connections, gives TAKER one of them, so many are told.
+lose_one() {
+	local clients=4 ONWARD=() others=(near) host SEEN told
+
+	if [[ $3 == far ]]; then
+		others+=(far)
+		ONWARD=(next=far next=far next=far next=far)
+	fi
+	for host in "${others[@]}" home; do
+		start_held "$host"
+	done
+	are_linked "${others[@]}"
+	load_start "$clients" 1000 "$STALL_MS" ${SUITE:+"$SUITE"}
+	[[ $2 == home ]] || go home
+	in_time "$2 has all connections" 30 has "$2" "$clients"
+	hold home
+	load_seen
+	SEEN=$LOAD_SEEN
+	die_held "$1" "$4" "$2" go_one
+	start_held "$1"
+	are_linked "${others[@]}"
+	load_seen
+	told=$(told_of "$LOAD_SEEN" "$SEEN")
+	tap_note <<<"$1 at $4, as $2 gives $3 one: $told told, $5 to $6 expected"
+	succeeds "who is told was at $1, or is the one that moved" \
+		test "$told" -ge "$5" -a "$told" -le "$6"
+	SEEN=$(load_end)
+	is "nothing is corrupt, nothing hangs" "$(value_of corrupt "$SEEN") $(value_of hung "$SEEN")" "0 0"
+	stop_nodes
+}
