@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <linux/bpf.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/base/clock.h"
 #include "tests/support/draw.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/tap.h"
@@ -68,14 +68,6 @@ static int tear_down(void **state)
 	(void)state;
 	handoff_pair_close(&bed);
 	return 0;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 static struct handoff_target get_target(const char *address, uint16_t port)
@@ -186,13 +178,14 @@ static void a_blocked_packet_is_dropped_until_the_deadline(void **state)
 	const struct row *row = *state;
 	const struct handoff_key key = handoff_spec_key(&row->spec);
 
-	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, now_ns() + 60 * NS_PER_S), 0);
+	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, slot_clock_ns() + 60 * NS_PER_S),
+			 0);
 	assert_spec_left(&row->spec, XDP_DROP);
 	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_BLOCKED), 1);
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, 0), 0);
 	assert_spec_left(&row->spec, XDP_DROP);
 	assert_counted(HANDOFF_IN_BLOCKED, 2);
-	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, now_ns() - NS_PER_S), 0);
+	assert_int_equal(handoff_rules_block(&bed.rules, &key, ID, slot_clock_ns() - NS_PER_S), 0);
 	assert_spec_left(&row->spec, XDP_PASS);
 	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_EXPIRED), 1);
 	assert_int_equal(get_rule(&row->spec).use.blocked, 2);

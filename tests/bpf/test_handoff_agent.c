@@ -4,12 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/agent/handoff_agent.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/program_bed.h"
@@ -20,6 +20,9 @@
 #define LONG_NS (3600 * NS_PER_S)
 #define MANY 1000
 #define RATE 400
+#define HALF_NS (60 * NS_PER_S)
+#define HALF_NS_MIN (10 * NS_PER_S)
+#define ASK_NS (3 * NS_PER_S) /* that it asks before that */
 
 static struct program_bed bed;
 static struct handoff_rules rules;
@@ -48,14 +51,6 @@ static int tear_down(void **state)
 	handoff_rules_close(&rules);
 	program_bed_close(&bed);
 	return 0;
-}
-
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
 }
 
 static struct handoff_key make_key(__u16 port)
@@ -101,11 +96,11 @@ static void removes_what_is_over_and_says_why(void **state)
 	const struct handoff_key key = make_key(4);
 
 	(void)state;
-	agent.set.sweep.idle_ns = now_ns() + LONG_NS;
+	agent.set.sweep.idle_ns = slot_clock_ns() + LONG_NS;
 	add_rule(1, 0);
 	add_rule(2, HANDOFF_LOCAL_RST);
 	add_rule(3, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN);
-	assert_int_equal(handoff_rules_block(&rules, &key, ID, now_ns() - 1), 0);
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, slot_clock_ns() - 1), 0);
 	look();
 	assert_true(has_rule(1));
 	assert_false(has_rule(2) || has_rule(3) || has_rule(4));
@@ -127,7 +122,7 @@ static void a_rule_lives_by_its_last_step(void **state)
 	(void)state;
 	assert_int_equal(handoff_rules_block(&rules, &key, ID, 0), 0);
 	add_rule(5, 0);
-	agent.set.sweep.idle_ns = now_ns() / 2; /* a guest has just booted */
+	agent.set.sweep.idle_ns = slot_clock_ns() / 2; /* a guest has just booted */
 	look();
 	assert_true(has_rule(4));
 	assert_false(has_rule(5));
@@ -222,7 +217,8 @@ static void add_quiet(__u16 port, __u32 seen, __u64 ago_ns)
 {
 	const struct handoff_rule rule = { .id = ID,
 					   .ingress = HANDOFF_REDIRECT,
-					   .use = { .seen = seen, .last_ns = now_ns() - ago_ns } };
+					   .use = { .seen = seen,
+						    .last_ns = slot_clock_ns() - ago_ns } };
 	const struct handoff_key key = make_key(port);
 
 	assert_int_equal(bpf_map_update_elem(rules.table, &key, &rule, BPF_ANY), 0);
@@ -230,20 +226,23 @@ static void add_quiet(__u16 port, __u32 seen, __u64 ago_ns)
 
 static void asks_a_client_before_it_believes_what_others_may_have_said(void **state)
 {
-	const __u64 half_ns = 10 * NS_PER_S;
+	__u64 half_ns = HALF_NS;
 
 	(void)state;
 	/* a guest that has just booted has no such past */
-	while (now_ns() < half_ns)
+	while (slot_clock_ns() < HALF_NS_MIN)
 		usleep(10000);
+	if (half_ns > slot_clock_ns())
+		half_ns = slot_clock_ns();
 	agent.set.sweep = (struct handoff_sweep){ half_ns, half_ns, LONG_NS };
-	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - 4 * NS_PER_S);
+	/* between these two a slow machine has some time */
+	add_quiet(1, HANDOFF_CLIENT_RST, (half_ns - ASK_NS) / 2);
 	add_quiet(2, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN, half_ns - NS_PER_S);
 	add_quiet(3, 0, half_ns - NS_PER_S);
 	look();
 	assert_int_equal(agent.told.asked + agent.told.not_asked, 0);
-	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - 2 * NS_PER_S);
-	add_quiet(2, HANDOFF_CLIENT_FIN, half_ns - 2 * NS_PER_S);
+	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - ASK_NS);
+	add_quiet(2, HANDOFF_CLIENT_FIN, half_ns - ASK_NS);
 	look();
 	assert_int_equal(agent.told.asked + agent.told.not_asked, 2);
 	assert_true(has_rule(1) && has_rule(2));

@@ -38,14 +38,9 @@ static struct told {
 	int is_over;
 } *told;
 
-static uint8_t byte_at(uint64_t at)
-{
-	return (uint8_t)(at * 31 + at / 251 + at / 65521);
-}
-
 static uint8_t answer_at(uint64_t at)
 {
-	uint8_t byte = byte_at(at);
+	uint8_t byte = handoff_bed_byte(at);
 
 	byte ^= UINT8_MAX;
 	return byte;
@@ -203,7 +198,7 @@ static void say(struct talk *talk)
 	ssize_t put;
 
 	for (size_t i = 0; i < len; i++)
-		bytes[i] = byte_at(talk->sent + i);
+		bytes[i] = handoff_bed_byte(talk->sent + i);
 	put = send(bed.client, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (put < 0 && errno != EAGAIN)
 		fail_msg("after %ju bytes and %ju moves: %s", (uintmax_t)talk->sent,

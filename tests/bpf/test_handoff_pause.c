@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a moved socket waits for, and what it does not wait for any more. */
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -72,6 +73,13 @@ static long count_timers(void)
 	return read_counter("TCPTimeouts") + read_counter("TCPLossProbes");
 }
 
+static void skip_congestion(const char *name)
+{
+	print_message("# skip: this kernel has no %s, or not for this: %s\n", name,
+		      strerror(errno));
+	skip();
+}
+
 /* Returns how often a timer of the moved socket ran; nothing is known of the way to the client. */
 static long lose(const struct row *row)
 {
@@ -81,7 +89,7 @@ static long lose(const struct row *row)
 	handoff_bed_connect(&bed);
 	if (setsockopt(bed.server, IPPROTO_TCP, TCP_CONGESTION, row->congestion,
 		       (socklen_t)strlen(row->congestion)))
-		return 0;
+		skip_congestion(row->congestion);
 	bed.gate->lose_one_in = 1;
 	handoff_bed_put(bed.server, 0, (size_t)row->bytes, 0);
 	moved = handoff_bed_capture(&bed);
@@ -144,7 +152,8 @@ static void acknowledged_before_the_thaw_is_not_sent_again(void **state)
 		fail_msg("%s", handoff_error(bed.handoff));
 	handoff_bed_shut(&bed, false);
 	assert_int_equal(send(bed.client, "x", 1, 0), 1);
-	handoff_bed_wait(bed.server, SIOCOUTQ, SOME / 2 - 1);
+	/* fewer where its timer was faster */
+	handoff_bed_wait_below(bed.server, SIOCOUTQ, SOME / 2 - 1);
 	if (handoff_resume(bed.handoff, moved, bed.server))
 		fail_msg("%s", handoff_error(bed.handoff));
 	handoff_state_free(moved);
@@ -183,6 +192,7 @@ static void measured_time_is_the_ways_own(void **state)
 {
 	struct tcp_info info = {};
 	socklen_t len = sizeof(info);
+	int fine = 0;
 
 	(void)state;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -190,12 +200,11 @@ static void measured_time_is_the_ways_own(void **state)
 		handoff_bed_move(&bed);
 		handoff_bed_say(bed.client, bed.server, "and now it is");
 		assert_int_equal(getsockopt(bed.server, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-		if (info.tcpi_rtt < RTT_MAX)
-			continue;
-		/* a host that stands still */
+		/* but for a host that stands still */
 		assert_true(info.tcpi_rtt < 1000 * RTT_MAX);
-		assert_true(i < ROUNDS - 1);
+		fine += info.tcpi_rtt < RTT_MAX;
 	}
+	assert_true(fine > ROUNDS / 2);
 }
 
 static const struct row rows[] = {

@@ -179,6 +179,7 @@ static void end_of_the_peer_goes_along(void **state)
 	handoff_bed_put(bed.client, 0, SOME, 0);
 	assert_int_equal(shutdown(bed.client, SHUT_WR), 0);
 	handoff_bed_wait(bed.server, SIOCINQ, SOME);
+	handoff_bed_wait_end(bed.server);
 	for (int i = 0; i < 2; i++) {
 		moved = handoff_bed_capture(&bed);
 		assert_true(tell(moved).is_peer_closed);

@@ -6,8 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/lib/peer/handoff_host.h"
 #include "programs/handoff/maps/handoff_address.h"
@@ -97,14 +97,6 @@ static int tear_down(void **data)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void run_both(void)
 {
 	struct pollfd ready[] = {
@@ -129,9 +121,9 @@ static bool is_kept(void)
 
 static void run_until(bool (*is_so)(void))
 {
-	int64_t until = now_ms() + WAIT_MS;
+	int64_t until = slot_clock_ms() + WAIT_MS;
 
-	while (!is_so() && now_ms() < until)
+	while (!is_so() && slot_clock_ms() < until)
 		run_both();
 	assert_true(is_so());
 }

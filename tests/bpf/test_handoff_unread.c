@@ -32,7 +32,7 @@ static int set_up(void **state)
 	handoff_bed_open(&bed, row ? row->family : AF_INET, NULL);
 	handoff_bed_connect(&bed);
 	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * 31 + i / 251);
+		bytes[i] = handoff_bed_byte(i);
 	return 0;
 }
 

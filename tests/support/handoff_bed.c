@@ -20,7 +20,7 @@
 
 #define LO 1
 #define PORT 8080
-#define WAIT_MS 5000
+#define WAIT_MS 20000
 
 static struct handoff_gate *gate;
 
@@ -193,24 +193,39 @@ void handoff_bed_say(int from, int to, const char *text)
 	assert_memory_equal(heard, text, len);
 }
 
-void handoff_bed_wait(int fd, unsigned long request, int bytes)
+static void wait_for(int fd, unsigned long request, int least, int most)
 {
 	int now = -1;
 
 	for (int i = 0; i < WAIT_MS; i++) {
 		assert_int_equal(ioctl(fd, request, &now), 0);
-		if (now == bytes)
+		if (now >= least && now <= most)
 			return;
 		poll(NULL, 0, 1);
 	}
-	fail_msg("%d bytes, expected %d", now, bytes);
+	fail_msg("%d bytes, expected %d to %d", now, least, most);
+}
+
+void handoff_bed_wait(int fd, unsigned long request, int bytes)
+{
+	wait_for(fd, request, bytes, bytes);
+}
+
+void handoff_bed_wait_below(int fd, unsigned long request, int bytes)
+{
+	wait_for(fd, request, 0, bytes);
+}
+
+void handoff_bed_wait_end(int fd)
+{
+	assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLRDHUP }, 1, WAIT_MS), 1);
 }
 
 /* --- bytes that can be told from each other ---------------------------------------------------- */
 
-static uint8_t byte_at(size_t at)
+uint8_t handoff_bed_byte(uint64_t at)
 {
-	return (uint8_t)(at * 31 + at / 251);
+	return (uint8_t)(at * 31 + at / 251 + at / 65521);
 }
 
 size_t handoff_bed_put(int fd, size_t from, size_t len, int flags)
@@ -223,7 +238,7 @@ size_t handoff_bed_put(int fd, size_t from, size_t len, int flags)
 		ssize_t sent;
 
 		for (size_t i = 0; i < now; i++)
-			bytes[i] = byte_at(from + done + i);
+			bytes[i] = handoff_bed_byte(from + done + i);
 		sent = send(fd, bytes, now, flags | MSG_NOSIGNAL);
 		if (sent < 0 && errno == EAGAIN)
 			break;
@@ -243,7 +258,7 @@ void handoff_bed_expect(int fd, size_t from, size_t len)
 	while (done < len) {
 		ssize_t got;
 
-		if (poll(&readable, 1, 10000) != 1)
+		if (poll(&readable, 1, WAIT_MS) != 1)
 			fail_msg("nothing comes after %zu of %zu bytes", done, len);
 		got = recv(fd, bytes, len - done < sizeof(bytes) ? len - done : sizeof(bytes),
 			   MSG_DONTWAIT);
@@ -251,7 +266,7 @@ void handoff_bed_expect(int fd, size_t from, size_t len)
 			fail_msg("after %zu of %zu bytes: %s", done, len,
 				 got ? strerror(errno) : "an end");
 		for (ssize_t i = 0; i < got; i++)
-			if (bytes[i] != byte_at(from + done + (size_t)i))
+			if (bytes[i] != handoff_bed_byte(from + done + (size_t)i))
 				fail_msg("byte %zu is another one", done + (size_t)i);
 		done += (size_t)got;
 	}
@@ -262,6 +277,6 @@ void handoff_bed_expect_end(int fd)
 	struct pollfd readable = { .fd = fd, .events = POLLIN };
 	char byte;
 
-	assert_int_equal(poll(&readable, 1, 5000), 1);
+	assert_int_equal(poll(&readable, 1, WAIT_MS), 1);
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <sys/socket.h>
 
@@ -57,8 +58,18 @@ struct handoff_state *handoff_bed_copy(struct handoff_state *state);
 /* handoff_bed_say - @text is written to @from and comes out of @to. */
 void handoff_bed_say(int from, int to, const char *text);
 
-/* handoff_bed_wait - until @fd's SIOCOUTQ or SIOCINQ (@request) is @bytes, for a few seconds. */
+/*
+ * handoff_bed_wait - until @fd's SIOCOUTQ or SIOCINQ (@request) is @bytes, for a few seconds;
+ * _wait_below: at most so many.
+ */
 void handoff_bed_wait(int fd, unsigned long request, int bytes);
+void handoff_bed_wait_below(int fd, unsigned long request, int bytes);
+
+/* handoff_bed_wait_end - until @fd has heard an end of its peer, or a reset. */
+void handoff_bed_wait_end(int fd);
+
+/* handoff_bed_byte - the one at @at of those that can be told from each other. */
+uint8_t handoff_bed_byte(uint64_t at);
 
 /*
  * handoff_bed_put - @len bytes that can be told from each other, from byte @from of them on, are

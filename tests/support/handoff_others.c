@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "programs/handoff/cli/handoff_cli.h"
@@ -27,12 +26,12 @@ static struct handoff_others *const at = &handoff_others;
 	"ip neigh add " CLIENT " lladdr 02:00:00:00:00:09 dev near nud permanent; }"
 
 const struct handoff_host_times handoff_others_times = {
-	.ack = 300,
-	.ready = 600,
-	.done = 900,
-	.abandon = 1000,
+	.ack = 10000,
+	.ready = 20000,
+	.done = 30000,
+	.abandon = 30000,
 	.linger = 200,
-	.idle = 1500,
+	.idle = 60000,
 	.beat = 60000,
 };
 
@@ -64,7 +63,7 @@ struct sockaddr_storage handoff_others_address(const char *text, uint16_t port)
 	return address;
 }
 
-int handoff_others_open(void **data)
+void handoff_others_open_with(const struct handoff_host_times *times)
 {
 	struct handoff_host_config config = {
 		.name = "here",
@@ -73,12 +72,11 @@ int handoff_others_open(void **data)
 		.listen = handoff_others_address(HANDOFF_BED_IP4, LINK_PORT),
 		.listen_length = sizeof(struct sockaddr_in),
 		.local = { handoff_others_address(HANDOFF_BED_IP4, 0) },
-		.times = handoff_others_times,
+		.times = *times,
 		.events = { .taken = on_taken, .kept = on_kept, .given = on_given },
 	};
 	struct slot_reason why = {};
 
-	(void)data;
 	handoff_bed_open(&at->bed, AF_INET, NETWORK);
 	program_bed_open(&at->maps, &handoff_cli, progrun_open("bpf/handoff.bpf.o"));
 	assert_int_equal(handoff_rules_open(PROGRAM_BED_DIR, true, &why, &at->rules), 0);
@@ -90,7 +88,13 @@ int handoff_others_open(void **data)
 	at->ends = 0;
 	at->taken_id = 0;
 	at->versions[0] = at->versions[1] = HANDOFF_MESSAGE_VERSION;
-	at->beat_ms = handoff_others_times.beat;
+	at->beat_ms = times->beat;
+}
+
+int handoff_others_open(void **data)
+{
+	(void)data;
+	handoff_others_open_with(&handoff_others_times);
 	return 0;
 }
 
@@ -117,25 +121,17 @@ int handoff_others_close(void **data)
 	return 0;
 }
 
-int64_t handoff_others_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void handoff_others_run(int64_t ms)
 {
-	int64_t end = handoff_others_now_ms() + ms;
+	int64_t end = slot_clock_ms() + ms;
 
 	do {
 		struct pollfd wake = { .fd = handoff_host_fd(at->host), .events = POLLIN };
-		int64_t left = end - handoff_others_now_ms();
+		int64_t left = end - slot_clock_ms();
 
 		if (poll(&wake, 1, left > 10 ? 10 : left > 0 ? (int)left : 0) > 0)
 			assert_int_equal(handoff_host_run(at->host), 0);
-	} while (handoff_others_now_ms() < end);
+	} while (slot_clock_ms() < end);
 }
 
 /* --- other hosts ------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_host.h"
 #include "programs/handoff/lib/peer/handoff_message.h"
 #include "programs/handoff/maps/handoff_rules.h"
@@ -19,7 +20,7 @@
 
 #define HANDOFF_OTHERS_ID 0xabc1	    /* of what is taken */
 #define HANDOFF_OTHERS_TAKER "198.51.100.7" /* who may be led packets to */
-#define HANDOFF_OTHERS_WAIT_MS 5000
+#define HANDOFF_OTHERS_WAIT_MS 20000
 #define HANDOFF_OTHER_MAX 65536
 
 /* Another host, as far as it is there. */
@@ -42,22 +43,22 @@ extern struct handoff_others {
 	uint8_t versions[2]; /* the first and the last that they speak */
 } handoff_others;
 
+/* Long enough for a slow machine, but for linger: a rule is looked at so often. */
 extern const struct handoff_host_times handoff_others_times;
 
-/* handoff_others_open, _close - set up and tear down of a test. */
+/* handoff_others_open, _close - set up and tear down of a test; _open_with: other times. */
 int handoff_others_open(void **data);
+void handoff_others_open_with(const struct handoff_host_times *times);
 int handoff_others_close(void **data);
-
-int64_t handoff_others_now_ms(void);
 
 /* handoff_others_run - as an application's loop does: not unless its descriptor says so. */
 void handoff_others_run(int64_t ms);
 
 #define HANDOFF_OTHERS_UNTIL(condition)                                                            \
 	do {                                                                                       \
-		int64_t until = handoff_others_now_ms() + HANDOFF_OTHERS_WAIT_MS;                  \
+		int64_t until = slot_clock_ms() + HANDOFF_OTHERS_WAIT_MS;                          \
 		bool is_so;                                                                        \
-		while (!(is_so = (condition)) && handoff_others_now_ms() < until)                  \
+		while (!(is_so = (condition)) && slot_clock_ms() < until)                          \
 			handoff_others_run(5);                                                     \
 		assert_true(is_so);                                                                \
 	} while (0)

@@ -9,11 +9,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/mman.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
 #include "programs/handoff/maps/handoff_target.h"
 
@@ -42,10 +42,7 @@ __attribute__((constructor)) static void open_times(void)
 
 static int64_t now_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
+	return (int64_t)slot_clock_ns();
 }
 
 static int note(const char *what, int64_t begin_ns, int err)
