@@ -46,7 +46,7 @@ make_objects() {
 
 # ask WORD...: curl by one connection; each answer's code, host and number of new connections
 ask() {
-	in_ns client curl -sS -m 30 -w '%{http_code} %header{server} %{num_connects}\n' "$@" 2>&1
+	in_ns client curl -sS -m "$((30 * TAP_SCALE))" -w '%{http_code} %header{server} %{num_connects}\n' "$@" 2>&1
 }
 
 # put URL: all objects by one connection
@@ -117,7 +117,7 @@ test_words() {
 	key=$(largest_at near)
 	size=$(stat -c %s "$BED/made/$key")
 	is "HEAD says how large an object is" \
-		"$(in_ns client curl -sS -m 10 -I "$URL/bucket/$key" | tr -d '\r' |
+		"$(in_ns client curl -sS -m "$((10 * TAP_SCALE))" -I "$URL/bucket/$key" | tr -d '\r' |
 			awk '/^(HTTP|Server|Content-Length)/ { print $2 }' | xargs)" "200 near $size"
 	is "what is not there is said so" "$(ask -o /dev/null "$URL/bucket/none" | cut -d ' ' -f 1)" 404
 	is "other methods are refused" \
@@ -127,7 +127,7 @@ test_words() {
 	head -c 3000000 /dev/urandom >"$BED/again"
 	ask -T "$BED/again" "$URL/bucket/$key" >/dev/null
 	is "what is put again is replaced" \
-		"$(in_ns client curl -sS -m 10 "$URL/bucket/$key" | sha256sum)" "$(sha256sum <"$BED/again")"
+		"$(in_ns client curl -sS -m "$((10 * TAP_SCALE))" "$URL/bucket/$key" | sha256sum)" "$(sha256sum <"$BED/again")"
 	cp "$BED/made/$key" "$BED/store/near/bucket/$key"
 }
 
@@ -139,7 +139,7 @@ at_once() {
 	words[-1]+="Connection: close\r\n"
 	printf -v request '%s\r\n' "${words[@]}"
 	# shellcheck disable=SC2016 # the inner shell's
-	in_ns client timeout 20 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "$3" >&3 && cat <&3' - \
+	in_ns client timeout "$((20 * TAP_SCALE))" bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "$3" >&3 && cat <&3' - \
 		"${HOST4[home]}" "$PORT" "$request" | tr -d '\r' | grep -aoE '^(Server|Content-Length): .*' | xargs
 }
 
@@ -161,7 +161,7 @@ test_bytes() {
 		key=$(largest_at "$host")
 		size=$(stat -c %s "$BED/made/$key")
 		before=$(passed)
-		sum=$(in_ns client curl -sS -m 20 "$URL/bucket/$key" | sha256sum)
+		sum=$(in_ns client curl -sS -m "$((20 * TAP_SCALE))" "$URL/bucket/$key" | sha256sum)
 		passed=$(($(passed) - before))
 		tap_note <<<"$host: $size bytes to the client, $passed by home's interface"
 		is "an object of $host comes whole" "$sum" "$(sha256sum <"$BED/made/$key")"
@@ -174,7 +174,7 @@ many() {
 	local i
 
 	for i in {1..20}; do
-		in_ns client curl -sS -m 40 "$URL/bucket/[1-$COUNT]" 2>&1 | sha256sum &
+		in_ns client curl -sS -m "$((40 * TAP_SCALE))" "$URL/bucket/[1-$COUNT]" 2>&1 | sha256sum &
 	done
 	wait
 }

@@ -247,6 +247,11 @@ agent_of() {
 	in_ctl stats --json | jq ".agent.$1"
 }
 
+# agent_tells WORD NUMBER: at the end of a look, which is after what it did
+agent_tells() {
+	[[ $(agent_of "$1") == "$2" ]]
+}
+
 # As the owner of the slot, who has no capability.
 test_agent() {
 	in_ctl drop all >/dev/null
@@ -261,14 +266,14 @@ test_agent() {
 		"$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
 		handoff agent linger=1 half=2
 	in_time "the agent removes its rules" 20 has_rules 2
-	is "and says so" "$(agent_of half)" 2
-	is "the others stay" "$(agent_of 'rules')" 2
+	in_time "and says so" 5 agent_tells half 2
+	in_time "the others stay" 5 agent_tells rules 2
 	matches "there is one agent" "$(in_ctl agent 2>&1)" 'an agent is at these maps'
 	succeeds "it ends when it is told to" stop "$BED_SPAWNED"
 	spawn edge "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
 		handoff agent idle=1
 	in_time "those are removed by one for which they are idle" 20 has_rules 0
-	is "which says so" "$(agent_of idle)" 2
+	in_time "which says so" 5 agent_tells idle 2
 	succeeds "it ends, too" stop "$BED_SPAWNED"
 }
 
@@ -307,6 +312,11 @@ said_by_others() {
 test_said_by_others() {
 	local asked reused
 
+	if [[ ${SLOTD_TIER:-} == vm ]]; then
+		skip "others say things in a client's name" \
+			"the agent has three seconds to ask, and emulated processors may take longer"
+		return
+	fi
 	in_ctl drop all >/dev/null
 	PORT=40012
 	redirect

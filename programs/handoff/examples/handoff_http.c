@@ -262,6 +262,7 @@ int main(int argc, char **argv)
 	bool is_front = argc > 8 && !strcmp(argv[6], "front");
 	struct handoff_host_config config = {
 		.events = { on_taken, on_kept, on_given, on_lost, on_link },
+		.times = { .ack = 3000, .ready = 10000, .done = 20000 }, /* hosts may be busy */
 	};
 
 	if (argc < 9)
