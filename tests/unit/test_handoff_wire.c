@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whose certificate is taken for which host's, by who dials and by who is dialed. */
+/*
+ * Whose certificate is taken for which host's, by who dials and by who is dialed; and how much waits
+ * for a host that does not read.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,14 +180,71 @@ static void is_taken_for_the_name_or_not(void **state)
 	handoff_wire_context_free(other);
 }
 
+/* --- a queue that is full ---------------------------------------------------------------------- */
+
+#define PIECE (1U << 20)
+#define SOCKET_MAX (8U << 20) /* more than its buffers hold */
+
+/* All of them come out, each in its turn, and nothing else. */
+static void expect_pieces(struct handoff_wire *from, struct handoff_wire *to, size_t total)
+{
+	struct slot_reason why = {};
+	const uint8_t *heard;
+	size_t done = 0, len;
+
+	for (size_t runs = 0; done < total && runs < total / 1024; runs++) {
+		assert_int_equal(handoff_wire_run(from, &why), 0);
+		assert_int_equal(handoff_wire_run(to, &why), 0);
+		heard = handoff_wire_get(to, &len);
+		for (size_t i = 0; i < len; i++)
+			if (heard[i] != (uint8_t)((done + i) / PIECE))
+				fail_msg("byte %zu is another one", done + i);
+		handoff_wire_skip(to, len);
+		done += len;
+	}
+	assert_int_equal(done, total);
+	assert_false(handoff_wire_has_waiting(from));
+}
+
+static void what_nobody_reads_is_bounded(void **state)
+{
+	uint8_t *bytes = malloc(PIECE);
+	struct handoff_wire *from, *to;
+	struct slot_reason why = {};
+	size_t total = 0;
+	int fds[2], err;
+
+	(void)state;
+	assert_non_null(bytes);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(handoff_wire_new(fds[0], NULL, NULL, &why, &from), 0);
+	assert_int_equal(handoff_wire_new(fds[1], NULL, NULL, &why, &to), 0);
+	do {
+		memset(bytes, (int)(total / PIECE), PIECE);
+		err = handoff_wire_put(from, bytes, PIECE);
+		total += err ? 0 : PIECE;
+	} while (!err && total <= HANDOFF_WIRE_WAITING_MAX + SOCKET_MAX);
+	assert_int_equal(err, -ENOBUFS);
+	assert_in_range(total, HANDOFF_WIRE_WAITING_MAX - PIECE,
+			HANDOFF_WIRE_WAITING_MAX + SOCKET_MAX);
+	/* It is refused, and that is all. */
+	assert_int_equal(handoff_wire_run(from, &why), 0);
+	expect_pieces(from, to, total);
+	assert_int_equal(handoff_wire_put(from, bytes, PIECE), 0);
+	handoff_wire_free(from);
+	handoff_wire_free(to);
+	free(bytes);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
 	int ret;
 
 	TAP_ADD_TABLE(&plan, is_taken_for_the_name_or_not, rows);
+	TAP_ADD(&plan, what_nobody_reads_is_bounded, NULL, NULL);
 	make_files();
-	ret = tap_run(&plan, "certificates of handoff's hosts", 0);
+	ret = tap_run(&plan, "wires between handoff's hosts", 0);
 	remove_files();
 	return ret;
 }
