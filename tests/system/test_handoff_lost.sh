@@ -13,6 +13,7 @@
 . "$BED_ROOT/tests/support/handoff.sh"
 
 NODE_BIN=$BED_TOOLS/handoff_node_faults
+export HANDOFF_NODE_SAYS=1
 EVERY=8000 # what a connection may send at first: none of it is unsent when it moves
 TIMES=("${SHORT_TIMES[@]}")
 STALL_MS=$((15000 * TAP_SCALE))
@@ -182,6 +183,21 @@ stand_still() {
 	load_end >/dev/null
 }
 
+# The same between the rule and the clock: packets may have passed the block before it was one of
+# those that lead away, and what was captured is old.
+stand_still_at_the_rule() {
+	local before
+
+	before=$(count home lost)
+	stop_at home redirect "$AWAY" "$1"
+	sleep "$TIMES_SCALE"
+	kill -CONT "${NODE[home]}"
+	wait_told "its block ends amid the step" "$1" "$TOLD_MS"
+	is "home has given it up" "$(count home lost)" $((before + 1))
+	succeeds "and says why" \
+		grep -q '^lost: its block had ended before it was redirected' "$BED/log/home"
+}
+
 # The taker hears READY when it has given up.
 come_late() {
 	stop_at near ack "$AWAY" "$1"
@@ -199,6 +215,7 @@ wait_for 10 is_linked near || bail "home is linked" "$(cat "$BED"/log/{home,near
 AWAY=1 # home gives it
 BACK=2 # near gives it back
 stand_still 4
+stand_still_at_the_rule 6
 fail "thawing fails" "$AWAY" 6 near restore home undo
 fail "the taker fails to thaw it" "$AWAY" 4 near start
 if [[ ${SLOTD_FAULTS:-} == all ]]; then

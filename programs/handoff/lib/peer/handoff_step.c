@@ -175,6 +175,7 @@ static int commit(struct handoff_host *host, struct handoff_conn *conn)
 	}
 	if (err)
 		return err;
+	SLOT_FAULT("handoff.redirect");
 	if (slot_clock_ns() < deadline_ns)
 		return 0;
 	return slot_reason_set(conn->why, -ETIME, "its block had ended before it was redirected");
