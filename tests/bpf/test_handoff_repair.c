@@ -57,7 +57,7 @@ static int move(void)
 	struct handoff_state *state;
 
 	handoff_bed_shut(&bed, true);
-	if (handoff_capture(bed.handoff, bed.server, &state))
+	if (handoff_repairer_capture(bed.handoff, bed.server, &state))
 		return complain(1);
 	close(bed.server);
 	if (handoff_restore(bed.handoff, state, NULL, &bed.server))
@@ -92,7 +92,7 @@ static int undo(void)
 {
 	struct handoff_state *state;
 
-	if (handoff_capture(bed.handoff, bed.server, &state))
+	if (handoff_repairer_capture(bed.handoff, bed.server, &state))
 		return complain(1);
 	handoff_state_free(state);
 	return handoff_undo(bed.handoff, bed.server) ? complain(2) : 0;
@@ -166,7 +166,7 @@ static int capture_refused(void)
 {
 	struct handoff_state *state;
 
-	if (handoff_capture(bed.handoff, bed.server, &state) != -EPERM)
+	if (handoff_repairer_capture(bed.handoff, bed.server, &state) != -EPERM)
 		return complain(1);
 	return strstr(handoff_error(bed.handoff), "none of those who may ask") ? 0 : complain(2);
 }

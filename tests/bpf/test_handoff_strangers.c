@@ -217,7 +217,7 @@ static void silent_agent_is_left_alone(void **state)
 	kill(handoff_repairer.pid, SIGCONT);
 	/* The same anew: it is asked at once. */
 	assert_int_equal(handoff_set_agent(bed.handoff, handoff_repairer.path), 0);
-	assert_int_equal(handoff_capture(bed.handoff, bed.server, &taken), 0);
+	assert_int_equal(handoff_repairer_capture(bed.handoff, bed.server, &taken), 0);
 	handoff_state_free(taken);
 	assert_int_equal(handoff_undo(bed.handoff, bed.server), 0);
 }

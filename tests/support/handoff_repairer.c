@@ -21,6 +21,7 @@
 
 #define DESCRIPTORS 64
 #define PATIENCE_S 20
+#define TRIES 10
 
 struct handoff_repairer handoff_repairer = { .dir = "/tmp/handoff_repair.XXXXXX" };
 
@@ -165,4 +166,15 @@ int handoff_repairer_give(int fd, const void *order, size_t len)
 	assert_int_equal(recv(to, &answer, sizeof(answer), 0), sizeof(answer));
 	close(to);
 	return answer.err;
+}
+
+int handoff_repairer_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
+{
+	int err = handoff_capture(h, fd, ret_state);
+
+	for (int i = 1; i < TRIES && err == -ETIMEDOUT; i++) {
+		handoff_set_agent(h, handoff_repairer.path);
+		err = handoff_capture(h, fd, ret_state);
+	}
+	return err;
 }

@@ -48,4 +48,10 @@ void handoff_repairer_as_nobody(int (*what)(void), bool is_given);
 int handoff_repairer_ask(int fd, const void *order, size_t len);
 int handoff_repairer_give(int fd, const void *order, size_t len);
 
+/*
+ * handoff_repairer_capture - handoff_capture() by the service, again where it took its time: only
+ * who is told to be silent is. Returns what that returned last; the error is @h's.
+ */
+int handoff_repairer_capture(struct handoff *h, int fd, struct handoff_state **ret_state);
+
 #endif
