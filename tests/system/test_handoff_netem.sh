@@ -15,7 +15,7 @@
 WANTED=200
 [[ ${SLOTD_FAULTS:-} != all ]] || WANTED=10000
 LIMIT=3300 # below the file's, so that it is told how far they came
-STALL_MS=$((30000 * TAP_SCALE))
+STALL_MS=$((20000 * TIMES_SCALE))
 
 have_lost() {
 	local host
