@@ -232,11 +232,13 @@ load_seen() {
 	LOAD_SEEN=$(add_up <<<"${seen%$'\n'}")
 }
 
-# load_end: what both have seen, as one line
+# load_end: what both have seen, as one line; a client that hangs is found first
 load_end() {
 	local family
 
 	for family in "${!LOADS[@]}"; do
+		kill -TERM "${LOADS[$family]}" 2>/dev/null
+		wait_for 60 is_gone "${LOADS[$family]}"
 		stop "${LOADS[$family]}" || true
 		grep '^opened' "$BED/log/load$family" | tail -n 1
 	done | add_up
