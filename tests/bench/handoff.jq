@@ -82,8 +82,12 @@ def of_guest:
 	.steps | map(. + {talk_us: guest_talk[.step], clock: "instructions"}
 		| if .step | IN("capture", "restore", "thaw") then .step += " (VM)" else . end);
 
+def step_goals($way):
+	map(select(.talk_us)
+		| {goal: "\($way)\(.step), us\(if .clock then " (VM)" else "" end)", at_most: .talk_us, is: .median_us});
+
 def goals:
-	(.steps | map(select(.clock == null and .talk_us) | {goal: "\(.step), us", at_most: .talk_us, is: .median_us}))
+	(.steps | step_goals("")) + (.steps_home | step_goals("home: "))
 	+ [.service as $rows | $rows[] | select(.object_bytes == 4194304 and (.setup | startswith("handoff"))) as $row
 		| $rows[] | select(.object_bytes == 4194304 and (.setup | startswith("handoff") | not))
 		| {goal: "4 MiB, \($row.setup): CPU of the frontend, of that of \(.setup)", at_most: 0.1,

@@ -5,6 +5,11 @@
 # say otherwise. Sourced after that.
 
 WORKERS=1
+DAEMON=off
+SHUTDOWN=30
+# For slow machines as well: nothing stays because of their speed.
+TIMES="ack=5s ready=12s done=15s beat=2s"
+LIMIT=$((10 * TAP_SCALE)) # of a client, seconds
 LEVEL=info
 declare -A USER_OF=()
 MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
@@ -20,10 +25,10 @@ host_conf() {
 		load_module $MODULE;
 		user ${USER_OF[$host]:-root};
 		worker_processes $WORKERS;
-		daemon off;
+		daemon $DAEMON;
 		pid $dir/pid;
 		error_log $BED/log/$host $LEVEL;
-		worker_shutdown_timeout 30;
+		worker_shutdown_timeout $SHUTDOWN;
 		events { worker_connections 512; }
 		http {
 			log_format pid \$pid;
@@ -35,6 +40,7 @@ host_conf() {
 			scgi_temp_path $dir/t5;
 			keepalive_requests 1000000;
 			handoff_name $host;
+			${TIMES:+handoff_times $TIMES;}
 			handoff_maps $(rules_dir "$host");
 			handoff_certificate $BED/tls/ca.pem $BED/tls/$host.pem $BED/tls/$host.key;
 			handoff_local ${HOST4[$host]} ${HOST6[$host]};
@@ -55,19 +61,26 @@ host_start() {
 	NODE[$host]=$BED_SPAWNED
 }
 
-is_up() {
-	grep -q "link to $1 is up" "$BED/log/home"
+# link_is HOST up|down: as home has said last
+link_is() {
+	[[ $(grep -o "link to $1 is [a-z]*" "$BED/log/home" | tail -n 1) == *" $2" ]]
 }
 
-is_down() {
-	grep -q "link to $1 is down" "$BED/log/home"
+# near by its name alone, far by address and name
+know_names() {
+	{
+		cat /etc/hosts
+		echo "${HOST4[near]} near"
+	} >"$BED/hosts"
+	mount --bind "$BED/hosts" /etc/hosts || bail "near has a name"
 }
 
 # start_all HTTP [HOME_HTTP]: home and the others, linked
 start_all() {
 	local host
 
-	host_conf home "$1 ${2:-} handoff_target ${HOST4[near]} $LINK_PORT near;
+	[[ -e $BED/hosts ]] || know_names
+	host_conf home "$1 ${2:-} handoff_target near $LINK_PORT;
 		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
 			location / { handoff_out; }
 			location /strict { handoff_out 503; }
@@ -80,7 +93,7 @@ start_all() {
 	done
 	for host in near far home; do host_start "$host"; done
 	for host in near far; do
-		wait_for 10 is_up "$host" || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
+		wait_for 10 link_is "$host" up || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
 	done
 }
 
@@ -95,7 +108,7 @@ stop_all() {
 ask() {
 	local urls=("${@/#/$URL}")
 
-	in_ns client curl -sS -m 10 -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
+	in_ns client curl -sS -m "$LIMIT" -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
 }
 
 served_by() {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 120
 #
-# Which of nginx's connections move: pipelined requests, HTTP/2, what is upgraded, TLS by nginx and by
-# the kernel.
+# Which of nginx's connections move: pipelined requests, what is upgraded, TLS of the kernel; and which
+# stay: HTTP/2, HTTP/0.9, the PROXY protocol, what was sent elsewhere within nginx, TLS of nginx.
 
 # shellcheck source=tests/support/bed.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
@@ -17,7 +17,12 @@ TLS="ssl_certificate $BED/tls/home.pem; ssl_certificate_key $BED/tls/home.key;"
 ASKS="ssl_client_certificate $BED/tls/ca.pem; ssl_verify_client"
 # Of all hosts: where connections come to at near and far.
 COMMON="handoff_freq 1; types { text/x-ended ended; } ssi on; ssi_types text/x-ended;
-	server { listen 8448 ssl default_server; $TLS root $BED/www/\$host/files; handoff_in; }
+	server { listen 8448 ssl default_server; $TLS root $BED/www/\$host/files; handoff_in;
+		location /upgraded {
+			proxy_pass http://127.0.0.1:9000; proxy_http_version 1.1;
+			proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade;
+		}
+	}
 	server { listen 8448 ssl; server_name closed; $TLS $ASKS on; root $BED/www/\$host/files; }"
 # ports of home, and what is spoken there
 declare -A SUITES=(
@@ -28,7 +33,7 @@ declare -A SUITES=(
 # pipelined COUNT PATH: requests at once on one connection; the last one ends it
 pipelined() {
 	# shellcheck disable=SC2016
-	in_ns client timeout 10 bash -c '
+	in_ns client timeout "$LIMIT" bash -c '
 		exec 3<>"/dev/tcp/$1/$2"
 		for ((i = 1; i < $3; i++)); do all+="GET $4 HTTP/1.1\r\nHost: a\r\n\r\n"; done
 		printf "${all}GET $4 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" >&3
@@ -40,15 +45,67 @@ test_pipelined() {
 		"$(pipelined 5 /who)" "near far near far near"
 }
 
-test_http2() {
-	is "what comes by HTTP/2 is served at home" \
-		"$(in_ns client curl -sS -m 10 --http2-prior-knowledge "http://${HOST4[home]}:8082/who")" home
-	succeeds "and why is said" grep -q 'it stays: other requests share' "$BED/log/home"
+# curl_home PORT WORD...: who answers
+curl_home() {
+	in_ns client curl -sS -m "$LIMIT" "${@:2}" "http://${HOST4[home]}:$1/who"
+}
+
+# A request and no more.
+ask_http09() {
+	# shellcheck disable=SC2016
+	in_ns client timeout "$LIMIT" bash -c 'exec 3<>"/dev/tcp/$1/$2"; printf "GET /who\r\n" >&3; cat <&3' \
+		- "${HOST4[home]}" "$PORT"
+}
+
+# stays NAME ANSWERED WHY
+stays() {
+	is "$1 is served at home" "$2" home
+	succeeds "and why is said" grep -q "it stays: $3" "$BED/log/home"
+}
+
+test_stays() {
+	stays "what comes by HTTP/2" "$(curl_home 8082 --http2-prior-knowledge)" 'other requests share'
+	stays "what comes by HTTP/0.9" "$(ask_http09)" 'it is of HTTP/0.9'
+	stays "what comes by the PROXY protocol" "$(curl_home 8083 --haproxy-protocol)" \
+		'its client is known by the PROXY protocol'
+	stays "what try_files sends to its location" "$(curl_home 8084)" '.*came by error_page or try_files'
+}
+
+# What becomes of the connection is the echo's.
+upgrader_start() {
+	local host
+
+	cat >"$BED/upgrade" <<-'END'
+		#!/bin/bash
+		while read -r line && [[ $line != $'\r' ]]; do :; done
+		printf 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n'
+		exec cat
+	END
+	chmod +x "$BED/upgrade"
+	for host in near far; do
+		spawn "$host" "$BED/log/upgrade" "$BED_ROOT/build/cache/busybox-static/bin/busybox" \
+			nc -ll -p 9000 -e "$BED/upgrade"
+	done
+}
+
+# upgraded: what is answered, and then what comes back of two lines, each sent when the last one was back
+upgraded() {
+	# shellcheck disable=SC2016
+	in_ns client timeout "$LIMIT" bash -c '
+		exec 3<>"/dev/tcp/$1/$2"
+		printf "GET /upgraded HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n" >&3
+		while read -r line <&3 && [[ $line != $'"'\r'"' ]]; do [[ $line != HTTP* ]] || echo "${line:9:3}"; done
+		for line in one two; do echo "$line" >&3; read -r line <&3; echo "$line"; done' \
+		- "${HOST4[home]}" "$PORT" | xargs
+}
+
+test_upgraded() {
+	is "what is upgraded has moved, and goes on where it is" "$(upgraded)" "101 one two"
 }
 
 # curl_tls PORT WORD...
 curl_tls() {
-	in_ns client curl -sS -m 20 --cacert "$BED/tls/ca.pem" --resolve "home:$1:${HOST4[home]}" "${@:2}" 2>&1
+	in_ns client curl -sS -m $((2 * LIMIT)) --cacert "$BED/tls/ca.pem" --resolve "home:$1:${HOST4[home]}" "${@:2}" 2>&1
 }
 
 # ask_tls PORT PATH...: as ask()
@@ -68,7 +125,7 @@ test_certificates() {
 	succeeds "and why is said" grep -q "it stays: its client was asked for" "$BED/log/home"
 	is "what comes where nobody asks for one is served" "$(ask /who | sed s/far/near/)" "near 1 "
 	is "but not by a server that does, of that port" \
-		"$(in_ns client curl -sS -m 10 -H 'Host: closed' "$URL/who" | grep -o -m 1 'No required SSL certificate')" \
+		"$(in_ns client curl -sS -m "$LIMIT" -H 'Host: closed' "$URL/who" | grep -o -m 1 'No required SSL certificate')" \
 		"No required SSL certificate"
 }
 
@@ -120,7 +177,10 @@ test_ktls() {
 secure() {
 	local port version ciphers
 
-	SERVERS="server { listen 8082 http2; root $BED/www/home/files; location / { handoff_out; } }"
+	SERVERS="server { listen 8082 http2; root $BED/www/home/files; location / { handoff_out; } }
+		server { listen 8083 proxy_protocol; root $BED/www/home/files; location / { handoff_out; } }
+		server { listen 8084; root $BED/www/home/files; location / { try_files /none @out; }
+			location @out { handoff_out; } }"
 	for port in "${!SUITES[@]}" 8447; do
 		read -r version ciphers <<<"${SUITES[$port]:-1.2}"
 		SERVERS+="server { listen $port ssl; root $BED/www/home/files; $TLS $1
@@ -133,11 +193,13 @@ need_module
 handoff_start
 make_certificates
 LEVEL=debug
+upgrader_start
 head -c "$BIG" /dev/urandom >"$BED/big"
 secure ''
 start_all "$COMMON" "$SERVERS"
 test_pipelined
-test_http2
+test_stays
+test_upgraded
 test_tls_of_nginx
 test_certificates
 stop_all

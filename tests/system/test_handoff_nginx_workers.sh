@@ -52,22 +52,29 @@ moves() {
 	[[ $(ask /who) =~ ^(near|far) ]]
 }
 
-# many COUNT: as many connections at once, each with two requests; how many were answered, and by whom
+# many COUNT: as many connections at once, each with two requests; how many other hosts answered, and by whom
 many() {
 	local i all=() dir=$BED/many
 
 	rm -rf "$dir" && mkdir "$dir"
 	for ((i = 0; i < $1; i++)); do
-		in_ns client curl -sS -m 10 "$URL/who" "$URL/who" >"$dir/$i" 2>&1 &
+		in_ns client curl -sS -m "$LIMIT" "$URL/who" "$URL/who" >"$dir/$i" 2>&1 &
 		all+=($!)
 	done
 	wait "${all[@]}"
-	cat "$dir"/* | wc -l
+	cat "$dir"/* | grep -cxE 'near|far'
 	# one line for each way that a connection's two answers may have gone
 	for i in "$dir"/*; do xargs <"$i"; done | sort -u
 }
 
+# Each worker hears for itself that a host is there.
+all_move() {
+	[[ $(many 12 | sed 1q) == 24 ]]
+}
+
 test_workers() {
+	wait_for 10 all_move
+	: >"$BED/log/access.home"
 	is "many connections at once are served elsewhere, each as a whole" \
 		"$(many 24 | xargs)" "48 far far near near"
 	succeeds "by more than one worker" \
@@ -108,7 +115,7 @@ test_reload() {
 			"$(sha256sum <"$BED/got.$host")" "$(sha256sum <"$BED/big")"
 	done
 	wait_for 10 moves || not_ok "connections move afterwards" "$(tail -n 5 "$BED"/log/{home,near,far})"
-	is "and so does each of many" "$(many 12 | sed 1q)" 24
+	in_time "and so does each of many" 10 all_move
 }
 
 # has_whole NAME: what came, where it came to an end
@@ -145,7 +152,7 @@ nginx_load() {
 		(
 			until [[ -e $BED/enough ]]; do
 				echo begun
-				in_ns client curl -s -m 60 -w '%{exitcode} %{num_connects}\n' "${who[@]}"
+				in_ns client curl -s -m $((60 + LIMIT - 10)) -w '%{exitcode} %{num_connects}\n' "${who[@]}"
 			done >"$BED/load/$i"
 		) &
 		ASKING+=($!)
@@ -205,7 +212,52 @@ test_death() {
 		test "$(value_of ended "$words")" -le $((2 * CLIENTS)) -a \
 		"$(value_of reset "$words")" -le $((2 * CLIENTS))
 	wait_for 10 moves || not_ok "connections move afterwards"
-	is "and so does each of many" "$(many 12 | sed 1q)" 24
+	in_time "and so does each of many" 10 all_move
+}
+
+is_replaced() {
+	[[ -s $BED/www/home/pid.oldbin && -s $BED/www/home/pid ]] &&
+		(($(workers home | wc -l) >= WORKERS))
+}
+
+# Old ones and new ones accept what comes.
+test_binary() {
+	local old=${NODE[home]}
+
+	kill -USR2 "$old"
+	in_time "nginx replaces its binary" 10 is_replaced
+	in_time "the new one waits" 10 grep -q 'another worker moves connections as home' "$BED/log/home"
+	is "and each request is answered, wherever" \
+		"$(many 24 | sed 1d | grep -vxE '(home|near|far) (home|near|far)')" ""
+	kill -WINCH "$old"
+	in_time "when workers of the old one have ended connections move again" 20 all_move
+	kill -QUIT "$old"
+	wait_for 10 is_gone "$old" || not_ok "the old one ends"
+	NODE[home]=$(cat "$BED/www/home/pid")
+	in_time "and without it" 10 all_move
+}
+
+are_on_their_way() {
+	(($(bed_ctl --chain home:home handoff show --json | jq '[.rules[] | select(.ingress == "block")] | length') == $1))
+}
+
+# What is on its way when worker_shutdown_timeout strikes: from the worker that moves, and from others.
+test_cut_off() {
+	local all=() i asking=()
+
+	for host in near far; do mapfile -t -O "${#all[@]}" all < <(workers "$host"); done
+	kill -STOP "${all[@]}"
+	for ((i = 0; i < CLIENTS; i++)); do
+		in_ns client curl -s -o /dev/null -m $((4 * LIMIT)) -w '%{exitcode}\n' "$URL/who" >"$BED/log/cut.$i" &
+		asking+=($!)
+	done
+	wait_for 10 are_on_their_way $CLIENTS || not_ok "requests are on their way" "$(tail -n 5 "$BED/log/home")"
+	kill -HUP "${NODE[home]}"
+	wait "${asking[@]}"
+	kill -CONT "${all[@]}"
+	is "worker_shutdown_timeout strikes: clients of what was on its way are told" \
+		"$(cat "$BED"/log/cut.* | grep -vxE '52|56')" ""
+	in_time "and connections move afterwards" 20 all_move
 }
 
 complaints() {
@@ -226,9 +278,16 @@ test_workers
 test_reload
 if [[ ${SLOTD_FAULTS:-} == all ]]; then test_outlive; fi
 stop_all
-start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
+TIMES= start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
 test_death near
 test_death home
 is "nginx has nothing else to complain about" "$(complaints)" ""
+stop_all
+DAEMON=on start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+for host in "${HOSTS[@]}"; do NODE[$host]=$(cat "$BED/www/$host/pid"); done
+test_binary
+stop_all
+TIMES="ack=8s ready=10s done=12s beat=5s" SHUTDOWN=1 start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+test_cut_off
 stop_all
 done_testing

@@ -32,7 +32,8 @@ struct ngx_handoff_main {
 	ngx_http_complex_value_t *key;
 	ngx_http_complex_value_t *home; /* not empty, nor 0: the request goes home */
 	ngx_uint_t turn;
-	int door; /* where workers call on the mover; -1: there are none */
+	ngx_msec_t guard_ms; /* longer than the library takes to say what became of a request */
+	int door;	     /* where workers call on the mover; -1: there are none */
 	int role; /* a file: who has it locked moves connections by this name; -1: nobody does */
 };
 
@@ -80,9 +81,10 @@ ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r);
 
 /*
  * ngx_handoff_answer - what became of the request @number of this process; @why, of one that was not
- * given, is a line. @is_closed: of its connection, the descriptor.
+ * given, is a line. @is_closed: of its connection, the descriptor. Returns false where nginx has ended
+ * it meanwhile.
  */
-void ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
+bool ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
 			bool is_closed);
 
 /* ngx_handoff_lose_all - nobody will say any more what became of them: they are reset. */
@@ -124,6 +126,9 @@ void ngx_handoff_begin_tls(ngx_connection_t *c);
  */
 const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *peer,
 			    const ngx_str_t *bytes);
+
+/* ngx_handoff_abandon - nginx closes @c, of which a request is on its way: no answer is awaited. */
+void ngx_handoff_abandon(ngx_connection_t *c);
 
 /* ngx_handoff_tell_end - this process has closed what it had taken. */
 void ngx_handoff_tell_end(int fd, uint64_t id);

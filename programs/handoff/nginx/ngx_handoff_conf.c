@@ -2,6 +2,9 @@
 /* The directives: README.md has them. */
 #include "programs/handoff/nginx/ngx_handoff.h"
 
+#define DONE_MS 3000 /* the library's, unless set */
+#define SPARE_MS 2000
+
 static char *add_to(ngx_conf_t *cf, ngx_array_t **list, const struct ngx_handoff_target *target)
 {
 	struct ngx_handoff_target *added;
@@ -15,6 +18,24 @@ static char *add_to(ngx_conf_t *cf, ngx_array_t **list, const struct ngx_handoff
 	return NGX_CONF_OK;
 }
 
+/* The first of its addresses, as it is when the file is read. Returns NULL, or what is wrong. */
+static char *find_address(ngx_conf_t *cf, ngx_str_t *host, in_port_t port,
+			  struct ngx_handoff_target *target)
+{
+	ngx_url_t url = { .host = *host, .port = port, .last_port = port };
+	ngx_addr_t address;
+
+	if (ngx_parse_addr(cf->pool, &address, host->data, host->len) == NGX_OK)
+		ngx_inet_set_port(address.sockaddr, port);
+	else if (ngx_inet_resolve_host(cf->pool, &url) == NGX_OK)
+		address = url.addrs[0];
+	else
+		return "has a host that is not found";
+	target->address = address.sockaddr;
+	target->length = address.socklen;
+	return NULL;
+}
+
 /* handoff_target HOST [PORT [NAME]]: with a PORT it is dialed */
 static char *set_target(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -22,8 +43,8 @@ static char *set_target(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	ngx_str_t *words = cf->args->elts;
 	ngx_uint_t count = cf->args->nelts;
 	struct ngx_handoff_target target = { .name = (char *)words[count > 3 ? 3 : 1].data };
-	ngx_addr_t address;
 	ngx_int_t port;
+	char *why;
 
 	(void)cmd;
 	if (count < 3)
@@ -31,12 +52,8 @@ static char *set_target(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	port = ngx_atoi(words[2].data, words[2].len);
 	if (port < 1 || port > 65535)
 		return "has no port between 1 and 65535";
-	if (ngx_parse_addr(cf->pool, &address, words[1].data, words[1].len) != NGX_OK)
-		return "has no address of IPv4 or IPv6";
-	ngx_inet_set_port(address.sockaddr, (in_port_t)port);
-	target.address = address.sockaddr;
-	target.length = address.socklen;
-	return add_to(cf, &main->targets, &target);
+	why = find_address(cf, &words[1], (in_port_t)port, &target);
+	return why ? why : add_to(cf, &main->targets, &target);
 }
 
 static char *set_peer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -98,6 +115,54 @@ static char *set_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 	host->cert = (char *)words[2].data;
 	host->key = (char *)words[3].data;
 	return NGX_CONF_OK;
+}
+
+static const struct {
+	ngx_str_t name;
+	size_t at;
+} times[] = {
+	{ ngx_string("ack="), offsetof(struct handoff_host_times, ack) },
+	{ ngx_string("ready="), offsetof(struct handoff_host_times, ready) },
+	{ ngx_string("done="), offsetof(struct handoff_host_times, done) },
+	{ ngx_string("abandon="), offsetof(struct handoff_host_times, abandon) },
+	{ ngx_string("linger="), offsetof(struct handoff_host_times, linger) },
+	{ ngx_string("idle="), offsetof(struct handoff_host_times, idle) },
+	{ ngx_string("beat="), offsetof(struct handoff_host_times, beat) },
+};
+
+/* NAME=TIME; returns NULL, or what is wrong. */
+static char *set_time(const ngx_str_t *word, struct handoff_host_times *ret_times)
+{
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		const ngx_str_t *name = &times[i].name;
+		uint32_t *time = (uint32_t *)((char *)ret_times + times[i].at);
+		ngx_str_t value;
+		ngx_int_t ms;
+
+		if (word->len <= name->len || ngx_strncmp(word->data, name->data, name->len) != 0)
+			continue;
+		if (*time)
+			return "says a time twice";
+		value = (ngx_str_t){ word->len - name->len, word->data + name->len };
+		ms = ngx_parse_time(&value, 0);
+		if (ms < 1 || ms > INT32_MAX)
+			return "has a time that is none";
+		*time = (uint32_t)ms;
+		return NULL;
+	}
+	return "has a word that is no NAME=TIME of its names";
+}
+
+static char *set_times(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+	struct ngx_handoff_main *main = conf;
+	const ngx_str_t *words = cf->args->elts;
+	char *why = NULL;
+
+	(void)cmd;
+	for (ngx_uint_t i = 1; !why && i < cf->args->nelts; i++)
+		why = set_time(&words[i], &main->host.times);
+	return why ? why : NGX_CONF_OK;
 }
 
 /* Into the const char * at @cmd->offset. */
@@ -166,6 +231,7 @@ ngx_command_t ngx_handoff_commands[] = {
 	OF_HTTP("handoff_local", NGX_CONF_TAKE12, set_local, 0),
 	OF_HTTP("handoff_peer", NGX_CONF_TAKE1, set_peer, 0),
 	OF_HTTP("handoff_target", NGX_CONF_TAKE123, set_target, 0),
+	OF_HTTP("handoff_times", NGX_CONF_1MORE, set_times, 0),
 	OF_HTTP("handoff_freq", NGX_CONF_TAKE1, ngx_conf_set_num_slot, AT(freq)),
 	OF_HTTP("handoff_key", NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, AT(key)),
 	OF_HTTP("handoff_home", NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, AT(home)),
@@ -216,6 +282,21 @@ static ngx_uint_t count_hosts(const struct ngx_handoff_main *main, const char *n
 	return count;
 }
 
+/* Certificates have names of hosts. */
+static char *check_names(ngx_conf_t *cf, const struct ngx_handoff_main *main)
+{
+	const struct ngx_handoff_target *target = main->targets ? main->targets->elts : NULL;
+	ngx_addr_t address;
+
+	for (ngx_uint_t i = 0; target && i < main->targets->nelts; i++, target++)
+		if (target->length && main->host.key &&
+		    ngx_parse_addr(cf->pool, &address, (u_char *)target->name,
+				   strlen(target->name)) == NGX_OK)
+			return refuse(cf, "handoff_target needs the NAME of the certificate of ",
+				      target->name);
+	return NGX_CONF_OK;
+}
+
 static char *check_hosts(ngx_conf_t *cf, const struct ngx_handoff_main *main,
 			 const ngx_array_t *list)
 {
@@ -247,7 +328,9 @@ char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
 		return refuse(cf, "", "one of handoff_certificate and handoff_plain is needed");
 	if (handoff_host_check(&main->host, why, sizeof(why)))
 		return refuse(cf, "", why);
-	if (check_hosts(cf, main, main->targets) != NGX_CONF_OK ||
+	main->guard_ms = (main->host.times.done ? main->host.times.done : DONE_MS) + SPARE_MS;
+	if (check_names(cf, main) != NGX_CONF_OK ||
+	    check_hosts(cf, main, main->targets) != NGX_CONF_OK ||
 	    check_hosts(cf, main, main->peers) != NGX_CONF_OK)
 		return NGX_CONF_ERROR;
 	return ngx_handoff_take_files(cf, main) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;

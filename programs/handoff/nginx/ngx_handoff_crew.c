@@ -16,10 +16,10 @@ struct tag {
 	ngx_rbtree_node_t node;		    /* of what was taken, by its id; first */
 	ngx_queue_t all;		    /* of its worker */
 	struct ngx_handoff_channel *worker; /* NULL: this one, or it has ended: is_orphan */
-	bool is_orphan;
-	uint64_t number;   /* of a request, to its worker */
-	struct tag *taken; /* of a request: what its connection was taken as */
-	bool is_away;	   /* of what was taken: a request of it is on its way */
+	bool is_orphan;			    /* or has closed what is on its way */
+	uint64_t number;		    /* of a request, to its worker */
+	struct tag *taken;		    /* of a request: what its connection was taken as */
+	bool is_away;			    /* of what was taken: a request of it is on its way */
 };
 
 static struct {
@@ -87,22 +87,23 @@ static void say(struct ngx_handoff_channel *worker, struct ngx_handoff_note note
 	ngx_handoff_channel_say(worker, &note, why);
 }
 
-static void answer(struct tag *tag, enum ngx_handoff_outcome outcome, const char *why)
+/* Returns false where nobody awaits it. */
+static bool answer(struct tag *tag, enum ngx_handoff_outcome outcome, const char *why)
 {
-	if (tag->worker)
-		say(tag->worker,
-		    (struct ngx_handoff_note){ .word = NGX_HANDOFF_SAY_ANSWER,
-					       .number = tag->number,
-					       .outcome = outcome },
-		    why);
-	else if (!tag->is_orphan)
-		ngx_handoff_answer(tag->number, outcome, why, outcome != NGX_HANDOFF_KEPT);
+	if (!tag->worker)
+		return !tag->is_orphan &&
+		       ngx_handoff_answer(tag->number, outcome, why, outcome != NGX_HANDOFF_KEPT);
+	say(tag->worker,
+	    (struct ngx_handoff_note){
+		    .word = NGX_HANDOFF_SAY_ANSWER, .number = tag->number, .outcome = outcome },
+	    why);
+	return true;
 }
 
 /* @fd, which was on its way, is another worker's again, or nobody's. */
 static void put_back(struct tag *tag, int fd)
 {
-	if (tag->is_orphan) {
+	if (tag->is_orphan || (tag->taken && tag->taken->is_orphan)) {
 		handoff_host_close(ngx_handoff_host, fd);
 		return;
 	}
@@ -116,7 +117,7 @@ static void end_way(struct tag *tag, bool is_gone)
 {
 	if (tag->taken) {
 		tag->taken->is_away = false;
-		if (is_gone || tag->is_orphan)
+		if (is_gone || tag->is_orphan || tag->taken->is_orphan)
 			free_tag(tag->taken);
 	}
 	free_tag(tag);
@@ -173,7 +174,9 @@ static void hear_worker(struct ngx_handoff_channel *worker, const struct ngx_han
 		return;
 	}
 	taken = note->word == NGX_HANDOFF_SAY_ENDED ? find_taken(worker, note->id) : NULL;
-	if (taken && !taken->is_away) {
+	if (taken && taken->is_away) {
+		taken->is_orphan = true;
+	} else if (taken) {
 		free_tag(taken);
 		if (ngx_handoff_host)
 			handoff_host_ended(ngx_handoff_host, note->id);
@@ -249,7 +252,8 @@ static void hear_kept(void *data, void *of, int fd, const char *why)
 	(void)data;
 	if (!is_own_request)
 		put_back(tag, fd);
-	answer(tag, NGX_HANDOFF_KEPT, why);
+	if (!answer(tag, NGX_HANDOFF_KEPT, why) && is_own_request)
+		handoff_host_close(ngx_handoff_host, fd);
 	end_way(tag, false);
 }
 

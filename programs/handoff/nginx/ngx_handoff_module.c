@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The module: what each process of nginx is, and the module's place among phases. */
+#include <fcntl.h>
+
 #include "programs/handoff/nginx/ngx_handoff.h"
 
 /* --- what a process is ------------------------------------------------------------------------- */
@@ -20,6 +22,19 @@ const char *ngx_handoff_ask(ngx_connection_t *c, uint64_t number, const char *pe
 	if (what_it_is == IS_WORKER)
 		return ngx_handoff_worker_give(c->fd, taken ? taken->id : 0, number, peer, bytes);
 	return "this process moves nothing";
+}
+
+/* The mover's descriptor is the library's until that has said what became of it: nginx closes another. */
+void ngx_handoff_abandon(ngx_connection_t *c)
+{
+	struct ngx_handoff_taken *taken = ngx_handoff_taken_of(c);
+
+	if (what_it_is != IS_MOVER)
+		return;
+	ngx_del_conn(c, 0);
+	c->fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+	if (taken)
+		taken->fd = -1;
 }
 
 void ngx_handoff_tell_end(int fd, uint64_t id)

@@ -7,7 +7,6 @@
 
 #include "programs/handoff/nginx/ngx_handoff.h"
 
-#define GUARD_MS 5000 /* longer than the library takes to say what became of it */
 #define GUARDS_MAX 4
 
 struct going {
@@ -130,7 +129,7 @@ static const char *find_hindrance(ngx_http_request_t *r)
 	if (r->http_version < NGX_HTTP_VERSION_10)
 		return "it is of HTTP/0.9";
 	if (r != r->main || r->main->count != 1)
-		return "it has subrequests";
+		return "it has subrequests, or came by error_page or try_files";
 	if (r->connection->proxy_protocol)
 		return "its client is known by the PROXY protocol only";
 	if (r->request_body || r->discard_body)
@@ -162,29 +161,61 @@ static struct going *find_going(uint64_t number)
 	return NULL;
 }
 
+static ngx_msec_t guard_ms_of(ngx_http_request_t *r)
+{
+	const struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
+
+	return main->guard_ms;
+}
+
 static void watch_over(ngx_event_t *event)
 {
 	struct going *going = event->data;
+	ngx_msec_t guard_ms = guard_ms_of(going->r);
 
 	if (++going->guards % GUARDS_MAX == 0)
 		ngx_log_error(NGX_LOG_ALERT, going->r->connection->log, 0,
-			      "handoff: of a request nothing was heard for %ui ms",
-			      going->guards * GUARD_MS);
-	ngx_add_timer(event, GUARD_MS);
+			      "handoff: of a request nothing was heard for %M ms",
+			      going->guards * guard_ms);
+	ngx_add_timer(event, guard_ms);
 }
 
-static void finish(void *data)
+static void finish(struct going *going)
 {
-	struct going *going = data;
-
-	if (!going->is_on_way)
-		return;
 	going->is_on_way = false;
 	ngx_del_timer(&going->guard);
 	ngx_queue_remove(&going->all);
 }
 
-/* Where nginx ends the request by itself (worker_shutdown_timeout), no answer finds it. */
+/* The client hears nothing of TLS. */
+static void silence_tls(ngx_connection_t *c)
+{
+#if (NGX_HTTP_SSL)
+	if (!c->ssl)
+		return;
+	c->ssl->no_wait_shutdown = 1;
+	c->ssl->no_send_shutdown = 1;
+#else
+	(void)c;
+#endif
+}
+
+/*
+ * nginx is about to end a request that is on its way, and to close its connection
+ * (worker_shutdown_timeout): no answer finds it, and the mover ends what is kept.
+ */
+static void abandon(void *data)
+{
+	struct going *going = data;
+	ngx_connection_t *c = going->r->connection;
+
+	if (!going->is_on_way)
+		return;
+	finish(going);
+	silence_tls(c);
+	ngx_handoff_abandon(c);
+}
+
 static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
 {
 	ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(struct going));
@@ -200,10 +231,10 @@ static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
 	going->guard.handler = watch_over;
 	going->guard.data = going;
 	going->guard.log = r->connection->log;
-	cleanup->handler = finish;
+	cleanup->handler = abandon;
 	ngx_queue_insert_tail(&all_going, &going->all);
 	ngx_http_set_ctx(r, going, ngx_handoff_module);
-	ngx_add_timer(&going->guard, GUARD_MS);
+	ngx_add_timer(&going->guard, guard_ms_of(r));
 	return going;
 }
 
@@ -343,17 +374,12 @@ static void release(ngx_connection_t *c)
 	c->fd = (ngx_socket_t)-1;
 }
 
-/* The client hears nothing of TLS. */
 static void free_tls(ngx_connection_t *c)
 {
+	silence_tls(c);
 #if (NGX_HTTP_SSL)
-	if (!c->ssl)
-		return;
-	c->ssl->no_wait_shutdown = 1;
-	c->ssl->no_send_shutdown = 1;
-	(void)ngx_ssl_shutdown(c);
-#else
-	(void)c;
+	if (c->ssl)
+		(void)ngx_ssl_shutdown(c);
 #endif
 }
 
@@ -381,22 +407,23 @@ static void end(struct going *going, bool is_closed)
 	ngx_destroy_pool(pool);
 }
 
-void ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
+bool ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const char *why,
 			bool is_closed)
 {
 	struct going *going = find_going(number);
 
 	if (!going)
-		return;
+		return false;
 	finish(going);
 	if (outcome == NGX_HANDOFF_KEPT) {
 		go_on(going, why);
-		return;
+		return true;
 	}
 	if (outcome == NGX_HANDOFF_LOST)
 		ngx_log_error(NGX_LOG_ERR, going->r->connection->log, 0,
 			      "handoff: the client is reset: %s", why);
 	end(going, is_closed);
+	return true;
 }
 
 /* A client that waits for an answer would wait, as the end of a frozen socket is silent. */
