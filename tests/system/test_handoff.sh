@@ -93,7 +93,7 @@ test_rules_go() {
 	words=$(load_end)
 	tap_note <<<"$words"
 	expect_nothing "$words"
-	succeeds "clients ended their connections in all ways" test "$(value_of closed "$words")" -gt 30
+	succeeds "clients ended their connections in all ways" test "$(value_of closed "$words")" -gt 15
 	in_time "when no packet needs them, no host has a rule left" 30 have_no_rules home near far
 	for host in home near far; do
 		in_time "and $host has no connection" 20 has "$host" 0

@@ -127,7 +127,8 @@ test_words() {
 	head -c 3000000 /dev/urandom >"$BED/again"
 	ask -T "$BED/again" "$URL/bucket/$key" >/dev/null
 	is "what is put again is replaced" \
-		"$(in_ns client curl -sS -m "$((10 * TAP_SCALE))" "$URL/bucket/$key" | sha256sum)" "$(sha256sum <"$BED/again")"
+		"$(in_ns client curl -sS -m "$((10 * TAP_SCALE))" "$URL/bucket/$key" | sha256sum)" \
+		"$(sha256sum <"$BED/again")"
 	cp "$BED/made/$key" "$BED/store/near/bucket/$key"
 }
 
