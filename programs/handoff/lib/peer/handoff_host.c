@@ -129,10 +129,11 @@ const char *handoff_host_error(const struct handoff_host *host)
 
 /* --- the clock --------------------------------------------------------------------------------- */
 
+/* Of what is due since ever, too: 0 would disarm it. */
 static int arm(struct handoff_host *host)
 {
 	struct itimerspec at = {
-		.it_value = { host->next_ms / 1000, host->next_ms % 1000 * 1000000 },
+		.it_value = { host->next_ms / 1000, host->next_ms % 1000 * 1000000 + 1 },
 	};
 
 	return timerfd_settime(host->clock, TFD_TIMER_ABSTIME, &at, NULL) ? -errno : 0;

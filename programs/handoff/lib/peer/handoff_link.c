@@ -119,6 +119,15 @@ static int open_link(struct handoff_host *host, int fd, struct handoff_peer *pee
 	return 0;
 }
 
+/* It is dialed later, and from one try to the next later still. */
+static void miss(struct handoff_host *host, struct handoff_peer *peer, const char *why)
+{
+	peer->retry_ms = slot_clock_ms() + peer->wait_ms;
+	peer->wait_ms = peer->wait_ms * 2 < RETRY_MAX_MS ? peer->wait_ms * 2 : RETRY_MAX_MS;
+	if (host->events.link)
+		host->events.link(host->data, peer->name, false, why);
+}
+
 /* It is no peer's from now on, but it is freed only when nobody is about to run it. */
 static void leave(struct handoff_host *host, struct handoff_link *link)
 {
@@ -131,12 +140,9 @@ static void leave(struct handoff_host *host, struct handoff_link *link)
 	if (!peer || peer->link != link)
 		return;
 	peer->link = NULL;
-	peer->retry_ms = slot_clock_ms() + peer->wait_ms;
-	peer->wait_ms = peer->wait_ms * 2 < RETRY_MAX_MS ? peer->wait_ms * 2 : RETRY_MAX_MS;
 	if (was_up)
 		handoff_conn_link(host, peer, HANDOFF_ON_LINK_LOST);
-	if (host->events.link)
-		host->events.link(host->data, peer->name, false, link->why.text);
+	miss(host, peer, link->why.text);
 }
 
 void handoff_link_sweep(struct handoff_host *host)
@@ -222,18 +228,24 @@ static int64_t tick_listener(struct handoff_host *host, int64_t now_ms)
 	return host->deaf_ms;
 }
 
+static int try_dial(struct handoff_host *host, struct handoff_peer *peer)
+{
+	_cleanup_close_ int fd =
+		socket(peer->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&peer->address, peer->length) && errno != EINPROGRESS)
+		return -errno;
+	return open_link(host, TAKE_FD(fd), peer);
+}
+
 static void dial(struct handoff_host *host, struct handoff_peer *peer)
 {
-	int fd = socket(peer->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err = try_dial(host, peer);
 
-	peer->retry_ms = slot_clock_ms() + peer->wait_ms;
-	if (fd < 0)
-		return;
-	if (connect(fd, (struct sockaddr *)&peer->address, peer->length) && errno != EINPROGRESS) {
-		close(fd);
-		return;
-	}
-	open_link(host, fd, peer);
+	if (err)
+		miss(host, peer, strerror(-err));
 }
 
 /* --- what is heard ----------------------------------------------------------------------------- */

@@ -69,7 +69,7 @@ static struct handoff_nudge *make_nudge(struct handoff_host *host, struct handof
 	return nudge;
 }
 
-/* At the head, as all that were asked before are due later. */
+/* At the head, as all that were asked before are due later: behind them, more than AT_ONCE wait. */
 void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn)
 {
 	struct handoff_nudge *nudge = find(host, conn->id);
@@ -81,9 +81,9 @@ void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn)
 	if (!nudge)
 		return;
 	nudge->left = TIMES;
-	nudge->due_ms = 0;
+	nudge->due_ms = slot_clock_ms();
 	TAILQ_INSERT_HEAD(&host->nudges, nudge, all);
-	handoff_clock_wake(host, slot_clock_ms());
+	handoff_clock_wake(host, nudge->due_ms);
 }
 
 int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms)
