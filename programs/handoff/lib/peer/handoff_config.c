@@ -35,10 +35,15 @@ static int check_times(const struct handoff_host_config *config, struct slot_rea
 {
 	const struct handoff_host_times times = handoff_config_times(config);
 
-	/* Each waits for what the other one does within a shorter time. */
-	if (times.ack >= times.ready || times.ready >= times.done || times.abandon >= times.idle)
+	/*
+	 * Each waits for what the other one does within a shorter time. An ACK that was heard late
+	 * counts until the block is over: the taker still has to wait for READY then.
+	 */
+	if (times.ready <= (uint64_t)times.ack + HANDOFF_GRACE_MS || times.ready >= times.done ||
+	    times.abandon >= times.idle)
 		return slot_reason_set(why, -EINVAL,
-				       "times: ack < ready < done, and abandon < idle");
+				       "times: ack + %d < ready < done, and abandon < idle",
+				       HANDOFF_GRACE_MS);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "programs/handoff/maps/handoff_rules.h"
 
 #define HANDOFF_BUCKETS 4096 /* of connections, by id and by key */
+#define HANDOFF_GRACE_MS 500 /* that a block lasts longer than what it waits for */
 
 /* Between two hosts. One that was accepted has no peer until it has said its name. */
 struct handoff_link {

@@ -14,7 +14,6 @@
 #include "programs/handoff/maps/handoff_target.h"
 
 #define MS 1000000ULL /* ns */
-#define GRACE_MS 500  /* that a block lasts longer than what it waits for */
 
 /* --- what all share ---------------------------------------------------------------------------- */
 
@@ -42,7 +41,7 @@ static int say_lib(struct handoff_host *host, struct handoff_conn *conn, int err
 
 static int block(struct handoff_host *host, struct handoff_conn *conn, uint32_t lasts_ms)
 {
-	conn->deadline_ns = slot_clock_ns() + (lasts_ms + GRACE_MS) * MS;
+	conn->deadline_ns = slot_clock_ns() + (lasts_ms + HANDOFF_GRACE_MS) * MS;
 	return say_rule(conn,
 			handoff_rules_block(&host->rules, &conn->key, conn->id, conn->deadline_ns),
 			"block");
