@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Applications without a right have the service freeze and thaw their connections. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,9 +15,12 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/lib/handoff_order.h"
+#include "programs/handoff/repair/handoff_service.h"
 #include "tests/support/handoff_bed.h"
 #include "tests/support/handoff_repairer.h"
 #include "tests/support/tap.h"
@@ -211,6 +215,57 @@ static void agent_that_was_killed_is_replaced(void **state)
 	assert_int_equal(access(service->path, F_OK), -1);
 }
 
+/* Another service begins at the path, and ends. Returns 0 or -errno. */
+static int open_another(void)
+{
+	static struct handoff_service other;
+	struct slot_reason why;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		other.path = service->path;
+		status = -handoff_service_open(&other, &why);
+		handoff_service_close(&other);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+static void what_is_no_socket_stays(void **state)
+{
+	int fd = open(service->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(open_another(), -EEXIST);
+	assert_int_equal(unlink(service->path), 0);
+}
+
+/* It has bound its socket, and nobody hears there yet. */
+static void who_begins_is_not_replaced(void **state)
+{
+	const struct flock whole = { .l_type = F_WRLCK };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int lock = open(service->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	strcpy(address.sun_path, service->path);
+	assert_int_equal(fcntl(lock, F_SETLK, &whole), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(open_another(), -EADDRINUSE);
+	assert_int_equal(access(service->path, F_OK), 0);
+	close(lock);
+	assert_int_equal(open_another(), 0);
+	assert_int_equal(access(service->path, F_OK), -1);
+	close(fd);
+}
+
 /* As by hand, in a mount namespace whose /run has nothing. */
 static void run_by_default(void)
 {
@@ -307,10 +362,12 @@ int main(void)
 	TAP_ADD(&plan, strangers_are_refused, set_up, tear_down);
 	TAP_ADD(&plan, without_an_agent_it_says_so, set_up, tear_down);
 	TAP_ADD(&plan, agent_that_was_killed_is_replaced, set_up, tear_down);
+	TAP_ADD(&plan, what_is_no_socket_stays, set_up, tear_down);
+	TAP_ADD(&plan, who_begins_is_not_replaced, set_up, tear_down);
 	TAP_ADD(&plan, it_has_a_folder_of_its_own, set_up, tear_down);
 	TAP_ADD(&plan, handle_finds_the_next_agent, set_up, tear_down);
 	TAP_ADD(&plan, what_is_no_order_is_refused, set_up, tear_down);
 	status = tap_run(&plan, "the service of moved connections", 1);
-	rmdir(service->dir);
+	handoff_repairer_close();
 	return status;
 }

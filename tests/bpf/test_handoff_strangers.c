@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What others do to the service of connections that move, and to who waits for it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -238,6 +240,41 @@ static void it_ends_while_clients_are_there(void **state)
 	close(client);
 }
 
+static bool has_fd(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", handoff_repairer.pid, fd);
+	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+/* It has a descriptor for who connects, and none for the process that is to serve it. */
+static void who_finds_no_room_is_served_later(void **state)
+{
+	struct handoff_answer answer = {};
+	struct rlimit had, none;
+	int to, next = 0;
+
+	(void)state;
+	handoff_repairer_start("nobody");
+	expect_obeyed();
+	while (has_fd(next))
+		next++;
+	assert_int_equal(prlimit(handoff_repairer.pid, RLIMIT_NOFILE, NULL, &had), 0);
+	none = (struct rlimit){ (rlim_t)next + 1, had.rlim_max };
+	assert_int_equal(prlimit(handoff_repairer.pid, RLIMIT_NOFILE, &none, NULL), 0);
+	to = handoff_repairer_ask(bed.server, &enter, sizeof(enter));
+	assert_true(to >= 0);
+	for (int i = 0; i < 5000 && !has_fd(next); i++)
+		poll(NULL, 0, 1);
+	assert_true(has_fd(next));
+	assert_int_equal(prlimit(handoff_repairer.pid, RLIMIT_NOFILE, &had, NULL), 0);
+	assert_int_equal(recv(to, &answer, sizeof(answer), 0), sizeof(answer));
+	assert_int_equal(answer.err, 0);
+	close(to);
+	expect_obeyed();
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -253,8 +290,9 @@ int main(void)
 	TAP_ADD(&plan, user_makes_nobody_else_wait, set_up, tear_down);
 	TAP_ADD(&plan, who_gave_up_is_not_frozen, set_up, tear_down);
 	TAP_ADD(&plan, silent_agent_is_left_alone, set_up, tear_down);
+	TAP_ADD(&plan, who_finds_no_room_is_served_later, set_up, tear_down);
 	TAP_ADD(&plan, it_ends_while_clients_are_there, set_up, tear_down);
 	status = tap_run(&plan, "the service of moved connections among strangers", 1);
-	rmdir(handoff_repairer.dir);
+	handoff_repairer_close();
 	return status;
 }

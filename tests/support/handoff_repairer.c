@@ -35,7 +35,14 @@ int handoff_repairer_open(struct handoff_bed *bed)
 	all->nobody = user->pw_uid;
 	all->bed = bed;
 	snprintf(all->path, sizeof(all->path), "%.31s/service", all->dir);
+	snprintf(all->lock, sizeof(all->lock), "%.31s/service.lock", all->dir);
 	return 0;
+}
+
+void handoff_repairer_close(void)
+{
+	unlink(handoff_repairer.lock);
+	rmdir(handoff_repairer.dir);
 }
 
 bool handoff_repairer_is_there(void)

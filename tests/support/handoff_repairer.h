@@ -12,14 +12,15 @@
 #include "tests/support/handoff_bed.h"
 
 extern struct handoff_repairer {
-	char dir[32], path[64]; /* of the socket */
-	pid_t pid;		/* 0: it does not run */
+	char dir[32], path[64], lock[72]; /* of the socket */
+	pid_t pid;			  /* 0: it does not run */
 	uid_t nobody;
 	struct handoff_bed *bed;
 } handoff_repairer;
 
-/* handoff_repairer_open - its folder, for the caller to remove. Returns 0 or -1. */
+/* handoff_repairer_open - its folder. Returns 0 or -1. handoff_repairer_close removes it. */
 int handoff_repairer_open(struct handoff_bed *bed);
+void handoff_repairer_close(void);
 
 /*
  * handoff_repairer_start - obey @user, for port 443, with few descriptors; returns when it listens.

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <arpa/inet.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -96,14 +95,6 @@ static bool may_bind(const struct handoff_client *client, const struct handoff_o
 	return false;
 }
 
-static bool is_frozen(int fd)
-{
-	socklen_t len = sizeof(int);
-	int repair = 0;
-
-	return !getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &len) && repair;
-}
-
 static void close_now(int *fd)
 {
 	slot_cleanup_close(fd);
@@ -133,7 +124,7 @@ static bool serve(const struct handoff_client *client)
 
 	if (len <= 0 || has_hung_up(client->fd))
 		return false;
-	was_frozen = fd >= 0 && is_frozen(fd);
+	was_frozen = fd >= 0 && handoff_socket_is_frozen(fd);
 	if ((size_t)len == sizeof(order) && fd >= 0)
 		err = order.act == HANDOFF_CONNECT && !may_bind(client, &order) ?
 			      -EACCES :

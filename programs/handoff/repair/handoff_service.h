@@ -38,15 +38,18 @@ struct handoff_service {
 	size_t user_count;
 	uint16_t ports[HANDOFF_SERVICE_PORTS]; /* that it binds, with its right to */
 	size_t port_count;
-	int listener, signal_fd; /* -1: closed */
+	int listener, signal_fd, lock; /* -1: closed */
+	int waiting;		       /* a client that has no process yet, or -1 */
+	bool is_bound;
 	size_t client_count;
 	struct handoff_service_client clients[HANDOFF_SERVICE_CLIENTS];
 };
 
 /*
  * handoff_service_open - listen at @service->path; a socket there that nobody listens at any more
- * is replaced. handoff_service_close, also where it fails. Returns 0, -EADDRINUSE where another
- * service is there, -errno; says why.
+ * is replaced. handoff_service_close, also where it fails, in a process that ends: a client that
+ * waits goes with that. Returns 0, -EADDRINUSE where another service is there, -EEXIST where
+ * something else is, -errno; says why.
  */
 int handoff_service_open(struct handoff_service *service, struct slot_reason *why);
 void handoff_service_close(struct handoff_service *service);
