@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process has passed a connection to the one that moves it, which died: its client is reset, but not
- * where another host may have it by now.
+ * A process has passed connections to the one that moves them, which died: their clients are reset, but
+ * not where another host may have them by now.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,9 @@
 
 #include <bpf/libbpf.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_host.h"
 #include "programs/handoff/maps/handoff_address.h"
 #include "programs/handoff/maps/handoff_rules.h"
@@ -21,6 +23,8 @@
 
 #define ID 7
 #define SILENT_MS 200
+#define AGENT "/tmp/handoff_break.agent"
+#define MANY 8 /* that would wait for two seconds each */
 
 static struct handoff_bed bed;
 static struct program_bed maps;
@@ -123,7 +127,7 @@ static void client_is_reset_or_hears_nothing(void **state)
 		freeze();
 	if (row->make_rule)
 		assert_int_equal(row->make_rule(&key), 0);
-	assert_int_equal(handoff_host_break_off(&config, bed.server), 0);
+	assert_int_equal(handoff_host_break_off(&config, &bed.server, 1), 0);
 	close(bed.server);
 	bed.server = -1;
 	assert_int_equal(poll(&client, 1, row->is_reset ? 5000 : SILENT_MS), row->is_reset);
@@ -139,7 +143,53 @@ static void silent_without_rules(void **state)
 
 	(void)state;
 	freeze();
-	assert_int_equal(handoff_host_break_off(&config, bed.server), -ENOENT);
+	assert_int_equal(handoff_host_break_off(&config, &bed.server, 1), -ENOENT);
+}
+
+/* One that is blocked at home, so that only the agent is missing. */
+static int make_blocked(int *ret_client)
+{
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	struct handoff_key key;
+
+	handoff_bed_connect(&bed);
+	assert_int_equal(getpeername(bed.server, (struct sockaddr *)&from, &length), 0);
+	assert_int_equal(handoff_key_set((struct sockaddr *)&from, (struct sockaddr *)&bed.address,
+					 &key),
+			 0);
+	freeze();
+	assert_int_equal(block(&key), 0);
+	handoff_bed_shut(&bed, false);
+	*ret_client = bed.client;
+	return bed.server;
+}
+
+static void silent_agent_is_waited_for_once(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = AGENT };
+	const struct handoff_host_config config = { .map_dir = PROGRAM_BED_DIR, .agent = AGENT };
+	int agent = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int servers[MANY], clients[MANY];
+	int64_t before_ms;
+
+	(void)state;
+	unlink(AGENT);
+	assert_int_equal(bind(agent, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(agent, MANY), 0);
+	close(bed.server);
+	close(bed.client);
+	for (int i = 0; i < MANY; i++)
+		servers[i] = make_blocked(&clients[i]);
+	before_ms = slot_clock_ms();
+	assert_int_equal(handoff_host_break_off(&config, servers, MANY), -ETIMEDOUT);
+	assert_true(slot_clock_ms() - before_ms < MANY * 1000);
+	for (int i = 0; i < MANY - 1; i++) {
+		close(servers[i]);
+		close(clients[i]);
+	}
+	close(agent);
+	unlink(AGENT);
 }
 
 int main(void)
@@ -148,5 +198,6 @@ int main(void)
 
 	TAP_ADD_ROWS(&plan, client_is_reset_or_hears_nothing, rows, set_up, tear_down);
 	TAP_ADD(&plan, silent_without_rules, set_up, tear_down);
+	TAP_ADD(&plan, silent_agent_is_waited_for_once, set_up, tear_down);
 	return tap_run(&plan, "connections of a mover that died", 0);
 }

@@ -20,7 +20,7 @@
 #define NS_PER_MS 1000000ULL
 #define LOOK_NS NS_PER_S
 #define ASK_NS (3 * LOOK_NS)
-#define FOLLOW_MS 20 /* a step of a connection that a device sends on is seen so soon */
+#define FOLLOW_MS 20 /* between looks at connections that a device sends on, 1024 at each */
 
 static void say(struct handoff_agent *agent, const char *what, int err)
 {

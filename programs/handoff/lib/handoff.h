@@ -96,6 +96,9 @@ int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
  */
 int handoff_undo(struct handoff *h, int fd);
 
+/* handoff_is_frozen - whether @fd is a socket of TCP that was captured, or restored, and not thawed. */
+bool handoff_is_frozen(int fd);
+
 /*
  * handoff_restore - make a socket of @state that is bound to @local: its address must be one of
  * this host's and its family that of the connection. A port of 0 is one that the kernel

@@ -7,6 +7,8 @@
 
 #include <linux/tcp.h>
 
+#include "programs/handoff/lib/handoff.h"
+
 static int set_number(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
@@ -21,6 +23,14 @@ bool handoff_socket_is_tcp(int fd)
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
 		return false;
 	return protocol == IPPROTO_TCP && (domain == AF_INET || domain == AF_INET6);
+}
+
+bool handoff_is_frozen(int fd)
+{
+	socklen_t len = sizeof(int);
+	int repair = 0;
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &len) && repair;
 }
 
 /*
@@ -62,12 +72,8 @@ static int make_connection(int fd, const struct handoff_order *order)
 {
 	const struct sockaddr *local = (const struct sockaddr *)&order->local;
 	const struct sockaddr *peer = (const struct sockaddr *)&order->peer;
-	socklen_t len = sizeof(int);
-	int repair = 0;
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &len))
-		return -errno;
-	if (!repair || local->sa_family != peer->sa_family ||
+	if (!handoff_is_frozen(fd) || local->sa_family != peer->sa_family ||
 	    (local->sa_family != AF_INET && local->sa_family != AF_INET6))
 		return -EINVAL;
 	if (bind(fd, local, size_of(&order->local)) || connect(fd, peer, size_of(&order->peer)))

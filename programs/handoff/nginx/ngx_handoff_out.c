@@ -426,24 +426,41 @@ bool ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const
 	return true;
 }
 
-/* A client that waits for an answer would wait, as the end of a frozen socket is silent. */
-static void break_off(ngx_http_request_t *r)
+static const struct going *get_first(void)
 {
-	const struct ngx_handoff_main *main = ngx_http_get_module_main_conf(r, ngx_handoff_module);
-	int err = handoff_host_break_off(&main->host, r->connection->fd);
+	return ngx_queue_data(ngx_queue_head(&all_going), struct going, all);
+}
 
+/* Clients that wait for an answer would wait, as the end of a frozen socket is silent. */
+static void break_all_off(ngx_log_t *log)
+{
+	const struct ngx_handoff_main *main =
+		ngx_http_get_module_main_conf(get_first()->r, ngx_handoff_module);
+	size_t count = 0, room = 0;
+	ngx_queue_t *at;
+	int *fds, err;
+
+	for (at = ngx_queue_head(&all_going); at != &all_going; at = ngx_queue_next(at))
+		room++;
+	fds = ngx_alloc(room * sizeof(*fds), log);
+	if (!fds)
+		return;
+	for (at = ngx_queue_head(&all_going); at != &all_going; at = ngx_queue_next(at)) {
+		const struct going *going = ngx_queue_data(at, struct going, all);
+
+		fds[count++] = going->r->connection->fd;
+	}
+	err = handoff_host_break_off(&main->host, fds, count);
 	if (err)
-		ngx_log_error(NGX_LOG_ERR, r->connection->log, -err,
-			      "handoff: a client hears of its end by the other host only");
+		ngx_log_error(NGX_LOG_ERR, log, -err,
+			      "handoff: clients hear of their end by the other host only");
+	ngx_free(fds);
 }
 
 void ngx_handoff_lose_all(const char *why)
 {
-	while (!ngx_queue_empty(&all_going)) {
-		const struct going *first =
-			ngx_queue_data(ngx_queue_head(&all_going), struct going, all);
-
-		break_off(first->r);
-		ngx_handoff_answer(first->number, NGX_HANDOFF_LOST, why, false);
-	}
+	if (!ngx_queue_empty(&all_going))
+		break_all_off(ngx_cycle->log);
+	while (!ngx_queue_empty(&all_going))
+		ngx_handoff_answer(get_first()->number, NGX_HANDOFF_LOST, why, false);
 }

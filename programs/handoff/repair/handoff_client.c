@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "programs/handoff/lib/handoff.h"
 #include "programs/handoff/lib/handoff_order.h"
 
 /* The first descriptor of @message is the caller's; any other is closed. */
@@ -124,7 +125,7 @@ static bool serve(const struct handoff_client *client)
 
 	if (len <= 0 || has_hung_up(client->fd))
 		return false;
-	was_frozen = fd >= 0 && handoff_socket_is_frozen(fd);
+	was_frozen = fd >= 0 && handoff_is_frozen(fd);
 	if ((size_t)len == sizeof(order) && fd >= 0)
 		err = order.act == HANDOFF_CONNECT && !may_bind(client, &order) ?
 			      -EACCES :

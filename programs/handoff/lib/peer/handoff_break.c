@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a process does that has passed a connection to another one, which died with it on its way. */
+/* What a process does that has passed connections to another one, which died with them on their way. */
 #include <errno.h>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include "programs/handoff/lib/peer/handoff_own.h"
 #include "programs/handoff/maps/handoff_address.h"
-
-static bool is_frozen(int fd)
-{
-	int is_on = 0;
-	socklen_t length = sizeof(is_on);
-
-	return !getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &is_on, &length) && is_on;
-}
 
 /*
  * Home's block becomes a redirect before anybody else may have the connection. Another host's
@@ -39,34 +28,61 @@ static int find_state(const struct handoff_rules *rules, int fd, bool *ret_is_al
 	return 0;
 }
 
-static int thaw(const char *agent, int fd)
-{
-	struct handoff *lib = handoff_new();
-	int err = lib ? 0 : -ENOMEM;
+/* Of both, what was found at first serves for all. */
+struct breaker {
+	const struct handoff_host_config *config;
+	struct handoff_rules rules;
+	struct handoff *lib; /* knows when the agent has been waited for in vain */
+};
 
-	if (!err && agent)
-		err = handoff_set_agent(lib, agent);
-	err = err ? err : handoff_undo(lib, fd);
-	handoff_free(lib);
-	return err;
+static int find_rules(struct breaker *breaker)
+{
+	struct slot_reason why = {};
+
+	return breaker->rules.table >= 0 ?
+		       0 :
+		       handoff_rules_open(breaker->config->map_dir, false, &why, &breaker->rules);
 }
 
-int handoff_host_break_off(const struct handoff_host_config *config, int fd)
+static int thaw(struct breaker *breaker, int fd)
+{
+	const char *agent = breaker->config->agent;
+	int err = 0;
+
+	if (!breaker->lib) {
+		breaker->lib = handoff_new();
+		err = !breaker->lib ? -ENOMEM : agent ? handoff_set_agent(breaker->lib, agent) : 0;
+	}
+	return err ? err : handoff_undo(breaker->lib, fd);
+}
+
+static int break_off(struct breaker *breaker, int fd)
 {
 	const struct linger at_once = { .l_onoff = 1 };
-	struct handoff_rules rules = HANDOFF_RULES_CLOSED;
-	struct slot_reason why = {};
 	bool is_alone = false;
 	int err = 0;
 
-	if (is_frozen(fd)) {
-		err = handoff_rules_open(config->map_dir, false, &why, &rules);
-		err = err ? err : find_state(&rules, fd, &is_alone);
-		handoff_rules_close(&rules);
+	if (handoff_is_frozen(fd)) {
+		err = find_rules(breaker);
+		err = err ? err : find_state(&breaker->rules, fd, &is_alone);
 		if (err || !is_alone)
 			return err;
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)))
 		return -errno;
-	return is_alone ? thaw(config->agent, fd) : 0;
+	return is_alone ? thaw(breaker, fd) : 0;
+}
+
+int handoff_host_break_off(const struct handoff_host_config *config, const int *fds, size_t count)
+{
+	struct breaker breaker = { .config = config, .rules = HANDOFF_RULES_CLOSED };
+	int err, first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		err = break_off(&breaker, fds[i]);
+		first = first ? first : err;
+	}
+	handoff_rules_close(&breaker.rules);
+	handoff_free(breaker.lib);
+	return first;
 }

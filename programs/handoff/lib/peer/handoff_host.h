@@ -66,7 +66,7 @@ struct handoff_host_events {
 /* Milliseconds; 0: as said here. Hosts rely on each other's, so they have the same. */
 struct handoff_host_times {
 	uint32_t ack;	  /* 500: the other host has restored it, or it is kept */
-	uint32_t ready;	  /* 2000: it hears that it may serve, or resets */
+	uint32_t ready;	  /* 2000: it hears that it may serve, or resets; above ack + 500 */
 	uint32_t done;	  /* 3000: it says that it serves, or the client is reset */
 	uint32_t abandon; /* 30000: without a link to who serves, until home resets the client */
 	uint32_t linger;  /* 10000: without a packet after both ends, until a rule goes */
@@ -198,13 +198,14 @@ int handoff_host_lend(struct handoff_host *host, int fd, void *tag);
 void handoff_host_ended(struct handoff_host *host, uint64_t id);
 
 /*
- * handoff_host_break_off - for another process of the application, which has no handle: @fd was
- * passed to the one that has it, for handoff_host_send(), and that one has ended without a word of it.
- * To be called before @fd is closed: then the close resets the client at once, where it is certain
- * that no other host has the connection, and is silent otherwise. Of @config, map_dir and agent
- * are read. Returns 0 or -errno: it is silent.
+ * handoff_host_break_off - for another process of the application, which has no handle: @fds were
+ * passed to the one that has it, for handoff_host_send(), and that one has ended without a word of them.
+ * To be called before they are closed, for all of them at once: then the close of each resets its
+ * client at once, where it is certain that no other host has the connection, and is silent otherwise.
+ * Of @config, map_dir and agent are read. An agent that does not answer takes three seconds, once.
+ * Returns 0, or -errno of the first that is silent for lack of an answer.
  */
-int handoff_host_break_off(const struct handoff_host_config *config, int fd);
+int handoff_host_break_off(const struct handoff_host_config *config, const int *fds, size_t count);
 
 /*
  * handoff_host_is_busy - whether a connection is on its way, from here or to here. One that is to
