@@ -115,7 +115,7 @@ static void come_to_life(struct handoff_world *s, int at)
 	WORLD_MUST(s, s->hosts[at].socket == SOCKET_FROZEN);
 	s->hosts[at].socket = SOCKET_LIVE;
 	s->lives++;
-	s->is_told = false;
+	s->is_told = s->is_left = false;
 }
 
 static void close_frozen(struct handoff_world *s, int at)

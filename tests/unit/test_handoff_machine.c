@@ -91,6 +91,12 @@ static void deliver(const struct handoff_world *from, int at, bool is_kept)
 		handoff_world_visit(&s);
 		return;
 	}
+	/* nor does it say of that that nobody has it */
+	if (at == HOME && letter.kind == HANDOFF_ON_DONE && h->stage == HANDOFF_NOWHERE &&
+	    h->rule == RULE_AWAY) {
+		handoff_world_visit(&s);
+		return;
+	}
 	/* another process may serve what this one does not know of, and the rule lets in */
 	if (at == OTHER && letter.kind == HANDOFF_ON_READY && h->stage == HANDOFF_NOWHERE &&
 	    h->rule == RULE_PASS) {
@@ -242,8 +248,7 @@ static void check_end(const struct handoff_world *s)
 	if (home->socket == SOCKET_LIVE)
 		WORLD_MUST(s, home->rule == RULE_NONE);
 	else if (other->socket == SOCKET_LIVE)
-		WORLD_MUST(s,
-			   s->is_harmed || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
+		WORLD_MUST(s, s->is_told || (home->rule == RULE_AWAY && other->rule == RULE_PASS));
 	else if (home->rule == RULE_AWAY)
 		WORLD_MUST(s, other->rule != RULE_NONE || s->is_told);
 	/* That the agent does, at a block that has ended. */

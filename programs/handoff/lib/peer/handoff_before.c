@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Connections that a process of before took here. Their sockets may well be other processes'
- * (handoff_host_lend()): what they need is that home leaves its rule as it is, until it is over.
+ * Connections of a process of before, of which the rules still tell. What it took here may well be
+ * served by other processes (handoff_host_lend()): what they need is that home leaves its rule as
+ * it is, until it is over. What it gave away is served where its rule leads.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,43 +16,73 @@ static int compare(const void *a, const void *b)
 	return *one < *other ? -1 : *one > *other;
 }
 
-static int note(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
+static int add(struct handoff_ids *ids, uint64_t id)
 {
-	struct handoff_served *served = data;
-	uint64_t *ids;
+	uint64_t *list;
 
-	(void)key;
-	if (rule->ingress != HANDOFF_PASS || rule->egress != HANDOFF_REWRITE)
-		return 0;
-	if (served->count == served->room) {
-		served->room = served->room ? served->room * 2 : 256;
-		ids = realloc(served->ids, served->room * sizeof(*ids));
-		if (!ids)
+	if (ids->count == ids->room) {
+		ids->room = ids->room ? ids->room * 2 : 256;
+		list = realloc(ids->list, ids->room * sizeof(*list));
+		if (!list)
 			return -ENOMEM;
-		served->ids = ids;
+		ids->list = list;
 	}
-	served->ids[served->count++] = rule->id;
+	ids->list[ids->count++] = id;
 	return 0;
 }
 
-bool handoff_served_has(struct handoff_host *host, uint64_t id)
+static int note(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
-	struct handoff_served *served = &host->served;
+	struct handoff_host *host = data;
 
-	if (!served->is_known) {
-		handoff_served_free(host);
-		if (handoff_rules_each(&host->rules, note, served))
-			return false;
-		if (served->count)
-			qsort(served->ids, served->count, sizeof(*served->ids), compare);
-		served->is_known = true;
-	}
-	return served->count &&
-	       bsearch(&id, served->ids, served->count, sizeof(*served->ids), compare);
+	(void)key;
+	if (rule->ingress == HANDOFF_PASS && rule->egress == HANDOFF_REWRITE)
+		return add(&host->before.served, rule->id);
+	if (rule->ingress == HANDOFF_REDIRECT && !handoff_table_find_id(host, rule->id))
+		return add(&host->before.given, rule->id);
+	return 0;
 }
 
-void handoff_served_free(struct handoff_host *host)
+static void sort(struct handoff_ids *ids)
 {
-	free(host->served.ids);
-	host->served = (struct handoff_served){};
+	if (ids->count)
+		qsort(ids->list, ids->count, sizeof(*ids->list), compare);
+}
+
+static int read_rules(struct handoff_host *host)
+{
+	int err;
+
+	if (host->before.is_known)
+		return 0;
+	handoff_before_free(host);
+	err = handoff_rules_each(&host->rules, note, host);
+	if (err)
+		return err;
+	sort(&host->before.served);
+	sort(&host->before.given);
+	host->before.is_known = true;
+	return 0;
+}
+
+static bool has(const struct handoff_ids *ids, uint64_t id)
+{
+	return ids->count && bsearch(&id, ids->list, ids->count, sizeof(*ids->list), compare);
+}
+
+bool handoff_before_served(struct handoff_host *host, uint64_t id)
+{
+	return !read_rules(host) && has(&host->before.served, id);
+}
+
+bool handoff_before_gave(struct handoff_host *host, uint64_t id)
+{
+	return read_rules(host) || has(&host->before.given, id);
+}
+
+void handoff_before_free(struct handoff_host *host)
+{
+	free(host->before.served.list);
+	free(host->before.given.list);
+	host->before = (struct handoff_before){};
 }

@@ -116,6 +116,13 @@ static bool is_of_before(const struct handoff_conn *conn, uint32_t turn)
 	return conn && conn->machine.is_home && turn < conn->machine.turn;
 }
 
+/* Who serves it says so whenever the link is back: nothing leads there any more. */
+static bool is_given_up(struct handoff_host *host, const struct handoff_conn *conn,
+			const struct handoff_message *message)
+{
+	return message->type == HANDOFF_DONE && !conn && !handoff_before_gave(host, message->id);
+}
+
 /* About a connection that is none of @peer's, or of nobody's (NULL). */
 static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer,
 			    const struct handoff_conn *conn, const struct handoff_message *message)
@@ -128,12 +135,13 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 
 	if (kinds[message->type] == HANDOFF_ON_OFFER)
 		answer.type = HANDOFF_REFUSE;
-	else if (message->type == HANDOFF_ACK)
+	else if (message->type == HANDOFF_ACK || is_given_up(host, conn, message))
 		answer.type = HANDOFF_CANCEL;
 	else if (message->type == HANDOFF_READY && is_of_before(conn, message->turn))
 		answer.type = HANDOFF_DONE;
 	else if (message->type == HANDOFF_READY)
-		answer.type = handoff_served_has(host, message->id) ? HANDOFF_GONE : HANDOFF_RESET;
+		answer.type = handoff_before_served(host, message->id) ? HANDOFF_GONE :
+									 HANDOFF_RESET;
 	else
 		return;
 	if (answer.type == HANDOFF_REFUSE)

@@ -102,7 +102,7 @@ void handoff_host_free(struct handoff_host *host)
 		return;
 	handoff_conn_free_all(host);
 	handoff_nudge_free_all(host);
-	handoff_served_free(host);
+	handoff_before_free(host);
 	LIST_FOREACH(link, &host->links, all)
 	link->is_over = true;
 	handoff_link_sweep(host);

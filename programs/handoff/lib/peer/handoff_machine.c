@@ -24,11 +24,14 @@ static void begin(struct handoff_machine *m, enum handoff_stage stage,
 
 /*
  * Home knows no more of what was never elsewhere; of what it had taken back the host that gave it
- * may ask yet. Another host still has its rule, and a turn to count on from.
+ * may ask yet. Another host still has its rule, and a turn to count on from; home may have given
+ * the connection up meanwhile, and said so of a turn before.
  */
 static void keep(struct handoff_machine *m, struct handoff_actions *to)
 {
 	m->stage = m->is_home && m->turn == 1 ? HANDOFF_NOWHERE : HANDOFF_OWNED;
+	if (!m->is_home)
+		add(to, m, HANDOFF_SAY_DONE);
 	add(to, m, HANDOFF_TELL_KEPT);
 }
 
@@ -70,6 +73,11 @@ static void step_owned(struct handoff_machine *m, const struct handoff_event *ev
 		break;
 	case HANDOFF_ON_ACK: /* it was kept meanwhile */
 		add(to, m, HANDOFF_SAY_CANCEL);
+		break;
+	case HANDOFF_ON_LINK_BACK: /* home may have given it up, which was lost with the link */
+	case HANDOFF_ON_PEER_NEW:
+		if (!m->is_home)
+			add(to, m, HANDOFF_SAY_DONE);
 		break;
 	case HANDOFF_ON_CANCEL: /* home has given it up meanwhile */
 		if (m->is_home)
@@ -355,7 +363,8 @@ static void step_nowhere(struct handoff_machine *m, const struct handoff_event *
 	if (event->kind == HANDOFF_ON_GIVE) {
 		m->turn++;
 		begin(m, HANDOFF_BLOCKING, HANDOFF_DO_BLOCK, to);
-	} else if (event->kind == HANDOFF_ON_ACK) {
+	} else if (event->kind == HANDOFF_ON_ACK ||
+		   (event->kind == HANDOFF_ON_DONE && m->is_home)) {
 		add_turn(to, HANDOFF_SAY_CANCEL, event->turn);
 	} else if (event->kind == HANDOFF_ON_READY) {
 		add_turn(to, HANDOFF_SAY_RESET, event->turn);

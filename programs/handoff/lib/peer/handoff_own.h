@@ -88,10 +88,14 @@ struct handoff_nudge;
 TAILQ_HEAD(handoff_nudges, handoff_nudge);
 LIST_HEAD(handoff_nudge_ids, handoff_nudge);
 
-/* Ids of rules that were here before this process was; sorted. */
-struct handoff_served {
-	uint64_t *ids;
+struct handoff_ids {
+	uint64_t *list; /* sorted */
 	size_t count, room;
+};
+
+/* Of rules that were here when this was first asked, and not made by this process. */
+struct handoff_before {
+	struct handoff_ids served, given;
 	bool is_known;
 };
 
@@ -120,7 +124,7 @@ struct handoff_host {
 	int64_t next_ms; /* when the clock wakes it */
 	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
 	bool is_running;
-	struct handoff_served served;
+	struct handoff_before before;
 	struct slot_reason why;
 	struct slot_reason conn_why;
 };
@@ -262,12 +266,15 @@ int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms);
 
 void handoff_nudge_free_all(struct handoff_host *host);
 
-/* --- of a process before this one (handoff_served.c) -------------------------------------------- */
+/* --- of a process before this one (handoff_before.c) -------------------------------------------- */
 
-/* handoff_served_has - whether @id was served here when this was first asked, by its rule. */
-bool handoff_served_has(struct handoff_host *host, uint64_t id);
+/* handoff_before_served - whether @id was served here when this was first asked, by its rule. */
+bool handoff_before_served(struct handoff_host *host, uint64_t id);
 
-void handoff_served_free(struct handoff_host *host);
+/* handoff_before_gave - whether a rule led @id away then, of which this process knows nothing. */
+bool handoff_before_gave(struct handoff_host *host, uint64_t id);
+
+void handoff_before_free(struct handoff_host *host);
 
 /* --- steps (handoff_step.c) -------------------------------------------------------------------- */
 
