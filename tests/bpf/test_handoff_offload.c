@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -18,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/agent/handoff_agent.h"
 #include "tests/support/flower_bed.h"
 #include "tests/support/handoff_case.h"
@@ -27,8 +27,8 @@
 #define ID 0xabc1
 #define NS_PER_S 1000000000ULL
 #define LONG_NS (3600 * NS_PER_S)
-#define WAIT_NS (10 * NS_PER_S)
-#define IDLE_NS (3 * NS_PER_S) /* a packet and a look take less */
+#define WAIT_NS (20 * NS_PER_S)
+#define OLD_NS (60 * NS_PER_S)
 #define ABOVE 1000
 #define TO4 "203.0.113.9"
 #define TO6 "2001:db8:9::9"
@@ -86,14 +86,6 @@ static int tear_down(void **state)
 	return flower_bed_end(state);
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 static struct handoff_key make_key(const struct flower_flow *flow)
 {
 	bool is_ip6 = flow->family == AF_INET6;
@@ -108,13 +100,13 @@ static struct handoff_key make_key(const struct flower_flow *flow)
 	return handoff_spec_key(&spec);
 }
 
-/* Redirected, as the program would have written it after so many bytes. */
-static void add_rule(const struct flower_flow *flow, __u64 bytes)
+/* Redirected so long ago, as the program would have written it after so many bytes. */
+static void add_old_rule(const struct flower_flow *flow, __u64 bytes, __u64 ago_ns)
 {
 	const struct handoff_key key = make_key(flow);
 	struct handoff_rule rule = {
 		.id = ID,
-		.since_ns = now_ns() - 5 * NS_PER_S,
+		.since_ns = slot_clock_ns() - ago_ns,
 		.ingress = HANDOFF_REDIRECT,
 		.target.ifindex = if_nametoindex("w0"),
 		.use.in_bytes = bytes,
@@ -125,6 +117,11 @@ static void add_rule(const struct flower_flow *flow, __u64 bytes)
 	handoff_address(flow->family == AF_INET ? TO4 : TO6, TO_PORT, rule.target.address,
 			&rule.target.port);
 	assert_int_equal(bpf_map_update_elem(rules.table, &key, &rule, BPF_ANY), 0);
+}
+
+static void add_rule(const struct flower_flow *flow, __u64 bytes)
+{
+	add_old_rule(flow, bytes, 5 * NS_PER_S);
 }
 
 static int get_offload(const struct flower_flow *flow, struct handoff_offload *ret_offload)
@@ -157,13 +154,15 @@ static size_t count_rules(void)
 	return flower_bed_list(&place).others;
 }
 
+/* What is expected after it says whether it came to that. */
+#define LOOK_UNTIL(condition)                                                                      \
+	for (__u64 end_ns = slot_clock_ns() + WAIT_NS; !(condition) && slot_clock_ns() < end_ns;)  \
+	step(true)
+
 static void wait_active(__u64 active)
 {
-	const __u64 deadline = now_ns() + WAIT_NS;
-
-	do
-		step(true);
-	while (agent.told.active != active && now_ns() < deadline);
+	step(true);
+	LOOK_UNTIL(agent.told.active == active);
 	assert_int_equal(agent.told.active, active);
 	/* so that the device's own word for it is there */
 	step(true);
@@ -171,10 +170,10 @@ static void wait_active(__u64 active)
 
 static void wait_gone(const struct flower_flow *flow)
 {
-	const __u64 deadline = now_ns() + WAIT_NS;
+	const __u64 deadline = slot_clock_ns() + WAIT_NS;
 	struct handoff_offload offload;
 
-	while (!get_offload(flow, &offload) && now_ns() < deadline)
+	while (!get_offload(flow, &offload) && slot_clock_ns() < deadline)
 		step(false);
 	assert_int_equal(get_offload(flow, &offload), -ENOENT);
 }
@@ -263,6 +262,15 @@ static void another_step_takes_it_back(void **state)
 	assert_int_equal(agent.told.active, 0);
 }
 
+static void set_since(const struct handoff_key *key, __u64 since_ns)
+{
+	struct handoff_rule rule;
+
+	assert_int_equal(handoff_rules_get(&rules, key, &rule), 0);
+	rule.since_ns = since_ns;
+	assert_int_equal(bpf_map_update_elem(rules.table, key, &rule, BPF_EXIST), 0);
+}
+
 /* As after a step that was undone: who made it waits for the device. */
 static void the_same_step_once_more_takes_it_back_for_a_while(void **state)
 {
@@ -274,9 +282,12 @@ static void the_same_step_once_more_takes_it_back_for_a_while(void **state)
 	wait_active(1);
 	assert_int_equal(handoff_rules_get(&rules, &key, &rule), 0);
 	assert_int_equal(handoff_rules_redirect(&rules, &key, ID, &rule.target), 0);
+	/* The while begins when all has been seen, however slow this is. */
+	set_since(&key, slot_clock_ns() + WAIT_NS);
 	wait_gone(&flow4);
 	step(true);
 	assert_int_equal(agent.device.flows.count, 0);
+	set_since(&key, slot_clock_ns());
 	wait_active(1);
 }
 
@@ -335,27 +346,24 @@ static void what_finds_the_queue_full_comes_later(void **state)
 	assert_int_equal(count_rules(), 64);
 }
 
+/* Nothing else has come for twice as long as it may be idle. */
 static void the_devices_packets_keep_a_rule(void **state)
 {
 	const struct handoff_key key = make_key(&flow4);
-	__u64 until;
+	/* a guest may have just booted */
+	const __u64 now_ns = slot_clock_ns(), ago_ns = now_ns < 2 * OLD_NS ? now_ns / 2 : OLD_NS;
 	struct handoff_rule rule;
 
 	(void)state;
-	add_rule(&flow4, ABOVE + 1);
+	add_old_rule(&flow4, ABOVE + 1, ago_ns);
 	wait_active(1);
+	handoff_flows_at(&agent.device.flows, 0)->last_ns = 0;
 	check_sent_on(&flow4);
+	agent.set.sweep.idle_ns = ago_ns / 2;
 	step(true);
-	agent.set.sweep.idle_ns = IDLE_NS;
-	until = now_ns() + IDLE_NS + NS_PER_S;
-	while (now_ns() < until) {
-		check_sent_on(&flow4);
-		step(true);
-		assert_int_equal(handoff_rules_get(&rules, &key, &rule), 0);
-	}
-	until = now_ns() + IDLE_NS + WAIT_NS;
-	while (!handoff_rules_get(&rules, &key, &rule) && now_ns() < until)
-		step(true);
+	assert_int_equal(handoff_rules_get(&rules, &key, &rule), 0);
+	agent.set.sweep.idle_ns = NS_PER_S;
+	LOOK_UNTIL(handoff_rules_get(&rules, &key, &rule));
 	assert_int_equal(agent.told.idle, 1);
 	wait_gone(&flow4);
 	assert_int_equal(count_rules(), 0);
@@ -363,14 +371,11 @@ static void the_devices_packets_keep_a_rule(void **state)
 
 static void a_rule_that_another_took_off_is_asked_for_again(void **state)
 {
-	const __u64 deadline = now_ns() + WAIT_NS;
-
 	(void)state;
 	add_rule(&flow4, ABOVE + 1);
 	wait_active(1);
 	flower_bed_must("tc filter del dev v1 ingress pref 100 2>/dev/null");
-	while (agent.told.installed < 2 && now_ns() < deadline)
-		step(true);
+	LOOK_UNTIL(agent.told.installed >= 2);
 	assert_int_equal(agent.told.vanished, 1);
 	assert_int_equal(count_rules(), 1);
 }
@@ -379,7 +384,6 @@ static void a_rule_that_another_took_off_is_asked_for_again(void **state)
 static void a_rule_that_leads_elsewhere_is_not_taken_for_its_own(void **state)
 {
 	const struct slot_flower_place place = flower_bed_place("v1", SLOT_HOOK_TC_INGRESS);
-	const __u64 deadline = now_ns() + WAIT_NS;
 	struct slot_flower_rule rule;
 	const struct slot_flower_rule *own = &rule;
 	struct slot_answer answer;
@@ -391,22 +395,19 @@ static void a_rule_that_leads_elsewhere_is_not_taken_for_its_own(void **state)
 	assert_int_equal(slot_flower_del(&place, &own, 1, &answer), 0);
 	rule.actions[0].address.end.port++;
 	flower_bed_add(&place, &rule);
-	while (!agent.told.vanished && now_ns() < deadline)
-		step(true);
+	LOOK_UNTIL(agent.told.vanished);
 	wait_gone(&flow4);
 	assert_int_equal(count_rules(), 1);
 }
 
 static void a_device_that_takes_none_is_left_alone(void **state)
 {
-	const __u64 deadline = now_ns() + WAIT_NS;
 	struct handoff_offload offload;
 
 	(void)state;
 	agent.device.at.set.offload = SLOT_FLOWER_SKIP_SW;
 	add_rule(&flow4, ABOVE + 1);
-	while (!agent.told.failed && now_ns() < deadline)
-		step(true);
+	LOOK_UNTIL(agent.told.failed);
 	step(true);
 	step(true);
 	assert_int_equal(agent.told.failed, 1);
