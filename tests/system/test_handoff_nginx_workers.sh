@@ -238,13 +238,14 @@ test_binary() {
 }
 
 are_on_their_way() {
-	(($(bed_ctl --chain home:home handoff show --json | jq '[.rules[] | select(.ingress == "block")] | length') == $1))
+	(($(bed_ctl --chain home:home handoff show --json | jq '[.rules[] | select(.left_ms > 0)] | length') == $1))
 }
 
 # What is on its way when worker_shutdown_timeout strikes: from the worker that moves, and from others.
 test_cut_off() {
 	local all=() i asking=()
 
+	wait_for 10 all_move
 	for host in near far; do mapfile -t -O "${#all[@]}" all < <(workers "$host"); done
 	kill -STOP "${all[@]}"
 	for ((i = 0; i < CLIENTS; i++)); do
@@ -278,7 +279,7 @@ test_workers
 test_reload
 if [[ ${SLOTD_FAULTS:-} == all ]]; then test_outlive; fi
 stop_all
-TIMES= start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
+TIMES='' start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
 test_death near
 test_death home
 is "nginx has nothing else to complain about" "$(complaints)" ""
@@ -287,7 +288,8 @@ DAEMON=on start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
 for host in "${HOSTS[@]}"; do NODE[$host]=$(cat "$BED/www/$host/pid"); done
 test_binary
 stop_all
-TIMES="ack=8s ready=10s done=12s beat=5s" SHUTDOWN=1 start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+ACK=$((6 + 2 * TAP_SCALE))
+TIMES="ack=${ACK}s ready=$((ACK + 2))s done=$((ACK + 4))s beat=5s" SHUTDOWN=1 start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
 test_cut_off
 stop_all
 done_testing
