@@ -81,15 +81,13 @@ static int take_endpoints(int fd, struct handoff_state *state, struct slot_reaso
 	return 0;
 }
 
-static int check_state(int fd, struct handoff_state *state, struct slot_reason *why)
+static int check_state(int fd, struct handoff_state *state, struct handoff_sent *ret_sent,
+		       struct slot_reason *why)
 {
 	struct tcp_info info = {};
 	struct pollfd hang_up = { .fd = fd, .events = POLLRDHUP };
-	socklen_t len = offsetof(struct tcp_info, tcpi_rto);
+	socklen_t len = sizeof(info);
 
-	if (!handoff_socket_is_tcp(fd))
-		return slot_reason_set(why, -EINVAL, "descriptor %d is no socket of TCP over IP",
-				       fd);
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return slot_reason_set(why, -errno, "TCP_INFO: %s", strerror(errno));
 	switch (info.tcpi_state) {
@@ -98,6 +96,7 @@ static int check_state(int fd, struct handoff_state *state, struct slot_reason *
 		/* Of one that was restored after the peer's end only its shutdown tells. */
 		poll(&hang_up, 1, 0);
 		state->is_peer_closed = hang_up.revents & POLLRDHUP ? 1 : 0;
+		*ret_sent = handoff_repair_sent(&info);
 		return 0;
 	case STATE_FIN_WAIT1:
 	case STATE_FIN_WAIT2:
@@ -131,6 +130,22 @@ static int check_ttl(int fd, int domain, struct slot_reason *why)
 		       0;
 }
 
+/* All that can be told of a socket that goes on. */
+static int check(int fd, struct handoff_state *state, int *ret_family,
+		 struct handoff_sent *ret_sent, struct slot_reason *why)
+{
+	int family = handoff_socket_family(fd), err;
+
+	if (!family)
+		return slot_reason_set(why, -EINVAL, "descriptor %d is no socket of TCP over IP",
+				       fd);
+	err = check_state(fd, state, ret_sent, why);
+	err = err ? err : take_endpoints(fd, state, why);
+	err = err ? err : check_ttl(fd, family, why);
+	*ret_family = family;
+	return err ? err : handoff_tls_check(fd, state, why);
+}
+
 static int take_frozen(struct handoff *h, int fd, const struct handoff_sent *before,
 		       struct handoff_state *state)
 {
@@ -161,10 +176,10 @@ static void take_back(struct handoff *h, int fd, int domain, bool is_frozen)
 int handoff_check(struct handoff *h, int fd)
 {
 	struct handoff_state unused = {};
-	int err = check_state(fd, &unused, &h->why);
+	struct handoff_sent sent;
+	int family;
 
-	err = err ? err : take_endpoints(fd, &unused, &h->why);
-	return err ? err : handoff_tls_check(fd, unused.is_peer_closed, &h->why);
+	return check(fd, &unused, &family, &sent, &h->why);
 }
 
 int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
@@ -172,25 +187,20 @@ int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 	_cleanup_(cleanup_state) struct handoff_state *state = handoff_state_new();
 	struct handoff_sent before = {};
 	bool is_frozen = false;
-	int err, domain = 0;
+	int err, family = 0;
 
 	if (!state)
 		return slot_reason_set(&h->why, -ENOMEM, "out of memory");
-	err = check_state(fd, state, &h->why);
-	err = err ? err : take_endpoints(fd, state, &h->why);
-	err = err ? err : handoff_socket_get(fd, SOL_SOCKET, SO_DOMAIN, &domain);
-	err = err ? err : check_ttl(fd, domain, &h->why);
-	err = err ? err : handoff_tls_check(fd, state->is_peer_closed, &h->why);
-	err = err ? err : handoff_repair_sent(fd, &before, &h->why);
+	err = check(fd, state, &family, &before, &h->why);
 	if (err)
 		return err;
-	err = set_deaf(fd, domain, true);
+	err = set_deaf(fd, family, true);
 	err = err ? slot_reason_set(&h->why, err, "IP_MINTTL: %s", strerror(-err)) :
 		    give_order(h, fd, HANDOFF_ENTER, "freeze");
 	is_frozen = !err;
 	err = err ? err : take_frozen(h, fd, &before, state);
 	if (err) {
-		take_back(h, fd, domain, is_frozen);
+		take_back(h, fd, family, is_frozen);
 		return err;
 	}
 	*ret_state = TAKE_PTR(state);

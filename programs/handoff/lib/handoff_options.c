@@ -7,7 +7,7 @@
 
 #include "programs/handoff/lib/handoff_socket.h"
 
-/* By enum handoff_option, but for the last. */
+/* By enum handoff_option, but for the last. All that may be 0 are 0 of a new socket. */
 static const struct {
 	int level, name;
 } numbers[HANDOFF_TOS] = {
@@ -79,7 +79,11 @@ static void put_congestion(int fd, const struct handoff_state *state)
 void handoff_options_put(int fd, const struct handoff_state *state)
 {
 	for (int i = 0; i < HANDOFF_TOS; i++)
-		handoff_socket_set(fd, numbers[i].level, numbers[i].name, state->options[i]);
-	handoff_socket_set(fd, tos_level(state), tos_name(state), state->options[HANDOFF_TOS]);
+		if (state->options[i])
+			handoff_socket_set(fd, numbers[i].level, numbers[i].name,
+					   state->options[i]);
+	if (state->options[HANDOFF_TOS])
+		handoff_socket_set(fd, tos_level(state), tos_name(state),
+				   state->options[HANDOFF_TOS]);
 	put_congestion(fd, state);
 }

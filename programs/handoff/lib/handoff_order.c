@@ -14,15 +14,15 @@ static int set_number(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
 }
 
-bool handoff_socket_is_tcp(int fd)
+int handoff_socket_family(int fd)
 {
 	socklen_t len = sizeof(int);
 	int protocol = 0, domain = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) ||
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
-		return false;
-	return protocol == IPPROTO_TCP && (domain == AF_INET || domain == AF_INET6);
+		return 0;
+	return protocol == IPPROTO_TCP && (domain == AF_INET || domain == AF_INET6) ? domain : 0;
 }
 
 bool handoff_is_frozen(int fd)
@@ -83,7 +83,7 @@ static int make_connection(int fd, const struct handoff_order *order)
 
 int handoff_order_run(int fd, const struct handoff_order *order)
 {
-	if (order->version != HANDOFF_ORDER_VERSION || !handoff_socket_is_tcp(fd))
+	if (order->version != HANDOFF_ORDER_VERSION)
 		return -EINVAL;
 	switch (order->act) {
 	case HANDOFF_ENTER:

@@ -7,7 +7,6 @@
 #ifndef HANDOFF_ORDER_H
 #define HANDOFF_ORDER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <sys/socket.h>
@@ -50,12 +49,12 @@ struct handoff_answer {
 };
 
 /*
- * handoff_order_run - do @order to @fd. Returns 0, -EINVAL for what is no order or no TCP
- * socket, -EPERM or -EACCES without the right, -errno.
+ * handoff_order_run - do @order to @fd, which handoff_socket_family() knows. Returns 0, -EINVAL for
+ * what is no order, -EPERM or -EACCES without the right, -errno.
  */
 int handoff_order_run(int fd, const struct handoff_order *order);
 
-/* handoff_socket_is_tcp - whether @fd is a socket of TCP over IP, and not of MPTCP. */
-bool handoff_socket_is_tcp(int fd);
+/* handoff_socket_family - of a socket of TCP, and not of MPTCP: AF_INET or AF_INET6. 0: it is none. */
+int handoff_socket_family(int fd);
 
 #endif

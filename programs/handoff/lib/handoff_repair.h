@@ -6,6 +6,8 @@
 #ifndef HANDOFF_REPAIR_H
 #define HANDOFF_REPAIR_H
 
+#include <linux/tcp.h>
+
 #include "loader/lib/base/reason.h"
 #include "programs/handoff/lib/handoff_state.h"
 
@@ -16,8 +18,8 @@ struct handoff_sent {
 	uint32_t unsent;
 };
 
-/* handoff_repair_sent - of a socket that is not in repair, or is. */
-int handoff_repair_sent(int fd, struct handoff_sent *ret_sent, struct slot_reason *why);
+/* handoff_repair_sent - as @info has it. Pure. */
+struct handoff_sent handoff_repair_sent(const struct tcp_info *info);
 
 /*
  * handoff_repair_take - sequence numbers, windows, options and, but for kTLS, both queues into

@@ -15,7 +15,6 @@
 /* What changes with each packet that still comes in or goes out. */
 struct position {
 	int outstanding; /* bytes: written, but not acknowledged */
-	int unsent;	 /* of those */
 	int unread;
 };
 
@@ -29,19 +28,13 @@ static int read_sequence(int fd, int queue, uint32_t *ret_seq)
 	return err;
 }
 
-int handoff_repair_sent(int fd, struct handoff_sent *ret_sent, struct slot_reason *why)
+struct handoff_sent handoff_repair_sent(const struct tcp_info *info)
 {
-	struct tcp_info info = {};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		return slot_reason_set(why, -errno, "TCP_INFO: %s", strerror(errno));
-	*ret_sent = (struct handoff_sent){
-		.bytes = info.tcpi_bytes_sent,
-		.again = info.tcpi_bytes_retrans,
-		.unsent = info.tcpi_notsent_bytes,
+	return (struct handoff_sent){
+		.bytes = info->tcpi_bytes_sent,
+		.again = info->tcpi_bytes_retrans,
+		.unsent = info->tcpi_notsent_bytes,
 	};
-	return 0;
 }
 
 /*
@@ -61,11 +54,29 @@ static int read_position(int fd, struct position *ret_position, struct slot_reas
 {
 	struct position at = {};
 
-	if (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCOUTQNSD, &at.unsent) ||
-	    ioctl(fd, SIOCINQ, &at.unread))
+	if (ioctl(fd, SIOCOUTQ, &at.outstanding) || ioctl(fd, SIOCINQ, &at.unread))
 		return slot_reason_set(why, -errno, "cannot tell how much is queued: %s",
 				       strerror(errno));
 	*ret_position = at;
+	return 0;
+}
+
+/* Not the timestamp, but for how it counts. */
+static int take_info(int fd, const struct handoff_sent *before, struct handoff_state *state,
+		     struct slot_reason *why)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+	struct handoff_sent after;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return slot_reason_set(why, -errno, "TCP_INFO: %s", strerror(errno));
+	after = handoff_repair_sent(&info);
+	state->unsent = count_unsent(before, &after);
+	state->negotiated = info.tcpi_options & HANDOFF_NEGOTIATED;
+	state->send_wscale = info.tcpi_snd_wscale;
+	state->recv_wscale = info.tcpi_rcv_wscale;
+	state->timestamp = info.tcpi_options & OPTION_USEC_TS ? 1 : 0;
 	return 0;
 }
 
@@ -96,7 +107,7 @@ static int read_queue(int fd, int len, struct handoff_queue *queue, struct slot_
 
 static bool is_same(const struct position *a, const struct position *b)
 {
-	return a->outstanding == b->outstanding && a->unsent == b->unsent && a->unread == b->unread;
+	return a->outstanding == b->outstanding && a->unread == b->unread;
 }
 
 /*
@@ -108,32 +119,31 @@ static bool is_same(const struct position *a, const struct position *b)
 static int take_queues(int fd, const struct handoff_sent *before, struct handoff_state *state,
 		       struct slot_reason *why, struct position *ret_position)
 {
-	struct position at = {};
-	struct handoff_sent after = {};
 	uint32_t send_next = 0, recv_next = 0;
-	int err = read_sequence(fd, TCP_RECV_QUEUE, &recv_next);
+	int unread = 0, err = read_sequence(fd, TCP_RECV_QUEUE, &recv_next);
 
 	if (err)
 		return slot_reason_set(why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
-	err = read_position(fd, &at, why);
-	if (!err && !state->has_tls)
-		err = read_queue(fd, at.unread, &state->recv, why);
+	if (ioctl(fd, SIOCINQ, &unread))
+		return slot_reason_set(why, -errno, "SIOCINQ: %s", strerror(errno));
+	if (!state->has_tls)
+		err = read_queue(fd, unread, &state->recv, why);
 	if (err)
 		return err;
 	err = read_sequence(fd, TCP_SEND_QUEUE, &send_next);
 	if (err)
 		return slot_reason_set(why, err, "TCP_QUEUE_SEQ: %s", strerror(-err));
 	err = read_position(fd, ret_position, why);
-	err = err ? err : handoff_repair_sent(fd, &after, why);
+	err = err ? err : take_info(fd, before, state, why);
 	if (err)
 		return err;
 	state->send_seq = send_next - (uint32_t)ret_position->outstanding;
 	state->recv_seq = recv_next;
-	state->unsent = count_unsent(before, &after);
 	if (state->has_tls)
-		return handoff_tls_records(fd, why);
+		return handoff_tls_records(fd, ret_position->outstanding, ret_position->unread,
+					   why);
 	/* Changed since: to be taken again. */
-	if (ret_position->unread != at.unread)
+	if (ret_position->unread != unread)
 		return 1;
 	return read_queue(fd, ret_position->outstanding, &state->send, why);
 }
@@ -171,28 +181,18 @@ static int take_window(int fd, struct handoff_state *state, struct slot_reason *
 	return 0;
 }
 
+/* In repair TCP_MAXSEG is what the peer named, and not what is sent. */
 static int take_negotiated(int fd, struct handoff_state *state, struct slot_reason *why)
 {
-	struct tcp_info info = {};
-	socklen_t len = sizeof(info);
-	int mss, timestamp, err = 0;
+	int mss, timestamp, err = handoff_socket_get(fd, IPPROTO_TCP, TCP_MAXSEG, &mss);
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		err = -errno;
-	/* In repair it is what the peer named, and not what is sent. */
-	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_MAXSEG, &mss);
 	err = err ? err : handoff_socket_get(fd, IPPROTO_TCP, TCP_TIMESTAMP, &timestamp);
 	if (err)
 		return slot_reason_set(why, err, "cannot read what was negotiated: %s",
 				       strerror(-err));
-	state->negotiated = info.tcpi_options & HANDOFF_NEGOTIATED;
-	state->send_wscale = info.tcpi_snd_wscale;
-	state->recv_wscale = info.tcpi_rcv_wscale;
 	state->mss = (uint32_t)mss;
 	/* What the lowest bit says since 6.7: that it counts microseconds. Before, it is one of them. */
-	state->timestamp = (uint32_t)timestamp & ~1U;
-	if (info.tcpi_options & OPTION_USEC_TS)
-		state->timestamp |= 1;
+	state->timestamp |= (uint32_t)timestamp & ~1U;
 	return 0;
 }
 

@@ -19,16 +19,17 @@ int handoff_options_take(int fd, struct handoff_state *state, struct slot_reason
 void handoff_options_put(int fd, const struct handoff_state *state);
 
 /*
- * handoff_tls_check - whether a record is under way in @fd, in repair or not; a record that was begun
- * is ended first. Fine where @fd has no ULP. handoff_tls_records: of one with keys, nothing is
- * ended. Both return 0, -EAGAIN, -EOPNOTSUPP, -ESHUTDOWN, -errno; say why.
+ * handoff_tls_check - whether a record is under way in @fd, in repair or not; one that was begun is
+ * ended first. Of @state, is_peer_closed is known, and has_tls is set: fine without kTLS.
+ * handoff_tls_records: of one with keys, with so many bytes written and not acknowledged, and come and
+ * not read; nothing is ended. Both return 0, -EAGAIN, -EOPNOTSUPP, -ESHUTDOWN, -errno; say why.
  */
-int handoff_tls_check(int fd, bool is_peer_closed, struct slot_reason *why);
-int handoff_tls_records(int fd, struct slot_reason *why);
+int handoff_tls_check(int fd, struct handoff_state *state, struct slot_reason *why);
+int handoff_tls_records(int fd, int outstanding, int unread, struct slot_reason *why);
 
 /*
- * handoff_tls_take - both keys, into @state; nothing where @fd has no ULP. The caller has seen
- * to it that no record is under way. Returns 0, -EOPNOTSUPP, -errno; says why.
+ * handoff_tls_take - both keys, into @state, which handoff_tls_check() has seen; nothing where it
+ * has no kTLS. Returns 0, -EOPNOTSUPP, -errno; says why.
  */
 int handoff_tls_take(int fd, struct handoff_state *state, struct slot_reason *why);
 

@@ -32,21 +32,30 @@ static void wipe_info(struct crypto_info *info)
 	explicit_bzero(info, sizeof(*info));
 }
 
-static int take_direction(int fd, int name, struct handoff_tls *tls, struct slot_reason *why)
+static int read_info(int fd, int name, struct crypto_info *info, size_t size,
+		     struct slot_reason *why)
 {
 	const char *way = name == TLS_TX ? "sending" : "receiving";
-	_cleanup_(wipe_info) struct crypto_info info = {};
-	socklen_t len = sizeof(info.head);
+	socklen_t len = (socklen_t)size;
 
-	/* With room for the head alone it tells the cipher; the rest wants its exact length. */
-	if (getsockopt(fd, SOL_TLS, name, &info, &len))
-		return errno == EBUSY ?
-			       slot_reason_set(why, -EOPNOTSUPP,
-					       "kTLS is not set for %s: only both "
-					       "directions can be captured",
-					       way) :
-			       slot_reason_set(why, -errno, "cannot read the key for %s: %s", way,
-					       strerror(errno));
+	if (!getsockopt(fd, SOL_TLS, name, info, &len))
+		return 0;
+	if (errno == EBUSY)
+		return slot_reason_set(why, -EOPNOTSUPP,
+				       "kTLS is not set for %s: only both directions can be "
+				       "captured",
+				       way);
+	return slot_reason_set(why, -errno, "cannot read the key for %s: %s", way, strerror(errno));
+}
+
+/* With room for the head alone it tells the cipher; the rest wants its exact length. */
+static int take_cipher(int fd, struct handoff_tls *tls, struct slot_reason *why)
+{
+	struct crypto_info info = {};
+	int err = read_info(fd, TLS_TX, &info, sizeof(info.head), why);
+
+	if (err)
+		return err;
 	tls->version = info.head.version;
 	tls->cipher = info.head.cipher_type;
 	tls->len = handoff_tls_size(tls->version, tls->cipher);
@@ -55,15 +64,20 @@ static int take_direction(int fd, int name, struct handoff_tls *tls, struct slot
 				       "kTLS version 0x%04x with cipher %u cannot be captured: "
 				       "only 1.2 and 1.3 with AES-GCM or ChaCha20-Poly1305",
 				       tls->version, tls->cipher);
-	len = (socklen_t)(sizeof(info.head) + tls->len);
-	if (getsockopt(fd, SOL_TLS, name, &info, &len))
-		return slot_reason_set(why, -errno, "cannot read the key for %s: %s", way,
-				       strerror(errno));
-	memcpy(tls->rest, info.rest, tls->len);
 	return 0;
 }
 
-static int find_ulp(int fd, bool *ret_has_tls, struct slot_reason *why)
+static int take_key(int fd, int name, struct handoff_tls *tls, struct slot_reason *why)
+{
+	_cleanup_(wipe_info) struct crypto_info info = {};
+	int err = read_info(fd, name, &info, sizeof(info.head) + tls->len, why);
+
+	if (!err)
+		memcpy(tls->rest, info.rest, tls->len);
+	return err;
+}
+
+static int find_ulp(int fd, struct handoff_state *state, struct slot_reason *why)
 {
 	char ulp[16] = "";
 	socklen_t len = sizeof(ulp) - 1;
@@ -74,8 +88,20 @@ static int find_ulp(int fd, bool *ret_has_tls, struct slot_reason *why)
 	if (len && *ulp && strcmp(ulp, "tls") != 0)
 		return slot_reason_set(why, -EOPNOTSUPP,
 				       "the socket has ULP '%s': only tls can be captured", ulp);
-	*ret_has_tls = len && *ulp;
+	state->has_tls = len && *ulp;
 	return 0;
+}
+
+static int check_room(int fd, struct slot_reason *why)
+{
+	int room = 0;
+
+	if (!handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &room) && room >= TLS_ROOM_MIN)
+		return 0;
+	return slot_reason_set(why, -EOPNOTSUPP,
+			       "a receive buffer of %d bytes is too small for kTLS: where a "
+			       "record ends cannot be told below %d",
+			       room, TLS_ROOM_MIN);
 }
 
 /*
@@ -83,21 +109,10 @@ static int find_ulp(int fd, bool *ret_has_tls, struct slot_reason *why)
  * part comes to a socket that has not seen this one. What the kernel has decrypted and nobody
  * read shows in poll() alone.
  */
-int handoff_tls_records(int fd, struct slot_reason *why)
+int handoff_tls_records(int fd, int outstanding, int unread, struct slot_reason *why)
 {
 	struct pollfd readable = { .fd = fd, .events = POLLIN };
-	int room = 0, outstanding = 0, unread = 0;
 
-	if (handoff_socket_get(fd, SOL_SOCKET, SO_RCVBUF, &room) || room < TLS_ROOM_MIN)
-		return slot_reason_set(
-			why, -EOPNOTSUPP,
-			"a receive buffer of %d bytes is too small for kTLS: where a "
-			"record ends cannot be told below %d",
-			room, TLS_ROOM_MIN);
-
-	if (ioctl(fd, SIOCOUTQ, &outstanding) || ioctl(fd, SIOCINQ, &unread))
-		return slot_reason_set(why, -errno, "cannot tell how much is queued: %s",
-				       strerror(errno));
 	if (outstanding)
 		return slot_reason_set(why, -EAGAIN,
 				       "%d bytes of kTLS are not acknowledged: try again",
@@ -141,33 +156,41 @@ static int end_record(int fd, struct slot_reason *why)
 	return 0;
 }
 
-int handoff_tls_check(int fd, bool is_peer_closed, struct slot_reason *why)
+int handoff_tls_check(int fd, struct handoff_state *state, struct slot_reason *why)
 {
-	bool has_tls = false;
-	int err = find_ulp(fd, &has_tls, why);
+	int err = find_ulp(fd, state, why), outstanding, unread;
 
-	if (err || !has_tls)
+	if (err || !state->has_tls)
 		return err;
-	if (is_peer_closed)
+	if (state->is_peer_closed)
 		return slot_reason_set(why, -ESHUTDOWN,
 				       "the peer has closed its side: under kTLS that cannot be "
 				       "captured");
-	err = end_record(fd, why);
-	return err ? err : handoff_tls_records(fd, why);
+	err = check_room(fd, why);
+	err = err ? err : end_record(fd, why);
+	if (err)
+		return err;
+	if (ioctl(fd, SIOCOUTQ, &outstanding) || ioctl(fd, SIOCINQ, &unread))
+		return slot_reason_set(why, -errno, "cannot tell how much is queued: %s",
+				       strerror(errno));
+	return handoff_tls_records(fd, outstanding, unread, why);
 }
 
 int handoff_tls_take(int fd, struct handoff_state *state, struct slot_reason *why)
 {
-	bool has_tls = false;
-	int err = find_ulp(fd, &has_tls, why);
+	int err = 0;
 
-	if (err || !has_tls)
+	if (!state->has_tls)
+		return 0;
+	err = take_cipher(fd, &state->tx, why);
+	err = err ? err : take_key(fd, TLS_TX, &state->tx, why);
+	if (err)
 		return err;
-	err = take_direction(fd, TLS_TX, &state->tx, why);
-	err = err ? err : take_direction(fd, TLS_RX, &state->rx, why);
-	if (!err)
-		state->has_tls = 1;
-	return err;
+	/* The kernel takes no other cipher for one direction than for the other. */
+	state->rx = (struct handoff_tls){ .version = state->tx.version,
+					  .cipher = state->tx.cipher,
+					  .len = state->tx.len };
+	return take_key(fd, TLS_RX, &state->rx, why);
 }
 
 static int put_direction(int fd, int name, const struct handoff_tls *tls, struct slot_reason *why)

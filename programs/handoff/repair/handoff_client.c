@@ -126,7 +126,7 @@ static bool serve(const struct handoff_client *client)
 	if (len <= 0 || has_hung_up(client->fd))
 		return false;
 	was_frozen = fd >= 0 && handoff_is_frozen(fd);
-	if ((size_t)len == sizeof(order) && fd >= 0)
+	if ((size_t)len == sizeof(order) && fd >= 0 && handoff_socket_family(fd))
 		err = order.act == HANDOFF_CONNECT && !may_bind(client, &order) ?
 			      -EACCES :
 			      handoff_order_run(fd, &order);
