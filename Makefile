@@ -80,7 +80,7 @@ HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) $(addprefix loader/lib/base
 # What hosts say to each other of such connections: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
 # The library of that: these, with libhandoff, libbpf and OpenSSL.
-HOST_SRCS := $(PEER_SRCS) $(addprefix programs/handoff/maps/handoff_,address.c rules.c sweep.c target.c offloads.c probe.c moves.c) \
+HOST_SRCS := $(PEER_SRCS) $(addprefix programs/handoff/maps/handoff_,address.c rules.c sweep.c target.c ways.c offloads.c probe.c moves.c) \
 	programs/shared/maps.c $(addprefix loader/lib/base/,clock.c reason.c)
 NGINX_SRCS := $(wildcard programs/handoff/nginx/*.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c programs/*/examples/*.c)
@@ -430,7 +430,7 @@ $(eval $(call server_examples,bpf/socket_lb,bpf/socket_lb/lib,build/lib/libsocke
 $(eval $(call server_examples,programs/handoff,programs/handoff/lib/peer,$(HOST_ARCHIVES),$(HOST_PKGS)))
 
 # One of them, each of whose steps is timed.
-TIMED_STEPS := step_run conn_say rules_block rules_redirect rules_rewrite rules_remove target_find capture \
+TIMED_STEPS := step_run conn_say rules_block rules_redirect rules_rewrite rules_remove ways_find capture \
 	restore resume
 TIMED_OBJS := $(call objects,build/pic,$(sort $(HOST_SRCS) $(HANDOFF_SRCS))) build/obj/tests/bench/timed/handoff_times.o
 build/tests/tools/handoff_http_timed: programs/handoff/examples/handoff_http.c $(TIMED_OBJS) build/flags

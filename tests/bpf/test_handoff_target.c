@@ -4,13 +4,15 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 
-#include "programs/handoff/maps/handoff_target.h"
+#include "loader/lib/base/clock.h"
+#include "programs/handoff/maps/handoff_ways.h"
 #include "tests/support/handoff_case.h"
 #include "tests/support/tap.h"
 
@@ -150,6 +152,67 @@ static void an_interface_with_xdp_may_be_of_any_kind(void **state)
 	bpf_object__close(object);
 }
 
+#define FORGET_TRIES 20
+
+/* Of a neighbour that the kernel does not know any more by then. Returns whether it was in time. */
+static bool find_again(struct handoff_ways *ways, struct sockaddr_in *in)
+{
+	int64_t until_ms = slot_clock_ms() + HANDOFF_WAY_MS;
+	struct handoff_target first = {}, again = {};
+	struct slot_reason why = {};
+	int err;
+
+	*ways = (struct handoff_ways){};
+	assert_int_equal(system("ip neigh replace 192.0.2.7 lladdr 02:00:00:00:00:07 dev near"), 0);
+	assert_int_equal(handoff_ways_find(ways, (struct sockaddr *)in, &why, &first), 0);
+	assert_int_equal(system("ip neigh del 192.0.2.7 dev near"), 0);
+	in->sin_port++;
+	err = handoff_ways_find(ways, (struct sockaddr *)in, &why, &again);
+	if (slot_clock_ms() >= until_ms)
+		return false;
+	assert_int_equal(err, 0);
+	assert_int_equal(again.port, in->sin_port);
+	assert_int_not_equal(again.port, first.port);
+	again.port = first.port;
+	assert_memory_equal(&again, &first, sizeof(first));
+	return true;
+}
+
+static void a_way_that_was_found_is_known_for_a_moment(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct handoff_target target = {};
+	struct handoff_ways ways = {};
+	struct slot_reason why = {};
+	int tries = 0, err;
+
+	(void)state;
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.7", &in.sin_addr), 1);
+	while (!find_again(&ways, &in))
+		assert_int_not_equal(++tries, FORGET_TRIES);
+	while (!(err = handoff_ways_find(&ways, (struct sockaddr *)&in, &why, &target)))
+		usleep(10000);
+	assert_int_equal(err, -EAGAIN);
+}
+
+static void more_ways_than_are_kept_are_found(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct handoff_ways ways = {};
+	struct slot_reason why = {};
+
+	(void)state;
+	for (uint32_t i = 0; i < 3 * HANDOFF_WAYS; i++) {
+		struct handoff_target target = {}, asked = {};
+
+		in.sin_addr.s_addr = htonl(0xc6336400U + i % (HANDOFF_WAYS + 1)); /* 198.51.100.0 */
+		assert_int_equal(handoff_ways_find(&ways, (struct sockaddr *)&in, &why, &target),
+				 0);
+		assert_int_equal(handoff_target_find((struct sockaddr *)&in, &why, &asked), 0);
+		assert_memory_equal(&target, &asked, sizeof(asked));
+	}
+}
+
 static void other_families_are_refused(void **state)
 {
 	struct sockaddr_storage local = { .ss_family = AF_UNIX };
@@ -168,6 +231,8 @@ int main(void)
 	TAP_ADD_ROWS(&plan, the_way_to_a_target, rows, set_up, NULL);
 	TAP_ADD_ROWS(&plan, the_way_by_an_interface_that_xdp_can_send_by_or_not, by, set_up, NULL);
 	TAP_ADD(&plan, an_interface_with_xdp_may_be_of_any_kind, set_up, NULL);
+	TAP_ADD(&plan, a_way_that_was_found_is_known_for_a_moment, set_up, NULL);
+	TAP_ADD(&plan, more_ways_than_are_kept_are_found, set_up, NULL);
 	TAP_ADD(&plan, other_families_are_refused, NULL, NULL);
 	return tap_run(&plan, "handoff_target", 1);
 }

@@ -15,7 +15,7 @@
 
 #include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
-#include "programs/handoff/maps/handoff_target.h"
+#include "programs/handoff/maps/handoff_ways.h"
 
 #define LINE 96
 #define LINES 200000
@@ -83,9 +83,10 @@ TIMED(handoff_rules_rewrite, "rule_rewrite",
 TIMED(handoff_rules_remove, "rule_remove",
       (const struct handoff_rules *rules, const struct handoff_key *key, __u64 id),
       (rules, key, id))
-TIMED(handoff_target_find, "find_target",
-      (const struct sockaddr *address, struct slot_reason *why, struct handoff_target *ret_target),
-      (address, why, ret_target))
+TIMED(handoff_ways_find, "find_target",
+      (struct handoff_ways *ways, const struct sockaddr *address, struct slot_reason *why,
+       struct handoff_target *ret_target),
+      (ways, address, why, ret_target))
 TIMED(handoff_capture, "capture",
       (struct handoff *h, int fd, struct handoff_state **ret_state), (h, fd, ret_state))
 TIMED(handoff_restore, "restore",

@@ -18,6 +18,7 @@
 #include "programs/handoff/maps/handoff_moves.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
+#include "programs/handoff/maps/handoff_ways.h"
 
 #define HANDOFF_BUCKETS 4096 /* of connections, by id and by key */
 #define HANDOFF_GRACE_MS 500 /* that a block lasts longer than what it waits for */
@@ -111,6 +112,7 @@ struct handoff_host {
 	struct handoff_rules rules;
 	struct handoff_offloads offloads;
 	struct handoff_moves moves;
+	struct handoff_ways ways;
 	int epoll, listener, clock;
 	LIST_HEAD(, handoff_peer) peers;
 	LIST_HEAD(, handoff_link) links;

@@ -11,7 +11,6 @@
 #include "loader/lib/base/fault.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
 #include "programs/handoff/maps/handoff_sweep.h"
-#include "programs/handoff/maps/handoff_target.h"
 
 #define MS 1000000ULL /* ns */
 
@@ -162,7 +161,8 @@ static int commit(struct handoff_host *host, struct handoff_conn *conn)
 
 	if (!err && conn->machine.is_home) {
 		handoff_place_get(&conn->there, &to);
-		err = handoff_target_find((struct sockaddr *)&to, conn->why, &conn->target);
+		err = handoff_ways_find(&host->ways, (struct sockaddr *)&to, conn->why,
+					&conn->target);
 		if (err)
 			return err;
 		err = say_rule(conn,
