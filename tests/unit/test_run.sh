@@ -83,6 +83,7 @@ write_fixtures() {
 	fixture arguments <<<'echo "ok 1 - got $2"; echo 1..1'
 	fixture hanging <<<'echo "ok 1 - a"; sleep 99 & echo $! >child; wait; echo 1..1'
 	fixture patient <<<$'# timeout: 60\nsleep 1.2; echo "ok 1 - a"; echo 1..1'
+	fixture heavy <<<$'# timeout: 2\n# timeout of all: 60\nsleep 3; echo "ok 1 - a"; echo 1..1'
 	fixture leaving <<<'sleep 99 & echo $! >child; echo "ok 1 - a"; echo 1..1'
 	fixture signals <<<'trap "echo ok 1 - a; echo 1..1" INT; kill -INT $$'
 }
@@ -160,5 +161,10 @@ check "a run that gets SIGTERM ends its test" is_gone "$dir/child"
 check "a run that gets SIGTERM says so in its exit status" test "$status" -eq 143
 run
 check "no test at all is a usage error" test "$status" -eq 2
+SLOTD_FAULTS=all run -t 1 heavy
+check "and what it asks for the whole of it, when that is run" \
+	ends_with "1 passed, 0 failed, 0 skipped" 0
+SLOTD_FAULTS='' run -t 1 heavy
+check "but not otherwise" ends_with "0 passed, 1 failed, 0 skipped" 1
 
 echo "1..$points"

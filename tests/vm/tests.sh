@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 5400
+# timeout of all: 21600
 #
 # tests.sh KERNEL TEST...: run TESTs under a Debian kernel and print their points as TAP, each
 # with [KERNEL] before its name. One boot serves many tests; on two or more CPUs two guests
@@ -13,6 +14,7 @@ set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 boot_limit=5300
+[[ ${SLOTD_FAULTS:-} != all ]] || boot_limit=21500
 test_limit=600
 
 # share_points NUMBER: a guest's points without their numbers. Without its plan it ended early,
