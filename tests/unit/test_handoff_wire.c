@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whose certificate is taken for which host's, by who dials and by who is dialed; and how much waits
- * for a host that does not read.
+ * Whose certificate is taken for which host's, by who dials and by who is dialed; how much waits
+ * for a host that does not read; and what is large, or goes on for long.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,12 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+
+#ifdef __SANITIZE_ADDRESS__
+size_t __sanitizer_get_current_allocated_bytes(void);
+#else
+#include <malloc.h>
+#endif
 
 #include "programs/handoff/lib/peer/handoff_wire.h"
 #include "tests/support/tap.h"
@@ -236,6 +242,116 @@ static void what_nobody_reads_is_bounded(void **state)
 	free(bytes);
 }
 
+/* --- what is large, and goes on for long ------------------------------------------------------- */
+
+#define LARGE (40U << 20)
+#define LEFT_MAX (8U << 20) /* of what both wires hold when nothing waits */
+
+static const struct kind {
+	const char *name;
+	bool is_tls;
+} large[] = {
+	{ "memory of what was large is freed, plain", false },
+	{ "memory of what was large is freed, by TLS", true },
+}, keys[] = {
+	{ "a new key changes nothing that is heard, plain", false },
+	{ "a new key changes nothing that is heard, by TLS", true },
+};
+
+struct pair {
+	struct handoff_wire_context *own, *other;
+	struct handoff_wire *dials, *is_dialed;
+};
+
+static void open_pair(struct pair *pair, bool is_tls)
+{
+	struct slot_reason why = {};
+	int fds[2];
+
+	*pair = (struct pair){};
+	if (is_tls) {
+		pair->own = make_context("x", "DNS:" OWN);
+		pair->other = make_context("x", "DNS:" OTHER);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(handoff_wire_new(fds[0], pair->own, OTHER, &why, &pair->dials), 0);
+	assert_int_equal(handoff_wire_new(fds[1], pair->other, NULL, &why, &pair->is_dialed), 0);
+	assert_int_equal(shake_hands(pair->dials, pair->is_dialed), 0);
+}
+
+static void close_pair(struct pair *pair)
+{
+	handoff_wire_free(pair->dials);
+	handoff_wire_free(pair->is_dialed);
+	handoff_wire_context_free(pair->own);
+	handoff_wire_context_free(pair->other);
+}
+
+/* As a whole, as a message is read. */
+static void expect_whole(struct pair *pair, const uint8_t *bytes, size_t total)
+{
+	struct slot_reason why = {};
+	const uint8_t *heard = NULL;
+	size_t len = 0;
+
+	for (size_t runs = 0; len < total && runs < total / 1024 + TURNS; runs++) {
+		assert_int_equal(handoff_wire_run(pair->dials, &why), 0);
+		assert_int_equal(handoff_wire_run(pair->is_dialed, &why), 0);
+		heard = handoff_wire_get(pair->is_dialed, &len);
+	}
+	assert_int_equal(len, total);
+	assert_true(!memcmp(heard, bytes, total));
+	handoff_wire_skip(pair->is_dialed, total);
+}
+
+static size_t count_used(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#endif
+}
+
+static void memory_of_what_was_large_is_freed(void **state)
+{
+	const struct kind *kind = *state;
+	uint8_t *bytes = calloc(LARGE, 1);
+	struct pair pair;
+	size_t before;
+
+	assert_non_null(bytes);
+	open_pair(&pair, kind->is_tls);
+	before = count_used();
+	assert_int_equal(handoff_wire_put(pair.dials, bytes, LARGE), 0);
+	expect_whole(&pair, bytes, LARGE);
+	if (count_used() > before + LEFT_MAX)
+		fail_msg("%zu bytes are still held", count_used() - before);
+	close_pair(&pair);
+	free(bytes);
+}
+
+/* In both directions, as each has keys of its own. */
+static void a_new_key_changes_nothing_that_is_heard(void **state)
+{
+	const struct kind *kind = *state;
+	struct pair pair;
+
+	open_pair(&pair, kind->is_tls);
+	for (int i = 0; i < 2 * TURNS; i++) {
+		struct pair turned = { .dials = pair.is_dialed, .is_dialed = pair.dials };
+
+		assert_int_equal(handoff_wire_rekey(pair.dials), 0);
+		assert_int_equal(handoff_wire_put(pair.dials, folder, sizeof(folder)), 0);
+		expect_whole(&pair, (const uint8_t *)folder, sizeof(folder));
+		assert_int_equal(handoff_wire_put(turned.dials, folder, sizeof(folder)), 0);
+		expect_whole(&turned, (const uint8_t *)folder, sizeof(folder));
+	}
+	close_pair(&pair);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -243,6 +359,8 @@ int main(void)
 
 	TAP_ADD_TABLE(&plan, is_taken_for_the_name_or_not, rows);
 	TAP_ADD(&plan, what_nobody_reads_is_bounded, NULL, NULL);
+	TAP_ADD_TABLE(&plan, memory_of_what_was_large_is_freed, large);
+	TAP_ADD_TABLE(&plan, a_new_key_changes_nothing_that_is_heard, keys);
 	make_files();
 	ret = tap_run(&plan, "wires between handoff's hosts", 0);
 	remove_files();

@@ -66,7 +66,7 @@ int handoff_set_agent(struct handoff *h, const char *path)
 
 static const char *agent_path(const struct handoff *h)
 {
-	const char *path = h->agent ? h->agent : getenv(HANDOFF_AGENT_ENV);
+	const char *path = h->agent ? h->agent : secure_getenv(HANDOFF_AGENT_ENV);
 
 	return path && *path ? path : HANDOFF_AGENT_SOCKET;
 }

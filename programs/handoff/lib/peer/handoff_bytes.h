@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HANDOFF_BYTES_KEPT (1U << 20) /* room that an empty one keeps */
+
 /* Zeros are an empty one. */
 struct handoff_bytes {
 	uint8_t *data;
@@ -75,8 +77,11 @@ static inline void handoff_bytes_skip(struct handoff_bytes *bytes, size_t len)
 	if (len)
 		explicit_bzero(bytes->data + bytes->at, len);
 	bytes->at += len;
-	if (bytes->at == bytes->end)
-		bytes->at = bytes->end = 0;
+	if (bytes->at != bytes->end)
+		return;
+	bytes->at = bytes->end = 0;
+	if (bytes->room > HANDOFF_BYTES_KEPT)
+		handoff_bytes_free(bytes);
 }
 
 #endif

@@ -59,7 +59,8 @@ static int say(struct handoff_host *host, struct handoff_link *link,
 		explicit_bzero(bytes, size); /* keys may be in it */
 	if (err) {
 		/* Of a large one its sender hears; without a small one the two sides differ. */
-		link->is_over |= err != -EMSGSIZE && size < HANDOFF_MESSAGE_HEADER + 512;
+		link->is_over |= err == -EIO ||
+				 (err != -EMSGSIZE && size < HANDOFF_MESSAGE_HEADER + 512);
 		if (link->is_over)
 			handoff_clock_wake(host, slot_clock_ms());
 		return err;

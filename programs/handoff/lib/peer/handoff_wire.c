@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Bytes to and from another host. OpenSSL gets and gives memory: no signal, no wait of its own. */
 #include <errno.h>
-#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,8 +14,10 @@
 
 /* The name itself stands in the certificate, as a DNS name of the alternative ones. */
 #define NAME_FLAGS (X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
-#define PIECE 16384   /* the largest record of TLS */
-#define PIECES_MAX 64 /* read in one run, so that one peer does not keep out others */
+#define PIECE 16384	       /* the largest record of TLS */
+#define PIECES_MAX 64	       /* read in one run, so that one peer does not keep out others */
+#define RECORD_MORE 64	       /* bytes that a record has beside what is put: less than that */
+#define RECORDS_MAX (1U << 22) /* by one key: of AES-GCM RFC 8446 5.5 allows 2^24.5 */
 
 struct handoff_wire_context {
 	SSL_CTX *ssl;
@@ -27,6 +28,7 @@ struct handoff_wire {
 	SSL *ssl; /* NULL: plain; owns both of these */
 	BIO *from_net, *to_net;
 	bool is_ready;
+	uint32_t records; /* that were put by this key */
 	struct handoff_bytes in, out;
 };
 
@@ -301,21 +303,48 @@ int handoff_wire_run(struct handoff_wire *wire, struct slot_reason *why)
 	return 0;
 }
 
+int handoff_wire_rekey(struct handoff_wire *wire)
+{
+	wire->records = 0;
+	if (!wire->ssl)
+		return 0;
+	ERR_clear_error();
+	return SSL_key_update(wire->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 ? 0 : -EIO;
+}
+
+static int put_record(struct handoff_wire *wire, const uint8_t *bytes, size_t len)
+{
+	if (++wire->records > RECORDS_MAX && handoff_wire_rekey(wire))
+		return -EIO;
+	ERR_clear_error();
+	if (SSL_write(wire->ssl, bytes, (int)len) != (int)len || collect(wire))
+		return -EIO;
+	return 0;
+}
+
+/* Record by record, as OpenSSL keeps room for the most that ever waited in it. */
+static int put_tls(struct handoff_wire *wire, const uint8_t *bytes, size_t len)
+{
+	uint8_t *to;
+	int err = handoff_bytes_reserve(&wire->out, len + (len / PIECE + 1) * RECORD_MORE, &to);
+
+	for (size_t done = 0, piece; !err && done < len; done += piece) {
+		piece = len - done < PIECE ? len - done : PIECE;
+		err = put_record(wire, bytes + done, piece);
+	}
+	return err;
+}
+
 int handoff_wire_put(struct handoff_wire *wire, const void *bytes, size_t len)
 {
 	int err;
 
 	if (!wire->is_ready)
 		return -ENOTCONN;
-	if (len > INT_MAX || handoff_bytes_count(&wire->out) + len > HANDOFF_WIRE_WAITING_MAX)
+	if (len > HANDOFF_WIRE_WAITING_MAX ||
+	    handoff_bytes_count(&wire->out) + len > HANDOFF_WIRE_WAITING_MAX)
 		return -ENOBUFS;
-	if (!wire->ssl) {
-		err = handoff_bytes_add(&wire->out, bytes, len);
-	} else {
-		ERR_clear_error();
-		err = SSL_write(wire->ssl, bytes, (int)len) == (int)len ? 0 : -EIO;
-		err = err ? err : collect(wire);
-	}
+	err = wire->ssl ? put_tls(wire, bytes, len) : handoff_bytes_add(&wire->out, bytes, len);
 	return err ? err : write_socket(wire);
 }
 

@@ -29,9 +29,9 @@ void handoff_wire_context_free(struct handoff_wire_context *context);
 
 /*
  * handoff_wire_new - over the socket @fd, which becomes the wire's and may still be connecting.
- * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, a DNS name among its certificate's
- * alternative ones, letter by letter (no wildcard, and no common name); NULL of
- * what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
+ * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, a DNS
+ * name among its certificate's alternative ones, letter by letter (no wildcard, and no common
+ * name); NULL of what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
  */
 int handoff_wire_new(int fd, struct handoff_wire_context *context, const char *name,
 		     struct slot_reason *why, struct handoff_wire **ret_wire);
@@ -57,8 +57,19 @@ bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name);
  */
 int handoff_wire_run(struct handoff_wire *wire, struct slot_reason *why);
 
-/* handoff_wire_put - @bytes go behind what waits. Returns 0, -ENOBUFS, -ENOTCONN or -errno. */
+/*
+ * handoff_wire_put - @bytes go behind what waits. Returns 0; -ENOBUFS, -ENOTCONN or -ENOMEM where
+ * none of them was put; -EIO where a part of them may be, or -errno of the socket: all but those
+ * three are the end of it.
+ */
 int handoff_wire_put(struct handoff_wire *wire, const void *bytes, size_t len);
+
+/*
+ * handoff_wire_rekey - what is put from now on is by a new key, which TLS makes of the one before
+ * (RFC 8446 4.6.3). handoff_wire_put() does so by itself, long before a key has served enough.
+ * Returns 0, as of a plain one, or -EIO.
+ */
+int handoff_wire_rekey(struct handoff_wire *wire);
 
 /* handoff_wire_get - what arrived, valid until the next call; handoff_wire_skip() takes it off. */
 const uint8_t *handoff_wire_get(const struct handoff_wire *wire, size_t *ret_len);
