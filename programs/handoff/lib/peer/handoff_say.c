@@ -111,6 +111,10 @@ static void note_taken(struct handoff_conn *conn, struct handoff_tell *tell)
 void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 		       struct handoff_tell *tell)
 {
+	void *tag = conn->tag;
+
+	/* What it stood for is over: the application may free it. */
+	conn->tag = NULL;
 	/* Of one that home passes on the application hears when it stays. */
 	if (conn->is_passing && kind == HANDOFF_TELL_KEPT) {
 		conn->is_passing = false;
@@ -123,7 +127,7 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 	}
 	tell->kind = conn->is_passing ? HANDOFF_DO_NOTHING : kind;
 	tell->fd = conn->fd;
-	tell->tag = conn->tag;
+	tell->tag = tag;
 	tell->why = *conn->why;
 	/* What is left to do with the state of what another host serves is to ask the client. */
 	if (kind == HANDOFF_TELL_GIVEN && conn->state && conn->machine.stage != HANDOFF_RESTORING)
