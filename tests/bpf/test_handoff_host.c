@@ -133,6 +133,7 @@ static int count_fds(void)
 	return count;
 }
 
+#define NEXT_ID (HANDOFF_OTHERS_ID + 1)
 #define STRANGERS 100
 
 static void strangers_use_up_no_descriptors(void **data)
@@ -214,6 +215,27 @@ static void what_is_lent_and_cannot_be_given_is_lent(void **data)
 	at->taken_fd = -1;
 	handoff_host_ended(at->host, HANDOFF_OTHERS_ID);
 	handoff_other_hear(&at->first, HANDOFF_GONE);
+}
+
+/* The next one gets its descriptor. */
+static void what_is_closed_without_a_word_has_ended(void **data)
+{
+	int closed_fd;
+
+	(void)data;
+	handoff_others_take();
+	closed_fd = at->taken_fd;
+	close(closed_fd);
+	at->taken_fd = -1;
+	handoff_other_offer(&at->first, HANDOFF_REQUEST, NEXT_ID, 1, "");
+	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_GONE).id, HANDOFF_OTHERS_ID);
+	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_ACK).id, NEXT_ID);
+	handoff_other_word(&at->first, HANDOFF_READY, NEXT_ID, 1);
+	HANDOFF_OTHERS_UNTIL(at->taken_fd >= 0);
+	assert_int_equal(at->taken_fd, closed_fd);
+	handoff_host_close(at->host, at->taken_fd);
+	at->taken_fd = -1;
+	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_GONE).id, NEXT_ID);
 }
 
 /* --- a link that is slow ------------------------------------------------------------------------ */
@@ -408,6 +430,7 @@ int main(void)
 	ADD(one_that_is_given_by_another_descriptor_forgets_the_first);
 	ADD(what_cannot_be_given_is_as_before);
 	ADD(what_is_lent_and_cannot_be_given_is_lent);
+	ADD(what_is_closed_without_a_word_has_ended);
 	ADD(strangers_use_up_no_descriptors);
 	ADD(without_room_for_a_link_it_waits);
 	ADD(who_is_amid_a_long_message_is_not_silent);

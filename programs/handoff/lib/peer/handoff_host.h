@@ -47,7 +47,10 @@ struct handoff_taken {
 	size_t length;
 };
 
-/* What happens; each may be NULL. @data is the config's, @tag of handoff_host_send(). */
+/*
+ * What happens; each may be NULL. @data is the config's, @tag of handoff_host_send(): who hears
+ * kept(), given() or lost() hears no more of it.
+ */
 struct handoff_host_events {
 	/*
 	 * @fd is the application's from now on, non-blocking; else it ends by handoff_host_close().
@@ -57,7 +60,10 @@ struct handoff_host_events {
 	void (*kept)(void *data, void *tag, int fd, const char *why);
 	/* Another host serves it. Its socket here is closed. */
 	void (*given)(void *data, void *tag);
-	/* Nobody has it, the client is reset. @fd, where not -1, was taken and is to be closed. */
+	/*
+	 * Nobody has it, the client is reset. @fd, where not -1, was taken or kept and is to be
+	 * closed: @tag is NULL then.
+	 */
 	void (*lost)(void *data, void *tag, int fd, const char *why);
 	/* The link to @peer is there, or not. */
 	void (*link)(void *data, const char *peer, bool is_up, const char *why);
@@ -178,7 +184,8 @@ int handoff_host_close(struct handoff_host *host, int fd);
 
 /*
  * handoff_host_closed - the same, where the application has just closed @fd by itself: before
- * anything else is opened.
+ * anything else is opened. Of what is closed without a word its rules, here and at home, stay until
+ * something that comes here gets its descriptor.
  */
 void handoff_host_closed(struct handoff_host *host, int fd);
 

@@ -81,7 +81,7 @@ int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn)
 		host->fds = count;
 	}
 	if (host->by_fd[conn->fd] && host->by_fd[conn->fd] != conn)
-		host->by_fd[conn->fd]->fd = -1;
+		handoff_host_closed(host, conn->fd);
 	host->by_fd[conn->fd] = conn;
 	return 0;
 }
