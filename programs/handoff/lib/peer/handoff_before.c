@@ -36,9 +36,11 @@ static int note(const struct handoff_key *key, const struct handoff_rule *rule, 
 	struct handoff_host *host = data;
 
 	(void)key;
+	if (handoff_table_find_id(host, rule->id))
+		return 0;
 	if (rule->ingress == HANDOFF_PASS && rule->egress == HANDOFF_REWRITE)
 		return add(&host->before.served, rule->id);
-	if (rule->ingress == HANDOFF_REDIRECT && !handoff_table_find_id(host, rule->id))
+	if (rule->ingress == HANDOFF_REDIRECT)
 		return add(&host->before.given, rule->id);
 	return 0;
 }
