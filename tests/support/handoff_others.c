@@ -263,12 +263,17 @@ static void handoff_others_capture(void)
 	assert_int_equal(system("ip address del " CLIENT "/32 dev lo"), 0);
 }
 
-void handoff_others_take(void)
+void handoff_others_begin(void)
 {
 	handoff_others_capture();
 	handoff_other_greet(&at->first, "first");
 	handoff_other_offer(&at->first, HANDOFF_REQUEST, HANDOFF_OTHERS_ID, 1, "");
 	handoff_other_hear(&at->first, HANDOFF_ACK);
+}
+
+void handoff_others_take(void)
+{
+	handoff_others_begin();
 	handoff_other_word(&at->first, HANDOFF_READY, HANDOFF_OTHERS_ID, 1);
 	handoff_other_hear(&at->first, HANDOFF_DONE);
 	assert_true(at->taken_fd >= 0);

@@ -66,7 +66,8 @@ void handoff_others_run(int64_t ms);
 struct sockaddr_storage handoff_others_address(const char *text, uint16_t port);
 struct handoff_place handoff_others_place(const struct sockaddr_storage *address);
 
-/* handoff_others_take - this host serves one, the first other one is its home. */
+/* handoff_others_take - this host serves one, the first other one is its home; _begin: is about to. */
+void handoff_others_begin(void);
 void handoff_others_take(void);
 
 /* --- other hosts ------------------------------------------------------------------------------- */

@@ -51,6 +51,8 @@ static int choose_way(struct handoff_host *host, const struct handoff_conn *conn
 	bool is_away = conn && !conn->machine.is_home;
 
 	*ret_onward = "";
+	if (host->is_stopped)
+		return slot_reason_set(&host->why, -ESHUTDOWN, "this process is about to end");
 	if (is_away) {
 		if (name && strcmp(name, conn->peer->name))
 			*ret_onward = name;
@@ -222,8 +224,15 @@ static bool is_on_its_way(const struct handoff_conn *conn)
 	}
 }
 
+void handoff_host_stop(struct handoff_host *host)
+{
+	host->is_stopped = true;
+}
+
 bool handoff_host_is_busy(const struct handoff_host *host)
 {
+	if (!TAILQ_EMPTY(&host->nudges))
+		return true;
 	for (size_t i = 0; i < HANDOFF_BUCKETS; i++) {
 		const struct handoff_conn *conn;
 

@@ -123,6 +123,20 @@ static bool is_given_up(struct handoff_host *host, const struct handoff_conn *co
 	return message->type == HANDOFF_DONE && !conn && !handoff_before_gave(host, message->id);
 }
 
+static void refuse(struct handoff_host *host, struct handoff_peer *peer,
+		   const struct handoff_message *offer, const char *why)
+{
+	struct handoff_message answer = {
+		.type = HANDOFF_REFUSE,
+		.id = offer->id,
+		.turn = offer->turn,
+	};
+
+	memcpy(answer.why, why, strlen(why));
+	handoff_moves_add(&host->moves, HANDOFF_MOVES_REFUSED);
+	handoff_link_say(host, peer, &answer);
+}
+
 /* About a connection that is none of @peer's, or of nobody's (NULL). */
 static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer,
 			    const struct handoff_conn *conn, const struct handoff_message *message)
@@ -133,9 +147,7 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 		.why = "no such connection",
 	};
 
-	if (kinds[message->type] == HANDOFF_ON_OFFER)
-		answer.type = HANDOFF_REFUSE;
-	else if (message->type == HANDOFF_ACK || is_given_up(host, conn, message))
+	if (message->type == HANDOFF_ACK || is_given_up(host, conn, message))
 		answer.type = HANDOFF_CANCEL;
 	else if (message->type == HANDOFF_READY && is_of_before(conn, message->turn))
 		answer.type = HANDOFF_DONE;
@@ -144,8 +156,6 @@ static void answer_stranger(struct handoff_host *host, struct handoff_peer *peer
 									 HANDOFF_RESET;
 	else
 		return;
-	if (answer.type == HANDOFF_REFUSE)
-		handoff_moves_add(&host->moves, HANDOFF_MOVES_REFUSED);
 	handoff_link_say(host, peer, &answer);
 }
 
@@ -226,18 +236,22 @@ static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 	struct handoff_conn *conn = handoff_table_find_id(host, message->id);
 	bool is_back = message->type == HANDOFF_BACK;
 
+	if (host->is_stopped && (!conn || handoff_machine_takes(&conn->machine, message->turn))) {
+		refuse(host, peer, message, "its process is about to end");
+		return;
+	}
 	if (!conn)
 		conn = is_back ? find_away(host, message) :
 				 handoff_table_add(host, message->id, false);
 	if (conn && !conn->peer)
 		conn->peer = peer;
 	if (!conn || conn->peer != peer || conn->machine.is_home != is_back) {
-		answer_stranger(host, peer, conn, message);
+		refuse(host, peer, message, "no such connection");
 		return;
 	}
 	if (handoff_machine_takes(&conn->machine, message->turn) &&
 	    take_offer(conn, peer, &message->offer)) {
-		answer_stranger(host, peer, conn, message);
+		refuse(host, peer, message, "no such connection");
 		handoff_conn_forget(host, conn);
 		return;
 	}

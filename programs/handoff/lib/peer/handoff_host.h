@@ -161,6 +161,7 @@ int handoff_host_run(struct handoff_host *host);
  * @fd is the handle's until kept(), given() or lost() says what became of it: it is not to be
  * read, written or closed. Otherwise nothing has happened: -ENOENT for a peer that was not
  * added, -ENOTCONN without a link, or a connection, -EBUSY where it is on its way already,
+ * -ESHUTDOWN after handoff_host_stop(),
  * -EAGAIN where it may be tried again (handoff_capture()), -EMSGSIZE for too many @bytes, -ESTALE
  * where its rule is another's, or -errno.
  */
@@ -215,8 +216,16 @@ void handoff_host_ended(struct handoff_host *host, uint64_t id);
 int handoff_host_break_off(const struct handoff_host_config *config, const int *fds, size_t count);
 
 /*
- * handoff_host_is_busy - whether a connection is on its way, from here or to here. One that is to
- * be freed for another process of the same name waits until there is none.
+ * handoff_host_stop - nothing is to be moved any more: handoff_host_send() fails, and what others
+ * offer stays with them. What is on its way already arrives, and is told of as ever, taken() too.
+ * For who is about to free @host, and runs it until handoff_host_is_busy() says no.
+ */
+void handoff_host_stop(struct handoff_host *host);
+
+/*
+ * handoff_host_is_busy - whether a connection is on its way, from here or to here, or a client is
+ * asked yet, of whose connection nobody knows: for 2 s, as packets are lost. One that is to be
+ * freed, for another process of the same name or for good, is stopped, and run until it is not.
  */
 bool handoff_host_is_busy(const struct handoff_host *host);
 

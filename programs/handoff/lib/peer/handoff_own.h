@@ -126,6 +126,7 @@ struct handoff_host {
 	int64_t next_ms; /* when the clock wakes it */
 	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
 	bool is_running;
+	bool is_stopped; /* no turn begins any more */
 	struct handoff_before before;
 	struct slot_reason why;
 	struct slot_reason conn_why;
