@@ -185,6 +185,31 @@ nginx_load_seen() {
 		}'
 }
 
+# test_reload_under_load: clients' connections are on their way to what is loaded anew, and from it. Each has one
+# connection, which each reload may end where it is idle, as nginx does.
+test_reload_under_load() {
+	local hosts=(near home near home) host pid words
+
+	nginx_load
+	wait_for 10 moves
+	for host in "${hosts[@]}"; do
+		pid=$(mover "$host")
+		kill -HUP "$(cat "$BED/www/$host/pid")"
+		wait_for 20 has_workers "$host" "$pid" || not_ok "workers follow at $host"
+		wait_for 10 moves || not_ok "connections move afterwards" "$(tail -n 5 "$BED"/log/{home,near,far})"
+	done
+	: >"$BED/enough"
+	wait "${ASKING[@]}"
+	words=$(nginx_load_seen 2>"$BED/log/wrong")
+	tap_note <<<"$words"
+	is "hosts load their configuration anew under load: no answer is lost, nor late" \
+		"$(sed 's/.* reset/reset/' <<<"$words")" "reset 0 hung 0 wrong 0"
+	succeeds "each ends a client's connection once at most" \
+		test "$(value_of ended "$words")" -le $((${#hosts[@]} * CLIENTS))
+	is "and whatever comes to one that is about to end has a server" \
+		"$(grep -hE 'no server is for|a client is reset|the client is reset' "$BED"/log/{near,far,home} | sed 3q)" ""
+}
+
 # test_death HOST: of its workers under load, first the one that moves connections. Each client has one
 # connection, which each death may end, and no more than once.
 test_death() {
@@ -280,6 +305,7 @@ test_reload
 if [[ ${SLOTD_FAULTS:-} == all ]]; then test_outlive; fi
 stop_all
 TIMES='' start_all "handoff_freq 1; handoff_agent $BED/repair.\$host;"
+test_reload_under_load
 test_death near
 test_death home
 is "nginx has nothing else to complain about" "$(complaints)" ""

@@ -103,6 +103,9 @@ struct ngx_handoff_taken {
 	ngx_recv_pt recv; /* of the socket */
 };
 
+/* ngx_handoff_in_begin - connections may come: note where @cycle listens. */
+void ngx_handoff_in_begin(const ngx_cycle_t *cycle);
+
 /* ngx_handoff_taken_of - @c's, or NULL where nginx accepted it. */
 struct ngx_handoff_taken *ngx_handoff_taken_of(ngx_connection_t *c);
 
@@ -195,6 +198,7 @@ struct ngx_handoff_channel {
 struct ngx_handoff_channel *ngx_handoff_channel_new(int fd, ngx_handoff_hear hear,
 						    ngx_handoff_hear_end end);
 
+/* ngx_handoff_channel_free - close it: what waits to be sent is lost, and nobody is called. */
 void ngx_handoff_channel_free(struct ngx_handoff_channel *channel);
 
 /* ngx_handoff_channel_say - @note with its bytes goes now or later. Where it cannot, the channel ends. */
@@ -215,14 +219,13 @@ void ngx_handoff_mover_end(void);
 
 /* Of the mover; NULL: nothing moves, for now. */
 extern struct handoff_host *ngx_handoff_host;
-/* It takes and gives nothing any more. */
-extern bool ngx_handoff_is_ending;
 
 /* --- the mover and the other workers (ngx_handoff_crew.c) -------------------------------------- */
 
 /* ngx_handoff_crew_begin - other workers may call. */
 void ngx_handoff_crew_begin(struct ngx_handoff_main *main);
 
+/* ngx_handoff_crew_end - hang up on other workers: what they have nobody moves any more. */
 void ngx_handoff_crew_end(void);
 
 /* ngx_handoff_crew_set_events - what the library is to call. */
@@ -240,12 +243,14 @@ void ngx_handoff_crew_hear_end(int fd, uint64_t id);
 /* ngx_handoff_worker_begin - call on the mover, and again whenever it has ended. */
 void ngx_handoff_worker_begin(struct ngx_handoff_main *main);
 
+/* ngx_handoff_worker_end - hang up on the mover; of what is on its way nothing is heard. */
 void ngx_handoff_worker_end(void);
 
 /* ngx_handoff_worker_give - ngx_handoff_ask() of this process; @id of what was taken, or 0. */
 const char *ngx_handoff_worker_give(int fd, uint64_t id, uint64_t number, const char *peer,
 				    const ngx_str_t *bytes);
 
+/* ngx_handoff_worker_tell_end - ngx_handoff_tell_end() of this process, of what was taken as @id. */
 void ngx_handoff_worker_tell_end(uint64_t id);
 
 #endif

@@ -126,9 +126,8 @@ static void end_way(struct tag *tag, bool is_gone)
 static const char *send_on(int fd, struct tag *tag, const char *peer, const void *bytes,
 			   size_t length)
 {
-	if (!ngx_handoff_host || ngx_handoff_is_ending)
-		return ngx_handoff_is_ending ? "this worker is about to end" :
-					       "there is no host yet";
+	if (!ngx_handoff_host)
+		return ngx_exiting ? "this worker is about to end" : "there is no host yet";
 	if (!handoff_host_send_unread(ngx_handoff_host, fd, peer, tag, bytes, length))
 		return NULL;
 	return handoff_host_error(ngx_handoff_host);

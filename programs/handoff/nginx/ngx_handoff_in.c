@@ -4,6 +4,13 @@
 
 static ngx_queue_t all_taken = { &all_taken, &all_taken };
 static ngx_uint_t taken_count;
+/* nginx empties its own list when this process is told to end, and what is on its way comes yet. */
+static ngx_array_t listening;
+
+void ngx_handoff_in_begin(const ngx_cycle_t *cycle)
+{
+	listening = cycle->listening;
+}
 
 /* --- whose they are ---------------------------------------------------------------------------- */
 
@@ -64,10 +71,10 @@ static bool is_for(ngx_listening_t *ls, struct sockaddr *home)
 
 static ngx_listening_t *find_listening(const struct handoff_taken *what)
 {
-	ngx_listening_t *all = ngx_cycle->listening.elts;
+	ngx_listening_t *all = listening.elts;
 	struct sockaddr_storage home = what->home;
 
-	for (ngx_uint_t i = 0; i < ngx_cycle->listening.nelts; i++)
+	for (ngx_uint_t i = 0; i < listening.nelts; i++)
 		if (what->is_home ? is_for(&all[i], (struct sockaddr *)&home) : is_in(&all[i]))
 			return &all[i];
 	return NULL;

@@ -53,6 +53,7 @@ static ngx_int_t begin(ngx_cycle_t *cycle)
 	if (!main || !main->host.name || main->role < 0 ||
 	    (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
 		return NGX_OK;
+	ngx_handoff_in_begin(cycle);
 	if (!ngx_worker) {
 		what_it_is = IS_MOVER;
 		ngx_handoff_mover_begin(main);

@@ -10,7 +10,6 @@
 #define DRAIN_MS 20
 
 struct handoff_host *ngx_handoff_host;
-bool ngx_handoff_is_ending;
 
 static struct {
 	struct ngx_handoff_main *main;
@@ -18,6 +17,7 @@ static struct {
 	ngx_event_t retry, drain;
 	ngx_uint_t failures;
 	bool is_waiting; /* for another mover to end */
+	bool is_ending;
 } mover;
 
 /* --- the host ---------------------------------------------------------------------------------- */
@@ -83,18 +83,23 @@ static void drain(ngx_event_t *event)
 		leave();
 }
 
+/* nginx closes what is idle when this worker is told to end. */
+static void stop(void)
+{
+	mover.is_ending = true;
+	handoff_host_stop(ngx_handoff_host);
+	ngx_add_timer(&mover.drain, DRAIN_MS);
+}
+
 static void run(ngx_event_t *event)
 {
 	const ngx_connection_t *c = event->data;
 
+	if (c->close && !mover.is_ending)
+		stop();
 	if (handoff_host_run(ngx_handoff_host))
 		ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0, "handoff: %s",
 			      handoff_host_error(ngx_handoff_host));
-	/* nginx closes what is idle when this worker is told to end. */
-	if (!c->close || ngx_handoff_is_ending)
-		return;
-	ngx_handoff_is_ending = true;
-	ngx_add_timer(&mover.drain, DRAIN_MS);
 }
 
 static bool watch(struct handoff_host *host)
