@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* handoff's agent at real maps: which rules it removes, how many at a time, and what it says. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,6 +25,9 @@
 #define MANY 1000
 #define RATE 400
 #define HALF_NS (60 * NS_PER_S)
+#define CROWD 2500
+#define WAIT_MS 60000
+#define SERVICE "/tmp/handoff_agent_silent.sock"
 #define HALF_NS_MIN (10 * NS_PER_S)
 #define ASK_NS (3 * NS_PER_S) /* that it asks before that */
 
@@ -212,6 +219,65 @@ static void ends_where_a_map_is_gone_or_another(void **state)
 	}
 }
 
+/* How many it has tried to ask, when these are all. */
+static void await_asked(__u64 want)
+{
+	const struct handoff_told *told = &agent.told;
+	int64_t until_ms = slot_clock_ms() + WAIT_MS;
+
+	do {
+		handoff_asking_tell(&agent.asking, &agent.told);
+		assert_true(slot_clock_ms() < until_ms);
+		usleep(1000);
+	} while (told->asked + told->not_asked < want);
+	assert_int_equal(told->asked + told->not_asked, want);
+}
+
+static void add_ended_block(__u16 port)
+{
+	const struct handoff_key key = make_key(port);
+
+	assert_int_equal(handoff_rules_block(&rules, &key, ID, 1), 0);
+}
+
+static void asks_all_of_many_before_it_asks_one_again(void **state)
+{
+	(void)state;
+	agent.set.sweep.linger_ns = slot_clock_ns() + LONG_NS;
+	for (__u16 port = 1; port <= CROWD; port++)
+		add_ended_block(port);
+	look();
+	await_asked(HANDOFF_ASKING_MAX);
+	look();
+	await_asked(2 * HANDOFF_ASKING_MAX);
+	look();
+	await_asked(CROWD);
+	look();
+	await_asked(CROWD + HANDOFF_ASKING_MAX);
+}
+
+static void does_not_wait_for_a_silent_repair_service(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = SERVICE };
+	int service = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct pollfd called = { .fd = service, .events = POLLIN };
+
+	(void)state;
+	unlink(SERVICE);
+	assert_int_equal(bind(service, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(service, 1), 0);
+	assert_int_equal(handoff_set_agent(agent.asking.lib, SERVICE), 0);
+	agent.set.sweep.linger_ns = slot_clock_ns() + LONG_NS;
+	add_ended_block(1);
+	look();
+	assert_int_equal(agent.told.not_asked, 0);
+	assert_int_equal(poll(&called, 1, WAIT_MS), 1);
+	close(service);
+	unlink(SERVICE);
+	await_asked(1);
+	assert_int_equal(agent.told.not_asked, 1);
+}
+
 /* Of a connection whose last packet was @ago_ns ago. */
 static void add_quiet(__u16 port, __u32 seen, __u64 ago_ns)
 {
@@ -240,11 +306,11 @@ static void asks_a_client_before_it_believes_what_others_may_have_said(void **st
 	add_quiet(2, HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN, half_ns - NS_PER_S);
 	add_quiet(3, 0, half_ns - NS_PER_S);
 	look();
-	assert_int_equal(agent.told.asked + agent.told.not_asked, 0);
+	await_asked(0);
 	add_quiet(1, HANDOFF_CLIENT_RST, half_ns - ASK_NS);
 	add_quiet(2, HANDOFF_CLIENT_FIN, half_ns - ASK_NS);
 	look();
-	assert_int_equal(agent.told.asked + agent.told.not_asked, 2);
+	await_asked(2);
 	assert_true(has_rule(1) && has_rule(2));
 	add_quiet(1, HANDOFF_CLIENT_RST, half_ns);
 	add_quiet(2, 0, 0);
@@ -262,6 +328,8 @@ int main(void)
 
 	ADD(removes_what_is_over_and_says_why);
 	ADD(asks_a_client_before_it_believes_what_others_may_have_said);
+	ADD(asks_all_of_many_before_it_asks_one_again);
+	ADD(does_not_wait_for_a_silent_repair_service);
 	ADD(a_rule_lives_by_its_last_step);
 	ADD(removes_no_more_at_a_time_than_it_may);
 	ADD(there_is_one_at_a_time);

@@ -19,7 +19,7 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LOOK_NS NS_PER_S
-#define ASK_NS (3 * LOOK_NS)
+#define ASK_NS (HANDOFF_TURNS_ROUNDS * LOOK_NS)
 #define FOLLOW_MS 20 /* between looks at connections that a device sends on, 1024 at each */
 
 static void say(struct handoff_agent *agent, const char *what, int err)
@@ -48,6 +48,15 @@ static int lock_maps(struct handoff_agent *agent, struct slot_reason *why)
 	return slot_reason_set(why, -errno, "cannot lock '%s': %s", dir, strerror(errno));
 }
 
+static int open_asking(struct handoff_agent *agent, struct slot_reason *why)
+{
+	int err;
+
+	agent->asking.rules = &agent->rules;
+	err = handoff_asking_open(&agent->asking);
+	return err ? slot_reason_set(why, err, "cannot ask clients: %s", strerror(-err)) : 0;
+}
+
 int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 {
 	const char *dir = agent->set.map_dir;
@@ -59,8 +68,8 @@ int handoff_agent_open(struct handoff_agent *agent, struct slot_reason *why)
 	err = lock_maps(agent, why);
 	err = err ? err : program_signals_open(0, why, &agent->signal_fd);
 	err = err ? err : handoff_rules_open(dir, true, why, &agent->rules);
-	if (!err && handoff_asking_open(&agent->asking))
-		err = slot_reason_set(why, -ENOMEM, "out of memory");
+	if (!err)
+		err = open_asking(agent, why);
 	err = err ? err : handoff_offloads_open(dir, true, why, &agent->offloads);
 	agent->device.set = agent->set.device;
 	agent->device.rules = &agent->rules;
@@ -115,18 +124,26 @@ static enum handoff_over judge(const struct look *look, const struct handoff_key
 				   handoff_device_last(&agent->device, key), now_ns);
 }
 
+/* How long before a rule is over its client is asked: the longer, the more there are to be asked. */
+static __u64 time_to_ask(const struct look *look)
+{
+	__u64 since_ns = handoff_turns_since(&look->agent->turns);
+
+	return since_ns && look->now_ns - since_ns > ASK_NS ? look->now_ns - since_ns : ASK_NS;
+}
+
 /*
- * Nobody may have the connection, as a block of packets has just ended; or it soon is over by
- * what one side said, which others may have said in its name.
+ * Nobody may have the connection, as a block of packets has just ended, or did so before there was
+ * an agent; or it soon is over by what one side said, which others may have said in its name.
  */
 static bool is_doubtful(const struct look *look, const struct handoff_key *key,
 			const struct handoff_rule *rule)
 {
 	if (rule->ingress == HANDOFF_BLOCK && rule->deadline_ns)
 		return look->now_ns > rule->deadline_ns &&
-		       look->now_ns - rule->deadline_ns <= ASK_NS;
+		       rule->deadline_ns >= handoff_turns_since(&look->agent->turns);
 	return judge(look, key, rule, look->now_ns) == HANDOFF_NOT_OVER &&
-	       judge(look, key, rule, look->now_ns + ASK_NS) == HANDOFF_HALF;
+	       judge(look, key, rule, look->now_ns + time_to_ask(look)) == HANDOFF_HALF;
 }
 
 /* What was read with many others may be another by now. */
@@ -150,14 +167,24 @@ static int remove_over(struct look *look, const struct handoff_key *key)
 	return 0;
 }
 
+/* Amid a look as well, as it may take longer than a step of a connection is to wait. */
+static void follow_device(struct handoff_agent *agent, __u64 now_ns)
+{
+	if (now_ns - agent->followed_ns < FOLLOW_MS * NS_PER_MS)
+		return;
+	agent->followed_ns = now_ns;
+	handoff_device_follow(&agent->device, now_ns);
+}
+
 static int see_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
 	struct look *look = data;
 	struct handoff_agent *agent = look->agent;
 
 	look->rules++;
-	if (is_doubtful(look, key, rule))
-		handoff_asking_send(&agent->asking, &agent->rules, key, rule, &agent->told);
+	follow_device(agent, slot_clock_ns());
+	if (is_doubtful(look, key, rule) && handoff_turns_take(&agent->turns))
+		handoff_asking_send(&agent->asking, key, rule);
 	if (judge(look, key, rule, look->now_ns) == HANDOFF_NOT_OVER) {
 		handoff_device_want(&agent->device, key, rule, look->now_ns);
 		return 0;
@@ -173,7 +200,8 @@ static void look_at_rules(struct handoff_agent *agent)
 	struct look look = { .agent = agent, .now_ns = slot_clock_ns() };
 	int err;
 
-	handoff_asking_begin(&agent->asking);
+	handoff_asking_tell(&agent->asking, &agent->told);
+	handoff_turns_begin(&agent->turns, handoff_asking_room(&agent->asking), look.now_ns);
 	handoff_device_look(&agent->device, look.now_ns);
 	/* As at the beginning, where the device is another one by now. */
 	err = handoff_told_set(&agent->offloads, &agent->told);
@@ -223,6 +251,7 @@ int handoff_agent_step(struct handoff_agent *agent, struct slot_reason *why)
 	__u64 now = slot_clock_ns();
 	int err;
 
+	agent->followed_ns = now;
 	handoff_device_follow(&agent->device, now);
 	if (now >= agent->look_ns) {
 		agent->look_ns = now + LOOK_NS;

@@ -14,6 +14,7 @@
 
 #include "programs/handoff/agent/handoff_asking.h"
 #include "programs/handoff/agent/handoff_device.h"
+#include "programs/handoff/agent/handoff_turns.h"
 #include "programs/handoff/maps/handoff_sweep.h"
 #include "programs/handoff/maps/handoff_offloads.h"
 #include "programs/handoff/maps/handoff_rules.h"
@@ -32,8 +33,10 @@ struct handoff_agent {
 	struct handoff_offloads offloads;
 	struct handoff_device device;
 	struct handoff_asking asking;
+	struct handoff_turns turns;
 	struct handoff_told told;
-	__u64 look_ns; /* when the next look is due */
+	__u64 look_ns;	   /* when the next look is due */
+	__u64 followed_ns; /* when the device's connections were looked at */
 	struct program_trouble trouble;
 	int lock_fd, signal_fd;
 	bool is_over; /* a signal said so */

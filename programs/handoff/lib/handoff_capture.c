@@ -39,11 +39,6 @@ static int set_deaf(int fd, int domain, bool is_deaf)
 	return err;
 }
 
-static void cleanup_state(struct handoff_state **state)
-{
-	handoff_state_free(*state);
-}
-
 /* A socket of IPv6 may have a connection of IPv4. */
 static void unmap_address(struct sockaddr_storage *address)
 {
@@ -184,7 +179,7 @@ int handoff_check(struct handoff *h, int fd)
 
 int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state)
 {
-	_cleanup_(cleanup_state) struct handoff_state *state = handoff_state_new();
+	_cleanup_(handoff_state_cleanup) struct handoff_state *state = handoff_state_new();
 	struct handoff_sent before = {};
 	bool is_frozen = false;
 	int err, family = 0;

@@ -45,11 +45,6 @@ void handoff_state_strip(struct handoff_state *state)
 	explicit_bzero(&state->rx, sizeof(state->rx));
 }
 
-static void cleanup_state(struct handoff_state **state)
-{
-	handoff_state_free(*state);
-}
-
 static uint8_t rest_of(size_t size)
 {
 	return (uint8_t)(size - sizeof(struct tls_crypto_info));
@@ -282,7 +277,7 @@ int handoff_state_parse(const void *buffer, size_t size, struct handoff_state **
 		.at = (uint8_t *)(uintptr_t)buffer,
 		.size = size,
 	};
-	_cleanup_(cleanup_state) struct handoff_state *state = handoff_state_new();
+	_cleanup_(handoff_state_cleanup) struct handoff_state *state = handoff_state_new();
 
 	if (!state)
 		return -ENOMEM;

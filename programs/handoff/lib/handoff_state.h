@@ -73,6 +73,12 @@ struct handoff_state {
 /* handoff_state_new - all of it 0, to handoff_state_free(). NULL for lack of memory. */
 struct handoff_state *handoff_state_new(void);
 
+/* handoff_state_cleanup - for _cleanup_(). */
+static inline void handoff_state_cleanup(struct handoff_state **state)
+{
+	handoff_state_free(*state);
+}
+
 /* handoff_queue_free - wipe and free. */
 void handoff_queue_free(struct handoff_queue *queue);
 
