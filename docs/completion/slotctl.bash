@@ -67,6 +67,7 @@ _slotctl_program() {
 	*:'tcp_server_id set '*) echo 'primary= fallback=' ;;
 	*:'hwmark agent '*) echo 'device= hook= offload= flows= batch= age= pref= mode=' ;;
 	*:'handoff agent '*) echo 'linger= half= idle= rate= device= above= offload= pref= flows= queue=' ;;
+	*:'handoff repair '*) echo 'user= port= socket=/' ;;
 	*:'lb set '*) echo 'gateway= gue-port= source4= source6= new-flows=' ;;
 	*:'lb_hc set '*) echo 'source gateway mac interface gue-port' ;;
 	4:'sk_steer rule add'* | 4:'sk_steer rule del'*) echo 'tcp udp' ;;

@@ -339,6 +339,32 @@ static void a_table_that_is_full_refuses_more(void **state)
 	handoff_rules_close(&small);
 }
 
+static const char *args_of(const char *name)
+{
+	const struct program_command *command = handoff_cli.commands;
+
+	while (command->name && strcmp(command->name, name) != 0)
+		command++;
+	assert_non_null(command->name);
+	return command->args;
+}
+
+static void repair_says_which_words_it_takes(void **state)
+{
+	static const char *const words[] = { "user=", "port=", "socket=/" };
+	static const char *const wrong[] = { "repair port=0", "repair port=65536", "repair usr=web",
+					     "repair socket=near" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		assert_non_null(strstr(args_of("repair"), words[i]));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(program_bed_run(&bed, wrong[i]), PROGRAM_USAGE);
+	program_bed_assert_said(&bed, "",
+				"'socket=near' is neither user=NAME, port=N nor socket=/PATH\n");
+	assert_int_equal(program_bed_run(&bed, "repair user=n.o.b.o.d.y"), PROGRAM_FAILED);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -354,6 +380,7 @@ int main(void)
 	TAP_ADD(&plan, drop_takes_rules_away, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_each_counter, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_what_moved, set_up, tear_down);
+	TAP_ADD(&plan, repair_says_which_words_it_takes, set_up, tear_down);
 	TAP_ADD(&plan, without_a_map_nothing_is_counted, set_up, tear_down);
 	return tap_run(&plan, "handoff_cli", 1);
 }

@@ -53,4 +53,5 @@ is "with colons as well" "$(offers 'slotctl --chain host:sk_lookup sk_steer rule
 is "a rule leads to a group" "$(offers 'slotctl sk_steer rule add 192.0.2.0/24 tcp 80 ')" 'site dns'
 is "sockets are put into groups" "$(offers 'slotctl sk_steer socket add s')" site
 is "and taken out of theirs" "$(offers 'slotctl sk_steer socket del site ')" 77
+is "repair's words are its own" "$(offers 'slotctl handoff repair user=web ')" 'user= port= socket=/'
 done_testing

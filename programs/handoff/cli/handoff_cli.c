@@ -90,7 +90,7 @@ static const struct program_command commands[] = {
 	  "take rules away; a connection that is elsewhere is reset" },
 	{ "agent", handoff_cmd_agent, "[KEY=VALUE...]",
 	  "remove rules that nobody needs any more, until it is ended" },
-	{ "repair", handoff_cmd_repair, "[user=NAME...] [socket=/PATH]",
+	{ "repair", handoff_cmd_repair, "[user=NAME...] [port=N...] [socket=/PATH]",
 	  "freeze and thaw sockets for applications that have no right to" },
 	{ NULL, NULL, NULL, NULL },
 };

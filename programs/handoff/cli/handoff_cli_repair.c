@@ -57,6 +57,17 @@ static int parse_word(struct handoff_service *service, const char *word, struct 
 	return 0;
 }
 
+static int parse_words(int argc, char *const *argv, struct slot_reason *why,
+		       struct handoff_service *service)
+{
+	int err = 0;
+
+	service->path = HANDOFF_AGENT_SOCKET;
+	for (int i = 0; !err && i < argc; i++)
+		err = parse_word(service, argv[i], why);
+	return err;
+}
+
 /* Who owns the slot may make rules for connections, and so may ask for the rest, too. */
 static int add_owner(struct handoff_service *service, const char *map_dir, struct slot_reason *why)
 {
@@ -82,15 +93,14 @@ int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_free_ struct handoff_service *service = calloc(1, sizeof(*service));
 	struct slot_reason why = { "out of memory" };
-	int err = service ? 0 : -ENOMEM;
+	int err;
 
 	if (!service)
 		return program_fail(&why);
-	service->path = HANDOFF_AGENT_SOCKET;
-	for (int i = 0; !err && i < argc; i++)
-		err = parse_word(service, argv[i], &why);
-	err = err ? err : add_owner(service, ctx->map_dir, &why);
+	err = parse_words(argc, argv, &why, service);
 	if (err)
+		return program_end(err, &why);
+	if (add_owner(service, ctx->map_dir, &why))
 		return program_fail(&why);
 	make_folder(service);
 	err = handoff_service_open(service, &why);
