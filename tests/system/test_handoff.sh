@@ -326,6 +326,8 @@ test_strangers() {
 		grep -q '^link near down its certificate: ' "$BED/log/home"
 	in_time "and one of another host" 5 \
 		grep -q '^link far down its certificate: .*mismatch' "$BED/log/home"
+	in_time "who is refused says so as well, by the address of who refuses it" 5 \
+		grep -Eq '^link [0-9.]+:[0-9]+ down TLS: .*alert' "$BED/log/near"
 	is "there is no link" "$(grep -c ' up ' "$BED/log/home")" 0
 	stop_nodes
 }

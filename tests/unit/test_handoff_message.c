@@ -73,6 +73,9 @@ static const struct golden {
 	{ "OVER",
 	  { .type = HANDOFF_OVER, .id = ID, .turn = 2 },
 	  BYTES("\1\xc\0\0\0\0\0\0" ID_TURN) },
+	{ "END",
+	  { .type = HANDOFF_END, .why = "no" },
+	  BYTES("\1\xd\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\2no") },
 };
 
 static void is_these_bytes(void **state)

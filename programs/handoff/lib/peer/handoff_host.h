@@ -65,7 +65,10 @@ struct handoff_host_events {
 	 * closed: @tag is NULL then.
 	 */
 	void (*lost)(void *data, void *tag, int fd, const char *why);
-	/* The link to @peer is there, or not. */
+	/*
+	 * The link to @peer is there, or not. One that was dialed by who is not known, or not
+	 * believed, is told as well, at most once a second: @peer is the address then.
+	 */
 	void (*link)(void *data, const char *peer, bool is_up, const char *why);
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Links to other hosts: dialed or accepted, greeted, kept alive, ended. */
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -16,9 +18,8 @@
 #define GREETING_MS 3000 /* from the first packet to HELLO */
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 1000
-#define NAMELESS_MAX 16 /* accepted links without a name, beside one for each peer */
-#define ACCEPTS 16	/* before anything else has its turn */
-#define DEAF_MS 100	/* until somebody is accepted again, where there was no room */
+#define ACCEPTS 16  /* before anything else has its turn */
+#define DEAF_MS 100 /* until somebody is accepted again, where there was no room */
 
 struct handoff_peer *handoff_peer_find(const struct handoff_host *host, const char *name)
 {
@@ -95,7 +96,8 @@ static int greet(struct handoff_host *host, struct handoff_link *link)
 
 /* --- a link's life ----------------------------------------------------------------------------- */
 
-static int open_link(struct handoff_host *host, int fd, struct handoff_peer *peer)
+static int open_link(struct handoff_host *host, int fd, struct handoff_peer *peer,
+		     const struct sockaddr_storage *from)
 {
 	struct handoff_link *link = calloc(1, sizeof(*link));
 	int err = link ? 0 : -ENOMEM;
@@ -111,6 +113,8 @@ static int open_link(struct handoff_host *host, int fd, struct handoff_peer *pee
 	}
 	link->peer = peer;
 	link->is_dialed = peer != NULL;
+	if (from)
+		link->from = *from;
 	link->heard_ms = link->said_ms = slot_clock_ms();
 	link->silence_ms = GREETING_MS;
 	LIST_INSERT_HEAD(&host->links, link, all);
@@ -165,29 +169,6 @@ void handoff_link_sweep(struct handoff_host *host)
 	}
 }
 
-/*
- * Who has not said its name yet may be anybody: of these there are no more than all peers need at
- * once. The oldest goes, as a peer says its name within some round trips.
- */
-static void make_room(struct handoff_host *host)
-{
-	struct handoff_link *link, *oldest = NULL;
-	struct handoff_peer *peer;
-	size_t left = NAMELESS_MAX;
-
-	LIST_FOREACH(peer, &host->peers, all)
-	left++;
-	LIST_FOREACH(link, &host->links, all)
-	{
-		if (link->peer || link->is_over)
-			continue;
-		oldest = link;
-		left -= left > 0;
-	}
-	if (!left && oldest)
-		oldest->is_over = true;
-}
-
 static bool lacks_room(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
@@ -203,14 +184,17 @@ static void listen_later(struct handoff_host *host)
 void handoff_link_accept(struct handoff_host *host)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
-		int fd = accept4(host->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage from = {};
+		socklen_t length = sizeof(from);
+		int fd = accept4(host->listener, (struct sockaddr *)&from, &length,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0 && lacks_room(errno))
 			listen_later(host);
 		if (fd < 0)
 			return;
-		make_room(host);
-		open_link(host, fd, NULL);
+		handoff_nameless_make_room(host);
+		open_link(host, fd, NULL, &from);
 	}
 }
 
@@ -238,7 +222,7 @@ static int try_dial(struct handoff_host *host, struct handoff_peer *peer)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&peer->address, peer->length) && errno != EINPROGRESS)
 		return -errno;
-	return open_link(host, TAKE_FD(fd), peer);
+	return open_link(host, TAKE_FD(fd), peer, NULL);
 }
 
 static void dial(struct handoff_host *host, struct handoff_peer *peer)
@@ -263,8 +247,9 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 				       hello->name);
 	if (hello->first > HANDOFF_MESSAGE_VERSION || hello->last < HANDOFF_MESSAGE_VERSION)
 		return slot_reason_set(&link->why, -EPROTONOSUPPORT,
-				       "it speaks versions %u to %u, and this host %d",
-				       hello->first, hello->last, HANDOFF_MESSAGE_VERSION);
+				       "'%s' speaks versions %u to %u, and this host %d",
+				       hello->name, hello->first, hello->last,
+				       HANDOFF_MESSAGE_VERSION);
 	if (!link->is_dialed && peer->length)
 		return slot_reason_set(&link->why, -EACCES, "'%s' dials, and is to be dialed",
 				       hello->name);
@@ -281,6 +266,7 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 	peer->instance = hello->instance;
 	peer->wait_ms = RETRY_MIN_MS;
 	peer->link = link;
+	peer->from = link->from;
 	link->peer = peer;
 	link->is_up = true;
 	link->silence_ms = (int64_t)SILENT_BEATS * (hello->beat_ms ? hello->beat_ms : 1);
@@ -295,6 +281,8 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 static int hear(struct handoff_host *host, struct handoff_link *link,
 		const struct handoff_message *message)
 {
+	if (message->type == HANDOFF_END)
+		return slot_reason_set(&link->why, -ECONNABORTED, "it says: %s", message->why);
 	if (!link->is_up) {
 		if (message->type != HANDOFF_HELLO)
 			return slot_reason_set(&link->why, -EPROTO, "it begins with %s",
@@ -344,6 +332,28 @@ static int run_wire(struct handoff_link *link)
 	return failed;
 }
 
+/*
+ * Both sides hear why. @err: of what was heard, @failed: of the wire, whose own alert says it. Who
+ * ends it by itself, as strangers do, needs no line.
+ */
+static void break_off(struct handoff_host *host, struct handoff_link *link, int failed, int err)
+{
+	struct handoff_message message = { .type = HANDOFF_END };
+	bool is_refused = err && err != -ECONNABORTED;
+
+	link->is_over = true;
+	for (char *at = link->why.text; *at; at++)
+		if (iscntrl((unsigned char)*at))
+			*at = '?';
+	if (is_refused) {
+		snprintf(message.why, sizeof(message.why), "%.*s", HANDOFF_TEXT_MAX,
+			 link->why.text);
+		say(host, link, &message);
+	}
+	if (!link->peer && (is_refused || failed == -EACCES))
+		handoff_nameless_say(host, link);
+}
+
 void handoff_link_run(struct handoff_host *host, struct handoff_link *link)
 {
 	int failed, err = 0;
@@ -356,7 +366,7 @@ void handoff_link_run(struct handoff_host *host, struct handoff_link *link)
 	if (handoff_wire_is_ready(link->wire) && !err)
 		err = hear_all(host, link);
 	if (failed || err)
-		link->is_over = true;
+		break_off(host, link, failed, err);
 	else
 		watch(host, link);
 }

@@ -12,6 +12,7 @@ static const char *const names[HANDOFF_MESSAGE_TYPE_COUNT] = {
 	[HANDOFF_BACK] = "BACK",     [HANDOFF_REFUSE] = "REFUSE", [HANDOFF_ACK] = "ACK",
 	[HANDOFF_READY] = "READY",   [HANDOFF_DONE] = "DONE",	  [HANDOFF_RESET] = "RESET",
 	[HANDOFF_CANCEL] = "CANCEL", [HANDOFF_GONE] = "GONE",	  [HANDOFF_OVER] = "OVER",
+	[HANDOFF_END] = "END",
 };
 
 const char *handoff_message_name(enum handoff_message_type type)
@@ -81,6 +82,7 @@ static size_t body_size(const struct handoff_message *message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
+	case HANDOFF_END:
 		return 1 + strnlen(message->why, HANDOFF_TEXT_MAX);
 	default:
 		return 0;
@@ -112,6 +114,7 @@ static void put_body(struct writer *to, const struct handoff_message *message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
+	case HANDOFF_END:
 		put_text(to, message->why, HANDOFF_TEXT_MAX);
 		break;
 	default:
@@ -225,6 +228,7 @@ static void take_body(struct reader *from, struct handoff_message *ret_message)
 	case HANDOFF_REFUSE:
 	case HANDOFF_RESET:
 	case HANDOFF_CANCEL:
+	case HANDOFF_END:
 		take_text(from, HANDOFF_TEXT_MAX, ret_message->why);
 		break;
 	default:
@@ -235,7 +239,8 @@ static void take_body(struct reader *from, struct handoff_message *ret_message)
 /* Only what is about the two hosts is about no connection. */
 static bool has_right_id(const struct handoff_message *message)
 {
-	bool is_of_hosts = message->type == HANDOFF_HELLO || message->type == HANDOFF_BEAT;
+	bool is_of_hosts = message->type == HANDOFF_HELLO || message->type == HANDOFF_BEAT ||
+			   message->type == HANDOFF_END;
 
 	return is_of_hosts ? !message->id && !message->turn : message->id && message->turn;
 }

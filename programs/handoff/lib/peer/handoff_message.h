@@ -7,8 +7,8 @@
  *
  *	version u8 | type u8 | 0 u16 | length of body u32 | id u64 | turn u32
  *
- * HELLO is of version 1 for ever, and names the versions that its side speaks: all that follows on
- * a link is of the last one that both do. Every length is checked against what is there, and
+ * HELLO and END are of version 1 for ever, and HELLO names the versions that its side speaks: all
+ * else on a link is of the last one that both do. Every length is checked against what is there, and
  * nothing may stand behind the last field.
  */
 #ifndef HANDOFF_MESSAGE_H
@@ -38,6 +38,7 @@ enum handoff_message_type {
 	HANDOFF_CANCEL,	   /* the giver takes its offer back */
 	HANDOFF_GONE,	   /* the connection that was taken has ended */
 	HANDOFF_OVER,	   /* and no packet of it comes or goes any more */
+	HANDOFF_END,	   /* the last of a link, which is refused or broken off */
 	HANDOFF_MESSAGE_TYPE_COUNT,
 };
 
@@ -67,13 +68,13 @@ struct handoff_offer {
 
 struct handoff_message {
 	enum handoff_message_type type;
-	uint64_t id;   /* of the connection, 0 in HELLO and BEAT */
+	uint64_t id;   /* of the connection, 0 in HELLO, BEAT and END */
 	uint32_t turn; /* of the attempt: one more for each */
 	union {
 		struct handoff_hello hello;
 		struct handoff_offer offer;
 		struct handoff_place place;	/* ACK */
-		char why[HANDOFF_TEXT_MAX + 1]; /* REFUSE, RESET and CANCEL */
+		char why[HANDOFF_TEXT_MAX + 1]; /* REFUSE, RESET, CANCEL and END */
 	};
 };
 

@@ -33,6 +33,7 @@ struct handoff_link {
 	bool is_over;		/* to be closed by who runs links */
 	uint32_t events;	/* that epoll waits for */
 	int64_t heard_ms, said_ms, silence_ms;
+	struct sockaddr_storage from; /* of what was accepted */
 	struct slot_reason why;
 };
 
@@ -44,7 +45,8 @@ struct handoff_peer {
 	struct handoff_link *link;
 	uint64_t instance; /* of its process, when it was last heard; 0: never */
 	int64_t retry_ms;
-	uint32_t wait_ms; /* until the next try after that */
+	uint32_t wait_ms;	      /* until the next try after that */
+	struct sockaddr_storage from; /* where it dialed from last; family 0: never */
 };
 
 /* Bytes of a socket, and its state, as TCP_INFO has them. */
@@ -125,6 +127,7 @@ struct handoff_host {
 	struct handoff_nudge_ids nudges_by_id[HANDOFF_BUCKETS];
 	int64_t next_ms; /* when the clock wakes it */
 	int64_t deaf_ms; /* until then nobody is accepted, for lack of room; 0: all are */
+	int64_t mute_ms; /* until then nothing is said of links that are refused */
 	bool is_running;
 	bool is_stopped; /* no turn begins any more */
 	struct handoff_before before;
@@ -176,6 +179,14 @@ void handoff_link_sweep(struct handoff_host *host);
 /* handoff_link_say - send @message to @peer. Returns 0, -ENOTCONN, -ENOBUFS or -errno. */
 int handoff_link_say(struct handoff_host *host, struct handoff_peer *peer,
 		     const struct handoff_message *message);
+
+/* --- links without a name (handoff_nameless.c) -------------------------------------------------- */
+
+/* handoff_nameless_make_room - end one of them, where there are as many as there may be. */
+void handoff_nameless_make_room(struct handoff_host *host);
+
+/* handoff_nameless_say - the application hears why @link is refused, if not of another just now. */
+void handoff_nameless_say(struct handoff_host *host, const struct handoff_link *link);
 
 /* --- connections (handoff_conn.c) -------------------------------------------------------------- */
 
