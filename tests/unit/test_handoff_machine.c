@@ -412,6 +412,38 @@ static void offers_are_taken_as_was_said(void **data)
 		}
 }
 
+static const struct late_row {
+	const char *name;
+	uint32_t turn;
+	bool is_taken;
+} late_rows[] = {
+	{ "the last turn is taken", HANDOFF_TURN_MAX, true },
+	{ "one more is not", HANDOFF_TURN_MAX + 1, false },
+	{ "nor is one that nothing follows", UINT32_MAX, false },
+};
+
+/* Wherever it comes, a turn follows. */
+static void an_offer_leaves_turns_to_count(void **data)
+{
+	const struct late_row *row = *data;
+
+	for (unsigned int n = 0; n < HANDOFF_STAGE_COUNT * 2; n++) {
+		struct handoff_machine machine = { n / 2, 5, n & 1, true };
+		const struct handoff_machine before = machine;
+		const struct handoff_event offer = { HANDOFF_ON_OFFER, row->turn };
+		struct handoff_actions actions;
+
+		handoff_machine_step(&machine, &offer, &actions);
+		assert_true(machine.turn <= HANDOFF_TURN_MAX);
+		if (row->is_taken)
+			continue;
+		assert_memory_equal(&machine, &before, sizeof(machine));
+		assert_int_equal(actions.count, 1);
+		assert_int_equal(actions.list[0].kind, HANDOFF_SAY_REFUSE);
+		assert_int_equal(actions.list[0].turn, row->turn);
+	}
+}
+
 static void names_are_all_there(void **data)
 {
 	(void)data;
@@ -430,6 +462,7 @@ int main(void)
 	TAP_ADD(&plan, steps_are_last_and_lists_fit, NULL, NULL);
 	TAP_ADD(&plan, home_may_have_passed_it_on, NULL, NULL);
 	TAP_ADD(&plan, offers_are_taken_as_was_said, NULL, NULL);
+	TAP_ADD_TABLE(&plan, an_offer_leaves_turns_to_count, late_rows);
 	TAP_ADD(&plan, names_are_all_there, NULL, NULL);
 	return tap_run(&plan, "the steps of a handoff", 0);
 }

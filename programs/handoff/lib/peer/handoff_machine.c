@@ -397,7 +397,7 @@ static bool is_message(enum handoff_event_kind kind)
 
 bool handoff_machine_takes(const struct handoff_machine *m, uint32_t turn)
 {
-	if (turn <= m->turn)
+	if (turn <= m->turn || turn > HANDOFF_TURN_MAX)
 		return false;
 	switch (m->stage) {
 	case HANDOFF_NOWHERE:

@@ -133,6 +133,12 @@ enum handoff_timer {
 	HANDOFF_TIMER_COUNT,
 };
 
+/*
+ * What is offered in a later turn is refused: counting on from it would come to an end, and 0 is no
+ * turn. No connection gets there that was not offered so.
+ */
+#define HANDOFF_TURN_MAX (UINT32_MAX / 2)
+
 struct handoff_machine {
 	enum handoff_stage stage;
 	uint32_t turn; /* of the last attempt; 0: none yet */

@@ -233,8 +233,8 @@ void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn);
 void handoff_table_set_key(struct handoff_host *host, struct handoff_conn *conn);
 
 /*
- * handoff_table_set_fd - the application takes its socket. Who had this descriptor before is closed,
- * though the application did not say so. Returns 0 or -ENOMEM.
+ * handoff_table_set_fd - the application takes its socket. Who had this descriptor before is
+ * closed, though the application did not say so. Returns 0 or -ENOMEM.
  */
 int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn);
 void handoff_table_clear_fd(struct handoff_host *host, const struct handoff_conn *conn);
