@@ -121,3 +121,51 @@ need_module() {
 	echo "1..0 # SKIP needs nginx-dev, for the module: make deps"
 	exit 0
 }
+
+# --- several workers, without rights ------------------------------------------------------------
+
+# helpers_start: what freezes sockets for workers, and what asks clients whose worker is gone, on each host
+helpers_start() {
+	local host
+
+	for host in "${HOSTS[@]}"; do
+		spawn "$host" "$BED/log/agent.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+			--chain "$host:$host" handoff agent
+	done
+	for host in "${HOSTS[@]}"; do
+		spawn "$host" "$BED/log/repair.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+			--chain "$host:$host" handoff repair user=nobody "socket=$BED/repair.$host"
+	done
+	for host in "${HOSTS[@]}"; do
+		wait_for 10 test -S "$BED/repair.$host" || bail "repair listens" "$(cat "$BED/log/repair.$host")"
+	done
+}
+
+# workers HOST: their process ids, the one that moves connections first
+workers() {
+	pgrep -P "$(cat "$BED/www/$1/pid")" | sort -n
+}
+
+mover() {
+	workers "$1" | head -n 1
+}
+
+# many COUNT: as many connections at once, each with two requests; how many other hosts answered, and by whom
+many() {
+	local i all=() dir=$BED/many
+
+	rm -rf "$dir" && mkdir "$dir"
+	for ((i = 0; i < $1; i++)); do
+		in_ns client curl -sS -m "$LIMIT" "$URL/who" "$URL/who" >"$dir/$i" 2>&1 &
+		all+=($!)
+	done
+	wait "${all[@]}"
+	cat "$dir"/* | grep -cxE 'near|far'
+	# one line for each way that a connection's two answers may have gone
+	for i in "$dir"/*; do xargs <"$i"; done | sort -u
+}
+
+# Each worker hears for itself that a host is there.
+all_move() {
+	[[ $(many 12 | sed 1q) == 24 ]]
+}

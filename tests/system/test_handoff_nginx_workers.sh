@@ -17,32 +17,6 @@ BIG=$((8 << 20))
 WORKERS=3
 for host in "${HOSTS[@]}"; do USER_OF[$host]="nobody nogroup"; done
 
-# helpers_start: what freezes sockets for workers, and what asks clients whose worker is gone, on each host
-helpers_start() {
-	local host
-
-	for host in "${HOSTS[@]}"; do
-		spawn "$host" "$BED/log/agent.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
-			--chain "$host:$host" handoff agent
-	done
-	for host in "${HOSTS[@]}"; do
-		spawn "$host" "$BED/log/repair.$host" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
-			--chain "$host:$host" handoff repair user=nobody "socket=$BED/repair.$host"
-	done
-	for host in "${HOSTS[@]}"; do
-		wait_for 10 test -S "$BED/repair.$host" || bail "repair listens" "$(cat "$BED/log/repair.$host")"
-	done
-}
-
-# workers HOST: their process ids, the one that moves connections first
-workers() {
-	pgrep -P "$(cat "$BED/www/$1/pid")" | sort -n
-}
-
-mover() {
-	workers "$1" | head -n 1
-}
-
 # has_workers HOST PID: other ones than that
 has_workers() {
 	(($(workers "$1" | grep -cv "^$2$") >= WORKERS)) && ! kill -0 "$2" 2>/dev/null
@@ -50,26 +24,6 @@ has_workers() {
 
 moves() {
 	[[ $(ask /who) =~ ^(near|far) ]]
-}
-
-# many COUNT: as many connections at once, each with two requests; how many other hosts answered, and by whom
-many() {
-	local i all=() dir=$BED/many
-
-	rm -rf "$dir" && mkdir "$dir"
-	for ((i = 0; i < $1; i++)); do
-		in_ns client curl -sS -m "$LIMIT" "$URL/who" "$URL/who" >"$dir/$i" 2>&1 &
-		all+=($!)
-	done
-	wait "${all[@]}"
-	cat "$dir"/* | grep -cxE 'near|far'
-	# one line for each way that a connection's two answers may have gone
-	for i in "$dir"/*; do xargs <"$i"; done | sort -u
-}
-
-# Each worker hears for itself that a host is there.
-all_move() {
-	[[ $(many 12 | sed 1q) == 24 ]]
 }
 
 test_workers() {
@@ -80,8 +34,6 @@ test_workers() {
 	succeeds "by more than one worker" \
 		test "$(sort -u "$BED/log/access.near" | wc -l)" -gt 1
 	is "home has served none" "$(served_by home)" 0
-	succeeds "workers have no right of root" \
-		grep -q "^Uid:.$(id -u nobody)" "/proc/$(mover near)/status"
 	is "the key is for root alone" "$(stat -c %a "$BED/tls/near.key")" 600
 	is "nobody else can keep them from moving connections" \
 		"$(stat -c '%U %a' "$BED"/www/{home,near,far}/.slotd-handoff.* | sort | uniq -c | xargs)" \

@@ -23,6 +23,8 @@ struct ngx_handoff_target {
 	bool is_linked; /* to the mover, as this process has heard */
 };
 
+#define NGX_HANDOFF_SECRET 16
+
 /* Of http {}. */
 struct ngx_handoff_main {
 	struct handoff_host_config host;
@@ -34,6 +36,7 @@ struct ngx_handoff_main {
 	ngx_uint_t turn;
 	ngx_msec_t guard_ms; /* longer than the library takes to say what became of a request */
 	int door;	     /* where workers call on the mover; -1: there are none */
+	u_char secret[NGX_HANDOFF_SECRET]; /* who calls has it by fork() alone */
 	int role; /* a file: who has it locked moves connections by this name; -1: nobody does */
 };
 
@@ -154,7 +157,8 @@ ngx_int_t ngx_handoff_prepare(ngx_cycle_t *cycle);
 
 enum ngx_handoff_word {
 	/* to the mover */
-	NGX_HANDOFF_SAY_GIVE = 1, /* a descriptor, and what was read of it */
+	NGX_HANDOFF_SAY_HELLO = 1, /* the secret; before all others */
+	NGX_HANDOFF_SAY_GIVE,	   /* a descriptor, and what was read of it */
 	NGX_HANDOFF_SAY_ENDED,
 	/* from it */
 	NGX_HANDOFF_SAY_TAKE, /* a descriptor, and what was read of it elsewhere */

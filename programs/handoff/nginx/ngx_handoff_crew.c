@@ -6,6 +6,8 @@
  */
 #include <sys/socket.h>
 
+#include <openssl/crypto.h>
+
 #include "programs/handoff/nginx/ngx_handoff.h"
 
 /*
@@ -26,6 +28,7 @@ static struct {
 	struct ngx_handoff_main *main;
 	ngx_connection_t *door;
 	ngx_queue_t all;
+	ngx_queue_t strangers; /* who has called, and has not said the secret */
 	ngx_rbtree_t taken;
 	ngx_rbtree_node_t leaf;
 } crew;
@@ -214,10 +217,40 @@ static bool is_own(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) && who.uid == geteuid();
 }
 
-static void open_door(ngx_event_t *event)
+static void send_away(struct ngx_handoff_channel *stranger)
+{
+	ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+		      "handoff: a process that is no worker called, and was sent away");
+	stranger->is_over = true;
+}
+
+/* A process of the workers' user that is none gets no client. */
+static void hear_stranger(struct ngx_handoff_channel *stranger, const struct ngx_handoff_note *note,
+			  const void *bytes, int fd)
 {
 	const ngx_array_t *targets = crew.main->targets;
-	struct ngx_handoff_channel *worker;
+
+	if (fd >= 0)
+		close(fd);
+	if (note->word != NGX_HANDOFF_SAY_HELLO || note->length != NGX_HANDOFF_SECRET ||
+	    CRYPTO_memcmp(bytes, crew.main->secret, NGX_HANDOFF_SECRET) != 0) {
+		send_away(stranger);
+		return;
+	}
+	stranger->hear = hear_worker;
+	ngx_queue_remove(&stranger->all);
+	ngx_queue_insert_tail(&crew.all, &stranger->all);
+	for (ngx_uint_t i = 0; targets && i < targets->nelts; i++) {
+		const struct ngx_handoff_target *target =
+			&((struct ngx_handoff_target *)targets->elts)[i];
+
+		say_link(stranger, target->name, target->is_linked);
+	}
+}
+
+static void open_door(ngx_event_t *event)
+{
+	struct ngx_handoff_channel *stranger;
 	int fd;
 
 	while ((fd = accept4(((ngx_connection_t *)event->data)->fd, NULL, NULL,
@@ -228,16 +261,10 @@ static void open_door(ngx_event_t *event)
 			close(fd);
 			continue;
 		}
-		worker = ngx_handoff_channel_new(fd, hear_worker, drop_worker);
-		if (!worker)
+		stranger = ngx_handoff_channel_new(fd, hear_stranger, drop_worker);
+		if (!stranger)
 			continue;
-		ngx_queue_insert_tail(&crew.all, &worker->all);
-		for (ngx_uint_t i = 0; targets && i < targets->nelts; i++) {
-			const struct ngx_handoff_target *target =
-				&((struct ngx_handoff_target *)targets->elts)[i];
-
-			say_link(worker, target->name, target->is_linked);
-		}
+		ngx_queue_insert_tail(&crew.strangers, &stranger->all);
 	}
 }
 
@@ -393,6 +420,7 @@ void ngx_handoff_crew_set_events(struct handoff_host_events *ret_events)
 void ngx_handoff_crew_begin(struct ngx_handoff_main *main)
 {
 	ngx_queue_init(&crew.all);
+	ngx_queue_init(&crew.strangers);
 	ngx_rbtree_init(&crew.taken, &crew.leaf, ngx_rbtree_insert_value);
 	crew.main = main;
 	crew.door = main->door >= 0 ? ngx_get_connection(main->door, ngx_cycle->log) : NULL;
@@ -403,11 +431,16 @@ void ngx_handoff_crew_begin(struct ngx_handoff_main *main)
 	ngx_add_event(crew.door->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
 }
 
+static void drop_all(const ngx_queue_t *all)
+{
+	while (!ngx_queue_empty(all))
+		drop_worker(ngx_queue_data(ngx_queue_head(all), struct ngx_handoff_channel, all));
+}
+
 void ngx_handoff_crew_end(void)
 {
-	while (!ngx_queue_empty(&crew.all))
-		drop_worker(
-			ngx_queue_data(ngx_queue_head(&crew.all), struct ngx_handoff_channel, all));
+	drop_all(&crew.all);
+	drop_all(&crew.strangers);
 	if (!crew.door)
 		return;
 	ngx_free_connection(crew.door);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the master does for its workers, as root and once for each configuration. */
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -82,7 +83,8 @@ ngx_int_t ngx_handoff_take_files(ngx_conf_t *cf, struct ngx_handoff_main *main)
 
 /*
  * The master's, so that it is there when the mover has ended and another one begins. Its name is
- * the kernel's choice, and each configuration has its own.
+ * the kernel's choice, and anybody can read it: who has the secret, too, is a worker of this
+ * configuration.
  */
 static ngx_int_t make_door(ngx_cycle_t *cycle, struct ngx_handoff_main *main)
 {
@@ -96,6 +98,8 @@ static ngx_int_t make_door(ngx_cycle_t *cycle, struct ngx_handoff_main *main)
 	if (bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) ||
 	    listen(fd, CALLERS_MAX))
 		return fail(cycle, "no socket for workers");
+	if (getrandom(main->secret, sizeof(main->secret), 0) != sizeof(main->secret))
+		return fail(cycle, "no secret for workers");
 	main->door = fd;
 	return NGX_OK;
 }

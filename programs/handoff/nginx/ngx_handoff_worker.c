@@ -85,11 +85,15 @@ static int call(int door)
 
 static void start(ngx_event_t *event)
 {
+	static const struct ngx_handoff_note hello = { .word = NGX_HANDOFF_SAY_HELLO,
+						       .length = NGX_HANDOFF_SECRET };
 	int fd = call(worker.main->door);
 
 	if (fd >= 0)
 		worker.channel = ngx_handoff_channel_new(fd, hear, hear_end);
-	if (!worker.channel)
+	if (worker.channel)
+		ngx_handoff_channel_say(worker.channel, &hello, worker.main->secret);
+	else
 		ngx_add_timer(event, RETRY_MS);
 }
 

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 120
+# guest: test-all
+#
+# Who may do what where nginx, with several workers, and the agent are users without rights: both have
+# slotctl handoff repair do what takes one, and no other process of that user gets a client of nginx.
+
+# shellcheck source=tests/support/bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bed.sh"
+# shellcheck source=tests/support/handoff.sh
+. "$BED_ROOT/tests/support/handoff.sh"
+# shellcheck source=tests/support/handoff_nginx.sh
+. "$BED_ROOT/tests/support/handoff_nginx.sh"
+
+WORKERS=3
+for host in "${HOSTS[@]}"; do USER_OF[$host]="nobody nogroup"; done
+
+test_workers() {
+	in_time "workers move connections" 10 all_move
+	is "and have no right of root" \
+		"$(for pid in $(workers near); do awk '/^(Uid|CapPrm|CapEff)/ { print $1 $2 }' "/proc/$pid/status"; done | sort -u | xargs)" \
+		"CapEff:0000000000000000 CapPrm:0000000000000000 Uid:$(id -u nobody)"
+}
+
+# A process that calls on the worker that moves connections, as others do, and says a word to it.
+stranger_make() {
+	cat >"$BED/stranger" <<-'END'
+		import os, socket, struct, sys
+		os.setgroups([])
+		os.setgid(int(sys.argv[2]))
+		os.setuid(int(sys.argv[1]))
+		caller = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		caller.connect("\0" + sys.argv[3])
+		if len(sys.argv) > 4:
+		    caller.send(struct.pack("<IIQQII64s256s", int(sys.argv[4]), 16, 1, 0, 0, 0, b"", b"") + bytes(16))
+		print("called", flush=True)
+		while True:
+		    try:
+		        heard, with_it, _, _ = caller.recvmsg(1 << 17, 1024)
+		    except ConnectionError:
+		        heard = b""
+		    print("passed" if with_it else "told" if heard else "ended", flush=True)
+		    if not heard:
+		        break
+	END
+}
+
+# The one socket at near that listens for messages, and whose name is no file's.
+door() {
+	# shellcheck disable=SC2016 # awk's
+	in_ns near awk '$4 == "00010000" && $5 == "0005" && $8 ~ /^@/ { print substr($8, 2) }' /proc/net/unix
+}
+
+# stranger_start [WORD]: of nginx's workers' user
+stranger_start() {
+	: >"$BED/log/stranger"
+	spawn near "$BED/log/stranger" python3 "$BED/stranger" "$(id -u nobody)" "$(id -g nobody)" "$(door)" "$@"
+	wait_for 10 grep -q called "$BED/log/stranger" || bail "a stranger calls" "$(cat "$BED/log/stranger")"
+}
+
+# is_sent_away WORD WHAT
+is_sent_away() {
+	stranger_start "$1"
+	in_time "who $2 is sent away" 10 grep -qx ended "$BED/log/stranger"
+	is "and hears nothing" "$(xargs <"$BED/log/stranger")" "called ended"
+	is_gone "$BED_SPAWNED" || stop "$BED_SPAWNED"
+}
+
+test_strangers() {
+	stranger_start
+	is "while another process of their user calls on workers, clients are served by workers" \
+		"$(many 24 | xargs)" "48 far far near near"
+	is "and the other process hears nothing" "$(xargs <"$BED/log/stranger")" called
+	stop "$BED_SPAWNED"
+	is_sent_away 1 "guesses the secret"
+	is_sent_away 2 "gives a request without it"
+	is "why is said" "$(grep -c 'a process that is no worker called' "$BED/log/near")" 2
+}
+
+need_module
+handoff_start
+make_certificates
+chmod 755 "$BED"
+helpers_start
+start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+test_workers
+stranger_make
+test_strangers
+stop_all
+done_testing
