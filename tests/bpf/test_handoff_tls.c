@@ -17,6 +17,7 @@
 #include "tests/support/tls_session.h"
 
 #define MOVES 4
+#define WAIT_MS 60000
 #define LARGE 12000 /* bytes of a record that is in many segments */
 
 static struct handoff_bed bed;
@@ -55,8 +56,8 @@ static void expect(const char *text)
 	ssize_t got = -1;
 	char heard[256] = "";
 
-	for (int i = 0; i < 5000 && got < 0; i++) {
-		assert_int_equal(poll(&readable, 1, 5000), 1);
+	for (int i = 0; i < WAIT_MS && got < 0; i++) {
+		assert_int_equal(poll(&readable, 1, WAIT_MS), 1);
 		got = recv(bed.server, heard, strlen(text), MSG_DONTWAIT);
 		if (got < 0 && errno != EAGAIN)
 			fail_msg("recv: %s", strerror(errno));
@@ -127,7 +128,7 @@ static void unread_record_is_waited_for(void **state)
 
 	(void)state;
 	tls_session_write(&session, "unread", 6, 3);
-	assert_int_equal(poll(&readable, 1, 5000), 1);
+	assert_int_equal(poll(&readable, 1, WAIT_MS), 1);
 	refuse(-EAGAIN, "read, and try again");
 	expect("unr");
 	refuse(-EAGAIN, "not read to its end");

@@ -12,6 +12,7 @@
 #include "tests/support/tap.h"
 
 #define RECORD_MAX 17000
+#define WAIT_MS 60000
 
 static void set_blocking(int fd, int is_blocking)
 {
@@ -22,7 +23,7 @@ static void shake_hands(SSL *client, SSL *server)
 {
 	int done = 0;
 
-	for (int i = 0; i < 5000 && done != 3; i++) {
+	for (int i = 0; i < WAIT_MS && done != 3; i++) {
 		if (!(done & 1) && SSL_do_handshake(client) == 1)
 			done |= 1;
 		if (!(done & 2) && SSL_do_handshake(server) == 1)
@@ -79,7 +80,7 @@ void tls_session_expect(struct tls_session *session, const char *text)
 	char heard[256] = "";
 	int got = 0, now;
 
-	for (int i = 0; i < 5000 && got < (int)strlen(text); i++) {
+	for (int i = 0; i < WAIT_MS && got < (int)strlen(text); i++) {
 		now = SSL_read(session->client, heard + got, (int)sizeof(heard) - 1 - got);
 		got += now > 0 ? now : 0;
 		if (now <= 0 && SSL_get_error(session->client, now) != SSL_ERROR_WANT_READ)
