@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process has passed connections to the one that moves them, which died: their clients are reset, but
- * not where another host may have them by now.
+ * A process has passed connections to the one that moves them, which died: their clients are reset,
+ * but not where another host may have them by now.
  */
 #include <errno.h>
 #include <poll.h>

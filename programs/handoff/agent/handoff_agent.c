@@ -124,7 +124,7 @@ static enum handoff_over judge(const struct look *look, const struct handoff_key
 				   handoff_device_last(&agent->device, key), now_ns);
 }
 
-/* How long before a rule is over its client is asked: the longer, the more there are to be asked. */
+/* How long before a rule is over its client is asked: longer where many are to be asked. */
 static __u64 time_to_ask(const struct look *look)
 {
 	__u64 since_ns = handoff_turns_since(&look->agent->turns);

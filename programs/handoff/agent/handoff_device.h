@@ -38,10 +38,10 @@ struct handoff_device {
 };
 
 /*
- * handoff_device_open - with @device->set, rules, offloads and told given, and at.event_fd -1; the device need not be
- * there. What an agent left, at this device or another, is taken off. handoff_device_close, also
- * where it fails. Not to be moved. Returns 0, -EXDEV where that is in another netns, or
- * -errno; says why.
+ * handoff_device_open - with @device->set, rules, offloads and told given, and at.event_fd -1; the
+ * device need not be there. What an agent left, at this device or another, is taken off.
+ * handoff_device_close, also where it fails. Not to be moved. Returns 0, -EXDEV where that is in
+ * another netns, or -errno; says why.
  */
 int handoff_device_open(struct handoff_device *device, const char *map_dir,
 			struct slot_reason *why);

@@ -84,9 +84,9 @@ int handoff_check(struct handoff *h, int fd);
  * amid a record, or with bytes that the peer has not acknowledged; a peer that is still sending),
  * -EINVAL for what is no TCP socket, -ENOTCONN where there is no connection, -ESHUTDOWN where its
  * own side was shut down for writing, -EOPNOTSUPP for what cannot be taken (an IPv6 address of one
- * link, a cipher, a kTLS that the device does, a ULP that is not TLS, kTLS of one direction), -EFBIG for more than
- * HANDOFF_QUEUE_MAX bytes in a queue, -EPERM without the right and without an agent, or what the
- * agent said.
+ * link, a cipher, a kTLS that the device does, a ULP that is not TLS, kTLS of one direction), -EFBIG
+ * for more than HANDOFF_QUEUE_MAX bytes in a queue, -EPERM without the right and without an agent,
+ * or what the agent said.
  */
 int handoff_capture(struct handoff *h, int fd, struct handoff_state **ret_state);
 

@@ -8,11 +8,7 @@
 #include <linux/tcp.h>
 
 #include "programs/handoff/lib/handoff.h"
-
-static int set_number(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
-}
+#include "programs/handoff/lib/handoff_socket.h"
 
 int handoff_socket_family(int fd)
 {
@@ -39,9 +35,9 @@ bool handoff_is_frozen(int fd)
  */
 static int leave(int fd, int how)
 {
-	int err = set_number(fd, IPPROTO_TCP, TCP_REPAIR, how);
+	int err = handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR, how);
 
-	return err ? err : set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	return err ? err : handoff_socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
 /* The kernel doubles what it is given; with a size that is locked it would no more grow. */
@@ -52,16 +48,15 @@ static int make_room(int fd, uint32_t send_room, uint32_t recv_room)
 	if (send_room > HANDOFF_BUFFER_MAX || recv_room > HANDOFF_BUFFER_MAX)
 		return -EINVAL;
 	if (send_room)
-		err = set_number(fd, SOL_SOCKET, SO_SNDBUFFORCE, (int)send_room);
+		err = handoff_socket_set(fd, SOL_SOCKET, SO_SNDBUFFORCE, (int)send_room);
 	if (!err && recv_room)
-		err = set_number(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)recv_room);
-	return err ? err : set_number(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+		err = handoff_socket_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)recv_room);
+	return err ? err : handoff_socket_set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
 }
 
-static socklen_t size_of(const struct sockaddr_storage *address)
+socklen_t handoff_family_size(int family)
 {
-	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-						sizeof(struct sockaddr_in);
+	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
 /*
@@ -72,13 +67,13 @@ static int make_connection(int fd, const struct handoff_order *order)
 {
 	const struct sockaddr *local = (const struct sockaddr *)&order->local;
 	const struct sockaddr *peer = (const struct sockaddr *)&order->peer;
+	socklen_t size;
 
 	if (!handoff_is_frozen(fd) || local->sa_family != peer->sa_family ||
 	    (local->sa_family != AF_INET && local->sa_family != AF_INET6))
 		return -EINVAL;
-	if (bind(fd, local, size_of(&order->local)) || connect(fd, peer, size_of(&order->peer)))
-		return -errno;
-	return 0;
+	size = handoff_family_size(local->sa_family);
+	return bind(fd, local, size) || connect(fd, peer, size) ? -errno : 0;
 }
 
 int handoff_order_run(int fd, const struct handoff_order *order)
@@ -87,7 +82,7 @@ int handoff_order_run(int fd, const struct handoff_order *order)
 		return -EINVAL;
 	switch (order->act) {
 	case HANDOFF_ENTER:
-		return set_number(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+		return handoff_socket_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 	case HANDOFF_LEAVE:
 		return leave(fd, TCP_REPAIR_OFF);
 	case HANDOFF_LEAVE_QUIETLY:

@@ -57,4 +57,7 @@ int handoff_order_run(int fd, const struct handoff_order *order);
 /* handoff_socket_family - of a socket of TCP, and not of MPTCP: AF_INET or AF_INET6. 0: it is none. */
 int handoff_socket_family(int fd);
 
+/* handoff_family_size - of an address of AF_INET or AF_INET6, bytes. Pure. */
+socklen_t handoff_family_size(int family);
+
 #endif

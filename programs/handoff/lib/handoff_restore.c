@@ -16,11 +16,6 @@
 #define MSS_MIN 88
 #define MSS_MAX 32767
 
-static socklen_t size_of(int family)
-{
-	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
-
 static int choose_local(const struct handoff_state *state, const struct sockaddr *local,
 			struct slot_reason *why, struct sockaddr_storage *ret_local)
 {
@@ -33,7 +28,7 @@ static int choose_local(const struct handoff_state *state, const struct sockaddr
 		return slot_reason_set(why, -EAFNOSUPPORT,
 				       "a connection of %s needs a local address of the same",
 				       family == AF_INET6 ? "IPv6" : "IPv4");
-	memcpy(ret_local, local, size_of(family));
+	memcpy(ret_local, local, handoff_family_size(family));
 	return 0;
 }
 
@@ -84,7 +79,7 @@ static void lower_room(int fd, const struct handoff_state *state)
 static int connect_frozen(struct handoff *h, int fd, const struct handoff_state *state,
 			  const struct sockaddr_storage *local)
 {
-	socklen_t len = size_of(local->ss_family);
+	socklen_t len = handoff_family_size(local->ss_family);
 	struct handoff_order order = {
 		.act = HANDOFF_CONNECT,
 		.local = *local,

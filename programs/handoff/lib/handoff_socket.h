@@ -21,8 +21,8 @@ void handoff_options_put(int fd, const struct handoff_state *state);
 /*
  * handoff_tls_check - whether a record is under way in @fd, in repair or not; one that was begun is
  * ended first. Of @state, is_peer_closed is known, and has_tls is set: fine without kTLS.
- * handoff_tls_records: of one with keys, with so many bytes written and not acknowledged, and come and
- * not read; nothing is ended. Both return 0, -EAGAIN, -EOPNOTSUPP, -ESHUTDOWN, -errno; say why.
+ * handoff_tls_records: of one with keys, with so many bytes written and not acknowledged, and come
+ * and not read; nothing is ended. Both return 0, -EAGAIN, -EOPNOTSUPP, -ESHUTDOWN, -errno; say why.
  */
 int handoff_tls_check(int fd, struct handoff_state *state, struct slot_reason *why);
 int handoff_tls_records(int fd, int outstanding, int unread, struct slot_reason *why);

@@ -9,6 +9,7 @@
 
 #include "programs/handoff/handoff_abi.h"
 
+/* handoff_address_is_ip4 - whether it is one of IPv4, mapped. */
 bool handoff_address_is_ip4(const __be32 address[4]);
 
 /* handoff_address_set - @from in 16 bytes, and its port. Returns 0 or -EAFNOSUPPORT. */

@@ -58,6 +58,7 @@ int handoff_offloads_del(const struct handoff_offloads *offloads, const struct h
 /* handoff_offloads_clear - for no connection. Returns 0 or -errno. */
 int handoff_offloads_clear(const struct handoff_offloads *offloads);
 
+/* handoff_told_set - it says so, all of it anew. Returns 0 or -errno. */
 int handoff_told_set(const struct handoff_offloads *offloads, const struct handoff_told *told);
 
 #endif
