@@ -298,7 +298,8 @@ static uint64_t go_away(void)
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 	struct handoff_message message;
 
-	handoff_bed_connect(&at->bed);
+	if (at->bed.server < 0)
+		handoff_bed_connect(&at->bed);
 	handoff_other_greet(&at->first, "first");
 	handoff_other_greet(&at->second, "second");
 	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
@@ -401,6 +402,23 @@ static void home_takes_nothing_back_that_a_device_sends_on(void **data)
 	expect_moves(HANDOFF_MOVES_REFUSED, 1);
 }
 
+/* As a worker has it, until it hears that its connection was given. */
+static void one_that_another_process_has_open_still_comes_home(void **data)
+{
+	char byte;
+	int other;
+
+	(void)data;
+	handoff_bed_connect(&at->bed);
+	other = dup(at->bed.server);
+	come_home("");
+	HANDOFF_OTHERS_UNTIL(at->taken_fd >= 0);
+	handoff_bed_say(at->bed.client, at->taken_fd, "there");
+	close(other);
+	handoff_bed_say(at->taken_fd, at->bed.client, "and back");
+	assert_int_equal(recv(at->bed.client, &byte, 1, MSG_DONTWAIT), -1);
+}
+
 /* It is freed amid that. */
 static void what_is_passed_on_ends_with_its_process(void **data)
 {
@@ -494,6 +512,7 @@ int main(void)
 	ADD(who_gave_it_may_ask_for_as_long_as_it_waits);
 	ADD(who_gave_what_is_passed_on_may_ask);
 	ADD(home_takes_nothing_back_that_a_device_sends_on);
+	ADD(one_that_another_process_has_open_still_comes_home);
 	ADD(what_is_passed_on_ends_with_its_process);
 	ADD(one_that_is_stopped_takes_what_is_on_its_way_alone);
 	ADD(home_that_is_stopped_takes_nothing_back);

@@ -62,11 +62,24 @@ static int remove_rule(struct handoff_host *host, struct handoff_conn *conn)
 	return say_rule(conn, handoff_rules_remove(&host->rules, &conn->key, conn->id), "remove");
 }
 
+/*
+ * Another process may have it open for a moment more: without this its four numbers were taken
+ * until then, and the connection could not come back. In repair nothing is sent (tcp_disconnect());
+ * a socket under kTLS may refuse it.
+ */
+static void end_quietly(int fd)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	(void)!connect(fd, &nobody, sizeof(nobody));
+	close(fd);
+}
+
 static void close_frozen(struct handoff_host *host, struct handoff_conn *conn)
 {
 	handoff_table_clear_fd(host, conn);
 	if (conn->fd >= 0)
-		close(conn->fd);
+		end_quietly(conn->fd);
 	conn->fd = -1;
 	conn->is_frozen = false;
 }
