@@ -165,10 +165,10 @@ endif
 .PHONY: soak bench-chain bench-lb bench-lb-http bench-firewall install clean distclean help FORCE
 
 all: bins programs ## build slotd, slotctl and the BPF programs (the default)
-bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIB_FILES) $(EXAMPLES)
+bins: $(BINS) $(if $(LIB_SRCS),build/lib/libslot.a) $(SERVER_LIB_FILES) $(EXAMPLES) $(NGINX_MODULE)
 programs: $(PROGRAMS)
 test-programs: $(TEST_PROGS) $(TOOLS) $(PRELOADS) build/tests/tools/slotd_faults build/tests/tools/slotd_next \
-	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults $(NGINX_MODULE)
+	build/tests/tools/slotctl_faults build/tests/tools/handoff_node_faults
 checks: all test-programs $(UNIT_BINS) $(TSAN_TESTS) $(BPF_TEST_BINS) ## build everything, the tests too
 
 deps: ## install what the build, the tests and the demo need (Debian 12 and 13)

@@ -110,7 +110,13 @@ check_nginx() {
 	"$ROOT/build/cache/nginx/usr/sbin/nginx" -t -p "$share" -c "$share/nginx.conf" -e stderr
 }
 
+# is_made_by GOAL: whether a make of it makes the module anew where its source has changed
+is_made_by() {
+	make -n -C "$ROOT" -W programs/handoff/nginx/ngx_handoff_in.c "$1" | grep -q ngx_handoff_in
+}
+
 if [[ -e $ROOT/build/nginx/ngx_handoff_module.so ]]; then
+	succeeds "nginx's module, which is installed, is made by a plain make" is_made_by all
 	succeeds "nginx loads its module by the line that is installed for it" check_nginx
 else
 	skip "nginx loads its module" "needs nginx-dev: make deps"
