@@ -123,9 +123,12 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct place *at
 	return err ? HANDOFF_OUT_BROKEN : HANDOFF_OUT_REWRITE;
 }
 
+/* Of a client that began anew it is the new connection's: the rule is the old one's. */
 static __always_inline void note_use(struct handoff_rule *rule, const struct tcphdr *tcp,
 				     __u64 bytes)
 {
+	if (rule->use.seen & HANDOFF_REUSED)
+		return;
 	note_local(rule, rule->id, tcp);
 	__sync_fetch_and_add(&rule->use.out_packets, 1);
 	__sync_fetch_and_add(&rule->use.out_bytes, bytes);

@@ -204,24 +204,47 @@ static void packets_end_a_connection_or_do_not(void **state)
 	}
 }
 
+static const struct step anew[] = {
+	{ FIN, AT, 0, 0, SENT_ON, 0, 0 },
+	{ SYN, NEW, 0, 0, HERE, 0, 2 },
+	{ ANSWER, OURS, NEW + 1, 0, OUT, 0, 0 },
+	{ ACK, NEW + 1, OURS + 1, 0, HERE, 0, 0 },
+};
+#define ANEW_STEPS (sizeof(anew) / sizeof(anew[0]))
+
 static void the_rule_of_one_that_began_anew_may_be_taken(void **state)
 {
-	static const struct step steps[] = {
-		{ FIN, AT, 0, 0, SENT_ON, 0, 0 },
-		{ SYN, NEW, 0, 0, HERE, 0, 2 },
-		{ ANSWER, OURS, NEW + 1, 0, OUT, 0, 0 },
-		{ ACK, NEW + 1, OURS + 1, 0, HERE, 0, 0 },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; i < ANEW_STEPS; i++) {
 		assert_int_equal(handoff_rules_block(&bed.rules, &key, OTHER_ID, 0), -ESTALE);
-		take(&steps[i]);
+		take(&anew[i]);
 	}
 	assert_int_equal(handoff_pair_count(&bed, false, HANDOFF_IN_REUSED), 2);
 	assert_int_equal(handoff_rules_block(&bed.rules, &key, OTHER_ID, 0), 0);
 	assert_int_equal(get_rule().id, OTHER_ID);
 	assert_int_equal(get_rule().use.seen, 0);
+}
+
+/* Else it would stay for as long as the client talks, who is not its own. */
+static void the_next_connection_keeps_no_rule(void **state)
+{
+	static const struct step next[] = {
+		{ ACK, NEW + 1, OURS + 1, 100, HERE, 0, 0 },
+		{ ACK, OURS + 1, NEW + 101, 100, OUT, 0, 0 },
+		{ FIN, OURS + 101, NEW + 101, 0, OUT, 0, 0 },
+		{ RST, OURS + 102, 0, 0, OUT, 0, 0 },
+	};
+	struct handoff_rule before, after;
+
+	(void)state;
+	for (size_t i = 0; i < ANEW_STEPS; i++)
+		take(&anew[i]);
+	set_silent(2 * NS_PER_S);
+	before = get_rule();
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++)
+		take(&next[i]);
+	after = get_rule();
+	assert_memory_equal(&after, &before, sizeof(after));
 }
 
 /* Else who is asked, and is gone, would keep its rule by its answers. */
@@ -249,6 +272,7 @@ int main(void)
 
 	TAP_ADD_ROWS(&plan, packets_end_a_connection_or_do_not, rows, set_up, tear_down);
 	TAP_ADD(&plan, the_rule_of_one_that_began_anew_may_be_taken, set_up, tear_down);
+	TAP_ADD(&plan, the_next_connection_keeps_no_rule, set_up, tear_down);
 	TAP_ADD(&plan, only_the_first_rst_is_a_sign_of_life, set_up, tear_down);
 	return tap_run(&plan, "handoff_ends", 1);
 }

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "programs/handoff/lib/peer/handoff_own.h"
 #include "tests/support/handoff_others.h"
 
@@ -18,21 +20,31 @@ static void home_says_what_nobody_has(void **data)
 	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_CANCEL).id, NOBODYS_ID);
 }
 
-static int note_id(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
+struct one_rule {
+	struct handoff_key key;
+	struct handoff_rule rule;
+};
+
+static int note_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
-	(void)key;
-	*(uint64_t *)data = rule->id;
+	*(struct one_rule *)data = (struct one_rule){ *key, *rule };
 	return 1;
 }
 
-/* Its rule leads there still, and the next process knows of that alone. */
-static void what_a_process_of_before_gave_is_let_be(void **data)
+static struct one_rule get_rule(void)
+{
+	struct one_rule one = {};
+
+	handoff_rules_each(&at->rules, note_rule, &one);
+	return one;
+}
+
+/* Home has said READY. Returns its id. */
+static uint64_t give_away(void)
 {
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 	struct handoff_message message;
-	uint64_t id = 0;
 
-	(void)data;
 	handoff_bed_connect(&at->bed);
 	handoff_other_greet(&at->first, "first");
 	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
@@ -45,12 +57,84 @@ static void what_a_process_of_before_gave_is_let_be(void **data)
 					      .place = handoff_others_place(&there),
 				      });
 	handoff_other_hear(&at->first, HANDOFF_READY);
-	handoff_rules_each(&at->rules, note_id, &id);
-	assert_int_equal(id, message.id);
+	assert_int_equal(get_rule().rule.id, message.id);
+	return message.id;
+}
+
+/* Its rule leads there still, and the next process knows of that alone. */
+static void what_a_process_of_before_gave_is_let_be(void **data)
+{
+	uint64_t id = give_away();
+
+	(void)data;
 	handoff_table_free(at->host, handoff_table_find_id(at->host, id));
 	handoff_other_word(&at->first, HANDOFF_DONE, id, 1);
 	handoff_other_word(&at->first, HANDOFF_DONE, NOBODYS_ID, 1);
 	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_CANCEL).id, NOBODYS_ID);
+}
+
+/* As the programs see it of a client that begins anew. */
+static void reuse_rule(void)
+{
+	struct one_rule one = get_rule();
+
+	one.rule.use.seen |= HANDOFF_REUSED;
+	assert_int_equal(bpf_map_update_elem(at->rules.table, &one.key, &one.rule, BPF_EXIST), 0);
+}
+
+/* By the port that the client had before. */
+static void connect_again(void)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct sockaddr_storage client;
+	socklen_t length = sizeof(client);
+
+	assert_int_equal(getsockname(at->bed.client, (struct sockaddr *)&client, &length), 0);
+	setsockopt(at->bed.client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(at->bed.client);
+	at->bed.client = socket(client.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(at->bed.client, (struct sockaddr *)&client, length), 0);
+	assert_int_equal(connect(at->bed.client, (struct sockaddr *)&at->bed.address,
+				 at->bed.address_len),
+			 0);
+	at->bed.server = accept4(at->bed.listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(at->bed.server >= 0);
+}
+
+static const struct again_row {
+	const char *name;
+	bool is_over; /* who had it says that it is closed */
+	bool is_removed;
+} again_rows[] = {
+	{ "a client that uses its port again is moved again", false, false },
+	{ "or after the old connection's end", true, false },
+	{ "or where its rule was removed", false, true },
+};
+
+static void goes_again(void **data)
+{
+	const struct again_row *row = *data;
+	struct one_rule old;
+	uint64_t id;
+
+	id = give_away();
+	handoff_other_word(&at->first, row->is_over ? HANDOFF_GONE : HANDOFF_DONE, id, 1);
+	HANDOFF_OTHERS_UNTIL(at->ends);
+	connect_again();
+	/* a rule that leads there is another connection's */
+	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0),
+			 -EBUSY);
+	old = get_rule();
+	if (row->is_removed)
+		assert_int_equal(handoff_rules_remove(&at->rules, &old.key, id), 0);
+	else
+		reuse_rule();
+	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
+	at->bed.server = -1;
+	assert_int_not_equal(handoff_other_hear(&at->first, HANDOFF_REQUEST).id, id);
+	/* who had the old one asks */
+	handoff_other_word(&at->first, HANDOFF_DONE, id, 1);
+	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_CANCEL).id, id);
 }
 
 static int lost_fd;
@@ -162,6 +246,7 @@ int main(void)
 	TAP_ADD(&plan, home_says_what_nobody_has, handoff_others_open, handoff_others_close);
 	TAP_ADD(&plan, what_a_process_of_before_gave_is_let_be, handoff_others_open,
 		handoff_others_close);
+	TAP_ADD_ROWS(&plan, goes_again, again_rows, handoff_others_open, handoff_others_close);
 	TAP_ADD(&plan, who_serves_it_asks_when_the_link_is_back, handoff_others_open,
 		handoff_others_close);
 	TAP_ADD(&plan, what_came_again_is_lost_without_its_old_tag, handoff_others_open,

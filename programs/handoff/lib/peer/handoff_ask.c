@@ -113,6 +113,39 @@ static int pack(struct handoff_conn *conn, const struct luggage *luggage, const 
 	return 0;
 }
 
+/*
+ * What went away by the addresses of a connection that is here: the client has begun anew, or the
+ * rule is gone. Nothing leads to that one any more.
+ */
+static bool is_outlived(const struct handoff_host *host, const struct handoff_conn *conn)
+{
+	bool is_away = conn->machine.stage == HANDOFF_AWAY || conn->machine.stage == HANDOFF_ENDING;
+	struct handoff_rule rule;
+	int err;
+
+	if (!conn->machine.is_home || !is_away)
+		return false;
+	err = handoff_rules_get(&host->rules, &conn->key, &rule);
+	return err ? err == -ENOENT : rule.id != conn->id || rule.use.seen & HANDOFF_REUSED;
+}
+
+/* Whether @fd can go now. *conn is NULL afterwards where it was of another one, which is over. */
+static int check_way(struct handoff_host *host, int fd, struct handoff_conn **conn)
+{
+	/* Or the client's packets would be lost for nothing. */
+	int err = handoff_check(host->lib, fd);
+
+	if (err)
+		return slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
+	if (*conn && is_outlived(host, *conn)) {
+		handoff_table_free(host, *conn);
+		*conn = NULL;
+	}
+	if (*conn && (*conn)->machine.stage != HANDOFF_OWNED)
+		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
+	return 0;
+}
+
 static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 		const struct luggage *luggage)
 {
@@ -124,14 +157,7 @@ static int give(struct handoff_host *host, int fd, const char *peer, void *tag,
 	int err = find_own(host, fd, &at, &conn);
 
 	err = err ? err : choose_way(host, conn, peer, &to, &onward);
-	if (err)
-		return handoff_tally_not_begun(host, err);
-	/* Or the client's packets would be lost for nothing. */
-	err = handoff_check(host->lib, fd);
-	if (!err && conn && conn->machine.stage != HANDOFF_OWNED)
-		err = slot_reason_set(&host->why, -EBUSY, "it is on its way already");
-	else if (err)
-		slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
+	err = err ? err : check_way(host, fd, &conn);
 	if (err)
 		return handoff_tally_not_begun(host, err);
 	conn = conn ? conn : add_own(host, &at);
