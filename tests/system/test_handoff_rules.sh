@@ -309,8 +309,9 @@ said_by_others() {
 	END
 }
 
+# By an agent that has no capability, and so asks by the service.
 test_said_by_others() {
-	local asked reused
+	local asked reused repair
 
 	if [[ ${SLOTD_TIER:-} == vm ]]; then
 		skip "others say things in a client's name" \
@@ -321,8 +322,13 @@ test_said_by_others() {
 	PORT=40012
 	redirect
 	rewrite
-	spawn edge "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
-		handoff agent linger=1 half=8
+	spawn edge "$BED/log/repair" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
+		handoff repair socket="$BED/repair"
+	repair=$BED_SPAWNED
+	in_time "a service asks for those who have no right to" 10 test -S "$BED/repair"
+	spawn edge "$BED/log/agent" setpriv --reuid nobody --regid nogroup --clear-groups \
+		env HANDOFF_AGENT="$BED/repair" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" \
+		--chain eth0 handoff agent linger=1 half=8
 	asked=$(agent_of asked)
 	reused=$(counted reused)
 	# It asks in the last three seconds of half, which is after the SYN.
@@ -331,6 +337,7 @@ test_said_by_others() {
 	succeeds "the agent asked it" test "$(agent_of asked)" -gt "$asked"
 	is "and its rule is there" "$(rule_of ingress)" redirect
 	succeeds "the agent ends" stop "$BED_SPAWNED"
+	succeeds "and the service" stop "$repair"
 }
 
 # The rest is between the table and whoever writes it, which the host shows.
