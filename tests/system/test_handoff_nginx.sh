@@ -85,6 +85,23 @@ test_objects() {
 	stop_all
 }
 
+test_home_has_objects() {
+	local host i paths=(/strict/{1..12}) heard
+
+	start_all "handoff_key \$uri; handoff_target home;"
+	for host in "${HOSTS[@]}"; do
+		mkdir "$BED/www/$host/files/strict"
+		for i in {1..12}; do cp "$BED/www/$host/files/who" "$BED/www/$host/files/strict/$i"; done
+	done
+	heard=$(ask "${paths[@]}")
+	is "where home is a target each object comes from one of three hosts" \
+		"$(xargs -n 2 <<<"$heard" | grep -cE '^(home|near|far) [01]$')" 12
+	is "and each host is one of them" "$(xargs -n 2 <<<"$heard" | cut -d ' ' -f 1 | sort -u | xargs)" \
+		"far home near"
+	is "all by one connection" "$(xargs -n 2 <<<"$heard" | cut -d ' ' -f 2 | xargs | tr -d ' ')" 100000000000
+	stop_all
+}
+
 test_nobody_there() {
 	start_all "handoff_freq 0;"
 	stop "${NODE[near]}"
@@ -193,6 +210,7 @@ test_turns
 test_requests
 test_home
 test_objects
+test_home_has_objects
 test_nobody_there
 test_silent
 test_second

@@ -287,6 +287,8 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 		return NGX_DECLINED;
 	why = main->targets ? find_hindrance(r) : "there is no target";
 	peer = why ? NULL : main->key ? choose_by_key(r, main) : choose_in_turn(main);
+	if (peer && !strcmp(peer, main->host.name))
+		return NGX_DECLINED;
 	if (peer)
 		return send_to(r, peer, location->code);
 	stay(r, why ? why : "no target is linked");
