@@ -71,6 +71,15 @@ test_stays() {
 	stays "what try_files sends to its location" "$(curl_home 8084)" '.*came by error_page or try_files'
 }
 
+# A socket for both families, with more than one address: what comes home is of IPv4.
+test_both_families() {
+	local urls=("http://${HOST4[home]}:8085/"{who,who,address})
+
+	is "what comes home to a socket for both families goes on, by the same connection" \
+		"$(in_ns client curl -sS -m "$LIMIT" -w '%{num_connects}\n' "${urls[@]}" 2>&1 | sed s/far/near/ | xargs)" \
+		"near 1 near 0 ::ffff:192.0.2.2 0"
+}
+
 # What becomes of the connection is the echo's.
 upgrader_start() {
 	local host
@@ -180,7 +189,10 @@ secure() {
 	SERVERS="server { listen 8082 http2; root $BED/www/home/files; location / { handoff_out; } }
 		server { listen 8083 proxy_protocol; root $BED/www/home/files; location / { handoff_out; } }
 		server { listen 8084; root $BED/www/home/files; location / { try_files /none @out; }
-			location @out { handoff_out; } }"
+			location @out { handoff_out; } }
+		server { listen [::]:8085 ipv6only=off; listen [::1]:8085; root $BED/www/home/files;
+			location / { handoff_out; }
+			location /address { return 200 \"\$remote_addr \"; } }"
 	for port in "${!SUITES[@]}" 8447; do
 		read -r version ciphers <<<"${SUITES[$port]:-1.2}"
 		SERVERS+="server { listen $port ssl; root $BED/www/home/files; $TLS $1
@@ -199,6 +211,7 @@ secure ''
 start_all "$COMMON" "$SERVERS"
 test_pipelined
 test_stays
+test_both_families
 test_upgraded
 test_tls_of_nginx
 test_certificates

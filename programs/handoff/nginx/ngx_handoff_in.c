@@ -31,22 +31,27 @@ static bool is_of_tls(const ngx_listening_t *ls)
 	return is;
 }
 
-static ngx_http_core_srv_conf_t *first_server(const ngx_listening_t *ls)
+static bool is_http(const ngx_listening_t *ls)
 {
 	const ngx_http_port_t *port = ls->servers;
 
-	if (ls->handler != ngx_http_init_connection || !port || !port->naddrs)
-		return NULL;
-	return conf_of(ls, port->addrs, 0)->default_server;
+	return ls->handler == ngx_http_init_connection && port && port->naddrs;
 }
 
-static bool is_in(const ngx_listening_t *ls)
+/* The first of its addresses whose server takes what comes; NGX_ERROR: none does. */
+static ngx_int_t find_in(const ngx_listening_t *ls)
 {
-	const ngx_http_core_srv_conf_t *core = first_server(ls);
-	const struct ngx_handoff_server *server =
-		core ? core->ctx->srv_conf[ngx_handoff_module.ctx_index] : NULL;
+	const ngx_http_port_t *port = ls->servers;
 
-	return server && server->is_in;
+	for (ngx_uint_t i = 0; is_http(ls) && i < port->naddrs; i++) {
+		const ngx_http_core_srv_conf_t *core = conf_of(ls, port->addrs, i)->default_server;
+		const struct ngx_handoff_server *server =
+			core->ctx->srv_conf[ngx_handoff_module.ctx_index];
+
+		if (server->is_in)
+			return (ngx_int_t)i;
+	}
+	return NGX_ERROR;
 }
 
 static bool is_any(const struct sockaddr *address)
@@ -59,25 +64,69 @@ static bool is_any(const struct sockaddr *address)
 	return four->sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Whether it is what the client has connected to. */
-static bool is_for(ngx_listening_t *ls, struct sockaddr *home)
+/* As @ls shows it: a socket for both families has addresses of IPv4 mapped. */
+static struct sockaddr_storage map_address(const ngx_listening_t *ls,
+					   const struct sockaddr_storage *address)
 {
-	if (!first_server(ls) || ls->sockaddr->sa_family != home->sa_family ||
-	    ngx_inet_get_port(ls->sockaddr) != ngx_inet_get_port(home))
+	const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+	struct sockaddr_storage mapped = *address;
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = four->sin_port };
+
+	if (address->ss_family != AF_INET || ls->sockaddr->sa_family != AF_INET6 || ls->ipv6only)
+		return mapped;
+	six.sin6_addr.s6_addr[10] = six.sin6_addr.s6_addr[11] = 0xff;
+	ngx_memcpy(&six.sin6_addr.s6_addr[12], &four->sin_addr, sizeof(four->sin_addr));
+	ngx_memcpy(&mapped, &six, sizeof(six));
+	return mapped;
+}
+
+/* Whether it is what the client has connected to. */
+static bool is_for(const ngx_listening_t *ls, const struct sockaddr_storage *home)
+{
+	struct sockaddr_storage mapped = map_address(ls, home);
+	struct sockaddr *address = (struct sockaddr *)&mapped;
+
+	if (!is_http(ls) || ls->sockaddr->sa_family != address->sa_family ||
+	    ngx_inet_get_port(ls->sockaddr) != ngx_inet_get_port(address))
 		return false;
 	return is_any(ls->sockaddr) ||
-	       ngx_cmp_sockaddr(ls->sockaddr, ls->socklen, home, ls->socklen, 0) == NGX_OK;
+	       ngx_cmp_sockaddr(ls->sockaddr, ls->socklen, address, ls->socklen, 0) == NGX_OK;
 }
 
 static ngx_listening_t *find_listening(const struct handoff_taken *what)
 {
 	ngx_listening_t *all = listening.elts;
-	struct sockaddr_storage home = what->home;
 
 	for (ngx_uint_t i = 0; i < listening.nelts; i++)
-		if (what->is_home ? is_for(&all[i], (struct sockaddr *)&home) : is_in(&all[i]))
+		if (what->is_home ? is_for(&all[i], &what->home) : find_in(&all[i]) >= 0)
 			return &all[i];
 	return NULL;
+}
+
+static bool is_at(const ngx_listening_t *ls, ngx_uint_t i, const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+	const ngx_http_port_t *port = ls->servers;
+
+	if (ls->sockaddr->sa_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&((ngx_http_in6_addr_t *)port->addrs)[i].addr6,
+					  &six->sin6_addr);
+	return ((ngx_http_in_addr_t *)port->addrs)[i].addr == four->sin_addr.s_addr;
+}
+
+/* Which of the addresses that listen by @ls; the last one is any. */
+static ngx_uint_t choose_address(const ngx_listening_t *ls, const struct handoff_taken *what)
+{
+	struct sockaddr_storage home = map_address(ls, &what->home);
+	const ngx_http_port_t *port = ls->servers;
+	ngx_uint_t i = 0;
+
+	if (!what->is_home)
+		return (ngx_uint_t)find_in(ls);
+	while (i < port->naddrs - 1 && !is_at(ls, i, &home))
+		i++;
+	return i;
 }
 
 /* --- what stays with them ---------------------------------------------------------------------- */
@@ -168,17 +217,18 @@ static ngx_int_t keep(ngx_connection_t *c, int fd, const struct handoff_taken *w
 
 /* --- as ngx_event_accept() does ---------------------------------------------------------------- */
 
-static ngx_int_t set_client(ngx_connection_t *c, const struct sockaddr_storage *client)
+static ngx_int_t set_client(ngx_connection_t *c, const struct sockaddr_storage *address)
 {
 	ngx_listening_t *ls = c->listening;
+	struct sockaddr_storage client = map_address(ls, address);
 
-	c->socklen = client->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-						     sizeof(struct sockaddr_in);
+	c->socklen = client.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+						    sizeof(struct sockaddr_in);
 	c->sockaddr = ngx_palloc(c->pool, c->socklen);
 	c->addr_text.data = ngx_pnalloc(c->pool, NGX_SOCKADDR_STRLEN);
 	if (!c->sockaddr || !c->addr_text.data)
 		return NGX_ERROR;
-	ngx_memcpy(c->sockaddr, client, c->socklen);
+	ngx_memcpy(c->sockaddr, &client, c->socklen);
 	if (ls->addr_ntop)
 		c->addr_text.len = ngx_sock_ntop(c->sockaddr, c->socklen, c->addr_text.data,
 						 NGX_SOCKADDR_STRLEN, 0);
@@ -221,34 +271,37 @@ static void drop(ngx_connection_t *c)
 		ngx_destroy_pool(pool);
 }
 
-/* What a port's addresses say of TLS, HTTP/2 and PROXY was done with where @c began. */
-static void *copy_addresses(ngx_connection_t *c, const ngx_http_port_t *port)
+/*
+ * The address that it came to alone: nginx would choose one by the socket's, whose family may be
+ * another one. What it says of TLS, HTTP/2 and PROXY was done with where @c began.
+ */
+static void *copy_address(ngx_connection_t *c, const struct handoff_taken *what)
 {
+	const ngx_http_port_t *port = c->listening->servers;
 	bool is_six = c->listening->sockaddr->sa_family == AF_INET6;
-	size_t each = is_six ? sizeof(ngx_http_in6_addr_t) : sizeof(ngx_http_in_addr_t);
-	u_char *copy = ngx_palloc(c->pool, port->naddrs * each);
+	size_t size = is_six ? sizeof(ngx_http_in6_addr_t) : sizeof(ngx_http_in_addr_t);
+	ngx_http_addr_conf_t *conf;
+	u_char *copy = ngx_palloc(c->pool, size);
 
 	if (!copy)
 		return NULL;
-	ngx_memcpy(copy, port->addrs, port->naddrs * each);
-	for (ngx_uint_t i = 0; i < port->naddrs; i++) {
-		ngx_http_addr_conf_t *conf = conf_of(c->listening, copy, i);
-
-		conf->ssl = conf->http2 = conf->proxy_protocol = 0;
-	}
+	ngx_memcpy(copy, (u_char *)port->addrs + size * choose_address(c->listening, what), size);
+	conf = conf_of(c->listening, copy, 0);
+	conf->ssl = conf->http2 = conf->proxy_protocol = 0;
 	return copy;
 }
 
 /* Nothing of it is read before ls->handler() is through. */
-static void hand_over(ngx_connection_t *c, void *addresses, bool has_bytes)
+static void hand_over(ngx_connection_t *c, void *address, bool has_bytes)
 {
 	ngx_listening_t *ls = c->listening;
 	ngx_http_port_t *port = ls->servers;
-	void *own = port->addrs;
+	ngx_http_port_t own = *port;
 
-	port->addrs = addresses;
+	port->addrs = address;
+	port->naddrs = 1;
 	ls->handler(c);
-	port->addrs = own;
+	*port = own;
 	if (c->fd == (ngx_socket_t)-1 || !has_bytes)
 		return;
 	c->read->ready = 1;
@@ -259,15 +312,15 @@ void ngx_handoff_take(int fd, const struct handoff_taken *what)
 {
 	ngx_listening_t *ls = find_listening(what);
 	ngx_connection_t *c = ls ? ngx_get_connection(fd, ngx_cycle->log) : NULL;
-	void *addresses = NULL;
+	void *address = NULL;
 
 	if (!ls)
 		ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
 			      "handoff: no server is for a connection from %s (handoff_in)",
 			      what->from);
 	if (c && set_up(c, ls, what) == NGX_OK)
-		addresses = copy_addresses(c, ls->servers);
-	if (!addresses || keep(c, fd, what) != NGX_OK) {
+		address = copy_address(c, what);
+	if (!address || keep(c, fd, what) != NGX_OK) {
 		if (c)
 			drop(c);
 		close(fd);
@@ -277,5 +330,5 @@ void ngx_handoff_take(int fd, const struct handoff_taken *what)
 #if (NGX_STAT_STUB)
 	(void)ngx_atomic_fetch_add(ngx_stat_active, 1);
 #endif
-	hand_over(c, addresses, what->length > 0);
+	hand_over(c, address, what->length > 0);
 }
