@@ -435,7 +435,7 @@ static bool set_word(struct handoff_host_config *config, const char *word, const
 	return !strcmp(word, "peer") || !strcmp(word, "serve");
 }
 
-/* With it. */
+/* What wants the handle. */
 static void follow_word(const char *word, const char *value)
 {
 	if (!strcmp(word, "peer") && handoff_host_add_word(host, value))

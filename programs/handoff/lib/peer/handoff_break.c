@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a process does that has passed connections to another one, which died with them on their way. */
+/* A process has passed connections to another one, which died with them on their way. */
 #include <errno.h>
 
 #include "programs/handoff/lib/peer/handoff_own.h"

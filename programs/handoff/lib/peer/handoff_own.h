@@ -219,7 +219,9 @@ void handoff_conn_forget(struct handoff_host *host, struct handoff_conn *conn);
 
 /* --- the table of them (handoff_table.c) ------------------------------------------------------- */
 
+/* handoff_table_find_id - the connection of the handoff @id, or NULL. */
 struct handoff_conn *handoff_table_find_id(struct handoff_host *host, uint64_t id);
+/* handoff_table_find_key - by the key of its rule; of several that had it the latest. NULL: none. */
 struct handoff_conn *handoff_table_find_key(struct handoff_host *host,
 					    const struct handoff_key *key);
 /* handoff_table_find_fd - of what the application took. */
@@ -227,9 +229,10 @@ struct handoff_conn *handoff_table_find_fd(const struct handoff_host *host, int 
 
 /* handoff_table_add - a new one, or NULL for lack of memory. */
 struct handoff_conn *handoff_table_add(struct handoff_host *host, uint64_t id, bool is_home);
+/* handoff_table_free - with its state and what is for the application; its socket is not closed. */
 void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn);
 
-/* handoff_table_set_key - by its client and by where it is here. */
+/* handoff_table_set_key - of its client and where it is here, for the first time or anew. */
 void handoff_table_set_key(struct handoff_host *host, struct handoff_conn *conn);
 
 /*
@@ -237,6 +240,7 @@ void handoff_table_set_key(struct handoff_host *host, struct handoff_conn *conn)
  * closed, though the application did not say so. Returns 0 or -ENOMEM.
  */
 int handoff_table_set_fd(struct handoff_host *host, struct handoff_conn *conn);
+/* handoff_table_clear_fd - its descriptor is not the application's any more, if it was. */
 void handoff_table_clear_fd(struct handoff_host *host, const struct handoff_conn *conn);
 
 /* handoff_table_set_timer - by its stage; @is_again: from now on, though it is the same. */
@@ -278,6 +282,7 @@ void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn);
 /* handoff_nudge_tick - those that are due. Returns when the next one is, in ms. */
 int64_t handoff_nudge_tick(struct handoff_host *host, int64_t now_ms);
 
+/* handoff_nudge_free_all - nobody is asked any more. */
 void handoff_nudge_free_all(struct handoff_host *host);
 
 /* --- of a process before this one (handoff_before.c) -------------------------------------------- */

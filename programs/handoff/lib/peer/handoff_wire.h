@@ -39,6 +39,7 @@ int handoff_wire_new(int fd, struct handoff_wire_context *context, const char *n
 /* handoff_wire_free - end it and close its socket; NULL is fine. */
 void handoff_wire_free(struct handoff_wire *wire);
 
+/* handoff_wire_fd - its socket, which stays its own. */
 int handoff_wire_fd(const struct handoff_wire *wire);
 
 /* handoff_wire_is_ready - the handshake is over: bytes may be put. */
@@ -71,8 +72,9 @@ int handoff_wire_put(struct handoff_wire *wire, const void *bytes, size_t len);
  */
 int handoff_wire_rekey(struct handoff_wire *wire);
 
-/* handoff_wire_get - what arrived, valid until the next call; handoff_wire_skip() takes it off. */
+/* handoff_wire_get - what arrived, valid until the next call. */
 const uint8_t *handoff_wire_get(const struct handoff_wire *wire, size_t *ret_len);
+/* handoff_wire_skip - take off @len of these bytes, not more than there are. */
 void handoff_wire_skip(struct handoff_wire *wire, size_t len);
 
 #endif
