@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Where a redirect leads to, by routes and neighbours of a network namespace of the test's own. */
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -195,6 +197,43 @@ static void a_way_that_was_found_is_known_for_a_moment(void **state)
 	assert_int_equal(err, -EAGAIN);
 }
 
+/* As the kernel has counted them in this namespace. */
+static unsigned long count_datagrams(void)
+{
+	FILE *from = fopen("/proc/net/snmp", "re");
+	unsigned long count = ULONG_MAX;
+	char line[512];
+
+	assert_non_null(from);
+	while (fgets(line, sizeof(line), from))
+		if (sscanf(line, "Udp: %*u %*u %*u %lu", &count) == 1)
+			break;
+	fclose(from);
+	assert_int_not_equal(count, ULONG_MAX);
+	return count;
+}
+
+#define MISSES_MS 50
+
+static void a_neighbour_that_is_not_known_is_asked_for_once_a_second(void **data)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int64_t begin_ms = slot_clock_ms();
+	unsigned long before = count_datagrams();
+	struct handoff_target target = {};
+	struct handoff_ways ways = {};
+	struct slot_reason why = {};
+
+	(void)data;
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.77", &in.sin_addr), 1);
+	while (slot_clock_ms() < begin_ms + MISSES_MS)
+		assert_int_equal(handoff_ways_find(&ways, (struct sockaddr *)&in, &why, &target),
+				 -EAGAIN);
+	assert_in_range(count_datagrams() - before, 1,
+			1 + (slot_clock_ms() - begin_ms) / HANDOFF_WAY_MS);
+	assert_int_equal(system("ip neigh show 192.0.2.77 dev near | grep -q ."), 0);
+}
+
 static void more_ways_than_are_kept_are_found(void **state)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
@@ -232,6 +271,7 @@ int main(void)
 	TAP_ADD_ROWS(&plan, the_way_by_an_interface_that_xdp_can_send_by_or_not, by, set_up, NULL);
 	TAP_ADD(&plan, an_interface_with_xdp_may_be_of_any_kind, set_up, NULL);
 	TAP_ADD(&plan, a_way_that_was_found_is_known_for_a_moment, set_up, NULL);
+	TAP_ADD(&plan, a_neighbour_that_is_not_known_is_asked_for_once_a_second, set_up, NULL);
 	TAP_ADD(&plan, more_ways_than_are_kept_are_found, set_up, NULL);
 	TAP_ADD(&plan, other_families_are_refused, NULL, NULL);
 	return tap_run(&plan, "handoff_target", 1);

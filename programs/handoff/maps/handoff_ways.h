@@ -3,6 +3,7 @@
 #ifndef HANDOFF_WAYS_H
 #define HANDOFF_WAYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "programs/handoff/maps/handoff_target.h"
@@ -15,17 +16,23 @@
  */
 #define HANDOFF_WAY_MS 1000
 
+/* One way, or that its next hop was asked for its MAC address. */
+struct handoff_way {
+	struct handoff_target target;
+	int64_t until_ms; /* 0: none */
+	int64_t retry_ms; /* of what was not found: when the kernel is asked again */
+	bool is_found;
+};
+
 /* All 0: none is known. */
 struct handoff_ways {
-	struct {
-		struct handoff_target target;
-		int64_t until_ms; /* 0: none */
-	} known[HANDOFF_WAYS];
+	struct handoff_way known[HANDOFF_WAYS];
 };
 
 /*
  * handoff_ways_find - as handoff_target_find(), and kept in @ways instead of the one that is over
- * first; what could not be found is asked for again each time.
+ * first. Where it says -EAGAIN an empty datagram (UDP, port 9) is sent there, at most one in a
+ * second, for which the kernel asks the next hop: within some milliseconds it is known then.
  */
 int handoff_ways_find(struct handoff_ways *ways, const struct sockaddr *address,
 		      struct slot_reason *why, struct handoff_target *ret_target);

@@ -274,6 +274,8 @@ void handoff_conn_hear(struct handoff_host *host, struct handoff_peer *peer,
 		return;
 	}
 	note_words(conn, message);
+	if (message->type == HANDOFF_ACK && handoff_seek_begin(host, conn, message->turn))
+		return;
 	handoff_conn_happen(host, conn, kinds[message->type], message->turn);
 }
 

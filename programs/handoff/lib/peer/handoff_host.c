@@ -85,6 +85,7 @@ int handoff_host_new(const struct handoff_host_config *config, struct handoff_ho
 	memcpy(host->local, config->local, sizeof(host->local));
 	for (int i = 0; i < HANDOFF_TIMER_COUNT; i++)
 		TAILQ_INIT(&host->timed[i]);
+	TAILQ_INIT(&host->sought);
 	TAILQ_INIT(&host->nudges);
 	err = handoff_config_check(config, &host->why);
 	if (err)
@@ -231,6 +232,7 @@ int handoff_host_run(struct handoff_host *host)
 	handoff_link_sweep(host);
 	now_ms = slot_clock_ms();
 	handoff_clock_wake(host, handoff_conn_tick(host, now_ms));
+	handoff_clock_wake(host, handoff_seek_tick(host, now_ms));
 	handoff_clock_wake(host, handoff_link_tick(host, now_ms));
 	/* Last: by what was done before it there may be more. */
 	handoff_clock_wake(host, handoff_nudge_tick(host, now_ms));

@@ -57,7 +57,7 @@ struct handoff_traffic {
 
 struct handoff_conn {
 	LIST_ENTRY(handoff_conn) by_id, by_key;
-	TAILQ_ENTRY(handoff_conn) timed;
+	TAILQ_ENTRY(handoff_conn) timed, sought;
 	uint64_t id;
 	struct handoff_machine machine;
 	struct handoff_peer *peer;
@@ -81,8 +81,10 @@ struct handoff_conn {
 	bool is_passing; /* home passes it on: the application has not heard of it */
 	enum handoff_timer timer;
 	int64_t due_ms;
-	int err;		 /* of the last step */
-	struct slot_reason *why; /* of what happens to it now: the host's, and any connection's */
+	uint32_t seek_turn;	  /* of the ACK that waits for the way there */
+	int64_t seek_ms, look_ms; /* until then, and when that is looked for; 0: none waits */
+	int err;		  /* of the last step */
+	struct slot_reason *why;  /* of what happens to it now: the host's, and any connection's */
 };
 
 LIST_HEAD(handoff_conns, handoff_conn);
@@ -123,6 +125,7 @@ struct handoff_host {
 	struct handoff_conn **by_fd; /* what the application took; NULL: nothing */
 	size_t fds;
 	struct handoff_timed timed[HANDOFF_TIMER_COUNT]; /* each in the order of due_ms */
+	struct handoff_timed sought;			 /* in the order of look_ms */
 	struct handoff_nudges nudges;
 	struct handoff_nudge_ids nudges_by_id[HANDOFF_BUCKETS];
 	int64_t next_ms; /* when the clock wakes it */
@@ -273,6 +276,20 @@ void handoff_tally_actions(const struct handoff_host *host, const struct handoff
 
 /* handoff_tally_not_begun - a connection is not moved for @err. Returns @err. */
 int handoff_tally_not_begun(const struct handoff_host *host, int err);
+
+/* --- ways that are not known yet (handoff_seek.c) ------------------------------------------------ */
+
+/*
+ * handoff_seek_begin - whether the ACK of @turn, by which conn->there was set, has to wait for the
+ * way there. It happens later then, or is over with the turn.
+ */
+bool handoff_seek_begin(struct handoff_host *host, struct handoff_conn *conn, uint32_t turn);
+
+/* handoff_seek_end - @conn waits no more. */
+void handoff_seek_end(struct handoff_host *host, struct handoff_conn *conn);
+
+/* handoff_seek_tick - those whose way is known, or is not in time. Returns when to look again. */
+int64_t handoff_seek_tick(struct handoff_host *host, int64_t now_ms);
 
 /* --- clients to be asked (handoff_nudge.c) ------------------------------------------------------ */
 

@@ -114,6 +114,7 @@ void handoff_table_free(struct handoff_host *host, struct handoff_conn *conn)
 		LIST_REMOVE(conn, by_key);
 	if (conn->timer != HANDOFF_TIMER_NONE)
 		TAILQ_REMOVE(&host->timed[conn->timer], conn, timed);
+	handoff_seek_end(host, conn);
 	handoff_state_free(conn->state);
 	handoff_conn_drop_app(conn);
 	free(conn);
