@@ -69,7 +69,7 @@ static struct handoff_nudge *make_nudge(struct handoff_host *host, struct handof
 	return nudge;
 }
 
-/* At the head, as all that were asked before are due later: behind them, more than AT_ONCE wait. */
+/* At the head: it is due now, and all others later. */
 void handoff_nudge_begin(struct handoff_host *host, struct handoff_conn *conn)
 {
 	struct handoff_nudge *nudge = find(host, conn->id);
