@@ -292,31 +292,6 @@ static void who_does_not_speak_this_version_is_not(void **data)
 
 /* --- a connection that comes home -------------------------------------------------------------- */
 
-/* Home gives it. Returns its id. */
-static uint64_t go_away(void)
-{
-	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
-	struct handoff_message message;
-
-	if (at->bed.server < 0)
-		handoff_bed_connect(&at->bed);
-	handoff_other_greet(&at->first, "first");
-	handoff_other_greet(&at->second, "second");
-	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
-	at->bed.server = -1;
-	message = handoff_other_hear(&at->first, HANDOFF_REQUEST);
-	handoff_other_say(&at->first, &(struct handoff_message){
-					      .type = HANDOFF_ACK,
-					      .id = message.id,
-					      .turn = 1,
-					      .place = handoff_others_place(&there),
-				      });
-	handoff_other_hear(&at->first, HANDOFF_READY);
-	handoff_other_word(&at->first, HANDOFF_DONE, message.id, 1);
-	HANDOFF_OTHERS_UNTIL(at->ends);
-	return message.id;
-}
-
 static void come_back(uint64_t id, uint32_t turn, const char *onward)
 {
 	handoff_other_offer(&at->first, HANDOFF_BACK, id, turn, onward);
@@ -328,7 +303,7 @@ static void come_back(uint64_t id, uint32_t turn, const char *onward)
 /* Home gives it, and gets it back in the second turn. Returns its id. */
 static uint64_t come_home(const char *onward)
 {
-	uint64_t id = go_away();
+	uint64_t id = handoff_others_give();
 
 	come_back(id, 2, onward);
 	return id;
@@ -379,7 +354,7 @@ static void home_takes_nothing_back_that_a_device_sends_on(void **data)
 	struct handoff_offload offload = { .is_active = 1 };
 	struct slot_reason why = {};
 	struct one_rule one;
-	uint64_t id = go_away();
+	uint64_t id = handoff_others_give();
 
 	(void)data;
 	one = get_rule();
@@ -435,61 +410,6 @@ static void what_is_passed_on_ends_with_its_process(void **data)
 	assert_true(recv(at->bed.client, &byte, 1, MSG_DONTWAIT) <= 0);
 }
 
-/* --- one that ends ------------------------------------------------------------------------------ */
-
-static bool is_refused(uint32_t turn)
-{
-	struct handoff_message refuse = handoff_other_hear(&at->first, HANDOFF_REFUSE);
-
-	return refuse.turn == turn && strstr(refuse.why, "about to end");
-}
-
-/* The application hears of the first, which was on its way. */
-static void one_that_is_stopped_takes_what_is_on_its_way_alone(void **data)
-{
-	(void)data;
-	handoff_others_begin();
-	assert_true(handoff_host_is_busy(at->host));
-	handoff_host_stop(at->host);
-	handoff_other_offer(&at->first, HANDOFF_REQUEST, HANDOFF_OTHERS_ID + 1, 1, "");
-	assert_true(is_refused(1));
-	assert_true(handoff_host_is_busy(at->host));
-	handoff_other_word(&at->first, HANDOFF_READY, HANDOFF_OTHERS_ID, 1);
-	handoff_other_hear(&at->first, HANDOFF_DONE);
-	assert_true(at->taken_fd >= 0);
-	assert_false(handoff_host_is_busy(at->host));
-	assert_int_equal(handoff_host_send(at->host, at->taken_fd, NULL, NULL, NULL, 0),
-			 -ESHUTDOWN);
-	handoff_host_close(at->host, at->taken_fd);
-	at->taken_fd = -1;
-	handoff_other_hear(&at->first, HANDOFF_GONE);
-}
-
-static void home_that_is_stopped_takes_nothing_back(void **data)
-{
-	uint64_t id = go_away();
-
-	(void)data;
-	handoff_host_stop(at->host);
-	handoff_other_offer(&at->first, HANDOFF_BACK, id, 2, "");
-	assert_true(is_refused(2));
-	assert_int_equal(get_rule().rule.ingress, HANDOFF_REDIRECT);
-	assert_false(handoff_host_is_busy(at->host));
-}
-
-/* Or packets of theirs that are lost leave them waiting for ever. */
-static void it_is_busy_until_clients_were_asked(void **data)
-{
-	uint64_t id = go_away();
-
-	(void)data;
-	assert_false(handoff_host_is_busy(at->host));
-	handoff_other_word(&at->first, HANDOFF_RESET, id, 1);
-	HANDOFF_OTHERS_UNTIL(handoff_host_is_busy(at->host));
-	handoff_host_stop(at->host);
-	HANDOFF_OTHERS_UNTIL(!handoff_host_is_busy(at->host));
-}
-
 #define ADD(test) TAP_ADD(&plan, test, handoff_others_open, handoff_others_close)
 
 int main(void)
@@ -514,8 +434,5 @@ int main(void)
 	ADD(home_takes_nothing_back_that_a_device_sends_on);
 	ADD(one_that_another_process_has_open_still_comes_home);
 	ADD(what_is_passed_on_ends_with_its_process);
-	ADD(one_that_is_stopped_takes_what_is_on_its_way_alone);
-	ADD(home_that_is_stopped_takes_nothing_back);
-	ADD(it_is_busy_until_clients_were_asked);
 	return tap_run(&plan, "libhandoff_host, and other hosts", 1);
 }

@@ -279,3 +279,27 @@ void handoff_others_take(void)
 	assert_true(at->taken_fd >= 0);
 	assert_int_equal(at->taken_id, HANDOFF_OTHERS_ID);
 }
+
+uint64_t handoff_others_give(void)
+{
+	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
+	struct handoff_message message;
+
+	if (at->bed.server < 0)
+		handoff_bed_connect(&at->bed);
+	handoff_other_greet(&at->first, "first");
+	handoff_other_greet(&at->second, "second");
+	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
+	at->bed.server = -1;
+	message = handoff_other_hear(&at->first, HANDOFF_REQUEST);
+	handoff_other_say(&at->first, &(struct handoff_message){
+					      .type = HANDOFF_ACK,
+					      .id = message.id,
+					      .turn = 1,
+					      .place = handoff_others_place(&there),
+				      });
+	handoff_other_hear(&at->first, HANDOFF_READY);
+	handoff_other_word(&at->first, HANDOFF_DONE, message.id, 1);
+	HANDOFF_OTHERS_UNTIL(at->ends);
+	return message.id;
+}

@@ -70,6 +70,9 @@ struct handoff_place handoff_others_place(const struct sockaddr_storage *address
 void handoff_others_begin(void);
 void handoff_others_take(void);
 
+/* handoff_others_give - this host is the home of one, which it gives to the first. Returns its id. */
+uint64_t handoff_others_give(void);
+
 /* --- other hosts ------------------------------------------------------------------------------- */
 
 int handoff_other_dial(void);

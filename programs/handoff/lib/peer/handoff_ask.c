@@ -250,15 +250,8 @@ static bool is_on_its_way(const struct handoff_conn *conn)
 	}
 }
 
-void handoff_host_stop(struct handoff_host *host)
+static bool is_moving(const struct handoff_host *host)
 {
-	host->is_stopped = true;
-}
-
-bool handoff_host_is_busy(const struct handoff_host *host)
-{
-	if (!TAILQ_EMPTY(&host->nudges))
-		return true;
 	for (size_t i = 0; i < HANDOFF_BUCKETS; i++) {
 		const struct handoff_conn *conn;
 
@@ -267,4 +260,17 @@ bool handoff_host_is_busy(const struct handoff_host *host)
 			return true;
 	}
 	return false;
+}
+
+void handoff_host_stop(struct handoff_host *host)
+{
+	host->is_stopped = true;
+}
+
+/* Links end only then: a client may be lost where the other side misses what became of a turn. */
+bool handoff_host_is_busy(struct handoff_host *host)
+{
+	if (is_moving(host) || !TAILQ_EMPTY(&host->nudges))
+		return true;
+	return host->is_stopped && handoff_farewell_say(host);
 }

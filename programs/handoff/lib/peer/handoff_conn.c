@@ -236,6 +236,8 @@ static void hear_offer(struct handoff_host *host, struct handoff_peer *peer,
 	struct handoff_conn *conn = handoff_table_find_id(host, message->id);
 	bool is_back = message->type == HANDOFF_BACK;
 
+	if (host->is_closing)
+		return;
 	if (host->is_stopped && (!conn || handoff_machine_takes(&conn->machine, message->turn))) {
 		refuse(host, peer, message, "its process is about to end");
 		return;

@@ -227,10 +227,12 @@ void handoff_host_stop(struct handoff_host *host);
 
 /*
  * handoff_host_is_busy - whether a connection is on its way, from here or to here, or a client is
- * asked yet, of whose connection nobody knows: for 2 s, as packets are lost. One that is to be
- * freed, for another process of the same name or for good, is stopped, and run until it is not.
+ * asked yet, of whose connection nobody knows: for 2 s, as packets are lost; after
+ * handoff_host_stop() also whether a link is there. These end when nothing else is left, and the
+ * other side has read all that was said to it. One that is to be freed, for another process of the
+ * same name or for good, is stopped, and run until it is not busy.
  */
-bool handoff_host_is_busy(const struct handoff_host *host);
+bool handoff_host_is_busy(struct handoff_host *host);
 
 #pragma GCC visibility pop
 

@@ -74,7 +74,7 @@ static int say(struct handoff_host *host, struct handoff_link *link,
 int handoff_link_say(struct handoff_host *host, struct handoff_peer *peer,
 		     const struct handoff_message *message)
 {
-	if (!peer->link || !peer->link->is_up || peer->link->is_over)
+	if (!peer->link || !peer->link->is_up || peer->link->is_over || peer->link->is_said)
 		return -ENOTCONN;
 	return say(host, peer->link, message);
 }
@@ -389,7 +389,7 @@ static int64_t tick_link(struct handoff_host *host, struct handoff_link *link, i
 		link->is_over = true;
 		return now_ms;
 	}
-	if (!link->is_up)
+	if (!link->is_up || link->is_said)
 		return end_ms;
 	if (now_ms >= beat_ms) {
 		say(host, link, &(struct handoff_message){ .type = HANDOFF_BEAT });
@@ -409,7 +409,7 @@ int64_t handoff_link_tick(struct handoff_host *host, int64_t now_ms)
 	handoff_link_sweep(host);
 	LIST_FOREACH(peer, &host->peers, all)
 	{
-		if (peer->link || !peer->length)
+		if (peer->link || !peer->length || host->is_closing)
 			continue;
 		if (now_ms >= peer->retry_ms)
 			dial(host, peer);

@@ -31,6 +31,7 @@ struct handoff_link {
 	bool is_dialed, is_begun;
 	bool is_greeted, is_up; /* HELLO was said; and heard */
 	bool is_over;		/* to be closed by who runs links */
+	bool is_said;		/* what was to be said: the other side may end it */
 	uint32_t events;	/* that epoll waits for */
 	int64_t heard_ms, said_ms, silence_ms;
 	struct sockaddr_storage from; /* of what was accepted */
@@ -133,6 +134,7 @@ struct handoff_host {
 	int64_t mute_ms; /* until then nothing is said of links that are refused */
 	bool is_running;
 	bool is_stopped; /* no turn begins any more */
+	bool is_closing; /* its links end, when others have read what was said */
 	struct handoff_before before;
 	struct slot_reason why;
 	struct slot_reason conn_why;
@@ -190,6 +192,14 @@ void handoff_nameless_make_room(struct handoff_host *host);
 
 /* handoff_nameless_say - the application hears why @link is refused, if not of another just now. */
 void handoff_nameless_say(struct handoff_host *host, const struct handoff_link *link);
+
+/* --- the end of all links (handoff_farewell.c) --------------------------------------------------- */
+
+/*
+ * handoff_farewell_say - links end: each other side reads all that was said to it, then the end, and
+ * ends its own. Returns whether one has not done so yet; to be called, and links run, until then.
+ */
+bool handoff_farewell_say(struct handoff_host *host);
 
 /* --- connections (handoff_conn.c) -------------------------------------------------------------- */
 
