@@ -65,6 +65,42 @@ objects() {
 	(cd "$BED/www/$1/files/bucket" 2>/dev/null && ls)
 }
 
+# talk FILE REQUEST...: by one connection, each once FILE.N is there; prints the codes of the answers
+talk() {
+	# shellcheck disable=SC2016 # it runs there
+	in_ns client bash -c '
+		exec 3<>"/dev/tcp/$1/$2"
+		for ((i = 4; i <= $#; i++)); do
+			until [[ -e $3.$((i - 3)) ]]; do sleep 0.1; done
+			printf "%s HTTP/1.1\r\nHost: it\r\nContent-Length: 0\r\n\r\n" "${!i}" >&3
+			read -r -u 3 version code rest
+			size=0
+			while read -r -u 3 line && [[ $line != $'"'\\r'"' ]]; do
+				[[ $line != Content-Length:* ]] || size=${line//[^0-9]/}
+			done
+			head -c "$size" <&3 >/dev/null
+			echo "$code"
+		done' talk "${HOST4[home]}" "$PORT" "$@"
+}
+
+# What far has is not near's to answer for while home cannot pass the connection on.
+check_no_way() {
+	local near_has far_has words=$BED/talk
+
+	near_has=$(objects near | head -n 1)
+	far_has=$(objects far | head -n 1)
+	: >"$BED/turn.1"
+	talk "$BED/turn" "GET /bucket/$near_has" "PUT /bucket/$far_has" >"$words" &
+	wait_for "$LIMIT" grep -q 200 "$words" || not_ok "a client is at near"
+	stop "${NODE[home]}"
+	unset 'NODE[home]'
+	wait_for "$LIMIT" grep -q 'link to home is down' "$BED/log/near" || not_ok "near hears that home ended"
+	: >"$BED/turn.2"
+	wait $!
+	is "an object of a host that there is no way to is neither stored nor missing" \
+		"$(tr '\n' ' ' <"$words")$(objects near | grep -cx "$far_has")" "200 503 0"
+}
+
 test_objects() {
 	local i put=() got=() sum
 
@@ -82,6 +118,7 @@ test_objects() {
 	sum=$(for i in {1..12}; do cat "$BED/objects/$i"; done | sha256sum)
 	is "one connection gets them all, from where they are" \
 		"$(in_ns client curl -sS -m $((2 * LIMIT)) "${got[@]}" | sha256sum)" "$sum"
+	check_no_way
 	stop_all
 }
 

@@ -295,21 +295,27 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 	return location->code;
 }
 
-/* Whether this one goes on from a host that is not its home; *ret_peer: to whom, NULL: home. */
+/*
+ * Whether this one goes on from a host that is not its home; *ret_peer: to whom, NULL: home;
+ * *ret_code: where it cannot. What another host alone has is not to be served here.
+ */
 static bool is_to_go_on(ngx_http_request_t *r, const struct ngx_handoff_main *main,
-			const char **ret_peer)
+			const char **ret_peer, ngx_int_t *ret_code)
 {
 	ngx_str_t home = ngx_null_string;
 
 	*ret_peer = NULL;
+	*ret_code = NGX_HTTP_SERVICE_UNAVAILABLE;
 	/* What it came for is served here. */
 	if (r->connection->requests <= 1)
 		return false;
 	if (main->home && ngx_http_complex_value(r, main->home, &home) == NGX_OK && home.len &&
 	    (home.len > 1 || home.data[0] != '0'))
 		return true;
-	if (!main->key || !main->targets)
+	if (!main->key || !main->targets) {
+		*ret_code = NGX_DECLINED;
 		return main->freq && r->connection->requests > main->freq;
+	}
 	*ret_peer = choose_by_key(r, main);
 	return *ret_peer && strcmp(*ret_peer, main->host.name) != 0;
 }
@@ -329,13 +335,14 @@ ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 		return NGX_DECLINED;
 	if (was_tried(r, &code))
 		return code;
-	if (!is_to_go_on(r, main, &peer))
+	if (!is_to_go_on(r, main, &peer, &code))
 		return NGX_DECLINED;
 	why = find_hindrance(r);
 	if (!why)
-		return send_to(r, peer, NGX_DECLINED);
+		return send_to(r, peer, code);
 	stay(r, why);
-	return NGX_DECLINED;
+	/* It was for this host before it came to another location. */
+	return r->internal || r != r->main ? NGX_DECLINED : code;
 }
 
 /* --- what became of it ------------------------------------------------------------------------- */
