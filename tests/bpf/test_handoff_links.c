@@ -67,6 +67,28 @@ static void who_speaks_other_versions_is_refused(void **data)
 	expect_refused("first", "'first' speaks versions 2 to 2, and this host 1");
 }
 
+static void who_speaks_this_version_as_well_is_linked(void **data)
+{
+	(void)data;
+	at->versions[1] = HANDOFF_MESSAGE_VERSION + 2;
+	handoff_other_greet(&at->first, "first");
+}
+
+/* What it has of this host's connections would be missed too late. */
+static void who_may_be_silent_for_too_long_is_refused(void **data)
+{
+	(void)data;
+	at->beat_ms = handoff_others_times.abandon / HANDOFF_SILENT_BEATS + 1;
+	expect_refused("first", "'first' may be silent for longer than abandon (beat 100001 ms)");
+}
+
+static void who_may_be_silent_for_that_long_is_linked(void **data)
+{
+	(void)data;
+	at->beat_ms = handoff_others_times.abandon / HANDOFF_SILENT_BEATS;
+	handoff_other_greet(&at->first, "first");
+}
+
 static void what_is_said_is_one_line(void **data)
 {
 	(void)data;
@@ -203,6 +225,9 @@ int main(void)
 
 	ADD(who_is_not_known_is_refused);
 	ADD(who_speaks_other_versions_is_refused);
+	ADD(who_speaks_this_version_as_well_is_linked);
+	ADD(who_may_be_silent_for_too_long_is_refused);
+	ADD(who_may_be_silent_for_that_long_is_linked);
 	ADD(what_is_said_is_one_line);
 	ADD(who_is_to_be_dialed_and_dials_is_refused);
 	ADD(it_is_said_once_a_second);

@@ -50,7 +50,12 @@ static struct handoff_host *open_host(const char *name, const struct sockaddr_st
 		.name = name,
 		.map_dir = PROGRAM_BED_DIR,
 		.is_plain = true,
-		.times = { .ack = 6000, .ready = 7000, .done = 8000, .beat = 60000 },
+		.times = { .ack = 6000,
+			   .ready = 7000,
+			   .done = 8000,
+			   .abandon = 360000,
+			   .idle = 400000,
+			   .beat = 60000 },
 		.events = { .kept = on_kept },
 	};
 	struct handoff_host *host;

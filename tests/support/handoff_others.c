@@ -29,9 +29,9 @@ const struct handoff_host_times handoff_others_times = {
 	.ack = 10000,
 	.ready = 20000,
 	.done = 30000,
-	.abandon = 30000,
+	.abandon = 600000,
 	.linger = 200,
-	.idle = 60000,
+	.idle = 1200000,
 	.beat = 60000,
 };
 

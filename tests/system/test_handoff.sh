@@ -23,7 +23,7 @@ LIMIT=$((900 / TAP_SCALE)) # below the file's, so that it is told how far they c
 # Who is over goes soon, and nobody is given up because of a machine's speed.
 ENDING_TIMES=("ack=$((1000 * TIMES_SCALE))" "ready=$((3000 * TIMES_SCALE))"
 	"done=$((4000 * TIMES_SCALE))" "abandon=$((5000 * TIMES_SCALE))"
-	"idle=$((6000 * TIMES_SCALE))" linger=200 "beat=$((1000 * TIMES_SCALE))")
+	"idle=$((6000 * TIMES_SCALE))" linger=200 "beat=$((800 * TIMES_SCALE))")
 
 # start_nodes WORD...: all three, linked; near sends every other connection on to far
 start_nodes() {

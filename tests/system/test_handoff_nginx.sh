@@ -190,7 +190,7 @@ test_settings() {
 }
 
 test_silent() {
-	local words seconds TIMES="ack=1500ms ready=4s done=6s beat=20s"
+	local words seconds TIMES="ack=1500ms ready=4s done=6s abandon=2m idle=3m beat=20s"
 
 	start_all "handoff_freq 0;"
 	kill -STOP "$(pgrep -P "${NODE[near]}")"

@@ -31,10 +31,24 @@ struct handoff_host_times handoff_config_times(const struct handoff_host_config 
 	};
 }
 
+/* Some is added to them, as 32 bits have room for. */
+static bool is_finite(const struct handoff_host_times *times)
+{
+	const uint32_t all[] = { times->ack,	times->ready, times->done, times->abandon,
+				 times->linger, times->idle,  times->beat };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] > INT32_MAX)
+			return false;
+	return true;
+}
+
 static int check_times(const struct handoff_host_config *config, struct slot_reason *why)
 {
 	const struct handoff_host_times times = handoff_config_times(config);
 
+	if (!is_finite(&times))
+		return slot_reason_set(why, -EINVAL, "times: up to %d ms", INT32_MAX);
 	/*
 	 * Each waits for what the other one does within a shorter time. An ACK that was heard late
 	 * counts until the block is over: the taker still has to wait for READY then.
@@ -44,6 +58,10 @@ static int check_times(const struct handoff_host_config *config, struct slot_rea
 		return slot_reason_set(why, -EINVAL,
 				       "times: ack + %d < ready < done, and abandon < idle",
 				       HANDOFF_GRACE_MS);
+	/* What became of who serves is looked for only then. */
+	if (times.beat * (uint64_t)HANDOFF_SILENT_BEATS > times.abandon)
+		return slot_reason_set(why, -EINVAL, "times: %d * beat <= abandon",
+				       HANDOFF_SILENT_BEATS);
 	return 0;
 }
 

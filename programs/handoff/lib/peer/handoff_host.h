@@ -72,7 +72,9 @@ struct handoff_host_events {
 	void (*link)(void *data, const char *peer, bool is_up, const char *why);
 };
 
-/* Milliseconds; 0: as said here. Hosts rely on each other's, so they have the same. */
+/*
+ * Milliseconds, less than 2^31; 0: as said here. Hosts rely on each other's, so they have the same.
+ */
 struct handoff_host_times {
 	uint32_t ack;	  /* 500: the other host has restored it, or it is kept */
 	uint32_t ready;	  /* 2000: it hears that it may serve, or resets; above ack + 500 */
@@ -80,7 +82,11 @@ struct handoff_host_times {
 	uint32_t abandon; /* 30000: without a link to who serves, until home resets the client */
 	uint32_t linger;  /* 10000: without a packet after both ends, until a rule goes */
 	uint32_t idle;	  /* 120000: the same of what is closed, where not both ends were seen */
-	uint32_t beat;	  /* 500: something is said at least that often; a link ends after six */
+	/*
+	 * 500: something is said at least that often, and a link ends after six, of the peer's: these
+	 * are no longer than abandon.
+	 */
+	uint32_t beat;
 };
 
 /* All is copied. */

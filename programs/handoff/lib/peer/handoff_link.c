@@ -14,7 +14,6 @@
 #include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
 
-#define SILENT_BEATS 6
 #define GREETING_MS 3000 /* from the first packet to HELLO */
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 1000
@@ -235,13 +234,16 @@ static void dial(struct handoff_host *host, struct handoff_peer *peer)
 
 /* --- what is heard ----------------------------------------------------------------------------- */
 
-/* Who it is, and whether that is the process of before. */
-static int hear_hello(struct handoff_host *host, struct handoff_link *link,
-		      const struct handoff_hello *hello)
+/* How long a link is there without a word of who says @beat_ms. */
+static int64_t silence_of(uint32_t beat_ms)
 {
-	struct handoff_peer *peer = handoff_peer_find(host, hello->name);
-	enum handoff_event_kind kind;
+	return (int64_t)HANDOFF_SILENT_BEATS * (beat_ms ? beat_ms : 1);
+}
 
+/* Whether who says it may be linked here as @peer, which may be NULL. */
+static int check_hello(const struct handoff_host *host, struct handoff_link *link,
+		       const struct handoff_peer *peer, const struct handoff_hello *hello)
+{
 	if (!peer || (link->peer && link->peer != peer) || !hello->instance)
 		return slot_reason_set(&link->why, -EACCES, "it is '%s', which was not expected",
 				       hello->name);
@@ -256,6 +258,23 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 	if (!handoff_wire_is_from(link->wire, hello->name))
 		return slot_reason_set(&link->why, -EACCES, "its certificate is not one of '%s'",
 				       hello->name);
+	if (silence_of(hello->beat_ms) > host->times.abandon)
+		return slot_reason_set(&link->why, -EINVAL,
+				       "'%s' may be silent for longer than abandon (beat %u ms)",
+				       hello->name, hello->beat_ms);
+	return 0;
+}
+
+/* Who it is, and whether that is the process of before. */
+static int hear_hello(struct handoff_host *host, struct handoff_link *link,
+		      const struct handoff_hello *hello)
+{
+	struct handoff_peer *peer = handoff_peer_find(host, hello->name);
+	enum handoff_event_kind kind;
+	int err = check_hello(host, link, peer, hello);
+
+	if (err)
+		return err;
 	if (peer->link && peer->link != link) {
 		/* It has lost the one before, which was not heard of here yet. */
 		slot_reason_set(&peer->link->why, 0, "it has dialed anew");
@@ -269,7 +288,7 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 	peer->from = link->from;
 	link->peer = peer;
 	link->is_up = true;
-	link->silence_ms = (int64_t)SILENT_BEATS * (hello->beat_ms ? hello->beat_ms : 1);
+	link->silence_ms = silence_of(hello->beat_ms);
 	if (!link->is_greeted)
 		greet(host, link);
 	handoff_conn_link(host, peer, kind);

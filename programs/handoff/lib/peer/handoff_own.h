@@ -20,8 +20,9 @@
 #include "programs/handoff/maps/handoff_rules.h"
 #include "programs/handoff/maps/handoff_ways.h"
 
-#define HANDOFF_BUCKETS 4096 /* of connections, by id and by key */
-#define HANDOFF_GRACE_MS 500 /* that a block lasts longer than what it waits for */
+#define HANDOFF_BUCKETS 4096   /* of connections, by id and by key */
+#define HANDOFF_GRACE_MS 500   /* that a block lasts longer than what it waits for */
+#define HANDOFF_SILENT_BEATS 6 /* without a word a link is over */
 
 /* Between two hosts. One that was accepted has no peer until it has said its name. */
 struct handoff_link {
