@@ -463,7 +463,8 @@ int main(int argc, char **argv)
 {
 	struct handoff_host_config config = {
 		.events = { on_taken, on_kept, on_given, on_lost, on_link },
-		.times = { .ack = 3000, .ready = 10000, .done = 20000 }, /* hosts may be busy */
+		/* hosts may be busy */
+		.times = { .ack = 3000, .ready = 10000, .done = 20000, .beat = 2000 },
 	};
 	char *value;
 
