@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Connections that move when they are told to, and hosts that are killed while one does: how many
-# clients are told of an end is known then. Sourced after handoff.sh.
+# clients are told of an end is known then; and hosts that are killed while all of them move.
+# Sourced after handoff.sh.
 
 # Times of the nodes, who near sends connections on to beside home, the suite of clients that talk
 # TLS, and for how long one may hear nothing.
@@ -109,5 +110,75 @@ lose_one() {
 		test "$told" -ge "$5" -a "$told" -le "$6"
 	SEEN=$(load_end)
 	is "nothing is corrupt, nothing hangs" "$(value_of corrupt "$SEEN") $(value_of hung "$SEEN")" "0 0"
+	stop_nodes
+}
+
+# --- under load ---------------------------------------------------------------------------------
+
+# start_moving HOST: its connections move to the other two, in turn
+start_moving() {
+	local words=(every=20000 ${SUITE:+"tls=$SUITE"} "${TIMES[@]}")
+
+	case $1 in
+	home) node_home next=near next=far "${words[@]}" ;;
+	near) node_other near next=far "${words[@]}" ;;
+	*) node_other "$1" "${words[@]}" ;;
+	esac
+}
+
+# start_all_moving: all three, linked
+start_all_moving() {
+	local host
+
+	for host in near far home; do
+		: >"$BED/log/$host"
+		start_moving "$host"
+	done
+	are_linked near far
+}
+
+# kill_moving HOST POINT: and start it anew
+kill_moving() {
+	node_die "$1" "$2" && start_moving "$1" && wait_for 60 is_linked near && wait_for 60 is_linked far
+}
+
+# is_over WHAT: of what time there is (until $UNTIL, as SECONDS tells it), nothing is left for it
+is_over() {
+	((SECONDS >= UNTIL)) || return 1
+	skip "$1" "there is no time left for it"
+}
+
+# kill_one CLIENTS HOST POINT: what HOST has, or has on its way, ends; what others serve goes on, and
+# nobody is told twice.
+kill_one() {
+	local before=$SEEN resets ends
+
+	succeeds "$2 is killed after $3 and starts again" kill_moving "$2" "$3"
+	in_time "then it gives" 60 has_done "$2" given 3
+	load_seen
+	SEEN=$LOAD_SEEN
+	resets=$(($(value_of reset "$SEEN") - $(value_of reset "$before")))
+	ends=$(($(value_of ended "$SEEN") - $(value_of ended "$before")))
+	tap_note <<<"$2 at $3: reset $resets, ended $ends, of $1"
+	succeeds "each client is told once at most" test $((resets + ends)) -le "$1"
+}
+
+# kill_each CLIENTS POINT...: home, and near, at each of these, while all connections move
+kill_each() {
+	local host point SEEN
+
+	start_all_moving
+	load_start "$1" 3600 "$STALL_MS" ${SUITE:+"$SUITE"}
+	load_seen
+	SEEN=$LOAD_SEEN
+	for point in "${@:2}"; do
+		for host in home near; do
+			is_over "$host is killed after $point" || kill_one "$1" "$host" "$point"
+		done
+	done
+	SEEN=$(load_end)
+	tap_note <<<"$SEEN"
+	is "nothing is corrupt" "$(value_of corrupt "$SEEN")" 0
+	is "nobody hears nothing for long" "$(value_of hung "$SEEN")" 0
 	stop_nodes
 }
