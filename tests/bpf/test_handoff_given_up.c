@@ -86,7 +86,7 @@ static void reuse_rule(void)
 static void connect_again(void)
 {
 	const struct linger at_once = { .l_onoff = 1 };
-	struct sockaddr_storage client;
+	struct sockaddr_storage client = {};
 	socklen_t length = sizeof(client);
 
 	assert_int_equal(getsockname(at->bed.client, (struct sockaddr *)&client, &length), 0);
