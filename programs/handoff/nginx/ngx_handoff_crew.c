@@ -372,9 +372,10 @@ static ngx_int_t pass_on(struct ngx_handoff_channel *worker, int fd,
 	return NGX_OK;
 }
 
+/* Other workers of this configuration end when this one does: they may read nothing any more. */
 static void hear_taken(void *data, int fd, const struct handoff_taken *what)
 {
-	struct ngx_handoff_channel *worker = choose_worker();
+	struct ngx_handoff_channel *worker = ngx_exiting ? NULL : choose_worker();
 
 	(void)data;
 	if (!worker || pass_on(worker, fd, what) != NGX_OK)

@@ -91,10 +91,13 @@ static void start(ngx_event_t *event)
 
 	if (fd >= 0)
 		worker.channel = ngx_handoff_channel_new(fd, hear, hear_end);
-	if (worker.channel)
-		ngx_handoff_channel_say(worker.channel, &hello, worker.main->secret);
-	else
+	if (!worker.channel) {
 		ngx_add_timer(event, RETRY_MS);
+		return;
+	}
+	ngx_handoff_channel_say(worker.channel, &hello, worker.main->secret);
+	/* nginx has it read once more when this worker is told to end: what was passed is served. */
+	worker.channel->c->idle = 1;
 }
 
 void ngx_handoff_worker_begin(struct ngx_handoff_main *main)
@@ -123,6 +126,9 @@ const char *ngx_handoff_worker_give(int fd, uint64_t id, uint64_t number, const 
 		.id = id,
 	};
 
+	/* The mover ends as well: it might not read it. */
+	if (ngx_exiting)
+		return "this worker is about to end";
 	if (!worker.channel)
 		return "the worker that moves connections is not there";
 	if (bytes->len > NGX_HANDOFF_BYTES_MAX)
