@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A process of libhandoff_host that is about to end, and what the test says to it as other hosts. */
+/* A process of libhandoff_host that is about to end, and the test as other hosts. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

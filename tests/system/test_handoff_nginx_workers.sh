@@ -155,7 +155,7 @@ test_reload_under_load() {
 	words=$(nginx_load_seen 2>"$BED/log/wrong")
 	tap_note <<<"$words"
 	is "hosts load their configuration anew under load: no answer is lost, nor late" \
-		"$(sed 's/.* reset/reset/' <<<"$words")" "reset 0 hung 0 wrong 0"
+		"reset ${words#* reset }" "reset 0 hung 0 wrong 0"
 	succeeds "each ends a client's connection once at most" \
 		test "$(value_of ended "$words")" -le $((${#hosts[@]} * CLIENTS))
 	is "and whatever comes to one that is about to end has a server" \
