@@ -106,7 +106,8 @@ choose_rows() {
 	printf '%s\n' "near home near start 1 1" "home home near commit 4 4" "home near far capture 1 1"
 	[[ -z $IS_LONG ]] || printf '%s\n' "near home near restore 0 0" "near near home offer 4 4" \
 		"far near far prepare 0 0" "home home near ready 3 4" "near home near ack 0 1" \
-		"home near home done 1 1" "near near far close 4 4" "home home near block 4 4"
+		"home near home done 1 1" "near near far close 4 4" "home home near block 4 4" \
+		"home home near redirect 4 4"
 }
 
 test_who_is_told() {
