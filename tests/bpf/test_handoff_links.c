@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Who is linked to a host of libhandoff_host, who is not, and that both hear why. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -219,6 +220,40 @@ static void strangers_of_many_keep_nobody_out_who_was_linked(void **data)
 
 #define ADD(test) TAP_ADD(&plan, test, open_and_listen, handoff_others_close)
 
+/* --- words --------------------------------------------------------------------------------- */
+
+static void who_is_dialed_has_a_port(void **data)
+{
+	static const char *const wrong[] = { "third@203.0.113.1", "third@203.0.113.1:0" };
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(handoff_host_add_word(at->host, wrong[i]), -EINVAL);
+		assert_non_null(strstr(handoff_host_error(at->host), "no NAME@ADDRESS:PORT"));
+	}
+}
+
+static void where_it_cannot_listen_is_said(void **data)
+{
+	struct sockaddr_storage taken;
+	socklen_t length = sizeof(taken);
+	struct handoff_host_config config = { .name = "again",
+					      .map_dir = PROGRAM_BED_DIR,
+					      .is_plain = true };
+	struct handoff_host *again;
+	char said[128];
+
+	(void)data;
+	assert_int_equal(getsockname(at->host->listener, (struct sockaddr *)&taken, &length), 0);
+	config.listen = taken;
+	config.listen_length = length;
+	assert_int_equal(handoff_host_new(&config, &again), -EADDRINUSE);
+	snprintf(said, sizeof(said), "cannot listen at %s:%u: Address already in use",
+		 HANDOFF_BED_IP4, ntohs(((struct sockaddr_in *)&taken)->sin_port));
+	assert_string_equal(handoff_host_error(again), said);
+	handoff_host_free(again);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -234,5 +269,7 @@ int main(void)
 	ADD(who_is_refused_hears_why);
 	ADD(strangers_of_one_address_keep_nobody_out);
 	ADD(strangers_of_many_keep_nobody_out_who_was_linked);
+	ADD(who_is_dialed_has_a_port);
+	ADD(where_it_cannot_listen_is_said);
 	return tap_run(&plan, "links of libhandoff_host", 1);
 }

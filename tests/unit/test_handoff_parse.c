@@ -72,6 +72,27 @@ static void other_words_are_refused(void **state)
 	assert_int_equal(length, 1);
 }
 
+static void what_is_dialed_has_a_port(void **state)
+{
+	static const char *const wrong[] = {
+		"192.0.2.1", "192.0.2.1:0", "2001:db8::1", "[2001:db8::1]:0", "near:80",
+	};
+	struct sockaddr_storage at = { .ss_family = AF_UNIX };
+	socklen_t length = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(handoff_host_parse_port(wrong[i], &at, &length), -EINVAL);
+	assert_int_equal(at.ss_family, AF_UNIX);
+	assert_int_equal(length, 1);
+	assert_int_equal(handoff_host_parse_port("192.0.2.1:80", &at, &length), 0);
+	assert_int_equal(((const struct sockaddr_in *)&at)->sin_port, htons(80));
+	assert_int_equal(length, sizeof(struct sockaddr_in));
+	assert_int_equal(handoff_host_parse_port("[2001:db8::1]:80", &at, &length), 0);
+	assert_int_equal(((const struct sockaddr_in6 *)&at)->sin6_port, htons(80));
+	assert_int_equal(length, sizeof(struct sockaddr_in6));
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -79,5 +100,6 @@ int main(void)
 	TAP_ADD(&plan, ip4_has_a_port_or_none, NULL, NULL);
 	TAP_ADD(&plan, ip6_with_a_port_has_brackets, NULL, NULL);
 	TAP_ADD(&plan, other_words_are_refused, NULL, NULL);
+	TAP_ADD(&plan, what_is_dialed_has_a_port, NULL, NULL);
 	return tap_run(&plan, "handoff_parse", 0);
 }

@@ -9,7 +9,6 @@
  * next back; what nobody takes it serves itself. A back serves what comes, and sends it home
  * after so many requests. GET /N is answered with N bytes, and the header Server says by whom.
  * To build it elsewhere:
- *
  *   cc -O2 -o handoff_http handoff_http.c $(pkg-config --cflags --libs handoff_host)
  */
 #define _GNU_SOURCE 1
@@ -129,6 +128,7 @@ static bool give(struct conn *conn)
 		if (!handoff_host_send_unread(host, conn->fd, peer, conn, conn->request,
 					      conn->heard))
 			return true;
+		printf("kept: %s\n", handoff_host_error(host));
 	}
 	watch(EPOLL_CTL_ADD, conn->fd, EPOLLIN, conn);
 	return false;
@@ -225,12 +225,12 @@ static void serve(const char *text)
 	struct sockaddr_storage at;
 	socklen_t length;
 
-	if (handoff_host_parse(text, &at, &length))
+	if (handoff_host_parse_port(text, &at, &length))
 		fail(text, "no ADDRESS:PORT");
 	listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
 	if (bind(listener, (struct sockaddr *)&at, length) || listen(listener, 1024))
-		fail("serve", strerror(errno));
+		fail(text, strerror(errno));
 	watch(EPOLL_CTL_ADD, listener, EPOLLIN, &listener);
 }
 
@@ -265,7 +265,7 @@ int main(int argc, char **argv)
 		.times = { .ack = 3000, .ready = 10000, .done = 20000 }, /* hosts may be busy */
 	};
 
-	if (argc < 9)
+	if (argc < 9 || (!is_front && strcmp(argv[6], "back") != 0))
 		fail("usage", "NAME MAP_DIR CA CERT KEY front|back ADDRESS:PORT PEER...");
 	setlinebuf(stdout);
 	loop = epoll_create1(EPOLL_CLOEXEC);
@@ -276,7 +276,7 @@ int main(int argc, char **argv)
 	config.key = argv[5];
 	if (!is_front) {
 		/* Other hosts dial here, and their connections get this address. */
-		if (handoff_host_parse(argv[7], &config.listen, &config.listen_length))
+		if (handoff_host_parse_port(argv[7], &config.listen, &config.listen_length))
 			fail(argv[7], "no ADDRESS:PORT");
 		config.local[0] = config.listen;
 		if (config.listen.ss_family == AF_INET6)

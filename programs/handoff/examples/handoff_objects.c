@@ -411,12 +411,12 @@ static void serve_at(const char *text)
 	struct sockaddr_storage at;
 	socklen_t length;
 
-	if (handoff_host_parse(text, &at, &length))
+	if (handoff_host_parse_port(text, &at, &length))
 		fail(text, "no ADDRESS:PORT");
 	listener = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
 	if (bind(listener, (struct sockaddr *)&at, length) || listen(listener, 1024))
-		fail("serve", strerror(errno));
+		fail(text, strerror(errno));
 	watch(EPOLL_CTL_ADD, listener, EPOLLIN, &listener);
 }
 
@@ -426,7 +426,7 @@ static bool set_word(struct handoff_host_config *config, const char *word, const
 	socklen_t length;
 
 	if (!strcmp(word, "listen"))
-		return !handoff_host_parse(value, &config->listen, &config->listen_length);
+		return !handoff_host_parse_port(value, &config->listen, &config->listen_length);
 	if (!strcmp(word, "local"))
 		return !handoff_host_parse(value, &config->local[config->local[0].ss_family != 0],
 					   &length);

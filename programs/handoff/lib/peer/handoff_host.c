@@ -26,15 +26,19 @@ static int watch(struct handoff_host *host, int *fd)
 static int listen_at(struct handoff_host *host, const struct handoff_host_config *config)
 {
 	const struct sockaddr *at = (const struct sockaddr *)&config->listen;
+	char text[HANDOFF_PLACE_TEXT];
 
 	if (!config->listen_length)
 		return 0;
+	handoff_place_format(&config->listen, text);
 	host->listener = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (host->listener < 0)
-		return slot_reason_set(&host->why, -errno, "listen: %s", strerror(errno));
+		return slot_reason_set(&host->why, -errno, "cannot listen at %s: %s", text,
+				       strerror(errno));
 	setsockopt(host->listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
 	if (bind(host->listener, at, config->listen_length) || listen(host->listener, BACKLOG))
-		return slot_reason_set(&host->why, -errno, "listen: %s", strerror(errno));
+		return slot_reason_set(&host->why, -errno, "cannot listen at %s: %s", text,
+				       strerror(errno));
 	return watch(host, &host->listener);
 }
 
@@ -183,7 +187,7 @@ int handoff_host_add_word(struct handoff_host *host, const char *word)
 	socklen_t at_length = 0;
 
 	if (length > HANDOFF_NAME_MAX ||
-	    (word[length] && handoff_host_parse(word + length + 1, &at, &at_length)))
+	    (word[length] && handoff_host_parse_port(word + length + 1, &at, &at_length)))
 		return slot_reason_set(&host->why, -EINVAL,
 				       "'%.300s' is no NAME and no NAME@ADDRESS:PORT", word);
 	memcpy(name, word, length);

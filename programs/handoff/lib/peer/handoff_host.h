@@ -152,6 +152,13 @@ int handoff_host_add_word(struct handoff_host *host, const char *word);
 int handoff_host_parse(const char *text, struct sockaddr_storage *ret_address,
 		       socklen_t *ret_length);
 
+/*
+ * handoff_host_parse_port - the same of what is listened at, or dialed: without a port, or with 0, it
+ * is refused. Pure. Returns 0 or -EINVAL.
+ */
+int handoff_host_parse_port(const char *text, struct sockaddr_storage *ret_address,
+			    socklen_t *ret_length);
+
 /* handoff_host_is_linked - whether connections may be sent to @peer now. */
 bool handoff_host_is_linked(const struct handoff_host *host, const char *peer);
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <arpa/inet.h>
 #include <sys/random.h>
 
 #include "loader/lib/base/clock.h"
@@ -101,34 +100,15 @@ void handoff_nameless_make_room(struct handoff_host *host)
 		link->is_over = true;
 }
 
-static void format_from(const struct sockaddr_storage *from, char *text, size_t size)
-{
-	char address[INET6_ADDRSTRLEN] = "";
-	__be32 bytes[4];
-	__be16 port;
-
-	if (handoff_address_set((const struct sockaddr *)from, bytes, &port)) {
-		snprintf(text, size, "a stranger");
-		return;
-	}
-	if (handoff_address_is_ip4(bytes)) {
-		inet_ntop(AF_INET, &bytes[HANDOFF_MAPPED_WORD + 1], address, sizeof(address));
-		snprintf(text, size, "%s:%u", address, ntohs(port));
-	} else {
-		inet_ntop(AF_INET6, bytes, address, sizeof(address));
-		snprintf(text, size, "[%s]:%u", address, ntohs(port));
-	}
-}
-
 /* By its address, not by the name that it claims: the link of that name may be there. */
 void handoff_nameless_say(struct handoff_host *host, const struct handoff_link *link)
 {
-	char from[INET6_ADDRSTRLEN + 16];
+	char from[HANDOFF_PLACE_TEXT];
 	int64_t now_ms = slot_clock_ms();
 
 	if (!host->events.link || now_ms < host->mute_ms)
 		return;
 	host->mute_ms = now_ms + MUTE_MS;
-	format_from(&link->from, from, sizeof(from));
+	handoff_place_format(&link->from, from);
 	host->events.link(host->data, from, false, link->why.text);
 }

@@ -340,6 +340,12 @@ int handoff_place_set(const struct sockaddr_storage *from, struct handoff_place 
 /* handoff_place_get - @place as an address of sockets, IPv4 as such. */
 void handoff_place_get(const struct handoff_place *place, struct sockaddr_storage *ret_to);
 
+/* "[ffff:...]:65535", with its NUL. */
+#define HANDOFF_PLACE_TEXT 64
+
+/* handoff_place_format - @at in words, as handoff_host_parse() reads them. */
+void handoff_place_format(const struct sockaddr_storage *at, char ret_text[HANDOFF_PLACE_TEXT]);
+
 /* handoff_place_key - the key of the rule of @client's connection with @here. */
 void handoff_place_key(const struct handoff_place *client, const struct handoff_place *here,
 		       struct handoff_key *ret_key);

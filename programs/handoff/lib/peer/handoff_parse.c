@@ -80,3 +80,20 @@ int handoff_host_parse(const char *text, struct sockaddr_storage *ret_address,
 	*ret_address = at;
 	return 0;
 }
+
+int handoff_host_parse_port(const char *text, struct sockaddr_storage *ret_address,
+			    socklen_t *ret_length)
+{
+	struct sockaddr_storage at;
+	socklen_t length;
+	int err = handoff_host_parse(text, &at, &length);
+
+	if (err)
+		return err;
+	/* It is at the same place for both families. */
+	if (!((const struct sockaddr_in *)&at)->sin_port)
+		return -EINVAL;
+	*ret_address = at;
+	*ret_length = length;
+	return 0;
+}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Addresses of connections as hosts name them to each other. Pure. */
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "programs/handoff/lib/peer/handoff_own.h"
@@ -33,4 +35,23 @@ void handoff_place_key(const struct handoff_place *client, const struct handoff_
 	memcpy(ret_key->local, here->addr, sizeof(ret_key->local));
 	ret_key->client_port = htons(client->port);
 	ret_key->local_port = htons(here->port);
+}
+
+void handoff_place_format(const struct sockaddr_storage *at, char ret_text[HANDOFF_PLACE_TEXT])
+{
+	char address[INET6_ADDRSTRLEN] = "";
+	__be32 bytes[4];
+	__be16 port;
+
+	if (handoff_address_set((const struct sockaddr *)at, bytes, &port)) {
+		snprintf(ret_text, HANDOFF_PLACE_TEXT, "no address of IP");
+		return;
+	}
+	if (handoff_address_is_ip4(bytes)) {
+		inet_ntop(AF_INET, &bytes[HANDOFF_MAPPED_WORD + 1], address, sizeof(address));
+		snprintf(ret_text, HANDOFF_PLACE_TEXT, "%s:%u", address, ntohs(port));
+	} else {
+		inet_ntop(AF_INET6, bytes, address, sizeof(address));
+		snprintf(ret_text, HANDOFF_PLACE_TEXT, "[%s]:%u", address, ntohs(port));
+	}
 }
