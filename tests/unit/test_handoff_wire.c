@@ -83,25 +83,34 @@ static void write_cert(const char *file, X509 *cert)
 	fclose(to);
 }
 
+static void write_key(const char *file, EVP_PKEY *what)
+{
+	FILE *to = fopen(path(file), "w");
+
+	assert_non_null(to);
+	assert_int_equal(PEM_write_PrivateKey(to, what, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(to);
+}
+
 static void make_files(void)
 {
-	FILE *to;
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
 	assert_non_null(mkdtemp(folder));
 	key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	assert_non_null(key);
+	assert_true(key && other);
 	ca = make_cert("test", NULL, NULL);
 	write_cert("ca.pem", ca);
-	to = fopen(path("key.pem"), "w");
-	assert_non_null(to);
-	assert_int_equal(PEM_write_PrivateKey(to, key, NULL, NULL, 0, NULL, NULL), 1);
-	fclose(to);
+	write_key("key.pem", key);
+	write_key("other.pem", other);
+	EVP_PKEY_free(other);
 }
 
 static void remove_files(void)
 {
 	unlink(path("ca.pem"));
 	unlink(path("key.pem"));
+	unlink(path("other.pem"));
 	unlink(path("cert.pem"));
 	rmdir(folder);
 	X509_free(ca);
@@ -184,6 +193,44 @@ static void is_taken_for_the_name_or_not(void **state)
 	assert_int_equal(is_other, row->is_other);
 	handoff_wire_context_free(own);
 	handoff_wire_context_free(other);
+}
+
+/* --- files ------------------------------------------------------------------------------------- */
+
+#define MISSING "/nonexistent/slotd.pem"
+
+/* NULL: as it has to be */
+static const struct files {
+	const char *name, *ca, *cert, *key, *said;
+} files[] = {
+	{ "a missing certificate of who signs is named", MISSING, NULL, NULL,
+	  MISSING ": No such file or directory" },
+	{ "a missing certificate is named", NULL, MISSING, NULL,
+	  MISSING ": No such file or directory" },
+	{ "a missing key is named", NULL, NULL, MISSING, MISSING ": No such file or directory" },
+	{ "what cannot be read is named", NULL, "/proc/self/mem", NULL, "/proc/self/mem: " },
+	{ "what is no certificate is named", NULL, "/dev/null", NULL, "/dev/null: no start line" },
+	{ "another certificate's key is named", NULL, NULL, "other.pem", "not the key of" },
+};
+
+static void what_is_wrong_with_a_file_is_said(void **state)
+{
+	const struct files *row = *state;
+	X509 *cert = make_cert("x", "DNS:" OWN, ca);
+	struct handoff_wire_context *context;
+	const char *at = row->key ? path(row->key) : path("key.pem");
+	struct slot_reason why = {};
+
+	write_cert("cert.pem", cert);
+	X509_free(cert);
+	if (row->key && *row->key == '/')
+		at = row->key;
+	assert_int_equal(handoff_wire_context_new(row->ca ?: path("ca.pem"),
+						  row->cert ?: path("cert.pem"), at, &why,
+						  &context),
+			 -EINVAL);
+	if (!strstr(why.text, row->said) || strstr(why.text, "TLS failed"))
+		fail_msg("'%s' is said", why.text);
 }
 
 /* --- a queue that is full ---------------------------------------------------------------------- */
@@ -358,6 +405,7 @@ int main(void)
 	int ret;
 
 	TAP_ADD_TABLE(&plan, is_taken_for_the_name_or_not, rows);
+	TAP_ADD_TABLE(&plan, what_is_wrong_with_a_file_is_said, files);
 	TAP_ADD(&plan, what_nobody_reads_is_bounded, NULL, NULL);
 	TAP_ADD_TABLE(&plan, memory_of_what_was_large_is_freed, large);
 	TAP_ADD_TABLE(&plan, a_new_key_changes_nothing_that_is_heard, keys);

@@ -39,8 +39,22 @@ static int say_tls(struct slot_reason *why, int err, const char *what)
 	unsigned long code = ERR_get_error();
 	const char *text = code ? ERR_reason_error_string(code) : NULL;
 
+	if (ERR_SYSTEM_ERROR(code))
+		text = strerror(ERR_GET_REASON(code));
 	ERR_clear_error();
 	return slot_reason_set(why, err, "%s: %s", what, text ? text : "TLS failed");
+}
+
+static int load_key(SSL_CTX *context, const char *cert, const char *key, struct slot_reason *why)
+{
+	bool is_read = SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1;
+
+	if (is_read && SSL_CTX_check_private_key(context) == 1)
+		return 0;
+	if (!is_read && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509)
+		return say_tls(why, -EINVAL, key);
+	ERR_clear_error();
+	return slot_reason_set(why, -EINVAL, "%s: not the key of %s", key, cert);
 }
 
 static int load_files(SSL_CTX *context, const char *ca, const char *cert, const char *key,
@@ -50,10 +64,7 @@ static int load_files(SSL_CTX *context, const char *ca, const char *cert, const 
 		return say_tls(why, -EINVAL, ca);
 	if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
 		return say_tls(why, -EINVAL, cert);
-	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(context) != 1)
-		return say_tls(why, -EINVAL, key);
-	return 0;
+	return load_key(context, cert, key, why);
 }
 
 int handoff_wire_context_new(const char *ca, const char *cert, const char *key,
