@@ -179,10 +179,11 @@ static int ask_agent(struct handoff *h, int fd, struct handoff_order *order, con
 	int err;
 
 	if (slot_clock_ms() < h->silent_until_ms)
-		return slot_reason_set(&h->why, -ETIMEDOUT,
-				       "cannot %s the connection: the agent at '%s' did not answer "
-				       "just now, and is left alone for some seconds",
-				       what, agent_path(h));
+		return slot_reason_set(
+			&h->why, -ETIMEDOUT,
+			"cannot %s the connection: slotctl handoff repair at '%s' did "
+			"not answer just now, and is left alone for some seconds",
+			what, agent_path(h));
 	err = ask_once(h, fd, order, &answer);
 	/* An agent that was started anew since; no order does harm when it is given twice. */
 	if (is_old && (err == -EPIPE || err == -ECONNRESET))
@@ -190,14 +191,16 @@ static int ask_agent(struct handoff *h, int fd, struct handoff_order *order, con
 	if (err == -ETIMEDOUT)
 		h->silent_until_ms = slot_clock_ms() + SILENT_MS;
 	if (err)
-		return slot_reason_set(&h->why, err,
-				       "cannot %s the connection: no CAP_NET_ADMIN, and the agent "
-				       "at '%s' does not answer: %s",
-				       what, agent_path(h), strerror(-err));
+		return slot_reason_set(
+			&h->why, err,
+			"cannot %s the connection: no CAP_NET_ADMIN here, and nobody "
+			"answers at '%s' (%s): start slotctl handoff repair",
+			what, agent_path(h), strerror(-err));
 	if (answer.err)
 		return slot_reason_set(&h->why, answer.err,
-				       "cannot %s the connection: the agent at '%s' says: %s", what,
-				       agent_path(h), answer.text);
+				       "cannot %s the connection: slotctl handoff repair at '%s' "
+				       "says: %s",
+				       what, agent_path(h), answer.text);
 	return 0;
 }
 
