@@ -6,6 +6,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
 
 #include "programs/handoff/maps/handoff_address.h"
 #include "programs/handoff/maps/handoff_moves.h"
@@ -258,6 +260,31 @@ static void show_tells_what_the_device_does(void **state)
 	handoff_offloads_close(&offloads);
 }
 
+/* As the program of handoff counts, and that of handoff_out does not. */
+static void show_says_what_handoff_out_does_not_send(void **state)
+{
+	const struct handoff_key key4 = handoff_spec_key(&conn4), key6 = handoff_spec_key(&conn6);
+	struct handoff_rule rule;
+
+	(void)state;
+	add_rules();
+	assert_int_equal(handoff_rules_get(&rules, &key4, &rule), 0);
+	rule.use.in_packets = 3;
+	assert_int_equal(bpf_map_update_elem(rules.table, &key4, &rule, BPF_EXIST), 0);
+	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
+	assert_null(strstr(bed.err, "handoff_out"));
+	assert_int_equal(handoff_rules_get(&rules, &key6, &rule), 0);
+	rule.use.in_packets = 3;
+	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);
+	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
+	assert_string_equal(bed.err,
+			    "connections whose answers do not pass handoff_out: 1; does it run?\n");
+	rule.use.out_packets = 1;
+	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);
+	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
+	assert_string_equal(bed.err, "");
+}
+
 static void drop_takes_rules_away(void **state)
 {
 	(void)state;
@@ -365,6 +392,29 @@ static void repair_says_which_words_it_takes(void **state)
 	assert_int_equal(program_bed_run(&bed, "repair user=n.o.b.o.d.y"), PROGRAM_FAILED);
 }
 
+static void set_effective(__u32 capability, bool is_effective)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	__u32 *effective = &data[CAP_TO_INDEX(capability)].effective;
+
+	assert_int_equal(syscall(SYS_capget, &header, data), 0);
+	*effective &= ~CAP_TO_MASK(capability);
+	*effective |= is_effective ? CAP_TO_MASK(capability) : 0;
+	assert_int_equal(syscall(SYS_capset, &header, data), 0);
+}
+
+static void services_do_not_begin_what_they_may_not_do(void **state)
+{
+	(void)state;
+	set_effective(CAP_NET_ADMIN, false);
+	program_bed_assert_fails(&bed, "repair user=root socket=/nonexistent/repair",
+				 "handoff repair needs CAP_NET_ADMIN\n");
+	program_bed_assert_fails(&bed, "agent device=nosuch",
+				 "device=nosuch: this needs CAP_NET_ADMIN\n");
+	set_effective(CAP_NET_ADMIN, true);
+}
+
 int main(void)
 {
 	struct tap_plan plan = {};
@@ -377,6 +427,8 @@ int main(void)
 	TAP_ADD(&plan, a_table_that_is_full_refuses_more, set_up, tear_down);
 	TAP_ADD(&plan, show_tells_of_rules_in_words, set_up, tear_down);
 	TAP_ADD(&plan, show_tells_what_the_device_does, set_up, tear_down);
+	TAP_ADD(&plan, show_says_what_handoff_out_does_not_send, set_up, tear_down);
+	TAP_ADD(&plan, services_do_not_begin_what_they_may_not_do, set_up, tear_down);
 	TAP_ADD(&plan, drop_takes_rules_away, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_each_counter, set_up, tear_down);
 	TAP_ADD(&plan, stats_tells_what_moved, set_up, tear_down);

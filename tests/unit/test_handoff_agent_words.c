@@ -67,18 +67,20 @@ static const struct row rows[] = {
 	  "offload, pref, flows, queue" },
 	{ "refuses_a_key_without_a_value", "idle", "'idle': expected KEY=VALUE" },
 	{ "refuses_the_beginning_of_a_key", "li=5", "'li=5': expected KEY=VALUE" },
-	{ "refuses_no_time", "linger=soon", "'soon': expected a time such as 30, 30s, 5m or 1h" },
-	{ "refuses_no_time_at_all", "half=0", "'0': expected a time" },
+	{ "refuses_no_time", "linger=soon",
+	  "linger='soon': expected a time such as 30, 30s, 5m or 1h, up to 720h" },
+	{ "refuses_no_time_at_all", "half=0", "half='0': expected a time" },
 	{ "refuses_a_name_that_is_no_devices", "device=a234567890123456",
-	  "'a234567890123456' is no name" },
-	{ "refuses_no_name", "device=", "'' is no name of a device" },
-	{ "refuses_another_offload", "offload=on", "'on': expected both, skip_hw or skip_sw" },
+	  "device='a234567890123456' is no name" },
+	{ "refuses_no_name", "device=", "device='' is no name of a device" },
+	{ "refuses_another_offload", "offload=on",
+	  "offload='on': expected both, skip_hw or skip_sw" },
 	{ "refuses_a_pref_without_one_behind_it", "pref=65535",
-	  "'65535': expected a number from 1 to 65534" },
+	  "pref='65535': expected a number from 1 to 65534" },
 	{ "refuses_more_flows_than_there_is_room_for", "flows=16385",
-	  "'16385': expected a number from 1 to 16384" },
-	{ "refuses_half_a_byte", "above=0.5", "'0.5': expected a number of bytes" },
-	{ "refuses_a_rate_of_none", "rate=0", "'0': expected a number from 1 to 1000000" },
+	  "flows='16385': expected a number from 1 to 16384" },
+	{ "refuses_half_a_byte", "above=0.5", "above='0.5': expected a number of bytes" },
+	{ "refuses_a_rate_of_none", "rate=0", "rate='0': expected a number from 1 to 1000000" },
 };
 
 static void refuses_row(void **state)
@@ -93,6 +95,17 @@ static void refuses_row(void **state)
 	assert_int_equal(set.rate, 5);
 }
 
+static void refuses_a_key_that_is_given_twice(void **state)
+{
+	char *words[] = { "queue=5", "linger=5", "queue=5" };
+	struct handoff_agent_settings set;
+	struct slot_reason why;
+
+	(void)state;
+	assert_int_equal(handoff_agent_words_parse(3, words, &why, &set), -EINVAL);
+	assert_string_equal(why.text, "'queue=5': queue is given twice");
+}
+
 int main(void)
 {
 	struct tap_plan plan = { 0 };
@@ -101,5 +114,6 @@ int main(void)
 	TAP_ADD(&plan, takes_times_and_numbers, NULL, NULL);
 	TAP_ADD(&plan, takes_a_device, NULL, NULL);
 	TAP_ADD_TABLE(&plan, refuses_row, rows);
+	TAP_ADD(&plan, refuses_a_key_that_is_given_twice, NULL, NULL);
 	return tap_run(&plan, "handoff_agent_words", 0);
 }

@@ -24,8 +24,10 @@ static int parse_time(const char *value, struct slot_reason *why, __u64 *ret_ns)
 	__u32 seconds;
 
 	if (slot_seconds_parse(value, 1, TIME_MAX_S, &seconds))
-		return slot_reason_set(why, -EINVAL,
-				       "'%.80s': expected a time such as 30, 30s, 5m or 1h", value);
+		return slot_reason_set(
+			why, -EINVAL,
+			"'%.80s': expected a time such as 30, 30s, 5m or 1h, up to %uh", value,
+			TIME_MAX_S / 3600);
 	*ret_ns = seconds * NS_PER_S;
 	return 0;
 }
@@ -139,13 +141,29 @@ static const struct key {
 	{ "queue", parse_queue },
 };
 
-static int parse_word(const char *word, struct slot_reason *why, struct handoff_agent_settings *set)
+static int parse_value(size_t key, const char *value, struct slot_reason *why,
+		       struct handoff_agent_settings *set)
+{
+	struct slot_reason about = {};
+	int err = keys[key].parse(value, &about, set);
+
+	return err ? slot_reason_set(why, err, "%s=%s", keys[key].name, about.text) : 0;
+}
+
+/* @seen: a bit for each key that came before. */
+static int parse_word(const char *word, __u32 *seen, struct slot_reason *why,
+		      struct handoff_agent_settings *set)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		size_t len = strlen(keys[i].name);
 
-		if (!strncmp(word, keys[i].name, len) && word[len] == '=')
-			return keys[i].parse(word + len + 1, why, set);
+		if (strncmp(word, keys[i].name, len) != 0 || word[len] != '=')
+			continue;
+		if (*seen & 1U << i)
+			return slot_reason_set(why, -EINVAL, "'%.80s': %s is given twice", word,
+					       keys[i].name);
+		*seen |= 1U << i;
+		return parse_value(i, word + len + 1, why, set);
 	}
 	return slot_reason_set(
 		why, -EINVAL,
@@ -166,10 +184,11 @@ int handoff_agent_words_parse(int argc, char *const *argv, struct slot_reason *w
 				    .flows_max = FLOWS,
 				    .queue_max = QUEUE } },
 	};
+	__u32 seen = 0;
 	int err = 0;
 
 	for (int i = 0; !err && i < argc; i++)
-		err = parse_word(argv[i], why, &set);
+		err = parse_word(argv[i], &seen, why, &set);
 	if (!err)
 		*ret_set = set;
 	return err;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -14,6 +15,7 @@
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/lib/handoff_order.h"
 #include "programs/shared/fail.h"
+#include "programs/shared/rights.h"
 
 static int add_user(struct handoff_service *service, uid_t uid, struct slot_reason *why)
 {
@@ -28,7 +30,7 @@ static int parse_user(struct handoff_service *service, const char *name, struct 
 	const struct passwd *user = getpwnam(name);
 
 	if (!user)
-		return slot_reason_set(why, -ENOENT, "'%s' is no user here", name);
+		return slot_reason_set(why, -ENOENT, "user='%s': there is none of this name", name);
 	return add_user(service, user->pw_uid, why);
 }
 
@@ -37,7 +39,8 @@ static int add_port(struct handoff_service *service, const char *text, struct sl
 	__u32 port;
 
 	if (slot_number_parse(text, 1, 65535, &port))
-		return slot_reason_set(why, -EINVAL, "'%s' is no port", text);
+		return slot_reason_set(why, -EINVAL, "port='%s': expected a number from 1 to 65535",
+				       text);
 	if (service->port_count == HANDOFF_SERVICE_PORTS)
 		return slot_reason_set(why, -E2BIG, "more than %d ports", HANDOFF_SERVICE_PORTS);
 	service->ports[service->port_count++] = (uint16_t)port;
@@ -89,6 +92,32 @@ static void make_folder(const struct handoff_service *service)
 		chmod(HANDOFF_AGENT_DIR, 0755);
 }
 
+static void say_ready(const struct handoff_service *service)
+{
+	fprintf(stderr, "handoff repair: serves at '%s', users root", service->path);
+	for (size_t i = 0; i < service->user_count; i++) {
+		const struct passwd *user = getpwuid(service->users[i]);
+
+		if (user && service->users[i])
+			fprintf(stderr, " %s", user->pw_name);
+		else if (service->users[i])
+			fprintf(stderr, " %u", service->users[i]);
+	}
+	fputs(service->port_count ? ", ports from 1024 on and" : ", ports from 1024 on", stderr);
+	for (size_t i = 0; i < service->port_count; i++)
+		fprintf(stderr, " %u", service->ports[i]);
+	fputc('\n', stderr);
+	sd_notify(0, "READY=1");
+}
+
+/* What it may not do itself it would only refuse, later and elsewhere. */
+static int check_right(struct slot_reason *why)
+{
+	return program_has_capability(CAP_NET_ADMIN) ?
+		       0 :
+		       slot_reason_set(why, -EPERM, "handoff repair needs CAP_NET_ADMIN");
+}
+
 int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
 {
 	_cleanup_free_ struct handoff_service *service = calloc(1, sizeof(*service));
@@ -100,12 +129,12 @@ int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv)
 	err = parse_words(argc, argv, &why, service);
 	if (err)
 		return program_end(err, &why);
-	if (add_owner(service, ctx->map_dir, &why))
+	if (check_right(&why) || add_owner(service, ctx->map_dir, &why))
 		return program_fail(&why);
 	make_folder(service);
 	err = handoff_service_open(service, &why);
 	if (!err)
-		sd_notify(0, "READY=1");
+		say_ready(service);
 	err = err ? err : handoff_service_run(service, &why);
 	sd_notify(0, "STOPPING=1");
 	handoff_service_close(service);

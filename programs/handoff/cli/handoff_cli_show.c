@@ -18,6 +18,7 @@
 #define NS_PER_S 1000000000LL
 #define NS_PER_MS 1000000LL
 #define ID_TEXT_MAX 17
+#define HEARD_MIN 3 /* packets, of which the host's stack has answered one */
 
 static const struct {
 	enum handoff_seen bit;
@@ -41,6 +42,7 @@ struct show {
 	json_t *list;		  /* NULL: lines */
 	json_t *left;		  /* the device's without a rule */
 	__s64 now_ns;
+	size_t mute; /* rules that are to rewrite what goes out, and nothing does */
 };
 
 /* A rule in words. */
@@ -166,14 +168,30 @@ static void print_rule(FILE *out, const struct handoff_rule *rule, const struct 
 	print_seen(out, use->seen);
 }
 
+/* Whether the client was heard and not answered by handoff_out, as where that does not run. */
+static bool is_mute(const struct handoff_rule *rule)
+{
+	return rule->ingress == HANDOFF_PASS && rule->egress == HANDOFF_REWRITE &&
+	       rule->use.in_packets >= HEARD_MIN && !rule->use.out_packets;
+}
+
+static void say_mute(const struct show *show)
+{
+	if (show->mute)
+		fprintf(stderr,
+			"connections whose answers do not pass handoff_out: %zu; does it run?\n",
+			show->mute);
+}
+
 static int show_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
-	const struct show *show = data;
+	struct show *show = data;
 	struct handoff_offload offload;
 	bool has_device = !handoff_offloads_get(&show->offloads, key, &offload);
 	struct rule_text text;
 	json_t *json;
 
+	show->mute += is_mute(rule);
 	describe(show, key, rule, &text);
 	if (!show->list) {
 		print_rule(show->ctx->out, rule, &text);
@@ -291,6 +309,7 @@ int handoff_cmd_show(const struct program_context *ctx, int argc, char **argv)
 	ret = open_show(&show, &why);
 	if (ret == PROGRAM_OK)
 		ret = argc ? show_one(&show, &key, &why) : show_all(&show, &why);
+	say_mute(&show);
 	if (ret == PROGRAM_OK && show.list)
 		return program_json_print(ctx, json_pack("{s:O, s:O}", "rules", show.list, "left",
 							 show.left));
