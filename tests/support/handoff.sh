@@ -113,7 +113,7 @@ make_certificates() {
 			-keyout "$dir/stranger.key" -out "$dir/stranger.pem"
 		for host in "${HOSTS[@]}"; do
 			openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" \
-				-addext "subjectAltName=DNS:$host" \
+				-addext "subjectAltName=DNS:$host,IP:${HOST4[$host]}" \
 				-keyout "$dir/$host.key" -out "$dir/$host.csr"
 			openssl x509 -req -in "$dir/$host.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
 				-CAcreateserial -days 2 -copy_extensions copy -out "$dir/$host.pem"

@@ -11,7 +11,7 @@ SHUTDOWN=30
 TIMES="ack=5s ready=12s done=15s beat=2s"
 LIMIT=$((10 * TAP_SCALE)) # of a client, seconds
 LEVEL=info
-declare -A USER_OF=()
+declare -A USER_OF=() NAME_OF=()
 MODULE=$BED_ROOT/build/nginx/ngx_handoff_module.so
 URL=http://${HOST4[home]}:$PORT
 
@@ -39,7 +39,7 @@ host_conf() {
 			uwsgi_temp_path $dir/t4;
 			scgi_temp_path $dir/t5;
 			keepalive_requests 1000000;
-			handoff_name $host;
+			handoff_name ${NAME_OF[$host]:-$host};
 			${TIMES:+handoff_times $TIMES;}
 			handoff_maps $(rules_dir "$host");
 			handoff_certificate $BED/tls/ca.pem $BED/tls/$host.pem $BED/tls/$host.key;
@@ -77,23 +77,23 @@ know_names() {
 
 # start_all HTTP [HOME_HTTP]: home and the others, linked
 start_all() {
-	local host
+	local host near=${NAME_OF[near]:-near}
 
 	[[ -e $BED/hosts ]] || know_names
-	host_conf home "$1 ${2:-} handoff_target near $LINK_PORT;
+	host_conf home "$1 ${2:-} handoff_target $near $LINK_PORT;
 		handoff_target ${HOST4[far]} $LINK_PORT far;" <<-'END'
 			location / { handoff_out; }
 			location /strict { handoff_out 503; }
 			location /local { }
 		END
 	for host in near far; do
-		host_conf "$host" "$1 handoff_target near; handoff_target far; handoff_peer home;
+		host_conf "$host" "$1 handoff_target $near; handoff_target far; handoff_peer home;
 			handoff_listen ${HOST4[$host]}:$LINK_PORT;" <<<'handoff_in;
 			location / { dav_methods PUT; create_full_put_path on; }'
 	done
 	for host in near far home; do host_start "$host"; done
 	for host in near far; do
-		wait_for 10 link_is "$host" up || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
+		wait_for 10 link_is "${NAME_OF[$host]:-$host}" up || bail "home is linked to $host" "$(tail "$BED"/log/{home,near,far})"
 	done
 }
 

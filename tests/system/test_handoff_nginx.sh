@@ -51,6 +51,16 @@ test_requests() {
 	stop_all
 }
 
+# Its name is its address, and its certificate has that.
+test_address() {
+	local -A NAME_OF=([near]=${HOST4[near]})
+
+	start_all "handoff_freq 1;"
+	is "a target that is known by its address alone is linked, and served by" \
+		"$(ask /who /who /who)" "near 1 far 0 near 0 "
+	stop_all
+}
+
 test_home() {
 	# shellcheck disable=SC2016
 	start_all 'map $uri $is_for_home { default 0; /local/who 1; } handoff_home $is_for_home;'
@@ -176,9 +186,6 @@ test_settings() {
 		"$name handoff_plain; handoff_target 192.0.2.1 79 there; handoff_peer there;"
 	refuses "a certificate of no authority" "$BED/none.pem" \
 		"$name handoff_certificate $BED/none.pem ${files[*]:1};"
-	refuses "a target by its address, without the name of its certificate" \
-		"handoff_target needs the NAME of the certificate of 192.0.2.1" \
-		"$name handoff_certificate ${files[*]}; handoff_target 192.0.2.1 79;"
 	refuses "a target whose name nobody knows" "has a host that is not found" \
 		"$name handoff_plain; handoff_target $(printf 'n%.0s' {1..64}) 79;"
 	refuses "times that contradict each other" "handoff: times: " \
@@ -245,6 +252,7 @@ test_settings
 test_reload_refused
 test_turns
 test_requests
+test_address
 test_home
 test_objects
 test_home_has_objects

@@ -134,18 +134,29 @@ static int shake_hands(struct handoff_wire *dials, struct handoff_wire *is_diale
 
 #define OWN "own.example"
 #define OTHER "web1.hosts.example"
+#define FOUR "192.0.2.1"
+#define SIX "2001:db8::1"
 
 static const struct row {
-	const char *name, *common_name, *extension;
+	const char *name, *other, *common_name, *extension;
 	bool is_other;
 } rows[] = {
-	{ "the name alone is taken", "x", "DNS:" OTHER, true },
-	{ "the name beside another is taken", "x", "DNS:web2.hosts.example,DNS:" OTHER, true },
-	{ "another host's name is refused", "x", "DNS:web2.hosts.example", false },
-	{ "a wildcard is refused", "x", "DNS:*.hosts.example", false },
-	{ "a common name alone is refused", OTHER, NULL, false },
-	{ "a common name beside another host's name is refused", OTHER, "DNS:web2.hosts.example",
-	  false },
+	{ "the name alone is taken", OTHER, "x", "DNS:" OTHER, true },
+	{ "the name beside another is taken", OTHER, "x", "DNS:web2.hosts.example,DNS:" OTHER,
+	  true },
+	{ "another host's name is refused", OTHER, "x", "DNS:web2.hosts.example", false },
+	{ "a wildcard is refused", OTHER, "x", "DNS:*.hosts.example", false },
+	{ "a common name alone is refused", OTHER, OTHER, NULL, false },
+	{ "a common name beside another host's name is refused", OTHER, OTHER,
+	  "DNS:web2.hosts.example", false },
+	{ "an address is taken", FOUR, "x", "IP:" FOUR, true },
+	{ "an address of IPv6 is taken, however it is written", SIX, "x", "IP:2001:DB8:0::1",
+	  true },
+	{ "an address beside a name is taken", SIX, "x", "DNS:" OTHER ",IP:" SIX, true },
+	{ "another host's address is refused", FOUR, "x", "IP:192.0.2.2", false },
+	{ "an address as a name is refused", FOUR, "x", "DNS:" FOUR, false },
+	{ "an address as a common name is refused", FOUR, FOUR, "IP:192.0.2.2", false },
+	{ "an address is no name", OTHER, "x", "IP:" FOUR, false },
 };
 
 static struct handoff_wire_context *make_context(const char *common_name, const char *extension)
@@ -162,9 +173,9 @@ static struct handoff_wire_context *make_context(const char *common_name, const 
 	return context;
 }
 
-/* Between who takes part as @from, and dials @name, and who takes part as @to. */
+/* Between who takes part as @from, and dials @name, and who takes part as @to; whether it is @other's. */
 static int connect_wires(struct handoff_wire_context *from, const char *name,
-			 struct handoff_wire_context *to, bool *ret_is_other)
+			 struct handoff_wire_context *to, const char *other, bool *ret_is_other)
 {
 	struct handoff_wire *dials, *is_dialed;
 	struct slot_reason why = {};
@@ -174,7 +185,7 @@ static int connect_wires(struct handoff_wire_context *from, const char *name,
 	assert_int_equal(handoff_wire_new(fds[0], from, name, &why, &dials), 0);
 	assert_int_equal(handoff_wire_new(fds[1], to, NULL, &why, &is_dialed), 0);
 	err = shake_hands(dials, is_dialed);
-	*ret_is_other = handoff_wire_is_from(is_dialed, OTHER);
+	*ret_is_other = handoff_wire_is_from(is_dialed, other);
 	handoff_wire_free(dials);
 	handoff_wire_free(is_dialed);
 	return err;
@@ -188,8 +199,9 @@ static void is_taken_for_the_name_or_not(void **state)
 	struct handoff_wire_context *other = make_context(row->common_name, row->extension);
 	bool is_other;
 
-	assert_int_equal(connect_wires(own, OTHER, other, &is_other), row->is_other ? 0 : -EACCES);
-	assert_int_equal(connect_wires(other, OWN, own, &is_other), 0);
+	assert_int_equal(connect_wires(own, row->other, other, row->other, &is_other),
+			 row->is_other ? 0 : -EACCES);
+	assert_int_equal(connect_wires(other, OWN, own, row->other, &is_other), 0);
 	assert_int_equal(is_other, row->is_other);
 	handoff_wire_context_free(own);
 	handoff_wire_context_free(other);

@@ -282,21 +282,6 @@ static ngx_uint_t count_hosts(const struct ngx_handoff_main *main, const char *n
 	return count;
 }
 
-/* Certificates have names of hosts. */
-static char *check_names(ngx_conf_t *cf, const struct ngx_handoff_main *main)
-{
-	const struct ngx_handoff_target *target = main->targets ? main->targets->elts : NULL;
-	ngx_addr_t address;
-
-	for (ngx_uint_t i = 0; target && i < main->targets->nelts; i++, target++)
-		if (target->length && main->host.key &&
-		    ngx_parse_addr(cf->pool, &address, (u_char *)target->name,
-				   strlen(target->name)) == NGX_OK)
-			return refuse(cf, "handoff_target needs the NAME of the certificate of ",
-				      target->name);
-	return NGX_CONF_OK;
-}
-
 static char *check_hosts(ngx_conf_t *cf, const struct ngx_handoff_main *main,
 			 const ngx_array_t *list)
 {
@@ -329,8 +314,7 @@ char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
 	if (handoff_host_check(&main->host, why, sizeof(why)))
 		return refuse(cf, "", why);
 	main->guard_ms = (main->host.times.done ? main->host.times.done : DONE_MS) + SPARE_MS;
-	if (check_names(cf, main) != NGX_CONF_OK ||
-	    check_hosts(cf, main, main->targets) != NGX_CONF_OK ||
+	if (check_hosts(cf, main, main->targets) != NGX_CONF_OK ||
 	    check_hosts(cf, main, main->peers) != NGX_CONF_OK)
 		return NGX_CONF_ERROR;
 	return ngx_handoff_take_files(cf, main) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;

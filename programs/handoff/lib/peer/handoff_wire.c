@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Bytes to and from another host. OpenSSL gets and gives memory: no signal, no wait of its own. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -102,6 +103,14 @@ void handoff_wire_context_free(struct handoff_wire_context *context)
 	free(context);
 }
 
+/* Of IPv4 or IPv6: certificates have it as such, not as a DNS name. */
+static bool is_address(const char *name)
+{
+	struct in6_addr any;
+
+	return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+}
+
 static int open_tls(struct handoff_wire *wire, struct handoff_wire_context *context,
 		    const char *name)
 {
@@ -121,6 +130,10 @@ static int open_tls(struct handoff_wire *wire, struct handoff_wire_context *cont
 		return 0;
 	}
 	SSL_set_connect_state(wire->ssl);
+	if (is_address(name))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(wire->ssl), name) == 1 ?
+			       0 :
+			       -ENOMEM;
 	SSL_set_hostflags(wire->ssl, NAME_FLAGS);
 	return SSL_set1_host(wire->ssl, name) == 1 ? 0 : -ENOMEM;
 }
@@ -180,7 +193,10 @@ bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name)
 	if (!wire->ssl)
 		return true;
 	cert = SSL_get1_peer_certificate(wire->ssl);
-	is_from = cert && X509_check_host(cert, name, 0, NAME_FLAGS, NULL) == 1;
+	if (cert && is_address(name))
+		is_from = X509_check_ip_asc(cert, name, 0) == 1;
+	else
+		is_from = cert && X509_check_host(cert, name, 0, NAME_FLAGS, NULL) == 1;
 	X509_free(cert);
 	return is_from;
 }

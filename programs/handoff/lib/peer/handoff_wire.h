@@ -29,9 +29,9 @@ void handoff_wire_context_free(struct handoff_wire_context *context);
 
 /*
  * handoff_wire_new - over the socket @fd, which becomes the wire's and may still be connecting.
- * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, a DNS
- * name among its certificate's alternative ones, letter by letter (no wildcard, and no common
- * name); NULL of what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
+ * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, among
+ * its certificate's alternative names: an address, or a DNS name letter by letter (no wildcard, and
+ * no common name); NULL of what was accepted. Returns 0, -ENOMEM, or -EIO, and says why.
  */
 int handoff_wire_new(int fd, struct handoff_wire_context *context, const char *name,
 		     struct slot_reason *why, struct handoff_wire **ret_wire);
