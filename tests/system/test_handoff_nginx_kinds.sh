@@ -69,6 +69,8 @@ test_stays() {
 	stays "what comes by the PROXY protocol" "$(curl_home 8083 --haproxy-protocol)" \
 		'its client is known by the PROXY protocol'
 	stays "what try_files sends to its location" "$(curl_home 8084)" '.*came by error_page or try_files'
+	: >"$BED/log/home"
+	stays "what error_page sends there" "$(curl_home 8086)" '.*came by error_page or try_files'
 }
 
 # A socket for both families, with more than one address: what comes home is of IPv4.
@@ -190,6 +192,8 @@ secure() {
 		server { listen 8083 proxy_protocol; root $BED/www/home/files; location / { handoff_out; } }
 		server { listen 8084; root $BED/www/home/files; location / { try_files /none @out; }
 			location @out { handoff_out; } }
+		server { listen 8086; root $BED/www/home/files;
+			location / { error_page 403 = @out; return 403; } location @out { handoff_out; } }
 		server { listen [::]:8085 ipv6only=off; listen [::1]:8085; root $BED/www/home/files;
 			location / { handoff_out; }
 			location /address { return 200 \"\$remote_addr \"; } }"

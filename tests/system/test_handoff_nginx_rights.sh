@@ -23,6 +23,21 @@ test_workers() {
 		"CapEff:0000000000000000 CapPrm:0000000000000000 Uid:$(id -u nobody)"
 }
 
+is_too_large() {
+	local words
+
+	words=$(in_ns client curl -sS -m "$LIMIT" -H "X-Large: $(printf '%070000d' 0)" "$URL/who" 2>&1)
+	[[ $words =~ ^(home|near|far)$ ]] || echo "$words" >>"$BED/log/large"
+	grep -q 'it stays: the request is too large to be passed to another worker' "$BED/log/home"
+}
+
+# The first worker does not pass it.
+test_large() {
+	: >"$BED/log/large"
+	in_time "a request of 70 kB stays where another worker than the first has it" 20 is_too_large
+	is "and is answered, by whichever" "$(cat "$BED/log/large")" ""
+}
+
 # A process that calls on the worker that moves connections, as others do, and says a word to it.
 stranger_make() {
 	cat >"$BED/stranger" <<-'END'
@@ -83,8 +98,9 @@ handoff_start
 make_certificates
 chmod 755 "$BED"
 helpers_start
-start_all "handoff_freq 0; handoff_agent $BED/repair.\$host;"
+start_all "handoff_freq 0; handoff_agent $BED/repair.\$host; large_client_header_buffers 4 80k;"
 test_workers
+test_large
 stranger_make
 test_strangers
 stop_all
