@@ -106,8 +106,9 @@ static __always_inline int judge(const struct packet *packet, struct handoff_rul
 		*ret_target = rule->target;
 		if (!is_family(packet, ret_target->address))
 			return HANDOFF_IN_FAMILY;
-		return note_anew(rule, id, packet->tcp, now) ? HANDOFF_IN_REUSED :
-							       HANDOFF_IN_REDIRECT;
+		if (note_anew(rule, id, packet->tcp, now))
+			return HANDOFF_IN_REUSED;
+		return is_early(rule, packet->tcp) ? HANDOFF_IN_EARLY : HANDOFF_IN_REDIRECT;
 	}
 	if (ingress != HANDOFF_BLOCK)
 		return HANDOFF_IN_PASS;
@@ -125,7 +126,7 @@ static __always_inline int follow_rule(struct xdp_md *ctx, const struct packet *
 
 	if (ret == HANDOFF_IN_BLOCKED)
 		__sync_fetch_and_add(&rule->use.blocked, 1);
-	if (ret == HANDOFF_IN_BLOCKED || ret == HANDOFF_IN_FAMILY || ret == HANDOFF_IN_REUSED)
+	if (ret >= HANDOFF_FIRST_DROP || ret == HANDOFF_IN_FAMILY || ret == HANDOFF_IN_REUSED)
 		return ret;
 	count_use(rule, packet->tcp, ctx->data_end - ctx->data, now);
 	note_client(rule, id, packet);

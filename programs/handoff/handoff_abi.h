@@ -225,6 +225,7 @@ enum handoff_counter {
 
 	/* Dropped. */
 	HANDOFF_IN_BLOCKED = 16,
+	HANDOFF_IN_EARLY, /* a SYN so soon after the connection's end that both may be on their way */
 	HANDOFF_COUNTER_COUNT,
 };
 

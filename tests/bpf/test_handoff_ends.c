@@ -44,6 +44,7 @@ struct step {
 	enum {
 		SENT_ON,
 		HERE,
+		EARLY, /* dropped */
 		OUT
 	} where; /* it goes; OUT: it is this host's own */
 	uint32_t seen;
@@ -90,7 +91,12 @@ static const struct row rows[] = {
 	  { { ACK, AT, 0, 10, SENT_ON, 0, 0 },
 	    { SYN, NEW, 0, 0, SENT_ON, 0, 60 },
 	    { FIN, AT + 10, 0, 0, SENT_ON, HANDOFF_CLIENT_FIN, 0 },
-	    { SYN, NEW, 0, 0, SENT_ON, HANDOFF_CLIENT_FIN, IN_USE } } },
+	    { SYN, NEW, 0, 0, EARLY, HANDOFF_CLIENT_FIN, IN_USE },
+	    { SYN | HANDOFF_ACK, NEW, 0, 0, SENT_ON, HANDOFF_CLIENT_FIN, 0 } } },
+	{ "one_that_comes_too_early_does_so_again",
+	  { { RST, AT, 0, 0, SENT_ON, HANDOFF_CLIENT_RST, 0 },
+	    { SYN, NEW, 0, 0, EARLY, HANDOFF_CLIENT_RST, IN_USE },
+	    { SYN, NEW, 0, 0, HERE, HANDOFF_CLIENT_RST | HANDOFF_CLIENT_SYN, 2 } } },
 	{ "a_client_that_begins_anew_is_served_here",
 	  { { FIN, AT, 0, 0, SENT_ON, HANDOFF_CLIENT_FIN, 0 },
 	    { SYN, NEW, 0, 0, HERE, HANDOFF_CLIENT_FIN | HANDOFF_CLIENT_SYN, 2 },
@@ -189,7 +195,9 @@ static void take(const struct step *step)
 	handoff_spec_build(&spec, &p);
 	assert_int_equal(progrun_packet(fd, &p, &out), 0);
 	if (!is_out)
-		assert_int_equal(out.verdict, step->where == HERE ? XDP_PASS : XDP_TX);
+		assert_int_equal(out.verdict, step->where == HERE  ? XDP_PASS :
+					      step->where == EARLY ? XDP_DROP :
+								     XDP_TX);
 }
 
 static void packets_end_a_connection_or_do_not(void **state)

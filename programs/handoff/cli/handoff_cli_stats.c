@@ -24,6 +24,7 @@ static const struct program_counter counters[HANDOFF_COUNTS_SIZE] = {
 	[HANDOFF_IN_FRAGMENT] = { "fragment", "pass" },
 	[HANDOFF_IN_CUT] = { "cut", "pass" },
 	[HANDOFF_IN_BLOCKED] = { "blocked", "drop" },
+	[HANDOFF_IN_EARLY] = { "early", "drop" },
 };
 
 /* What the agent says, under a name. */

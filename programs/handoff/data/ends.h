@@ -99,6 +99,16 @@ __noinline int handoff_note_anew(struct handoff_rule *rule, __u64 id, __u8 flags
 	return 1;
 }
 
+/*
+ * Whether it is a SYN that handoff_note_anew() has not let begin, as the connection's last packet
+ * was a moment ago. Where that was, nobody listens or knows it: the client would be refused. It
+ * says so again in a second.
+ */
+static __always_inline bool is_early(const struct handoff_rule *rule, const struct tcphdr *tcp)
+{
+	return tcp->syn && !tcp->ack && rule->use.seen & (HANDOFF_CLIENT_FIN | HANDOFF_CLIENT_RST);
+}
+
 static __always_inline bool note_anew(struct handoff_rule *rule, __u64 id, const struct tcphdr *tcp,
 				      __u64 now)
 {
