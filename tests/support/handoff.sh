@@ -187,6 +187,16 @@ has_done() {
 	return 1
 }
 
+# have_no_rules HOST...: of handoff's slot
+have_no_rules() {
+	local host
+
+	for host; do
+		[[ $(bed_ctl --chain "$host:$host" handoff show --json | jq '.rules | length') == 0 ]] ||
+			return 1
+	done
+}
+
 # value_of WORD LINE: the number behind it
 value_of() {
 	sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" <<<"$2"
@@ -202,7 +212,7 @@ load_start() {
 	done
 }
 
-# load_family 4|6 CONNECTIONS SECONDS STALL_MS [BYTES TIMES]
+# load_family 4|6 CONNECTIONS SECONDS STALL_MS [BYTES TIMES [TIMEOUT_MS]]
 load_family() {
 	local -n address=HOST$1
 

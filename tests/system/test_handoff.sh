@@ -72,16 +72,6 @@ test_moves_under_load() {
 	stop_nodes
 }
 
-# have_no_rules HOST...
-have_no_rules() {
-	local host
-
-	for host; do
-		[[ $(bed_ctl --chain "$host:$host" handoff show --json | jq '.rules | length') == 0 ]] ||
-			return 1
-	done
-}
-
 # Clients end in each way while their connections and others move, and are there when it is over.
 test_rules_go() {
 	local words host
@@ -240,31 +230,31 @@ test_nobody_else_is_told() {
 	stop_nodes
 }
 
-# HOST GIVER TAKER POINT LEAST MOST: where HOST dies at POINT while GIVER, which has all connections,
+# HOST GIVER TAKER POINT COUNT [kept]: where HOST dies at POINT while GIVER, which has all four connections,
 # gives TAKER one of them, how many are told by the table of docs/connection-handoff.md: what HOST
 # had, and the one that moves, unless its giver can still take it back, or its taker serves it.
 choose_ends() {
 	local point
 
 	if [[ -z $IS_LONG ]]; then
-		printf '%s\n' "near home near start 1 1" "home near home prepare 0 1" \
-			"home near far capture 1 1"
+		printf '%s\n' "near home near start 1" "home near home prepare 1" "home near far capture 1"
 		return
 	fi
-	for point in block capture offer commit close; do
-		printf '%s\n' "home home near $point 4 4" "near near home $point 4 4" \
-			"near near far $point 4 4" "home near far $point 1 1"
+	for point in block capture offer redirect commit close; do
+		printf '%s\n' "home home near $point 4" "near near home $point 4" \
+			"near near far $point 4" "home near far $point 1"
 	done
-	printf '%s\n' "home home near ready 3 4" "near near home ready 3 4" \
-		"near near far ready 3 4" "home near far ready 0 1"
+	# it was said, and is heard before the end of the link
+	printf '%s\n' "home home near ready 3" "near near home ready 3" "near near far ready 3" \
+		"home near far ready 0"
 	for point in restore prepare; do
-		printf '%s\n' "near home near $point 0 0" "far near far $point 0 0" \
-			"home near home $point 0 1"
+		printf '%s\n' "near home near $point 0" "far near far $point 0"
 	done
-	printf '%s\n' "near home near ack 0 1" "home near home ack 0 1" "far near far ack 0 1"
+	# its rule leads to near, which takes it back; then it blocks, and nobody else may change it
+	printf '%s\n' "home near home restore 0" "home near home prepare 1"
+	printf '%s\n' "near home near ack 1 kept" "home near home ack 1 kept" "far near far ack 1 kept"
 	for point in start "done"; do
-		printf '%s\n' "near home near $point 1 1" "home near home $point 1 1" \
-			"far near far $point 1 1"
+		printf '%s\n' "near home near $point 1" "home near home $point 1" "far near far $point 1"
 	done
 }
 

@@ -348,9 +348,22 @@ static void home_asks_who_follows(void **data)
 	handoff_machine_step(&home, &(struct handoff_event){ HANDOFF_ON_GONE, 5 }, &actions);
 	assert_int_equal(actions.count, 1);
 	assert_int_equal(actions.list[0].kind, HANDOFF_DO_PROBE);
-	/* its rule goes when it is over, and not before */
-	assert_int_equal(home.stage, HANDOFF_ENDING);
-	assert_int_equal(handoff_machine_timer(&home), HANDOFF_TIMER_LINGER);
+	/* its rule goes when it is over, or was idle for too long, and not before */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(home.stage, HANDOFF_ENDING);
+		assert_int_equal(handoff_machine_timer(&home), HANDOFF_TIMER_LINGER);
+		handoff_machine_step(&home, &(struct handoff_event){ HANDOFF_ON_TIMEOUT, 0 },
+				     &actions);
+		assert_int_equal(actions.count, 1);
+		assert_int_equal(actions.list[0].kind, HANDOFF_DO_SWEEP);
+		handoff_machine_step(&home,
+				     &(struct handoff_event){
+					     i ? HANDOFF_ON_STEP_DONE : HANDOFF_ON_STEP_FAILED, 0 },
+				     &actions);
+		/* nobody is asked: who serves may be silent, and its client with it */
+		assert_int_equal(actions.count, 0);
+	}
+	assert_int_equal(home.stage, HANDOFF_NOWHERE);
 }
 
 /* --- any event at any stage -------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS [TLS | ends=BYTES | BYTES TIMES]: clients of
- * handoff_node. Each sends a stream of its own and holds what comes back against it, byte by byte.
- * One that is reset or ended begins anew; it counts as refused if nothing had come back, as nobody
+ * handoff_load ADDRESS PORT CONNECTIONS SECONDS STALL_MS
+ *	[TLS | ends=BYTES | BYTES TIMES [TIMEOUT_MS]]: clients of handoff_node. Each sends a stream of
+ * its own and holds what comes back against it, byte by byte. One that is reset or ended begins
+ * anew; it counts as refused if nothing had come back, as nobody
  * had accepted it from a listener that closed. One that hears nothing for STALL_MS counts as hung.
  * At the end, or at SIGTERM when each has heard something more, one line says what was seen, as it
  * does at SIGUSR1 when each has; it exits with 0 when nothing was corrupt or hung. With TLS
@@ -11,7 +12,8 @@
  * answered by the rest and the other end, by an end of both when it has all, and by a reset with
  * bytes on their way; then it begins anew, and counts as closed. With BYTES each sends so many,
  * TIMES times, when what it sent before has come back, and then waits without a packet of its own
- * until it is told of a reset or an end; when all have been it is over.
+ * until it is told of a reset or an end; when all have been it is over. With TIMEOUT_MS each has
+ * keepalive all the same, and gives up when nothing was acknowledged for so long.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,6 +59,7 @@ static socklen_t target_length;
 static struct stream streams[CONNECTIONS_MAX];
 static struct pollfd polls[CONNECTIONS_MAX];
 static unsigned long opened, resets, ends, corrupt, hung, refused, waiting, closed, left;
+static int timeout_ms;
 static uint64_t bytes, part_bytes, wait_bytes, end_bytes;
 static int64_t longest_ms;
 static volatile sig_atomic_t wants_end, wants_counts;
@@ -92,7 +95,9 @@ static void begin(unsigned int i)
 	polls[i].fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	polls[i].events = POLLIN | POLLOUT;
 	/* Who only waits for an answer sends nothing that could be answered by a reset. */
-	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ !wait_bytes }, sizeof(int));
+	setsockopt(polls[i].fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ !wait_bytes || timeout_ms },
+		   sizeof(int));
+	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
 	setsockopt(polls[i].fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
 	/* What nobody answers for long is for STALL_MS to judge. */
@@ -266,6 +271,8 @@ static void handle(unsigned int i, int64_t stall_ms)
 	if (is_fine && wait_bytes && stream->got == wait_bytes && !stream->is_waiting) {
 		stream->is_waiting = true;
 		waiting++;
+		printf("# waits\n");
+		fflush(stdout);
 	}
 	if (is_fine && (polls[i].revents & POLLOUT))
 		is_fine = tell(stream, polls[i].fd);
@@ -365,7 +372,7 @@ int main(int argc, char **argv)
 	unsigned int count;
 	int64_t end_ms, stall_ms;
 
-	if (argc < 6 || argc > 8)
+	if (argc < 6 || argc > 9)
 		return 2;
 	if (argc == 7)
 		parse_kind(argv[6]);
@@ -375,6 +382,7 @@ int main(int argc, char **argv)
 	stall_ms = atoi(argv[5]);
 	part_bytes = argc > 7 ? strtoull(argv[6], NULL, 10) : 0;
 	wait_bytes = argc > 7 ? part_bytes * strtoull(argv[7], NULL, 10) : 0;
+	timeout_ms = argc > 8 ? atoi(argv[8]) : 0;
 	if (count > CONNECTIONS_MAX)
 		return 2;
 	signal(SIGTERM, on_signal);

@@ -12,6 +12,7 @@
  *	hold=1			none moves until SIGUSR2; SIGHUP: none moves any longer; SIGWINCH: one
  *	ca= cert= key=		of TLS between hosts; without, it is plain
  *	keepalive=1		a client that says nothing is asked each second whether it is there
+ *	nodelay=1		what is sent is not held back
  *	tls=1.2|1.3:CIPHER	clients talk TLS, which the kernel goes on with after the handshake
  *	ack= ready= done= abandon= linger= idle= beat=	milliseconds
  *
@@ -55,7 +56,7 @@ static unsigned int next_count, turn;
 static size_t every;
 static int tls_version;
 static const char *tls_cipher;
-static bool keeps_alive;
+static bool keeps_alive, is_hasty;
 static int epoll_fd, listeners[2], listener_count;
 static volatile sig_atomic_t wants_counts, wants_end, is_held, wants_one;
 
@@ -100,6 +101,7 @@ static struct conn *add(int fd, const void *bytes, size_t length)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ keeps_alive }, sizeof(int));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 1 }, sizeof(int));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 1 }, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ is_hasty }, sizeof(int));
 	if (length)
 		memcpy(conn->pending, bytes, length);
 	conn->end = length;
@@ -355,6 +357,8 @@ static void parse_word(struct handoff_host_config *config, const char *word, con
 		is_held = 1;
 	else if (!strcmp(word, "keepalive"))
 		keeps_alive = true;
+	else if (!strcmp(word, "nodelay"))
+		is_hasty = true;
 	else if (!strcmp(word, "next") && next_count < NEXT_MAX)
 		nexts[next_count++] = value;
 	else if (!strcmp(word, "tls"))
