@@ -122,13 +122,13 @@ make_certificates() {
 }
 
 # node HOST WORD...: its server starts, and says what it has to say in log/HOST. $CERT: whose
-# certificate it has, if not its own.
+# certificate it has, and $CALLED what it calls itself, if not as the host.
 node() {
 	local host=$1
 
 	: >"$BED/log/$host"
 	mkdir -p "$BED/fault/$host"
-	spawn "$host" "$BED/log/$host" env "SLOTD_FAULT_DIR=$BED/fault/$host" "$NODE_BIN" "$host" \
+	spawn "$host" "$BED/log/$host" env "SLOTD_FAULT_DIR=$BED/fault/$host" "$NODE_BIN" "${CALLED:-$host}" \
 		"$(rules_dir "$host")" "ca=$BED/tls/ca.pem" "cert=$BED/tls/${CERT:-$host}.pem" \
 		"key=$BED/tls/${CERT:-$host}.key" "${@:2}"
 	NODE[$host]=$BED_SPAWNED

@@ -310,7 +310,7 @@ test_strangers() {
 	NODE_BIN=$BED_TOOLS/handoff_node
 	rm -f "$BED"/log/{home,near,far}
 	CERT=stranger node_other near
-	CERT=home node_other far
+	CERT=near CALLED=near node_other far
 	node_home next=near
 	in_time "a certificate of another authority is refused" 5 \
 		grep -q '^link near down its certificate: ' "$BED/log/home"

@@ -192,6 +192,8 @@ test_settings() {
 		"$name handoff_plain; handoff_times ready=3s done=2s;"
 	refuses "a time that is none" "has a time that is none" "$name handoff_plain; handoff_times ack=soon;"
 	refuses "a time of another name" "no NAME=TIME" "$name handoff_plain; handoff_times rock=2s;"
+	refuses "a certificate without its own name" "does not have this host's name, 'here'" \
+		"$name handoff_certificate ${files[*]};"
 	refuses "a key of another certificate" "$BED/tls/far.key" \
 		"$name handoff_certificate ${files[*]:0:2} $BED/tls/far.key;"
 }

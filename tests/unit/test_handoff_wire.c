@@ -20,6 +20,7 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 #include <malloc.h>
 #endif
 
+#include "programs/handoff/lib/peer/handoff_host.h"
 #include "programs/handoff/lib/peer/handoff_wire.h"
 #include "tests/support/tap.h"
 
@@ -245,6 +246,34 @@ static void what_is_wrong_with_a_file_is_said(void **state)
 		fail_msg("'%s' is said", why.text);
 }
 
+static const struct own {
+	const char *name, *own, *extension;
+	bool is_own;
+} owns[] = {
+	{ "an own certificate with the own name is fine", OWN, "DNS:" OTHER ",DNS:" OWN, true },
+	{ "one with the own address is", FOUR, "IP:" FOUR, true },
+	{ "one without the own name is refused", OWN, "DNS:" OTHER, false },
+	{ "so is one without any name", OWN, NULL, false },
+};
+
+static void an_own_certificate_has_the_own_name(void **state)
+{
+	const struct own *row = *state;
+	X509 *cert = make_cert(OWN, row->extension, ca);
+	const struct handoff_host_config config = { .name = row->own,
+						    .map_dir = MISSING,
+						    .ca = path("ca.pem"),
+						    .cert = path("cert.pem"),
+						    .key = path("key.pem") };
+	char why[256];
+
+	write_cert("cert.pem", cert);
+	X509_free(cert);
+	assert_int_equal(handoff_host_check(&config, why, sizeof(why)), row->is_own ? 0 : -EINVAL);
+	assert_int_equal(!strstr(why, "'" OWN "', among its subject alternative names"),
+			 row->is_own);
+}
+
 /* --- a queue that is full ---------------------------------------------------------------------- */
 
 #define PIECE (1U << 20)
@@ -418,6 +447,7 @@ int main(void)
 
 	TAP_ADD_TABLE(&plan, is_taken_for_the_name_or_not, rows);
 	TAP_ADD_TABLE(&plan, what_is_wrong_with_a_file_is_said, files);
+	TAP_ADD_TABLE(&plan, an_own_certificate_has_the_own_name, owns);
 	TAP_ADD(&plan, what_nobody_reads_is_bounded, NULL, NULL);
 	TAP_ADD_TABLE(&plan, memory_of_what_was_large_is_freed, large);
 	TAP_ADD_TABLE(&plan, a_new_key_changes_nothing_that_is_heard, keys);

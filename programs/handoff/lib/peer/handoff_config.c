@@ -84,6 +84,25 @@ int handoff_config_check(const struct handoff_host_config *config, struct slot_r
 	return check_times(config, why);
 }
 
+int handoff_config_open_tls(const struct handoff_host_config *config, struct slot_reason *why,
+			    struct handoff_wire_context **ret_context)
+{
+	struct handoff_wire_context *context;
+	int err = handoff_wire_context_new(config->ca, config->cert, config->key, why, &context);
+
+	if (err)
+		return err;
+	if (handoff_wire_context_is_of(context, config->name)) {
+		*ret_context = context;
+		return 0;
+	}
+	handoff_wire_context_free(context);
+	return slot_reason_set(why, -EINVAL,
+			       "%s does not have this host's name, '%s', among its subject "
+			       "alternative names: no other host would believe it",
+			       config->cert, config->name);
+}
+
 int handoff_host_check(const struct handoff_host_config *config, char *ret_why, size_t size)
 {
 	struct handoff_wire_context *context = NULL;
@@ -91,8 +110,7 @@ int handoff_host_check(const struct handoff_host_config *config, char *ret_why, 
 	int err = handoff_config_check(config, &why);
 
 	if (!err && !config->is_plain)
-		err = handoff_wire_context_new(config->ca, config->cert, config->key, &why,
-					       &context);
+		err = handoff_config_open_tls(config, &why, &context);
 	handoff_wire_context_free(context);
 	snprintf(ret_why, size, "%s", why.text);
 	return err;

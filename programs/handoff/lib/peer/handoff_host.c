@@ -58,8 +58,7 @@ static int open_parts(struct handoff_host *host, const struct handoff_host_confi
 	if (err)
 		return slot_reason_set(&host->why, err, "%s", strerror(-err));
 	if (!config->is_plain)
-		err = handoff_wire_context_new(config->ca, config->cert, config->key, &host->why,
-					       &host->tls);
+		err = handoff_config_open_tls(config, &host->why, &host->tls);
 	if (!err)
 		err = handoff_rules_open(config->map_dir, true, &host->why, &host->rules);
 	if (!err)

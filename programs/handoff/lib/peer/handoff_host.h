@@ -91,7 +91,7 @@ struct handoff_host_times {
 
 /* All is copied. */
 struct handoff_host_config {
-	const char *name;    /* of this host, as others add it; its certificate has it */
+	const char *name;    /* of this host, as others add it; its certificate has to have it */
 	const char *map_dir; /* the folder of handoff's slot (handoff_rules.h) */
 	const char *ca;	     /* PEM files; all three, or none and is_plain */
 	const char *cert;

@@ -157,6 +157,13 @@ struct handoff_tell {
 /* handoff_config_check - whether @config contradicts itself. Pure. Returns 0 or -EINVAL. */
 int handoff_config_check(const struct handoff_host_config *config, struct slot_reason *why);
 
+/*
+ * handoff_config_open_tls - what proves that this host is who @config says. Returns 0, -EINVAL, as
+ * where its certificate does not have its name, or -ENOMEM; says why.
+ */
+int handoff_config_open_tls(const struct handoff_host_config *config, struct slot_reason *why,
+			    struct handoff_wire_context **ret_context);
+
 /* handoff_config_times - its times, none of which is 0. Pure. */
 struct handoff_host_times handoff_config_times(const struct handoff_host_config *config);
 

@@ -111,6 +111,18 @@ static bool is_address(const char *name)
 	return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
 }
 
+static bool has_name(X509 *cert, const char *name)
+{
+	if (is_address(name))
+		return X509_check_ip_asc(cert, name, 0) == 1;
+	return X509_check_host(cert, name, 0, NAME_FLAGS, NULL) == 1;
+}
+
+bool handoff_wire_context_is_of(const struct handoff_wire_context *context, const char *name)
+{
+	return has_name(SSL_CTX_get0_certificate(context->ssl), name);
+}
+
 static int open_tls(struct handoff_wire *wire, struct handoff_wire_context *context,
 		    const char *name)
 {
@@ -193,10 +205,7 @@ bool handoff_wire_is_from(const struct handoff_wire *wire, const char *name)
 	if (!wire->ssl)
 		return true;
 	cert = SSL_get1_peer_certificate(wire->ssl);
-	if (cert && is_address(name))
-		is_from = X509_check_ip_asc(cert, name, 0) == 1;
-	else
-		is_from = cert && X509_check_host(cert, name, 0, NAME_FLAGS, NULL) == 1;
+	is_from = cert && has_name(cert, name);
 	X509_free(cert);
 	return is_from;
 }

@@ -27,6 +27,9 @@ int handoff_wire_context_new(const char *ca, const char *cert, const char *key,
 			     struct slot_reason *why, struct handoff_wire_context **ret_context);
 void handoff_wire_context_free(struct handoff_wire_context *context);
 
+/* handoff_wire_context_is_of - whether others take its certificate for that of @name. */
+bool handoff_wire_context_is_of(const struct handoff_wire_context *context, const char *name);
+
 /*
  * handoff_wire_new - over the socket @fd, which becomes the wire's and may still be connecting.
  * @context may be NULL: plain. @name is who has to be at the other end of what was dialed, among
