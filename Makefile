@@ -80,8 +80,8 @@ HANDOFF_SRCS := $(wildcard programs/handoff/lib/*.c) $(addprefix loader/lib/base
 # What hosts say to each other of such connections: the only part that needs TLS.
 PEER_SRCS := $(wildcard programs/handoff/lib/peer/*.c)
 # The library of that: these, with libhandoff, libbpf and OpenSSL.
-HOST_SRCS := $(PEER_SRCS) $(addprefix programs/handoff/maps/handoff_,address.c rules.c sweep.c target.c ways.c offloads.c probe.c moves.c) \
-	programs/shared/maps.c $(addprefix loader/lib/base/,clock.c reason.c)
+HOST_SRCS := $(PEER_SRCS) $(addprefix programs/handoff/maps/handoff_,address.c rules.c sweep.c target.c ways.c offloads.c moves.c) \
+	programs/handoff/probe/handoff_probe.c programs/shared/maps.c $(addprefix loader/lib/base/,clock.c reason.c)
 NGINX_SRCS := $(wildcard programs/handoff/nginx/*.c)
 EXAMPLE_SRCS := $(wildcard bpf/*/examples/*.c programs/*/examples/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)

@@ -68,7 +68,7 @@ licence_of() {
 		echo 'GPL-2.0-only OR LGPL-2.1-or-later'
 		;;
 	bpf/socket_lb/sl_* | bpf/socket_lb/lib/* | bpf/socket_lb/maps/* | programs/shared/maps.* | \
-		programs/handoff/lib/* | programs/handoff/maps/* | programs/handoff/nginx/* | \
+		programs/handoff/lib/* | programs/handoff/maps/* | programs/handoff/probe/* | programs/handoff/nginx/* | \
 		programs/handoff/examples/*) echo 'LGPL-2.1-or-later' ;;
 	*.bpf.c | *.bpf.h | bpf/*) echo 'GPL-2.0-only' ;;
 	dispatcher/* | loader/lib/*) echo 'LGPL-2.1-or-later' ;;
@@ -151,13 +151,14 @@ programs/firewall/compile programs/firewall/(rules|fw_abi.h) loader/lib/base
 programs/firewall/data programs/firewall/(fw_abi.h|firewall_abi.h) bpf
 programs/firewall/maps programs/firewall/(compile|rules|fw_abi.h) programs/shared loader/lib/base
 programs/firewall/rules programs/firewall/(fw_abi.h|firewall_abi.h) bpf loader/lib/base
-programs/handoff/agent programs/handoff/(lib|maps|handoff_abi.h) programs/shared loader/lib/(base|offload)
+programs/handoff/agent programs/handoff/(lib|maps|probe|handoff_abi.h) programs/shared loader/lib/(base|offload)
 programs/handoff/repair programs/handoff/lib programs/shared loader/lib/base
 programs/handoff/cli programs/handoff/(handoff_abi.h|agent|maps|repair|lib) programs/(shared|cli.h) loader/lib/base bpf/count_abi.h
 programs/handoff/data programs/handoff/handoff_abi.h bpf
 programs/handoff/lib/*.[ch] loader/lib/base
-programs/handoff/lib/peer programs/handoff/(lib|maps|handoff_abi.h) loader/lib/base
-programs/handoff/maps programs/handoff/(handoff_abi.h|lib) programs/shared loader/lib/base
+programs/handoff/lib/peer programs/handoff/(lib|maps|probe|handoff_abi.h) loader/lib/base
+programs/handoff/maps programs/handoff/handoff_abi.h programs/shared loader/lib/base
+programs/handoff/probe programs/handoff/(lib|maps) loader/lib/base
 programs/handoff/nginx programs/handoff/lib/peer/handoff_host.h
 programs/handoff/examples
 programs/hwmark/agent programs/hwmark/(maps|hwmark_abi.h) programs/(lb|shared) loader/lib/(base|host|offload)
@@ -276,7 +277,7 @@ report "shellcheck" ${#shell[@]} $?
 check_licences "${sources[@]}" "${shell[@]}" "${others[@]}"
 report "licence lines" $((${#sources[@]} + ${#shell[@]} + ${#others[@]})) $?
 
-mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/handoff/(lib|maps|examples)/|^programs/shared/maps\.c$')
+mapfile -t library < <(printf '%s\n' "${c_sources[@]}" | grep -E '^bpf/socket_lb/(lib/|maps/|sl_)|^programs/handoff/(lib|maps|probe|examples)/|^programs/shared/maps\.c$')
 check_library_licences "${library[@]}"
 report "licences of what libraries include" ${#library[@]} $?
 

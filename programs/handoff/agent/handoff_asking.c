@@ -10,7 +10,7 @@
 #include "loader/lib/base/cleanup.h"
 #include "programs/handoff/lib/handoff_state.h"
 #include "programs/handoff/maps/handoff_address.h"
-#include "programs/handoff/maps/handoff_probe.h"
+#include "programs/handoff/probe/handoff_probe.h"
 
 #define MSS 536	      /* any that a socket takes: it sends no data */
 #define WINDOW 0x4000 /* any but none */

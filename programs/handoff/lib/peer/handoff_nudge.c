@@ -10,7 +10,7 @@
 
 #include "loader/lib/base/clock.h"
 #include "programs/handoff/lib/peer/handoff_own.h"
-#include "programs/handoff/maps/handoff_probe.h"
+#include "programs/handoff/probe/handoff_probe.h"
 
 #define TIMES 3
 #define APART_MS 1000 /* a client answers twice a second at most */

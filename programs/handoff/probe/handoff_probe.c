@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "programs/handoff/maps/handoff_probe.h"
+#include "programs/handoff/probe/handoff_probe.h"
 
 #include <errno.h>
 
