@@ -158,6 +158,8 @@ test_nobody_there() {
 	is "home serves what it cannot give away" "$(ask /who /who)" "home 1 home 0 "
 	is "or answers with the code that it is told" \
 		"$(in_ns client curl -sS -m "$LIMIT" -o /dev/null -w '%{http_code}' "$URL/strict")" 503
+	succeeds "and says why where errors are read" \
+		grep -q '\[error\].*it stays: no target is linked: answered by 503' "$BED/log/home"
 	stop_all
 }
 

@@ -143,9 +143,16 @@ static const char *find_hindrance(ngx_http_request_t *r)
 	return NULL;
 }
 
-static void stay(ngx_http_request_t *r, const char *why)
+/* At @level where it is served here; what is answered by @code instead is an error. */
+static void stay(ngx_http_request_t *r, ngx_int_t code, ngx_uint_t level, const char *why)
 {
-	ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "handoff: it stays: %s", why);
+	ngx_log_t *log = r->connection->log;
+
+	if (code == NGX_DECLINED) {
+		ngx_log_error(level, log, 0, "handoff: it stays: %s", why);
+		return;
+	}
+	ngx_log_error(NGX_LOG_ERR, log, 0, "handoff: it stays: %s: answered by %i", why, code);
 }
 
 static struct going *find_going(uint64_t number)
@@ -254,8 +261,7 @@ static ngx_int_t send_to(ngx_http_request_t *r, const char *peer, ngx_int_t code
 		return NGX_DONE;
 	finish(going);
 	r->write_event_handler = ngx_http_core_run_phases;
-	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "handoff to %s: it stays: %s",
-		      peer ? peer : "home", why);
+	stay(r, code, NGX_LOG_INFO, why);
 	going->is_kept = true;
 	return code;
 }
@@ -291,7 +297,7 @@ ngx_int_t ngx_handoff_send_away(ngx_http_request_t *r)
 		return NGX_DECLINED;
 	if (peer)
 		return send_to(r, peer, location->code);
-	stay(r, why ? why : "no target is linked");
+	stay(r, location->code, NGX_LOG_DEBUG, why ? why : "no target is linked");
 	return location->code;
 }
 
@@ -340,9 +346,11 @@ ngx_int_t ngx_handoff_send_home(ngx_http_request_t *r)
 	why = find_hindrance(r);
 	if (!why)
 		return send_to(r, peer, code);
-	stay(r, why);
 	/* It was for this host before it came to another location. */
-	return r->internal || r != r->main ? NGX_DECLINED : code;
+	if (r->internal || r != r->main)
+		code = NGX_DECLINED;
+	stay(r, code, NGX_LOG_DEBUG, why);
+	return code;
 }
 
 /* --- what became of it ------------------------------------------------------------------------- */
@@ -352,7 +360,7 @@ static void go_on(struct going *going, const char *why)
 	ngx_http_request_t *r = going->r;
 	ngx_connection_t *c = r->connection;
 
-	ngx_log_error(NGX_LOG_INFO, c->log, 0, "handoff: it stays: %s", why);
+	stay(r, going->code, NGX_LOG_INFO, why);
 	going->is_kept = true;
 	r->write_event_handler = ngx_http_core_run_phases;
 	ngx_http_core_run_phases(r);
