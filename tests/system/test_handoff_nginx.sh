@@ -188,6 +188,8 @@ test_settings() {
 		"$name handoff_plain; handoff_target 192.0.2.1 79 there; handoff_peer there;"
 	refuses "a certificate of no authority" "$BED/none.pem" \
 		"$name handoff_certificate $BED/none.pem ${files[*]:1};"
+	refuses "a place to dial without anybody who does" "handoff_listen needs the handoff_peer" \
+		"$name handoff_plain; handoff_listen 192.0.2.1:79;"
 	refuses "a target whose name nobody knows" "has a host that is not found" \
 		"$name handoff_plain; handoff_target $(printf 'n%.0s' {1..64}) 79;"
 	refuses "times that contradict each other" "handoff: times: " \

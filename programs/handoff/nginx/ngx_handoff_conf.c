@@ -303,10 +303,12 @@ char *ngx_handoff_init_main(ngx_conf_t *cf, void *conf)
 	char why[256];
 
 	ngx_conf_init_uint_value(main->freq, 0);
-	if (!main->host.name && !main->host.map_dir)
+	if (!main->host.name && !main->host.map_dir && !main->targets && !main->peers)
 		return NGX_CONF_OK;
 	if (!main->host.name || !main->host.map_dir)
 		return refuse(cf, "", "handoff_name and handoff_maps are both needed");
+	if (main->host.listen_length && !main->peers && !main->targets)
+		return refuse(cf, "", "handoff_listen needs the handoff_peer that dials");
 	if (strchr(main->host.name, '/'))
 		return refuse(cf, "", "handoff_name has a slash");
 	if (!main->host.key == !main->host.is_plain)
