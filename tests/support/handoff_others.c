@@ -290,6 +290,8 @@ uint64_t handoff_others_give(void)
 	handoff_other_greet(&at->first, "first");
 	handoff_other_greet(&at->second, "second");
 	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
+	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0),
+			 -EBUSY);
 	at->bed.server = -1;
 	message = handoff_other_hear(&at->first, HANDOFF_REQUEST);
 	handoff_other_say(&at->first, &(struct handoff_message){

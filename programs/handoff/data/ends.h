@@ -9,8 +9,11 @@
 
 #include "programs/handoff/data/seen.h"
 
-/* A SYN is a client's that uses its port again only after so long without a packet. */
-#define REUSE_NS 1000000000ULL
+/*
+ * A SYN is a client's that uses its port again only after so long without a packet: less than the
+ * second after which one that was dropped is said again, by clocks of 10 ms.
+ */
+#define REUSE_NS 900000000ULL
 
 /* Of what was sent before a FIN so much may come after it, late or once more. */
 #define LATE_MAX (1U << 20)

@@ -132,17 +132,19 @@ static bool is_outlived(const struct handoff_host *host, const struct handoff_co
 /* Whether @fd can go now. *conn is NULL afterwards where it was of another one, which is over. */
 static int check_way(struct handoff_host *host, int fd, struct handoff_conn **conn)
 {
-	/* Or the client's packets would be lost for nothing. */
-	int err = handoff_check(host->lib, fd);
+	bool is_over = *conn && is_outlived(host, *conn);
+	int err;
 
+	if (*conn && !is_over && (*conn)->machine.stage != HANDOFF_OWNED)
+		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
+	/* Or the client's packets would be lost for nothing. */
+	err = handoff_check(host->lib, fd);
 	if (err)
 		return slot_reason_set(&host->why, err, "%s", handoff_error(host->lib));
-	if (*conn && is_outlived(host, *conn)) {
+	if (is_over) {
 		handoff_table_free(host, *conn);
 		*conn = NULL;
 	}
-	if (*conn && (*conn)->machine.stage != HANDOFF_OWNED)
-		return slot_reason_set(&host->why, -EBUSY, "it is on its way already");
 	return 0;
 }
 

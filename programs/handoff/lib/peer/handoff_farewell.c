@@ -39,7 +39,9 @@ bool handoff_farewell_say(struct handoff_host *host)
 		is_any = true;
 		if (link->is_said || handoff_wire_has_waiting(link->wire))
 			continue;
+		/* Until then, whatever else is said, its other side has to end it, too. */
 		link->is_said = true;
+		link->heard_ms = slot_clock_ms();
 		shutdown(handoff_wire_fd(link->wire), SHUT_WR);
 	}
 	return is_any;

@@ -330,7 +330,8 @@ static int hear_all(struct handoff_host *host, struct handoff_link *link)
 		if (err)
 			return slot_reason_set(&link->why, err, "what it says cannot be read: %s",
 					       strerror(-err));
-		link->heard_ms = slot_clock_ms();
+		if (!link->is_said)
+			link->heard_ms = slot_clock_ms();
 		err = hear(host, link, &message);
 		handoff_wire_skip(link->wire, len);
 	}
@@ -346,7 +347,7 @@ static int run_wire(struct handoff_link *link)
 	handoff_wire_get(link->wire, &before);
 	failed = handoff_wire_run(link->wire, &link->why);
 	handoff_wire_get(link->wire, &after);
-	if (link->is_up && after > before)
+	if (link->is_up && !link->is_said && after > before)
 		link->heard_ms = slot_clock_ms();
 	return failed;
 }

@@ -64,14 +64,17 @@ static int remove_rule(struct handoff_host *host, struct handoff_conn *conn)
 
 /*
  * Another process may have it open for a moment more: without this its four numbers were taken
- * until then, and the connection could not come back. In repair nothing is sent (tcp_disconnect());
- * a socket under kTLS may refuse it.
+ * until then, and the connection could not come back. In repair nothing is sent (tcp_disconnect()).
+ * Under kTLS the kernel refuses it since 2025, and had better before.
  */
 static void end_quietly(int fd)
 {
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	char ulp[16] = "";
+	socklen_t len = sizeof(ulp);
 
-	(void)!connect(fd, &nobody, sizeof(nobody));
+	if (!getsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, &len) && !*ulp)
+		(void)!connect(fd, &nobody, sizeof(nobody));
 	close(fd);
 }
 
