@@ -11,7 +11,6 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 DIR=$(mktemp -d /tmp/slotd-install.XXXXXX)
 TAP_OUT=$DIR/out
 DOC=$DIR/usr/share/doc/slotd
-export PKG_CONFIG_SYSROOT_DIR=$DIR PKG_CONFIG_PATH=$DIR/usr/lib/pkgconfig
 
 trap 'rm -rf "$DIR"' EXIT
 
@@ -54,6 +53,8 @@ needs() {
 }
 
 succeeds "make install" make -s -C "$ROOT" install "DESTDIR=$DIR"
+# From here on: or all of the tree would be built anew, by what is there.
+export PKG_CONFIG_SYSROOT_DIR=$DIR PKG_CONFIG_PATH=$DIR/usr/lib/pkgconfig
 # shellcheck disable=SC2034 # archives names them
 socketlb_words=("$DIR/usr/lib/libsocketlb.a" -lbpf)
 # shellcheck disable=SC2034
@@ -112,7 +113,7 @@ check_nginx() {
 
 # is_made_by GOAL: whether a make of it makes the module anew where its source has changed
 is_made_by() {
-	make -n -C "$ROOT" -W programs/handoff/nginx/ngx_handoff_in.c "$1" | grep -q ngx_handoff_in
+	env -u PKG_CONFIG_SYSROOT_DIR -u PKG_CONFIG_PATH make -n -C "$ROOT" -W programs/handoff/nginx/ngx_handoff_in.c "$1" | grep -q ngx_handoff_in
 }
 
 if [[ -e $ROOT/build/nginx/ngx_handoff_module.so ]]; then
