@@ -239,7 +239,7 @@ static void who_is_dialed_has_a_port(void **data)
 
 static void where_it_cannot_listen_is_said(void **data)
 {
-	struct sockaddr_storage taken;
+	struct sockaddr_storage taken = {};
 	socklen_t length = sizeof(taken);
 	struct handoff_host_config config = { .name = "again",
 					      .map_dir = PROGRAM_BED_DIR,
