@@ -20,53 +20,13 @@ static void home_says_what_nobody_has(void **data)
 	assert_int_equal(handoff_other_hear(&at->first, HANDOFF_CANCEL).id, NOBODYS_ID);
 }
 
-struct one_rule {
-	struct handoff_key key;
-	struct handoff_rule rule;
-};
-
-static int note_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
-{
-	*(struct one_rule *)data = (struct one_rule){ *key, *rule };
-	return 1;
-}
-
-static struct one_rule get_rule(void)
-{
-	struct one_rule one = {};
-
-	handoff_rules_each(&at->rules, note_rule, &one);
-	return one;
-}
-
-/* Home has said READY. Returns its id. */
-static uint64_t give_away(void)
-{
-	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
-	struct handoff_message message;
-
-	handoff_bed_connect(&at->bed);
-	handoff_other_greet(&at->first, "first");
-	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
-	at->bed.server = -1;
-	message = handoff_other_hear(&at->first, HANDOFF_REQUEST);
-	handoff_other_say(&at->first, &(struct handoff_message){
-					      .type = HANDOFF_ACK,
-					      .id = message.id,
-					      .turn = 1,
-					      .place = handoff_others_place(&there),
-				      });
-	handoff_other_hear(&at->first, HANDOFF_READY);
-	assert_int_equal(get_rule().rule.id, message.id);
-	return message.id;
-}
-
 /* Its rule leads there still, and the next process knows of that alone. */
 static void what_a_process_of_before_gave_is_let_be(void **data)
 {
-	uint64_t id = give_away();
+	uint64_t id = handoff_others_ready();
 
 	(void)data;
+	assert_int_equal(handoff_others_rule().rule.id, id);
 	handoff_table_free(at->host, handoff_table_find_id(at->host, id));
 	handoff_other_word(&at->first, HANDOFF_DONE, id, 1);
 	handoff_other_word(&at->first, HANDOFF_DONE, NOBODYS_ID, 1);
@@ -76,7 +36,7 @@ static void what_a_process_of_before_gave_is_let_be(void **data)
 /* As the programs see it of a client that begins anew. */
 static void reuse_rule(void)
 {
-	struct one_rule one = get_rule();
+	struct handoff_others_rule one = handoff_others_rule();
 
 	one.rule.use.seen |= HANDOFF_REUSED;
 	assert_int_equal(bpf_map_update_elem(at->rules.table, &one.key, &one.rule, BPF_EXIST), 0);
@@ -114,17 +74,17 @@ static const struct again_row {
 static void goes_again(void **data)
 {
 	const struct again_row *row = *data;
-	struct one_rule old;
+	struct handoff_others_rule old;
 	uint64_t id;
 
-	id = give_away();
+	id = handoff_others_ready();
 	handoff_other_word(&at->first, row->is_over ? HANDOFF_GONE : HANDOFF_DONE, id, 1);
 	HANDOFF_OTHERS_UNTIL(at->ends);
 	connect_again();
 	/* a rule that leads there is another connection's */
 	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0),
 			 -EBUSY);
-	old = get_rule();
+	old = handoff_others_rule();
 	if (row->is_removed)
 		assert_int_equal(handoff_rules_remove(&at->rules, &old.key, id), 0);
 	else

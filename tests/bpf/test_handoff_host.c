@@ -22,30 +22,10 @@ static struct handoff_others *const at = &handoff_others;
 
 /* --- rules of what has ended ------------------------------------------------------------------- */
 
-struct one_rule {
-	struct handoff_key key;
-	struct handoff_rule rule;
-	bool is_there;
-};
-
-static int note_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
-{
-	*(struct one_rule *)data = (struct one_rule){ *key, *rule, true };
-	return 1;
-}
-
-static struct one_rule get_rule(void)
-{
-	struct one_rule one = {};
-
-	handoff_rules_each(&at->rules, note_rule, &one);
-	return one;
-}
-
 /* As the programs do, of a packet that comes or goes now. */
 static void see(uint32_t seen)
 {
-	struct one_rule one = get_rule();
+	struct handoff_others_rule one = handoff_others_rule();
 
 	assert_true(one.is_there);
 	one.rule.use.seen |= seen;
@@ -62,10 +42,10 @@ static void a_rule_stays_until_both_ends_are_seen(void **data)
 	at->taken_fd = -1;
 	handoff_other_hear(&at->first, HANDOFF_GONE);
 	handoff_others_run(4 * handoff_others_times.linger);
-	assert_true(get_rule().is_there);
+	assert_true(handoff_others_rule().is_there);
 	see(HANDOFF_LOCAL_FIN);
 	handoff_other_hear(&at->first, HANDOFF_OVER);
-	assert_false(get_rule().is_there);
+	assert_false(handoff_others_rule().is_there);
 }
 
 static int open_forgetful(void **data)
@@ -84,7 +64,7 @@ static int open_forgetful(void **data)
 static bool is_rule_gone(void)
 {
 	handoff_other_word(&at->first, HANDOFF_BEAT, 0, 0);
-	return !get_rule().is_there;
+	return !handoff_others_rule().is_there;
 }
 
 static void a_rule_that_no_packet_met_goes_at_last(void **data)
@@ -95,7 +75,7 @@ static void a_rule_that_no_packet_met_goes_at_last(void **data)
 	at->taken_fd = -1;
 	HANDOFF_OTHERS_UNTIL(is_rule_gone());
 	handoff_other_hear(&at->first, HANDOFF_OVER);
-	assert_false(get_rule().is_there);
+	assert_false(handoff_others_rule().is_there);
 }
 
 /* Nothing else wakes it: no link, no beat. */
@@ -109,7 +89,7 @@ static void what_is_closed_between_two_runs_wakes_it(void **data)
 	see(HANDOFF_CLIENT_FIN | HANDOFF_LOCAL_FIN);
 	handoff_host_close(at->host, at->taken_fd);
 	at->taken_fd = -1;
-	HANDOFF_OTHERS_UNTIL(!get_rule().is_there);
+	HANDOFF_OTHERS_UNTIL(!handoff_others_rule().is_there);
 }
 
 /* --- descriptors ------------------------------------------------------------------------------- */
@@ -192,7 +172,7 @@ static void without_room_for_a_link_it_waits(void **data)
 /* As if another id had it. */
 static void turn_rule(void)
 {
-	struct one_rule one = get_rule();
+	struct handoff_others_rule one = handoff_others_rule();
 
 	one.rule.id = ~one.rule.id;
 	assert_int_equal(bpf_map_update_elem(at->rules.table, &one.key, &one.rule, BPF_EXIST), 0);
@@ -338,17 +318,17 @@ static void home_takes_nothing_back_that_a_device_sends_on(void **data)
 	struct handoff_offloads offloads = HANDOFF_OFFLOADS_CLOSED;
 	struct handoff_offload offload = { .is_active = 1 };
 	struct slot_reason why = {};
-	struct one_rule one;
+	struct handoff_others_rule one;
 	uint64_t id = handoff_others_give();
 
 	(void)data;
-	one = get_rule();
+	one = handoff_others_rule();
 	offload.id = id;
 	assert_int_equal(handoff_offloads_open(PROGRAM_BED_DIR, true, &why, &offloads), 0);
 	assert_int_equal(handoff_offloads_set(&offloads, &one.key, &offload), 0);
 	handoff_other_offer(&at->first, HANDOFF_BACK, id, 2, "");
 	handoff_other_hear(&at->first, HANDOFF_REFUSE);
-	assert_int_equal(get_rule().rule.ingress, HANDOFF_REDIRECT);
+	assert_int_equal(handoff_others_rule().rule.ingress, HANDOFF_REDIRECT);
 	expect_moves(HANDOFF_MOVES_REFUSED, 1);
 	expect_moves(HANDOFF_MOVES_REFUSED_DEVICE, 1);
 	assert_int_equal(handoff_offloads_del(&offloads, &one.key), 0);

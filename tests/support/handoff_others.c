@@ -281,7 +281,7 @@ void handoff_others_take(void)
 	assert_int_equal(at->taken_id, HANDOFF_OTHERS_ID);
 }
 
-uint64_t handoff_others_give(void)
+uint64_t handoff_others_ready(void)
 {
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 	struct handoff_message message;
@@ -302,7 +302,28 @@ uint64_t handoff_others_give(void)
 					      .place = handoff_others_place(&there),
 				      });
 	handoff_other_hear(&at->first, HANDOFF_READY);
-	handoff_other_word(&at->first, HANDOFF_DONE, message.id, 1);
-	HANDOFF_OTHERS_UNTIL(at->ends);
 	return message.id;
+}
+
+uint64_t handoff_others_give(void)
+{
+	uint64_t id = handoff_others_ready();
+
+	handoff_other_word(&at->first, HANDOFF_DONE, id, 1);
+	HANDOFF_OTHERS_UNTIL(at->ends);
+	return id;
+}
+
+static int note_rule(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
+{
+	*(struct handoff_others_rule *)data = (struct handoff_others_rule){ *key, *rule, true };
+	return 1;
+}
+
+struct handoff_others_rule handoff_others_rule(void)
+{
+	struct handoff_others_rule one = {};
+
+	handoff_rules_each(&at->rules, note_rule, &one);
+	return one;
 }

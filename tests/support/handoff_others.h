@@ -70,8 +70,20 @@ struct handoff_place handoff_others_place(const struct sockaddr_storage *address
 void handoff_others_begin(void);
 void handoff_others_take(void);
 
-/* handoff_others_give - this host is the home of one, which it gives to the first. Returns its id. */
+/*
+ * handoff_others_give - this host is the home of one, which it gives to the first, and which is
+ * served there; _ready: of which it has said READY. Return its id.
+ */
+uint64_t handoff_others_ready(void);
 uint64_t handoff_others_give(void);
+
+/* handoff_others_rule - one of this host's rules, if there is one. */
+struct handoff_others_rule {
+	struct handoff_key key;
+	struct handoff_rule rule;
+	bool is_there;
+};
+struct handoff_others_rule handoff_others_rule(void);
 
 /* --- other hosts ------------------------------------------------------------------------------- */
 
