@@ -66,7 +66,7 @@ static int answer(int fd, size_t limit)
 		if (got < 0)
 			return errno == EAGAIN ? 1 : -errno;
 		for (ssize_t i = 0; i < got; i++)
-			bytes[i] ^= 0xff;
+			bytes[i] ^= UINT8_MAX;
 		for (ssize_t at = 0; at < got; at += put) {
 			struct pollfd room = { .fd = fd, .events = POLLOUT };
 
@@ -83,6 +83,28 @@ static int answer(int fd, size_t limit)
 	return 1;
 }
 
+/*
+ * Blocks the connection. What a move meets in the queues is not left to chance: of each four
+ * moves one has bytes that nobody has read, and one an answer that cannot be acknowledged.
+ */
+static int block(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	uint64_t turn = told->moves % 4;
+	uint8_t byte;
+
+	if (turn < 2)
+		poll(&ready, 1, 1000);
+	handoff_bed_shut(&bed, true);
+	ready.events = POLLIN | POLLOUT;
+	if (turn != 1 || poll(&ready, 1, 0) < 1 || ready.revents != (POLLIN | POLLOUT))
+		return 0;
+	if (recv(fd, &byte, 1, MSG_DONTWAIT) != 1)
+		return -errno;
+	byte ^= UINT8_MAX;
+	return send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
 static int give_away(int to, int fd, struct handoff *h)
 {
 	struct handoff_state_info info;
@@ -91,7 +113,9 @@ static int give_away(int to, int fd, struct handoff *h)
 	size_t size;
 	int err;
 
-	handoff_bed_shut(&bed, true);
+	err = block(fd);
+	if (err)
+		return err;
 	err = handoff_capture(h, fd, &state);
 	if (err) {
 		fprintf(stderr, "# %s\n", handoff_error(h));
