@@ -96,7 +96,7 @@ operate() {
 	wait_for 30 or_gone has 4 || return 1
 	rule block "$CLIENT4:40001" "$VIP" 60
 	wait_for 30 or_gone is_taken_back || return 1
-	rule block "$CLIENT4:40005" "$VIP" 0
+	rule ended "$CLIENT4:40005" "$VIP" "$SERVER4:80"
 	wait_for 30 or_gone is_over || return 1
 	kill -TERM "$AGENT" 2>/dev/null
 	wait_for 30 is_gone "$AGENT"

@@ -115,13 +115,21 @@ static void count_over(struct handoff_told *told, enum handoff_over over)
 	++*counts[over];
 }
 
+/* Of a block whose deadline is over: whether its client is still to be asked. */
+static bool has_turns(const struct look *look, const struct handoff_rule *rule)
+{
+	return rule->deadline_ns >= handoff_turns_since(&look->agent->turns);
+}
+
+/* A block does not expire before its client was asked: the reset that this one gets goes by it. */
 static enum handoff_over judge(const struct look *look, const struct handoff_key *key,
 			       const struct handoff_rule *rule, __u64 now_ns)
 {
 	const struct handoff_agent *agent = look->agent;
+	enum handoff_over over = handoff_sweep_judge(
+		&agent->set.sweep, rule, handoff_device_last(&agent->device, key), now_ns);
 
-	return handoff_sweep_judge(&agent->set.sweep, rule,
-				   handoff_device_last(&agent->device, key), now_ns);
+	return over == HANDOFF_EXPIRED && has_turns(look, rule) ? HANDOFF_NOT_OVER : over;
 }
 
 /* How long before a rule is over its client is asked: longer where many are to be asked. */
@@ -140,8 +148,7 @@ static bool is_doubtful(const struct look *look, const struct handoff_key *key,
 			const struct handoff_rule *rule)
 {
 	if (rule->ingress == HANDOFF_BLOCK && rule->deadline_ns)
-		return look->now_ns > rule->deadline_ns &&
-		       rule->deadline_ns >= handoff_turns_since(&look->agent->turns);
+		return look->now_ns > rule->deadline_ns && has_turns(look, rule);
 	return judge(look, key, rule, look->now_ns) == HANDOFF_NOT_OVER &&
 	       judge(look, key, rule, look->now_ns + time_to_ask(look)) == HANDOFF_HALF;
 }

@@ -4,10 +4,11 @@
  * handoff_rule DIR redirect CLIENT LOCAL TARGET [TIMES]
  * handoff_rule DIR rewrite CLIENT LOCAL SOURCE
  * handoff_rule DIR busy CLIENT LOCAL TARGET
+ * handoff_rule DIR ended CLIENT LOCAL TARGET
  *
  * A step of the handoff 1, in the table pinned in DIR. TIMES: the same one again and again, as fast
  * as it goes; then says how long one took, in nanoseconds. Busy: redirected, some time ago, and many
- * bytes came since.
+ * bytes came since. Ended: so, and this host reset it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,8 @@ static int make_busy(const struct handoff_rules *rules, const struct handoff_key
 		return err;
 	rule.since_ns -= BUSY_S * NS_PER_S;
 	rule.use.in_bytes += BUSY_BYTES;
+	if (!strcmp(argv[STEP], "ended"))
+		rule.use.seen |= HANDOFF_LOCAL_RST;
 	return bpf_map_update_elem(rules->table, key, &rule, BPF_ANY);
 }
 
@@ -100,7 +103,7 @@ static int take_step(const struct handoff_rules *rules, int argc, char **argv,
 						   strtoull(argv[VALUE], NULL, 10) * NS_PER_S);
 	if (!strcmp(argv[STEP], "redirect"))
 		return redirect(rules, &key, argc, argv, why);
-	if (!strcmp(argv[STEP], "busy"))
+	if (!strcmp(argv[STEP], "busy") || !strcmp(argv[STEP], "ended"))
 		return make_busy(rules, &key, argv, why);
 	return rewrite(rules, &key, argv, why);
 }
