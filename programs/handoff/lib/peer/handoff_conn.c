@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "loader/lib/base/cleanup.h"
 #include "loader/lib/base/clock.h"
@@ -340,7 +339,7 @@ void handoff_conn_free_all(struct handoff_host *host)
 					     (struct handoff_event){ HANDOFF_ON_LINK_LOST, 0 },
 					     &tell);
 			if (conn->is_frozen)
-				close(conn->fd);
+				handoff_step_close(host, conn);
 			handoff_table_free(host, conn);
 			handoff_tell_drop(&tell);
 		}

@@ -47,6 +47,21 @@ static void watch(struct handoff_host *host, struct handoff_link *link)
 	link->events = events;
 }
 
+/* Where nothing of it was put the sender of a large one hears; without a small one sides differ. */
+static bool is_end(int err, size_t size)
+{
+	switch (err) {
+	case -EMSGSIZE:
+		return false;
+	case -ENOBUFS:
+	case -ENOTCONN:
+	case -ENOMEM:
+		return size < HANDOFF_MESSAGE_HEADER + 512;
+	default:
+		return true;
+	}
+}
+
 static int say(struct handoff_host *host, struct handoff_link *link,
 	       const struct handoff_message *message)
 {
@@ -58,9 +73,7 @@ static int say(struct handoff_host *host, struct handoff_link *link,
 	if (bytes)
 		explicit_bzero(bytes, size); /* keys may be in it */
 	if (err) {
-		/* Of a large one its sender hears; without a small one the two sides differ. */
-		link->is_over |= err == -EIO ||
-				 (err != -EMSGSIZE && size < HANDOFF_MESSAGE_HEADER + 512);
+		link->is_over |= is_end(err, size);
 		if (link->is_over)
 			handoff_clock_wake(host, slot_clock_ms());
 		return err;
@@ -112,8 +125,10 @@ static int open_link(struct handoff_host *host, int fd, struct handoff_peer *pee
 	}
 	link->peer = peer;
 	link->is_dialed = peer != NULL;
-	if (from)
+	if (from) {
 		link->from = *from;
+		link->network = handoff_network_of(from);
+	}
 	link->heard_ms = link->said_ms = slot_clock_ms();
 	link->silence_ms = GREETING_MS;
 	LIST_INSERT_HEAD(&host->links, link, all);
@@ -285,7 +300,8 @@ static int hear_hello(struct handoff_host *host, struct handoff_link *link,
 	peer->instance = hello->instance;
 	peer->wait_ms = RETRY_MIN_MS;
 	peer->link = link;
-	peer->from = link->from;
+	peer->has_dialed = !link->is_dialed;
+	peer->network = link->network;
 	link->peer = peer;
 	link->is_up = true;
 	link->silence_ms = silence_of(hello->beat_ms);

@@ -17,18 +17,20 @@ static bool is_nameless(const struct handoff_link *link)
 	return !link->peer && !link->is_over;
 }
 
-/* Of IPv6 one has a /64 at least. Whatever is not of IP is of one network. */
-static bool is_of_one_network(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+struct handoff_network handoff_network_of(const struct sockaddr_storage *from)
 {
-	__be32 of_a[4] = {}, of_b[4] = {};
+	struct handoff_network network = {};
 	__be16 port;
-	size_t len = 8;
 
-	handoff_address_set((const struct sockaddr *)a, of_a, &port);
-	handoff_address_set((const struct sockaddr *)b, of_b, &port);
-	if (handoff_address_is_ip4(of_a))
-		len = sizeof(of_a);
-	return !memcmp(of_a, of_b, len);
+	handoff_address_set((const struct sockaddr *)from, network.addr, &port);
+	if (!handoff_address_is_ip4(network.addr))
+		network.addr[2] = network.addr[3] = 0;
+	return network;
+}
+
+static bool is_of(const struct handoff_network *a, const struct handoff_network *b)
+{
+	return !memcmp(a, b, sizeof(*a));
 }
 
 /* How many peers dialed from where @link is from, when they were linked. */
@@ -38,7 +40,7 @@ static size_t count_peers(const struct handoff_host *host, const struct handoff_
 	size_t count = 0;
 
 	LIST_FOREACH(peer, &host->peers, all)
-	count += peer->from.ss_family && is_of_one_network(&peer->from, &link->from);
+	count += peer->has_dialed && is_of(&peer->network, &link->network);
 	return count;
 }
 
@@ -49,31 +51,42 @@ static size_t weigh(const struct handoff_host *host, const struct handoff_link *
 	size_t count = 0, peers = count_peers(host, link);
 
 	LIST_FOREACH(other, &host->links, all)
-	count += is_nameless(other) && is_of_one_network(&other->from, &link->from);
+	count += is_nameless(other) && is_of(&other->network, &link->network);
 	return peers && count <= peers + 1 ? 0 : count;
 }
 
-/* The one of @rank among those that are most in the way; NULL: there are no more. */
-static struct handoff_link *find_worst(const struct handoff_host *host, size_t rank,
-				       size_t *ret_count)
+/* Returns how many are as much in the way as none is more: *ret_worst. */
+static uint32_t weigh_all(const struct handoff_host *host, size_t *ret_worst)
 {
-	struct handoff_link *link, *found = NULL;
-	size_t worst = 0, weight;
+	struct handoff_link *link;
+	uint32_t count = 0;
 
-	*ret_count = 0;
+	*ret_worst = 0;
 	LIST_FOREACH(link, &host->links, all)
 	{
 		if (!is_nameless(link))
 			continue;
-		weight = weigh(host, link);
-		if (weight > worst) {
-			worst = weight;
-			*ret_count = 0;
+		link->weight = weigh(host, link);
+		if (link->weight > *ret_worst) {
+			*ret_worst = link->weight;
+			count = 0;
 		}
-		if (weight == worst && (*ret_count)++ == rank)
-			found = link;
+		count += link->weight == *ret_worst;
 	}
-	return found;
+	return count;
+}
+
+static void end_one(const struct handoff_host *host, size_t weight, uint32_t rank)
+{
+	struct handoff_link *link;
+
+	LIST_FOREACH(link, &host->links, all)
+	{
+		if (!is_nameless(link) || link->weight != weight || rank--)
+			continue;
+		link->is_over = true;
+		return;
+	}
 }
 
 /*
@@ -82,10 +95,10 @@ static struct handoff_link *find_worst(const struct handoff_host *host, size_t r
  */
 void handoff_nameless_make_room(struct handoff_host *host)
 {
-	size_t count = 0, left = NAMELESS_MAX;
-	struct handoff_link *link;
-	struct handoff_peer *peer;
-	uint32_t chance = 0;
+	size_t count = 0, left = NAMELESS_MAX, worst;
+	const struct handoff_link *link;
+	const struct handoff_peer *peer;
+	uint32_t chance = 0, equal;
 
 	LIST_FOREACH(peer, &host->peers, all)
 	left++;
@@ -93,11 +106,9 @@ void handoff_nameless_make_room(struct handoff_host *host)
 	count += is_nameless(link);
 	if (count < left)
 		return;
-	find_worst(host, 0, &count);
+	equal = weigh_all(host, &worst);
 	(void)!getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
-	link = find_worst(host, chance % count, &count);
-	if (link)
-		link->is_over = true;
+	end_one(host, worst, chance % equal);
 }
 
 /* By its address, not by the name that it claims: the link of that name may be there. */

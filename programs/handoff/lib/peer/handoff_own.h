@@ -24,6 +24,11 @@
 #define HANDOFF_GRACE_MS 500   /* that a block lasts longer than what it waits for */
 #define HANDOFF_SILENT_BEATS 6 /* without a word a link is over */
 
+/* All who can take addresses at will from there: of IPv6 a /64. Not of IP: 0. */
+struct handoff_network {
+	__be32 addr[4];
+};
+
 /* Between two hosts. One that was accepted has no peer until it has said its name. */
 struct handoff_link {
 	LIST_ENTRY(handoff_link) all;
@@ -36,6 +41,8 @@ struct handoff_link {
 	uint32_t events;	/* that epoll waits for */
 	int64_t heard_ms, said_ms, silence_ms;
 	struct sockaddr_storage from; /* of what was accepted */
+	struct handoff_network network;
+	size_t weight; /* how much it is in the way of others, while it has no name */
 	struct slot_reason why;
 };
 
@@ -47,8 +54,9 @@ struct handoff_peer {
 	struct handoff_link *link;
 	uint64_t instance; /* of its process, when it was last heard; 0: never */
 	int64_t retry_ms;
-	uint32_t wait_ms;	      /* until the next try after that */
-	struct sockaddr_storage from; /* where it dialed from last; family 0: never */
+	uint32_t wait_ms; /* until the next try after that */
+	bool has_dialed;
+	struct handoff_network network; /* where it dialed from last */
 };
 
 /* Bytes of a socket, and its state, as TCP_INFO has them. */
@@ -195,6 +203,9 @@ int handoff_link_say(struct handoff_host *host, struct handoff_peer *peer,
 
 /* --- links without a name (handoff_nameless.c) -------------------------------------------------- */
 
+/* handoff_network_of - where @from is. */
+struct handoff_network handoff_network_of(const struct sockaddr_storage *from);
+
 /* handoff_nameless_make_room - end one of them, where there are as many as there may be. */
 void handoff_nameless_make_room(struct handoff_host *host);
 
@@ -338,6 +349,9 @@ void handoff_before_free(struct handoff_host *host);
  */
 int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
 		     enum handoff_action_kind kind);
+
+/* handoff_step_close - end a frozen socket: nothing is sent, and its four numbers are free. */
+void handoff_step_close(struct handoff_host *host, struct handoff_conn *conn);
 
 /* --- addresses (handoff_place.c) ---------------------------------------------------------------- */
 

@@ -78,7 +78,7 @@ static void end_quietly(int fd)
 	close(fd);
 }
 
-static void close_frozen(struct handoff_host *host, struct handoff_conn *conn)
+void handoff_step_close(struct handoff_host *host, struct handoff_conn *conn)
 {
 	handoff_table_clear_fd(host, conn);
 	if (conn->fd >= 0)
@@ -258,7 +258,7 @@ static int restore(struct handoff_host *host, struct handoff_conn *conn)
 	if (getsockname(fd, (struct sockaddr *)&here, &length) ||
 	    handoff_place_set(&here, &conn->here) ||
 	    (!conn->machine.is_home && handoff_table_set_fd(host, conn))) {
-		close_frozen(host, conn);
+		handoff_step_close(host, conn);
 		return slot_reason_set(conn->why, -ENOMEM, "no room for one more socket");
 	}
 	handoff_table_set_key(host, conn);
@@ -310,7 +310,7 @@ static int start(struct handoff_host *host, struct handoff_conn *conn)
 
 static int drop(struct handoff_host *host, struct handoff_conn *conn)
 {
-	close_frozen(host, conn);
+	handoff_step_close(host, conn);
 	if (!conn->machine.is_home)
 		return remove_rule(host, conn);
 	return say_rule(conn,
@@ -340,7 +340,7 @@ static int reset_client(struct handoff_host *host, struct handoff_conn *conn)
 	int err = 0;
 
 	if (!conn->state) {
-		close_frozen(host, conn);
+		handoff_step_close(host, conn);
 		return 0;
 	}
 	handoff_place_get(&conn->here, &here);
@@ -349,7 +349,7 @@ static int reset_client(struct handoff_host *host, struct handoff_conn *conn)
 	/* One that was thawed, and failed later, is reset all the same. */
 	err = err ? err : handoff_resume(host->lib, conn->state, conn->fd);
 	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	close_frozen(host, conn);
+	handoff_step_close(host, conn);
 	return err;
 }
 
@@ -402,7 +402,7 @@ int handoff_step_run(struct handoff_host *host, struct handoff_conn *conn,
 	case HANDOFF_DO_SWEEP:
 		return sweep(host, conn);
 	case HANDOFF_DO_CLOSE:
-		close_frozen(host, conn);
+		handoff_step_close(host, conn);
 		SLOT_FAULT("handoff.close");
 		return 0;
 	case HANDOFF_DO_DROP:

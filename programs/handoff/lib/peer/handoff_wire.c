@@ -308,7 +308,9 @@ static int write_socket(struct handoff_wire *wire)
 		ssize_t sent = send(wire->fd, handoff_bytes_get(&wire->out),
 				    handoff_bytes_count(&wire->out), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+		/* Memory may be there a moment later; what was put is not put again. */
+		if (sent < 0 &&
+		    (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM))
 			return 0;
 		if (sent < 0)
 			return -errno;
