@@ -268,25 +268,52 @@ static void a_block_is_over_when_its_client_was_asked_three_times(void **state)
 	assert_non_null(strstr(bed.out, "expired                      1\n"));
 }
 
-static void does_not_wait_for_a_silent_repair_service(void **state)
+/* It is asked by who asks clients, and takes nobody. */
+static int open_silent_service(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = SERVICE };
 	int service = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct pollfd called = { .fd = service, .events = POLLIN };
 
-	(void)state;
 	unlink(SERVICE);
 	assert_int_equal(bind(service, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(service, 1), 0);
 	assert_int_equal(handoff_set_agent(agent.asking.lib, SERVICE), 0);
+	return service;
+}
+
+static void close_service(int service)
+{
+	close(service);
+	unlink(SERVICE);
+}
+
+static void does_not_wait_for_a_silent_repair_service(void **state)
+{
+	int service = open_silent_service();
+	struct pollfd called = { .fd = service, .events = POLLIN };
+
+	(void)state;
 	add_ended_block(1);
 	look();
 	assert_int_equal(agent.told.not_asked, 0);
 	assert_int_equal(poll(&called, 1, WAIT_MS), 1);
-	close(service);
-	unlink(SERVICE);
+	close_service(service);
 	await_asked(1);
 	assert_int_equal(agent.told.not_asked, 1);
+}
+
+static void counts_whom_there_is_no_room_to_ask(void **state)
+{
+	int service = open_silent_service();
+	const struct handoff_key key = make_key(1);
+	const struct handoff_rule rule = { .id = ID };
+
+	(void)state;
+	/* one is on its way, and all of the queue waits */
+	for (int i = 0; i < HANDOFF_ASKING_MAX + 2; i++)
+		handoff_asking_send(&agent.asking, &key, &rule);
+	close_service(service);
+	await_asked(HANDOFF_ASKING_MAX + 2);
 }
 
 /* Of a connection whose last packet was @ago_ns ago. */
@@ -342,6 +369,7 @@ int main(void)
 	ADD(asks_all_of_many_before_it_asks_one_again);
 	ADD(a_block_is_over_when_its_client_was_asked_three_times);
 	ADD(does_not_wait_for_a_silent_repair_service);
+	ADD(counts_whom_there_is_no_room_to_ask);
 	ADD(a_rule_lives_by_its_last_step);
 	ADD(removes_no_more_at_a_time_than_it_may);
 	ADD(there_is_one_at_a_time);

@@ -118,13 +118,13 @@ size_t handoff_asking_room(const struct handoff_asking *asking)
 	return HANDOFF_ASKING_MAX - stats.pending;
 }
 
-void handoff_asking_send(struct handoff_asking *asking, const struct handoff_key *key,
-			 const struct handoff_rule *rule)
+static struct question *make_question(const struct handoff_key *key,
+				      const struct handoff_rule *rule)
 {
 	struct question *question = calloc(1, sizeof(*question));
 
 	if (!question)
-		return;
+		return NULL;
 	question->key = *key;
 	question->id = rule->id;
 	question->source = rule->source;
@@ -132,8 +132,18 @@ void handoff_asking_send(struct handoff_asking *asking, const struct handoff_key
 		memcpy(question->source.address, key->local, sizeof(key->local));
 		question->source.port = key->local_port;
 	}
-	if (slot_queue_add(asking->queue, &question->request))
-		free(question);
+	return question;
+}
+
+void handoff_asking_send(struct handoff_asking *asking, const struct handoff_key *key,
+			 const struct handoff_rule *rule)
+{
+	struct question *question = make_question(key, rule);
+
+	if (question && !slot_queue_add(asking->queue, &question->request))
+		return;
+	free(question);
+	asking->dropped++;
 }
 
 void handoff_asking_tell(const struct handoff_asking *asking, struct handoff_told *told)
@@ -142,5 +152,5 @@ void handoff_asking_tell(const struct handoff_asking *asking, struct handoff_tol
 
 	slot_queue_stats(asking->queue, &stats);
 	told->asked = stats.installed;
-	told->not_asked = stats.failed;
+	told->not_asked = stats.failed + asking->dropped;
 }

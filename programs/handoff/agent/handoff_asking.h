@@ -17,6 +17,7 @@ struct handoff_asking {
 	const struct handoff_rules *rules;
 	struct handoff *lib; /* the thread's */
 	struct slot_queue *queue;
+	__u64 dropped; /* questions that there was no memory or no room for */
 };
 
 /*
