@@ -42,6 +42,7 @@ struct show {
 	json_t *list;		  /* NULL: lines */
 	json_t *left;		  /* the device's without a rule */
 	__s64 now_ns;
+	size_t lines;
 	size_t mute; /* rules that are to rewrite what goes out, and nothing does */
 };
 
@@ -198,6 +199,7 @@ static int show_rule(const struct handoff_key *key, const struct handoff_rule *r
 		if (has_device)
 			print_offload(show, &offload);
 		fputc('\n', show->ctx->out);
+		show->lines++;
 		return 0;
 	}
 	json = rule_to_json(rule, &text);
@@ -217,7 +219,7 @@ static int show_left(const struct handoff_key *key, const struct handoff_offload
 		     void *data)
 {
 	char client[HANDOFF_WORDS_MAX], local[HANDOFF_WORDS_MAX];
-	const struct show *show = data;
+	struct show *show = data;
 	struct handoff_rule rule;
 
 	if (handoff_rules_get(&show->rules, key, &rule) != -ENOENT)
@@ -234,6 +236,7 @@ static int show_left(const struct handoff_key *key, const struct handoff_offload
 	fprintf(show->ctx->out, "%s %s  no rule", client, local);
 	print_offload(show, offload);
 	fputc('\n', show->ctx->out);
+	show->lines++;
 	return 0;
 }
 
@@ -263,7 +266,11 @@ static int show_all(struct show *show, struct slot_reason *why)
 	if (err)
 		return fail_read(HANDOFF_RULES_NAME, err, why);
 	err = handoff_offloads_each(&show->offloads, show_left, show);
-	return err ? fail_read(HANDOFF_OFFLOADS_NAME, err, why) : PROGRAM_OK;
+	if (err)
+		return fail_read(HANDOFF_OFFLOADS_NAME, err, why);
+	if (!show->list && !show->lines)
+		fputs("no rules\n", stderr);
+	return PROGRAM_OK;
 }
 
 static void close_show(struct show *show)
