@@ -153,7 +153,7 @@ static void there_is_one_at_a_time(void **state)
 {
 	(void)state;
 	program_bed_assert_fails(&bed, "agent",
-				 "'/sys/fs/bpf/maps': an agent is at these maps, and one may be\n");
+				 "'/sys/fs/bpf/maps': an agent runs already; each slot has one\n");
 }
 
 static void one_of_another_netns_leaves_the_device_alone(void **state)

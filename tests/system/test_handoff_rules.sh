@@ -268,7 +268,7 @@ test_agent() {
 	in_time "the agent removes its rules" 20 has_rules 2
 	in_time "and says so" 5 agent_tells half 2
 	in_time "the others stay" 5 agent_tells rules 2
-	matches "there is one agent" "$(in_ctl agent 2>&1)" 'an agent is at these maps'
+	matches "there is one agent" "$(in_ctl agent 2>&1)" 'an agent runs already'
 	succeeds "it ends when it is told to" stop "$BED_SPAWNED"
 	spawn edge "$BED/log/agent" "$BED_BIN/slotctl" --socket "$BED_CTL_SOCKET" --chain eth0 \
 		handoff agent idle=1

@@ -44,7 +44,7 @@ static int lock_maps(struct handoff_agent *agent, struct slot_reason *why)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return slot_reason_set(why, -EBUSY,
-				       "'%s': an agent is at these maps, and one may be", dir);
+				       "'%s': an agent runs already; each slot has one", dir);
 	return slot_reason_set(why, -errno, "cannot lock '%s': %s", dir, strerror(errno));
 }
 
