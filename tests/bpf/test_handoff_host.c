@@ -114,6 +114,50 @@ static void one_that_is_given_by_another_descriptor_forgets_the_first(void **dat
 	close(other_fd);
 }
 
+static bool may_send_again;
+
+static void on_kept(void *data, void *tag, int fd, const char *why)
+{
+	may_send_again = !data && !tag && why && handoff_host_may_send_again(at->host);
+	at->kept_fd = fd;
+}
+
+/* send_and_answer - the other host's answer awaits the commit; @is_heard: the client says a byte before. */
+static void send_and_answer(enum handoff_message_type type, uint32_t turn, bool is_heard)
+{
+	struct handoff_message answer = { .type = type, .turn = turn };
+	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
+
+	at->kept_fd = -1;
+	assert_int_equal(handoff_host_send(at->host, at->bed.server, "first", NULL, NULL, 0), 0);
+	answer.id = handoff_other_hear(&at->first, HANDOFF_REQUEST).id;
+	if (type == HANDOFF_ACK)
+		answer.place = handoff_others_place(&there);
+	if (is_heard) {
+		assert_int_equal(send(at->bed.client, "a", 1, 0), 1);
+		handoff_bed_wait(at->bed.server, SIOCINQ, 1);
+	}
+	handoff_other_say(&at->first, &answer);
+	HANDOFF_OTHERS_UNTIL(at->kept_fd >= 0);
+	assert_int_equal(at->kept_fd, at->bed.server);
+}
+
+/* A frozen socket hears a neighbour whose packets begin with the largest TTL. */
+static void who_is_kept_as_a_packet_came_in_may_be_sent_again(void **data)
+{
+	int ttl = 255;
+
+	(void)data;
+	at->host->events.kept = on_kept;
+	handoff_bed_connect(&at->bed);
+	assert_int_equal(setsockopt(at->bed.client, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)), 0);
+	handoff_other_greet(&at->first, "first");
+	send_and_answer(HANDOFF_ACK, 1, true);
+	assert_true(may_send_again);
+	send_and_answer(HANDOFF_REFUSE, 2, false);
+	assert_false(may_send_again);
+}
+
 static int count_fds(void)
 {
 	int count = 0;
@@ -386,6 +430,7 @@ int main(void)
 		handoff_others_close);
 	ADD(what_is_closed_between_two_runs_wakes_it);
 	ADD(one_that_is_given_by_another_descriptor_forgets_the_first);
+	ADD(who_is_kept_as_a_packet_came_in_may_be_sent_again);
 	ADD(what_cannot_be_given_is_as_before);
 	ADD(what_is_lent_and_cannot_be_given_is_lent);
 	ADD(what_is_closed_without_a_word_has_ended);

@@ -111,6 +111,11 @@ ask() {
 	in_ns client curl -sS -m "$LIMIT" -w '%{num_connects}\n' "${urls[@]}" 2>&1 | tr '\n' ' '
 }
 
+# are_on_their_way COUNT: connections that home has blocked
+are_on_their_way() {
+	(($(bed_ctl --chain home:home handoff show --json | jq '[.rules[] | select(.left_ms > 0)] | length') == $1))
+}
+
 served_by() {
 	wc -l <"$BED/log/access.$1"
 }

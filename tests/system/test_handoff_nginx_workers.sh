@@ -214,10 +214,6 @@ test_binary() {
 	in_time "and without it" 10 all_move
 }
 
-are_on_their_way() {
-	(($(bed_ctl --chain home:home handoff show --json | jq '[.rules[] | select(.left_ms > 0)] | length') == $1))
-}
-
 # What is on its way when worker_shutdown_timeout strikes: from the worker that moves, and from others.
 test_cut_off() {
 	local all=() i asking=()

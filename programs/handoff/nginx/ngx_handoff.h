@@ -68,9 +68,10 @@ void ngx_handoff_set_link(struct ngx_handoff_main *main, const char *name, bool 
 /* --- requests that go (ngx_handoff_out.c) ------------------------------------------------------ */
 
 enum ngx_handoff_outcome {
-	NGX_HANDOFF_KEPT,  /* it is served here */
-	NGX_HANDOFF_GIVEN, /* another host serves it */
-	NGX_HANDOFF_LOST,  /* nobody does */
+	NGX_HANDOFF_KEPT,     /* it is served here */
+	NGX_HANDOFF_GIVEN,    /* another host serves it */
+	NGX_HANDOFF_LOST,     /* nobody does */
+	NGX_HANDOFF_KEPT_NOW, /* as KEPT, but it may go at once: a request tries that once */
 };
 
 /* ngx_handoff_send_away - phase handler of handoff_out. */
@@ -92,6 +93,11 @@ bool ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const
 
 /* ngx_handoff_lose_all - nobody will say any more what became of them: they are reset. */
 void ngx_handoff_lose_all(const char *why);
+
+/* --- a request as bytes (ngx_handoff_bytes.c) -------------------------------------------------- */
+
+/* ngx_handoff_write_down - *ret_bytes, in @r's pool: what was read of @r, and of those behind it. */
+ngx_int_t ngx_handoff_write_down(ngx_http_request_t *r, ngx_str_t *ret_bytes);
 
 /* --- connections that come (ngx_handoff_in.c) -------------------------------------------------- */
 

@@ -93,9 +93,10 @@ static void say(struct ngx_handoff_channel *worker, struct ngx_handoff_note note
 /* Returns false where nobody awaits it. */
 static bool answer(struct tag *tag, enum ngx_handoff_outcome outcome, const char *why)
 {
+	bool is_closed = outcome == NGX_HANDOFF_GIVEN || outcome == NGX_HANDOFF_LOST;
+
 	if (!tag->worker)
-		return !tag->is_orphan &&
-		       ngx_handoff_answer(tag->number, outcome, why, outcome != NGX_HANDOFF_KEPT);
+		return !tag->is_orphan && ngx_handoff_answer(tag->number, outcome, why, is_closed);
 	say(tag->worker,
 	    (struct ngx_handoff_note){
 		    .word = NGX_HANDOFF_SAY_ANSWER, .number = tag->number, .outcome = outcome },
@@ -274,11 +275,14 @@ static void hear_kept(void *data, void *of, int fd, const char *why)
 {
 	struct tag *tag = of;
 	bool is_own_request = !tag->worker && !tag->is_orphan;
+	enum ngx_handoff_outcome outcome = handoff_host_may_send_again(ngx_handoff_host) ?
+						   NGX_HANDOFF_KEPT_NOW :
+						   NGX_HANDOFF_KEPT;
 
 	(void)data;
 	if (!is_own_request)
 		put_back(tag, fd);
-	if (!answer(tag, NGX_HANDOFF_KEPT, why) && is_own_request)
+	if (!answer(tag, outcome, why) && is_own_request)
 		handoff_host_close(ngx_handoff_host, fd);
 	end_way(tag, false);
 }

@@ -15,59 +15,14 @@ struct going {
 	uint64_t number;
 	ngx_event_t guard; /* while it is on its way: a worker does not end before */
 	ngx_uint_t guards;
-	bool is_on_way, is_kept;
-	ngx_int_t code; /* what its phase handler returns then */
+	bool is_on_way, is_kept, is_second; /* it was kept once, and tried again */
+	ngx_int_t code;			    /* what its phase handler returns then */
+	const char *peer;		    /* NULL: home */
+	ngx_str_t bytes;
 };
 
 static ngx_queue_t all_going = { &all_going, &all_going };
 static uint64_t last_number;
-
-/* --- the request as bytes ---------------------------------------------------------------------- */
-
-static u_char *put(u_char *at, const ngx_str_t *text, const char *after)
-{
-	at = ngx_cpymem(at, text->data, text->len);
-	return ngx_cpymem(at, after, strlen(after));
-}
-
-static size_t measure(ngx_http_request_t *r)
-{
-	size_t rest = (size_t)(r->header_in->last - r->header_in->pos);
-	size_t size = r->request_line.len + 4 + rest;
-	ngx_list_part_t *part = &r->headers_in.headers.part;
-
-	for (; part; part = part->next)
-		for (ngx_uint_t i = 0; i < part->nelts; i++) {
-			const ngx_table_elt_t *header = &((ngx_table_elt_t *)part->elts)[i];
-
-			size += header->key.len + header->value.len + 4;
-		}
-	return size;
-}
-
-/* nginx writes zeros into the buffer where names and values end: it is put together again. */
-static ngx_int_t write_down(ngx_http_request_t *r, ngx_str_t *ret_bytes)
-{
-	ngx_buf_t *in = r->header_in;
-	ngx_list_part_t *part = &r->headers_in.headers.part;
-	u_char *bytes = ngx_pnalloc(r->pool, measure(r)), *at;
-
-	if (!bytes)
-		return NGX_ERROR;
-	at = put(bytes, &r->request_line, "\r\n");
-	for (; part; part = part->next)
-		for (ngx_uint_t i = 0; i < part->nelts; i++) {
-			const ngx_table_elt_t *header = &((ngx_table_elt_t *)part->elts)[i];
-
-			at = put(at, &header->key, ": ");
-			at = put(at, &header->value, "\r\n");
-		}
-	at = ngx_cpymem(at, "\r\n", 2);
-	at = ngx_cpymem(at, in->pos, in->last - in->pos);
-	ret_bytes->data = bytes;
-	ret_bytes->len = (size_t)(at - bytes);
-	return NGX_OK;
-}
 
 /* --- to whom ----------------------------------------------------------------------------------- */
 
@@ -223,7 +178,7 @@ static void abandon(void *data)
 	ngx_handoff_abandon(c);
 }
 
-static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
+static struct going *begin(ngx_http_request_t *r, const char *peer, ngx_int_t code)
 {
 	ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(struct going));
 	struct going *going = cleanup ? cleanup->data : NULL;
@@ -231,9 +186,12 @@ static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
 	if (!going)
 		return NULL;
 	ngx_memzero(going, sizeof(*going));
+	if (ngx_handoff_write_down(r, &going->bytes) != NGX_OK)
+		return NULL;
 	going->r = r;
 	going->number = ++last_number;
 	going->code = code;
+	going->peer = peer;
 	going->is_on_way = true;
 	going->guard.handler = watch_over;
 	going->guard.data = going;
@@ -247,16 +205,14 @@ static struct going *begin(ngx_http_request_t *r, ngx_int_t code)
 
 static ngx_int_t send_to(ngx_http_request_t *r, const char *peer, ngx_int_t code)
 {
-	struct going *going;
-	ngx_str_t bytes;
+	struct going *going = begin(r, peer, code);
 	const char *why;
 
-	going = write_down(r, &bytes) == NGX_OK ? begin(r, code) : NULL;
 	if (!going)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
 	r->read_event_handler = ngx_http_block_reading;
 	r->write_event_handler = ngx_http_request_empty_handler;
-	why = ngx_handoff_ask(r->connection, going->number, peer, &bytes);
+	why = ngx_handoff_ask(r->connection, going->number, peer, &going->bytes);
 	if (!why)
 		return NGX_DONE;
 	finish(going);
@@ -367,6 +323,22 @@ static void go_on(struct going *going, const char *why)
 	ngx_http_run_posted_requests(c);
 }
 
+/* Returns whether another answer follows, or has come already: @going may be no more. */
+static bool try_again(struct going *going, const char *first)
+{
+	ngx_connection_t *c = going->r->connection;
+	const char *why;
+
+	if (going->is_second)
+		return false;
+	going->is_second = true;
+	ngx_log_error(NGX_LOG_INFO, c->log, 0, "handoff: tried again: %s", first);
+	why = ngx_handoff_ask(c, going->number, going->peer, &going->bytes);
+	if (why)
+		ngx_log_error(NGX_LOG_INFO, c->log, 0, "handoff: not begun again: %s", why);
+	return !why;
+}
+
 static void drop_events(ngx_connection_t *c)
 {
 	ngx_event_t *events[] = { c->read, c->write };
@@ -431,8 +403,10 @@ bool ngx_handoff_answer(uint64_t number, enum ngx_handoff_outcome outcome, const
 
 	if (!going)
 		return false;
+	if (outcome == NGX_HANDOFF_KEPT_NOW && try_again(going, why))
+		return true;
 	finish(going);
-	if (outcome == NGX_HANDOFF_KEPT) {
+	if (outcome == NGX_HANDOFF_KEPT || outcome == NGX_HANDOFF_KEPT_NOW) {
 		go_on(going, why);
 		return true;
 	}

@@ -56,7 +56,10 @@ struct handoff_host_events {
 	 * @fd is the application's from now on, non-blocking; else it ends by handoff_host_close().
 	 */
 	void (*taken)(void *data, int fd, const struct handoff_taken *what);
-	/* It was not moved: @fd is the application's again, as it was. @why is one line. */
+	/*
+	 * It was not moved: @fd is the application's again, as it was. @why is one line;
+	 * handoff_host_may_send_again().
+	 */
 	void (*kept)(void *data, void *tag, int fd, const char *why);
 	/* Another host serves it. Its socket here is closed. */
 	void (*given)(void *data, void *tag);
@@ -192,6 +195,13 @@ int handoff_host_send(struct handoff_host *host, int fd, const char *peer, void 
  */
 int handoff_host_send_unread(struct handoff_host *host, int fd, const char *peer, void *tag,
 			     const void *bytes, size_t length);
+
+/*
+ * handoff_host_may_send_again - within kept(), before anything else is asked of @host: whether it stayed
+ * for no more than what handoff_host_send() says -EAGAIN of, as a packet that came in or went out while
+ * it was captured. It may be sent again, there and then.
+ */
+bool handoff_host_may_send_again(const struct handoff_host *host);
 
 /*
  * handoff_host_close - close @fd, which may be one that was taken: home hears of it, and rules go

@@ -144,6 +144,7 @@ struct handoff_host {
 	bool is_running;
 	bool is_stopped; /* no turn begins any more */
 	bool is_closing; /* its links end, when others have read what was said */
+	int kept_err;	 /* what kept the one that is told of last */
 	struct handoff_before before;
 	struct slot_reason why;
 	struct slot_reason conn_why;
@@ -158,6 +159,7 @@ struct handoff_tell {
 	struct handoff_taken taken;
 	char from[HANDOFF_NAME_MAX + 1];
 	struct slot_reason why;
+	int err; /* of the step that failed; 0: none did */
 };
 
 /* --- what was asked for (handoff_config.c) ------------------------------------------------------ */

@@ -129,6 +129,7 @@ void handoff_tell_note(struct handoff_conn *conn, enum handoff_action_kind kind,
 	tell->fd = conn->fd;
 	tell->tag = tag;
 	tell->why = *conn->why;
+	tell->err = conn->err;
 	/* What is left to do with the state of what another host serves is to ask the client. */
 	if (kind == HANDOFF_TELL_GIVEN && conn->state && conn->machine.stage != HANDOFF_RESTORING)
 		handoff_state_strip(conn->state);
@@ -161,6 +162,7 @@ void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell)
 		handoff_tell_drop(tell);
 		break;
 	case HANDOFF_TELL_KEPT:
+		host->kept_err = tell->err;
 		if (events->kept)
 			events->kept(host->data, tell->tag, tell->fd, tell->why.text);
 		break;
@@ -175,4 +177,9 @@ void handoff_tell_now(struct handoff_host *host, struct handoff_tell *tell)
 	default:
 		break;
 	}
+}
+
+bool handoff_host_may_send_again(const struct handoff_host *host)
+{
+	return host->kept_err == -EAGAIN;
 }
