@@ -74,6 +74,27 @@ stranger_start() {
 	wait_for 10 grep -q called "$BED/log/stranger" || bail "a stranger calls" "$(cat "$BED/log/stranger")"
 }
 
+CROWD=40 # callers
+CROWD_MAX=16
+
+# Many callers that say nothing, of nginx's workers' user; how many of them are there yet.
+crowd_make() {
+	cat >"$BED/crowd" <<-'END'
+		import os, select, socket, sys
+		os.setgroups([])
+		os.setgid(int(sys.argv[2]))
+		os.setuid(int(sys.argv[1]))
+		callers = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(int(sys.argv[4]))]
+		for caller in callers:
+		    caller.connect("\0" + sys.argv[3])
+		while True:
+		    print(len(callers), flush=True)
+		    for caller in select.select(callers, [], [])[0]:
+		        callers.remove(caller)
+		        caller.close()
+	END
+}
+
 # is_sent_away WORD WHAT
 is_sent_away() {
 	stranger_start "$1"
@@ -93,6 +114,33 @@ test_strangers() {
 	is "why is said" "$(grep -c 'a process that is no worker called' "$BED/log/near")" 2
 }
 
+remain() {
+	[[ $(tail -n 1 "$BED/log/crowd") == "$1" ]]
+}
+
+# is_passed_some PID: of near's workers
+is_passed_some() {
+	many 12 && grep -qx "$1" "$BED/log/access.near"
+}
+
+# has_other HOST PID: as its last worker
+has_other() {
+	[[ $(workers "$1" | wc -l) == "$WORKERS" && $(workers "$1" | tail -n 1) != "$2" ]]
+}
+
+test_crowd() {
+	local pid
+
+	spawn near "$BED/log/crowd" python3 "$BED/crowd" "$(id -u nobody)" "$(id -g nobody)" "$(door)" "$CROWD"
+	in_time "of many that call and say nothing only some may stay" 10 remain "$CROWD_MAX"
+	pid=$(workers near | tail -n 1)
+	kill -KILL "$pid"
+	wait_for 10 has_other near "$pid" || not_ok "a worker follows"
+	in_time "a worker that begins then is passed connections" 20 is_passed_some "$(workers near | tail -n 1)"
+	is "in place of the oldest caller" "$(tail -n 1 "$BED/log/crowd")" $((CROWD_MAX - 1))
+	stop "$BED_SPAWNED"
+}
+
 need_module
 handoff_start
 make_certificates
@@ -103,5 +151,7 @@ test_workers
 test_large
 stranger_make
 test_strangers
+crowd_make
+test_crowd
 stop_all
 done_testing

@@ -10,6 +10,8 @@
 
 #include "programs/handoff/nginx/ngx_handoff.h"
 
+#define STRANGERS_MAX 16 /* each has one of worker_connections */
+
 /*
  * What the library and other workers mean: a request on its way, or a connection that another
  * worker has taken.
@@ -249,6 +251,34 @@ static void hear_stranger(struct ngx_handoff_channel *stranger, const struct ngx
 	}
 }
 
+static ngx_uint_t count_strangers(void)
+{
+	ngx_uint_t count = 0;
+	ngx_queue_t *at;
+
+	for (at = ngx_queue_head(&crew.strangers); at != ngx_queue_sentinel(&crew.strangers);
+	     at = ngx_queue_next(at))
+		count++;
+	return count;
+}
+
+/* The oldest one goes, unless it has said the secret by now: workers may call all at once. */
+static void make_room(void)
+{
+	while (count_strangers() >= STRANGERS_MAX) {
+		ngx_queue_t *first = ngx_queue_head(&crew.strangers);
+		struct ngx_handoff_channel *oldest =
+			ngx_queue_data(first, struct ngx_handoff_channel, all);
+		ngx_event_t *event = oldest->c->read;
+
+		event->handler(event);
+		if (ngx_queue_head(&crew.strangers) != first)
+			continue;
+		send_away(oldest);
+		drop_worker(oldest);
+	}
+}
+
 static void open_door(ngx_event_t *event)
 {
 	struct ngx_handoff_channel *stranger;
@@ -262,6 +292,7 @@ static void open_door(ngx_event_t *event)
 			close(fd);
 			continue;
 		}
+		make_room();
 		stranger = ngx_handoff_channel_new(fd, hear_stranger, drop_worker);
 		if (!stranger)
 			continue;
