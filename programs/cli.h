@@ -90,6 +90,7 @@ enum program_claim_kind {
 	PROGRAM_CLAIM_SHARED,	/* sockets bound to it (0: to any address) share what comes there */
 	PROGRAM_CLAIM_ORPHANS, /* some of these drain, and who registered them and was to end them is dead */
 	PROGRAM_CLAIM_SOCKET, /* one that the program may choose; of its address nothing is said */
+	PROGRAM_CLAIM_MUTE, /* clients are heard, but no answer met the program's other half; no address */
 };
 
 struct program_claim {
@@ -103,6 +104,7 @@ struct program_claim {
 	__u16 last_port;      /* of what is led: of a range, the last one; else 0 */
 	bool is_refused;      /* of what is led: where there is no socket */
 	__u32 sockets;	      /* of what is led or shared: that are open and take what is new */
+	__u32 connections;    /* of what is mute */
 	__u32 instance;	      /* of orphans: theirs */
 	__u64 cookie;	      /* of a socket: SO_COOKIE */
 	__u16 overhead;	      /* of a real, a tunnel: most bytes of outer headers */

@@ -38,6 +38,7 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		[PROGRAM_CLAIM_SHARED] = SLOT_CLAIM_SHARED,
 		[PROGRAM_CLAIM_ORPHANS] = SLOT_CLAIM_ORPHANS,
 		[PROGRAM_CLAIM_SOCKET] = SLOT_CLAIM_SOCKET,
+		[PROGRAM_CLAIM_MUTE] = SLOT_CLAIM_MUTE,
 	};
 	const struct asked *asked = claims->data;
 	struct slot_picture_claim copy = {
@@ -55,6 +56,7 @@ static int add_claim(const struct program_claims *claims, const struct program_c
 		.last_port = claim->last_port,
 		.is_refused = claim->is_refused,
 		.sockets = claim->sockets,
+		.connections = claim->connections,
 		.instance = claim->instance,
 		.cookie = claim->cookie,
 	};

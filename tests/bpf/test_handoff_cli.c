@@ -268,6 +268,25 @@ static void show_tells_what_the_device_does(void **state)
 	handoff_offloads_close(&offloads);
 }
 
+static int add_claim(const struct program_claims *claims, const struct program_claim *claim)
+{
+	assert_int_equal(claim->kind, PROGRAM_CLAIM_MUTE);
+	*(__u32 *)claims->data += claim->connections;
+	return 0;
+}
+
+static __u32 count_claimed(void)
+{
+	__u32 count = 0;
+	const struct program_claims claims = { .map_dir = PROGRAM_BED_DIR,
+					       .add = add_claim,
+					       .data = &count };
+	struct slot_reason why = {};
+
+	assert_int_equal(handoff_cli.claim(&claims, &why), 0);
+	return count;
+}
+
 /* As the program of handoff counts, and that of handoff_out does not. */
 static void show_says_what_handoff_out_does_not_send(void **state)
 {
@@ -281,12 +300,14 @@ static void show_says_what_handoff_out_does_not_send(void **state)
 	assert_int_equal(bpf_map_update_elem(rules.table, &key4, &rule, BPF_EXIST), 0);
 	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
 	assert_null(strstr(bed.err, "handoff_out"));
+	assert_int_equal(count_claimed(), 0);
 	assert_int_equal(handoff_rules_get(&rules, &key6, &rule), 0);
 	rule.use.in_packets = 3;
 	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);
 	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
 	assert_string_equal(bed.err,
 			    "connections whose answers do not pass handoff_out: 1; does it run?\n");
+	assert_int_equal(count_claimed(), 1);
 	rule.use.out_packets = 1;
 	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);
 	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);

@@ -340,6 +340,50 @@ test_said_by_others() {
 	succeeds "and the service" stop "$repair"
 }
 
+# doctor_says: of answers that do not pass handoff_out
+doctor_says() {
+	bed_ctl doctor --json 2>/dev/null | jq -r '.findings[] | select(.check == "mute") |
+		"\(.severity) \(.where.chain): \(.what)"'
+}
+
+# meet_edge: one connection to a server at the edge, as one that came from another host
+meet_edge() {
+	in_ns client python3 -c 'if True:
+		import socket, sys
+		conn = socket.create_connection((sys.argv[1], 8081), 20, (sys.argv[2], int(sys.argv[3])))
+		print(conn.recv(16).decode())' "${VIP%:*}" "$CLIENT4" "$PORT"
+}
+
+test_other_half() {
+	local server
+
+	in_ctl drop all >/dev/null
+	spawn edge "$BED/log/greeter" python3 -u -c 'if True:
+		import socket, sys
+		listener = socket.create_server((sys.argv[1], 8081))
+		print("listens")
+		while True:
+		    conn, _ = listener.accept()
+		    conn.sendall(b"hello")
+		    conn.close()' "${VIP%:*}"
+	server=$BED_SPAWNED
+	in_time "a server listens" 20 grep -q listens "$BED/log/greeter"
+	PORT=40013
+	rule rewrite "$CLIENT4:$PORT" "${VIP%:*}:8081" "${VIP%:*}:8081"
+	is "its client is answered by way of handoff_out" "$(meet_edge)" hello
+	is "of which doctor says nothing" "$(doctor_says)" ""
+	bed_ctl --chain eth0:tc-egress disable handoff_out >/dev/null
+	PORT=40014
+	rule rewrite "$CLIENT4:$PORT" "${VIP%:*}:8081" "${VIP%:*}:8081"
+	is "the next one without" "$(meet_edge)" hello
+	is "which doctor does not miss" "$(doctor_says)" \
+		"error eth0: answers of 1 connections that came from other hosts do not pass handoff_out"
+	bed_ctl --chain eth0:tc-egress enable handoff_out >/dev/null
+	in_ctl drop all >/dev/null
+	kill "$server"
+	wait_for 10 is_gone "$server"
+}
+
 # The rest is between the table and whoever writes it, which the host shows.
 only_in_vm redirected_connection large_segments block_becomes_redirect
 

@@ -221,6 +221,27 @@ static void the_worst_comes_first_and_each_has_its_checks_name(void **state)
 	slot_picture_free(&picture);
 }
 
+/* --- mute ----------------------------------------------------------------------------------- */
+
+static void answers_that_the_other_half_does_not_see_are_told(void **state)
+{
+	struct slot_picture picture = case_new();
+	struct slot_picture_claim claim = { .kind = SLOT_CLAIM_MUTE,
+					    .program = "handoff",
+					    .connections = 3 };
+
+	(void)state;
+	case_assert_clean(slot_check_mute, &picture);
+	picture = case_new();
+	case_add_vip(&picture, "203.0.113.80", 80);
+	case_assert_clean(slot_check_mute, &picture);
+	picture = case_new();
+	assert_int_equal(slot_picture_add(&picture.claims, &picture.claim_count, &claim), 0);
+	case_assert_finding(
+		slot_check_mute, &picture, SLOT_ERROR,
+		"answers of 3 connections that came from other hosts do not pass handoff_out");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_port_that_the_vip_serves_itself_is_not_open_by_accident),
 		cmocka_unit_test(the_only_socket_at_the_port_is_a_note),
 		cmocka_unit_test(the_worst_comes_first_and_each_has_its_checks_name),
+		cmocka_unit_test(answers_that_the_other_half_does_not_see_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ const struct slot_check slot_checks[] = {
 	{ "route-discard", slot_check_route_discard },
 	{ "vip-route", slot_check_vip_route },
 	{ "redirect", slot_check_redirect },
+	{ "mute", slot_check_mute },
 	{ "led", slot_check_led },
 	{ "shared", slot_check_shared },
 	{ "lookup", slot_check_lookup },

@@ -35,6 +35,7 @@ void slot_check_address_twice(const struct slot_picture *picture, struct slot_fi
 void slot_check_route_discard(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_vip_route(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_redirect(const struct slot_picture *picture, struct slot_findings *findings);
+void slot_check_mute(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_led(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_shared(const struct slot_picture *picture, struct slot_findings *findings);
 void slot_check_lookup(const struct slot_picture *picture, struct slot_findings *findings);

@@ -132,3 +132,34 @@ void slot_check_black_hole(const struct slot_picture *picture, struct slot_findi
 {
 	slot_served_each(picture, findings, check_hole);
 }
+
+/* --- mute ---------------------------------------------------------------------------------- */
+
+static void tell_mute(const struct slot_picture *picture, const struct slot_picture_claim *claim,
+		      struct slot_findings *findings)
+{
+	const struct slot_picture_chain *chain = &picture->chains[claim->chain];
+	struct slot_finding finding = {
+		.severity = SLOT_ERROR,
+		.why = "they leave with an address that these clients know nothing of: the "
+		       "connections hang, or are reset"
+	};
+
+	slot_finding_at(&finding, slot_picture_chain_netns(picture, chain),
+			slot_picture_chain_link(picture, chain), chain, NULL);
+	slot_finding_set_next(
+		&finding,
+		"have %s_out run where they leave: slotctl --chain %s:tc-egress slots "
+		"tells whether it does; slotctl handoff show, which connections",
+		claim->program, chain->name);
+	slot_findings_add(findings, &finding,
+			  "answers of %u connections that came from other hosts do not pass %s_out",
+			  claim->connections, claim->program);
+}
+
+void slot_check_mute(const struct slot_picture *picture, struct slot_findings *findings)
+{
+	for (size_t i = 0; i < picture->claim_count; i++)
+		if (picture->claims[i].kind == SLOT_CLAIM_MUTE)
+			tell_mute(picture, &picture->claims[i], findings);
+}

@@ -150,6 +150,7 @@ enum slot_claim_kind {
 	SLOT_CLAIM_SHARED,   /* sockets bound to it (0: to any address) share what comes there */
 	SLOT_CLAIM_ORPHANS, /* some of these drain, and who registered them and was to end them is dead */
 	SLOT_CLAIM_SOCKET, /* one that the program may choose; of its address nothing is said */
+	SLOT_CLAIM_MUTE, /* clients are heard, but no answer met the program's other half; no address */
 };
 
 /* What a program in a chain says of addresses. */
@@ -164,6 +165,7 @@ struct slot_picture_claim {
 	__u16 last_port;       /* of what is led: of a range, the last one; else 0 */
 	bool is_refused;       /* of what is led: where there is no socket */
 	__u32 sockets;	       /* of what is led or shared: that are open and take what is new */
+	__u32 connections;     /* of what is mute */
 	__u32 instance;	       /* of orphans: theirs */
 	__u64 cookie;	       /* of a socket */
 	bool is_local;	       /* VIP: may be served by this host; real: is this host */

@@ -99,4 +99,5 @@ const struct program_cli handoff_cli = {
 	.name = "handoff",
 	.summary = "connections that were handed to another host, or to this one",
 	.commands = commands,
+	.claim = handoff_cli_claim,
 };

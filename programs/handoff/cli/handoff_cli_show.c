@@ -18,7 +18,6 @@
 #define NS_PER_S 1000000000LL
 #define NS_PER_MS 1000000LL
 #define ID_TEXT_MAX 17
-#define HEARD_MIN 3 /* packets, of which the host's stack has answered one */
 
 static const struct {
 	enum handoff_seen bit;
@@ -169,13 +168,6 @@ static void print_rule(FILE *out, const struct handoff_rule *rule, const struct 
 	print_seen(out, use->seen);
 }
 
-/* Whether the client was heard and not answered by handoff_out, as where that does not run. */
-static bool is_mute(const struct handoff_rule *rule)
-{
-	return rule->ingress == HANDOFF_PASS && rule->egress == HANDOFF_REWRITE &&
-	       rule->use.in_packets >= HEARD_MIN && !rule->use.out_packets;
-}
-
 static void say_mute(const struct show *show)
 {
 	if (show->mute)
@@ -192,7 +184,7 @@ static int show_rule(const struct handoff_key *key, const struct handoff_rule *r
 	struct rule_text text;
 	json_t *json;
 
-	show->mute += is_mute(rule);
+	show->mute += handoff_rule_is_mute(rule);
 	describe(show, key, rule, &text);
 	if (!show->list) {
 		print_rule(show->ctx->out, rule, &text);
