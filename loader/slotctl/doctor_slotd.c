@@ -95,7 +95,7 @@ static int ask_program(struct slot_ctl *ctl, const json_t *slot, struct asked *a
 	err = cli->claim(&claims, &why);
 	if (!err || err == -ENOMEM)
 		return err;
-	return slot_reasons_add(&asked->picture->unseen, "addresses of %s on '%s': %s", cli->name,
+	return slot_reasons_add(&asked->picture->unseen, "what %s claims on '%s': %s", cli->name,
 				ctl->chain, why.text);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/maps/handoff_address.h"
 #include "programs/handoff/maps/handoff_moves.h"
 #include "programs/handoff/maps/handoff_offloads.h"
@@ -307,6 +308,9 @@ static void show_says_what_handoff_out_does_not_send(void **state)
 	assert_int_equal(program_bed_run(&bed, "show"), PROGRAM_OK);
 	assert_string_equal(bed.err,
 			    "connections whose answers do not pass handoff_out: 1; does it run?\n");
+	assert_int_equal(count_claimed(), 0);
+	rule.use.last_ns = slot_clock_ns();
+	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);
 	assert_int_equal(count_claimed(), 1);
 	rule.use.out_packets = 1;
 	assert_int_equal(bpf_map_update_elem(rules.table, &key6, &rule, BPF_EXIST), 0);

@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
@@ -115,17 +116,19 @@ static void one_that_is_given_by_another_descriptor_forgets_the_first(void **dat
 }
 
 static bool may_send_again;
+static char kept_why[200];
 
 static void on_kept(void *data, void *tag, int fd, const char *why)
 {
 	may_send_again = !data && !tag && why && handoff_host_may_send_again(at->host);
+	snprintf(kept_why, sizeof(kept_why), "%s", why);
 	at->kept_fd = fd;
 }
 
-/* send_and_answer - the other host's answer awaits the commit; @is_heard: the client says a byte before. */
-static void send_and_answer(enum handoff_message_type type, uint32_t turn, bool is_heard)
+/* The other host's answer awaits the commit; @is_heard: the client says a byte before. */
+static void send_and_answer(enum handoff_message_type type, bool is_heard)
 {
-	struct handoff_message answer = { .type = type, .turn = turn };
+	struct handoff_message answer = { .type = type, .turn = 1, .why = "full" };
 	struct sockaddr_storage there = handoff_others_address(HANDOFF_OTHERS_TAKER, 443);
 
 	at->kept_fd = -1;
@@ -152,10 +155,11 @@ static void who_is_kept_as_a_packet_came_in_may_be_sent_again(void **data)
 	handoff_bed_connect(&at->bed);
 	assert_int_equal(setsockopt(at->bed.client, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)), 0);
 	handoff_other_greet(&at->first, "first");
-	send_and_answer(HANDOFF_ACK, 1, true);
+	send_and_answer(HANDOFF_ACK, true);
 	assert_true(may_send_again);
-	send_and_answer(HANDOFF_REFUSE, 2, false);
+	send_and_answer(HANDOFF_REFUSE, false);
 	assert_false(may_send_again);
+	assert_string_equal(kept_why, "'first' says: full");
 }
 
 static int count_fds(void)
@@ -403,6 +407,23 @@ static void one_that_another_process_has_open_still_comes_home(void **data)
 	assert_int_equal(recv(at->bed.client, &byte, 1, MSG_DONTWAIT), -1);
 }
 
+/* As another process's socket at the client's four numbers, it would be in the way of the next one. */
+static void what_is_freed_amid_a_move_has_no_addresses(void **data)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+	int other;
+
+	(void)data;
+	handoff_others_begin();
+	other = dup(handoff_table_find_id(at->host, HANDOFF_OTHERS_ID)->fd);
+	handoff_host_free(at->host);
+	at->host = NULL;
+	assert_int_equal(getsockopt(other, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	assert_int_equal(info.tcpi_state, TCP_CLOSE);
+	close(other);
+}
+
 /* It is freed amid that. */
 static void what_is_passed_on_ends_with_its_process(void **data)
 {
@@ -441,6 +462,7 @@ int main(void)
 	ADD(who_gave_what_is_passed_on_may_ask);
 	ADD(home_takes_nothing_back_that_a_device_sends_on);
 	ADD(one_that_another_process_has_open_still_comes_home);
+	ADD(what_is_freed_amid_a_move_has_no_addresses);
 	ADD(what_is_passed_on_ends_with_its_process);
 	return tap_run(&plan, "libhandoff_host, and other hosts", 1);
 }

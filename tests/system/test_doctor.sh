@@ -392,7 +392,7 @@ test_without_root() {
 	matches "he sees his own netns" "$out" "looked at 1 network namespace, 1 chain, "
 	matches "is told that others were not looked at" "$out" \
 		"not looked at: netns 'server': only root may enter it"
-	matches "nor the maps that are not his" "$out" "not looked at: addresses of decap"
+	matches "nor the maps that are not his" "$out" "not looked at: what decap claims"
 	matches "nor what only root may ask" "$out" "not looked at: freplace, tcx and netkit"
 	in_ns edge ip link set eth0 mtu 1500
 	out=$(in_ns edge setpriv --reuid nobody --regid nogroup --clear-groups \

@@ -150,8 +150,8 @@ static void tell_mute(const struct slot_picture *picture, const struct slot_pict
 	slot_finding_set_next(
 		&finding,
 		"have %s_out run where they leave: slotctl --chain %s:tc-egress slots "
-		"tells whether it does; slotctl handoff show, which connections",
-		claim->program, chain->name);
+		"tells whether it does; slotctl --chain %s handoff show, which connections",
+		claim->program, chain->name, chain->name);
 	slot_findings_add(findings, &finding,
 			  "answers of %u connections that came from other hosts do not pass %s_out",
 			  claim->connections, claim->program);

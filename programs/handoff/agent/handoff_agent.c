@@ -213,6 +213,8 @@ static void look_at_rules(struct handoff_agent *agent)
 	/* As at the beginning, where the device is another one by now. */
 	err = handoff_told_set(&agent->offloads, &agent->told);
 	err = err ? err : handoff_rules_each(&agent->rules, see_rule, &look);
+	/* Not all had a turn. */
+	agent->turns.is_late |= err != 0;
 	agent->told.looks++;
 	agent->told.rules = look.rules - look.removed;
 	agent->told.late = look.late;

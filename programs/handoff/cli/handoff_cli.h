@@ -11,10 +11,10 @@ int handoff_cmd_stats(const struct program_context *ctx, int argc, char **argv);
 int handoff_cmd_agent(const struct program_context *ctx, int argc, char **argv);
 int handoff_cmd_repair(const struct program_context *ctx, int argc, char **argv);
 
-/* handoff_cli_claim - PROGRAM_CLAIM_MUTE, if there are such: see struct program_cli. */
+/* handoff_cli_claim - PROGRAM_CLAIM_MUTE of the last minute, if any: see struct program_cli. */
 int handoff_cli_claim(const struct program_claims *claims, struct slot_reason *why);
 
-/* handoff_rule_is_mute - the client was heard and not answered by handoff_out, as where that does not run. */
+/* handoff_rule_is_mute - its client was heard, and not answered by handoff_out, which may not run. */
 bool handoff_rule_is_mute(const struct handoff_rule *rule);
 
 #endif

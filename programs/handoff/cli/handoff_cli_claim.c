@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "loader/lib/base/cleanup.h"
+#include "loader/lib/base/clock.h"
 #include "programs/handoff/cli/handoff_cli.h"
 #include "programs/handoff/maps/handoff_rules.h"
 
 #define HEARD_MIN 3 /* packets, of which the host's stack has answered one */
+#define RECENT_NS 60000000000ULL
 
 bool handoff_rule_is_mute(const struct handoff_rule *rule)
 {
@@ -15,12 +17,13 @@ bool handoff_rule_is_mute(const struct handoff_rule *rule)
 	       rule->use.in_packets >= HEARD_MIN && !rule->use.out_packets;
 }
 
+/* Rules of before it was mended stay for some time. */
 static int count_mute(const struct handoff_key *key, const struct handoff_rule *rule, void *data)
 {
 	__u32 *count = data;
 
 	(void)key;
-	*count += handoff_rule_is_mute(rule);
+	*count += handoff_rule_is_mute(rule) && slot_clock_ns() - rule->use.last_ns < RECENT_NS;
 	return 0;
 }
 

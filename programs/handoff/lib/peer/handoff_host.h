@@ -197,9 +197,9 @@ int handoff_host_send_unread(struct handoff_host *host, int fd, const char *peer
 			     const void *bytes, size_t length);
 
 /*
- * handoff_host_may_send_again - within kept(), before anything else is asked of @host: whether it stayed
- * for no more than what handoff_host_send() says -EAGAIN of, as a packet that came in or went out while
- * it was captured. It may be sent again, there and then.
+ * handoff_host_may_send_again - within kept(), before anything else is asked of @host: whether it
+ * stayed for no more than a packet that came in or went out while it was captured, or a next hop
+ * that had not said its MAC address yet. It may be sent again, there and then.
  */
 bool handoff_host_may_send_again(const struct handoff_host *host);
 
