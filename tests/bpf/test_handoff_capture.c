@@ -254,7 +254,7 @@ static int of_mptcp(void)
 
 	if (fd >= 0)
 		return fd;
-	print_message("# skip: this kernel has no MPTCP\n");
+	print_message("# SKIP this kernel has no MPTCP\n");
 	skip();
 	return -1;
 }
