@@ -75,8 +75,7 @@ static long count_timers(void)
 
 static void skip_congestion(const char *name)
 {
-	print_message("# SKIP this kernel has no %s, or not for this: %s\n", name,
-		      strerror(errno));
+	print_message("# SKIP this kernel has no %s, or not for this: %s\n", name, strerror(errno));
 	skip();
 }
 
