@@ -227,7 +227,7 @@ void ngx_handoff_mover_begin(struct ngx_handoff_main *main);
 /* ngx_handoff_mover_end - what is on its way is kept where it can be. */
 void ngx_handoff_mover_end(void);
 
-/* Of the mover; NULL: nothing moves, for now. */
+/* Of the mover; NULL while no connection can move. */
 extern struct handoff_host *ngx_handoff_host;
 
 /* --- the mover and the other workers (ngx_handoff_crew.c) -------------------------------------- */
